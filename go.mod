@@ -1,0 +1,3 @@
+module github.com/netconn/netconn
+
+go 1.26

@@ -1,0 +1,204 @@
+// Package conn is the vocabulary that every other package speaks. It holds values only: nothing here reads, writes or
+// keeps state, everything is comparable, and addresses are never IPv4-mapped.
+//
+// The words, used in one sense everywhere:
+//
+//   - connection: the life of one socket, from connect or accept to close; the two ends of it are two connections.
+//   - owner: the container or host process that a connection belongs to.
+//   - peer: the other end, as far as it is known.
+//   - original destination: what the client asked for; actual: who is really there.
+//   - translation: a conntrack entry whose reply is not the reverse of its original.
+//   - flow: connections that are counted together.
+//   - snapshot: one pass over every socket that is tracked.
+package conn
+
+import (
+	"net/netip"
+	"time"
+)
+
+// ID names a connection for the life of the kernel. A socket that connects again keeps its cookie, so every attempt
+// has a generation of its own.
+type ID struct {
+	Cookie     uint64
+	Generation uint32
+}
+
+// Tuple is the pair of addresses of a packet. A socket's tuple is that of the packets it sends: Source is local.
+type Tuple struct {
+	Source, Destination netip.AddrPort
+}
+
+// Reverse returns the tuple of the packets that answer.
+func (t Tuple) Reverse() Tuple { return Tuple{Source: t.Destination, Destination: t.Source} }
+
+// Role tells which end of a connection a socket is.
+type Role uint8
+
+const (
+	RoleUnknown Role = iota // the socket is older than netconn, and its counters do not tell
+	RoleClient              // it connected
+	RoleServer              // it was accepted
+)
+
+// String returns the value of the attribute netconn.role.
+func (r Role) String() string {
+	switch r {
+	case RoleClient:
+		return "client"
+	case RoleServer:
+		return "server"
+	}
+	return "unknown"
+}
+
+// Phase tells how far a connection has come.
+type Phase uint8
+
+const (
+	Open   Phase = iota // established, not closed yet
+	Closed              // was established; its counters are final
+	Failed              // never became established
+)
+
+// Error is the reason why a connection failed or ended other than by agreement.
+type Error uint8
+
+const (
+	NoError Error = iota
+	Refused
+	TimedOut
+	Reset
+	HostUnreachable
+	NetworkUnreachable
+	Cancelled // by the application, before there was an answer
+	Aborted   // by an administrator (ss -K)
+	Lost      // the kernel's report of the end was lost
+	Other     // an errno that has no name here
+	Errors    // how many there are
+)
+
+// String returns the value of the attribute error.type; NoError is the empty string, and Other is the value that the
+// semantic conventions keep for it.
+func (e Error) String() string {
+	return [Errors]string{
+		"", "refused", "timed_out", "reset", "host_unreachable", "network_unreachable", "cancelled", "aborted", "lost", "_OTHER",
+	}[e]
+}
+
+// Sequence holds the two initial sequence numbers of a TCP connection. Both ends know both, and no address translation
+// changes them, so they pair the ends of a connection on one machine whatever lies between. The zero value means that
+// the connection was never established.
+type Sequence struct {
+	Local, Remote uint32
+}
+
+// Reverse returns the same two numbers as the other end has them.
+func (s Sequence) Reverse() Sequence { return Sequence{Local: s.Remote, Remote: s.Local} }
+
+// Counters are what the kernel counted on one socket. All but the two gauges only grow. For a socket older than netconn they
+// start at zero when netconn first saw it.
+type Counters struct {
+	Sent, Received                 uint64 // payload bytes, without SYN and FIN, retransmitted bytes once
+	SegmentsSent, SegmentsReceived uint32 // packets with data or not, retransmitted ones each time
+	Retransmits                    uint32 // segments
+	OutOfOrder                     uint32 // packets that arrived before an earlier one
+	Reordering                     uint32 // reordering events seen by the sender
+	CE                             uint32 // segments that the receiver saw marked "congestion experienced"
+	RTT, RTTVariation              time.Duration // smoothed, as in TCP_INFO; zero: no sample yet
+}
+
+// Process is what the kernel knew of the task that opened the connection (or the listener that accepted it), at that
+// moment; it may be long gone. The zero value: unknown.
+type Process struct {
+	PID        uint32 // in the initial process namespace
+	Cgroup     uint64 // id of its cgroup
+	Executable string // name of the executable file, at most 31 bytes
+}
+
+// Owner is the container or the host service that a connection belongs to. Comparable; the zero value: unknown.
+type Owner struct {
+	ContainerID string // 64 hexadecimal digits, or empty: a host process
+	PodUID      string // a UUID, or empty: not in a pod, or a static pod
+	Unit        string // systemd unit of a host process; sessions and transient units folded into their slice
+	Executable  string // of the container's first process; of the process itself on the host
+}
+
+// Conn is one report of the kernel on one connection. Counters are absolute: a later report replaces an earlier one.
+type Conn struct {
+	ID          ID
+	Namespace   uint32 // inode of the network namespace of the socket
+	Tuple       Tuple  // as the socket has it, before any translation; Source is local
+	Role        Role
+	Phase       Phase
+	Error       Error
+	SeenOpening bool // netconn saw the attempt, so it counts as one
+	Sequence    Sequence
+	Handshake   time.Duration // from SYN to established; zero for an accepted socket, and unknown for one older than netconn
+	Age         time.Duration // from SYN or accept to this report; zero for one older than netconn
+	Counters    Counters
+	Process     Process
+	Owner       Owner // of Process; filled by the reader of the report, the kernel does not know it
+}
+
+// ServerPort returns the port that the server end listens on, or 0 where the role is unknown.
+func (c Conn) ServerPort() uint16 {
+	switch c.Role {
+	case RoleClient:
+		return c.Tuple.Destination.Port()
+	case RoleServer:
+		return c.Tuple.Source.Port()
+	}
+	return 0
+}
+
+// Listener is a report of the kernel on one listening socket.
+type Listener struct {
+	ID        ID
+	Namespace uint32
+	Local     netip.AddrPort
+	Drops     uint64 // connections dropped because a queue was full, since netconn first saw it
+	Closed    bool   // Drops is final
+	Process   Process
+	Owner     Owner
+}
+
+// Losses are what could not be itemised because a buffer was full, in sums that only grow. They keep totals true.
+type Losses struct {
+	Opened, Failed, Closed uint64 // of connections that were never reported before
+	Sent, Received         uint64 // payload bytes that no report will hold
+	Retransmits            uint64
+	Known                  uint64 // ends of connections that were reported before: they look open still
+}
+
+// Peer is who is at the other end, by the names that its attributes have. Comparable. Empty: not known.
+type Peer struct {
+	Type          PeerType
+	Scope         Scope
+	Name          string // for grouping: workload, else service, else executable or unit, else configured network
+	ContainerName string
+	ContainerID   string
+}
+
+// PeerType is a value of the attribute netconn.peer.type.
+type PeerType string
+
+const (
+	PeerContainer PeerType = "container"
+	PeerPod       PeerType = "pod"
+	PeerHost      PeerType = "host"    // a process of this machine, outside of any container
+	PeerPrivate   PeerType = "private" // an address that is not routed on the internet
+	PeerPublic    PeerType = "public"
+	PeerUnknown   PeerType = "unknown"
+)
+
+// Scope is a value of the attribute netconn.peer.scope: where the peer is, seen from the local end.
+type Scope string
+
+const (
+	ScopeContainer Scope = "container" // the same container
+	ScopePod       Scope = "pod"       // another container of the same pod
+	ScopeNode      Scope = "node"      // elsewhere on this machine
+	ScopeRemote    Scope = "remote"
+	ScopeUnknown   Scope = "unknown"
+)
