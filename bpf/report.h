@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/* From a socket to a record: counters, addresses, and what happens when the ring is full. */
+#ifndef NETCONN_REPORT_H
+#define NETCONN_REPORT_H
+
+#include "tracked.h"
+
+/* The sequence number of the FIN counts as one in snd_nxt and snd_una once it was sent; until then it is only in
+ * write_seq. */
+static __always_inline bool fin_sent(struct tcp_sock *tp, int state)
+{
+	switch (state) {
+	case TCP_FIN_WAIT1:
+	case TCP_FIN_WAIT2:
+	case TCP_CLOSING:
+	case TCP_LAST_ACK:
+	case TCP_TIME_WAIT:
+		return tp->snd_nxt == tp->write_seq;
+	}
+	return false;
+}
+
+/* Payload that was put on the wire, once. Of an aborted connection it is the upper bound of what the peer accepted.
+ * bytes_acked counts the SYN of the side that connected. (bytes_sent - bytes_retrans is wrong where a local queue
+ * drops.) */
+static __always_inline __u64 payload_sent(struct tcp_sock *tp, __u8 role, int state)
+{
+	__u64 sent = tp->bytes_acked + (tp->snd_nxt - tp->snd_una);
+	__u64 not_payload = (role == ROLE_CLIENT) + fin_sent(tp, state);
+
+	return sent > not_payload ? sent - not_payload : 0;
+}
+
+/* SOCK_DONE is set when the FIN has been received, which bytes_received counts as one. */
+static __always_inline __u64 payload_received(struct tcp_sock *tp)
+{
+	__u64 received = tp->bytes_received;
+	__u64 fin = (tp->inet_conn.icsk_inet.sk.__sk_common.skc_flags >> SOCK_DONE) & 1;
+
+	return received > fin ? received - fin : 0;
+}
+
+static __always_inline void read_counters(struct counters *c, struct tcp_sock *tp, __u8 role, int state)
+{
+	c->sent = payload_sent(tp, role, state);
+	c->received = payload_received(tp);
+	c->segments_sent = tp->segs_out;
+	c->segments_received = tp->segs_in;
+	c->retransmits = tp->total_retrans;
+	c->out_of_order = tp->rcv_ooopack;
+	c->reordering = tp->reord_seen;
+	c->ce = tp->delivered_ce;
+	c->rtt_us = tp->srtt_us >> 3;
+	c->rtt_variation_us = tp->mdev_us >> 2;
+}
+
+static __always_inline void subtract(struct counters *c, const struct counters *base)
+{
+	c->sent -= base->sent < c->sent ? base->sent : c->sent;
+	c->received -= base->received < c->received ? base->received : c->received;
+	c->segments_sent -= base->segments_sent;
+	c->segments_received -= base->segments_received;
+	c->retransmits -= base->retransmits;
+	c->out_of_order -= base->out_of_order;
+	c->reordering -= base->reordering;
+	c->ce -= base->ce;
+}
+
+/* Counters since netconn first saw the socket. */
+static __always_inline void read_own_counters(struct counters *c, struct tracked *t, struct tcp_sock *tp, int state)
+{
+	struct counters *base;
+
+	read_counters(c, tp, t->role, state);
+	if (!(t->flags & BASELINED))
+		return;
+	base = bpf_sk_storage_get(&baselines, tp, 0, 0);
+	if (base)
+		subtract(c, base);
+}
+
+static __always_inline void map_ipv4(__u8 *out, __be32 address)
+{
+	__builtin_memset(out, 0, 10);
+	out[10] = out[11] = 0xff;
+	__builtin_memcpy(out + 12, &address, 4);
+}
+
+static __always_inline void read_local(__u8 *out, struct sock *sk)
+{
+	if (sk->__sk_common.skc_family == AF_INET)
+		map_ipv4(out, sk->__sk_common.skc_rcv_saddr);
+	else
+		bpf_probe_read_kernel(out, 16, &sk->__sk_common.skc_v6_rcv_saddr);
+}
+
+static __always_inline void read_remote(__u8 *out, struct sock *sk)
+{
+	if (sk->__sk_common.skc_family == AF_INET)
+		map_ipv4(out, sk->__sk_common.skc_daddr);
+	else
+		bpf_probe_read_kernel(out, 16, &sk->__sk_common.skc_v6_daddr);
+}
+
+/* skc_num is 0 already when a socket closes; inet_sport is not. */
+static __always_inline __u16 local_port(struct tcp_sock *tp)
+{
+	return __builtin_bswap16(tp->inet_conn.icsk_inet.inet_sport);
+}
+
+static __always_inline __u32 netns_of(struct sock *sk)
+{
+	return sk->__sk_common.skc_net.net->ns.inum;
+}
+
+static __always_inline __u64 age_ns(struct tracked *t)
+{
+	return t->opened_ns ? bpf_ktime_get_ns() - t->opened_ns : 0;
+}
+
+/* Fills all of a record but its counters, which the caller has read already. */
+static __always_inline void describe(struct connection_record *r, struct sock *sk, struct tracked *t,
+				     struct tcp_sock *tp)
+{
+	r->kind = RECORD_CONNECTION;
+	r->generation = t->generation;
+	r->cookie = bpf_get_socket_cookie(sk);
+	r->process = t->process;
+	r->age_ns = age_ns(t);
+	r->handshake_ns = t->handshake_ns;
+	read_local(r->local, sk);
+	read_remote(r->remote, sk);
+	r->isn_local = t->isn_local;
+	r->isn_remote = t->isn_remote;
+	r->netns = netns_of(sk);
+	r->local_port = local_port(tp);
+	r->remote_port = __builtin_bswap16(sk->__sk_common.skc_dport);
+	r->role = t->role;
+	r->seen_opening = !!(t->flags & SEEN_OPENING);
+	__builtin_memset(r->reserved, 0, sizeof(r->reserved));
+}
+
+/* The ring had no room for the end of a connection. What a snapshot reported before is known to the reader: only the
+ * rest is lost. */
+static __always_inline void lose(struct tracked *t, const struct counters *c, __u8 phase)
+{
+	__u32 zero = 0;
+	struct losses *l = bpf_map_lookup_elem(&lost, &zero);
+
+	count(COUNT_RING_REFUSED);
+	if (!l)
+		return;
+	if (c->sent > t->reported_sent)
+		add(&l->sent, c->sent - t->reported_sent);
+	if (c->received > t->reported_received)
+		add(&l->received, c->received - t->reported_received);
+	if (c->retransmits > t->reported_retransmits)
+		add(&l->retransmits, c->retransmits - t->reported_retransmits);
+	if (t->flags & REPORTED) {
+		add(&l->known, 1);
+		return;
+	}
+	add(&l->opened, phase == PHASE_CLOSED && (t->flags & SEEN_OPENING));
+	add(&l->failed, phase == PHASE_FAILED);
+	add(&l->closed, phase == PHASE_CLOSED);
+}
+
+/* Reports the end. Nobody is woken: readers poll, as a wake-up costs more than all the rest. */
+static __always_inline void report_end(struct sock *sk, struct tracked *t, struct tcp_sock *tp, __u8 phase,
+				       int old_state)
+{
+	struct counters c = {};
+	struct connection_record *r;
+
+	read_own_counters(&c, t, tp, old_state);
+	r = bpf_ringbuf_reserve(&ended, sizeof(*r), 0);
+	if (!r) {
+		lose(t, &c, phase);
+		return;
+	}
+	describe(r, sk, t, tp);
+	r->counters = c;
+	r->phase = phase;
+	r->error = sk->sk_err ? sk->sk_err : phase == PHASE_FAILED ? sk->sk_err_soft : 0;
+	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
+}
+
+static __always_inline __u32 drops_of(struct sock *sk, struct tracked *t)
+{
+	return sk->sk_drops.counter - t->first_drops;
+}
+
+static __always_inline void fill_listener(struct listener_record *r, struct sock *sk, struct tracked *t, bool closed)
+{
+	__builtin_memset(r, 0, sizeof(*r));
+	r->kind = RECORD_LISTENER;
+	r->netns = netns_of(sk);
+	r->cookie = bpf_get_socket_cookie(sk);
+	r->process = t->process;
+	read_local(r->local, sk);
+	r->drops = drops_of(sk, t);
+	r->generation = t->generation;
+	r->local_port = t->listen_port;
+	r->closed = closed;
+}
+
+#endif

@@ -1,0 +1,377 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+/* The life of every TCP socket. No program here runs for a packet, a send or a receive: the kernel counts in the
+ * socket, and the counters are read when it closes and when a snapshot is asked for. */
+#include "kernel.h"
+#include "process.h"
+#include "records.h"
+#include "report.h"
+#include "tracked.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+char _license[] SEC("license")
+= "GPL";
+
+/* Keeps the records in the object's type information, from which the Go types are made. */
+const struct connection_record *connection_type __attribute__((unused));
+const struct listener_record *listener_type __attribute__((unused));
+const struct cgroup_record *cgroup_type __attribute__((unused));
+const enum record_kind *kind_type __attribute__((unused));
+const enum role *role_type __attribute__((unused));
+const enum phase *phase_type __attribute__((unused));
+const enum counter *counter_type __attribute__((unused));
+
+/* Both initial sequence numbers, from what the socket has now. The SYN counts as one in bytes_acked on the side that
+ * connected. */
+static __always_inline void read_isns(struct tracked *t, struct tcp_sock *tp)
+{
+	t->isn_local = tp->snd_una - (__u32)tp->bytes_acked - (t->role != ROLE_CLIENT);
+	t->isn_remote = tp->rcv_nxt - (__u32)tp->bytes_received - 1;
+}
+
+/* connect(): runs in the caller. A socket that connects again starts anew. */
+static __always_inline void on_connecting(struct sock *sk)
+{
+	struct tracked fresh = {};
+	struct tracked *t = track(sk, &fresh);
+
+	if (!t)
+		return;
+	fresh.generation = t->generation + 1;
+	fresh.opened_ns = bpf_ktime_get_ns();
+	fresh.role = ROLE_CLIENT;
+	fresh.flags = CONNECTING | SEEN_OPENING;
+	read_process(&fresh.process, bpf_get_current_task_btf());
+	*t = fresh;
+}
+
+/* listen(): runs in the caller, whose entry every accepted socket will inherit. */
+static __always_inline void on_listening(struct sock *sk)
+{
+	struct tracked fresh = {};
+	struct tracked *t = track(sk, &fresh);
+
+	if (!t)
+		return;
+	fresh.generation = t->generation + 1;
+	fresh.flags = LISTENING;
+	fresh.listen_port = sk->__sk_common.skc_num;
+	fresh.first_drops = sk->sk_drops.counter;
+	read_process(&fresh.process, bpf_get_current_task_btf());
+	*t = fresh;
+}
+
+/* Makes the inherited entry the accepted socket's own. Without a listener's entry the owner stays unknown until it is
+ * adopted. */
+static __always_inline void accept_inherited(struct tracked *t)
+{
+	t->role = ROLE_SERVER;
+	t->opened_ns = bpf_ktime_get_ns();
+	t->handshake_ns = 0;
+	t->reported_sent = t->reported_received = t->reported_retransmits = 0;
+	t->flags = SEEN_OPENING;
+	if (!t->process.pid)
+		count(COUNT_UNOWNED);
+}
+
+/* connect() was called before netconn started, or its report was missed. */
+static __always_inline void connected_unseen(struct tracked *t)
+{
+	t->role = ROLE_CLIENT;
+	t->generation++;
+	t->flags = SEEN_OPENING;
+	count(COUNT_UNOWNED);
+}
+
+/* Runs in softirq as a rule: the current task is anybody's. */
+static __always_inline void establish(struct tracked *t, struct tcp_sock *tp, int old_state)
+{
+	if (t->flags & CONNECTING) {
+		t->handshake_ns = age_ns(t);
+		t->flags &= ~CONNECTING;
+	} else if (old_state == TCP_SYN_SENT) {
+		connected_unseen(t);
+	} else {
+		accept_inherited(t);
+	}
+	t->flags |= ESTABLISHED;
+	read_isns(t, tp);
+}
+
+static __always_inline void on_established(struct sock *sk, int old_state)
+{
+	struct tracked fresh = {};
+	struct tracked *t = track(sk, &fresh);
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+
+	if (t && tp)
+		establish(t, tp, old_state);
+}
+
+/* The kernel does not run a program that it interrupted, so a change may have been missed: a socket beyond the
+ * handshake is established whatever its entry says. Also a child that closes from SYN_RECV (TCP Fast Open) comes here.
+ */
+static __always_inline void catch_up(struct tracked *t, struct tcp_sock *tp, int state)
+{
+	bool beyond = state != TCP_CLOSE && state != TCP_SYN_SENT && state != TCP_SYN_RECV && state != TCP_LISTEN &&
+		      state != TCP_NEW_SYN_RECV;
+
+	if (beyond && (t->flags & (CONNECTING | LISTENING)))
+		establish(t, tp, state);
+}
+
+/* Where systemd listens for a service, whoever closes what was accepted is the service. */
+static __always_inline void on_closing(struct sock *sk, int new_state)
+{
+	struct tracked *t = tracked_of(sk);
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+
+	if (!t || !tp)
+		return;
+	catch_up(t, tp, new_state);
+	if (t->role == ROLE_SERVER && t->process.pid == 1)
+		read_process(&t->process, bpf_get_current_task_btf());
+}
+
+static __always_inline void on_listener_closed(struct sock *sk, struct tracked *t)
+{
+	struct listener_record *r = bpf_ringbuf_reserve(&ended, sizeof(*r), 0);
+
+	if (!r) {
+		count(COUNT_RING_REFUSED);
+		return;
+	}
+	fill_listener(r, sk, t, true);
+	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
+}
+
+/* Also when the socket becomes TIME_WAIT: the full socket closes then. Counters are final. */
+static __always_inline void on_closed(struct sock *sk, int old_state)
+{
+	struct tracked *t = tracked_of(sk);
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+
+	if (!tp)
+		return;
+	if (!t) {
+		if (old_state != TCP_CLOSE && old_state != TCP_LISTEN)
+			count(COUNT_ENDED_UNTRACKED);
+		return;
+	}
+	catch_up(t, tp, old_state);
+	if (t->flags & LISTENING) {
+		if (old_state == TCP_LISTEN)
+			on_listener_closed(sk, t);
+	} else if (t->flags & ESTABLISHED) {
+		report_end(sk, t, tp, PHASE_CLOSED, old_state);
+	} else if (t->flags & CONNECTING) {
+		report_end(sk, t, tp, PHASE_FAILED, old_state);
+	}
+	t->flags = 0;
+}
+
+/* Every change of state of every TCP socket; with the socket locked or owned. Since Linux 4.16 (563e0bb0dc74), as a
+ * typed tracepoint since 5.5. */
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(socket_state, struct sock *sk, int old_state, int new_state)
+{
+	if (sk->sk_protocol != IPPROTO_TCP)
+		return 0;
+	switch (new_state) {
+	case TCP_SYN_SENT:
+		on_connecting(sk);
+		break;
+	case TCP_LISTEN:
+		on_listening(sk);
+		break;
+	case TCP_ESTABLISHED:
+		on_established(sk, old_state);
+		break;
+	case TCP_FIN_WAIT1:
+	case TCP_LAST_ACK:
+		on_closing(sk, new_state);
+		break;
+	case TCP_CLOSE:
+		on_closed(sk, old_state);
+		break;
+	}
+	return 0;
+}
+
+/* A cgroup is made: its path is known before the first process is in it, so a container that lives for a moment has a
+ * name. Since Linux 4.13. */
+SEC("tp_btf/cgroup_mkdir")
+int BPF_PROG(cgroup_made, struct cgroup *cgroup, const char *path)
+{
+	struct cgroup_record *r = bpf_ringbuf_reserve(&ended, sizeof(*r), 0);
+
+	if (!r) {
+		count(COUNT_RING_REFUSED);
+		return 0;
+	}
+	r->kind = RECORD_CGROUP;
+	r->reserved = 0;
+	r->id = cgroup->kn->id;
+	bpf_probe_read_kernel_str(r->path, sizeof(r->path), path);
+	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
+	return 0;
+}
+
+static __always_inline bool changed(const struct tracked *t, const struct counters *c)
+{
+	return !(t->flags & REPORTED) || c->sent != t->reported_sent || c->received != t->reported_received ||
+	       c->retransmits != t->reported_retransmits;
+}
+
+static __always_inline int snapshot_connection(struct sock *sk, struct tracked *t, struct tcp_sock *tp, bool all)
+{
+	struct counters c = {};
+	struct connection_record *r;
+
+	read_own_counters(&c, t, tp, sk->__sk_common.skc_state);
+	if (!all && !changed(t, &c))
+		return 0;
+	r = bpf_ringbuf_reserve(&snapshots, sizeof(*r), 0);
+	if (!r)
+		return 1;
+	describe(r, sk, t, tp);
+	r->counters = c;
+	r->phase = PHASE_OPEN;
+	r->error = 0;
+	t->reported_sent = c.sent;
+	t->reported_received = c.received;
+	t->reported_retransmits = c.retransmits;
+	t->flags |= REPORTED;
+	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
+	return 0;
+}
+
+static __always_inline int snapshot_listener(struct sock *sk, struct tracked *t, bool all)
+{
+	struct listener_record *r;
+
+	if (!all && (t->flags & REPORTED) && drops_of(sk, t) == t->reported_drops)
+		return 0;
+	r = bpf_ringbuf_reserve(&snapshots, sizeof(*r), 0);
+	if (!r)
+		return 1;
+	fill_listener(r, sk, t, false);
+	t->reported_drops = r->drops;
+	t->flags |= REPORTED;
+	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
+	return 0;
+}
+
+/* One socket of a snapshot. 1: the ring is full, come again with the same socket. Runs in the reader, without the
+ * socket's lock. */
+static __always_inline int snapshot(struct bpf_iter__bpf_sk_storage_map *ctx, bool all)
+{
+	struct sock *sk = ctx->sk;
+	struct tracked *t = ctx->value;
+	struct tcp_sock *tp;
+	int full = 0;
+
+	if (!sk || !t)
+		return 0;
+	tp = bpf_skc_to_tcp_sock(sk);
+	if (!tp)
+		return 0;
+	catch_up(t, tp, sk->__sk_common.skc_state);
+	if (t->flags & ESTABLISHED)
+		full = snapshot_connection(sk, t, tp, all);
+	else if ((t->flags & LISTENING) && sk->__sk_common.skc_state == TCP_LISTEN)
+		full = snapshot_listener(sk, t, all);
+	if (full)
+		count(COUNT_SNAPSHOT_AGAIN);
+	return full;
+}
+
+/* Every socket that has changed since the last snapshot, of every network namespace. Since Linux 5.9 (5ce6e77c7edf). */
+SEC("iter/bpf_sk_storage_map")
+int snapshot_changed(struct bpf_iter__bpf_sk_storage_map *ctx)
+{
+	return snapshot(ctx, false);
+}
+
+/* Every socket: what is in none of two such passes is gone. */
+SEC("iter/bpf_sk_storage_map")
+int snapshot_all(struct bpf_iter__bpf_sk_storage_map *ctx)
+{
+	return snapshot(ctx, true);
+}
+
+/* Which side connected: bytes_acked counts the SYN, bytes_sent does not. */
+static __always_inline __u8 role_of(struct tcp_sock *tp, int state)
+{
+	__u64 syn;
+
+	if (state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT)
+		return ROLE_UNKNOWN;
+	syn = tp->bytes_acked - (tp->bytes_sent - tp->bytes_retrans - (tp->snd_nxt - tp->snd_una));
+	return syn == 1 ? ROLE_CLIENT : syn == 0 ? ROLE_SERVER : ROLE_UNKNOWN;
+}
+
+static __always_inline bool fill_adopted(struct tracked *t, struct sock *sk, struct tcp_sock *tp, int state)
+{
+	struct counters base = {};
+
+	switch (state) {
+	case TCP_CLOSE:
+	case TCP_SYN_RECV:
+	case TCP_NEW_SYN_RECV:
+	case TCP_TIME_WAIT:
+		return false;
+	case TCP_LISTEN:
+		t->flags = LISTENING;
+		t->listen_port = sk->__sk_common.skc_num;
+		t->first_drops = sk->sk_drops.counter;
+		return true;
+	case TCP_SYN_SENT:
+		t->flags = CONNECTING | SEEN_OPENING;
+		t->role = ROLE_CLIENT;
+		return true;
+	}
+	t->flags = ESTABLISHED | BASELINED;
+	t->role = role_of(tp, state);
+	read_isns(t, tp);
+	read_counters(&base, tp, t->role, state);
+	return bpf_sk_storage_get(&baselines, sk, &base, BPF_SK_STORAGE_GET_F_CREATE) != 0;
+}
+
+/* Every open file of every process: sockets older than netconn get an owner, a role and a baseline. Runs in the reader,
+ * for ctx->task. bpf_sock_from_file since Linux 5.11 (4f19cab76136). */
+SEC("iter/task_file")
+int adopt(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+	struct tracked fresh = {};
+	struct tracked *t;
+	struct tcp_sock *tp;
+	struct sock *sk;
+	struct socket *socket;
+
+	if (!task || !file)
+		return 0;
+	socket = bpf_sock_from_file(file);
+	if (!socket)
+		return 0;
+	sk = socket->sk;
+	if (!sk || sk->sk_protocol != IPPROTO_TCP)
+		return 0;
+	tp = bpf_skc_to_tcp_sock(sk);
+	if (!tp)
+		return 0;
+	t = tracked_of(sk);
+	if (t) {
+		if (!t->process.pid)
+			read_process(&t->process, task);
+		return 0;
+	}
+	if (!fill_adopted(&fresh, sk, tp, sk->__sk_common.skc_state))
+		return 0;
+	read_process(&fresh.process, task);
+	if (track(sk, &fresh))
+		count(COUNT_ADOPTED);
+	return 0;
+}

@@ -1,0 +1,159 @@
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/netconn/netconn/internal/conn"
+)
+
+var (
+	errShort = errors.New("decode record: too short")
+	errKind  = errors.New("decode record: unknown kind")
+)
+
+// record reads the bytes of a ring as one of the structs of bpf/records.h. It copies, as the ring's memory is used again and need not be
+// aligned.
+func record[T any](raw []byte) (r T, err error) {
+	if len(raw) < int(unsafe.Sizeof(r)) {
+		return r, errShort
+	}
+	copy(unsafe.Slice((*byte)(unsafe.Pointer(&r)), unsafe.Sizeof(r)), raw)
+	return r, nil
+}
+
+// decode hands one record to the handler's function for its kind.
+func decode(raw []byte, h Handler) error {
+	kind, err := record[uint32](raw)
+	if err != nil {
+		return err
+	}
+	switch sockRecordKind(kind) {
+	case sockRecordKindRECORD_CONNECTION:
+		return deliver(raw, h.Conn, connection)
+	case sockRecordKindRECORD_LISTENER:
+		return deliver(raw, h.Listener, listener)
+	case sockRecordKindRECORD_CGROUP:
+		r, err := record[sockCgroupRecord](raw)
+		if err == nil && h.Cgroup != nil {
+			h.Cgroup(r.Id, text(r.Path[:]))
+		}
+		return err
+	}
+	return fmt.Errorf("%w: %d", errKind, kind)
+}
+
+func deliver[R, V any](raw []byte, to func(V), convert func(*R) V) error {
+	r, err := record[R](raw)
+	if err == nil && to != nil {
+		to(convert(&r))
+	}
+	return err
+}
+
+func connection(r *sockConnectionRecord) conn.Conn {
+	return conn.Conn{
+		ID:          conn.ID{Cookie: r.Cookie, Generation: r.Generation},
+		Namespace:   r.Netns,
+		Tuple:       conn.Tuple{Source: endpoint(r.Local, r.LocalPort), Destination: endpoint(r.Remote, r.RemotePort)},
+		Role:        role(r.Role),
+		Phase:       phase(r.Phase),
+		Error:       reason(r),
+		SeenOpening: r.SeenOpening != 0,
+		Sequence:    conn.Sequence{Local: r.IsnLocal, Remote: r.IsnRemote},
+		Handshake:   time.Duration(r.HandshakeNs),
+		Age:         time.Duration(r.AgeNs),
+		Counters:    counters(&r.Counters),
+		Process:     process(&r.Process),
+	}
+}
+
+func listener(r *sockListenerRecord) conn.Listener {
+	return conn.Listener{
+		ID:        conn.ID{Cookie: r.Cookie, Generation: r.Generation},
+		Namespace: r.Netns,
+		Local:     endpoint(r.Local, r.LocalPort),
+		Drops:     uint64(r.Drops),
+		Closed:    r.Closed != 0,
+		Process:   process(&r.Process),
+	}
+}
+
+func counters(c *sockCounters) conn.Counters {
+	return conn.Counters{
+		Sent:             c.Sent,
+		Received:         c.Received,
+		SegmentsSent:     c.SegmentsSent,
+		SegmentsReceived: c.SegmentsReceived,
+		Retransmits:      c.Retransmits,
+		OutOfOrder:       c.OutOfOrder,
+		Reordering:       c.Reordering,
+		CE:               c.Ce,
+		RTT:              time.Duration(c.RttUs) * time.Microsecond,
+		RTTVariation:     time.Duration(c.RttVariationUs) * time.Microsecond,
+	}
+}
+
+func process(p *sockProcess) conn.Process {
+	return conn.Process{PID: p.Pid, Cgroup: p.Cgroup, Executable: text(p.Executable[:])}
+}
+
+func endpoint(address [16]byte, port uint16) netip.AddrPort {
+	return netip.AddrPortFrom(netip.AddrFrom16(address).Unmap(), port)
+}
+
+func role(r uint8) conn.Role {
+	switch r {
+	case uint8(sockRoleROLE_CLIENT):
+		return conn.RoleClient
+	case uint8(sockRoleROLE_SERVER):
+		return conn.RoleServer
+	}
+	return conn.RoleUnknown
+}
+
+func phase(p uint8) conn.Phase {
+	switch p {
+	case uint8(sockPhasePHASE_CLOSED):
+		return conn.Closed
+	case uint8(sockPhasePHASE_FAILED):
+		return conn.Failed
+	}
+	return conn.Open
+}
+
+// reason names the errno that the kernel left in the socket. An attempt that ended without any was given up by the application; EPIPE is
+// what a reset leaves once the other side had closed (tcp_reset).
+func reason(r *sockConnectionRecord) conn.Error {
+	switch unix.Errno(r.Error) {
+	case 0:
+		if phase(r.Phase) == conn.Failed {
+			return conn.Cancelled
+		}
+		return conn.NoError
+	case unix.ECONNREFUSED:
+		return conn.Refused
+	case unix.ETIMEDOUT:
+		return conn.TimedOut
+	case unix.ECONNRESET, unix.EPIPE:
+		return conn.Reset
+	case unix.EHOSTUNREACH:
+		return conn.HostUnreachable
+	case unix.ENETUNREACH:
+		return conn.NetworkUnreachable
+	case unix.ECONNABORTED:
+		return conn.Aborted
+	}
+	return conn.Other
+}
+
+// text reads a C string.
+func text(chars []int8) string {
+	bytes := unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(chars))), len(chars))
+	return unix.ByteSliceToString(bytes)
+}

@@ -1,0 +1,47 @@
+// Package kernel reads TCP connections from the kernel: every socket of the machine, in every network namespace, with what the kernel
+// itself counted on it. No program of it runs for a packet, a send or a receive.
+//
+// In: nothing but the kernel (Linux 5.12 or newer, with type information). Out: reports in the vocabulary of package conn, handed to the
+// functions of a Handler on the caller's goroutine, in the order in which the kernel wrote them within each of two streams: ends of
+// connections (Drain), and the connections that are alive (Snapshot). Between the two there is no order: a connection may be reported
+// alive after its end was reported, and the reader has to drop that.
+//
+// Nothing is lost silently: what the kernel could not report is in Losses and Stats.
+//
+// A Sockets is not safe for concurrent use. Two of them, in one process or in several, do not disturb each other.
+package kernel
+
+import "github.com/netconn/netconn/internal/conn"
+
+// Options are the sizes of the two rings in bytes. Zero means the default; other values are rounded up to a power of two of at least one
+// page.
+type Options struct {
+	RingBytes         int // of ended connections, 184 bytes each; default 4 MiB
+	SnapshotRingBytes int // emptied as often as it fills up; default 1 MiB
+}
+
+// Handler receives reports. A function that is nil is not called. None may keep the Sockets busy: while it runs, the ring fills.
+type Handler struct {
+	Conn     func(conn.Conn)
+	Listener func(conn.Listener)
+	Cgroup   func(id uint64, path string) // a cgroup was made; path is relative to the root of its hierarchy, cut at 511 bytes
+}
+
+// Program tells whether one BPF program is attached.
+type Program struct {
+	Name string
+	Err  error // why it is not, nil: it is
+}
+
+// Stats are cumulative counts since Open.
+type Stats struct {
+	Tracked        uint64 // sockets that got state, ended ones included
+	Adopted        uint64 // of these, sockets older than netconn
+	Unowned        uint64 // connections of which the opening process is not known
+	StorageRefused uint64 // sockets that are not reported, as the kernel had no memory for their state
+	RingRefused    uint64 // ends, listeners and cgroups that found the ring full
+	EndedUntracked uint64 // connections older than netconn that ended before they were adopted
+	SnapshotAgain  uint64 // times that a snapshot filled its ring and went on after it was emptied
+	Missed         uint64 // changes of state during which the kernel did not run a program that it had interrupted
+	Programs       []Program
+}

@@ -1,0 +1,252 @@
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math/bits"
+	"os"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
+	"golang.org/x/sys/unix"
+
+	"github.com/netconn/netconn/internal/conn"
+)
+
+// Sockets are the TCP sockets of this machine, from Open to Close.
+type Sockets struct {
+	objects      sockObjects
+	ended, live  *ring
+	changed, all *link.Iter
+	programs     []Program
+	closers      []io.Closer // in the order in which they were opened
+}
+
+// Open loads and attaches the programs, and adopts the connections that are there already. The error is one sentence that says what is
+// missing and what to do.
+func Open(o Options) (*Sockets, error) {
+	s := &Sockets{}
+	if err := s.open(o); err != nil {
+		return nil, errors.Join(explain(err), s.Close())
+	}
+	return s, nil
+}
+
+func (s *Sockets) open(o Options) error {
+	if err := s.load(o); err != nil {
+		return err
+	}
+	if err := s.openRings(); err != nil {
+		return err
+	}
+	if err := s.attach(); err != nil {
+		return err
+	}
+	// Twice, as a file may move between two processes while the first pass looks at a third.
+	for range 2 {
+		if err := s.adopt(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Sockets) load(o Options) error {
+	spec, err := loadSock()
+	if err != nil {
+		return fmt.Errorf("read BPF object: %w", err)
+	}
+	spec.Maps[sockMapEnded].MaxEntries = ringSize(o.RingBytes, 4<<20)
+	spec.Maps[sockMapSnapshots].MaxEntries = ringSize(o.SnapshotRingBytes, 1<<20)
+	if err := spec.LoadAndAssign(&s.objects, nil); err != nil {
+		return fmt.Errorf("load BPF programs: %w", err)
+	}
+	s.closers = append(s.closers, &s.objects)
+	return nil
+}
+
+// ringSize returns what the kernel accepts: a power of two, and at least a page.
+func ringSize(bytes, preset int) uint32 {
+	if bytes <= 0 {
+		bytes = preset
+	}
+	return max(uint32(os.Getpagesize()), 1<<bits.Len32(uint32(bytes-1)))
+}
+
+func (s *Sockets) openRings() (err error) {
+	if s.ended, err = openRing(s.objects.Ended); err != nil {
+		return err
+	}
+	s.closers = append(s.closers, s.ended.reader)
+	if s.live, err = openRing(s.objects.sockMaps.Snapshots); err != nil {
+		return err
+	}
+	s.closers = append(s.closers, s.live.reader)
+	return nil
+}
+
+// attach starts with what reports changes, so that no connection falls between it and the adoption.
+func (s *Sockets) attach() (err error) {
+	if err := s.attachTracing("socket_state", s.objects.SocketState); err != nil {
+		return err
+	}
+	// Without it a container that is gone before it was asked for has no name: a loss that Stats names, but no reason to stop.
+	_ = s.attachTracing("cgroup_made", s.objects.CgroupMade)
+	if s.changed, err = s.attachSnapshot("snapshot_changed", s.objects.SnapshotChanged); err != nil {
+		return err
+	}
+	s.all, err = s.attachSnapshot("snapshot_all", s.objects.SnapshotAll)
+	return err
+}
+
+func (s *Sockets) attachTracing(name string, p *ebpf.Program) error {
+	l, err := link.AttachTracing(link.TracingOptions{Program: p})
+	return s.attached(name, l, err)
+}
+
+func (s *Sockets) attachSnapshot(name string, p *ebpf.Program) (*link.Iter, error) {
+	l, err := link.AttachIter(link.IterOptions{Program: p, Map: s.objects.Sockets})
+	return l, s.attached(name, l, err)
+}
+
+// attached keeps the result of an attachment, and the link if there is one.
+func (s *Sockets) attached(name string, l io.Closer, err error) error {
+	s.programs = append(s.programs, Program{Name: name, Err: err})
+	if err != nil {
+		return fmt.Errorf("attach %s: %w", name, err)
+	}
+	s.closers = append(s.closers, l)
+	return nil
+}
+
+// adopt looks at every open file of every process once.
+func (s *Sockets) adopt() error {
+	l, err := link.AttachIter(link.IterOptions{Program: s.objects.Adopt})
+	if err != nil {
+		return fmt.Errorf("attach adopt: %w", err)
+	}
+	defer l.Close()
+	return run(l, func() (int, error) { return 1, nil })
+}
+
+// run reads an iterator to its end. The kernel interrupts it (EAGAIN) after a million objects, or where a program asks for it because a
+// ring is full: then empty is called, and returns how many records it made room for.
+func run(l *link.Iter, empty func() (int, error)) error {
+	pass, err := l.Open()
+	if err != nil {
+		return fmt.Errorf("open iterator: %w", err)
+	}
+	defer pass.Close()
+	buffer := make([]byte, 64)
+	for idle := 0; idle < 100; {
+		_, err := pass.Read(buffer)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil && !errors.Is(err, unix.EAGAIN) {
+			return fmt.Errorf("read iterator: %w", err)
+		}
+		records, err := empty()
+		if err != nil {
+			return err
+		}
+		if idle++; records > 0 {
+			idle = 0
+		}
+	}
+	return errors.New("read iterator: no progress")
+}
+
+// Drain hands over the ends of connections that were reported since it was last called, and new cgroups. Call it often enough that the ring
+// does not fill up: at 10,000 connections a second, both ends on this machine, the default ring lasts a second.
+func (s *Sockets) Drain(h Handler) error {
+	_, err := s.ended.drain(h)
+	return err
+}
+
+// Snapshot hands over the connections that are alive and whose counters have changed since the last one, or all that are alive; before and
+// after them what Drain would. One pass may skip a socket or show it twice, if sockets come and go meanwhile.
+func (s *Sockets) Snapshot(all bool, h Handler) error {
+	if err := s.Drain(h); err != nil {
+		return err
+	}
+	pass := s.changed
+	if all {
+		pass = s.all
+	}
+	empty := func() (int, error) { return s.live.drain(h) }
+	if err := run(pass, empty); err != nil {
+		return fmt.Errorf("snapshot: %w", err)
+	}
+	if _, err := empty(); err != nil {
+		return err
+	}
+	return s.Drain(h)
+}
+
+// Losses returns what could not be itemised since Open. A change of state that a program missed counts as the end of a connection that is
+// known, as it may be one.
+func (s *Sockets) Losses() (conn.Losses, error) {
+	var cpus []sockLosses
+	if err := s.objects.Lost.Lookup(uint32(0), &cpus); err != nil {
+		return conn.Losses{}, fmt.Errorf("read losses: %w", err)
+	}
+	missed, err := s.missed()
+	sum := conn.Losses{Known: missed}
+	for _, l := range cpus {
+		sum.Opened += l.Opened
+		sum.Failed += l.Failed
+		sum.Closed += l.Closed
+		sum.Known += l.Known
+		sum.Sent += l.Sent
+		sum.Received += l.Received
+		sum.Retransmits += l.Retransmits
+	}
+	return sum, err
+}
+
+// missed asks how often the kernel did not run socket_state because it had interrupted it (Linux 6.1, 05b24ff9b2cf; before, it ran).
+func (s *Sockets) missed() (uint64, error) {
+	stats, err := s.objects.SocketState.Stats()
+	if err != nil {
+		return 0, fmt.Errorf("read program statistics: %w", err)
+	}
+	return stats.RecursionMisses, nil
+}
+
+// Stats returns the counters of this package's own health.
+func (s *Sockets) Stats() (Stats, error) {
+	var counts [sockCounterCOUNTERS]uint64
+	for i := range counts {
+		var cpus []uint64
+		if err := s.objects.Counts.Lookup(uint32(i), &cpus); err != nil {
+			return Stats{}, fmt.Errorf("read counters: %w", err)
+		}
+		for _, n := range cpus {
+			counts[i] += n
+		}
+	}
+	missed, err := s.missed()
+	return Stats{
+		Tracked:        counts[sockCounterCOUNT_TRACKED],
+		Adopted:        counts[sockCounterCOUNT_ADOPTED],
+		Unowned:        counts[sockCounterCOUNT_UNOWNED],
+		StorageRefused: counts[sockCounterCOUNT_STORAGE_REFUSED],
+		RingRefused:    counts[sockCounterCOUNT_RING_REFUSED],
+		EndedUntracked: counts[sockCounterCOUNT_ENDED_UNTRACKED],
+		SnapshotAgain:  counts[sockCounterCOUNT_SNAPSHOT_AGAIN],
+		Missed:         missed,
+		Programs:       s.programs,
+	}, err
+}
+
+// Close detaches and unloads everything. It may be called twice.
+func (s *Sockets) Close() error {
+	var errs []error
+	for i := len(s.closers) - 1; i >= 0; i-- {
+		errs = append(errs, s.closers[i].Close())
+	}
+	s.closers = nil
+	return errors.Join(errs...)
+}
