@@ -1,0 +1,157 @@
+//go:build linux
+
+package kernel
+
+import (
+	"cmp"
+	"net/netip"
+	"os"
+	"slices"
+	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"github.com/netconn/netconn/internal/conn"
+	"github.com/netconn/netconn/internal/testnet"
+)
+
+// roles are the programs that the test binary can be instead of the tests.
+var roles = map[string]func(){}
+
+func TestMain(m *testing.M) {
+	if role, ok := roles[os.Getenv("NETCONN_TEST_ROLE")]; ok {
+		role()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// observer keeps what the kernel reports of the test's own namespaces.
+type observer struct {
+	*Sockets
+	t         *testing.T
+	mine      map[uint32]bool
+	ended     []conn.Conn
+	live      map[conn.ID]conn.Conn
+	liveCount int // live reports, repeated ones included
+	listeners map[conn.ID]conn.Listener
+	cgroups   map[uint64]string
+}
+
+func observe(t *testing.T, o Options, of ...*testnet.Namespace) *observer {
+	t.Helper()
+	s, err := Open(o)
+	if err != nil {
+		testnet.Require(t, err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	w := &observer{Sockets: s, t: t, mine: map[uint32]bool{}, live: map[conn.ID]conn.Conn{}, listeners: map[conn.ID]conn.Listener{},
+		cgroups: map[uint64]string{}}
+	for _, n := range of {
+		w.mine[n.Inode] = true
+	}
+	return w
+}
+
+func (w *observer) handler() Handler {
+	return Handler{
+		Conn: func(c conn.Conn) {
+			switch {
+			case !w.mine[c.Namespace]:
+			case c.Phase == conn.Open:
+				w.live[c.ID] = c
+				w.liveCount++
+			default:
+				w.ended = append(w.ended, c)
+			}
+		},
+		Listener: func(l conn.Listener) {
+			if w.mine[l.Namespace] {
+				w.listeners[l.ID] = l
+			}
+		},
+		Cgroup: func(id uint64, path string) { w.cgroups[id] = path },
+	}
+}
+
+// until drains until the condition holds. It gives up after a time that only a defect needs.
+func (w *observer) until(what string, holds func() bool) {
+	w.t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(2 * time.Millisecond) {
+		if err := w.Drain(w.handler()); err != nil {
+			w.t.Fatal(err)
+		}
+		if holds() {
+			return
+		}
+		if time.Now().After(deadline) {
+			w.t.Fatalf("waited in vain for %s; ended: %+v", what, w.ended)
+		}
+	}
+}
+
+// waitEnded waits for n ends and returns all there are, clients first.
+func (w *observer) waitEnded(n int) []conn.Conn {
+	w.t.Helper()
+	w.until("ends", func() bool { return len(w.ended) >= n })
+	sorted := slices.Clone(w.ended)
+	slices.SortStableFunc(sorted, func(a, b conn.Conn) int { return cmp.Compare(a.Role, b.Role) })
+	return sorted
+}
+
+func (w *observer) snapshot(all bool) {
+	w.t.Helper()
+	w.live, w.liveCount = map[conn.ID]conn.Conn{}, 0
+	if err := w.Snapshot(all, w.handler()); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *observer) liveOf(role conn.Role) conn.Conn {
+	w.t.Helper()
+	for _, c := range w.live {
+		if c.Role == role {
+			return c
+		}
+	}
+	w.t.Fatalf("no live %s in %+v", role, w.live)
+	return conn.Conn{}
+}
+
+// outcome is what a test compares of a report as a whole.
+type outcome struct {
+	Role           conn.Role
+	Phase          conn.Phase
+	Error          string
+	Sent, Received uint64
+}
+
+func outcomeOf(c conn.Conn) outcome {
+	return outcome{c.Role, c.Phase, c.Error.String(), c.Counters.Sent, c.Counters.Received}
+}
+
+func (w *observer) wantEnded(want ...outcome) []conn.Conn {
+	w.t.Helper()
+	ended := w.waitEnded(len(want))
+	var got []outcome
+	for _, c := range ended {
+		got = append(got, outcomeOf(c))
+	}
+	if diff := gocmp.Diff(want, got); diff != "" {
+		w.t.Fatalf("ended connections (-want +got):\n%s", diff)
+	}
+	return ended
+}
+
+func wantEqual[T any](t *testing.T, what string, want, got T) {
+	t.Helper()
+	equal := gocmp.Options{gocmp.Comparer(func(a, b netip.AddrPort) bool { return a == b }), gocmp.Comparer(func(a, b netip.Addr) bool { return a == b })}
+	if diff := gocmp.Diff(want, got, equal); diff != "" {
+		t.Fatalf("%s (-want +got):\n%s", what, diff)
+	}
+}

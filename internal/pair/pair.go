@@ -1,0 +1,93 @@
+// Package pair finds the other end of a connection on the same machine.
+//
+// The two ends of a TCP connection know the same two initial sequence numbers, which no address translation changes: not the redirect of a
+// sidecar, not the DNAT of a service, not masquerading, and not two pods that have the same address. So they pair the ends exactly, in
+// whatever network namespaces they are, without asking conntrack. What pairs nothing: a connection through a proxy that opens another one,
+// or through SYNPROXY, which replaces the numbers: those are two connections.
+//
+// In: reports, in any order, repeated or not. Out: for a connection, the last report of its other end. Time comes in with each call.
+// The index holds an entry a connection until Expire finds it closed for longer than the grace; it is not safe for concurrent use.
+package pair
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/netconn/netconn/internal/conn"
+)
+
+// Grace is how long an end stays to be found after its close, so that the report of the other end, which may come a snapshot later,
+// still finds it.
+const Grace = 30 * time.Second
+
+// Silence is how long an end stays without any report. Snapshots of all connections come more often than that, so what is silent for so
+// long has ended, and the report of it was lost.
+const Silence = 20 * time.Minute
+
+// Index holds the ends of all connections that were reported.
+type Index struct {
+	ends   map[conn.Sequence]end
+	closed []closed  // in the order of their closing
+	swept  time.Time // when Expire last looked at every end
+}
+
+// end is one of two: they have each other's sequence reversed, so each has a key of its own.
+type end struct {
+	conn conn.Conn
+	seen time.Time
+}
+
+type closed struct {
+	sequence conn.Sequence
+	id       conn.ID
+	at       time.Time
+}
+
+// New returns an index that knows no connection.
+func New() *Index { return &Index{ends: map[conn.Sequence]end{}} }
+
+// Add keeps a report. A connection that was never established has no other end, and is not kept.
+func (x *Index) Add(c conn.Conn, now time.Time) {
+	if c.Sequence == (conn.Sequence{}) {
+		return
+	}
+	if known := x.ends[c.Sequence].conn; known.ID == c.ID && known.Phase == conn.Closed {
+		return // a live report that was overtaken by the end
+	}
+	x.ends[c.Sequence] = end{conn: c, seen: now}
+	if c.Phase == conn.Closed {
+		x.closed = append(x.closed, closed{c.Sequence, c.ID, now})
+	}
+}
+
+// Other returns the last report of the connection's other end. A socket that connected to itself is its own other end.
+func (x *Index) Other(c conn.Conn) (conn.Conn, bool) {
+	if c.Sequence == (conn.Sequence{}) {
+		return conn.Conn{}, false
+	}
+	other, ok := x.ends[c.Sequence.Reverse()]
+	return other.conn, ok
+}
+
+// Expire forgets what closed longer than Grace ago, and what has been silent for Silence.
+func (x *Index) Expire(now time.Time) {
+	gone := 0
+	for gone < len(x.closed) && now.Sub(x.closed[gone].at) > Grace {
+		c := x.closed[gone]
+		if x.ends[c.sequence].conn.ID == c.id {
+			delete(x.ends, c.sequence)
+		}
+		gone++
+	}
+	x.closed = slices.Delete(x.closed, 0, gone)
+	x.sweep(now)
+}
+
+func (x *Index) sweep(now time.Time) {
+	if now.Sub(x.swept) < Silence/4 {
+		return
+	}
+	x.swept = now
+	maps.DeleteFunc(x.ends, func(_ conn.Sequence, e end) bool { return now.Sub(e.seen) > Silence })
+}

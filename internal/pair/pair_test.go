@@ -1,0 +1,176 @@
+package pair
+
+import (
+	"math/rand/v2"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/netconn/netconn/internal/conn"
+)
+
+var start = time.Unix(1_700_000_000, 0)
+
+// ends returns the two ends of a connection through a service: neither address of one end is an address of the other.
+func ends(n uint32) (client, server conn.Conn) {
+	address := netip.MustParseAddrPort
+	client = conn.Conn{
+		ID: conn.ID{Cookie: uint64(n)*2 + 1}, Namespace: 1, Role: conn.RoleClient, Sequence: conn.Sequence{Local: n, Remote: n + 7},
+		Tuple: conn.Tuple{Source: address("10.244.1.11:37016"), Destination: address("10.96.1.3:9080")},
+		Owner: conn.Owner{Executable: "app"},
+	}
+	server = conn.Conn{
+		ID: conn.ID{Cookie: uint64(n)*2 + 2}, Namespace: 2, Role: conn.RoleServer, Sequence: client.Sequence.Reverse(),
+		Tuple: conn.Tuple{Source: address("10.244.2.13:15006"), Destination: address("192.0.2.1:4711")},
+		Owner: conn.Owner{Executable: "envoy"},
+	}
+	return client, server
+}
+
+func closing(c conn.Conn) conn.Conn {
+	c.Phase = conn.Closed
+	return c
+}
+
+func want(t *testing.T, x *Index, of conn.Conn, other *conn.Conn) {
+	t.Helper()
+	got, ok := x.Other(of)
+	switch {
+	case ok != (other != nil):
+		t.Fatalf("other end of %v: found %v, want %v", of.ID, ok, other != nil)
+	case ok:
+		if diff := cmp.Diff(*other, got, cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })); diff != "" {
+			t.Fatalf("other end of %v (-want +got):\n%s", of.ID, diff)
+		}
+	}
+}
+
+func TestBothEndsFindEachOtherInAnyOrder(t *testing.T) {
+	client, server := ends(100)
+	for _, order := range [][]conn.Conn{{client, server}, {server, client}, {client, server, client}} {
+		x := New()
+		for _, c := range order {
+			x.Add(c, start)
+		}
+		want(t, x, client, &server)
+		want(t, x, server, &client)
+	}
+}
+
+func TestAlone(t *testing.T) {
+	client, server := ends(100)
+	x := New()
+	x.Add(client, start)
+	want(t, x, client, nil)
+	want(t, x, server, &client)
+}
+
+func TestSamePortsAndAddressesElsewhereAreNotMixed(t *testing.T) {
+	x := New()
+	client, server := ends(100)
+	otherClient, otherServer := ends(200) // the same addresses in other namespaces
+	for _, c := range []conn.Conn{client, otherClient, server, otherServer} {
+		x.Add(c, start)
+	}
+	want(t, x, client, &server)
+	want(t, x, otherClient, &otherServer)
+}
+
+func TestSelfConnect(t *testing.T) {
+	c, _ := ends(100)
+	c.Sequence.Remote = c.Sequence.Local
+	x := New()
+	x.Add(c, start)
+	want(t, x, c, &c)
+}
+
+func TestNeverEstablished(t *testing.T) {
+	c, s := ends(100)
+	c.Sequence, s.Sequence, c.Phase = conn.Sequence{}, conn.Sequence{}, conn.Failed
+	x := New()
+	x.Add(c, start)
+	want(t, x, c, nil)
+	want(t, x, s, nil)
+}
+
+func TestClosedStaysForTheGrace(t *testing.T) {
+	client, server := ends(100)
+	x := New()
+	x.Add(client, start)
+	gone := closing(client)
+	x.Add(gone, start)
+	x.Add(client, start) // a live report that comes late
+	x.Expire(start.Add(Grace))
+	want(t, x, server, &gone)
+	x.Expire(start.Add(Grace + 1))
+	want(t, x, server, nil)
+}
+
+func TestSequenceUsedAgainOutlivesTheFirst(t *testing.T) {
+	client, server := ends(100)
+	x := New()
+	x.Add(closing(client), start)
+	again := client
+	again.ID.Cookie = 999
+	x.Add(again, start.Add(time.Second))
+	x.Expire(start.Add(Grace + 1))
+	want(t, x, server, &again)
+}
+
+func TestSilentEndIsForgotten(t *testing.T) {
+	client, server := ends(100)
+	x := New()
+	x.Add(client, start)
+	x.Add(server, start.Add(Silence))
+	x.Expire(start.Add(Silence))
+	want(t, x, server, &client)
+	x.Expire(start.Add(2 * Silence))
+	want(t, x, server, nil)
+	want(t, x, client, &server)
+}
+
+// Whatever the order and the repetitions, an end never finds anything but its own other end, and nothing stays for ever.
+func FuzzPairs(f *testing.F) {
+	f.Add(uint64(1), uint64(2))
+	f.Fuzz(func(t *testing.T, a, b uint64) {
+		random, x, now := rand.New(rand.NewPCG(a, b)), New(), start
+		for range 200 {
+			client, server := ends(uint32(random.IntN(20)) * 1000)
+			if random.IntN(4) == 0 {
+				client, server = closing(client), closing(server)
+			}
+			x.Add(client, now)
+			if random.IntN(2) == 0 {
+				x.Add(server, now)
+			}
+			if other, ok := x.Other(client); ok && other.ID != server.ID {
+				t.Fatalf("%v is paired with %v", client.ID, other.ID)
+			}
+			now = now.Add(time.Duration(random.IntN(2000)) * time.Millisecond)
+			x.Expire(now)
+		}
+		x.Expire(now.Add(2 * Silence))
+		x.Expire(now.Add(4 * Silence))
+		if len(x.ends)+len(x.closed) > 0 {
+			t.Fatalf("%d ends and %d closed ones stay", len(x.ends), len(x.closed))
+		}
+	})
+}
+
+func BenchmarkAddAndOther(b *testing.B) {
+	x := New()
+	b.ReportAllocs()
+	for i := range b.N {
+		client, server := ends(uint32(i) * 8)
+		x.Add(closing(client), start)
+		x.Add(closing(server), start)
+		if _, ok := x.Other(client); !ok {
+			b.Fatal("not paired")
+		}
+		if i%1000 == 0 {
+			x.Expire(start.Add(2 * Grace))
+		}
+	}
+}
