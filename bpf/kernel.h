@@ -161,9 +161,17 @@ struct kernfs_node {
 	__u64 id;
 };
 
+struct cgroup_root {
+	int hierarchy_id; /* 0: version 2 */
+};
+
+struct cgroup_subsys_state;
+
 struct cgroup {
 	struct kernfs_node *kn;
 	int level;
+	struct cgroup_root *root;
+	struct cgroup_subsys_state *subsys[12];
 };
 
 struct cgroup_subsys_state {

@@ -9,25 +9,47 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 
+static __always_inline __u64 id_of(struct cgroup *cgroup)
+{
+	struct kernfs_node *kn = cgroup->kn;
+	struct cgroup_root *root = cgroup->root;
+
+	if (!kn || !root)
+		return 0;
+	return root->hierarchy_id ? kn->id | CGROUP_V1 : kn->id;
+}
+
+static __always_inline bool knows_memory_controller(void)
+{
+	return bpf_core_enum_value_exists(enum cgroup_subsys_id, memory_cgrp_id);
+}
+
 /* On hosts with both cgroup versions ordinary tasks stay in the root of version 2; what tells containers apart there is
  * the memory controller's hierarchy of version 1. */
 static __always_inline __u64 cgroup_id(struct task_struct *task)
 {
 	struct css_set *set = task->cgroups;
-	struct cgroup *cgroup;
+	struct cgroup *cgroup = set ? set->dfl_cgrp : 0;
 	struct cgroup_subsys_state *memory;
 
-	if (!set)
+	if (!cgroup)
 		return 0;
-	cgroup = set->dfl_cgrp;
-	if (cgroup && cgroup->level == 0 && bpf_core_enum_value_exists(enum cgroup_subsys_id, memory_cgrp_id)) {
+	if (cgroup->level == 0 && knows_memory_controller()) {
 		memory = set->subsys[bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id)];
-		if (memory)
-			cgroup = memory->cgroup;
+		if (memory && memory->cgroup)
+			return id_of(memory->cgroup);
 	}
-	if (!cgroup || !cgroup->kn)
-		return 0;
-	return cgroup->kn->id;
+	return id_of(cgroup);
+}
+
+/* Whether processes may be told by this cgroup: it is one of version 2, or of the memory controller. */
+static __always_inline bool tells_owners(struct cgroup *cgroup)
+{
+	struct cgroup_root *root = cgroup->root;
+
+	if (root && root->hierarchy_id == 0)
+		return true;
+	return knows_memory_controller() && cgroup->subsys[bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id)];
 }
 
 /* A kernel thread has no executable: its own name stands for it. */

@@ -25,6 +25,9 @@ enum phase {
 	PHASE_FAILED = 2,
 };
 
+/* Set in the id of a cgroup of version 1 (of the memory controller's hierarchy): both versions number theirs from 1. */
+#define CGROUP_V1 (1ULL << 63)
+
 /* Who opened a socket. pid 0: unknown. */
 struct process {
 	__u64 cgroup;
@@ -104,7 +107,7 @@ struct losses {
 /* Every early return that loses something, one entry per processor. */
 enum counter {
 	COUNT_STORAGE_REFUSED, /* no memory for a socket's state: it is not reported */
-	COUNT_UNOWNED,	       /* a connection whose opening process is not known */
+	COUNT_UNOWNED,	       /* a connection whose opening process is not known, or is systemd for another one */
 	COUNT_ENDED_UNTRACKED, /* a connection ended that was older than netconn and not adopted yet */
 	COUNT_RING_REFUSED,    /* the ring of ended connections was full */
 	COUNT_SNAPSHOT_AGAIN,  /* the ring of the snapshot was full: drained, and the socket read again */

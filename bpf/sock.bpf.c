@@ -61,6 +61,12 @@ static __always_inline void on_listening(struct sock *sk)
 	*t = fresh;
 }
 
+/* Nobody opened it that netconn saw, or systemd did, which listens for others. */
+static __always_inline bool owner_doubtful(struct tracked *t)
+{
+	return !t->process.pid || (t->process.pid == 1 && t->role == ROLE_SERVER);
+}
+
 /* Makes the inherited entry the accepted socket's own. Without a listener's entry the owner stays unknown until it is
  * adopted. */
 static __always_inline void accept_inherited(struct tracked *t)
@@ -70,7 +76,7 @@ static __always_inline void accept_inherited(struct tracked *t)
 	t->handshake_ns = 0;
 	t->reported_sent = t->reported_received = t->reported_retransmits = 0;
 	t->flags = SEEN_OPENING;
-	if (!t->process.pid)
+	if (owner_doubtful(t))
 		count(COUNT_UNOWNED);
 }
 
@@ -120,7 +126,7 @@ static __always_inline void catch_up(struct tracked *t, struct tcp_sock *tp, int
 		establish(t, tp, state);
 }
 
-/* Where systemd listens for a service, whoever closes what was accepted is the service. */
+/* shutdown() or close(): runs in the caller, which is whom the connection was handed to. */
 static __always_inline void on_closing(struct sock *sk, int new_state)
 {
 	struct tracked *t = tracked_of(sk);
@@ -129,7 +135,7 @@ static __always_inline void on_closing(struct sock *sk, int new_state)
 	if (!t || !tp)
 		return;
 	catch_up(t, tp, new_state);
-	if (t->role == ROLE_SERVER && t->process.pid == 1)
+	if (owner_doubtful(t))
 		read_process(&t->process, bpf_get_current_task_btf());
 }
 
@@ -203,15 +209,18 @@ int BPF_PROG(socket_state, struct sock *sk, int old_state, int new_state)
 SEC("tp_btf/cgroup_mkdir")
 int BPF_PROG(cgroup_made, struct cgroup *cgroup, const char *path)
 {
-	struct cgroup_record *r = bpf_ringbuf_reserve(&ended, sizeof(*r), 0);
+	struct cgroup_record *r;
 
+	if (!tells_owners(cgroup))
+		return 0;
+	r = bpf_ringbuf_reserve(&ended, sizeof(*r), 0);
 	if (!r) {
 		count(COUNT_RING_REFUSED);
 		return 0;
 	}
 	r->kind = RECORD_CGROUP;
 	r->reserved = 0;
-	r->id = cgroup->kn->id;
+	r->id = id_of(cgroup);
 	bpf_probe_read_kernel_str(r->path, sizeof(r->path), path);
 	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
 	return 0;
@@ -338,6 +347,26 @@ static __always_inline bool fill_adopted(struct tracked *t, struct sock *sk, str
 	return bpf_sk_storage_get(&baselines, sk, &base, BPF_SK_STORAGE_GET_F_CREATE) != 0;
 }
 
+static __always_inline void adopt_socket(struct sock *sk, struct task_struct *task)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	struct tracked *t = tracked_of(sk);
+	struct tracked fresh = {};
+
+	if (!tp)
+		return;
+	if (t) {
+		if (owner_doubtful(t))
+			read_process(&t->process, task);
+		return;
+	}
+	if (!fill_adopted(&fresh, sk, tp, sk->__sk_common.skc_state))
+		return;
+	read_process(&fresh.process, task);
+	if (track(sk, &fresh))
+		count(COUNT_ADOPTED);
+}
+
 /* Every open file of every process: sockets older than netconn get an owner, a role and a baseline. Runs in the reader,
  * for ctx->task. bpf_sock_from_file since Linux 5.11 (4f19cab76136). */
 SEC("iter/task_file")
@@ -345,33 +374,14 @@ int adopt(struct bpf_iter__task_file *ctx)
 {
 	struct task_struct *task = ctx->task;
 	struct file *file = ctx->file;
-	struct tracked fresh = {};
-	struct tracked *t;
-	struct tcp_sock *tp;
-	struct sock *sk;
 	struct socket *socket;
+	struct sock *sk;
 
 	if (!task || !file)
 		return 0;
 	socket = bpf_sock_from_file(file);
-	if (!socket)
-		return 0;
-	sk = socket->sk;
-	if (!sk || sk->sk_protocol != IPPROTO_TCP)
-		return 0;
-	tp = bpf_skc_to_tcp_sock(sk);
-	if (!tp)
-		return 0;
-	t = tracked_of(sk);
-	if (t) {
-		if (!t->process.pid)
-			read_process(&t->process, task);
-		return 0;
-	}
-	if (!fill_adopted(&fresh, sk, tp, sk->__sk_common.skc_state))
-		return 0;
-	read_process(&fresh.process, task);
-	if (track(sk, &fresh))
-		count(COUNT_ADOPTED);
+	sk = socket ? socket->sk : 0;
+	if (sk && sk->sk_protocol == IPPROTO_TCP)
+		adopt_socket(sk, task);
 	return 0;
 }

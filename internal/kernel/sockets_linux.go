@@ -20,6 +20,7 @@ type Sockets struct {
 	ended, live  *ring
 	changed, all *link.Iter
 	programs     []Program
+	unowned      uint64      // how many there were at the last adoption
 	closers      []io.Closer // in the order in which they were opened
 }
 
@@ -158,6 +159,18 @@ func run(l *link.Iter, empty func() (int, error)) error {
 	return errors.New("read iterator: no progress")
 }
 
+// adoptUnowned looks for the owners of connections of which the opening process is not known, if there are new ones: those that a
+// listener accepted which is older than netconn and no file shows (the listener below an MPTCP socket, which most servers written in Go
+// have), or that systemd listens for.
+func (s *Sockets) adoptUnowned() error {
+	unowned, err := s.count(sockCounterCOUNT_UNOWNED)
+	if err != nil || unowned == s.unowned {
+		return err
+	}
+	s.unowned = unowned
+	return s.adopt()
+}
+
 // Drain hands over the ends of connections that were reported since it was last called, and new cgroups. Call it often enough that the ring
 // does not fill up: at 10,000 connections a second, both ends on this machine, the default ring lasts a second.
 func (s *Sockets) Drain(h Handler) error {
@@ -169,6 +182,9 @@ func (s *Sockets) Drain(h Handler) error {
 // after them what Drain would. One pass may skip a socket or show it twice, if sockets come and go meanwhile.
 func (s *Sockets) Snapshot(all bool, h Handler) error {
 	if err := s.Drain(h); err != nil {
+		return err
+	}
+	if err := s.adoptUnowned(); err != nil {
 		return err
 	}
 	pass := s.changed
@@ -219,13 +235,11 @@ func (s *Sockets) missed() (uint64, error) {
 func (s *Sockets) Stats() (Stats, error) {
 	var counts [sockCounterCOUNTERS]uint64
 	for i := range counts {
-		var cpus []uint64
-		if err := s.objects.Counts.Lookup(uint32(i), &cpus); err != nil {
-			return Stats{}, fmt.Errorf("read counters: %w", err)
+		n, err := s.count(sockCounter(i))
+		if err != nil {
+			return Stats{}, err
 		}
-		for _, n := range cpus {
-			counts[i] += n
-		}
+		counts[i] = n
 	}
 	missed, err := s.missed()
 	return Stats{
@@ -239,6 +253,18 @@ func (s *Sockets) Stats() (Stats, error) {
 		Missed:         missed,
 		Programs:       s.programs,
 	}, err
+}
+
+// count returns one counter, of all processors.
+func (s *Sockets) count(what sockCounter) (sum uint64, err error) {
+	var cpus []uint64
+	if err := s.objects.Counts.Lookup(uint32(what), &cpus); err != nil {
+		return 0, fmt.Errorf("read counters: %w", err)
+	}
+	for _, n := range cpus {
+		sum += n
+	}
+	return sum, nil
 }
 
 // Close detaches and unloads everything. It may be called twice.

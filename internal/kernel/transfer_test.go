@@ -56,7 +56,9 @@ func newWire(t *testing.T) wire {
 	return w
 }
 
-func (w wire) connect() (client, server *net.TCPConn) { return w.client.Connect(w.listener, serverAddress) }
+func (w wire) connect() (client, server *net.TCPConn) {
+	return w.client.Connect(w.listener, serverAddress)
+}
 
 func (w wire) observe(t *testing.T) *observer { return observe(t, Options{}, w.client, w.server) }
 
