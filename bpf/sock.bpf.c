@@ -126,17 +126,19 @@ static __always_inline void catch_up(struct tracked *t, struct tcp_sock *tp, int
 		establish(t, tp, state);
 }
 
-/* shutdown() or close(): runs in the caller, which is whom the connection was handed to. */
+/* shutdown() or close(): runs in the caller, which is whom the connection was handed to, or (multipath TCP) in a thread
+ * of the kernel, which is nobody. */
 static __always_inline void on_closing(struct sock *sk, int new_state)
 {
+	struct task_struct *task = bpf_get_current_task_btf();
 	struct tracked *t = tracked_of(sk);
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 
 	if (!t || !tp)
 		return;
 	catch_up(t, tp, new_state);
-	if (owner_doubtful(t))
-		read_process(&t->process, bpf_get_current_task_btf());
+	if (owner_doubtful(t) && task->mm)
+		read_process(&t->process, task);
 }
 
 static __always_inline void on_listener_closed(struct sock *sk, struct tracked *t)

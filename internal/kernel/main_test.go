@@ -16,9 +16,6 @@ import (
 	"github.com/netconn/netconn/internal/testnet"
 )
 
-// roles are the programs that the test binary can be instead of the tests.
-var roles = map[string]func(){}
-
 func TestMain(m *testing.M) {
 	if role, ok := roles[os.Getenv("NETCONN_TEST_ROLE")]; ok {
 		role()

@@ -1,0 +1,150 @@
+//go:build linux
+
+package kernel
+
+import (
+	"errors"
+	"net/netip"
+	"testing"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/netconn/netconn/internal/conn"
+)
+
+// bytesOf returns a record as the kernel would write it.
+func bytesOf[T any](r T) []byte {
+	return append([]byte(nil), unsafe.Slice((*byte)(unsafe.Pointer(&r)), unsafe.Sizeof(r))...)
+}
+
+func chars[T [32]int8 | [512]int8](text string) (c T) {
+	out := unsafe.Slice((*byte)(unsafe.Pointer(&c)), unsafe.Sizeof(c))
+	copy(out, text)
+	return c
+}
+
+func sampleConnection() sockConnectionRecord {
+	return sockConnectionRecord{
+		Kind: uint32(sockRecordKindRECORD_CONNECTION), Generation: 2, Cookie: 77,
+		Process:  sockProcess{Cgroup: 5, Pid: 42, Executable: chars[[32]int8]("curl")},
+		Counters: sockCounters{Sent: 1, Received: 2, SegmentsSent: 3, SegmentsReceived: 4, Retransmits: 5, OutOfOrder: 6, Reordering: 7, Ce: 8, RttUs: 9, RttVariationUs: 10},
+		AgeNs:    11, HandshakeNs: 12,
+		Local: netip.MustParseAddr("::ffff:10.0.0.1").As16(), LocalPort: 4711,
+		Remote: netip.MustParseAddr("2001:db8::1").As16(), RemotePort: 443,
+		IsnLocal: 13, IsnRemote: 14, Netns: 15, Error: uint16(unix.ETIMEDOUT),
+		Role: uint8(sockRoleROLE_SERVER), Phase: uint8(sockPhasePHASE_CLOSED), SeenOpening: 1,
+	}
+}
+
+func TestDecode(t *testing.T) {
+	connection, listeners, cgroups := []conn.Conn(nil), []conn.Listener(nil), map[uint64]string{}
+	h := Handler{
+		Conn:     func(c conn.Conn) { connection = append(connection, c) },
+		Listener: func(l conn.Listener) { listeners = append(listeners, l) },
+		Cgroup:   func(id uint64, path string) { cgroups[id] = path },
+	}
+	process := sockProcess{Cgroup: 5, Pid: 42, Executable: chars[[32]int8]("nginx")}
+	for _, raw := range [][]byte{
+		bytesOf(sampleConnection()),
+		bytesOf(sockListenerRecord{Kind: uint32(sockRecordKindRECORD_LISTENER), Netns: 15, Cookie: 78, Process: process,
+			Local: netip.IPv6Unspecified().As16(), Drops: 3, Generation: 1, LocalPort: 80, Closed: 1}),
+		bytesOf(sockCgroupRecord{Kind: uint32(sockRecordKindRECORD_CGROUP), Id: 9, Path: chars[[512]int8]("/a/b")}),
+	} {
+		if err := decode(raw, h); err != nil {
+			t.Fatal(err)
+		}
+		if err := decode(raw, Handler{}); err != nil {
+			t.Fatalf("without anybody to hand it to: %v", err)
+		}
+	}
+	address := netip.MustParseAddrPort
+	wantEqual(t, "connection", []conn.Conn{{
+		ID: conn.ID{Cookie: 77, Generation: 2}, Namespace: 15,
+		Tuple: conn.Tuple{Source: address("10.0.0.1:4711"), Destination: address("[2001:db8::1]:443")},
+		Role:  conn.RoleServer, Phase: conn.Closed, Error: conn.TimedOut, SeenOpening: true,
+		Sequence: conn.Sequence{Local: 13, Remote: 14}, Handshake: 12, Age: 11,
+		Counters: conn.Counters{Sent: 1, Received: 2, SegmentsSent: 3, SegmentsReceived: 4, Retransmits: 5, OutOfOrder: 6, Reordering: 7, CE: 8,
+			RTT: 9 * time.Microsecond, RTTVariation: 10 * time.Microsecond},
+		Process: conn.Process{PID: 42, Cgroup: 5, Executable: "curl"},
+	}}, connection)
+	wantEqual(t, "listener", []conn.Listener{{ID: conn.ID{Cookie: 78, Generation: 1}, Namespace: 15, Local: address("[::]:80"), Drops: 3, Closed: true,
+		Process: conn.Process{PID: 42, Cgroup: 5, Executable: "nginx"}}}, listeners)
+	wantEqual(t, "cgroups", map[uint64]string{9: "/a/b"}, cgroups)
+}
+
+func TestReason(t *testing.T) {
+	for _, c := range []struct {
+		errno unix.Errno
+		phase sockPhase
+		want  conn.Error
+	}{
+		{0, sockPhasePHASE_CLOSED, conn.NoError},
+		{0, sockPhasePHASE_FAILED, conn.Cancelled},
+		{unix.ECONNREFUSED, sockPhasePHASE_FAILED, conn.Refused},
+		{unix.ETIMEDOUT, sockPhasePHASE_FAILED, conn.TimedOut},
+		{unix.ECONNRESET, sockPhasePHASE_CLOSED, conn.Reset},
+		{unix.EPIPE, sockPhasePHASE_CLOSED, conn.Reset},
+		{unix.EHOSTUNREACH, sockPhasePHASE_FAILED, conn.HostUnreachable},
+		{unix.ENETUNREACH, sockPhasePHASE_FAILED, conn.NetworkUnreachable},
+		{unix.ECONNABORTED, sockPhasePHASE_CLOSED, conn.Aborted},
+		{unix.EPROTO, sockPhasePHASE_CLOSED, conn.Other},
+	} {
+		r := sockConnectionRecord{Error: uint16(c.errno), Phase: uint8(c.phase)}
+		if got := reason(&r); got != c.want {
+			t.Errorf("%v in phase %d: %v, want %v", c.errno, c.phase, got, c.want)
+		}
+	}
+}
+
+func TestDecodeRefuses(t *testing.T) {
+	whole := bytesOf(sampleConnection())
+	for name, c := range map[string]struct {
+		raw  []byte
+		want error
+	}{
+		"nothing":      {nil, errShort},
+		"half a kind":  {whole[:3], errShort},
+		"only a kind":  {whole[:4], errShort},
+		"a byte short": {whole[:len(whole)-1], errShort},
+		"unknown kind": {make([]byte, 600), errKind},
+	} {
+		if err := decode(c.raw, Handler{}); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v, want %v", name, err, c.want)
+		}
+	}
+}
+
+// Whatever is in the ring, decoding neither panics nor lets a mapped address out.
+func FuzzDecode(f *testing.F) {
+	f.Add(bytesOf(sampleConnection()))
+	f.Add(bytesOf(sockCgroupRecord{Kind: uint32(sockRecordKindRECORD_CGROUP)}))
+	f.Add(bytesOf(sockListenerRecord{Kind: uint32(sockRecordKindRECORD_LISTENER)}))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		err := decode(raw, Handler{
+			Conn: func(c conn.Conn) {
+				if c.Tuple.Source.Addr().Is4In6() || c.Tuple.Destination.Addr().Is4In6() || c.Role > conn.RoleServer ||
+					c.Phase > conn.Failed || c.Error >= conn.Errors {
+					t.Errorf("%+v", c)
+				}
+			},
+			Listener: func(conn.Listener) {},
+			Cgroup:   func(uint64, string) {},
+		})
+		if err != nil && !errors.Is(err, errShort) && !errors.Is(err, errKind) {
+			t.Error(err)
+		}
+	})
+}
+
+func BenchmarkDecode(b *testing.B) {
+	raw, sum := bytesOf(sampleConnection()), uint64(0)
+	h := Handler{Conn: func(c conn.Conn) { sum += c.Counters.Sent }}
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := decode(raw, h); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

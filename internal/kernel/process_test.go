@@ -1,0 +1,277 @@
+//go:build linux
+
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/netconn/netconn/internal/conn"
+	"github.com/netconn/netconn/internal/testnet"
+)
+
+// roles are the programs that the test binary can be instead of the tests; each gets its socket as descriptor 3.
+var roles = map[string]func(){
+	"close":  func() { unix.Close(3) },
+	"send":   func() { unix.Write(3, make([]byte, 100)) },
+	"accept": acceptForEver,
+	"listen": listen,
+	"dial":   dial,
+	"open":   open,
+}
+
+func open() {
+	s, err := Open(Options{})
+	if err == nil {
+		s.Close()
+	}
+	fmt.Println(err)
+}
+
+func dial() {
+	c, err := net.Dial("tcp", os.Getenv("NETCONN_TEST_ADDRESS"))
+	if err != nil {
+		return
+	}
+	c.Write(make([]byte, 13))
+	io.Copy(io.Discard, c)
+	c.Close()
+}
+
+func listen() {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, unix.IPPROTO_TCP)
+	err = errors.Join(err, unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1),
+		unix.Bind(fd, &unix.SockaddrInet4{Port: 9080}), unix.Listen(fd, 16), unix.Dup2(fd, 3))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Stdout.Write([]byte{'1'})
+	acceptForEver()
+}
+
+// acceptForEver answers each connection with seven bytes once it has got thirteen.
+func acceptForEver() {
+	for {
+		fd, _, err := unix.Accept(3)
+		if err != nil {
+			return
+		}
+		io.CopyN(io.Discard, reader(fd), 13)
+		unix.Write(fd, make([]byte, 7))
+		unix.Close(fd)
+	}
+}
+
+// as returns a command that runs this binary in a role, with files as its descriptors from 3 on.
+func as(t *testing.T, role string, files ...*os.File) *exec.Cmd {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := exec.Command(exe)
+	c.Env = append(os.Environ(), "NETCONN_TEST_ROLE="+role, "NETCONN_TEST_ADDRESS="+serverAddress)
+	c.ExtraFiles = files
+	c.Stderr = os.Stderr
+	return c
+}
+
+func fileOf(t *testing.T, c interface{ File() (*os.File, error) }) *os.File {
+	t.Helper()
+	f, err := c.File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	if err := unix.SetNonblock(int(f.Fd()), false); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func TestChildClosesAnInheritedSocket(t *testing.T) {
+	w := newWire(t)
+	o := w.observe(t)
+	client, server := w.connect()
+	file := fileOf(t, client)
+	client.Close() // the child's is the last one but ours
+	child := as(t, "close", file)
+	w.client.Start(child)
+	file.Close()
+	if err := child.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	readEnd(t, server)
+	server.Close()
+	wantSelf(t, o.wantEnded(outcome{conn.RoleClient, conn.Closed, "", 0, 0}, outcome{conn.RoleServer, conn.Closed, "", 0, 0})[0].Process)
+}
+
+func TestTenProcessesShareASocket(t *testing.T) {
+	w := newWire(t)
+	o := w.observe(t)
+	client, server := w.connect()
+	file := fileOf(t, client)
+	client.Close()
+	var children []*exec.Cmd
+	for range 10 {
+		child := as(t, "send", file)
+		w.client.Start(child)
+		children = append(children, child)
+	}
+	file.Close()
+	for _, child := range children {
+		if err := child.Wait(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	read(t, server, 1000)
+	readEnd(t, server)
+	server.Close()
+	wantSelf(t, o.wantEnded(outcome{conn.RoleClient, conn.Closed, "", 1000, 0}, outcome{conn.RoleServer, conn.Closed, "", 0, 1000})[0].Process)
+}
+
+// The listener was opened here, in one cgroup, and handed to processes that accept: the connection belongs to who listens.
+func TestPrefork(t *testing.T) {
+	client, server := testnet.New(t), testnet.New(t)
+	testnet.Link(client, server, "nc0", "10.77.0.1/24", "10.77.0.2/24")
+	o := observe(t, Options{}, client, server)
+	listener := os.NewFile(uintptr(server.Socket(unix.AF_INET)), "listener")
+	defer listener.Close()
+	fd := int(listener.Fd())
+	if err := errors.Join(unix.Bind(fd, &unix.SockaddrInet4{Port: 9080}), unix.Listen(fd, 16)); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		server.Start(as(t, "accept", listener))
+	}
+	for range 20 {
+		exchange(t, client)
+	}
+	for _, c := range o.waitEnded(40) {
+		wantSelf(t, c.Process)
+	}
+}
+
+// exchange sends thirteen bytes and receives seven.
+func exchange(t *testing.T, client *testnet.Namespace) {
+	t.Helper()
+	c := client.Dial(serverAddress)
+	write(t, c, 13)
+	read(t, c, 7)
+	readEnd(t, c)
+	c.Close()
+}
+
+func TestReusePort(t *testing.T) {
+	client, server := testnet.New(t), testnet.New(t)
+	testnet.Link(client, server, "nc0", "10.77.0.1/24", "10.77.0.2/24")
+	o := observe(t, Options{}, client, server)
+	group := newCgroups(t, 2)
+	for i := range 2 {
+		child := as(t, "listen")
+		child.SysProcAttr = group[i].attr
+		ready, err := child.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		server.Start(child)
+		read(t, ready, 1)
+	}
+	for range 40 {
+		exchange(t, client)
+	}
+	served := map[uint64]int{}
+	for _, c := range o.waitEnded(80)[40:] {
+		wantEqual(t, "server", outcome{conn.RoleServer, conn.Closed, "", 7, 13}, outcomeOf(c))
+		served[c.Process.Cgroup]++
+	}
+	for i, g := range group {
+		if served[g.id] == 0 {
+			t.Errorf("server %d served nothing: %v", i, served)
+		}
+		delete(served, g.id)
+	}
+	wantEqual(t, "connections of anybody else", 0, len(served))
+}
+
+// A process that dials once and is gone when its report is read has a name and a cgroup all the same, and so has the cgroup, though it is
+// gone as well.
+func TestProcessThatLivesForAMoment(t *testing.T) {
+	w := newWire(t)
+	o := w.observe(t)
+	go acceptOnce(w.listener)
+	group := newCgroups(t, 1)[0]
+	child := as(t, "dial")
+	child.SysProcAttr = group.attr
+	w.client.Start(child)
+	if err := child.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(group.path); err != nil {
+		t.Fatal(err)
+	}
+	client := o.wantEnded(outcome{conn.RoleClient, conn.Closed, "", 13, 7}, outcome{conn.RoleServer, conn.Closed, "", 7, 13})[0]
+	name := filepath.Base(child.Path)
+	wantEqual(t, "owner", conn.Process{PID: uint32(child.Process.Pid), Cgroup: group.id, Executable: name[:min(len(name), 31)]}, client.Process)
+	if !strings.HasSuffix(o.cgroups[group.id], filepath.Base(group.path)) {
+		t.Errorf("path of cgroup %d: %q, want that of %s", group.id, o.cgroups[group.id], group.path)
+	}
+}
+
+func acceptOnce(l *net.TCPListener) {
+	c, err := l.AcceptTCP()
+	if err != nil {
+		return
+	}
+	defer c.Close()
+	io.CopyN(io.Discard, c, 13)
+	c.Write(make([]byte, 7))
+}
+
+// cgroup is one that the test made, and how to start a process in it.
+type cgroup struct {
+	path string
+	id   uint64
+	attr *syscall.SysProcAttr
+}
+
+// newCgroups makes cgroups of version 2, mounted for the test alone.
+func newCgroups(t *testing.T, n int) []cgroup {
+	t.Helper()
+	mount := t.TempDir()
+	if err := unix.Mount("none", mount, "cgroup2", 0, ""); err != nil {
+		testnet.Require(t, fmt.Errorf("mount cgroup2: %w", err))
+	}
+	t.Cleanup(func() { unix.Unmount(mount, unix.MNT_DETACH) })
+	var made []cgroup
+	for i := range n {
+		path := filepath.Join(mount, "netconn-test-"+strconv.Itoa(os.Getpid())+"-"+strconv.Itoa(i))
+		if err := os.Mkdir(path, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { os.Remove(path) })
+		dir, err := os.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { dir.Close() })
+		var st unix.Stat_t
+		if err := unix.Fstat(int(dir.Fd()), &st); err != nil {
+			t.Fatal(err)
+		}
+		made = append(made, cgroup{path, st.Ino, &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(dir.Fd())}})
+	}
+	return made
+}
