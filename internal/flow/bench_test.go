@@ -1,0 +1,121 @@
+package flow
+
+import (
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/netconn/netconn/internal/conn"
+)
+
+// crowd makes n live connections of 20 owners to 50 ports, all reported and credited.
+func crowd(n int) (*Table, []conn.Conn) {
+	table := New(Config{}, at(0))
+	reports := make([]conn.Conn, n)
+	for i := range reports {
+		c := sent(dial(uint64(i+1), uint16(80+i%50)), 1, 1)
+		c.Owner.ContainerID = string(rune('a' + i%20))
+		c.Counters.RTT = time.Millisecond
+		reports[i] = c
+		table.Apply(c, at(1))
+	}
+	table.Collect(at(2), byPort)
+	return table, reports
+}
+
+// The cost of one collection, with the reports before it, for each connection that changed.
+func BenchmarkChanged(b *testing.B) {
+	const n = 10_000
+	table, reports := crowd(n)
+	now := at(2)
+	b.ReportAllocs()
+	for b.Loop() {
+		now = now.Add(10 * time.Second)
+		for i := range reports {
+			reports[i].Counters.Sent++
+			table.Apply(reports[i], now)
+		}
+		table.Collect(now, byPort)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/connection")
+}
+
+// The cost of one collection when nothing changed.
+func BenchmarkIdle(b *testing.B) {
+	table, _ := crowd(100_000)
+	now := at(2)
+	b.ReportAllocs()
+	for b.Loop() {
+		now = now.Add(10 * time.Second)
+		table.Collect(now, byPort)
+	}
+}
+
+// The cost of one collection for each idle connection whose identity may still settle, at its dearest: all wait.
+func BenchmarkWaiting(b *testing.B) {
+	const n = 10_000
+	table := New(Config{}, at(0))
+	for i := range n {
+		table.Apply(dial(uint64(i+1), uint16(80+i%50)), at(1))
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		table.Collect(at(2), guess("", false))
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/connection")
+}
+
+// The cost of a life: one report of the end of a connection that was not known, and its credit.
+func BenchmarkShort(b *testing.B) {
+	const n = 10_000
+	table, reports := crowd(n)
+	now := at(2)
+	b.ReportAllocs()
+	for b.Loop() {
+		now = now.Add(10 * time.Second)
+		for i := range reports {
+			reports[i].ID.Generation++
+			table.Apply(ended(reports[i], conn.NoError), now)
+		}
+		table.Collect(now, byPort)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/connection")
+}
+
+// The cost of a full pass over connections that are idle.
+func BenchmarkPass(b *testing.B) {
+	const n = 100_000
+	table, reports := crowd(n)
+	now := at(2)
+	b.ReportAllocs()
+	for b.Loop() {
+		now = now.Add(10 * time.Second)
+		for i := range reports {
+			table.Apply(reports[i], now)
+		}
+		table.Reconcile(now)
+		table.Collect(now, byPort)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/connection")
+}
+
+// The heap that a live connection takes between two collections.
+func BenchmarkHeap(b *testing.B) {
+	const n = 100_000
+	var per float64
+	for b.Loop() {
+		before := heap()
+		table, _ := crowd(n)
+		table.Collect(at(12), byPort) // gives back the room that the first reports took
+		per = float64(heap()-before) / n
+		runtime.KeepAlive(table)
+	}
+	b.ReportMetric(per, "B/connection")
+}
+
+func heap() uint64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}

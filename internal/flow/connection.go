@@ -1,0 +1,134 @@
+package flow
+
+import (
+	"time"
+
+	"github.com/netconn/netconn/internal/conn"
+)
+
+// connection is what is kept of a connection between its reports. There may be hundreds of thousands, so the report
+// itself is kept only as long as there is something to do with it, in a visit.
+type connection struct {
+	flow     *flow         // that it is credited to; nil: not yet
+	owner    conn.Owner    // as last reported: when the kernel corrects it, the identity is asked for again
+	credited conn.Counters // what flows have been given of its totals
+	first    time.Duration // of the first report, since the table's start
+	round    uint32        // of collections, at the last report
+	visit    int32         // index in the table's visits, -1: nothing to do
+	missed   uint8         // full passes in a row that it was absent from
+
+	settled    bool // the identity is final
+	began      bool // its attempt is counted
+	handshaken bool // its handshake is counted
+	active     bool // it is counted in Active
+	ended      bool // its end is counted
+	over       bool // the kernel reported its end: whatever comes later is late
+	lost       bool // it was absent from two full passes
+	sample     bool // there is a report whose gauges are not sampled yet
+}
+
+// visit is a connection for which the next collection has something to do, with its last report. The report's counters
+// are the maxima of all reports.
+type visit struct {
+	of     *connection
+	since  time.Time // the last collection before the first report that is not credited yet
+	report conn.Conn
+}
+
+// credit gives f, which is the connection's flow by now, what is not credited yet.
+func (k *connection) credit(f *flow, r conn.Conn, buckets []float64) {
+	f.Connections = true
+	k.begin(f, r)
+	if f.add(increments(k.credited, r.Counters)) {
+		f.touched = true
+	}
+	k.credited = r.Counters
+	k.observe(f, r, buckets)
+	switch {
+	case k.ended:
+	case k.over:
+		k.end(f, reason(r))
+		if r.SeenOpening && r.Age > 0 {
+			f.Duration.observe(buckets, r.Age)
+		}
+	case k.lost:
+		// No duration: the age of the last report is not that of the end.
+		k.end(f, conn.Lost)
+	}
+}
+
+// begin counts the attempt, once, and makes the connection active unless it failed.
+func (k *connection) begin(f *flow, r conn.Conn) {
+	if k.began {
+		return
+	}
+	k.began, f.touched = true, true
+	failed := r.Phase == conn.Failed
+	switch {
+	case r.SeenOpening && failed:
+		f.Attempts[reason(r)]++
+	case r.SeenOpening:
+		f.Attempts[conn.NoError]++
+	}
+	if failed {
+		k.ended = true
+		return
+	}
+	k.active = true
+	f.Active++
+}
+
+// end counts the end of an active connection.
+func (k *connection) end(f *flow, e conn.Error) {
+	k.ended, k.active, f.touched = true, false, true
+	f.Active--
+	f.Closed[e]++
+}
+
+// observe samples the gauges, and the handshake once. A duration of zero is no sample.
+func (k *connection) observe(f *flow, r conn.Conn, buckets []float64) {
+	if k.sample && r.Counters.RTT > 0 {
+		f.RTT.observe(buckets, r.Counters.RTT)
+	}
+	if k.sample && r.Counters.RTTVariation > 0 {
+		f.Jitter.observe(buckets, r.Counters.RTTVariation)
+	}
+	k.sample = false
+	if !k.handshaken && r.Handshake > 0 {
+		f.Handshake.observe(buckets, r.Handshake)
+		k.handshaken = true
+	}
+}
+
+// move makes f the connection's flow. Nothing moves but Active.
+func (k *connection) move(f *flow) {
+	if k.flow == f {
+		return
+	}
+	if k.active {
+		k.flow.Active--
+		k.flow.touched = true
+		f.Active++
+		f.Connections, f.touched = true, true
+	}
+	k.leave()
+	f.users++
+	k.flow = f
+}
+
+// leave lets go of the connection's flow.
+func (k *connection) leave() {
+	if k.flow != nil {
+		k.flow.users--
+		k.flow = nil
+	}
+}
+
+// reason returns the outcome of a failed attempt or the reason of an end, as an index that exists. A failure without a
+// reason must not count as a success.
+func reason(r conn.Conn) conn.Error {
+	if r.Error >= conn.Errors || r.Phase == conn.Failed && r.Error == conn.NoError {
+		return conn.Other
+	}
+	return r.Error
+}

@@ -1,0 +1,80 @@
+package flow
+
+import (
+	"time"
+
+	"github.com/netconn/netconn/internal/conn"
+)
+
+// listener is what is kept of a listening socket.
+type listener struct {
+	flow   *flow
+	owner  conn.Owner
+	drops  uint64 // that flows have been given
+	round  uint32 // of collections, at the last report
+	missed uint8  // full passes in a row that it was absent from
+	over   bool
+}
+
+// Listener takes one report of a listening socket. It is a flow of its own kind: its owner, the server's role, its port,
+// and no peer. Where the port is not to tell flows apart the caller clears l.Local.
+func (t *Table) Listener(l conn.Listener, now time.Time) {
+	k := t.listeners[l.ID]
+	if k == nil {
+		k = &listener{}
+		t.listeners[l.ID] = k
+	}
+	if k.over {
+		t.late++
+		return
+	}
+	k.round, k.missed = t.round, 0
+	if k.flow == nil || k.owner != l.Owner && !k.flow.Overflow {
+		k.owner = l.Owner
+		k.move(t.place(Key{Owner: l.Owner, Role: conn.RoleServer, ServerPort: l.Local.Port()}, k.flow))
+	}
+	k.count(l.Drops)
+	if l.Closed {
+		k.over = true
+		t.graves = append(t.graves, grave{id: l.ID, since: now})
+	}
+}
+
+// count credits what drops is beyond what was credited.
+func (k *listener) count(drops uint64) {
+	d := since(k.drops, drops)
+	k.drops += d
+	k.flow.ListenDrops += d
+}
+
+// move makes f the listener's flow. What was credited stays where it is.
+func (k *listener) move(f *flow) {
+	if k.flow == f {
+		return
+	}
+	f.users++
+	f.Listens, f.touched = true, true
+	if k.flow != nil {
+		k.flow.users--
+		k.flow.touched = true
+	}
+	k.flow = f
+}
+
+func (t *Table) dropListener(id conn.ID, k *listener) {
+	k.flow.users--
+	k.flow.touched = true
+	delete(t.listeners, id)
+}
+
+// reconcileListeners forgets listeners whose last report was lost.
+func (t *Table) reconcileListeners() {
+	for id, k := range t.listeners {
+		if k.over || k.round == t.round {
+			continue
+		}
+		if k.missed++; k.missed >= forgottenAfter {
+			t.dropListener(id, k)
+		}
+	}
+}

@@ -1,0 +1,115 @@
+package flow
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/netconn/netconn/internal/conn"
+)
+
+func listening(cookie uint64, port uint16, o conn.Owner, drops uint64) conn.Listener {
+	return conn.Listener{
+		ID: conn.ID{Cookie: cookie}, Local: netip.AddrPortFrom(netip.IPv4Unspecified(), port), Owner: o, Drops: drops,
+	}
+}
+
+func serving(o conn.Owner, port uint16) Key {
+	return Key{Owner: o, Role: conn.RoleServer, ServerPort: port}
+}
+
+func TestListeners(t *testing.T) {
+	table := New(Config{LimitPerResource: 2}, at(0))
+	table.Listener(listening(1, 80, shop, 0), at(1))
+	table.Listener(listening(2, 80, shop, 5), at(1)) // SO_REUSEPORT
+	table.Listener(listening(3, 81, shop, 1), at(1))
+	table.Listener(listening(4, 82, shop, 2), at(1))
+	expect(t, "a flow for each port", table.Collect(at(10), byPort), flows(shop,
+		Flow{Key: serving(shop, 80), Start: at(0), Listens: true, ListenDrops: 5},
+		Flow{Key: serving(shop, 81), Start: at(0), Listens: true, ListenDrops: 1},
+		Flow{Overflow: true, Start: at(0), Listens: true, ListenDrops: 2}))
+
+	table.Listener(listening(1, 80, shop, 3), at(11))
+	table.Listener(listening(1, 80, shop, 2), at(11)) // out of order
+	table.Listener(listening(1, 80, shop, 3), at(11))
+	end := listening(2, 80, shop, 6)
+	end.Closed = true
+	table.Listener(end, at(12))
+	table.Listener(listening(2, 80, shop, 7), at(13)) // after its end
+	table.Listener(listening(3, 81, bank, 4), at(14)) // the owner is corrected
+	expect(t, "totals are absolute", table.Collect(at(20), byPort),
+		flows(shop,
+			Flow{Key: serving(shop, 80), Start: at(0), Listens: true, ListenDrops: 9},
+			Flow{Key: serving(shop, 81), Start: at(0), Listens: true, ListenDrops: 1},
+			Flow{Overflow: true, Start: at(0), Listens: true, ListenDrops: 2}),
+		flows(bank, Flow{Key: serving(bank, 81), Start: at(10), Listens: true, ListenDrops: 3}))
+
+	want := Stats{Resources: 2, Flows: 4, Overflow: 1, Listeners: 3, Late: 1}
+	if diff := cmp.Diff(want, table.Stats()); diff != "" {
+		t.Errorf("stats (-want +got):\n%s", diff)
+	}
+}
+
+func TestListenerSharesTheFlowOfItsConnections(t *testing.T) {
+	table := New(Config{}, at(0))
+	accepted := edit(sent(dial(1, 40000), 1, 0), func(c *conn.Conn) {
+		c.Role, c.Tuple = conn.RoleServer, c.Tuple.Reverse()
+	})
+	table.Listener(listening(2, 40000, shop, 1), at(1))
+	table.Apply(accepted, at(1))
+	expect(t, "without a peer", table.Collect(at(10), byPort), flows(shop, Flow{
+		Key: serving(shop, 40000), Start: at(0), Connections: true, Listens: true,
+		Sent: 1, Attempts: outcomes(conn.NoError), Active: 1, ListenDrops: 1,
+	}))
+}
+
+func TestListenersExpire(t *testing.T) {
+	table := New(Config{ExpireAfter: time.Minute}, at(0))
+	table.Listener(listening(1, 80, shop, 1), at(1))
+	if got := table.Collect(at(1e5), byPort); len(got) != 1 {
+		t.Fatal("a flow with a live listener expired")
+	}
+	for i := range forgottenAfter {
+		table.Reconcile(at(1e5 + float64(i)))
+		table.Collect(at(1e5+float64(i)+0.5), byPort)
+	}
+	if n := table.Stats().Listeners; n != 0 {
+		t.Errorf("%d listeners that no pass finds", n)
+	}
+	expect(t, "after a minute", table.Collect(at(1e5+70), byPort))
+}
+
+func TestClosedListenerExpires(t *testing.T) {
+	table := New(Config{ExpireAfter: time.Minute}, at(0))
+	table.Listener(listening(1, 80, shop, 1), at(1))
+	table.Collect(at(10), byPort)
+	end := listening(1, 80, shop, 2)
+	end.Closed = true
+	table.Listener(end, at(100))
+	expect(t, "its last drops are shown", table.Collect(at(110), byPort),
+		flows(shop, Flow{Key: serving(shop, 80), Start: at(0), Listens: true, ListenDrops: 2}))
+	if got := table.Collect(at(160), byPort); len(got) != 1 {
+		t.Error("expired less than a minute after its end")
+	}
+	expect(t, "expired", table.Collect(at(180), byPort))
+	if n := len(table.listeners) + len(table.graves); n != 0 {
+		t.Errorf("%d listeners are still remembered", n)
+	}
+}
+
+func TestListenerInOverflowStays(t *testing.T) {
+	table := New(Config{LimitPerResource: 1}, at(0))
+	table.Listener(listening(1, 80, shop, 1), at(1))
+	table.Listener(listening(2, 81, shop, 1), at(1))
+	table.Listener(listening(2, 81, bank, 3), at(2))
+	table.Listener(listening(1, 80, sshd, 3), at(2))
+	table.Listener(listening(1, 80, shop, 4), at(3))
+	table.Listener(listening(1, 80, shop, 4), at(3))
+	expect(t, "the named one moves with its owner", table.Collect(at(10), byPort),
+		flows(sshd, Flow{Key: serving(sshd, 80), Start: at(0), Listens: true, ListenDrops: 2}),
+		flows(shop,
+			Flow{Key: serving(shop, 80), Start: at(0), Listens: true, ListenDrops: 2},
+			Flow{Overflow: true, Start: at(0), Listens: true, ListenDrops: 3}))
+}

@@ -1,0 +1,90 @@
+package flow
+
+import (
+	"time"
+
+	"github.com/netconn/netconn/internal/conn"
+)
+
+const (
+	// passEvery is how long the table goes without a full pass when nothing is known to be lost.
+	passEvery = 5 * time.Minute
+	// lostAfter is how many full passes in a row miss a connection before it is closed as lost: one pass may skip.
+	lostAfter = 2
+	// forgottenAfter is how many do before it is forgotten too. Until then a report of it, which proves that it lives after
+	// all, adds its increments and is not taken for a new connection.
+	forgottenAfter = 4
+)
+
+// Lose takes the kernel side's sums of what it could not report, which only grow. What they have grown by is counted in
+// the overflow flow of the host: bytes, retransmits, attempts (those that failed for an unknown reason as conn.Lost), and
+// ends as conn.Lost.
+func (t *Table) Lose(l conn.Losses, _ time.Time) {
+	d := conn.Losses{
+		Opened:      since(t.losses.Opened, l.Opened),
+		Failed:      since(t.losses.Failed, l.Failed),
+		Closed:      since(t.losses.Closed, l.Closed),
+		Sent:        since(t.losses.Sent, l.Sent),
+		Received:    since(t.losses.Received, l.Received),
+		Retransmits: since(t.losses.Retransmits, l.Retransmits),
+		Known:       since(t.losses.Known, l.Known),
+	}
+	if d == (conn.Losses{}) {
+		return
+	}
+	t.losses = l
+	t.passes = lostAfter
+	d.Known = 0 // these are found by the passes, each in its own flow
+	if d != (conn.Losses{}) {
+		r, _ := t.resource(conn.Owner{})
+		t.overflow(r).lose(d)
+	}
+}
+
+func (f *flow) lose(d conn.Losses) {
+	f.Connections, f.touched = true, true
+	f.add(increment{sent: d.Sent, received: d.Received, retransmits: d.Retransmits})
+	f.Attempts[conn.NoError] += d.Opened
+	f.Attempts[conn.Lost] += d.Failed
+	f.Closed[conn.Lost] += d.Closed
+}
+
+// NeedsPass tells whether the next snapshot should report every connection: after a loss until two passes have followed
+// it, while a connection was absent from the last pass only, and otherwise every five minutes.
+func (t *Table) NeedsPass() bool {
+	return t.passes > 0 || t.collected.Sub(t.passed) >= passEvery
+}
+
+// Reconcile comes after a full pass, when all its reports are applied, and before the Collect that follows: what was not
+// reported since the last Collect was absent from the pass. What is absent from two passes in a row is closed as lost,
+// once.
+func (t *Table) Reconcile(now time.Time) {
+	t.passed = now
+	t.passes = max(0, t.passes-1)
+	for id, k := range t.connections {
+		if k.over || k.round == t.round {
+			continue
+		}
+		switch k.missed++; {
+		case k.lost:
+			if k.missed >= forgottenAfter && k.visit < 0 {
+				t.drop(id, k)
+			}
+		case k.missed >= lostAfter:
+			t.lose(k)
+		default:
+			t.passes = max(t.passes, lostAfter-int(k.missed))
+		}
+	}
+	t.reconcileListeners()
+}
+
+// lose closes a connection as lost. One that is not credited yet is counted when it is.
+func (t *Table) lose(k *connection) {
+	k.lost = true
+	t.open--
+	t.lost++
+	if k.active {
+		k.end(k.flow, conn.Lost)
+	}
+}

@@ -1,0 +1,177 @@
+package flow
+
+import (
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/netconn/netconn/internal/conn"
+)
+
+// sums are what the flows of all resources add up to.
+type sums struct {
+	Sent, Received, SegmentsSent, Retransmits uint64
+	Attempts, Closed                          [conn.Errors]uint64
+	Active                                    int64
+	Drops                                     uint64
+	Samples                                   uint64
+}
+
+func (s *sums) add(f Flow) {
+	s.Sent += f.Sent
+	s.Received += f.Received
+	s.SegmentsSent += f.SegmentsSent
+	s.Retransmits += f.Retransmits
+	for e := range f.Attempts {
+		s.Attempts[e] += f.Attempts[e]
+		s.Closed[e] += f.Closed[e]
+	}
+	s.Active += f.Active
+	s.Drops += f.ListenDrops
+	s.Samples += f.Handshake.Count
+}
+
+// expected returns what all flows, shown and retired, must add up to.
+func (w *world) expected() sums {
+	n := sums{Sent: w.losses.Sent, Received: w.losses.Received, Retransmits: w.losses.Retransmits}
+	n.Attempts[conn.NoError], n.Attempts[conn.Lost] = w.losses.Opened, w.losses.Failed
+	n.Closed[conn.Lost] = w.losses.Closed
+	for _, d := range w.reported {
+		n.Drops += d
+	}
+	for _, s := range w.sockets {
+		if !s.known || !s.credit(w.now) {
+			continue
+		}
+		n.Sent += s.creditedC.Sent
+		n.Received += s.creditedC.Received
+		n.SegmentsSent += uint64(s.creditedC.SegmentsSent)
+		n.Retransmits += uint64(s.creditedC.Retransmits)
+		if s.told.SeenOpening {
+			n.Attempts[s.attempt()]++
+		}
+		if s.told.Handshake > 0 {
+			n.Samples++
+		}
+		switch {
+		case s.lost:
+			n.Closed[conn.Lost]++
+		case s.toldEnd && s.told.Phase == conn.Closed:
+			n.Closed[s.told.Error]++
+		case !s.toldEnd:
+			n.Active++
+		}
+	}
+	return n
+}
+
+// credit tells whether a socket is credited by now, and remembers with what: the sent bytes of its end may be lower.
+func (s *socket) credit(now time.Time) bool {
+	s.credited = s.credited || !now.Before(s.settles) || now.Sub(s.first) >= 2*time.Second
+	if s.credited {
+		before := s.creditedC.Sent
+		s.creditedC = s.told.Counters
+		s.creditedC.Sent = max(before, s.creditedC.Sent)
+	}
+	return s.credited
+}
+
+func (s *socket) attempt() conn.Error {
+	if s.told.Phase == conn.Failed {
+		return s.told.Error
+	}
+	return conn.NoError
+}
+
+// check compares a collection with what it must be.
+func (w *world) check(rs []Resource) {
+	w.t.Helper()
+	shown := make(map[identity]Flow)
+	for _, r := range rs {
+		w.checkLimits(r)
+		for _, f := range r.Flows {
+			shown[identity{key: f.Key, overflow: f.Overflow}] = *f
+		}
+	}
+	if len(rs) > w.config.MaxResources+1 {
+		w.t.Fatalf("%d resources, limit %d", len(rs), w.config.MaxResources)
+	}
+	for id, old := range w.shown {
+		w.checkSuccession(old, shown[id])
+	}
+	w.shown = shown
+
+	got := w.retired
+	for _, f := range shown {
+		got.add(f)
+	}
+	if diff := cmp.Diff(w.expected(), got); diff != "" {
+		w.t.Fatalf("collection %d (-want +got):\n%s", w.round, diff)
+	}
+	if s := w.table.Stats(); s.Late != w.late {
+		w.t.Fatalf("%d late reports, want %d", s.Late, w.late)
+	}
+}
+
+func (w *world) checkLimits(r Resource) {
+	named := 0
+	for _, f := range r.Flows {
+		if f.Key.Owner != r.Owner || f.Active < 0 || f.Start.After(w.last) {
+			w.t.Fatalf("impossible flow of %v: %+v", r.Owner, *f)
+		}
+		if !f.Overflow {
+			named++
+		}
+	}
+	if named > w.config.LimitPerResource || len(r.Flows) == 0 {
+		w.t.Fatalf("%v has %d flows, limit %d", r.Owner, named, w.config.LimitPerResource)
+	}
+}
+
+// checkSuccession compares a flow with what is shown in its place in the next collection: itself with nothing that has
+// fallen, nothing, or a new flow that starts no earlier than the last point of the old one.
+func (w *world) checkSuccession(old, f Flow) {
+	w.t.Helper()
+	if !f.Start.Equal(old.Start) {
+		if old.Active != 0 || !f.Start.IsZero() && f.Start.Before(w.last) {
+			w.t.Fatalf("%+v came after %+v", f, old)
+		}
+		w.retired.add(old)
+		return
+	}
+	fell := f.Sent < old.Sent || f.Received < old.Received || f.SegmentsSent < old.SegmentsSent ||
+		f.Retransmits < old.Retransmits || f.ListenDrops < old.ListenDrops || f.Handshake.Count < old.Handshake.Count
+	for e := range f.Attempts {
+		fell = fell || f.Attempts[e] < old.Attempts[e] || f.Closed[e] < old.Closed[e]
+	}
+	if fell {
+		w.t.Fatalf("a counter fell (-before +after):\n%s", cmp.Diff(old, f, options()...))
+	}
+}
+
+// finish lets time pass until everything is told, and compares with the truth, not only with the reports.
+func (w *world) finish() {
+	for range 10 { // with a full pass in every other one
+		w.now = w.now.Add(6 * time.Minute)
+		w.scrape()
+	}
+	open, known := int64(0), 0
+	for _, s := range w.sockets {
+		if !s.done {
+			open++
+		}
+		if !s.done && s.known {
+			known++
+		}
+	}
+	var got sums
+	for _, f := range w.shown {
+		got.add(f)
+	}
+	if got.Active != open || known != int(open) {
+		w.t.Fatalf("%d active, %d open, %d reported", got.Active, open, known)
+	}
+	if s := w.table.Stats(); s.Connections != int(open) || s.Pending != 0 {
+		w.t.Fatalf("%d open, and %+v", open, s)
+	}
+}

@@ -1,0 +1,194 @@
+package flow
+
+import (
+	"slices"
+	"time"
+
+	"github.com/netconn/netconn/internal/conn"
+)
+
+// resource is one owner's flows.
+type resource struct {
+	owner    conn.Owner
+	flows    map[Key]*flow // the named ones; the limit is on these
+	overflow *flow         // nil: nothing is beyond a limit
+	shown    []*Flow       // all of them, as they are handed out
+	unsorted bool
+	gone     bool // the container is gone
+}
+
+// flow is a Flow with what is needed to keep it.
+type flow struct {
+	Flow
+	users   int       // connections and listeners that are counted here and may still be reported
+	floor   time.Time // last point of an earlier flow of the same identity
+	changed time.Time // the last collection that showed a change
+	touched bool      // changed since the last collection
+	fresh   bool      // not shown yet: Start may still be moved back
+}
+
+// identity is what a backend tells a flow by: two flows of the same identity are one series.
+type identity struct {
+	key      Key
+	overflow bool
+}
+
+// add adds increments, and tells whether there were any.
+func (f *flow) add(d increment) bool {
+	f.Sent += d.sent
+	f.Received += d.received
+	f.SegmentsSent += d.segmentsSent
+	f.SegmentsReceived += d.segmentsReceived
+	f.Retransmits += d.retransmits
+	f.OutOfOrder += d.outOfOrder
+	f.Reordering += d.reordering
+	f.CE += d.ce
+	return d != increment{}
+}
+
+// coverFrom makes a flow that was not shown yet start no later than since, though not before its earlier life ended.
+func (f *flow) coverFrom(since time.Time) {
+	if !f.fresh || !since.Before(f.Start) {
+		return
+	}
+	f.Start = since
+	if f.Start.Before(f.floor) {
+		f.Start = f.floor
+	}
+}
+
+// resource returns the resource of an owner, or that of the host where the owner is beyond the limit.
+func (t *Table) resource(o conn.Owner) (r *resource, within bool) {
+	if r := t.resources[o]; r != nil {
+		return r, true
+	}
+	owners := len(t.resources)
+	if t.resources[conn.Owner{}] != nil {
+		owners--
+	}
+	if owners >= t.config.MaxResources && o != (conn.Owner{}) {
+		r, _ := t.resource(conn.Owner{})
+		return r, false
+	}
+	r = &resource{owner: o, flows: make(map[Key]*flow)}
+	t.resources[o] = r
+	t.unsorted = true
+	return r, true
+}
+
+// place returns the flow that a key is counted in: its own, or the overflow flow of its resource or of the host. Where
+// there is no room it returns stay, unless that is nil.
+func (t *Table) place(k Key, stay *flow) *flow {
+	r, within := t.resource(k.Owner)
+	if within {
+		if f := r.flows[k]; f != nil {
+			return f
+		}
+		if len(r.flows) < t.config.LimitPerResource {
+			f := t.newFlow(r, identity{key: k})
+			r.flows[k] = f
+			return f
+		}
+	}
+	if stay != nil {
+		return stay
+	}
+	return t.overflow(r)
+}
+
+// overflow returns the flow for what is beyond a limit of r.
+func (t *Table) overflow(r *resource) *flow {
+	if r.overflow == nil {
+		r.overflow = t.newFlow(r, identity{key: Key{Owner: r.owner}, overflow: true})
+	}
+	return r.overflow
+}
+
+// newFlow makes a flow that starts at the last collection, so that its first point covers its first traffic.
+func (t *Table) newFlow(r *resource, id identity) *flow {
+	f := &flow{
+		Flow:    Flow{Key: id.key, Overflow: id.overflow, Start: t.collected},
+		floor:   t.buried[id],
+		touched: true,
+		fresh:   true,
+	}
+	r.shown = append(r.shown, &f.Flow)
+	r.unsorted = true
+	return f
+}
+
+// sort puts the flows in the order in which they are shown.
+func (r *resource) sort() {
+	if !r.unsorted {
+		return
+	}
+	slices.SortFunc(r.shown, func(a, b *Flow) int {
+		if a.Overflow != b.Overflow {
+			if a.Overflow {
+				return 1
+			}
+			return -1
+		}
+		return a.Key.compare(b.Key)
+	})
+	r.unsorted = false
+}
+
+// show marks a flow as shown by the collection at now, and tells whether it is to expire instead: by silence, and after
+// an earlier collection has shown that nothing lives in it.
+func (f *flow) show(now time.Time, life time.Duration) (expired bool) {
+	if f.touched {
+		f.changed, f.touched = now, false
+	}
+	f.fresh = false
+	return f.users == 0 && now.Sub(f.changed) >= life
+}
+
+// goneLife is how long the idle flows of a container that is gone are kept.
+const goneLife = 5 * time.Minute
+
+// expire shows or removes every flow of r.
+func (t *Table) expire(r *resource, now time.Time) {
+	life := t.config.ExpireAfter
+	if r.gone {
+		life = min(life, goneLife)
+	}
+	kept := len(r.shown)
+	for k, f := range r.flows {
+		if f.show(now, life) {
+			delete(r.flows, k)
+			t.bury(f)
+			kept--
+		}
+	}
+	if f := r.overflow; f != nil && f.show(now, life) {
+		r.overflow = nil
+		t.bury(f)
+		kept--
+	}
+	if kept < len(r.shown) {
+		r.shown = slices.DeleteFunc(r.shown, func(f *Flow) bool { return !t.holds(r, f) })
+	}
+}
+
+func (t *Table) holds(r *resource, f *Flow) bool {
+	if f.Overflow {
+		return r.overflow != nil
+	}
+	return r.flows[f.Key] != nil
+}
+
+// bury remembers when an expired flow was last shown, which is at the last collection, like every flow.
+func (t *Table) bury(f *flow) {
+	t.buried[identity{key: f.Key, overflow: f.Overflow}] = t.collected
+}
+
+// exhume forgets expired flows that nothing can lead back beyond: a connection that was first reported before the last
+// point of such a flow has been credited by now.
+func (t *Table) exhume(now time.Time) {
+	for id, last := range t.buried {
+		if now.Sub(last) >= patience {
+			delete(t.buried, id)
+		}
+	}
+}

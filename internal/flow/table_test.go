@@ -1,0 +1,77 @@
+package flow
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/netconn/netconn/internal/conn"
+)
+
+func TestStats(t *testing.T) {
+	table := New(Config{}, at(0))
+	check := func(what string, want Stats) {
+		t.Helper()
+		if diff := cmp.Diff(want, table.Stats()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", what, diff)
+		}
+	}
+	table.Apply(dial(1, 80), at(1))
+	table.Apply(dial(2, 80), at(9.5))
+	check("reported", Stats{Connections: 2, Pending: 2})
+	table.Collect(at(10), guess("", false))
+	check("one still waits", Stats{Resources: 1, Flows: 1, Connections: 2, Pending: 1})
+	table.Collect(at(20), guess("", false))
+	check("none waits", Stats{Resources: 1, Flows: 1, Connections: 2})
+	table.Apply(ended(dial(1, 80), conn.NoError), at(21))
+	table.Apply(ended(dial(1, 80), conn.NoError), at(21))
+	check("ended, twice", Stats{Resources: 1, Flows: 1, Connections: 1, Late: 1})
+}
+
+// An end is remembered until the snapshot that it overtook has been read, and not for long after.
+func TestEndsAreForgotten(t *testing.T) {
+	table := New(Config{}, at(0))
+	table.Apply(ended(dial(1, 80), conn.NoError), at(1))
+	for _, step := range []struct {
+		second float64
+		known  int
+	}{{2, 1}, {11, 1}, {12, 0}} {
+		table.Collect(at(step.second), byPort)
+		if n := len(table.connections); n != step.known {
+			t.Errorf("at %v s: %d connections known, want %d", step.second, n, step.known)
+		}
+	}
+}
+
+func TestRoomOfAFullPassIsGivenBack(t *testing.T) {
+	const n = 10_000
+	table := New(Config{}, at(0))
+	for i := range uint64(n) {
+		table.Apply(dial(i, 80), at(1))
+	}
+	table.Collect(at(10), byPort)
+	table.Apply(sent(dial(7, 80), 1, 0), at(11))
+	got := table.Collect(at(20), byPort)
+	if c := cap(table.visits); c >= n {
+		t.Errorf("there is room for %d visits after a collection with one", c)
+	}
+	want := Flow{Key: toPort(shop, 80), Start: at(0), Connections: true, Sent: 1, Active: n}
+	want.Attempts[conn.NoError] = n
+	expect(t, "and nothing is lost with it", got, flows(shop, want))
+}
+
+func TestNothingIsCollectedFromAnEmptyTable(t *testing.T) {
+	table := New(Config{}, at(0))
+	table.Gone(shop)
+	table.Reconcile(at(1))
+	table.Lose(conn.Losses{}, at(1))
+	expect(t, "empty", table.Collect(at(1), byPort))
+}
+
+func TestDefaults(t *testing.T) {
+	want := Config{LimitPerResource: 500, MaxResources: 2000, ExpireAfter: time.Hour, Buckets: DefaultBuckets()}
+	if diff := cmp.Diff(want, Config{}.withDefaults()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

@@ -1,0 +1,271 @@
+package flow
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/netconn/netconn/internal/conn"
+)
+
+// world is a machine whose connections are reported to a table, and what the table should make of them. It is a plain
+// model: it knows nothing of flows, limits and expiry, which must not change any sum.
+type world struct {
+	t      *testing.T
+	next   func(n int) int // a choice in [0, n)
+	now    time.Time
+	table  *Table
+	config Config
+
+	sockets  []*socket
+	losses   conn.Losses
+	drops    [4]uint64 // of the listeners
+	reported [4]uint64
+	round    int // of collections
+	late     uint64
+
+	shown   map[identity]Flow // of the last collection
+	last    time.Time         // the last collection
+	retired sums              // of flows that are not shown any more
+}
+
+// socket is a connection as it is, and as far as it was reported.
+type socket struct {
+	c         conn.Conn // the truth
+	told      conn.Conn // the last report
+	known     bool      // there was a report
+	first     time.Time
+	settles   time.Time // when its peer can be told
+	done      bool      // it has ended
+	toldEnd   bool      // and that was reported
+	round     int       // of the last report
+	missed    int       // passes in a row without a report
+	skipped   bool      // the last pass skipped it
+	lost      bool      // two passes did
+	credited  bool
+	creditedC conn.Counters
+}
+
+func newWorld(t *testing.T, next func(n int) int) *world {
+	w := &world{t: t, next: next, now: at(0), shown: map[identity]Flow{}, last: at(0)}
+	w.config = Config{
+		LimitPerResource: 1 + next(5),
+		MaxResources:     1 + next(4),
+		ExpireAfter:      []time.Duration{100 * time.Millisecond, 3 * time.Second, time.Minute, time.Hour}[next(4)],
+	}
+	w.table = New(w.config, w.now)
+	return w
+}
+
+var owners = []conn.Owner{{}, shop, bank, sshd, {Unit: "cron.service"}, {ContainerID: "c9"}}
+
+// step does one thing that can happen on a machine.
+func (w *world) step() {
+	w.now = w.now.Add(time.Duration(w.next(200)) * time.Millisecond)
+	switch w.next(14) {
+	case 0, 1:
+		w.open(true)
+	case 2:
+		w.open(false)
+	case 3, 4:
+		w.grow(w.pick())
+	case 5:
+		w.grow(w.pick())
+		w.report(w.pick())
+	case 6:
+		w.end(w.pick(), true)
+	case 7:
+		w.end(w.pick(), false)
+	case 8:
+		w.fail()
+	case 9:
+		w.stale()
+	case 10:
+		w.correct(w.pick())
+	case 11:
+		w.listen()
+	case 12:
+		w.table.Gone(owners[w.next(len(owners))])
+	case 13:
+		w.now = w.now.Add([]time.Duration{0, time.Second, 10 * time.Second, 10 * time.Minute}[w.next(4)])
+		w.scrape()
+	}
+}
+
+func (w *world) open(report bool) {
+	c := dial(uint64(len(w.sockets)+1), uint16(80+w.next(4)))
+	c.Owner = owners[w.next(len(owners))]
+	c.SeenOpening = w.next(3) > 0
+	if w.next(2) == 0 {
+		c.Role = conn.RoleUnknown
+	}
+	c.Handshake = time.Duration(w.next(2)) * time.Millisecond
+	s := &socket{c: c, settles: w.now.Add(time.Duration(w.next(40)) * 100 * time.Millisecond)}
+	w.sockets = append(w.sockets, s)
+	w.grow(s)
+	if report {
+		w.report(s)
+	}
+}
+
+// pick returns one of the last sockets, or nil if there is none.
+func (w *world) pick() *socket {
+	if len(w.sockets) == 0 {
+		return nil
+	}
+	n := min(len(w.sockets), 12)
+	return w.sockets[len(w.sockets)-1-w.next(n)]
+}
+
+func (w *world) grow(s *socket) {
+	if s == nil || s.done {
+		return
+	}
+	s.c.Counters.Sent += uint64(w.next(1000))
+	s.c.Counters.Received += uint64(w.next(1000))
+	s.c.Counters.SegmentsSent += uint32(w.next(1 << 20))
+	s.c.Counters.Retransmits += uint32(w.next(3))
+}
+
+// report tells the table how a socket is now.
+func (w *world) report(s *socket) {
+	if s == nil || s.toldEnd || s.done && s.c.Phase == conn.Open {
+		return
+	}
+	if !s.known {
+		s.known, s.first = true, w.now
+	}
+	s.told, s.round, s.missed = s.c, w.round, 0
+	s.toldEnd = s.c.Phase != conn.Open
+	w.table.Apply(s.c, w.now)
+}
+
+// end closes a socket. The report may be lost, and then the kernel side says so.
+func (w *world) end(s *socket, report bool) {
+	if s == nil || s.done {
+		return
+	}
+	s.done = true
+	if report {
+		s.c.Phase, s.c.Error = conn.Closed, []conn.Error{conn.NoError, conn.Reset}[w.next(2)]
+		if s.known && w.next(8) == 0 {
+			s.c.Counters.Sent = max(1, s.told.Counters.Sent) - 1 // the FIN was counted
+		}
+		w.report(s)
+		return
+	}
+	w.losses.Sent += s.c.Counters.Sent - s.told.Counters.Sent
+	w.losses.Received += s.c.Counters.Received - s.told.Counters.Received
+	w.losses.Retransmits += uint64(s.c.Counters.Retransmits - s.told.Counters.Retransmits)
+	switch {
+	case s.known:
+		w.losses.Known++
+	case s.c.SeenOpening:
+		w.losses.Opened++
+		fallthrough
+	default:
+		w.losses.Closed++
+	}
+}
+
+func (w *world) fail() {
+	w.open(false)
+	s := w.sockets[len(w.sockets)-1]
+	s.done = true
+	if w.next(4) == 0 && s.c.SeenOpening {
+		s.c.Counters = conn.Counters{}
+		w.losses.Failed++
+		return
+	}
+	s.c.Counters, s.c.Handshake = conn.Counters{}, 0
+	s.c.Phase, s.c.Error = conn.Failed, conn.Refused
+	w.report(s)
+}
+
+// stale repeats the last report of a socket as it was while it lived, even after its end.
+func (w *world) stale() {
+	s := w.pick()
+	if s == nil || !s.known {
+		return
+	}
+	c := s.told
+	c.Phase, c.Error = conn.Open, conn.NoError
+	c.Counters.Sent /= 2
+	_, remembered := w.table.connections[c.ID]
+	switch {
+	case !remembered && !s.toldEnd && !s.lost:
+		w.t.Fatalf("a live connection was forgotten: %+v", *s)
+	case !remembered:
+		return // no report is this late
+	case s.toldEnd:
+		w.late++
+	default:
+		s.round, s.missed = w.round, 0
+	}
+	w.table.Apply(c, w.now)
+}
+
+// correct makes the kernel side name another owner from now on.
+func (w *world) correct(s *socket) {
+	if s != nil && !s.done {
+		s.c.Owner = owners[w.next(len(owners))]
+		w.report(s)
+	}
+}
+
+func (w *world) listen() {
+	i := w.next(len(w.drops))
+	w.drops[i] += uint64(w.next(5))
+	w.reported[i] = w.drops[i]
+	w.table.Listener(listening(uint64(1e6+i), uint16(80+i), owners[1+i%2], w.drops[i]), w.now)
+}
+
+// identify tells the peer once it can be told.
+func (w *world) identify(c conn.Conn) (Key, bool) {
+	s := w.sockets[c.ID.Cookie-1]
+	k := Key{Owner: c.Owner, Role: c.Role, ServerPort: c.ServerPort(), Peer: conn.Peer{Name: "?"}}
+	if w.now.Before(s.settles) {
+		return k, false
+	}
+	k.Peer.Name = fmt.Sprint(c.ID.Cookie % 3)
+	return k, true
+}
+
+// scrape is one collection with a snapshot of some live sockets before it, or of all that a full pass finds.
+func (w *world) scrape() {
+	all := w.table.NeedsPass()
+	for _, s := range w.sockets {
+		if s.done {
+			continue
+		}
+		if all {
+			s.skipped = w.next(10) == 0 && !s.skipped && s.missed == 0
+		}
+		if all && !s.skipped || !all && w.next(2) == 0 && s.told.Counters != s.c.Counters {
+			w.report(s)
+		}
+	}
+	if all {
+		for i, d := range w.reported {
+			w.table.Listener(listening(uint64(1e6+i), uint16(80+i), owners[1+i%2], d), w.now)
+		}
+	}
+	w.table.Lose(w.losses, w.now)
+	if all {
+		w.table.Reconcile(w.now)
+		w.miss()
+	}
+	w.check(w.table.Collect(w.now, w.identify))
+	w.round++
+	w.last = w.now
+}
+
+// miss is what Reconcile should find.
+func (w *world) miss() {
+	for _, s := range w.sockets {
+		if s.known && !s.toldEnd && s.round != w.round {
+			s.missed++
+			s.lost = s.lost || s.missed >= lostAfter
+		}
+	}
+}

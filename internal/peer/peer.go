@@ -1,0 +1,127 @@
+// Package peer says who is at the other end of a connection, by what is known without asking anybody: the other end's
+// owner when it is on this machine, else the address.
+//
+// In: a connection and, when it was found, the report of its other end. Out: a conn.Peer. It is a pure function of its
+// arguments and of the networks given at the start; it never fails, and is safe for concurrent use. What is not known
+// stays empty or says unknown: nothing is guessed.
+package peer
+
+import (
+	"maps"
+	"net/netip"
+	"slices"
+
+	"github.com/netconn/netconn/internal/conn"
+)
+
+// Resolver describes peers.
+type Resolver struct {
+	names   map[netip.Prefix]string
+	lengths []int // of the prefixes in names, longest first
+}
+
+// New returns a resolver that knows the given networks by name. The longest prefix that holds an address names it; of
+// two names for one prefix the first in alphabetical order is taken, so that the answer does not depend on the order of
+// a map.
+func New(networks map[string][]netip.Prefix) *Resolver {
+	r := &Resolver{names: make(map[netip.Prefix]string)}
+	for _, name := range slices.Sorted(maps.Keys(networks)) {
+		for _, p := range networks[name] {
+			if p = p.Masked(); r.names[p] == "" {
+				r.names[p] = name
+				r.lengths = append(r.lengths, p.Bits())
+			}
+		}
+	}
+	slices.Sort(r.lengths)
+	r.lengths = slices.Compact(r.lengths)
+	slices.Reverse(r.lengths)
+	return r
+}
+
+// Describe says who is at the other end of c. Other is that end's last report when it is on this machine, else nil.
+func (r *Resolver) Describe(c conn.Conn, other *conn.Conn) conn.Peer {
+	if other != nil {
+		return local(c.Owner, other.Owner)
+	}
+	return r.remote(c.Tuple)
+}
+
+// local describes a peer of this machine, seen from an owner of this machine.
+func local(self, o conn.Owner) conn.Peer {
+	p := conn.Peer{Type: conn.PeerUnknown, Scope: scope(self, o), Name: o.Executable}
+	switch {
+	case o.PodUID != "":
+		p.Type = conn.PeerPod
+	case o.ContainerID != "":
+		p.Type = conn.PeerContainer
+	case o != conn.Owner{}:
+		p.Type = conn.PeerHost
+	}
+	if o.ContainerID != "" {
+		p.ContainerID, p.ContainerName = o.ContainerID, o.Executable
+	} else if p.Name == "" {
+		p.Name = o.Unit
+	}
+	return p
+}
+
+func scope(self, o conn.Owner) conn.Scope {
+	switch {
+	case o.ContainerID != "" && o.ContainerID == self.ContainerID:
+		return conn.ScopeContainer
+	case o.PodUID != "" && o.PodUID == self.PodUID:
+		return conn.ScopePod
+	}
+	return conn.ScopeNode
+}
+
+// remote describes a peer of which only the address is known.
+func (r *Resolver) remote(t conn.Tuple) conn.Peer {
+	// A prefix never contains an address with a zone, and the zone is the name of a local interface: it tells nothing of
+	// the peer.
+	a, self := t.Destination.Addr().WithZone(""), t.Source.Addr().WithZone("")
+	switch {
+	case !a.IsValid() || a.IsUnspecified():
+		return conn.Peer{Type: conn.PeerUnknown, Scope: conn.ScopeUnknown}
+	case a.IsLoopback() || a == self:
+		// The other end is a socket of this machine that was not found, so whose it is cannot be told.
+		return conn.Peer{Type: conn.PeerUnknown, Scope: conn.ScopeNode, Name: r.name(a)}
+	case private(a):
+		return conn.Peer{Type: conn.PeerPrivate, Scope: conn.ScopeRemote, Name: r.name(a)}
+	}
+	return conn.Peer{Type: conn.PeerPublic, Scope: conn.ScopeRemote, Name: r.name(a)}
+}
+
+// name returns the name of the smallest configured network that holds a, or nothing. There are few distinct lengths,
+// whatever the number of networks.
+func (r *Resolver) name(a netip.Addr) string {
+	for _, bits := range r.lengths {
+		p, err := a.Prefix(bits)
+		if err != nil { // the length is one of the other address family
+			continue
+		}
+		if name := r.names[p]; name != "" {
+			return name
+		}
+	}
+	return ""
+}
+
+// private tells whether a belongs to a block that networks number themselves from, and that is not routed on the
+// internet: 10/8, 172.16/12 and 192.168/16 (RFC 1918), fc00::/7 (unique local, RFC 4193), 169.254/16 and fe80::/10
+// (link-local, RFC 3927 and RFC 4291), and 100.64/10 (RFC 6598: shared by carriers, but also what clouds and overlay
+// networks number their nodes and pods from). Blocks that nobody should be in (documentation, reserved) are not in this
+// list: whoever is met there is not one of one's own.
+func private(a netip.Addr) bool {
+	return a.IsPrivate() || a.IsLinkLocalUnicast() || shared(a)
+}
+
+// shared tells whether a is in 100.64.0.0/10.
+func shared(a netip.Addr) bool {
+	if !a.Is4() {
+		return false
+	}
+	b := a.As4()
+	return b[0] == 100 && b[1]&0xc0 == 64
+}

@@ -1,0 +1,208 @@
+package peer
+
+import (
+	"net/netip"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/netconn/netconn/internal/conn"
+)
+
+var (
+	app      = conn.Owner{ContainerID: "c1", PodUID: "p1", Executable: "app"}
+	sidecar  = conn.Owner{ContainerID: "c2", PodUID: "p1", Executable: "envoy"}
+	db       = conn.Owner{ContainerID: "c3", PodUID: "p2", Executable: "postgres"}
+	docker   = conn.Owner{ContainerID: "c4", Executable: "redis"}
+	pause    = conn.Owner{PodUID: "p2"}
+	sshd     = conn.Owner{Unit: "ssh.service", Executable: "sshd"}
+	shell    = conn.Owner{Executable: "bash"}
+	nameless = conn.Owner{Unit: "user.slice"}
+)
+
+func TestDescribeTheOtherEndOnThisMachine(t *testing.T) {
+	rows := map[string]struct {
+		self, other conn.Owner
+		want        conn.Peer
+	}{
+		"own sidecar": {app, sidecar, conn.Peer{
+			Type: conn.PeerPod, Scope: conn.ScopePod, Name: "envoy", ContainerName: "envoy", ContainerID: "c2"}},
+		"own container": {app, app, conn.Peer{
+			Type: conn.PeerPod, Scope: conn.ScopeContainer, Name: "app", ContainerName: "app", ContainerID: "c1"}},
+		"another pod": {app, db, conn.Peer{
+			Type: conn.PeerPod, Scope: conn.ScopeNode, Name: "postgres", ContainerName: "postgres", ContainerID: "c3"}},
+		"pod without a container": {db, pause, conn.Peer{Type: conn.PeerPod, Scope: conn.ScopePod}},
+		"container outside of any pod": {app, docker, conn.Peer{
+			Type: conn.PeerContainer, Scope: conn.ScopeNode, Name: "redis", ContainerName: "redis", ContainerID: "c4"}},
+		"itself, outside of any pod": {docker, docker, conn.Peer{
+			Type: conn.PeerContainer, Scope: conn.ScopeContainer, Name: "redis", ContainerName: "redis", ContainerID: "c4"}},
+		"service of the host":              {app, sshd, conn.Peer{Type: conn.PeerHost, Scope: conn.ScopeNode, Name: "sshd"}},
+		"two processes of the host":        {sshd, shell, conn.Peer{Type: conn.PeerHost, Scope: conn.ScopeNode, Name: "bash"}},
+		"host process without executable":  {app, nameless, conn.Peer{Type: conn.PeerHost, Scope: conn.ScopeNode, Name: "user.slice"}},
+		"unknown owner":                    {app, conn.Owner{}, conn.Peer{Type: conn.PeerUnknown, Scope: conn.ScopeNode}},
+		"both unknown are not one another": {conn.Owner{}, conn.Owner{}, conn.Peer{Type: conn.PeerUnknown, Scope: conn.ScopeNode}},
+	}
+	for name, row := range rows {
+		t.Run(name, func(t *testing.T) {
+			c := conn.Conn{Owner: row.self, Tuple: tuple("10.0.0.1", "192.0.2.1")}
+			got := New(nil).Describe(c, &conn.Conn{Owner: row.other})
+			if diff := cmp.Diff(row.want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestDescribeByAddress(t *testing.T) {
+	unknown := conn.Peer{Type: conn.PeerUnknown, Scope: conn.ScopeUnknown}
+	here := conn.Peer{Type: conn.PeerUnknown, Scope: conn.ScopeNode}
+	private := conn.Peer{Type: conn.PeerPrivate, Scope: conn.ScopeRemote}
+	public := conn.Peer{Type: conn.PeerPublic, Scope: conn.ScopeRemote}
+	rows := []struct {
+		remote string
+		want   conn.Peer
+	}{
+		{"", unknown},
+		{"0.0.0.0", unknown},
+		{"::", unknown},
+		{"127.0.0.1", here},
+		{"127.0.0.6", here},
+		{"::1", here},
+		{"10.9.9.9", here}, // the local address itself
+		{"fe80::9%eth0", private},
+		{"9.255.255.255", public},
+		{"10.0.0.0", private},
+		{"10.255.255.255", private},
+		{"11.0.0.0", public},
+		{"100.63.255.255", public},
+		{"100.64.0.0", private},
+		{"100.127.255.255", private},
+		{"100.128.0.0", public},
+		{"169.253.255.255", public},
+		{"169.254.169.254", private},
+		{"172.15.255.255", public},
+		{"172.16.0.0", private},
+		{"172.31.255.255", private},
+		{"172.32.0.0", public},
+		{"192.168.0.1", private},
+		{"192.169.0.0", public},
+		{"8.8.8.8", public},
+		{"fc00::1", private},
+		{"fdff::1", private},
+		{"fe00::1", public},
+		{"febf::1", private},
+		{"2606:4700::1111", public},
+		{"6440::1", public}, // its first bytes are those of 100.64.0.0
+	}
+	for _, row := range rows {
+		t.Run(row.remote, func(t *testing.T) {
+			got := New(nil).Describe(conn.Conn{Owner: app, Tuple: tuple("10.9.9.9", row.remote)}, nil)
+			if diff := cmp.Diff(row.want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestOwnLinkLocalAddress(t *testing.T) {
+	got := New(nil).Describe(conn.Conn{Tuple: tuple("fe80::1%eth0", "fe80::1%eth1")}, nil)
+	if want := (conn.Peer{Type: conn.PeerUnknown, Scope: conn.ScopeNode}); got != want {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func TestNetworksNameAddresses(t *testing.T) {
+	r := New(map[string][]netip.Prefix{
+		"office": prefixes("192.0.2.0/24", "10.1.0.0/16"),
+		"lab":    prefixes("10.1.2.0/24", "2001:db8::/32"),
+		"rack":   prefixes("10.1.2.77/26"), // not masked
+		"zebra":  prefixes("10.1.2.0/24"),  // lab has it too, and comes first
+		"all":    prefixes("0.0.0.0/0"),
+		"loop":   prefixes("127.0.0.0/8"),
+		"link":   prefixes("fe80::/10"),
+	})
+	rows := map[string]conn.Peer{
+		"192.0.2.7":    {Type: conn.PeerPublic, Scope: conn.ScopeRemote, Name: "office"},
+		"10.1.9.9":     {Type: conn.PeerPrivate, Scope: conn.ScopeRemote, Name: "office"},
+		"10.1.2.1":     {Type: conn.PeerPrivate, Scope: conn.ScopeRemote, Name: "lab"},
+		"10.1.2.65":    {Type: conn.PeerPrivate, Scope: conn.ScopeRemote, Name: "rack"},
+		"8.8.8.8":      {Type: conn.PeerPublic, Scope: conn.ScopeRemote, Name: "all"},
+		"127.0.0.1":    {Type: conn.PeerUnknown, Scope: conn.ScopeNode, Name: "loop"},
+		"2001:db8::1":  {Type: conn.PeerPublic, Scope: conn.ScopeRemote, Name: "lab"},
+		"2001:db9::1":  {Type: conn.PeerPublic, Scope: conn.ScopeRemote},
+		"fe80::1%eth0": {Type: conn.PeerPrivate, Scope: conn.ScopeRemote, Name: "link"},
+	}
+	for remote, want := range rows {
+		t.Run(remote, func(t *testing.T) {
+			got := r.Describe(conn.Conn{Tuple: tuple("10.9.9.9", remote)}, nil)
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// The name is that of the longest prefix that a plain search through all networks finds.
+func FuzzLongestPrefix(f *testing.F) {
+	f.Add([]byte{10, 1, 2, 3, 24, 10, 1, 2, 3, 16}, []byte{10, 1, 2, 99})
+	f.Add([]byte{0, 0, 0, 0, 0}, []byte{255, 255, 255, 255})
+	f.Fuzz(func(t *testing.T, ranges, address []byte) {
+		a, ok := netip.AddrFromSlice(address)
+		if !ok || !a.Is4() {
+			t.Skip()
+		}
+		networks := make(map[string][]netip.Prefix)
+		longest := -1
+		for ; len(ranges) >= 5; ranges = ranges[5:] {
+			p := netip.PrefixFrom(netip.AddrFrom4([4]byte(ranges[:4])), int(ranges[4])%33)
+			networks[p.Masked().String()] = []netip.Prefix{p}
+			if p.Contains(a) {
+				longest = max(longest, p.Bits())
+			}
+		}
+		want := ""
+		if longest >= 0 {
+			want = netip.PrefixFrom(a, longest).Masked().String()
+		}
+		if got := New(networks).name(a); got != want {
+			t.Errorf("%v is in %q, want %q", a, got, want)
+		}
+	})
+}
+
+func BenchmarkDescribe(b *testing.B) {
+	networks := make(map[string][]netip.Prefix)
+	for i := range 200 {
+		p := netip.PrefixFrom(netip.AddrFrom4([4]byte{20, byte(i), 0, 0}), 12+i%17).Masked()
+		networks[p.String()] = []netip.Prefix{p}
+	}
+	r := New(networks)
+	c, other := conn.Conn{Owner: app, Tuple: tuple("10.9.9.9", "20.77.0.1")}, conn.Conn{Owner: db}
+	for name, other := range map[string]*conn.Conn{"local": &other, "remote": nil} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				r.Describe(c, other)
+			}
+		})
+	}
+}
+
+// tuple returns that of a socket at source; an empty address is the invalid one.
+func tuple(source, destination string) conn.Tuple {
+	var d netip.Addr
+	if destination != "" {
+		d = netip.MustParseAddr(destination)
+	}
+	return conn.Tuple{
+		Source:      netip.AddrPortFrom(netip.MustParseAddr(source), 40000),
+		Destination: netip.AddrPortFrom(d, 443),
+	}
+}
+
+func prefixes(s ...string) (ps []netip.Prefix) {
+	for _, s := range s {
+		ps = append(ps, netip.MustParsePrefix(s))
+	}
+	return ps
+}
