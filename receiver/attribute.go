@@ -1,0 +1,138 @@
+package netconnreceiver
+
+import (
+	"net/netip"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+
+	"github.com/netconn/netconn/internal/conn"
+	"github.com/netconn/netconn/internal/flow"
+)
+
+// An attribute is one of those that describe a flow. What a metric has beside them (network.io.direction, error.type) is
+// not part of a flow.
+type attribute uint8
+
+const (
+	role attribute = iota
+	transport
+	serverPort
+	peerType
+	peerScope
+	peerName
+	peerContainerName
+	peerContainerID
+	peerAddress
+	peerPort
+	localAddress
+	serverAddress
+	clientAddress
+	attributes // how many there are
+)
+
+// String returns the key of the attribute.
+func (a attribute) String() string {
+	return [attributes]string{
+		role:              "netconn.role",
+		transport:         string(semconv.NetworkTransportKey),
+		serverPort:        string(semconv.ServerPortKey),
+		peerType:          "netconn.peer.type",
+		peerScope:         "netconn.peer.scope",
+		peerName:          "netconn.peer.name",
+		peerContainerName: "netconn.peer.container.name",
+		peerContainerID:   "netconn.peer.container.id",
+		peerAddress:       string(semconv.NetworkPeerAddressKey),
+		peerPort:          string(semconv.NetworkPeerPortKey),
+		localAddress:      string(semconv.NetworkLocalAddressKey),
+		serverAddress:     string(semconv.ServerAddressKey),
+		clientAddress:     string(semconv.ClientAddressKey),
+	}[a]
+}
+
+// An attributeSet holds the attributes that are enabled, for one metric or for any of them.
+type attributeSet uint16
+
+func (s attributeSet) has(a attribute) bool { return s&(1<<a) != 0 }
+
+// setOf returns the attributes among the keys; other keys are not about flows.
+func setOf[K ~string](keys []K) attributeSet {
+	var s attributeSet
+	for a := range attributes {
+		for _, key := range keys {
+			if string(key) == a.String() {
+				s |= 1 << a
+			}
+		}
+	}
+	return s
+}
+
+// mask returns the key with the attributes of the set alone, so that flows which differ in nothing else are one. The
+// owner stays: it is the resource.
+func (s attributeSet) mask(k flow.Key) flow.Key {
+	return flow.Key{
+		Owner:      k.Owner,
+		Role:       only(s, role, k.Role),
+		ServerPort: only(s, serverPort, k.ServerPort),
+		Peer: conn.Peer{
+			Type:          only(s, peerType, k.Peer.Type),
+			Scope:         only(s, peerScope, k.Peer.Scope),
+			Name:          only(s, peerName, k.Peer.Name),
+			ContainerName: only(s, peerContainerName, k.Peer.ContainerName),
+			ContainerID:   only(s, peerContainerID, k.Peer.ContainerID),
+		},
+		Local:  netip.AddrPortFrom(only(s, localAddress, k.Local.Addr()), 0),
+		Remote: netip.AddrPortFrom(only(s, peerAddress, k.Remote.Addr()), only(s, peerPort, k.Remote.Port())),
+		Server: only(s, serverAddress, k.Server),
+		Client: only(s, clientAddress, k.Client),
+	}
+}
+
+func only[T any](s attributeSet, a attribute, v T) T {
+	if !s.has(a) {
+		var none T
+		return none
+	}
+	return v
+}
+
+// put writes the attributes of the set that the key has a value for.
+func (s attributeSet) put(m pcommon.Map, k flow.Key) {
+	m.EnsureCapacity(int(attributes))
+	if s.has(role) {
+		m.PutStr(role.String(), k.Role.String())
+	}
+	if s.has(transport) {
+		m.PutStr(transport.String(), semconv.NetworkTransportTCP.Value.AsString())
+	}
+	s.putPort(m, serverPort, k.ServerPort)
+	s.putString(m, peerType, string(k.Peer.Type))
+	s.putString(m, peerScope, string(k.Peer.Scope))
+	s.putString(m, peerName, k.Peer.Name)
+	s.putString(m, peerContainerName, k.Peer.ContainerName)
+	s.putString(m, peerContainerID, k.Peer.ContainerID)
+	s.putAddress(m, peerAddress, k.Remote.Addr())
+	s.putPort(m, peerPort, k.Remote.Port())
+	s.putAddress(m, localAddress, k.Local.Addr())
+	s.putAddress(m, serverAddress, k.Server)
+	s.putAddress(m, clientAddress, k.Client)
+}
+
+func (s attributeSet) putString(m pcommon.Map, a attribute, v string) {
+	if s.has(a) && v != "" {
+		m.PutStr(a.String(), v)
+	}
+}
+
+func (s attributeSet) putPort(m pcommon.Map, a attribute, v uint16) {
+	if s.has(a) && v != 0 {
+		m.PutInt(a.String(), int64(v))
+	}
+}
+
+func (s attributeSet) putAddress(m pcommon.Map, a attribute, v netip.Addr) {
+	if s.has(a) && v.IsValid() {
+		m.PutStr(a.String(), v.String())
+	}
+}

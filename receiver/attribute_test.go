@@ -1,0 +1,85 @@
+package netconnreceiver
+
+import (
+	"net/netip"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/netconn/netconn/internal/conn"
+	"github.com/netconn/netconn/internal/flow"
+)
+
+func knownKey() flow.Key {
+	return flow.Key{
+		Owner:      conn.Owner{Executable: "app"},
+		Role:       conn.RoleClient,
+		ServerPort: 443,
+		Peer: conn.Peer{
+			Type: conn.PeerContainer, Scope: conn.ScopeNode, Name: "db", ContainerName: "postgres", ContainerID: "5f70",
+		},
+		Local:  netip.MustParseAddrPort("10.0.0.1:40000"),
+		Remote: netip.MustParseAddrPort("10.0.0.2:15001"),
+		Server: netip.MustParseAddr("10.0.0.3"),
+		Client: netip.MustParseAddr("10.0.0.4"),
+	}
+}
+
+// TestAttribute gives each attribute alone: the part of the key that it keeps, and what it writes.
+func TestAttribute(t *testing.T) {
+	tests := map[attribute]struct {
+		key   flow.Key
+		value any
+	}{
+		role:              {flow.Key{Role: conn.RoleClient}, "client"},
+		transport:         {flow.Key{}, "tcp"},
+		serverPort:        {flow.Key{ServerPort: 443}, int64(443)},
+		peerType:          {flow.Key{Peer: conn.Peer{Type: conn.PeerContainer}}, "container"},
+		peerScope:         {flow.Key{Peer: conn.Peer{Scope: conn.ScopeNode}}, "node"},
+		peerName:          {flow.Key{Peer: conn.Peer{Name: "db"}}, "db"},
+		peerContainerName: {flow.Key{Peer: conn.Peer{ContainerName: "postgres"}}, "postgres"},
+		peerContainerID:   {flow.Key{Peer: conn.Peer{ContainerID: "5f70"}}, "5f70"},
+		peerAddress:       {flow.Key{Remote: netip.MustParseAddrPort("10.0.0.2:0")}, "10.0.0.2"},
+		peerPort:          {flow.Key{Remote: netip.AddrPortFrom(netip.Addr{}, 15001)}, int64(15001)},
+		localAddress:      {flow.Key{Local: netip.MustParseAddrPort("10.0.0.1:0")}, "10.0.0.1"},
+		serverAddress:     {flow.Key{Server: netip.MustParseAddr("10.0.0.3")}, "10.0.0.3"},
+		clientAddress:     {flow.Key{Client: netip.MustParseAddr("10.0.0.4")}, "10.0.0.4"},
+	}
+	if len(tests) != int(attributes) {
+		t.Fatalf("%d of %d attributes are tested", len(tests), attributes)
+	}
+	for a, test := range tests {
+		t.Run(a.String(), func(t *testing.T) {
+			s := setOf([]string{a.String(), "error.type"})
+			test.key.Owner = knownKey().Owner
+			if diff := cmp.Diff(test.key, s.mask(knownKey()), cmpopts.EquateComparable(netip.Addr{}, netip.AddrPort{})); diff != "" {
+				t.Errorf("mask (-want +got):\n%s", diff)
+			}
+			m := pcommon.NewMap()
+			s.put(m, knownKey())
+			if diff := cmp.Diff(map[string]any{a.String(): test.value}, m.AsRaw()); diff != "" {
+				t.Errorf("put (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestAttributeUnknown leaves out what has no value. A role that is unknown is a value.
+func TestAttributeUnknown(t *testing.T) {
+	m := pcommon.NewMap()
+	attributeSet(1<<attributes-1).put(m, flow.Key{})
+	want := map[string]any{"netconn.role": "unknown", "network.transport": "tcp"}
+	if diff := cmp.Diff(want, m.AsRaw()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestMaskAllKeepsWhatIsAnAttribute(t *testing.T) {
+	want := knownKey()
+	want.Local = netip.AddrPortFrom(want.Local.Addr(), 0) // the local port is no attribute
+	if got := attributeSet(1<<attributes - 1).mask(knownKey()); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}

@@ -1,0 +1,19 @@
+// Package netconnreceiver is a metrics receiver of the OpenTelemetry Collector: it reads every TCP connection of a Linux
+// host, with its owner, from the kernel, and emits them counted by flow.
+//
+// In come the reports of internal/kernel: those of ended connections every 100 ms, those of live ones at each collection.
+// Out go pdata metrics, one resource for each container or host service, in the order that internal/flow keeps; all are
+// cumulative, and all points of a collection have one timestamp, read once at its beginning.
+//
+// A collection and the 100 ms reader share one mutex, and everything behind it runs in one goroutine at a time. A failed
+// read is returned as a partial scrape error: what was read before it is emitted, and nothing is counted twice when the
+// next one succeeds, because reports are absolute. What cannot start at all is fatal or a permanent component status, by
+// error_mode.
+package netconnreceiver
+
+// Two corrections of what mdatagen writes: tests get the name of the folder as their package, and the metrics builder does
+// not compile, because histograms can be declared but not built.
+
+//go:generate go tool -modfile=../internal/tools/go.mod mdatagen metadata.yaml
+//go:generate sed -i "s/^package receiver$/package netconnreceiver/" generated_component_test.go generated_package_test.go
+//go:generate rm internal/metadata/generated_metrics.go internal/metadata/generated_metrics_test.go

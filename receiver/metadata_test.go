@@ -1,0 +1,109 @@
+package netconnreceiver
+
+import (
+	"os"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/netconn/netconn/internal/conn"
+	"github.com/netconn/netconn/internal/flow"
+)
+
+// declared is a metric as metadata.yaml has it, and as it comes out of the receiver.
+type declared struct {
+	Enabled     bool
+	Description string
+	Unit        string
+	Sum         *declaredSum
+	Histogram   *declaredHistogram
+	Attributes  []string
+}
+
+type declaredSum struct {
+	ValueType   string `yaml:"value_type"`
+	Monotonic   bool
+	Temporality string `yaml:"aggregation_temporality"`
+}
+
+type declaredHistogram struct {
+	ValueType   string `yaml:"value_type"`
+	Temporality string `yaml:"aggregation_temporality"`
+}
+
+// TestMetadata holds what is emitted for a flow of which everything is known against metadata.yaml, of which users read the
+// documentation: names, units, kinds, attributes, and what is on by default.
+func TestMetadata(t *testing.T) {
+	var want struct{ Metrics map[string]declared }
+	text, err := os.ReadFile("metadata.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := yaml.Unmarshal(text, &want); err != nil {
+		t.Fatal(err)
+	}
+	got := make(map[string]declared)
+	for _, m := range metrics(createDefaultConfig().(*Config).Metrics) {
+		got[m.name] = emitted(t, m)
+	}
+	for _, w := range want.Metrics {
+		slices.Sort(w.Attributes)
+	}
+	if diff := cmp.Diff(want.Metrics, got); diff != "" {
+		t.Errorf("(-metadata.yaml +emitted):\n%s", diff)
+	}
+}
+
+// emitted returns how a metric looks, with all attributes on.
+func emitted(t *testing.T, m metric) declared {
+	t.Helper()
+	d := declared{Enabled: m.enabled, Description: m.description, Unit: m.unit}
+	m.enabled, m.set, m.keys = true, 1<<attributes-1, append(m.keys, m.own)
+	if m.listens {
+		m.set = setOf(m.keys)
+	}
+	r := &record{bounds: []float64{1}}
+	all := pmetric.NewMetricSlice()
+	r.writeMetric(&m, []*flow.Flow{knownFlow()}, 0, all)
+	if all.Len() != 1 {
+		t.Fatalf("%s: got %d metrics for a flow of which everything is known", m.name, all.Len())
+	}
+	pm := all.At(0)
+	keys := make(map[string]bool)
+	switch pm.Type() {
+	case pmetric.MetricTypeSum:
+		d.Sum = &declaredSum{"int", pm.Sum().IsMonotonic(), temporality(pm.Sum().AggregationTemporality())}
+		for i := range pm.Sum().DataPoints().Len() {
+			addKeys(keys, pm.Sum().DataPoints().At(i).Attributes())
+		}
+	case pmetric.MetricTypeHistogram:
+		d.Histogram = &declaredHistogram{"double", temporality(pm.Histogram().AggregationTemporality())}
+		addKeys(keys, pm.Histogram().DataPoints().At(0).Attributes())
+	}
+	for k := range keys {
+		d.Attributes = append(d.Attributes, k)
+	}
+	slices.Sort(d.Attributes)
+	return d
+}
+
+func temporality(t pmetric.AggregationTemporality) string {
+	return map[pmetric.AggregationTemporality]string{pmetric.AggregationTemporalityCumulative: "cumulative"}[t]
+}
+
+func addKeys(keys map[string]bool, m pcommon.Map) {
+	for k := range m.All() {
+		keys[k] = true
+	}
+}
+
+func knownFlow() *flow.Flow {
+	h := flow.Histogram{Counts: []uint64{1, 0}, Count: 1}
+	f := &flow.Flow{Key: knownKey(), Connections: true, Listens: true, RTT: h, Jitter: h, Handshake: h, Duration: h}
+	f.Attempts[conn.Refused], f.Closed[conn.Reset] = 1, 1
+	return f
+}

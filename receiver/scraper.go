@@ -1,0 +1,137 @@
+package netconnreceiver
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/component/componentstatus"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/receiver"
+	"go.opentelemetry.io/collector/scraper/scrapererror"
+	"go.uber.org/zap"
+)
+
+// drainInterval is short enough for the ring of ended connections not to fill up at ten thousand a second.
+const drainInterval = 100 * time.Millisecond
+
+// A netconnScraper runs a pipeline between start and shutdown.
+type netconnScraper struct {
+	config  *Config
+	machine machine
+	set     receiver.Settings
+	health  *observables
+
+	mu       sync.Mutex
+	pipeline *pipeline // nil when it is not running
+
+	stop     chan struct{} // closed by the first shutdown
+	stopOnce sync.Once
+	drains   sync.WaitGroup
+}
+
+func newScraper(c *Config, set receiver.Settings, m machine) (*netconnScraper, error) {
+	o, err := newObservables(set.TelemetrySettings)
+	if err != nil {
+		return nil, err
+	}
+	return &netconnScraper{config: c, machine: m, set: set, health: o, stop: make(chan struct{})}, nil
+}
+
+// start opens the kernel side and begins to read. Its error is a sentence on what is missing and what to do; with
+// error_mode ignore that becomes the status of the component.
+func (s *netconnScraper) start(_ context.Context, host component.Host) error {
+	if err := s.health.register(); err != nil {
+		return err
+	}
+	p, err := newPipeline(s.config, s.machine, s.set.BuildInfo.Version)
+	if err != nil {
+		return s.refuse(err, host)
+	}
+	s.mu.Lock()
+	s.pipeline = p
+	s.mu.Unlock()
+	s.tell(p.degraded, host)
+	s.drains.Go(s.drainUntilStop)
+	return nil
+}
+
+func (s *netconnScraper) refuse(err error, host component.Host) error {
+	if s.config.ErrorMode == ErrorModePropagate {
+		return err
+	}
+	s.set.Logger.Error("No connections are read.", zap.Error(err))
+	componentstatus.ReportStatus(host, componentstatus.NewPermanentErrorEvent(err))
+	return nil
+}
+
+// tell names once what is missing. The status is that of an error one can live with: all else works.
+func (s *netconnScraper) tell(degraded []error, host component.Host) {
+	if len(degraded) == 0 {
+		return
+	}
+	for _, err := range degraded {
+		s.set.Logger.Warn("Something is missing.", zap.Error(err))
+	}
+	componentstatus.ReportStatus(host, componentstatus.NewRecoverableErrorEvent(errors.Join(degraded...)))
+}
+
+// scrape is one collection; time enters here. A failure is partial: what could be read is returned with it.
+func (s *netconnScraper) scrape(context.Context) (pmetric.Metrics, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.pipeline == nil {
+		return pmetric.NewMetrics(), nil
+	}
+	md, err := s.pipeline.collect(s.machine.now())
+	err = errors.Join(err, s.health.read(s.pipeline))
+	if err != nil {
+		return md, scrapererror.NewPartialScrapeError(err, 0)
+	}
+	return md, nil
+}
+
+func (s *netconnScraper) drainUntilStop() {
+	ticker := time.NewTicker(drainInterval)
+	defer ticker.Stop()
+	failed := false
+	for {
+		select {
+		case <-s.stop:
+			return
+		case <-ticker.C:
+		}
+		err := s.drain()
+		if err != nil && !failed { // ten lines a second help nobody
+			s.set.Logger.Error("Connections are read at collections only.", zap.Error(err))
+		}
+		failed = err != nil
+	}
+}
+
+func (s *netconnScraper) drain() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.pipeline == nil {
+		return nil
+	}
+	return s.pipeline.drain(s.machine.now())
+}
+
+// shutdown waits for what runs, and leaves nothing in the kernel. It may come without a start, twice, and during a
+// scrape.
+func (s *netconnScraper) shutdown(context.Context) error {
+	s.stopOnce.Do(func() { close(s.stop) })
+	s.drains.Wait()
+	s.health.unregister()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.pipeline == nil {
+		return nil
+	}
+	p := s.pipeline
+	s.pipeline = nil
+	return p.sockets.close()
+}

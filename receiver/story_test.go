@@ -1,0 +1,152 @@
+package netconnreceiver
+
+import (
+	"net/netip"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"go.opentelemetry.io/collector/confmap"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/netconn/netconn/internal/conn"
+	"github.com/netconn/netconn/internal/kernel"
+)
+
+// A story is what the kernel reports at each collection.
+type story struct {
+	Config map[string]any
+	Steps  []step
+	config *Config
+}
+
+type step struct {
+	At      time.Duration // since the start
+	Cgroups map[uint64]string
+	Conns   []report
+	Listens []listen
+	Losses  conn.Losses // all of them so far
+}
+
+type report struct {
+	ID         uint64
+	From, To   netip.AddrPort
+	Role       string
+	Phase      string
+	Error      string
+	Old        bool
+	Sequence   [2]uint32
+	Age        time.Duration
+	Handshake  time.Duration
+	Counters   conn.Counters
+	Cgroup     uint64
+	Executable string
+}
+
+type listen struct {
+	ID         uint64
+	At         netip.AddrPort
+	Drops      uint64
+	Cgroup     uint64
+	Executable string
+}
+
+func (r report) conn() conn.Conn {
+	return conn.Conn{
+		ID:          conn.ID{Cookie: r.ID, Generation: 1},
+		Tuple:       conn.Tuple{Source: r.From, Destination: r.To},
+		Role:        map[string]conn.Role{"client": conn.RoleClient, "server": conn.RoleServer}[r.Role],
+		Phase:       map[string]conn.Phase{"closed": conn.Closed, "failed": conn.Failed}[r.Phase],
+		Error:       errorNamed(r.Error),
+		SeenOpening: !r.Old,
+		Sequence:    conn.Sequence{Local: r.Sequence[0], Remote: r.Sequence[1]},
+		Handshake:   r.Handshake,
+		Age:         r.Age,
+		Counters:    r.Counters,
+		Process:     conn.Process{PID: 4_000_000, Cgroup: r.Cgroup, Executable: r.Executable},
+	}
+}
+
+func errorNamed(name string) conn.Error {
+	for e := range conn.Errors {
+		if e.String() == name {
+			return e
+		}
+	}
+	panic("no error is named " + name)
+}
+
+func (l listen) listener() conn.Listener {
+	return conn.Listener{
+		ID:      conn.ID{Cookie: l.ID, Generation: 1},
+		Local:   l.At,
+		Drops:   l.Drops,
+		Process: conn.Process{PID: 4_000_000, Cgroup: l.Cgroup, Executable: l.Executable},
+	}
+}
+
+func readStory(t *testing.T, file string) *story {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &story{config: createDefaultConfig().(*Config)}
+	if err := yaml.Unmarshal(text, s); err != nil {
+		t.Fatal(err)
+	}
+	if err := confmap.NewFromStringMap(s.Config).Unmarshal(s.config); err != nil {
+		t.Fatal(err)
+	}
+	if err := confmap.Validate(s.config); err != nil {
+		t.Fatal(err)
+	}
+	s.config.RootPath = emptyHost(t)
+	return s
+}
+
+// emptyHost is the root of a host that has a process table and cgroups, and nothing in either.
+func emptyHost(t *testing.T) string {
+	t.Helper()
+	root := t.TempDir()
+	for _, dir := range []string{"proc/1", "sys/fs/cgroup"} {
+		if err := os.MkdirAll(filepath.Join(root, dir), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, file := range []string{"proc/1/stat", "sys/fs/cgroup/cgroup.controllers"} {
+		if err := os.WriteFile(filepath.Join(root, file), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return root
+}
+
+// A script is a kernel that reports what a story says.
+type script struct{ next step }
+
+func (k *script) open() (sockets, error) {
+	return sockets{
+		drain: func(kernel.Handler) error { return nil },
+		snapshot: func(_ bool, h kernel.Handler) error {
+			k.report(h)
+			return nil
+		},
+		losses: func() (conn.Losses, error) { return k.next.Losses, nil },
+		stats:  func() (kernel.Stats, error) { return kernel.Stats{}, nil },
+		close:  func() error { return nil },
+	}, nil
+}
+
+func (k *script) report(h kernel.Handler) {
+	for id, path := range k.next.Cgroups {
+		h.Cgroup(id, path)
+	}
+	for _, r := range k.next.Conns {
+		h.Conn(r.conn())
+	}
+	for _, l := range k.next.Listens {
+		h.Listener(l.listener())
+	}
+}
