@@ -80,7 +80,9 @@ func (p *pipeline) collect(now time.Time) (pmetric.Metrics, error) {
 	snapshotErr := p.snapshot(now)
 	lossErr := p.lose(now)
 	md := p.record.write(p.flows.Collect(now, p.identify), now)
-	p.owners.Expire(now)
+	for _, gone := range p.owners.Expire(now) {
+		p.flows.Gone(p.record.resources.mask(gone))
+	}
 	p.pairs.Expire(now)
 	return md, errors.Join(snapshotErr, lossErr)
 }

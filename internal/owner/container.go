@@ -12,37 +12,42 @@ import (
 
 // container is what does not change in a container's life.
 type container struct {
-	executable string
-	hierarchy  *hierarchy // where its cgroup is; nil if that cannot be read
-	top        string     // path of its cgroup there
-	id         uint64     // of that cgroup
-	age        age
+	owner     conn.Owner // of every process in it; its executable is the first process's
+	hierarchy *hierarchy // where its cgroup is; nil if that cannot be read
+	top       string     // path of its cgroup there
+	id        uint64     // of that cgroup
+	age       age
 }
 
 // container returns the executable of the container that a cgroup is in. p is the process that asks.
 func (r *Resolver) container(g *group, p conn.Process) string {
 	if c := r.containers[g.place.container]; c != nil {
 		c.age.used = true
-		return c.executable
+		return c.owner.Executable
 	}
-	c := &container{hierarchy: r.hierarchy(p.Cgroup), top: g.place.top, age: age{used: true}}
+	c := &container{owner: g.owner, hierarchy: r.hierarchy(p.Cgroup), top: g.place.top, age: age{used: true}}
+	c.owner.Executable = r.containerExecutable(c, p)
+	switch {
+	case c.owner.Executable == "": // nothing was learnt: ask again at the next connection
+	case len(r.containers) >= r.limit:
+		r.stats.Refused++
+	default:
+		r.containers[g.place.container] = c
+	}
+	return c.owner.Executable
+}
+
+// containerExecutable returns the executable of the container's first process, or of the one that asks where that
+// cannot be read.
+func (r *Resolver) containerExecutable(c *container, p conn.Process) string {
 	if c.hierarchy != nil {
 		c.id = c.hierarchy.id(c.top)
-		c.executable = r.firstExecutable(filepath.Join(c.hierarchy.path, c.top))
+		if first := r.firstExecutable(filepath.Join(c.hierarchy.path, c.top)); first != "" {
+			return first
+		}
 	}
-	if c.executable == "" {
-		r.stats.FirstUnread++
-		c.executable = r.executable(p)
-	}
-	if c.executable == "" {
-		return "" // nothing was learnt: ask again at the next connection
-	}
-	if len(r.containers) >= r.limit {
-		r.stats.Refused++
-		return c.executable
-	}
-	r.containers[g.place.container] = c
-	return c.executable
+	r.stats.FirstUnread++
+	return r.executable(p)
 }
 
 // firstExecutable returns the executable of the oldest process of a cgroup and those below it, or nothing. Processes

@@ -1,6 +1,10 @@
 package owner
 
-import "time"
+import (
+	"time"
+
+	"github.com/netconn/netconn/internal/conn"
+)
 
 const (
 	// idleLimit is how long an answer is remembered that nobody asked for. A socket may outlive its cgroup by the
@@ -33,7 +37,9 @@ func (a *age) idle(now time.Time) bool {
 // Expire forgets what nobody asked for in some minutes: cgroups and containers that are gone, executables, and ids that
 // had no path. A cgroup that is still there is kept, so that a container's name stays what it was. Call it once a
 // collection or so: it also lets those ids be asked for again that the system had no answer for.
-func (r *Resolver) Expire(now time.Time) {
+//
+// It returns the owners whose container is gone, once each.
+func (r *Resolver) Expire(now time.Time) (gone []conn.Owner) {
 	r.walks = walksPerExpire
 	for id, g := range r.groups {
 		if g.reason == Unreadable || g.age.idle(now) && !r.alive(id, g, now) {
@@ -50,8 +56,10 @@ func (r *Resolver) Expire(now time.Time) {
 	for id, c := range r.containers {
 		if c.age.idle(now) && !c.alive(now) {
 			delete(r.containers, id)
+			gone = append(gone, c.owner)
 		}
 	}
+	return gone
 }
 
 // alive tells whether a cgroup is still there, and if so lets it be for another idleLimit.

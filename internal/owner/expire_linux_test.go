@@ -24,15 +24,21 @@ func TestContainerKeepsItsName(t *testing.T) {
 	now := time.Unix(1000, 0)
 	for range 30 {
 		now = now.Add(time.Minute)
-		r.Expire(now)
+		if gone := r.Expire(now); gone != nil {
+			t.Errorf("gone, though its cgroup is there: %v", gone)
+		}
 	}
 	want(t, r, conn.Process{PID: 26, Cgroup: inner, Executable: "third"}, owner)
 	want(t, r, conn.Process{PID: 25, Cgroup: top, Executable: "second"}, owner)
 
 	m.gone("/docker")
+	var gone []conn.Owner
 	for range 20 {
 		now = now.Add(time.Minute)
-		r.Expire(now)
+		gone = append(gone, r.Expire(now)...)
+	}
+	if diff := cmp.Diff([]conn.Owner{owner}, gone); diff != "" {
+		t.Errorf("owners that are gone (-want +got):\n%s", diff)
 	}
 	wantStats(t, r, Stats{Resolved: 3, Walks: 1, Cgroups: 1}) // that of the root
 }
