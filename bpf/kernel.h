@@ -65,6 +65,23 @@ typedef struct {
 	int counter;
 } atomic_t;
 
+struct qspinlock {
+	atomic_t val;
+};
+
+struct raw_spinlock {
+	struct qspinlock raw_lock;
+};
+
+struct spinlock {
+	struct raw_spinlock rlock;
+};
+
+typedef struct {
+	struct spinlock slock;
+	int owned;
+} socket_lock_t;
+
 struct in6_addr {
 	union {
 		__u8 u6_addr8[16];
@@ -98,6 +115,7 @@ struct sock_common {
 
 struct sock {
 	struct sock_common __sk_common;
+	socket_lock_t sk_lock;
 	atomic_t sk_drops;
 	__u16 sk_protocol;
 	int sk_err;

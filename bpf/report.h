@@ -4,6 +4,7 @@
 #define NETCONN_REPORT_H
 
 #include "tracked.h"
+#include <bpf/bpf_core_read.h>
 
 /* The sequence number of the FIN counts as one in snd_nxt and snd_una once it was sent; until then it is only in
  * write_seq. */
@@ -77,6 +78,36 @@ static __always_inline void read_own_counters(struct counters *c, struct tracked
 	base = bpf_sk_storage_get(&baselines, tp, 0, 0);
 	if (base)
 		subtract(c, base);
+}
+
+/* Whether a system call or a softirq works on the socket. A kernel with PREEMPT_RT has no such word in its spin locks.
+ */
+static __always_inline bool busy(struct sock *sk)
+{
+	if (sk->sk_lock.owned)
+		return true;
+	return bpf_core_field_exists(sk->sk_lock.slock.rlock.raw_lock.val.counter) &&
+	       sk->sk_lock.slock.rlock.raw_lock.val.counter;
+}
+
+/* Counters of a socket that is not locked. What is locked may be between two steps: acknowledged bytes that are counted
+ * as in flight still, a FIN that is not marked as received. A figure that is too high once would stay too high, so what
+ * does not hold still keeps the figures of the last report. */
+static __always_inline void read_live_counters(struct counters *c, struct tracked *t, struct tcp_sock *tp,
+					       struct sock *sk)
+{
+	struct counters again = {};
+
+	for (int i = 0; i < 8; i++) {
+		read_own_counters(c, t, tp, sk->__sk_common.skc_state);
+		if (busy(sk))
+			continue;
+		read_own_counters(&again, t, tp, sk->__sk_common.skc_state);
+		if (again.sent == c->sent && again.received == c->received)
+			return;
+	}
+	c->sent = t->reported_sent;
+	c->received = t->reported_received;
 }
 
 static __always_inline void map_ipv4(__u8 *out, __be32 address)

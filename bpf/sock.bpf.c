@@ -239,7 +239,7 @@ static __always_inline int snapshot_connection(struct sock *sk, struct tracked *
 	struct counters c = {};
 	struct connection_record *r;
 
-	read_own_counters(&c, t, tp, sk->__sk_common.skc_state);
+	read_live_counters(&c, t, tp, sk);
 	if (!all && !changed(t, &c))
 		return 0;
 	r = bpf_ringbuf_reserve(&snapshots, sizeof(*r), 0);

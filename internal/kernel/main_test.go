@@ -29,6 +29,7 @@ type observer struct {
 	*Sockets
 	t         *testing.T
 	mine      map[uint32]bool
+	everyone  bool // also the rest of the machine's
 	ended     []conn.Conn
 	live      map[conn.ID]conn.Conn
 	liveCount int // live reports, repeated ones included
@@ -59,7 +60,7 @@ func (w *observer) handler() Handler {
 	return Handler{
 		Conn: func(c conn.Conn) {
 			switch {
-			case !w.mine[c.Namespace]:
+			case !w.mine[c.Namespace] && !w.everyone:
 			case c.Phase == conn.Open:
 				w.live[c.ID] = c
 				w.liveCount++
