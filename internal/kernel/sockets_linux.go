@@ -159,12 +159,13 @@ func run(l *link.Iter, empty func() (int, error)) error {
 	return errors.New("read iterator: no progress")
 }
 
-// adoptUnowned looks for the owners of connections of which the opening process is not known, if there are new ones: those that a
-// listener accepted which is older than netconn and no file shows (the listener below an MPTCP socket, which most servers written in Go
-// have), or that systemd listens for.
-func (s *Sockets) adoptUnowned() error {
+// adoptStrays looks for connections that were in no process's hands when netconn started (in the accept queue, or on their way from one
+// process to another), and for the owners of those of which the opening process is not known: what a listener accepted that is older than
+// netconn and that no file shows (the one below an MPTCP socket, as most servers written in Go have), or that systemd listens on. It
+// looks at every file, so only when there is reason to.
+func (s *Sockets) adoptStrays(all bool) error {
 	unowned, err := s.count(sockCounterCOUNT_UNOWNED)
-	if err != nil || unowned == s.unowned {
+	if err != nil || unowned == s.unowned && !all {
 		return err
 	}
 	s.unowned = unowned
@@ -184,7 +185,7 @@ func (s *Sockets) Snapshot(all bool, h Handler) error {
 	if err := s.Drain(h); err != nil {
 		return err
 	}
-	if err := s.adoptUnowned(); err != nil {
+	if err := s.adoptStrays(all); err != nil {
 		return err
 	}
 	pass := s.changed
