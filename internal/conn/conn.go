@@ -99,12 +99,12 @@ func (s Sequence) Reverse() Sequence { return Sequence{Local: s.Remote, Remote: 
 // Counters are what the kernel counted on one socket. All but the two gauges only grow. For a socket older than netconn they
 // start at zero when netconn first saw it.
 type Counters struct {
-	Sent, Received                 uint64 // payload bytes, without SYN and FIN, retransmitted bytes once
-	SegmentsSent, SegmentsReceived uint32 // packets with data or not, retransmitted ones each time
-	Retransmits                    uint32 // segments
-	OutOfOrder                     uint32 // packets that arrived before an earlier one
-	Reordering                     uint32 // reordering events seen by the sender
-	CE                             uint32 // segments that the receiver saw marked "congestion experienced"
+	Sent, Received                 uint64        // payload bytes, without SYN and FIN, retransmitted bytes once
+	SegmentsSent, SegmentsReceived uint32        // packets with data or not, retransmitted ones each time
+	Retransmits                    uint32        // segments
+	OutOfOrder                     uint32        // packets that arrived before an earlier one
+	Reordering                     uint32        // reordering events seen by the sender
+	CE                             uint32        // segments that the receiver saw marked "congestion experienced"
 	RTT, RTTVariation              time.Duration // smoothed, as in TCP_INFO; zero: no sample yet
 }
 
