@@ -1,0 +1,188 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// The test's own program plays the collector when this variable names the page that it is to serve. It ends by itself
+// when the page is "crash".
+const pageVariable = "NETCONN_TOP_TEST_PAGE"
+
+func TestMain(m *testing.M) {
+	if path := os.Getenv(pageVariable); path != "" {
+		os.Exit(collect(path))
+	}
+	os.Exit(m.Run())
+}
+
+func collect(path string) int {
+	if path == "crash" {
+		for line := range 20 {
+			fmt.Fprintf(os.Stderr, "line %d\n", line)
+		}
+		return 3
+	}
+	terminated := make(chan os.Signal, 1)
+	signal.Notify(terminated, syscall.SIGTERM)
+	go http.ListenAndServe(os.Getenv("NETCONN_PROMETHEUS"), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.ServeFile(w, r, path)
+	}))
+	<-terminated
+	fmt.Fprintln(os.Stderr, "shutdown complete, telemetry was on", os.Getenv("NETCONN_TELEMETRY_PORT"))
+	return 0
+}
+
+// asked returns options that start the test's own program as the collector, on ports that are free.
+func asked(t *testing.T, page string) options {
+	t.Helper()
+	t.Setenv(pageVariable, page)
+	_, telemetry, _ := net.SplitHostPort(freeAddress(t))
+	return options{
+		listen:    freeAddress(t),
+		telemetry: telemetry,
+		interval:  10 * time.Millisecond,
+		rounds:    2,
+		log:       filepath.Join(t.TempDir(), "collector.log"),
+		program:   []string{os.Args[0]},
+	}
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func TestRunShowsTablesAndStopsTheCollector(t *testing.T) {
+	o := asked(t, "testdata/first/now.txt")
+	var out bytes.Buffer
+	if err := run(t.Context(), o, &out); err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(out.String(), "OWNER"); n != 2 {
+		t.Errorf("%d tables, want 2:\n%s", n, &out)
+	}
+	if !strings.HasPrefix(out.String(), "Metrics: http://"+o.listen+"/metrics  Log: "+o.log) {
+		t.Errorf("output does not begin with where metrics and log are:\n%s", &out)
+	}
+	want := "shutdown complete, telemetry was on " + o.telemetry + "\n"
+	if diff := cmp.Diff(want, read(t, o.log)); diff != "" {
+		t.Errorf("log of the collector (-want +got):\n%s", diff)
+	}
+}
+
+func TestRunInterrupted(t *testing.T) {
+	o := asked(t, "testdata/first/now.txt")
+	o.rounds = 0
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	out := writerFunc(func(b []byte) (int, error) {
+		if bytes.Contains(b, []byte("OWNER")) {
+			interrupt()
+		}
+		return len(b), nil
+	})
+	if err := run(ctx, o, out); err != nil {
+		t.Fatal(err)
+	}
+	if log := read(t, o.log); !strings.HasPrefix(log, "shutdown complete") {
+		t.Errorf("the collector was not asked to end; its log: %q", log)
+	}
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
+
+func TestRunExplainsWhyTheCollectorEnded(t *testing.T) {
+	o := asked(t, "crash")
+	err := run(t.Context(), o, io.Discard)
+	want := "the collector ended (exit status 3); the end of " + o.log + " is:\n\n"
+	for line := 8; line < 20; line++ {
+		want += fmt.Sprintf("line %d\n", line)
+	}
+	if err == nil || strings.TrimRight(err.Error(), "\n") != strings.TrimRight(want, "\n") {
+		t.Errorf("error (-want +got):\n%s", cmp.Diff(want, fmt.Sprint(err)))
+	}
+}
+
+func TestRunRefusesAnAddressThatIsTaken(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+
+	page := asked(t, "testdata/first/now.txt")
+	page.listen = l.Addr().String()
+	own := asked(t, "testdata/first/now.txt")
+	own.telemetry = port
+	for variable, o := range map[string]options{"LISTEN": page, "TELEMETRY_PORT": own} {
+		err := run(t.Context(), o, io.Discard)
+		if !errors.Is(err, syscall.EADDRINUSE) || !strings.Contains(err.Error(), "make run "+variable+"=") {
+			t.Errorf("%s: error %v", variable, err)
+		}
+		if _, err := os.Stat(o.log); err == nil {
+			t.Errorf("%s: the collector was started all the same", variable)
+		}
+	}
+}
+
+func TestRunWithoutACollector(t *testing.T) {
+	o := asked(t, "crash")
+	o.program = []string{filepath.Join(t.TempDir(), "none")}
+	if err := run(t.Context(), o, io.Discard); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("error: %v", err)
+	}
+}
+
+func TestParseOptions(t *testing.T) {
+	got, err := parseOptions([]string{"-listen", "127.0.0.1:1", "-rounds", "2", "otelcol", "--config", "c.yaml"}, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := options{
+		listen: "127.0.0.1:1", telemetry: "19465", interval: 2 * time.Second, rounds: 2, log: "collector.log",
+		program: []string{"otelcol", "--config", "c.yaml"},
+	}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(options{})); diff != "" {
+		t.Errorf("options (-want +got):\n%s", diff)
+	}
+	for _, args := range [][]string{
+		{}, {"-interval", "0s", "otelcol"}, {"-rounds", "-1", "otelcol"}, {"-rows", "-1", "otelcol"}, {"-nothing", "otelcol"},
+	} {
+		var usage bytes.Buffer
+		if _, err := parseOptions(args, &usage); err == nil || !strings.Contains(usage.String(), "usage: top") {
+			t.Errorf("%q: error %v, usage %q", args, err, &usage)
+		}
+	}
+}
