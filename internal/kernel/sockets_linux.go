@@ -80,7 +80,7 @@ func (s *Sockets) openRings() (err error) {
 		return err
 	}
 	s.closers = append(s.closers, s.ended.reader)
-	if s.live, err = openRing(s.objects.sockMaps.Snapshots); err != nil {
+	if s.live, err = openRing(s.objects.Snapshots); err != nil {
 		return err
 	}
 	s.closers = append(s.closers, s.live.reader)

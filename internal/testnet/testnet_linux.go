@@ -150,9 +150,9 @@ func (n *Namespace) Listen(address string) *net.TCPListener {
 // TryDial connects.
 func (n *Namespace) TryDial(d net.Dialer, address string) (c *net.TCPConn, err error) {
 	n.Do(func() {
-		var any net.Conn
-		if any, err = d.Dial("tcp", address); err == nil {
-			c = any.(*net.TCPConn)
+		var dialled net.Conn
+		if dialled, err = d.Dial("tcp", address); err == nil {
+			c = dialled.(*net.TCPConn)
 		}
 	})
 	return c, err
