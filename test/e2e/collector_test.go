@@ -1,0 +1,227 @@
+//go:build linux
+
+package e2e
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"text/template"
+	"time"
+
+	"github.com/netconn/netconn/internal/testnet"
+)
+
+// A setup is what a story has configured. Empty: it is not there.
+type setup struct {
+	Receiver  []string // lines below netconn:
+	OTLP      string   // address of the sink
+	Telemetry string   // address of the page about the collector itself
+	Health    string   // address of the health check
+}
+
+const configuration = `
+receivers:
+  netconn:
+    initial_delay: 0s
+{{- range .Receiver}}
+    {{.}}
+{{- end}}
+exporters:
+  debug:
+{{- with .OTLP}}
+  otlp_grpc:
+    endpoint: {{.}}
+    tls: {insecure: true}
+    sending_queue: {enabled: false} # collections arrive in their order
+    retry_on_failure: {enabled: false}
+{{- end}}
+{{- with .Health}}
+extensions:
+  health_check: {endpoint: "{{.}}"}
+{{- end}}
+service:
+{{- if .Health}}
+  extensions: [health_check]
+{{- end}}
+  telemetry:
+    logs: {sampling: {enabled: false}}
+    metrics:
+{{- with .Telemetry}}
+      readers: [{pull: {exporter: {prometheus: {host: {{host .}}, port: {{port .}}}}}}]
+{{- else}}
+      level: none
+{{- end}}
+  pipelines:
+    metrics:
+      receivers: [netconn]
+      exporters: [debug{{if .OTLP}}, otlp_grpc{{end}}]
+`
+
+// text returns the configuration file.
+func (s setup) text(t *testing.T) string {
+	t.Helper()
+	file, err := template.New("configuration").Funcs(template.FuncMap{"host": host, "port": port}).Parse(configuration)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text bytes.Buffer
+	if err := file.Execute(&text, s); err != nil {
+		t.Fatal(err)
+	}
+	return text.String()
+}
+
+func host(address string) string { return address[:strings.LastIndexByte(address, ':')] }
+
+func port(address string) string { return address[strings.LastIndexByte(address, ':')+1:] }
+
+// A collector is the distribution as a child process.
+type collector struct {
+	t     *testing.T
+	pid   int
+	log   string // path
+	ended chan struct{}
+	state *os.ProcessState // valid once ended is closed
+}
+
+// run starts the distribution, and kills it at the end of the test if it is still there.
+func run(t *testing.T, s setup) *collector {
+	t.Helper()
+	return runAs(t, s, nil)
+}
+
+// runAs starts the distribution with the rights of a user; nil: those of the test.
+func runAs(t *testing.T, s setup, user *syscall.Credential) *collector {
+	t.Helper()
+	return launch(t, user, []string{"NETCONN_TEST_CONFIGURATION=" + s.text(t)}, "env:NETCONN_TEST_CONFIGURATION")
+}
+
+// runShipped starts the distribution with the configuration of `make run`, and its page at an address.
+func runShipped(t *testing.T, address string) *collector {
+	t.Helper()
+	return launch(t, nil, []string{"NETCONN_PROMETHEUS=" + address, "NETCONN_TELEMETRY_PORT=0"},
+		"file:../../testdata/collector.yaml", "yaml:receivers::netconn::collection_interval: 1s")
+}
+
+func launch(t *testing.T, user *syscall.Credential, environment []string, configurations ...string) *collector {
+	t.Helper()
+	log, err := os.Create(filepath.Join(t.TempDir(), "collector.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	// A user without rights may not follow the path of the program, so it gets the file.
+	command := exec.Command("/proc/self/fd/3")
+	for _, c := range configurations {
+		command.Args = append(command.Args, "--config", c)
+	}
+	command.Env = append(os.Environ(), environment...)
+	command.ExtraFiles = []*os.File{distribution(t)}
+	command.Stdout, command.Stderr = log, log
+	command.SysProcAttr = &syscall.SysProcAttr{Credential: user, Pdeathsig: syscall.SIGKILL}
+	c := &collector{t: t, log: log.Name(), ended: make(chan struct{})}
+	c.start(command)
+	t.Cleanup(c.end)
+	return c
+}
+
+// start keeps the thread that the child is started from, because the child is killed with that thread.
+func (c *collector) start(command *exec.Cmd) {
+	c.t.Helper()
+	started := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		err := command.Start()
+		started <- err
+		if err != nil {
+			return
+		}
+		_ = command.Wait() // the state tells
+		c.state = command.ProcessState
+		close(c.ended)
+	}()
+	if err := <-started; err != nil {
+		c.t.Fatalf("start the distribution: %v", err)
+	}
+	c.pid = command.Process.Pid
+}
+
+// distribution opens the program that is tested.
+func distribution(t *testing.T) *os.File {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		testnet.Require(t, errors.New("the distribution reads the kernel, which takes root"))
+	}
+	path := os.Getenv("NETCONN_COLLECTOR")
+	if path == "" {
+		testnet.Require(t, errors.New("NETCONN_COLLECTOR does not name the distribution that `make build` makes"))
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	return f
+}
+
+// end kills what a failed test left, and shows what the collector had to say.
+func (c *collector) end() {
+	c.signal(syscall.SIGKILL)
+	<-c.ended
+	if c.t.Failed() {
+		text := c.said()
+		c.t.Logf("the end of the collector's log:\n%s", text[max(0, len(text)-4000):])
+	}
+}
+
+func (c *collector) signal(s syscall.Signal) {
+	select {
+	case <-c.ended: // the pid may be somebody else's by now
+	default:
+		_ = syscall.Kill(c.pid, s) // it may be a zombie
+	}
+}
+
+// said returns what the collector wrote so far.
+func (c *collector) said() string {
+	c.t.Helper()
+	text, err := os.ReadFile(c.log)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return string(text)
+}
+
+// exit waits for the end, and returns the exit status: -1 after a signal.
+func (c *collector) exit() int {
+	c.t.Helper()
+	select {
+	case <-c.ended:
+		return c.state.ExitCode()
+	case <-time.After(deadline):
+		c.t.Fatal("the collector does not end")
+		return 0
+	}
+}
+
+// freeAddress returns an address on which nobody listens. It is not 127.0.0.1, where the port could become the local one of
+// anybody's connection before the collector has it.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	b := randomBytes(2)
+	l, err := net.Listen("tcp", fmt.Sprintf("127.77.%d.%d:0", b[0], 1+b[1]%254))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}

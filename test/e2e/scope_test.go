@@ -1,0 +1,96 @@
+//go:build linux
+
+package e2e
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/netconn/netconn/internal/testnet"
+)
+
+// Where the other end is, seen from each of the two: in the same container, in another one of the pod, elsewhere on this
+// machine. A container is named after its first process, whichever of its processes talks.
+func TestScopes(t *testing.T) {
+	sink := newSink(t)
+	run(t, setup{Receiver: []string{"collection_interval: 1s"}, OTLP: sink.address})
+	sink.next(1)
+
+	pod, elsewhere := testnet.New(t), testnet.New(t)
+	testnet.Link(pod, elsewhere, "nc0", "10.78.0.1/24", "10.78.0.2/24")
+	uid, appID, proxyID, otherID := newUID(), newID(), newID(), newID()
+	inApp := newCgroup(t, podOfSystemd(uid, appID))
+	app := start(t, "app", inApp, pod)
+	worker := start(t, "worker", inApp, pod)
+	proxy := start(t, "proxy", newCgroup(t, podOfSystemd(uid, proxyID)), pod)
+	other := start(t, "other", newCgroup(t, podOfSystemd(newUID(), otherID)), elsewhere)
+	backup := start(t, "netconn-backup", newCgroup(t, "plain"), elsewhere)
+
+	for _, meeting := range []struct {
+		client, server *puppet
+		address        string
+	}{
+		{worker, app, "127.0.0.1:8001"},
+		{app, proxy, "127.0.0.1:8002"},
+		{proxy, other, "10.78.0.2:8003"},
+		{backup, app, "10.78.0.1:8004"},
+	} {
+		meeting.server.do("listen %s", meeting.address)
+		connect(meeting.address, meeting.client, meeting.server, meeting.address)
+		transfer(meeting.address, meeting.client, meeting.server, 1)
+	}
+	inPod := func(name string) []string {
+		return []string{"netconn.peer.type=pod", "netconn.peer.name=" + name, "netconn.peer.container.name=" + name}
+	}
+	host := []string{"netconn.peer.type=host", "netconn.peer.name=netconn-backup"}
+	sink.want(counts{
+		appID: merge(
+			met("client", 8001, "container", inPod("app")),
+			met("server", 8001, "container", inPod("app")),
+			met("client", 8002, "pod", inPod("proxy")),
+			met("server", 8004, "node", host),
+			listening(8001), listening(8004),
+		),
+		proxyID: merge(
+			met("server", 8002, "pod", inPod("app")),
+			met("client", 8003, "node", inPod("other")),
+			listening(8002),
+		),
+		otherID: merge(
+			met("server", 8003, "node", inPod("proxy")),
+			listening(8003),
+		),
+		"netconn-backup": met("client", 8004, "node", inPod("app")),
+	}, 3)
+	checkHistory(t, sink.all())
+}
+
+// met returns the counts of an end of a connection on which the client has sent one byte.
+func met(role string, port int, scope string, peer []string) map[string]int64 {
+	flow := append(peer, "netconn.role="+role, "network.transport=tcp", fmt.Sprint("server.port=", port),
+		"netconn.peer.scope="+scope)
+	sent, received := int64(1), int64(0)
+	if role == "server" {
+		sent, received = received, sent
+	}
+	return map[string]int64{
+		of(flow, "netconn.io", "network.io.direction=transmit"): sent,
+		of(flow, "netconn.io", "network.io.direction=receive"):  received,
+		of(flow, "netconn.attempts"):                            1,
+		of(flow, "netconn.active"):                              1,
+	}
+}
+
+func listening(port int) map[string]int64 {
+	return map[string]int64{named("netconn.listen.drops", "network.transport=tcp", fmt.Sprint("server.port=", port)): 0}
+}
+
+func merge(all ...map[string]int64) map[string]int64 {
+	merged := make(map[string]int64)
+	for _, m := range all {
+		for name, value := range m {
+			merged[name] = value
+		}
+	}
+	return merged
+}
