@@ -108,6 +108,12 @@ func start(t testing.TB, h *hierarchy, path, name string) conn.Process {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	})
+	// Start returns when its pipe has been closed, which a kernel may do a moment before the process is the new program.
+	for exe := ""; filepath.Base(exe) != name; {
+		if exe, err = os.Readlink(fmt.Sprintf("/proc/%d/exe", cmd.Process.Pid)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	procs := filepath.Join(h.path, path, "cgroup.procs")
 	if err := os.WriteFile(procs, fmt.Appendln(nil, cmd.Process.Pid), 0); err != nil {
 		t.Fatal(err)
