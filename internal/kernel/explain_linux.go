@@ -11,13 +11,14 @@ import (
 )
 
 // explain turns the failure to load or attach into a sentence that says what is missing and what to do. It probes only now, when
-// something has failed: what the kernel can do was found out by trying.
+// something has failed: what the kernel can do was found out by trying. Where the reason is certain the cause is left out, as it is
+// the guess of whatever happened to fail first.
 func explain(err error) error {
 	if sentence := missingInKernel(readHead); sentence != "" {
-		return fmt.Errorf("%s: %w", sentence, err)
+		return errors.New(sentence)
 	}
 	if missing := missingCapabilities(); len(missing) > 0 {
-		return fmt.Errorf("missing %s: run as root, or grant these capabilities: %w", strings.Join(missing, ", "), err)
+		return fmt.Errorf("missing %s: run as root, or grant these capabilities", strings.Join(missing, ", "))
 	}
 	if errors.Is(err, unix.EPERM) {
 		return fmt.Errorf("the kernel or a security module (seccomp, SELinux, AppArmor) forbids bpf(): allow it for the collector: %w", err)

@@ -73,8 +73,8 @@ func newCgroup(t *testing.T, path string) cgroup {
 	return cgroup{f}
 }
 
-// makeCgroup makes a cgroup that is not there yet, and removes it at the end. That may take a moment: to the kernel a process
-// is in its cgroup for longer than it is to its parent.
+// makeCgroup makes a cgroup that is not there yet, and removes it at the end. That may take a moment: to the kernel a
+// process is in its cgroup for longer than it is to its parent.
 func makeCgroup(t *testing.T, dir string) {
 	t.Helper()
 	err := os.Mkdir(dir, 0o755)

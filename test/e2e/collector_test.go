@@ -213,8 +213,8 @@ func (c *collector) exit() int {
 	}
 }
 
-// freeAddress returns an address on which nobody listens. It is not 127.0.0.1, where the port could become the local one of
-// anybody's connection before the collector has it.
+// freeAddress returns an address on which nobody listens. It is not 127.0.0.1, where the port could become the local one
+// of anybody's connection before the collector has it.
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	b := randomBytes(2)

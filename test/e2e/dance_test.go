@@ -22,8 +22,8 @@ type dancer struct {
 	ends      map[string]*net.TCPConn
 }
 
-// dance does what it reads, line by line, and answers each line with one: empty, or why it could not be done. It ends with
-// its input, so that no puppet outlives the test.
+// dance does what it reads, line by line, and answers each line with one: empty, or why it could not be done. It ends
+// with its input, so that no puppet outlives the test.
 func dance() {
 	d := dancer{listeners: map[string]*net.TCPListener{}, ends: map[string]*net.TCPConn{}}
 	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {

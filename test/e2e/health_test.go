@@ -28,11 +28,9 @@ func TestHealth(t *testing.T) {
 	p := readPage(t, address)
 
 	checkDeclared(t, p)
-	got := p.only("otelcol_netconn_bytes_lost", "otelcol_netconn_connections_lost", "otelcol_netconn_connections_vanished",
-		"otelcol_netconn_flows_overflow", "otelcol_netconn_program_attached", "otelcol_netconn_ring_refused",
-		"otelcol_netconn_storage_refused")
-	if diff := cmp.Diff(nothingLost(), got); diff != "" {
-		t.Errorf("health (-want +got):\n%s", diff)
+	checkLosses(t, p)
+	if diff := cmp.Diff(allAttached(), p.only("otelcol_netconn_program_attached{")); diff != "" {
+		t.Errorf("programs (-want +got):\n%s", diff)
 	}
 	for name, least := range map[string]float64{
 		"sockets_tracked": 4, // three clients and a listener
@@ -47,22 +45,48 @@ func TestHealth(t *testing.T) {
 	}
 }
 
-func nothingLost() map[string]float64 {
+func allAttached() map[string]float64 {
 	return map[string]float64{
-		named("otelcol_netconn_bytes_lost", "network_io_direction=transmit"):          0,
-		named("otelcol_netconn_bytes_lost", "network_io_direction=receive"):           0,
-		named("otelcol_netconn_connections_lost", "netconn_end=opened"):               0,
-		named("otelcol_netconn_connections_lost", "netconn_end=failed"):               0,
-		named("otelcol_netconn_connections_lost", "netconn_end=closed"):               0,
-		named("otelcol_netconn_connections_lost", "netconn_end=known"):                0,
-		named("otelcol_netconn_connections_vanished"):                                 0,
-		named("otelcol_netconn_flows_overflow"):                                       0,
-		named("otelcol_netconn_ring_refused"):                                         0,
-		named("otelcol_netconn_storage_refused"):                                      0,
 		named("otelcol_netconn_program_attached", "netconn_program=socket_state"):     1,
 		named("otelcol_netconn_program_attached", "netconn_program=cgroup_made"):      1,
 		named("otelcol_netconn_program_attached", "netconn_program=snapshot_changed"): 1,
 		named("otelcol_netconn_program_attached", "netconn_program=snapshot_all"):     1,
+	}
+}
+
+// checkLosses holds that nothing is lost as long as the kernel's ring has room. Somebody else on this machine may fill it
+// with connections by the ten thousand: then no more ends are told as lost than the ring refused.
+func checkLosses(t *testing.T, p page) {
+	t.Helper()
+	refused := p.values[named("otelcol_netconn_ring_refused")]
+	ends := 0.0
+	for _, end := range []string{"failed", "closed", "known"} { // whose opening was lost too is among those
+		ends += p.values[named("otelcol_netconn_connections_lost", "netconn_end="+end)]
+	}
+	if ends > refused {
+		t.Errorf("%v ends are lost, and the ring refused %v", ends, refused)
+	}
+	if refused > 0 {
+		t.Logf("others filled the ring, which refused %v reports", refused)
+		return
+	}
+	got := p.only("otelcol_netconn_bytes_lost{", "otelcol_netconn_connections_lost{",
+		"otelcol_netconn_connections_vanished{", "otelcol_netconn_storage_refused{")
+	if diff := cmp.Diff(nothingLost(), got); diff != "" {
+		t.Errorf("losses (-want +got):\n%s", diff)
+	}
+}
+
+func nothingLost() map[string]float64 {
+	return map[string]float64{
+		named("otelcol_netconn_bytes_lost", "network_io_direction=transmit"): 0,
+		named("otelcol_netconn_bytes_lost", "network_io_direction=receive"):  0,
+		named("otelcol_netconn_connections_lost", "netconn_end=opened"):      0,
+		named("otelcol_netconn_connections_lost", "netconn_end=failed"):      0,
+		named("otelcol_netconn_connections_lost", "netconn_end=closed"):      0,
+		named("otelcol_netconn_connections_lost", "netconn_end=known"):       0,
+		named("otelcol_netconn_connections_vanished"):                        0,
+		named("otelcol_netconn_storage_refused"):                             0,
 	}
 }
 

@@ -17,8 +17,8 @@ import (
 
 const baseAddress = "10.78.0.2:5432"
 
-// Two containers of one image that talk to one database are two edges on the page, and an edge that pauses keeps its bytes:
-// with the configuration that is shipped.
+// Two containers of one image that talk to one database are two edges on the page, and an edge that pauses keeps its
+// bytes: with the configuration that is shipped.
 func TestPrometheus(t *testing.T) {
 	address := freeAddress(t)
 	runShipped(t, address)
