@@ -149,6 +149,7 @@ struct tcp_sock {
 	__u32 rcv_ooopack;
 	__u32 reord_seen;
 	__u32 delivered_ce;
+	__u32 lost;
 };
 
 struct socket {

@@ -46,8 +46,10 @@ struct counters {
 	__u32 out_of_order;
 	__u32 reordering;
 	__u32 ce;
+	__u32 lost;
 	__u32 rtt_us;
 	__u32 rtt_variation_us;
+	__u32 reserved;
 };
 
 struct connection_record {
@@ -117,8 +119,8 @@ enum counter {
 };
 
 _Static_assert(sizeof(struct process) == 48, "process");
-_Static_assert(sizeof(struct counters) == 48, "counters");
-_Static_assert(sizeof(struct connection_record) == 184, "connection_record");
+_Static_assert(sizeof(struct counters) == 56, "counters");
+_Static_assert(sizeof(struct connection_record) == 192, "connection_record");
 _Static_assert(sizeof(struct listener_record) == 96, "listener_record");
 _Static_assert(sizeof(struct cgroup_record) == 528, "cgroup_record");
 _Static_assert(sizeof(struct losses) == 56, "losses");

@@ -51,6 +51,7 @@ static __always_inline void read_counters(struct counters *c, struct tcp_sock *t
 	c->out_of_order = tp->rcv_ooopack;
 	c->reordering = tp->reord_seen;
 	c->ce = tp->delivered_ce;
+	c->lost = tp->lost;
 	c->rtt_us = tp->srtt_us >> 3;
 	c->rtt_variation_us = tp->mdev_us >> 2;
 }
@@ -73,6 +74,7 @@ static __always_inline void read_own_counters(struct counters *c, struct tracked
 	struct counters *base;
 
 	read_counters(c, tp, t->role, state);
+	c->lost -= t->first_lost;
 	if (!(t->flags & BASELINED))
 		return;
 	base = bpf_sk_storage_get(&baselines, tp, 0, 0);

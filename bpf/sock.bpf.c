@@ -34,9 +34,11 @@ static __always_inline void on_connecting(struct sock *sk)
 {
 	struct tracked fresh = {};
 	struct tracked *t = track(sk, &fresh);
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 
-	if (!t)
+	if (!t || !tp)
 		return;
+	fresh.first_lost = tp->lost;
 	fresh.generation = t->generation + 1;
 	fresh.opened_ns = bpf_ktime_get_ns();
 	fresh.role = ROLE_CLIENT;
@@ -50,9 +52,11 @@ static __always_inline void on_listening(struct sock *sk)
 {
 	struct tracked fresh = {};
 	struct tracked *t = track(sk, &fresh);
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 
-	if (!t)
+	if (!t || !tp)
 		return;
+	fresh.first_lost = tp->lost;
 	fresh.generation = t->generation + 1;
 	fresh.flags = LISTENING;
 	fresh.listen_port = sk->__sk_common.skc_num;
@@ -71,6 +75,8 @@ static __always_inline bool owner_doubtful(struct tracked *t)
  * adopted. */
 static __always_inline void accept_inherited(struct tracked *t)
 {
+	if (t->flags & LISTENING)
+		count(COUNT_TRACKED);
 	t->role = ROLE_SERVER;
 	t->opened_ns = bpf_ktime_get_ns();
 	t->handshake_ns = 0;
@@ -326,6 +332,7 @@ static __always_inline bool fill_adopted(struct tracked *t, struct sock *sk, str
 {
 	struct counters base = {};
 
+	t->first_lost = tp->lost;
 	switch (state) {
 	case TCP_CLOSE:
 	case TCP_SYN_RECV:

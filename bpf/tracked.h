@@ -27,6 +27,7 @@ struct tracked {
 	__u32 generation;
 	__u32 isn_local;
 	__u32 isn_remote;
+	__u32 first_lost; /* what the socket had lost before: tcp_disconnect clears all other counters */
 	__u8 role;
 	__u8 flags;
 	__u16 listen_port;

@@ -105,6 +105,7 @@ type Counters struct {
 	OutOfOrder                     uint32        // packets that arrived before an earlier one
 	Reordering                     uint32        // reordering events seen by the sender
 	CE                             uint32        // segments that the receiver saw marked "congestion experienced"
+	Lost                           uint32        // segments that the sender took for lost, retransmitted ones each time
 	RTT, RTTVariation              time.Duration // smoothed, as in TCP_INFO; zero: no sample yet
 }
 

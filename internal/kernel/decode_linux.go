@@ -94,6 +94,7 @@ func counters(c *sockCounters) conn.Counters {
 		OutOfOrder:       c.OutOfOrder,
 		Reordering:       c.Reordering,
 		CE:               c.Ce,
+		Lost:             c.Lost,
 		RTT:              time.Duration(c.RttUs) * time.Microsecond,
 		RTTVariation:     time.Duration(c.RttVariationUs) * time.Microsecond,
 	}

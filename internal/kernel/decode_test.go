@@ -29,7 +29,7 @@ func sampleConnection() sockConnectionRecord {
 	return sockConnectionRecord{
 		Kind: uint32(sockRecordKindRECORD_CONNECTION), Generation: 2, Cookie: 77,
 		Process:  sockProcess{Cgroup: 5, Pid: 42, Executable: chars[[32]int8]("curl")},
-		Counters: sockCounters{Sent: 1, Received: 2, SegmentsSent: 3, SegmentsReceived: 4, Retransmits: 5, OutOfOrder: 6, Reordering: 7, Ce: 8, RttUs: 9, RttVariationUs: 10},
+		Counters: sockCounters{Sent: 1, Received: 2, SegmentsSent: 3, SegmentsReceived: 4, Retransmits: 5, OutOfOrder: 6, Reordering: 7, Ce: 8, Lost: 16, RttUs: 9, RttVariationUs: 10},
 		AgeNs:    11, HandshakeNs: 12,
 		Local: netip.MustParseAddr("::ffff:10.0.0.1").As16(), LocalPort: 4711,
 		Remote: netip.MustParseAddr("2001:db8::1").As16(), RemotePort: 443,
@@ -65,7 +65,7 @@ func TestDecode(t *testing.T) {
 		Tuple: conn.Tuple{Source: address("10.0.0.1:4711"), Destination: address("[2001:db8::1]:443")},
 		Role:  conn.RoleServer, Phase: conn.Closed, Error: conn.TimedOut, SeenOpening: true,
 		Sequence: conn.Sequence{Local: 13, Remote: 14}, Handshake: 12, Age: 11,
-		Counters: conn.Counters{Sent: 1, Received: 2, SegmentsSent: 3, SegmentsReceived: 4, Retransmits: 5, OutOfOrder: 6, Reordering: 7, CE: 8,
+		Counters: conn.Counters{Sent: 1, Received: 2, SegmentsSent: 3, SegmentsReceived: 4, Retransmits: 5, OutOfOrder: 6, Reordering: 7, CE: 8, Lost: 16,
 			RTT: 9 * time.Microsecond, RTTVariation: 10 * time.Microsecond},
 		Process: conn.Process{PID: 42, Cgroup: 5, Executable: "curl"},
 	}}, connection)

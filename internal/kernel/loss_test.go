@@ -6,6 +6,8 @@ import (
 	"io"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/netconn/netconn/internal/conn"
 	"github.com/netconn/netconn/internal/testnet"
 )
@@ -57,6 +59,44 @@ func TestPacketLoss(t *testing.T) {
 			if counted.Retransmits == 0 && name != "own OUTPUT" || counted.Retransmits > counted.SegmentsSent {
 				t.Errorf("%d retransmits of %d segments", counted.Retransmits, counted.SegmentsSent)
 			}
+			if counted.Lost == 0 && name != "own OUTPUT" || ends[1].Counters.Lost != 0 {
+				t.Errorf("the sender has lost %d segments, the receiver, which sent none, %d", counted.Lost, ends[1].Counters.Lost)
+			}
 		})
+	}
+}
+
+// The kernel does not clear what a socket has lost when it is to connect again: netconn takes it off.
+func TestLossesOfASocketThatConnectsAgain(t *testing.T) {
+	w := newWire(t)
+	w.client.Command("ethtool", "-K", "nc0", "tso", "off", "gso", "off")
+	o := w.observe(t)
+	fd := w.client.Socket(unix.AF_INET)
+	drop := []string{"INPUT", "-p", "tcp", "-m", "statistic", "--mode", "nth", "--every", "9", "--packet", "8", "-j", "DROP"}
+	transfer := func(rules ...string) {
+		t.Helper()
+		if err := unix.Connect(fd, &unix.SockaddrInet4{Addr: [4]byte{10, 77, 0, 2}, Port: 9080}); err != nil {
+			t.Fatal(err)
+		}
+		server, err := w.listener.AcceptTCP()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, rule := range rules {
+			w.server.Command("iptables", append([]string{rule}, drop...)...)
+			if _, err := unix.Write(fd, make([]byte, 100_000)); err != nil {
+				t.Fatal(err)
+			}
+			read(t, server, 100_000)
+		}
+		disconnect(t, fd)
+		server.Close()
+	}
+	transfer("-A", "-D")
+	transfer()
+	unix.Close(fd)
+	clients := o.waitEnded(4)[:2]
+	if clients[0].Counters.Lost == 0 || clients[1].Counters.Lost != 0 {
+		t.Errorf("lost %d segments, then %d; want some, then none", clients[0].Counters.Lost, clients[1].Counters.Lost)
 	}
 }

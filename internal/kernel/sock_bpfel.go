@@ -67,8 +67,10 @@ type sockCounters struct {
 	OutOfOrder       uint32
 	Reordering       uint32
 	Ce               uint32
+	Lost             uint32
 	RttUs            uint32
 	RttVariationUs   uint32
+	Reserved         uint32
 }
 
 type sockListenerRecord struct {
@@ -140,10 +142,10 @@ type sockTracked struct {
 	Generation          uint32
 	IsnLocal            uint32
 	IsnRemote           uint32
+	FirstLost           uint32
 	Role                uint8
 	Flags               uint8
 	ListenPort          uint16
-	_                   [4]byte
 	Process             sockProcess
 }
 
