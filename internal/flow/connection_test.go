@@ -16,7 +16,7 @@ func TestLifeOfAConnection(t *testing.T) {
 		return edit(open, func(c *conn.Conn) { c.Counters.SegmentsSent = n })
 	}
 	full := conn.Counters{
-		Sent: 1, Received: 2, SegmentsSent: 3, SegmentsReceived: 4, Retransmits: 5, OutOfOrder: 6, Reordering: 7, CE: 8,
+		Sent: 1, Received: 2, SegmentsSent: 3, SegmentsReceived: 4, Retransmits: 5, OutOfOrder: 6, Reordering: 7, CE: 8, Lost: 9,
 	}
 	rows := map[string]struct {
 		reports [][]conn.Conn
@@ -29,7 +29,7 @@ func TestLifeOfAConnection(t *testing.T) {
 		"every counter": {
 			reports: [][]conn.Conn{{edit(open, func(c *conn.Conn) { c.Counters = full })}},
 			want: Flow{
-				Sent: 1, Received: 2, SegmentsSent: 3, SegmentsReceived: 4, Retransmits: 5, OutOfOrder: 6, Reordering: 7, CE: 8,
+				Sent: 1, Received: 2, SegmentsSent: 3, SegmentsReceived: 4, Retransmits: 5, OutOfOrder: 6, Reordering: 7, CE: 8, Lost: 9,
 				Attempts: outcomes(conn.NoError), Active: 1,
 			},
 		},

@@ -7,7 +7,7 @@ type increment struct {
 	sent, received                 uint64
 	segmentsSent, segmentsReceived uint64
 	retransmits, outOfOrder        uint64
-	reordering, ce                 uint64
+	reordering, ce, lost           uint64
 }
 
 // increments returns how much now is beyond then, counter by counter, and nothing where it went backwards.
@@ -21,6 +21,7 @@ func increments(then, now conn.Counters) increment {
 		outOfOrder:       since32(then.OutOfOrder, now.OutOfOrder),
 		reordering:       since32(then.Reordering, now.Reordering),
 		ce:               since32(then.CE, now.CE),
+		lost:             since32(then.Lost, now.Lost),
 	}
 }
 
@@ -35,6 +36,7 @@ func latest(a, b conn.Counters) conn.Counters {
 		OutOfOrder:       a.OutOfOrder + uint32(since32(a.OutOfOrder, b.OutOfOrder)),
 		Reordering:       a.Reordering + uint32(since32(a.Reordering, b.Reordering)),
 		CE:               a.CE + uint32(since32(a.CE, b.CE)),
+		Lost:             a.Lost + uint32(since32(a.Lost, b.Lost)),
 		RTT:              b.RTT,
 		RTTVariation:     b.RTTVariation,
 	}

@@ -3,8 +3,8 @@
 // netconn, and the place where totals are kept true.
 //
 // In: reports of connections and listeners (absolute totals, in any order, repeated or late), and the sums of what the
-// kernel could not report. Out: at each collection, every flow with its cumulative counters, sorted. In between a
-// function that the caller passes says who is at the other end.
+// kernel could not report. Out: at each collection, every flow with its cumulative counters, sorted; Differences makes
+// of them what was counted since the last one. In between a function that the caller passes says who is at the other end.
 //
 // The rules:
 //
@@ -18,6 +18,10 @@
 //     dropped and counted.
 //   - Limits count flows, so that a connection is named, or in overflow, in all its metrics alike until it closes.
 //     Whatever the limits, the sums over all flows are the same.
+//   - A connection beyond MaxConnections is not kept. Its totals are credited to the overflow flow of the host when its
+//     end is reported; before that nothing of it is, because a live report is absolute, and what it adds to the one
+//     before is only known of a connection that is kept. It is kept from the first live report for which there is room.
+//     (If the kernel cannot report its end either, what its live reports told is not counted.)
 //   - A flow with a live connection or listener never expires; an idle one does by silence, after it has shown an Active
 //     of zero. Its return is a new flow, with a start not before the last point of the old one.
 //   - A connection whose end was lost is closed as lost when it is absent from two full passes in a row.
@@ -39,6 +43,7 @@ import (
 type Config struct {
 	LimitPerResource int           // flows of one resource beside its overflow flow; 500
 	MaxResources     int           // resources beside that of the host; 2000
+	MaxConnections   int           // that are kept, the ended ones while they are remembered included; 1,000,000
 	ExpireAfter      time.Duration // of silence; 1 h
 	Buckets          []float64     // upper bounds of all histograms, in seconds, ascending; DefaultBuckets
 }
@@ -49,6 +54,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.MaxResources <= 0 {
 		c.MaxResources = 2000
+	}
+	if c.MaxConnections <= 0 {
+		c.MaxConnections = 1_000_000
 	}
 	if c.ExpireAfter <= 0 {
 		c.ExpireAfter = time.Hour
@@ -126,6 +134,7 @@ type Flow struct {
 	Sent, Received                          uint64 // payload bytes
 	SegmentsSent, SegmentsReceived          uint64
 	Retransmits, OutOfOrder, Reordering, CE uint64
+	Lost                                    uint64              // segments that the sender took for lost
 	Attempts                                [conn.Errors]uint64 // by outcome; conn.NoError: established
 	Closed                                  [conn.Errors]uint64 // by reason; conn.NoError: by agreement
 	Active                                  int64
@@ -143,4 +152,6 @@ type Stats struct {
 	Pending     int    // connections that no flow was credited with yet
 	Late        uint64 // reports that arrived after the end of their connection
 	Lost        uint64 // connections closed because two passes did not find them
+	Deferred    uint64 // reports of live connections that were beyond MaxConnections: they count at its end
+	Beyond      uint64 // ends of connections that were beyond MaxConnections
 }

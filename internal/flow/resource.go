@@ -43,6 +43,7 @@ func (f *flow) add(d increment) bool {
 	f.OutOfOrder += d.outOfOrder
 	f.Reordering += d.reordering
 	f.CE += d.ce
+	f.Lost += d.lost
 	return d != increment{}
 }
 

@@ -42,6 +42,7 @@ type Table struct {
 	late      uint64
 	lost      uint64
 	open      int // connections that have not ended
+	limit     limit
 }
 
 // grave is where the end of a connection or a listener is remembered.
@@ -68,6 +69,10 @@ func New(c Config, now time.Time) *Table {
 // end are final. Nothing shows before the next Collect.
 func (t *Table) Apply(c conn.Conn, now time.Time) {
 	k, known := t.connections[c.ID]
+	if !known && t.beyond(c) {
+		t.creditBeyond(c, now)
+		return
+	}
 	if !known {
 		k = t.track(c, now)
 	}
@@ -189,6 +194,7 @@ func (t *Table) identify(v *visit, age time.Duration, id Identify) *flow {
 
 // forget gives up the memory of ends that no late report can follow.
 func (t *Table) forget(now time.Time) {
+	t.limit.unseal(now)
 	n := 0
 	for n < len(t.graves) && now.Sub(t.graves[n].since) >= mourning {
 		id := t.graves[n].id
@@ -246,6 +252,8 @@ func (t *Table) Stats() Stats {
 		Connections: t.open,
 		Late:        t.late,
 		Lost:        t.lost,
+		Deferred:    t.limit.deferred,
+		Beyond:      t.limit.ends,
 	}
 	for i := range t.visits {
 		if t.visits[i].of.flow == nil {

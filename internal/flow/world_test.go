@@ -2,6 +2,7 @@ package flow
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -23,10 +24,15 @@ type world struct {
 	reported [4]uint64
 	round    int // of collections
 	late     uint64
+	deferred uint64 // reports of live connections beyond the limit
+	beyond   uint64 // ends of such
 
-	shown   map[identity]Flow // of the last collection
-	last    time.Time         // the last collection
-	retired sums              // of flows that are not shown any more
+	shown       map[identity]Flow // of the last collection
+	differences *Differences
+	moved       sums // by all differences so far
+
+	last    time.Time // the last collection
+	retired sums      // of flows that are not shown any more
 }
 
 // socket is a connection as it is, and as far as it was reported.
@@ -34,8 +40,10 @@ type socket struct {
 	c         conn.Conn // the truth
 	told      conn.Conn // the last report
 	known     bool      // there was a report
-	first     time.Time
+	kept      bool      // by the table
+	first     time.Time // report since it is kept
 	settles   time.Time // when its peer can be told
+	ended     time.Time // beyond the limit
 	done      bool      // it has ended
 	toldEnd   bool      // and that was reported
 	round     int       // of the last report
@@ -51,9 +59,10 @@ func newWorld(t *testing.T, next func(n int) int) *world {
 	w.config = Config{
 		LimitPerResource: 1 + next(5),
 		MaxResources:     1 + next(4),
+		MaxConnections:   []int{1, 3, 10, 1000}[next(4)],
 		ExpireAfter:      []time.Duration{100 * time.Millisecond, 3 * time.Second, time.Minute, time.Hour}[next(4)],
 	}
-	w.table = New(w.config, w.now)
+	w.table, w.differences = New(w.config, w.now), NewDifferences(w.now)
 	return w
 }
 
@@ -132,13 +141,40 @@ func (w *world) report(s *socket) {
 	if s == nil || s.toldEnd || s.done && s.c.Phase == conn.Open {
 		return
 	}
-	if !s.known {
-		s.known, s.first = true, w.now
-	}
+	s.known = true
 	s.told, s.round, s.missed = s.c, w.round, 0
 	s.toldEnd = s.c.Phase != conn.Open
 	w.table.Apply(s.c, w.now)
+	if !s.kept {
+		w.admit(s)
+	}
 }
+
+// admit is the report of a connection that the table has not kept so far.
+func (w *world) admit(s *socket) {
+	_, s.kept = w.table.connections[s.c.ID]
+	switch {
+	case s.kept:
+		s.first = w.now
+		return
+	case !w.full() && (s.toldEnd || !w.sealed()):
+		w.t.Fatalf("there was room for %+v", *s)
+	case s.toldEnd:
+		s.kept, s.credited, s.creditedC, s.ended = true, true, s.told.Counters, w.now
+		w.beyond++
+	default:
+		w.deferred++
+	}
+}
+
+func (w *world) full() bool { return len(w.table.connections) >= w.config.MaxConnections }
+
+// sealed tells whether a connection ended beyond the limit so shortly ago that a report of its life may follow.
+func (w *world) sealed() bool {
+	return slices.ContainsFunc(w.sockets, func(s *socket) bool { return w.follows(s) })
+}
+
+func (w *world) follows(s *socket) bool { return !s.ended.IsZero() && w.last.Sub(s.ended) < mourning }
 
 // end closes a socket. The report may be lost, and then the kernel side says so.
 func (w *world) end(s *socket, report bool) {
@@ -193,6 +229,10 @@ func (w *world) stale() {
 	c.Counters.Sent /= 2
 	_, remembered := w.table.connections[c.ID]
 	switch {
+	case w.follows(s):
+		w.deferred++
+	case !s.kept:
+		return // it would be the first report, and is not the last
 	case !remembered && !s.toldEnd && !s.lost:
 		w.t.Fatalf("a live connection was forgotten: %+v", *s)
 	case !remembered:
@@ -255,7 +295,9 @@ func (w *world) scrape() {
 		w.table.Reconcile(w.now)
 		w.miss()
 	}
-	w.check(w.table.Collect(w.now, w.identify))
+	rs := w.table.Collect(w.now, w.identify)
+	w.check(rs)
+	w.checkDifferences(w.differences.Of(rs, w.now))
 	w.round++
 	w.last = w.now
 }
@@ -263,7 +305,7 @@ func (w *world) scrape() {
 // miss is what Reconcile should find.
 func (w *world) miss() {
 	for _, s := range w.sockets {
-		if s.known && !s.toldEnd && s.round != w.round {
+		if s.kept && !s.toldEnd && s.round != w.round {
 			s.missed++
 			s.lost = s.lost || s.missed >= lostAfter
 		}

@@ -6,7 +6,8 @@
 // or through SYNPROXY, which replaces the numbers: those are two connections.
 //
 // In: reports, in any order, repeated or not. Out: for a connection, the last report of its other end. Time comes in with each call.
-// The index holds an entry a connection until Expire finds it closed for longer than the grace; it is not safe for concurrent use.
+// The index holds an entry a connection until Expire finds it closed for longer than the grace; it is not safe for concurrent use. Beyond
+// its limit a connection is not kept: its other end finds nothing then, never another connection.
 package pair
 
 import (
@@ -27,6 +28,9 @@ const Silence = 20 * time.Minute
 
 // Index holds the ends of all connections that were reported.
 type Index struct {
+	Limit   int    // how many ends are kept, the closed ones in their grace included; 0: any number
+	Refused uint64 // reports of ends that there was no room for
+
 	ends   map[conn.Sequence]end
 	closed []closed  // in the order of their closing
 	swept  time.Time // when Expire last looked at every end
@@ -52,8 +56,13 @@ func (x *Index) Add(c conn.Conn, now time.Time) {
 	if c.Sequence == (conn.Sequence{}) {
 		return
 	}
-	if known := x.ends[c.Sequence].conn; known.ID == c.ID && known.Phase == conn.Closed {
+	known, there := x.ends[c.Sequence]
+	if known.conn.ID == c.ID && known.conn.Phase == conn.Closed {
 		return // a live report that was overtaken by the end
+	}
+	if !there && x.Limit > 0 && len(x.ends) >= x.Limit {
+		x.Refused++
+		return
 	}
 	x.ends[c.Sequence] = end{conn: c, seen: now}
 	if c.Phase == conn.Closed {

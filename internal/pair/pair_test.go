@@ -131,11 +131,37 @@ func TestSilentEndIsForgotten(t *testing.T) {
 	want(t, x, client, &server)
 }
 
+func TestLimit(t *testing.T) {
+	x := New()
+	x.Limit = 2
+	client, server := ends(100)
+	other, otherServer := ends(200)
+	for _, c := range []conn.Conn{client, server, other, otherServer} {
+		x.Add(c, start)
+	}
+	gone := closing(client)
+	x.Add(gone, start) // no other end more, but news of one
+	want(t, x, client, &server)
+	want(t, x, server, &gone)
+	want(t, x, other, nil)
+	want(t, x, otherServer, nil)
+
+	x.Expire(start.Add(Grace + 1))
+	x.Add(other, start.Add(Grace+1))
+	x.Add(otherServer, start.Add(Grace+1))
+	want(t, x, otherServer, &other)
+	want(t, x, other, nil)
+	if x.Refused != 3 {
+		t.Errorf("%d reports were refused, want 3", x.Refused)
+	}
+}
+
 // Whatever the order and the repetitions, an end never finds anything but its own other end, and nothing stays for ever.
 func FuzzPairs(f *testing.F) {
 	f.Add(uint64(1), uint64(2))
 	f.Fuzz(func(t *testing.T, a, b uint64) {
 		random, x, now := rand.New(rand.NewPCG(a, b)), New(), start
+		x.Limit = int(a % 16)
 		for range 200 {
 			client, server := ends(uint32(random.IntN(20)) * 1000)
 			if random.IntN(4) == 0 {
@@ -147,6 +173,9 @@ func FuzzPairs(f *testing.F) {
 			}
 			if other, ok := x.Other(client); ok && other.ID != server.ID {
 				t.Fatalf("%v is paired with %v", client.ID, other.ID)
+			}
+			if x.Limit > 0 && len(x.ends) > x.Limit {
+				t.Fatalf("%d ends, limit %d", len(x.ends), x.Limit)
 			}
 			now = now.Add(time.Duration(random.IntN(2000)) * time.Millisecond)
 			x.Expire(now)

@@ -1,0 +1,134 @@
+package flow
+
+import (
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/netconn/netconn/internal/conn"
+)
+
+// starting returns f with another start.
+func starting(f Flow, at time.Time) Flow {
+	f.Start = at
+	return f
+}
+
+func TestDifferences(t *testing.T) {
+	named := Flow{
+		Key: toPort(shop, 80), Start: at(0), Connections: true, Sent: 10, Attempts: outcomes(conn.NoError, conn.NoError), Active: 2,
+		RTT: histogram(1e-3, 2e-3),
+	}
+	more := named
+	more.Sent, more.Active, more.Closed, more.RTT = 15, 1, outcomes(conn.Reset), histogram(1e-3, 2e-3, 4)
+	overflow := Flow{Key: Key{Owner: shop}, Overflow: true, Start: at(0), Connections: true, Lost: 1}
+	whole := named
+	whole.Active, whole.RTT.Min, whole.RTT.Max = 0, 0, 0
+	part := Flow{Key: named.Key, Start: at(10), Connections: true, Sent: 5, Closed: outcomes(conn.Reset), RTT: histogram(4)}
+	part.RTT.Min, part.RTT.Max = 0, 0
+	listens := Flow{Key: Key{Owner: shop, Role: conn.RoleServer}, Start: at(0), Listens: true}
+	rows := []struct {
+		what        string
+		collections [][]Resource // at 10 s, 20 s...
+		want        []Resource   // of the last one
+	}{
+		{"the first one", [][]Resource{{flows(shop, named)}}, []Resource{flows(shop, whole)}},
+		{"what is new", [][]Resource{{flows(shop, named)}, {flows(shop, more)}}, []Resource{flows(shop, part)}},
+		{"nothing", [][]Resource{{flows(shop, named)}, {flows(shop, named)}}, []Resource{flows(shop)}},
+		{"only active has changed", [][]Resource{{flows(shop, named)}, {flows(shop, active(named, 7))}}, []Resource{flows(shop)}},
+		{"a listener that drops nothing", [][]Resource{{flows(shop, listens)}}, []Resource{flows(shop)}},
+		{
+			"each resource in its place", [][]Resource{{flows(shop, named), flows(bank)}, {flows(shop, named), flows(bank, named)}},
+			[]Resource{flows(shop), flows(bank, starting(whole, at(10)))},
+		},
+		{
+			"the overflow is another flow", [][]Resource{{flows(shop, Flow{Start: at(0)})}, {flows(shop, Flow{Start: at(0)}, overflow)}},
+			[]Resource{flows(shop, starting(overflow, at(10)))},
+		},
+		{
+			"a return", [][]Resource{{flows(shop, more)}, {}, {flows(shop, starting(named, at(20)))}},
+			[]Resource{flows(shop, starting(whole, at(20)))},
+		},
+		{
+			"a return at once", [][]Resource{{flows(shop, more)}, {flows(shop, starting(named, at(10)))}},
+			[]Resource{flows(shop, starting(whole, at(10)))},
+		},
+	}
+	for _, row := range rows {
+		t.Run(row.what, func(t *testing.T) {
+			d := NewDifferences(at(0))
+			var got []Resource
+			for i, c := range row.collections {
+				got = d.Of(c, at(float64(i+1)*10))
+			}
+			expect(t, "last", got, row.want...)
+		})
+	}
+}
+
+func active(f Flow, n int64) Flow {
+	f.Active = n
+	return f
+}
+
+// histogram returns one of samples in seconds.
+func histogram(samples ...float64) (h Histogram) {
+	for _, s := range samples {
+		h.observe(DefaultBuckets(), time.Duration(s*float64(time.Second)))
+	}
+	return h
+}
+
+// The table goes on counting in the flows that it returned, and the caller may keep what it got.
+func TestDifferencesShareNothing(t *testing.T) {
+	d := NewDifferences(at(0))
+	f := Flow{Key: toPort(shop, 80), Connections: true, RTT: histogram(1), Jitter: histogram(1), Handshake: histogram(1), Duration: histogram(1)}
+	rs := []Resource{{Owner: shop, Flows: []*Flow{&f}}}
+	first := d.Of(rs, at(10))
+	for _, h := range []*Histogram{&f.RTT, &f.Jitter, &f.Handshake, &f.Duration} {
+		h.observe(DefaultBuckets(), time.Second)
+	}
+	second := d.Of(rs, at(20))
+	for _, of := range [][]Resource{first, second} {
+		n := of[0].Flows[0]
+		for i, h := range []Histogram{n.RTT, n.Jitter, n.Handshake, n.Duration} {
+			if want := histogram(1).Counts; h.Count != 1 || !cmp.Equal(h.Counts, want) {
+				t.Errorf("histogram %d since %v: %+v, want counts %v", i, n.Start, h, want)
+			}
+		}
+	}
+}
+
+func TestDifferencesForgetWhatIsGone(t *testing.T) {
+	d := NewDifferences(at(0))
+	d.Of([]Resource{flows(shop, Flow{Key: toPort(shop, 80)}, Flow{Key: toPort(shop, 81)})}, at(10))
+	d.Of([]Resource{flows(shop, Flow{Key: toPort(shop, 81)})}, at(20))
+	if n := len(d.last); n != 1 {
+		t.Errorf("%d flows are remembered, want 1", n)
+	}
+}
+
+// No counter is forgotten, also of those that are still to come: each is news, and is in the difference.
+func TestDifferencesCoverEveryCounter(t *testing.T) {
+	fields := reflect.TypeFor[Flow]()
+	for i := range fields.NumField() {
+		name := fields.Field(i).Name
+		f := Flow{Start: at(0)}
+		switch v := reflect.ValueOf(&f).Elem().Field(i).Addr().Interface().(type) {
+		case *uint64:
+			*v = 3
+		case *[conn.Errors]uint64:
+			v[conn.Reset] = 3
+		case *Histogram:
+			*v = Histogram{Counts: []uint64{0, 3}, Count: 3, Sum: 3}
+		default:
+			continue
+		}
+		got := NewDifferences(at(0)).Of([]Resource{{Flows: []*Flow{&f}}}, at(10))
+		if diff := cmp.Diff([]Resource{{Flows: []*Flow{&f}}}, got, options()...); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}

@@ -1,0 +1,41 @@
+package flow
+
+import (
+	"time"
+
+	"github.com/netconn/netconn/internal/conn"
+)
+
+// limit is what is known of the connections beyond MaxConnections: how many, and when the last one ended.
+type limit struct {
+	sealed   bool      // an end was credited that nothing remembers, and a live report may still come after it
+	since    time.Time // of the last such end
+	deferred uint64
+	ends     uint64
+}
+
+// beyond tells whether there is no room for a connection that is not kept. A live one is also refused while it may have
+// ended beyond the limit: it would be counted a second time, and never end.
+func (t *Table) beyond(c conn.Conn) bool {
+	return len(t.connections) >= t.config.MaxConnections || c.Phase == conn.Open && t.limit.sealed
+}
+
+// creditBeyond counts the totals of a connection that is not kept, if this is its end.
+func (t *Table) creditBeyond(c conn.Conn, now time.Time) {
+	if c.Phase == conn.Open {
+		t.limit.deferred++
+		return
+	}
+	t.limit.ends++
+	t.limit.sealed, t.limit.since = true, now
+	r, _ := t.resource(conn.Owner{})
+	k := connection{over: true, sample: true}
+	k.credit(t.overflow(r), c, t.config.Buckets)
+}
+
+// unseal comes with each collection: the live reports that the last end overtook have come by now.
+func (l *limit) unseal(now time.Time) {
+	if l.sealed && now.Sub(l.since) >= mourning {
+		l.sealed = false
+	}
+}
