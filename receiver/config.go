@@ -24,6 +24,14 @@ const (
 	ErrorModeIgnore    ErrorMode = "ignore"    // a permanent component status; the collector runs without these metrics
 )
 
+// Temporality tells what counters and histograms count from. netconn.active is cumulative with either.
+type Temporality string
+
+const (
+	TemporalityCumulative Temporality = "cumulative" // since their flow began
+	TemporalityDelta      Temporality = "delta"      // since the collection before; what has not changed has no point
+)
+
 // maxBuckets bounds the points of a histogram: each bound is a number in each flow of each collection.
 const maxBuckets = 12
 
@@ -44,12 +52,28 @@ type Config struct {
 	LimitPerResource int `mapstructure:"limit_per_resource"`
 	// MaxResources is how many containers and host services are told apart; those beyond it share one resource.
 	MaxResources int `mapstructure:"max_resources"`
+	// MaxConnections is how many connections are followed one by one; those beyond it are counted when they end.
+	MaxConnections int `mapstructure:"max_connections"`
+	// Temporality is cumulative or delta.
+	Temporality Temporality `mapstructure:"temporality"`
 	// ExpireAfter is how long a flow without live connections is still reported.
 	ExpireAfter time.Duration `mapstructure:"expire_after"`
 	// HistogramBuckets are the upper bounds, rising, of all histograms. Empty: 12 bounds from 50us to 10s.
 	HistogramBuckets []time.Duration `mapstructure:"histogram_buckets"`
 	// Networks are names for ranges of addresses; the narrowest range that holds an address names it.
 	Networks map[string][]netip.Prefix `mapstructure:"networks"`
+	// Events are those of a logs pipeline.
+	Events EventsConfig `mapstructure:"events"`
+}
+
+// EventsConfig is about the log records of ended connections, which a receiver in a logs pipeline emits.
+type EventsConfig struct {
+	// Enabled tells whether there are any.
+	Enabled bool `mapstructure:"enabled"`
+	// MaxPerSecond is how many are emitted of the connections that end in a second; the rest is counted.
+	MaxPerSecond int `mapstructure:"max_per_second"`
+	// Switches of each event.
+	metadata.EventsConfig `mapstructure:",squash"`
 }
 
 func createDefaultConfig() component.Config {
@@ -62,7 +86,10 @@ func createDefaultConfig() component.Config {
 		RootPath:             "/",
 		LimitPerResource:     500,
 		MaxResources:         2000,
+		MaxConnections:       1_000_000,
+		Temporality:          TemporalityCumulative,
 		ExpireAfter:          time.Hour,
+		Events:               EventsConfig{MaxPerSecond: 100, EventsConfig: metadata.DefaultEventsConfig()},
 	}
 }
 
@@ -85,6 +112,9 @@ func (c *Config) Validate() error {
 		c.validateRootPath(),
 		atLeastOne("limit_per_resource", c.LimitPerResource),
 		atLeastOne("max_resources", c.MaxResources),
+		atLeastOne("max_connections", c.MaxConnections),
+		c.validateTemporality(),
+		atLeastOne("events::max_per_second", c.Events.MaxPerSecond),
 		c.validateExpireAfter(),
 		validateBuckets(c.HistogramBuckets),
 		validateNetworks(c.Networks),
@@ -98,6 +128,14 @@ func (c *Config) validateErrorMode() error {
 		return nil
 	}
 	return fmt.Errorf("error_mode: must be %s or %s, not %q", ErrorModePropagate, ErrorModeIgnore, c.ErrorMode)
+}
+
+func (c *Config) validateTemporality() error {
+	switch c.Temporality {
+	case TemporalityCumulative, TemporalityDelta:
+		return nil
+	}
+	return fmt.Errorf("temporality: must be %s or %s, not %q", TemporalityCumulative, TemporalityDelta, c.Temporality)
 }
 
 func (c *Config) validateRootPath() error {

@@ -78,13 +78,17 @@ func TestConfigEveryKey(t *testing.T) {
 		NodeName:             "worker-7",
 		LimitPerResource:     10,
 		MaxResources:         20,
+		MaxConnections:       30,
+		Temporality:          TemporalityDelta,
 		ExpireAfter:          2 * time.Hour,
 		HistogramBuckets:     []time.Duration{100 * time.Microsecond, time.Millisecond, time.Second},
 		Networks: map[string][]netip.Prefix{
 			"office": {netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("2001:db8::/32")},
 			"lab":    {netip.MustParsePrefix("192.0.2.0/25")},
 		},
+		Events: EventsConfig{Enabled: true, MaxPerSecond: 40, EventsConfig: metadata.DefaultEventsConfig()},
 	}
+	want.Events.NetconnConnectionFailed.Enabled = false
 	want.Metrics.NetconnIo.EnabledAttributes = []metadata.NetconnIoMetricAttributeKey{"network.io.direction", "netconn.role"}
 	want.Metrics.NetconnPackets.Enabled = true
 	want.ResourceAttributes.HostName.Enabled = false
@@ -118,7 +122,10 @@ func TestConfigDefault(t *testing.T) {
 		RootPath:             "/",
 		LimitPerResource:     500,
 		MaxResources:         2000,
+		MaxConnections:       1_000_000,
+		Temporality:          "cumulative",
 		ExpireAfter:          time.Hour,
+		Events:               EventsConfig{MaxPerSecond: 100, EventsConfig: metadata.DefaultEventsConfig()},
 	}
 	if diff := cmp.Diff(want, got, configOptions()...); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -56,7 +56,7 @@ func TestReceiverShutdownWithoutStart(t *testing.T) {
 // TestReceiverShutdownError is told once, to whoever shuts it down first.
 func TestReceiverShutdownError(t *testing.T) {
 	broken := errors.New("broken")
-	s := &stoppable{Metrics: brokenReceiver{broken}}
+	s := &stoppable{Component: brokenReceiver{broken}}
 	if err := s.Shutdown(context.Background()); !errors.Is(err, broken) {
 		t.Errorf("got %v", err)
 	}

@@ -10,6 +10,7 @@ import (
 type view struct {
 	set     attributeSet
 	listens bool // those of listening sockets, not those of connections
+	delta   bool // what is new of them since the collection before
 }
 
 func (v view) sees(f *flow.Flow) bool {
@@ -27,7 +28,7 @@ type series struct {
 
 // A fold adds up the flows that differ only in attributes that a view does not have. It remembers the flows of the
 // collection before: what an expired one had counted stays in the sum for as long as the sum has a flow, because a
-// cumulative sum that falls reads as a restart.
+// cumulative sum that falls reads as a restart. Of what is new there is nothing to remember.
 type fold struct {
 	view view
 	last map[series]*flow.Flow // each flow at the collection before
@@ -36,9 +37,11 @@ type fold struct {
 
 // add returns the resources with the sums in place of the flows, in the order in which their first flows come.
 func (d *fold) add(resources []flow.Resource) []flow.Resource {
-	now := d.seen(resources)
-	d.bury(now)
-	d.last = now
+	if !d.view.delta {
+		now := d.seen(resources)
+		d.bury(now)
+		d.last = now
+	}
 	gone := make(map[series]*flow.Flow)
 	folded := make([]flow.Resource, len(resources))
 	for i, r := range resources {
@@ -113,6 +116,7 @@ func sum(s, f *flow.Flow) *flow.Flow {
 	s.OutOfOrder += f.OutOfOrder
 	s.Reordering += f.Reordering
 	s.CE += f.CE
+	s.Lost += f.Lost
 	for e := range f.Attempts {
 		s.Attempts[e] += f.Attempts[e]
 		s.Closed[e] += f.Closed[e]

@@ -3,6 +3,7 @@ package netconnreceiver
 import (
 	"math/rand/v2"
 	"net/netip"
+	"reflect"
 	"testing"
 	"time"
 
@@ -104,6 +105,51 @@ func TestFoldCopies(t *testing.T) {
 	got = d.add(oneResource(flowTo(443, at(0), 1)))[0].Flows[0]
 	if got.Sent != 4 || got.RTT.Counts[0] != 4 {
 		t.Errorf("what the expired flow was, follows it: %+v", got)
+	}
+}
+
+// TestFoldCoversEveryCounter also those that are still to come.
+func TestFoldCoversEveryCounter(t *testing.T) {
+	of := func(field int, n uint64) (f flow.Flow, counts bool) {
+		switch v := reflect.ValueOf(&f).Elem().Field(field).Addr().Interface().(type) {
+		case *uint64:
+			*v = n
+		case *int64:
+			*v = int64(n)
+		case *[conn.Errors]uint64:
+			v[conn.Reset] = n
+		case *flow.Histogram:
+			*v = flow.Histogram{Counts: []uint64{0, n}, Count: n, Sum: float64(n)}
+		default:
+			return f, false
+		}
+		return f, true
+	}
+	for i := range reflect.TypeFor[flow.Flow]().NumField() {
+		a, counts := of(i, 3)
+		b, _ := of(i, 4)
+		want, _ := of(i, 7)
+		if !counts {
+			continue
+		}
+		if diff := cmp.Diff(&want, sum(sum(nil, &a), &b), cmpopts.EquateComparable(netip.Addr{}, netip.AddrPort{})); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", reflect.TypeFor[flow.Flow]().Field(i).Name, diff)
+		}
+	}
+}
+
+// TestFoldOfChanges has nothing to remember: they are not counted again.
+func TestFoldOfChanges(t *testing.T) {
+	d := newFold("netconn.role")
+	d.view.delta = true
+	for _, sent := range []uint64{3, 4} {
+		got := d.add(oneResource(flowTo(80, at(0), sent), flowTo(443, at(0), 1)))[0].Flows
+		if len(got) != 1 || got[0].Sent != sent+1 {
+			t.Errorf("got %+v, want %d sent", got, sent+1)
+		}
+	}
+	if got := d.add(oneResource())[0].Flows; len(got) != 0 {
+		t.Errorf("got %+v where nothing has changed", got)
 	}
 }
 

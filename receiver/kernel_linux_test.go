@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"go.opentelemetry.io/collector/pdata/pmetric"
 
 	"github.com/netconn/netconn/internal/conn"
 	"github.com/netconn/netconn/internal/kernel"
@@ -115,55 +114,6 @@ func (l *lab) collect() totals {
 	return totalsOf(md)
 }
 
-// totals are sums over every point of a metric, the overflow's too.
-type totals struct {
-	Transmitted, Received, Attempts, Closed, Lost, Active int64
-}
-
-func totalsOf(md pmetric.Metrics) (sum totals) {
-	for _, r := range md.ResourceMetrics().All() {
-		for _, s := range r.ScopeMetrics().All() {
-			for _, m := range s.Metrics().All() {
-				if m.Type() == pmetric.MetricTypeSum {
-					sum.add(m)
-				}
-			}
-		}
-	}
-	return sum
-}
-
-func (s *totals) add(m pmetric.Metric) {
-	for _, p := range m.Sum().DataPoints().All() {
-		direction, _ := p.Attributes().Get("network.io.direction")
-		reason, _ := p.Attributes().Get("error.type")
-		switch m.Name() {
-		case "netconn.io":
-			if direction.Str() == "transmit" {
-				s.Transmitted += p.IntValue()
-			} else {
-				s.Received += p.IntValue()
-			}
-		case "netconn.attempts":
-			s.Attempts += p.IntValue()
-		case "netconn.closed":
-			s.Closed += p.IntValue()
-			if reason.Str() == "lost" {
-				s.Lost += p.IntValue()
-			}
-		case "netconn.active":
-			s.Active += p.IntValue()
-		}
-	}
-}
-
-func wantTotals(t *testing.T, what string, want, got totals) {
-	t.Helper()
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Fatalf("%s (-want +got):\n%s", what, diff)
-	}
-}
-
 // With a ring of one page that nobody empties, most ends are lost: each is counted, its bytes are in the totals, and what
 // looked open is closed after two passes. Losses are the machine's, so they are the test's own only while nobody else is
 // busy.
@@ -201,6 +151,67 @@ func loseEnds(t *testing.T) (quiet bool) {
 	want := int64(2 * bytesEach * (churn + 1))
 	wantTotals(t, "everything", totals{Transmitted: want, Received: want, Attempts: 2 * (churn + 1), Closed: 2 * (churn + 1), Lost: last.Lost}, last)
 	return true
+}
+
+// Each connection is two events, one for each end, and each refused attempt is one; beyond the rate each is counted.
+func TestEventsOfTheKernel(t *testing.T) {
+	l := newLab(t, kernel.Options{})
+	const exchanges, refused, perSecond = 300, 20, 100
+	l.events = newTestEvents(2*exchanges + refused)
+	l.exchanges(exchanges)
+	for range refused {
+		if c, err := l.net.TryDial(net.Dialer{}, "127.0.0.1:9081"); err == nil {
+			c.Close()
+			t.Fatal("somebody listens")
+		}
+	}
+	l.collect()
+	want := map[string]int{"netconn.connection.closed": 2 * exchanges, "netconn.connection.failed": refused}
+	if diff := cmp.Diff(want, l.told()); diff != "" {
+		t.Fatalf("events (-want +got):\n%s", diff)
+	}
+
+	l.events = newTestEvents(perSecond)
+	l.now = l.now.Add(time.Minute)
+	l.exchanges(exchanges) // all of them at this time
+	l.collect()
+	if diff := cmp.Diff(map[string]int{"netconn.connection.closed": perSecond}, l.told()); diff != "" {
+		t.Errorf("events beyond the rate (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(eventStats{Emitted: perSecond, Limited: 2*exchanges - perSecond}, l.events.stats); diff != "" {
+		t.Errorf("what became of them (-want +got):\n%s", diff)
+	}
+}
+
+// exchanges empties the ring as it goes, because other programs fill it too, and until it has seen both ends of each.
+func (l *lab) exchanges(n int) {
+	l.t.Helper()
+	deadline := time.Now().Add(10 * time.Second)
+	for i := 0; i < n || l.seen() < 2*n; i++ {
+		if i < n {
+			l.exchange()
+		}
+		if err := l.drain(l.now); err != nil {
+			l.t.Fatal(err)
+		}
+		if time.Now().After(deadline) {
+			l.t.Fatalf("%d ends of %d connections were reported", l.seen(), n)
+		}
+	}
+}
+
+// seen counts the ends that the events were made of, or would have been.
+func (l *lab) seen() int { return len(l.events.unsettled) + int(l.events.stats.Limited) }
+
+// told counts the events since the last collection by their names.
+func (l *lab) told() map[string]int {
+	names := make(map[string]int)
+	for _, r := range l.tell(l.now).ResourceLogs().All() {
+		for _, lr := range r.ScopeLogs().At(0).LogRecords().All() {
+			names[lr.EventName()]++
+		}
+	}
+	return names
 }
 
 // Connections close while snapshots report them alive: none comes back to life, none is counted twice.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.yaml.in/yaml/v3"
 
@@ -39,13 +40,7 @@ type declaredHistogram struct {
 // documentation: names, units, kinds, attributes, and what is on by default.
 func TestMetadata(t *testing.T) {
 	var want struct{ Metrics map[string]declared }
-	text, err := os.ReadFile("metadata.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := yaml.Unmarshal(text, &want); err != nil {
-		t.Fatal(err)
-	}
+	readMetadata(t, &want)
 	got := make(map[string]declared)
 	for _, m := range metrics(createDefaultConfig().(*Config).Metrics) {
 		got[m.name] = emitted(t, m)
@@ -55,6 +50,84 @@ func TestMetadata(t *testing.T) {
 	}
 	if diff := cmp.Diff(want.Metrics, got); diff != "" {
 		t.Errorf("(-metadata.yaml +emitted):\n%s", diff)
+	}
+}
+
+func readMetadata(t *testing.T, to any) {
+	t.Helper()
+	text, err := os.ReadFile("metadata.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := yaml.Unmarshal(text, to); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestMetadataOfEvents does so for the events of connections of which everything is known.
+func TestMetadataOfEvents(t *testing.T) {
+	var want struct {
+		Attributes map[string]struct{ Type string }
+		Events     map[string]struct{ Attributes []string }
+	}
+	readMetadata(t, &want)
+	attributes := make(map[string]map[string]string)
+	for name, e := range want.Events {
+		attributes[name] = make(map[string]string)
+		for _, key := range e.Attributes {
+			attributes[name][key] = want.Attributes[key].Type
+		}
+	}
+	got := make(map[string]map[string]string)
+	for _, phase := range []conn.Phase{conn.Closed, conn.Failed} {
+		e := knownEvent(phase)
+		lr := plog.NewLogRecord()
+		e.write(lr)
+		got[lr.EventName()] = make(map[string]string)
+		for key, v := range lr.Attributes().All() {
+			got[lr.EventName()][key] = map[pcommon.ValueType]string{
+				pcommon.ValueTypeStr: "string", pcommon.ValueTypeInt: "int", pcommon.ValueTypeDouble: "double",
+			}[v.Type()]
+		}
+	}
+	if diff := cmp.Diff(attributes, got); diff != "" {
+		t.Errorf("(-metadata.yaml +emitted):\n%s", diff)
+	}
+}
+
+func knownEvent(p conn.Phase) event {
+	k := knownKey()
+	return event{
+		conn: conn.Conn{
+			Tuple: conn.Tuple{Source: k.Local, Destination: k.Remote}, Role: conn.RoleClient, Phase: p, Error: conn.Reset,
+			Handshake: 1, Age: 1, Counters: conn.Counters{RTT: 1},
+		},
+		peer: k.Peer, server: k.Remote, client: k.Local,
+	}
+}
+
+// TestMetadataOfDeltas has delta temporality for all but netconn.active, which is not monotonic.
+func TestMetadataOfDeltas(t *testing.T) {
+	c := createDefaultConfig().(*Config)
+	c.Temporality = TemporalityDelta
+	var cumulative []string
+	for _, m := range newRecord(c, host{}, "test", at(0)).metrics {
+		d := emitted(t, m)
+		got := ""
+		switch {
+		case d.Sum != nil:
+			got = d.Sum.Temporality
+		case d.Histogram != nil:
+			got = d.Histogram.Temporality
+		}
+		if got == "cumulative" {
+			cumulative = append(cumulative, m.name)
+		} else if got != "delta" {
+			t.Errorf("%s: temporality %q", m.name, got)
+		}
+	}
+	if diff := cmp.Diff([]string{"netconn.active"}, cumulative); diff != "" {
+		t.Errorf("cumulative (-want +got):\n%s", diff)
 	}
 }
 
@@ -92,7 +165,9 @@ func emitted(t *testing.T, m metric) declared {
 }
 
 func temporality(t pmetric.AggregationTemporality) string {
-	return map[pmetric.AggregationTemporality]string{pmetric.AggregationTemporalityCumulative: "cumulative"}[t]
+	return map[pmetric.AggregationTemporality]string{
+		pmetric.AggregationTemporalityCumulative: "cumulative", pmetric.AggregationTemporalityDelta: "delta",
+	}[t]
 }
 
 func addKeys(keys map[string]bool, m pcommon.Map) {
@@ -105,5 +180,7 @@ func knownFlow() *flow.Flow {
 	h := flow.Histogram{Counts: []uint64{1, 0}, Count: 1}
 	f := &flow.Flow{Key: knownKey(), Connections: true, Listens: true, RTT: h, Jitter: h, Handshake: h, Duration: h}
 	f.Attempts[conn.Refused], f.Closed[conn.Reset] = 1, 1
+	f.Sent, f.Received, f.SegmentsSent, f.SegmentsReceived, f.Retransmits = 1, 1, 1, 1, 1
+	f.OutOfOrder, f.Reordering, f.CE, f.Lost, f.ListenDrops = 1, 1, 1, 1, 1
 	return f
 }

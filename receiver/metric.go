@@ -18,6 +18,7 @@ type metric struct {
 	setting
 	gauged  bool // the sum is not monotonic
 	listens bool // about listening sockets
+	delta   bool // since the collection before
 	own     string
 	count   func(f *flow.Flow, point func(value int64, own string)) // own: value of the attribute; empty: without it
 	sample  func(f *flow.Flow) *flow.Histogram
@@ -39,7 +40,7 @@ func set[K ~string](enabled bool, strategy string, keys []K) setting {
 	return s
 }
 
-func (m *metric) view() view { return view{set: m.set, listens: m.listens} }
+func (m *metric) view() view { return view{set: m.set, listens: m.listens, delta: m.delta} }
 
 // hasOwn tells whether the attribute that only this metric has is enabled.
 func (m *metric) hasOwn() bool { return slices.Contains(m.keys, m.own) }
@@ -129,6 +130,13 @@ func metrics(c metadata.MetricsConfig) []metric {
 			description: "Reordering events that the sender noticed.",
 			setting: set(c.NetconnTCPReordering.Enabled, c.NetconnTCPReordering.AggregationStrategy,
 				c.NetconnTCPReordering.EnabledAttributes),
+		},
+		{
+			name: "netconn.tcp.lost", unit: "{packet}",
+			count:       func(f *flow.Flow, point func(int64, string)) { point(int64(f.Lost), "") },
+			description: "Segments that the sender took for lost, again each time that they were.",
+			setting: set(c.NetconnTCPLost.Enabled, c.NetconnTCPLost.AggregationStrategy,
+				c.NetconnTCPLost.EnabledAttributes),
 		},
 		{
 			name: "netconn.tcp.ecn.ce", unit: "{packet}",

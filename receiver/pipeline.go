@@ -3,8 +3,10 @@ package netconnreceiver
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"time"
 
+	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
 	"github.com/netconn/netconn/internal/conn"
@@ -23,6 +25,8 @@ type pipeline struct {
 	peers    *peer.Resolver
 	flows    *flow.Table
 	record   *record
+	events   *events
+	journal  *journal
 	degraded []error // what is missing, each with what it costs
 }
 
@@ -37,21 +41,30 @@ func newPipeline(c *Config, m machine, version string) (*pipeline, error) {
 	if err != nil {
 		return nil, err
 	}
+	now := m.now()
 	p := &pipeline{
 		sockets: s,
 		owners:  owners,
 		pairs:   pair.New(),
 		peers:   peer.New(c.Networks),
-		flows: flow.New(flow.Config{
-			LimitPerResource: c.LimitPerResource,
-			MaxResources:     c.MaxResources,
-			ExpireAfter:      c.ExpireAfter,
-			Buckets:          c.buckets(),
-		}, m.now()),
-		record: newRecord(c, host{id: id, name: name, node: c.NodeName}, version),
+		flows:   newFlows(c, now),
+		record:  newRecord(c, host{id: id, name: name, node: c.NodeName}, version, now),
+		events:  newEvents(c),
 	}
+	p.pairs.Limit = c.MaxConnections
+	p.journal = &journal{version: version, resources: p.record.resources}
 	p.degraded = p.missing(hostErr)
 	return p, nil
+}
+
+func newFlows(c *Config, now time.Time) *flow.Table {
+	return flow.New(flow.Config{
+		LimitPerResource: c.LimitPerResource,
+		MaxResources:     c.MaxResources,
+		MaxConnections:   c.MaxConnections,
+		ExpireAfter:      c.ExpireAfter,
+		Buckets:          c.buckets(),
+	}, now)
 }
 
 // missing returns what the pipeline has to do without.
@@ -77,14 +90,40 @@ func (p *pipeline) missing(host error) []error {
 
 // collect makes the points of one collection. With an error they are those of what could be read.
 func (p *pipeline) collect(now time.Time) (pmetric.Metrics, error) {
+	flows, err := p.read(now)
+	md := p.record.write(flows, now)
+	p.expire(now)
+	return md, err
+}
+
+// collectUnseen is a collection that nobody wants the points of: what is held must settle and expire all the same.
+func (p *pipeline) collectUnseen(now time.Time) error {
+	_, err := p.read(now)
+	p.expire(now)
+	return err
+}
+
+// read brings the flows up to date. Events look for their other ends before those may expire.
+func (p *pipeline) read(now time.Time) ([]flow.Resource, error) {
 	snapshotErr := p.snapshot(now)
 	lossErr := p.lose(now)
-	md := p.record.write(p.flows.Collect(now, p.identify), now)
+	p.events.settle(now, p.meet)
+	return p.flows.Collect(now, p.identify), errors.Join(snapshotErr, lossErr)
+}
+
+func (p *pipeline) expire(now time.Time) {
 	for _, gone := range p.owners.Expire(now) {
 		p.flows.Gone(p.record.resources.mask(gone))
 	}
 	p.pairs.Expire(now)
-	return md, errors.Join(snapshotErr, lossErr)
+}
+
+// tell returns the events since the last call, as far as their other ends are known or not worth waiting for.
+func (p *pipeline) tell(now time.Time) plog.Logs {
+	p.events.settle(now, p.meet)
+	logs := p.journal.write(p.events.take())
+	p.events.stats.Emitted += uint64(logs.LogRecordCount())
+	return logs
 }
 
 // snapshot reads the live connections. What a pass that broke off did not see is not absent, so it reconciles nothing.
@@ -123,6 +162,7 @@ func (p *pipeline) handler(now time.Time) kernel.Handler {
 			c.Owner = p.owners.Resolve(c.Process)
 			p.pairs.Add(c, now)
 			p.flows.Apply(c, now)
+			p.events.add(c, now)
 		},
 		Listener: func(l conn.Listener) {
 			l.Owner = p.record.resources.mask(p.owners.Resolve(l.Process))
@@ -137,16 +177,12 @@ func (p *pipeline) handler(now time.Time) kernel.Handler {
 // identify tells which flow a connection belongs to. It is settled once the other end was found, or when there can be
 // none: the ends are paired by sequence numbers, and a connection that was never established has none.
 func (p *pipeline) identify(c conn.Conn) (flow.Key, bool) {
-	var end *conn.Conn
-	other, found := p.pairs.Other(c)
-	if found {
-		end = &other
-	}
+	other := p.meet(c)
 	k := flow.Key{
 		Owner:      p.record.resources.mask(c.Owner),
 		Role:       c.Role,
 		ServerPort: c.ServerPort(),
-		Peer:       p.peers.Describe(c, end),
+		Peer:       other.peer,
 		Local:      c.Tuple.Source,
 		Remote:     c.Tuple.Destination,
 	}
@@ -156,7 +192,22 @@ func (p *pipeline) identify(c conn.Conn) (flow.Key, bool) {
 	case conn.RoleServer:
 		k.Client, k.Server = c.Tuple.Destination.Addr(), c.Tuple.Source.Addr()
 	}
-	return p.record.set.mask(k), found || c.Sequence == conn.Sequence{}
+	return p.record.set.mask(k), other.settled
+}
+
+// An acquaintance is what is known of the other end of a connection.
+type acquaintance struct {
+	peer    conn.Peer
+	address netip.AddrPort // its own, if it is on this machine; else the one that this end has
+	settled bool           // no better answer will come
+}
+
+func (p *pipeline) meet(c conn.Conn) acquaintance {
+	other, found := p.pairs.Other(c)
+	if !found {
+		return acquaintance{p.peers.Describe(c, nil), c.Tuple.Destination, c.Sequence == conn.Sequence{}}
+	}
+	return acquaintance{p.peers.Describe(c, &other), other.Tuple.Source, true}
 }
 
 // health reads how the pipeline is.
@@ -169,5 +220,8 @@ func (p *pipeline) health() (*health, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read what was lost: %w", err)
 	}
-	return &health{kernel: stats, losses: losses, flows: p.flows.Stats(), owners: p.owners.Stats()}, nil
+	return &health{
+		kernel: stats, losses: losses, flows: p.flows.Stats(), owners: p.owners.Stats(), events: p.events.stats,
+		unpaired: p.pairs.Refused,
+	}, nil
 }

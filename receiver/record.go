@@ -22,10 +22,13 @@ type record struct {
 	set       attributeSet   // the attributes of any of them: what a flow is
 	folds     map[view]*fold // for the metrics that have fewer
 	bounds    []float64
+	changes   *flow.Differences // for the metrics that are deltas
 }
 
-func newRecord(c *Config, h host, version string) *record {
+// newRecord returns a record of flows that began at start.
+func newRecord(c *Config, h host, version string, start time.Time) *record {
 	r := &record{
+		changes:   flow.NewDifferences(start),
 		version:   version,
 		resources: newResources(c.ResourceAttributes, h),
 		folds:     make(map[view]*fold),
@@ -33,6 +36,7 @@ func newRecord(c *Config, h host, version string) *record {
 	}
 	for _, m := range metrics(c.Metrics) {
 		if m.enabled {
+			m.delta = c.Temporality == TemporalityDelta && !m.gauged
 			r.metrics = append(r.metrics, m)
 			r.set |= m.set
 		}
@@ -50,24 +54,17 @@ func (r *record) whole(v view) bool { return r.set&^v.set&^(1<<transport) == 0 }
 
 // write returns the points of one collection. Resources without a point are left out.
 func (r *record) write(flows []flow.Resource, now time.Time) pmetric.Metrics {
-	views := make(map[view][]flow.Resource, len(r.folds))
-	for v, d := range r.folds {
-		views[v] = d.add(flows)
-	}
+	views := r.views(flows, now)
 	md := pmetric.NewMetrics()
 	for i := range flows {
 		res := r.resources.of(flows[i].Owner)
-		if !r.resources.selected(res) {
+		if !r.resources.metrics.takes(res) {
 			continue
 		}
 		rm := pmetric.NewResourceMetrics()
 		sm := r.scope(rm)
 		for _, m := range r.metrics {
-			seen, folded := views[m.view()]
-			if !folded {
-				seen = flows
-			}
-			r.writeMetric(&m, seen[i].Flows, pcommon.NewTimestampFromTime(now), sm.Metrics())
+			r.writeMetric(&m, views[m.view()][i].Flows, pcommon.NewTimestampFromTime(now), sm.Metrics())
 		}
 		if sm.Metrics().Len() > 0 {
 			res.MoveTo(rm.Resource())
@@ -75,6 +72,30 @@ func (r *record) write(flows []flow.Resource, now time.Time) pmetric.Metrics {
 		}
 	}
 	return md
+}
+
+// views returns what each metric sees of the flows.
+func (r *record) views(flows []flow.Resource, now time.Time) map[view][]flow.Resource {
+	var changes []flow.Resource
+	views := make(map[view][]flow.Resource)
+	for _, m := range r.metrics {
+		v := m.view()
+		if _, there := views[v]; there {
+			continue
+		}
+		seen := flows
+		if v.delta {
+			if changes == nil {
+				changes = r.changes.Of(flows, now)
+			}
+			seen = changes
+		}
+		if d := r.folds[v]; d != nil {
+			seen = d.add(seen)
+		}
+		views[v] = seen
+	}
+	return views
 }
 
 func (r *record) scope(rm pmetric.ResourceMetrics) pmetric.ScopeMetrics {
@@ -105,7 +126,7 @@ func (r *record) writeMetric(m *metric, flows []*flow.Flow, now pcommon.Timestam
 
 func writeSum(m *metric, flows []*flow.Flow, now pcommon.Timestamp, s pmetric.Sum) int {
 	s.SetIsMonotonic(!m.gauged)
-	s.SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
+	s.SetAggregationTemporality(m.temporality())
 	s.DataPoints().EnsureCapacity(len(flows))
 	for _, f := range flows {
 		if m.view().sees(f) {
@@ -118,26 +139,32 @@ func writeSum(m *metric, flows []*flow.Flow, now pcommon.Timestamp, s pmetric.Su
 // writeNumbers appends the points of one flow: several where the metric has an attribute of its own, and one, their
 // sum, where that is disabled.
 func writeNumbers(m *metric, f *flow.Flow, now pcommon.Timestamp, to pmetric.NumberDataPointSlice) {
-	var last pmetric.NumberDataPoint
-	first := true
-	m.count(f, func(value int64, own string) {
-		if !first && !m.hasOwn() {
-			last.SetIntValue(last.IntValue() + value)
+	put := func(value int64, own string) {
+		if m.delta && value == 0 {
 			return
 		}
-		last, first = to.AppendEmpty(), false
-		last.SetStartTimestamp(pcommon.NewTimestampFromTime(f.Start))
-		last.SetTimestamp(now)
-		last.SetIntValue(value)
-		m.putAttributes(last.Attributes(), f)
-		if m.hasOwn() && own != "" {
-			last.Attributes().PutStr(m.own, own)
+		p := to.AppendEmpty()
+		p.SetStartTimestamp(pcommon.NewTimestampFromTime(f.Start))
+		p.SetTimestamp(now)
+		p.SetIntValue(value)
+		m.putAttributes(p.Attributes(), f)
+		if own != "" {
+			p.Attributes().PutStr(m.own, own)
 		}
-	})
+	}
+	if m.own == "" || m.hasOwn() {
+		m.count(f, put)
+		return
+	}
+	sum, there := int64(0), false
+	m.count(f, func(value int64, _ string) { sum, there = sum+value, true })
+	if there {
+		put(sum, "")
+	}
 }
 
 func (r *record) writeHistogram(m *metric, flows []*flow.Flow, now pcommon.Timestamp, h pmetric.Histogram) int {
-	h.SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
+	h.SetAggregationTemporality(m.temporality())
 	for _, f := range flows {
 		samples := m.sample(f)
 		if samples.Count == 0 {
@@ -148,13 +175,22 @@ func (r *record) writeHistogram(m *metric, flows []*flow.Flow, now pcommon.Times
 		p.SetTimestamp(now)
 		p.SetCount(samples.Count)
 		p.SetSum(samples.Sum)
-		p.SetMin(samples.Min)
-		p.SetMax(samples.Max)
+		if !m.delta { // of a part of the samples they are not known
+			p.SetMin(samples.Min)
+			p.SetMax(samples.Max)
+		}
 		p.BucketCounts().FromRaw(samples.Counts)
 		p.ExplicitBounds().FromRaw(r.bounds)
 		m.putAttributes(p.Attributes(), f)
 	}
 	return h.DataPoints().Len()
+}
+
+func (m *metric) temporality() pmetric.AggregationTemporality {
+	if m.delta {
+		return pmetric.AggregationTemporalityDelta
+	}
+	return pmetric.AggregationTemporalityCumulative
 }
 
 func (m *metric) putAttributes(to pcommon.Map, f *flow.Flow) {

@@ -17,14 +17,19 @@ type host struct {
 
 // resources makes the resource of each owner, with what is certain of it alone.
 type resources struct {
-	config  metadata.ResourceAttributesConfig
-	host    host
+	config          metadata.ResourceAttributesConfig
+	host            host
+	metrics, events selection // which of them are emitted with metrics, and with events
+}
+
+// A selection is what metrics_include and metrics_exclude say, or events_include and events_exclude.
+type selection struct {
 	include map[string]filter.Filter // by attribute: only resources whose value matches
 	exclude map[string]filter.Filter // by attribute: no resources whose value matches
 }
 
 func newResources(c metadata.ResourceAttributesConfig, h host) *resources {
-	r := &resources{config: c, host: h, include: make(map[string]filter.Filter), exclude: make(map[string]filter.Filter)}
+	r := &resources{config: c, host: h, metrics: newSelection(), events: newSelection()}
 	r.selectBy(string(semconv.ContainerIDKey), c.ContainerID)
 	r.selectBy(string(semconv.HostIDKey), c.HostID)
 	r.selectBy(string(semconv.HostNameKey), c.HostName)
@@ -36,11 +41,20 @@ func newResources(c metadata.ResourceAttributesConfig, h host) *resources {
 }
 
 func (r *resources) selectBy(key string, c metadata.ResourceAttributeConfig) {
-	if len(c.MetricsInclude) > 0 {
-		r.include[key] = filter.CreateFilter(c.MetricsInclude)
+	r.metrics.by(key, c.MetricsInclude, c.MetricsExclude)
+	r.events.by(key, c.EventsInclude, c.EventsExclude)
+}
+
+func newSelection() selection {
+	return selection{include: make(map[string]filter.Filter), exclude: make(map[string]filter.Filter)}
+}
+
+func (s selection) by(key string, include, exclude []filter.Config) {
+	if len(include) > 0 {
+		s.include[key] = filter.CreateFilter(include)
 	}
-	if len(c.MetricsExclude) > 0 {
-		r.exclude[key] = filter.CreateFilter(c.MetricsExclude)
+	if len(exclude) > 0 {
+		s.exclude[key] = filter.CreateFilter(exclude)
 	}
 }
 
@@ -81,15 +95,15 @@ func known(set func(string), value string) {
 	}
 }
 
-// selected applies metrics_include and metrics_exclude. As in the collector's generated builders, an attribute that the
-// resource does not have excludes nothing.
-func (r *resources) selected(res pcommon.Resource) bool {
-	for key, f := range r.include {
+// takes tells whether a resource is emitted. As in the collector's generated builders, an attribute that the resource
+// does not have excludes nothing.
+func (s selection) takes(res pcommon.Resource) bool {
+	for key, f := range s.include {
 		if v, ok := res.Attributes().Get(key); ok && !f.Matches(v.AsString()) {
 			return false
 		}
 	}
-	for key, f := range r.exclude {
+	for key, f := range s.exclude {
 		if v, ok := res.Attributes().Get(key); ok && f.Matches(v.AsString()) {
 			return false
 		}

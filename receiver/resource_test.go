@@ -88,13 +88,23 @@ func TestResourceSelected(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := metadata.DefaultResourceAttributesConfig()
 			c.ProcessExecutableName.MetricsInclude, c.ProcessExecutableName.MetricsExclude = test.include, test.exclude
-			r := newResources(c, host{})
-			got := make(map[string]bool)
+			metrics := newResources(c, host{})
+			c = metadata.DefaultResourceAttributesConfig()
+			c.ProcessExecutableName.EventsInclude, c.ProcessExecutableName.EventsExclude = test.include, test.exclude
+			events := newResources(c, host{})
+			got, gotEvents := make(map[string]bool), make(map[string]bool)
 			for executable := range test.want {
-				got[executable] = r.selected(r.of(conn.Owner{Executable: executable}))
+				res := metrics.of(conn.Owner{Executable: executable})
+				got[executable], gotEvents[executable] = metrics.metrics.takes(res), events.events.takes(res)
+				if !metrics.events.takes(res) || !events.metrics.takes(res) {
+					t.Errorf("%q: metrics and events are not selected apart", executable)
+				}
 			}
 			if diff := cmp.Diff(test.want, got); diff != "" {
-				t.Errorf("(-want +got):\n%s", diff)
+				t.Errorf("metrics (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(test.want, gotEvents); diff != "" {
+				t.Errorf("events (-want +got):\n%s", diff)
 			}
 		})
 	}

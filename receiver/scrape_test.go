@@ -10,13 +10,14 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/open-telemetry/opentelemetry-collector-contrib/pkg/golden"
+	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/receiver/receivertest"
 
 	"github.com/netconn/netconn/receiver/internal/metadata"
 )
 
-var update = flag.Bool("update", false, "rewrite testdata/scrape/*/want.yaml")
+var update = flag.Bool("update", false, "rewrite testdata/{scrape,events}/*/want.yaml")
 
 // TestScrape plays the story of in.yaml, and compares all its collections, one after the other, with want.yaml.
 func TestScrape(t *testing.T) {
@@ -27,7 +28,8 @@ func TestScrape(t *testing.T) {
 	for _, folder := range folders {
 		t.Run(filepath.Base(folder), func(t *testing.T) {
 			s := readStory(t, filepath.Join(folder, "in.yaml"))
-			got, err := golden.MarshalMetricsYAML(play(t, s))
+			metrics, _ := play(t, s)
+			got, err := golden.MarshalMetricsYAML(metrics)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -52,8 +54,9 @@ func compare(t *testing.T, file, got string) {
 	}
 }
 
-// play runs the scraper on the machine of the story, and returns its collections in one.
-func play(t *testing.T, s *story) pmetric.Metrics {
+// play runs the scraper on the machine of the story, for a metrics and a logs receiver, and returns what either gets at
+// all collections, in one.
+func play(t *testing.T, s *story) (pmetric.Metrics, plog.Logs) {
 	t.Helper()
 	now := time.Unix(1_700_000_000, 0)
 	kernel := &script{}
@@ -68,7 +71,9 @@ func play(t *testing.T, s *story) pmetric.Metrics {
 		t.Fatal(err)
 	}
 	start(t, scraper)
-	all := pmetric.NewMetrics()
+	scraper.run(signalMetrics, 1)
+	scraper.run(signalLogs, 1)
+	metrics, logs := pmetric.NewMetrics(), plog.NewLogs()
 	for _, step := range s.Steps {
 		now = time.Unix(1_700_000_000, 0).Add(step.At)
 		kernel.next = step
@@ -76,9 +81,14 @@ func play(t *testing.T, s *story) pmetric.Metrics {
 		if err != nil {
 			t.Fatal(err)
 		}
-		md.ResourceMetrics().MoveAndAppendTo(all.ResourceMetrics())
+		md.ResourceMetrics().MoveAndAppendTo(metrics.ResourceMetrics())
+		ld, err := scraper.scrapeLogs(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		ld.ResourceLogs().MoveAndAppendTo(logs.ResourceLogs())
 	}
-	return all
+	return metrics, logs
 }
 
 // start starts the scraper without the reader of every 100 ms: that would take reports at times that no test knows.
@@ -105,5 +115,9 @@ func TestScrapeStopped(t *testing.T) {
 	md, err := s.scrape(context.Background())
 	if err != nil || md.ResourceMetrics().Len() != 0 {
 		t.Errorf("got %d resources, %v; want none", md.ResourceMetrics().Len(), err)
+	}
+	ld, err := s.scrapeLogs(context.Background())
+	if err != nil || ld.ResourceLogs().Len() != 0 {
+		t.Errorf("got logs of %d resources, %v; want none", ld.ResourceLogs().Len(), err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componentstatus"
+	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/receiver"
 	"go.opentelemetry.io/collector/scraper/scrapererror"
@@ -17,15 +18,20 @@ import (
 // drainInterval is short enough for the ring of ended connections not to fill up at ten thousand a second.
 const drainInterval = 100 * time.Millisecond
 
-// A netconnScraper runs a pipeline between start and shutdown.
+// A netconnScraper runs a pipeline between start and shutdown, for a metrics receiver, a logs receiver or both.
 type netconnScraper struct {
 	config  *Config
 	machine machine
-	set     receiver.Settings
+	set     receiver.Settings // of the receiver that came first
 	health  *observables
 
+	startOnce sync.Once
+	startErr  error                         // what no receiver can start with
+	status    func() *componentstatus.Event // what each receiver's status is from the start; nil: nothing to tell
+
 	mu       sync.Mutex
-	pipeline *pipeline // nil when it is not running
+	pipeline *pipeline    // nil when it is not running
+	running  [signals]int // receivers
 
 	stop     chan struct{} // closed by the first shutdown
 	stopOnce sync.Once
@@ -40,42 +46,62 @@ func newScraper(c *Config, set receiver.Settings, m machine) (*netconnScraper, e
 	return &netconnScraper{config: c, machine: m, set: set, health: o, stop: make(chan struct{})}, nil
 }
 
-// start opens the kernel side and begins to read. Its error is a sentence on what is missing and what to do; with
-// error_mode ignore that becomes the status of the component.
+// start opens the kernel side and begins to read, for the first receiver that starts. Its error is a sentence on what is
+// missing and what to do; with error_mode ignore that becomes the status of each receiver.
 func (s *netconnScraper) start(_ context.Context, host component.Host) error {
-	if err := s.health.register(); err != nil {
-		return err
+	s.startOnce.Do(s.open)
+	if s.startErr == nil && s.status != nil {
+		componentstatus.ReportStatus(host, s.status())
+	}
+	return s.startErr
+}
+
+func (s *netconnScraper) open() {
+	if s.startErr = s.health.register(); s.startErr != nil {
+		return
 	}
 	p, err := newPipeline(s.config, s.machine, s.set.BuildInfo.Version)
 	if err != nil {
-		return s.refuse(err, host)
+		s.refuse(err)
+		return
 	}
 	s.mu.Lock()
 	s.pipeline = p
 	s.mu.Unlock()
-	s.tell(p.degraded, host)
+	s.tell(p.degraded)
 	s.drains.Go(s.drainUntilStop)
-	return nil
 }
 
-func (s *netconnScraper) refuse(err error, host component.Host) error {
+func (s *netconnScraper) refuse(err error) {
 	if s.config.ErrorMode == ErrorModePropagate {
-		return err
+		s.startErr = err
+		return
 	}
 	s.set.Logger.Error("No connections are read.", zap.Error(err))
-	componentstatus.ReportStatus(host, componentstatus.NewPermanentErrorEvent(err))
-	return nil
+	s.status = func() *componentstatus.Event { return componentstatus.NewPermanentErrorEvent(err) }
 }
 
 // tell names once what is missing. The status is that of an error one can live with: all else works.
-func (s *netconnScraper) tell(degraded []error, host component.Host) {
+func (s *netconnScraper) tell(degraded []error) {
 	if len(degraded) == 0 {
 		return
 	}
 	for _, err := range degraded {
 		s.set.Logger.Warn("Something is missing.", zap.Error(err))
 	}
-	componentstatus.ReportStatus(host, componentstatus.NewRecoverableErrorEvent(errors.Join(degraded...)))
+	s.status = func() *componentstatus.Event {
+		return componentstatus.NewRecoverableErrorEvent(errors.Join(degraded...))
+	}
+}
+
+// run counts the receivers of a signal that run, more or fewer by n. Events are kept while somebody takes them.
+func (s *netconnScraper) run(of signal, n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.running[of] += n
+	if s.pipeline != nil {
+		s.pipeline.events.want(s.running[signalLogs] > 0)
+	}
 }
 
 // scrape is one collection; time enters here. A failure is partial: what could be read is returned with it.
@@ -91,6 +117,25 @@ func (s *netconnScraper) scrape(context.Context) (pmetric.Metrics, error) {
 		return md, scrapererror.NewPartialScrapeError(err, 0)
 	}
 	return md, nil
+}
+
+// scrapeLogs returns the events since the last call. Without a metrics receiver it is a collection too.
+func (s *netconnScraper) scrapeLogs(context.Context) (plog.Logs, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.pipeline == nil {
+		return plog.NewLogs(), nil
+	}
+	now := s.machine.now()
+	var err error
+	if s.running[signalMetrics] == 0 {
+		err = errors.Join(s.pipeline.collectUnseen(now), s.health.read(s.pipeline))
+	}
+	told := s.pipeline.tell(now)
+	if err != nil {
+		return told, scrapererror.NewPartialScrapeError(err, 0)
+	}
+	return told, nil
 }
 
 func (s *netconnScraper) drainUntilStop() {

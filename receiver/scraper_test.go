@@ -3,6 +3,7 @@ package netconnreceiver
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"testing"
@@ -209,6 +210,32 @@ func TestScrapeFails(t *testing.T) {
 				t.Errorf("got %d resources, want the one that was read", md.ResourceMetrics().Len())
 			}
 		})
+	}
+}
+
+// TestScrapeLogsFails tells the events that could be read, with an error that the collector counts as partial; nothing else
+// fails where a metrics receiver collects.
+func TestScrapeLogsFails(t *testing.T) {
+	for metrics, want := range map[int]string{0: "read the live connections: broken", 1: ""} {
+		r := newRig(t)
+		r.scraper.config.Events.Enabled = true
+		r.sockets.snapshot = func(_ bool, h kernel.Handler) error {
+			h.Conn(conn.Conn{ID: conn.ID{Cookie: 1}, Phase: conn.Failed, Error: conn.Refused, SeenOpening: true})
+			return errors.New("broken")
+		}
+		start(t, r.scraper)
+		r.scraper.run(signalLogs, 1)
+		r.scraper.run(signalMetrics, metrics)
+		if metrics > 0 {
+			_, _ = r.scraper.scrape(context.Background())
+		}
+		ld, err := r.scraper.scrapeLogs(context.Background())
+		if got := fmt.Sprint(err); err != nil && (got != want || !scrapererror.IsPartialScrapeError(err)) || err == nil && want != "" {
+			t.Errorf("%d metrics receivers: got %v, want partial %q", metrics, err, want)
+		}
+		if n := ld.LogRecordCount(); n != 1 {
+			t.Errorf("%d metrics receivers: got %d events, want the one that was read", metrics, n)
+		}
 	}
 }
 

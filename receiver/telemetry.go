@@ -22,6 +22,9 @@ type health struct {
 	losses conn.Losses
 	flows  flow.Stats
 	owners owner.Stats
+	events eventStats
+
+	unpaired uint64 // reports that the index of other ends had no room for
 }
 
 // observables are the receiver's own metrics. The collector asks for them at any time and must not wait for a
@@ -76,6 +79,11 @@ func (o *observables) sources() []source {
 		{b.RegisterNetconnConnectionsLostCallback, observeConnectionsLost},
 		{b.RegisterNetconnOwnersUnresolvedCallback, observeUnresolved},
 		{b.RegisterNetconnProgramAttachedCallback, observePrograms},
+		{b.RegisterNetconnEventsDroppedCallback, observeEventsDropped},
+		{b.RegisterNetconnEventsCallback, one(func(h *health) uint64 { return h.events.Emitted })},
+		{b.RegisterNetconnConnectionsBeyondLimitCallback, one(func(h *health) uint64 { return h.flows.Beyond })},
+		{b.RegisterNetconnReportsDeferredCallback, one(func(h *health) uint64 { return h.flows.Deferred })},
+		{b.RegisterNetconnEndsUnpairedCallback, one(func(h *health) uint64 { return h.unpaired })},
 		{b.RegisterNetconnConnectionsCallback, one(func(h *health) int { return h.flows.Connections })},
 		{b.RegisterNetconnConnectionsPendingCallback, one(func(h *health) int { return h.flows.Pending })},
 		{b.RegisterNetconnConnectionsVanishedCallback, one(func(h *health) uint64 { return h.flows.Lost })},
@@ -112,6 +120,14 @@ func observeConnectionsLost(h *health, to otelmetric.Int64Observer) {
 	to.Observe(int64(h.losses.Failed), end("failed"))
 	to.Observe(int64(h.losses.Closed), end("closed"))
 	to.Observe(int64(h.losses.Known), end("known"))
+}
+
+func observeEventsDropped(h *health, to otelmetric.Int64Observer) {
+	limit := func(v string) otelmetric.MeasurementOption {
+		return otelmetric.WithAttributes(otelattribute.String("netconn.limit", v))
+	}
+	to.Observe(int64(h.events.Limited), limit("rate"))
+	to.Observe(int64(h.events.Full), limit("buffer"))
 }
 
 func observeUnresolved(h *health, to otelmetric.Int64Observer) {

@@ -3,6 +3,7 @@ package netconnreceiver
 import (
 	"context"
 	"testing"
+	"time"
 
 	"go.opentelemetry.io/collector/component/componenttest"
 	otelattribute "go.opentelemetry.io/otel/attribute"
@@ -84,6 +85,52 @@ func expectFlows(t *testing.T, tel *componenttest.Telemetry) {
 	expect(t, tel, metadatatest.AssertEqualNetconnResources, 1)
 	expect(t, tel, metadatatest.AssertEqualNetconnFlowsOverflow, 1)
 	expect(t, tel, metadatatest.AssertEqualNetconnFlows, 3)
+}
+
+// TestTelemetryOfLimits has room for one connection, and for three events, of which there may be two a second.
+func TestTelemetryOfLimits(t *testing.T) {
+	tel := componenttest.NewTelemetry()
+	t.Cleanup(func() { _ = tel.Shutdown(context.Background()) })
+	r := newRigWith(t, metadatatest.NewSettings(tel), nil)
+	c := r.scraper.config
+	c.MaxConnections, c.Events.Enabled, c.Events.MaxPerSecond = 1, true, 2
+	now := at(0)
+	r.scraper.machine.now = func() time.Time { return now }
+	r.sockets.snapshot = func(_ bool, h kernel.Handler) error {
+		live := conn.Conn{ID: conn.ID{Cookie: 1}, Role: conn.RoleClient, Sequence: conn.Sequence{Local: 1, Remote: 2}}
+		other := conn.Conn{ID: conn.ID{Cookie: 2}, Role: conn.RoleServer, Sequence: conn.Sequence{Local: 3, Remote: 4}}
+		for range 3 {
+			h.Conn(live)
+			h.Conn(other)
+		}
+		for i := range uint64(5) {
+			h.Conn(conn.Conn{ID: conn.ID{Cookie: 3 + i}, Role: conn.RoleClient, Phase: conn.Failed})
+		}
+		return nil
+	}
+	start(t, r.scraper)
+	if err := r.scraper.health.register(); err != nil {
+		t.Fatal(err)
+	}
+	r.scraper.run(signalLogs, 1)
+	r.scraper.pipeline.events.room = 3
+	for second := range int64(3) { // two events, one that there is room for, and after they are taken two
+		now = at(second)
+		if second == 1 {
+			if _, err := r.scraper.scrapeLogs(context.Background()); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		if _, err := r.scraper.scrape(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	expect(t, tel, metadatatest.AssertEqualNetconnConnectionsBeyondLimit, 15)
+	expect(t, tel, metadatatest.AssertEqualNetconnReportsDeferred, 9)
+	expect(t, tel, metadatatest.AssertEqualNetconnEndsUnpaired, 9)
+	expect(t, tel, metadatatest.AssertEqualNetconnEvents, 3)
+	expectEach(t, tel, metadatatest.AssertEqualNetconnEventsDropped, "netconn.limit", map[string]int64{"rate": 6, "buffer": 4})
 }
 
 type assertion func(*testing.T, *componenttest.Telemetry, []metricdata.DataPoint[int64], ...metricdatatest.Option)

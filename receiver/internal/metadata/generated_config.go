@@ -609,6 +609,66 @@ func (ms *NetconnTCPJitterMetricConfig) Validate() error {
 	return nil
 }
 
+// NetconnTCPLostMetricAttributeKey specifies the key of an attribute for the netconn.tcp.lost metric.
+type NetconnTCPLostMetricAttributeKey string
+
+const (
+	NetconnTCPLostMetricAttributeKeyNetconnRole              NetconnTCPLostMetricAttributeKey = "netconn.role"
+	NetconnTCPLostMetricAttributeKeyNetworkTransport         NetconnTCPLostMetricAttributeKey = "network.transport"
+	NetconnTCPLostMetricAttributeKeyServerPort               NetconnTCPLostMetricAttributeKey = "server.port"
+	NetconnTCPLostMetricAttributeKeyNetconnPeerType          NetconnTCPLostMetricAttributeKey = "netconn.peer.type"
+	NetconnTCPLostMetricAttributeKeyNetconnPeerScope         NetconnTCPLostMetricAttributeKey = "netconn.peer.scope"
+	NetconnTCPLostMetricAttributeKeyNetconnPeerName          NetconnTCPLostMetricAttributeKey = "netconn.peer.name"
+	NetconnTCPLostMetricAttributeKeyNetconnPeerContainerName NetconnTCPLostMetricAttributeKey = "netconn.peer.container.name"
+	NetconnTCPLostMetricAttributeKeyNetconnPeerContainerID   NetconnTCPLostMetricAttributeKey = "netconn.peer.container.id"
+	NetconnTCPLostMetricAttributeKeyNetworkPeerAddress       NetconnTCPLostMetricAttributeKey = "network.peer.address"
+	NetconnTCPLostMetricAttributeKeyNetworkPeerPort          NetconnTCPLostMetricAttributeKey = "network.peer.port"
+	NetconnTCPLostMetricAttributeKeyNetworkLocalAddress      NetconnTCPLostMetricAttributeKey = "network.local.address"
+	NetconnTCPLostMetricAttributeKeyServerAddress            NetconnTCPLostMetricAttributeKey = "server.address"
+	NetconnTCPLostMetricAttributeKeyClientAddress            NetconnTCPLostMetricAttributeKey = "client.address"
+)
+
+// NetconnTCPLostMetricConfig provides config for the netconn.tcp.lost metric.
+type NetconnTCPLostMetricConfig struct {
+	Enabled          bool `mapstructure:"enabled"`
+	enabledSetByUser bool
+
+	AggregationStrategy string                             `mapstructure:"aggregation_strategy"`
+	EnabledAttributes   []NetconnTCPLostMetricAttributeKey `mapstructure:"attributes"`
+}
+
+func (ms *NetconnTCPLostMetricConfig) Unmarshal(parser *confmap.Conf) error {
+	if parser == nil {
+		return nil
+	}
+
+	err := parser.Unmarshal(ms)
+	if err != nil {
+		return err
+	}
+
+	ms.enabledSetByUser = parser.IsSet("enabled")
+	return nil
+}
+
+func (ms *NetconnTCPLostMetricConfig) Validate() error {
+	for _, val := range ms.EnabledAttributes {
+		switch val {
+		case NetconnTCPLostMetricAttributeKeyNetconnRole, NetconnTCPLostMetricAttributeKeyNetworkTransport, NetconnTCPLostMetricAttributeKeyServerPort, NetconnTCPLostMetricAttributeKeyNetconnPeerType, NetconnTCPLostMetricAttributeKeyNetconnPeerScope, NetconnTCPLostMetricAttributeKeyNetconnPeerName, NetconnTCPLostMetricAttributeKeyNetconnPeerContainerName, NetconnTCPLostMetricAttributeKeyNetconnPeerContainerID, NetconnTCPLostMetricAttributeKeyNetworkPeerAddress, NetconnTCPLostMetricAttributeKeyNetworkPeerPort, NetconnTCPLostMetricAttributeKeyNetworkLocalAddress, NetconnTCPLostMetricAttributeKeyServerAddress, NetconnTCPLostMetricAttributeKeyClientAddress:
+		default:
+			return fmt.Errorf("metric netconn.tcp.lost doesn't have an attribute %v, valid attributes: [netconn.role, network.transport, server.port, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.container.name, netconn.peer.container.id, network.peer.address, network.peer.port, network.local.address, server.address, client.address]", val)
+		}
+	}
+
+	switch ms.AggregationStrategy {
+	case AggregationStrategySum, AggregationStrategyAvg, AggregationStrategyMin, AggregationStrategyMax:
+	default:
+		return fmt.Errorf("invalid aggregation strategy %q, valid strategies: [%s, %s, %s, %s]", ms.AggregationStrategy, AggregationStrategySum, AggregationStrategyAvg, AggregationStrategyMin, AggregationStrategyMax)
+	}
+
+	return nil
+}
+
 // NetconnTCPOutOfOrderMetricAttributeKey specifies the key of an attribute for the netconn.tcp.out_of_order metric.
 type NetconnTCPOutOfOrderMetricAttributeKey string
 
@@ -861,6 +921,7 @@ type MetricsConfig struct {
 	NetconnTCPEcnCe             NetconnTCPEcnCeMetricConfig             `mapstructure:"netconn.tcp.ecn.ce"`
 	NetconnTCPHandshakeDuration NetconnTCPHandshakeDurationMetricConfig `mapstructure:"netconn.tcp.handshake.duration"`
 	NetconnTCPJitter            NetconnTCPJitterMetricConfig            `mapstructure:"netconn.tcp.jitter"`
+	NetconnTCPLost              NetconnTCPLostMetricConfig              `mapstructure:"netconn.tcp.lost"`
 	NetconnTCPOutOfOrder        NetconnTCPOutOfOrderMetricConfig        `mapstructure:"netconn.tcp.out_of_order"`
 	NetconnTCPReordering        NetconnTCPReorderingMetricConfig        `mapstructure:"netconn.tcp.reordering"`
 	NetconnTCPRetransmits       NetconnTCPRetransmitsMetricConfig       `mapstructure:"netconn.tcp.retransmits"`
@@ -919,6 +980,11 @@ func DefaultMetricsConfig() MetricsConfig {
 			AggregationStrategy: AggregationStrategyAvg,
 			EnabledAttributes:   []NetconnTCPJitterMetricAttributeKey{NetconnTCPJitterMetricAttributeKeyNetconnRole, NetconnTCPJitterMetricAttributeKeyNetworkTransport, NetconnTCPJitterMetricAttributeKeyServerPort, NetconnTCPJitterMetricAttributeKeyNetconnPeerType, NetconnTCPJitterMetricAttributeKeyNetconnPeerScope, NetconnTCPJitterMetricAttributeKeyNetconnPeerName, NetconnTCPJitterMetricAttributeKeyNetconnPeerContainerName},
 		},
+		NetconnTCPLost: NetconnTCPLostMetricConfig{
+			Enabled:             false,
+			AggregationStrategy: AggregationStrategySum,
+			EnabledAttributes:   []NetconnTCPLostMetricAttributeKey{NetconnTCPLostMetricAttributeKeyNetconnRole, NetconnTCPLostMetricAttributeKeyNetworkTransport, NetconnTCPLostMetricAttributeKeyServerPort, NetconnTCPLostMetricAttributeKeyNetconnPeerType, NetconnTCPLostMetricAttributeKeyNetconnPeerScope, NetconnTCPLostMetricAttributeKeyNetconnPeerName, NetconnTCPLostMetricAttributeKeyNetconnPeerContainerName},
+		},
 		NetconnTCPOutOfOrder: NetconnTCPOutOfOrderMetricConfig{
 			Enabled:             false,
 			AggregationStrategy: AggregationStrategySum,
@@ -942,6 +1008,42 @@ func DefaultMetricsConfig() MetricsConfig {
 	}
 }
 
+// EventConfig provides common config for a particular event.
+type EventConfig struct {
+	Enabled bool `mapstructure:"enabled"`
+
+	enabledSetByUser bool
+}
+
+func (ec *EventConfig) Unmarshal(parser *confmap.Conf) error {
+	if parser == nil {
+		return nil
+	}
+	err := parser.Unmarshal(ec)
+	if err != nil {
+		return err
+	}
+	ec.enabledSetByUser = parser.IsSet("enabled")
+	return nil
+}
+
+// EventsConfig provides config for netconn events.
+type EventsConfig struct {
+	NetconnConnectionClosed EventConfig `mapstructure:"netconn.connection.closed"`
+	NetconnConnectionFailed EventConfig `mapstructure:"netconn.connection.failed"`
+}
+
+func DefaultEventsConfig() EventsConfig {
+	return EventsConfig{
+		NetconnConnectionClosed: EventConfig{
+			Enabled: true,
+		},
+		NetconnConnectionFailed: EventConfig{
+			Enabled: true,
+		},
+	}
+}
+
 // ResourceAttributeConfig provides common config for a particular resource attribute.
 type ResourceAttributeConfig struct {
 	Enabled bool `mapstructure:"enabled"`
@@ -952,6 +1054,13 @@ type ResourceAttributeConfig struct {
 	// If the list is not empty, metrics with matching resource attribute values will not be emitted.
 	// MetricsInclude has higher priority than MetricsExclude.
 	MetricsExclude []filter.Config `mapstructure:"metrics_exclude"`
+	// Experimental: EventsInclude defines a list of filters for attribute values.
+	// If the list is not empty, only events with matching resource attribute values will be emitted.
+	EventsInclude []filter.Config `mapstructure:"events_include"`
+	// Experimental: EventsExclude defines a list of filters for attribute values.
+	// If the list is not empty, events with matching resource attribute values will not be emitted.
+	// EventsInclude has higher priority than EventsExclude.
+	EventsExclude []filter.Config `mapstructure:"events_exclude"`
 
 	enabledSetByUser bool
 }
@@ -1021,4 +1130,17 @@ func NewDefaultMetricsBuilderConfig() MetricsBuilderConfig {
 // Deprecated: Use NewDefaultMetricsBuilderConfig.
 func DefaultMetricsBuilderConfig() MetricsBuilderConfig {
 	return NewDefaultMetricsBuilderConfig()
+}
+
+// LogsBuilderConfig is a configuration for netconn logs builder.
+type LogsBuilderConfig struct {
+	Events             EventsConfig             `mapstructure:"events"`
+	ResourceAttributes ResourceAttributesConfig `mapstructure:"resource_attributes"`
+}
+
+func DefaultLogsBuilderConfig() LogsBuilderConfig {
+	return LogsBuilderConfig{
+		Events:             DefaultEventsConfig(),
+		ResourceAttributes: DefaultResourceAttributesConfig(),
+	}
 }

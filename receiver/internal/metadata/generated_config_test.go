@@ -76,6 +76,11 @@ func TestMetricsBuilderConfig(t *testing.T) {
 						AggregationStrategy: AggregationStrategyAvg,
 						EnabledAttributes:   []NetconnTCPJitterMetricAttributeKey{NetconnTCPJitterMetricAttributeKeyNetconnRole, NetconnTCPJitterMetricAttributeKeyNetworkTransport, NetconnTCPJitterMetricAttributeKeyServerPort, NetconnTCPJitterMetricAttributeKeyNetconnPeerType, NetconnTCPJitterMetricAttributeKeyNetconnPeerScope, NetconnTCPJitterMetricAttributeKeyNetconnPeerName, NetconnTCPJitterMetricAttributeKeyNetconnPeerContainerName, NetconnTCPJitterMetricAttributeKeyNetconnPeerContainerID, NetconnTCPJitterMetricAttributeKeyNetworkPeerAddress, NetconnTCPJitterMetricAttributeKeyNetworkPeerPort, NetconnTCPJitterMetricAttributeKeyNetworkLocalAddress, NetconnTCPJitterMetricAttributeKeyServerAddress, NetconnTCPJitterMetricAttributeKeyClientAddress},
 					},
+					NetconnTCPLost: NetconnTCPLostMetricConfig{
+						Enabled:             true,
+						AggregationStrategy: AggregationStrategySum,
+						EnabledAttributes:   []NetconnTCPLostMetricAttributeKey{NetconnTCPLostMetricAttributeKeyNetconnRole, NetconnTCPLostMetricAttributeKeyNetworkTransport, NetconnTCPLostMetricAttributeKeyServerPort, NetconnTCPLostMetricAttributeKeyNetconnPeerType, NetconnTCPLostMetricAttributeKeyNetconnPeerScope, NetconnTCPLostMetricAttributeKeyNetconnPeerName, NetconnTCPLostMetricAttributeKeyNetconnPeerContainerName, NetconnTCPLostMetricAttributeKeyNetconnPeerContainerID, NetconnTCPLostMetricAttributeKeyNetworkPeerAddress, NetconnTCPLostMetricAttributeKeyNetworkPeerPort, NetconnTCPLostMetricAttributeKeyNetworkLocalAddress, NetconnTCPLostMetricAttributeKeyServerAddress, NetconnTCPLostMetricAttributeKeyClientAddress},
+					},
 					NetconnTCPOutOfOrder: NetconnTCPOutOfOrderMetricConfig{
 						Enabled:             true,
 						AggregationStrategy: AggregationStrategySum,
@@ -162,6 +167,11 @@ func TestMetricsBuilderConfig(t *testing.T) {
 						AggregationStrategy: AggregationStrategyAvg,
 						EnabledAttributes:   []NetconnTCPJitterMetricAttributeKey{NetconnTCPJitterMetricAttributeKeyNetconnRole, NetconnTCPJitterMetricAttributeKeyNetworkTransport, NetconnTCPJitterMetricAttributeKeyServerPort, NetconnTCPJitterMetricAttributeKeyNetconnPeerType, NetconnTCPJitterMetricAttributeKeyNetconnPeerScope, NetconnTCPJitterMetricAttributeKeyNetconnPeerName, NetconnTCPJitterMetricAttributeKeyNetconnPeerContainerName, NetconnTCPJitterMetricAttributeKeyNetconnPeerContainerID, NetconnTCPJitterMetricAttributeKeyNetworkPeerAddress, NetconnTCPJitterMetricAttributeKeyNetworkPeerPort, NetconnTCPJitterMetricAttributeKeyNetworkLocalAddress, NetconnTCPJitterMetricAttributeKeyServerAddress, NetconnTCPJitterMetricAttributeKeyClientAddress},
 					},
+					NetconnTCPLost: NetconnTCPLostMetricConfig{
+						Enabled:             false,
+						AggregationStrategy: AggregationStrategySum,
+						EnabledAttributes:   []NetconnTCPLostMetricAttributeKey{NetconnTCPLostMetricAttributeKeyNetconnRole, NetconnTCPLostMetricAttributeKeyNetworkTransport, NetconnTCPLostMetricAttributeKeyServerPort, NetconnTCPLostMetricAttributeKeyNetconnPeerType, NetconnTCPLostMetricAttributeKeyNetconnPeerScope, NetconnTCPLostMetricAttributeKeyNetconnPeerName, NetconnTCPLostMetricAttributeKeyNetconnPeerContainerName, NetconnTCPLostMetricAttributeKeyNetconnPeerContainerID, NetconnTCPLostMetricAttributeKeyNetworkPeerAddress, NetconnTCPLostMetricAttributeKeyNetworkPeerPort, NetconnTCPLostMetricAttributeKeyNetworkLocalAddress, NetconnTCPLostMetricAttributeKeyServerAddress, NetconnTCPLostMetricAttributeKeyClientAddress},
+					},
 					NetconnTCPOutOfOrder: NetconnTCPOutOfOrderMetricConfig{
 						Enabled:             false,
 						AggregationStrategy: AggregationStrategySum,
@@ -198,7 +208,7 @@ func TestMetricsBuilderConfig(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			cfg := loadMetricsBuilderConfig(t, tt.name)
-			diff := cmp.Diff(tt.want, cfg, cmpopts.IgnoreUnexported(NetconnActiveMetricConfig{}, NetconnAttemptsMetricConfig{}, NetconnClosedMetricConfig{}, NetconnDurationMetricConfig{}, NetconnIoMetricConfig{}, NetconnListenDropsMetricConfig{}, NetconnPacketsMetricConfig{}, NetconnTCPEcnCeMetricConfig{}, NetconnTCPHandshakeDurationMetricConfig{}, NetconnTCPJitterMetricConfig{}, NetconnTCPOutOfOrderMetricConfig{}, NetconnTCPReorderingMetricConfig{}, NetconnTCPRetransmitsMetricConfig{}, NetconnTCPRttMetricConfig{}, ResourceAttributeConfig{}))
+			diff := cmp.Diff(tt.want, cfg, cmpopts.IgnoreUnexported(NetconnActiveMetricConfig{}, NetconnAttemptsMetricConfig{}, NetconnClosedMetricConfig{}, NetconnDurationMetricConfig{}, NetconnIoMetricConfig{}, NetconnListenDropsMetricConfig{}, NetconnPacketsMetricConfig{}, NetconnTCPEcnCeMetricConfig{}, NetconnTCPHandshakeDurationMetricConfig{}, NetconnTCPJitterMetricConfig{}, NetconnTCPLostMetricConfig{}, NetconnTCPOutOfOrderMetricConfig{}, NetconnTCPReorderingMetricConfig{}, NetconnTCPRetransmitsMetricConfig{}, NetconnTCPRttMetricConfig{}, ResourceAttributeConfig{}))
 			require.Emptyf(t, diff, "Config mismatch (-expected +actual):\n%s", diff)
 		})
 	}
@@ -323,6 +333,18 @@ func TestNetconnTCPJitterMetricsConfig_Validate(t *testing.T) {
 	require.ErrorContains(t, cfg.Validate(), "invalid aggregation strategy")
 }
 
+func TestNetconnTCPLostMetricsConfig_Validate(t *testing.T) {
+	cfg := DefaultMetricsConfig().NetconnTCPLost
+	require.NoError(t, cfg.Validate())
+
+	cfg.EnabledAttributes = []NetconnTCPLostMetricAttributeKey{"invalid"}
+	require.ErrorContains(t, cfg.Validate(), "metric netconn.tcp.lost doesn't have an attribute invalid, valid attributes: [netconn.role, network.transport, server.port, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.container.name, netconn.peer.container.id, network.peer.address, network.peer.port, network.local.address, server.address, client.address]")
+
+	cfg = DefaultMetricsConfig().NetconnTCPLost
+	cfg.AggregationStrategy = "invalid"
+	require.ErrorContains(t, cfg.Validate(), "invalid aggregation strategy")
+}
+
 func TestNetconnTCPOutOfOrderMetricsConfig_Validate(t *testing.T) {
 	cfg := DefaultMetricsConfig().NetconnTCPOutOfOrder
 	require.NoError(t, cfg.Validate())
@@ -377,6 +399,16 @@ func loadMetricsBuilderConfig(t *testing.T, name string) MetricsBuilderConfig {
 	sub, err := cm.Sub(name)
 	require.NoError(t, err)
 	cfg := NewDefaultMetricsBuilderConfig()
+	require.NoError(t, sub.Unmarshal(&cfg, confmap.WithIgnoreUnused()))
+	return cfg
+}
+
+func loadLogsBuilderConfig(t *testing.T, name string) LogsBuilderConfig {
+	cm, err := confmaptest.LoadConf(filepath.Join("testdata", "config.yaml"))
+	require.NoError(t, err)
+	sub, err := cm.Sub(name)
+	require.NoError(t, err)
+	cfg := DefaultLogsBuilderConfig()
 	require.NoError(t, sub.Unmarshal(&cfg, confmap.WithIgnoreUnused()))
 	return cfg
 }

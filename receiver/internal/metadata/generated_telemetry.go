@@ -25,29 +25,34 @@ func Tracer(settings component.TelemetrySettings) trace.Tracer {
 // TelemetryBuilder provides an interface for components to report telemetry
 // as defined in metadata and user config.
 type TelemetryBuilder struct {
-	meter                      metric.Meter
-	mu                         sync.Mutex
-	registrations              []metric.Registration
-	NetconnBytesLost           metric.Int64ObservableCounter
-	NetconnConnections         metric.Int64ObservableUpDownCounter
-	NetconnConnectionsLost     metric.Int64ObservableCounter
-	NetconnConnectionsPending  metric.Int64ObservableUpDownCounter
-	NetconnConnectionsVanished metric.Int64ObservableCounter
-	NetconnFlows               metric.Int64ObservableUpDownCounter
-	NetconnFlowsOverflow       metric.Int64ObservableUpDownCounter
-	NetconnLateReports         metric.Int64ObservableCounter
-	NetconnListeners           metric.Int64ObservableUpDownCounter
-	NetconnOwnersUnresolved    metric.Int64ObservableCounter
-	NetconnProgramAttached     metric.Int64ObservableGauge
-	NetconnProgramsMissed      metric.Int64ObservableCounter
-	NetconnResources           metric.Int64ObservableUpDownCounter
-	NetconnRingRefused         metric.Int64ObservableCounter
-	NetconnSnapshotResumed     metric.Int64ObservableCounter
-	NetconnSocketsAdopted      metric.Int64ObservableCounter
-	NetconnSocketsMissed       metric.Int64ObservableCounter
-	NetconnSocketsTracked      metric.Int64ObservableCounter
-	NetconnSocketsUnowned      metric.Int64ObservableCounter
-	NetconnStorageRefused      metric.Int64ObservableCounter
+	meter                         metric.Meter
+	mu                            sync.Mutex
+	registrations                 []metric.Registration
+	NetconnBytesLost              metric.Int64ObservableCounter
+	NetconnConnections            metric.Int64ObservableUpDownCounter
+	NetconnConnectionsBeyondLimit metric.Int64ObservableCounter
+	NetconnConnectionsLost        metric.Int64ObservableCounter
+	NetconnConnectionsPending     metric.Int64ObservableUpDownCounter
+	NetconnConnectionsVanished    metric.Int64ObservableCounter
+	NetconnEndsUnpaired           metric.Int64ObservableCounter
+	NetconnEvents                 metric.Int64ObservableCounter
+	NetconnEventsDropped          metric.Int64ObservableCounter
+	NetconnFlows                  metric.Int64ObservableUpDownCounter
+	NetconnFlowsOverflow          metric.Int64ObservableUpDownCounter
+	NetconnLateReports            metric.Int64ObservableCounter
+	NetconnListeners              metric.Int64ObservableUpDownCounter
+	NetconnOwnersUnresolved       metric.Int64ObservableCounter
+	NetconnProgramAttached        metric.Int64ObservableGauge
+	NetconnProgramsMissed         metric.Int64ObservableCounter
+	NetconnReportsDeferred        metric.Int64ObservableCounter
+	NetconnResources              metric.Int64ObservableUpDownCounter
+	NetconnRingRefused            metric.Int64ObservableCounter
+	NetconnSnapshotResumed        metric.Int64ObservableCounter
+	NetconnSocketsAdopted         metric.Int64ObservableCounter
+	NetconnSocketsMissed          metric.Int64ObservableCounter
+	NetconnSocketsTracked         metric.Int64ObservableCounter
+	NetconnSocketsUnowned         metric.Int64ObservableCounter
+	NetconnStorageRefused         metric.Int64ObservableCounter
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -82,6 +87,21 @@ func (builder *TelemetryBuilder) RegisterNetconnConnectionsCallback(cb metric.In
 		cb(ctx, &observerInt64{inst: builder.NetconnConnections, obs: o})
 		return nil
 	}, builder.NetconnConnections)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterNetconnConnectionsBeyondLimitCallback sets callback for observable NetconnConnectionsBeyondLimit metric.
+func (builder *TelemetryBuilder) RegisterNetconnConnectionsBeyondLimitCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.NetconnConnectionsBeyondLimit, obs: o})
+		return nil
+	}, builder.NetconnConnectionsBeyondLimit)
 	if err != nil {
 		return err
 	}
@@ -127,6 +147,51 @@ func (builder *TelemetryBuilder) RegisterNetconnConnectionsVanishedCallback(cb m
 		cb(ctx, &observerInt64{inst: builder.NetconnConnectionsVanished, obs: o})
 		return nil
 	}, builder.NetconnConnectionsVanished)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterNetconnEndsUnpairedCallback sets callback for observable NetconnEndsUnpaired metric.
+func (builder *TelemetryBuilder) RegisterNetconnEndsUnpairedCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.NetconnEndsUnpaired, obs: o})
+		return nil
+	}, builder.NetconnEndsUnpaired)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterNetconnEventsCallback sets callback for observable NetconnEvents metric.
+func (builder *TelemetryBuilder) RegisterNetconnEventsCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.NetconnEvents, obs: o})
+		return nil
+	}, builder.NetconnEvents)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterNetconnEventsDroppedCallback sets callback for observable NetconnEventsDropped metric.
+func (builder *TelemetryBuilder) RegisterNetconnEventsDroppedCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.NetconnEventsDropped, obs: o})
+		return nil
+	}, builder.NetconnEventsDropped)
 	if err != nil {
 		return err
 	}
@@ -232,6 +297,21 @@ func (builder *TelemetryBuilder) RegisterNetconnProgramsMissedCallback(cb metric
 		cb(ctx, &observerInt64{inst: builder.NetconnProgramsMissed, obs: o})
 		return nil
 	}, builder.NetconnProgramsMissed)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterNetconnReportsDeferredCallback sets callback for observable NetconnReportsDeferred metric.
+func (builder *TelemetryBuilder) RegisterNetconnReportsDeferredCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.NetconnReportsDeferred, obs: o})
+		return nil
+	}, builder.NetconnReportsDeferred)
 	if err != nil {
 		return err
 	}
@@ -401,6 +481,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("{connection}"),
 	)
 	errs = errors.Join(errs, err)
+	builder.NetconnConnectionsBeyondLimit, err = builder.meter.Int64ObservableCounter(
+		"otelcol_netconn_connections_beyond_limit",
+		metric.WithDescription("Ended connections that there was no room to keep (max_connections); they are in the overflow series. [Development]"),
+		metric.WithUnit("{connection}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.NetconnConnectionsLost, err = builder.meter.Int64ObservableCounter(
 		"otelcol_netconn_connections_lost",
 		metric.WithDescription("Reports on connections that were lost, because a buffer was full; they are in the overflow series. [Development]"),
@@ -417,6 +503,24 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_netconn_connections_vanished",
 		metric.WithDescription("Connections closed as lost, because two passes over all sockets in a row did not find them. [Development]"),
 		metric.WithUnit("{connection}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.NetconnEndsUnpaired, err = builder.meter.Int64ObservableCounter(
+		"otelcol_netconn_ends_unpaired",
+		metric.WithDescription("Reports of connections that cannot be found as another one's other end (max_connections). [Development]"),
+		metric.WithUnit("{report}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.NetconnEvents, err = builder.meter.Int64ObservableCounter(
+		"otelcol_netconn_events",
+		metric.WithDescription("Events that were emitted. [Development]"),
+		metric.WithUnit("{event}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.NetconnEventsDropped, err = builder.meter.Int64ObservableCounter(
+		"otelcol_netconn_events_dropped",
+		metric.WithDescription("Events that were not emitted. [Development]"),
+		metric.WithUnit("{event}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.NetconnFlows, err = builder.meter.Int64ObservableUpDownCounter(
@@ -459,6 +563,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_netconn_programs_missed",
 		metric.WithDescription("Changes of state during which the kernel did not run a program that it had interrupted. [Development]"),
 		metric.WithUnit("{call}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.NetconnReportsDeferred, err = builder.meter.Int64ObservableCounter(
+		"otelcol_netconn_reports_deferred",
+		metric.WithDescription("Reports of live connections that there was no room to keep (max_connections); they count at their end. [Development]"),
+		metric.WithUnit("{report}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.NetconnResources, err = builder.meter.Int64ObservableUpDownCounter(
