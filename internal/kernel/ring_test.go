@@ -5,6 +5,7 @@ package kernel
 import (
 	"maps"
 	"net"
+	"slices"
 	"sync"
 	"testing"
 
@@ -122,7 +123,16 @@ func TestRingOfOnePage(t *testing.T) {
 	if len(o.ended) == 0 || losses.Closed < 100 || losses.Known < 2 {
 		t.Fatalf("%d itemised, lost %+v: the test wants both", len(o.ended), losses)
 	}
-	wantEqual(t, "losses", missing(witness.ended, o.ended, reported), since(lostBefore, losses))
+	want, got := missing(witness.ended, o.ended, reported), since(lostBefore, losses)
+	if slices.ContainsFunc(witness.ended, func(c conn.Conn) bool { return !o.mine[c.Namespace] }) {
+		// Others closed connections too, also between one reading here and the next: what is this test's own is the least.
+		mine := slices.DeleteFunc(witness.ended, func(c conn.Conn) bool { return !o.mine[c.Namespace] })
+		if least := missing(mine, o.ended, reported); got.Closed < least.Closed || got.Sent < least.Sent || got.Known < least.Known {
+			t.Fatalf("lost %+v, of which %+v is the test's own", got, least)
+		}
+	} else {
+		wantEqual(t, "losses", want, got)
+	}
 	o.snapshot(true)
 	for id, c := range o.live {
 		if o.mine[c.Namespace] {
