@@ -53,7 +53,7 @@ static __always_inline void read_counters(struct counters *c, struct tcp_sock *t
 	c->ce = tp->delivered_ce;
 	c->lost = tp->lost;
 	c->rtt_us = tp->srtt_us >> 3;
-	c->rtt_variation_us = tp->mdev_us >> 2;
+	c->rtt_variation_us = tp->srtt_us ? tp->mdev_us >> 2 : 0; /* one second before the first sample */
 }
 
 static __always_inline void subtract(struct counters *c, const struct counters *base)
@@ -92,15 +92,32 @@ static __always_inline bool busy(struct sock *sk)
 	       sk->sk_lock.slock.rlock.raw_lock.val.counter;
 }
 
+/* The least that a socket has sent and received for certain, whatever step of the kernel it is in: what is in flight
+ * does not count, and the last byte of either side may be its FIN. */
+static __always_inline void at_least(struct counters *c, struct tracked *t, struct tcp_sock *tp)
+{
+	__u64 not_payload = 1 + (t->role == ROLE_CLIENT);
+	struct counters *base = t->flags & BASELINED ? bpf_sk_storage_get(&baselines, tp, 0, 0) : 0;
+
+	not_payload += base ? base->sent : 0;
+	c->sent = tp->bytes_acked > not_payload ? tp->bytes_acked - not_payload : 0;
+	if (c->sent < t->reported_sent)
+		c->sent = t->reported_sent;
+	if (c->received)
+		c->received--;
+	if (c->received < t->reported_received)
+		c->received = t->reported_received;
+}
+
 /* Counters of a socket that is not locked. What is locked may be between two steps: acknowledged bytes that are counted
- * as in flight still, a FIN that is not marked as received. A figure that is too high once would stay too high, so what
- * does not hold still keeps the figures of the last report. */
+ * as in flight still, a FIN that is not marked as received. A figure that is too high once would stay too high, so of
+ * what does not hold still only the least is told, and the rest at the next snapshot. */
 static __always_inline void read_live_counters(struct counters *c, struct tracked *t, struct tcp_sock *tp,
 					       struct sock *sk)
 {
 	struct counters again = {};
 
-	for (int i = 0; i < 8; i++) {
+	for (int i = 0; i < 4; i++) {
 		read_own_counters(c, t, tp, sk->__sk_common.skc_state);
 		if (busy(sk))
 			continue;
@@ -108,8 +125,7 @@ static __always_inline void read_live_counters(struct counters *c, struct tracke
 		if (again.sent == c->sent && again.received == c->received)
 			return;
 	}
-	c->sent = t->reported_sent;
-	c->received = t->reported_received;
+	at_least(c, t, tp);
 }
 
 static __always_inline void map_ipv4(__u8 *out, __be32 address)

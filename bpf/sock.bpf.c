@@ -89,9 +89,13 @@ static __always_inline void accept_inherited(struct tracked *t)
 /* connect() was called before netconn started, or its report was missed. */
 static __always_inline void connected_unseen(struct tracked *t)
 {
-	t->role = ROLE_CLIENT;
-	t->generation++;
-	t->flags = SEEN_OPENING;
+	struct tracked fresh = {};
+
+	fresh.generation = t->generation + 1;
+	fresh.first_lost = t->first_lost;
+	fresh.role = ROLE_CLIENT;
+	fresh.flags = SEEN_OPENING;
+	*t = fresh;
 	count(COUNT_UNOWNED);
 }
 
@@ -288,7 +292,8 @@ static __always_inline int snapshot(struct bpf_iter__bpf_sk_storage_map *ctx, bo
 	struct tcp_sock *tp;
 	int full = 0;
 
-	if (!sk || !t)
+	/* One that closed without being seen is absent, so that two passes close it. */
+	if (!sk || !t || sk->__sk_common.skc_state == TCP_CLOSE)
 		return 0;
 	tp = bpf_skc_to_tcp_sock(sk);
 	if (!tp)

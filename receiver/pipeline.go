@@ -113,7 +113,9 @@ func (p *pipeline) read(now time.Time) ([]flow.Resource, error) {
 
 func (p *pipeline) expire(now time.Time) {
 	for _, gone := range p.owners.Expire(now) {
-		p.flows.Gone(p.record.resources.mask(gone))
+		if p.record.resources.mask(gone) == gone { // or living containers share the resource
+			p.flows.Gone(gone)
+		}
 	}
 	p.pairs.Expire(now)
 }
@@ -175,7 +177,8 @@ func (p *pipeline) handler(now time.Time) kernel.Handler {
 }
 
 // identify tells which flow a connection belongs to. It is settled once the other end was found, or when there can be
-// none: the ends are paired by sequence numbers, and a connection that was never established has none.
+// none: the ends are paired by sequence numbers, and a connection that was never established has none. An end whose owner
+// is not known may get one yet.
 func (p *pipeline) identify(c conn.Conn) (flow.Key, bool) {
 	other := p.meet(c)
 	k := flow.Key{
@@ -207,7 +210,8 @@ func (p *pipeline) meet(c conn.Conn) acquaintance {
 	if !found {
 		return acquaintance{p.peers.Describe(c, nil), c.Tuple.Destination, c.Sequence == conn.Sequence{}}
 	}
-	return acquaintance{p.peers.Describe(c, &other), other.Tuple.Source, true}
+	known := other.Owner != conn.Owner{}
+	return acquaintance{p.peers.Describe(c, &other), other.Tuple.Source, known}
 }
 
 // health reads how the pipeline is.

@@ -72,6 +72,7 @@ const (
 	HostUnreachable
 	NetworkUnreachable
 	Cancelled // by the application, before there was an answer
+	NotSent   // for a reason on this side: no local port was free, for one
 	Aborted   // by an administrator (ss -K)
 	Lost      // the kernel's report of the end was lost
 	Other     // an errno that has no name here
@@ -82,7 +83,7 @@ const (
 // semantic conventions keep for it.
 func (e Error) String() string {
 	return [Errors]string{
-		"", "refused", "timed_out", "reset", "host_unreachable", "network_unreachable", "cancelled", "aborted", "lost", "_OTHER",
+		"", "refused", "timed_out", "reset", "host_unreachable", "network_unreachable", "cancelled", "not_sent", "aborted", "lost", "_OTHER",
 	}[e]
 }
 

@@ -61,6 +61,7 @@ func (f *flow) coverFrom(since time.Time) {
 // resource returns the resource of an owner, or that of the host where the owner is beyond the limit.
 func (t *Table) resource(o conn.Owner) (r *resource, within bool) {
 	if r := t.resources[o]; r != nil {
+		r.gone = false // who has a connection is there
 		return r, true
 	}
 	owners := len(t.resources)

@@ -133,10 +133,7 @@ func phase(p uint8) conn.Phase {
 func reason(r *sockConnectionRecord) conn.Error {
 	switch unix.Errno(r.Error) {
 	case 0:
-		if phase(r.Phase) == conn.Failed {
-			return conn.Cancelled
-		}
-		return conn.NoError
+		return unsaid(r)
 	case unix.ECONNREFUSED:
 		return conn.Refused
 	case unix.ETIMEDOUT:
@@ -151,6 +148,17 @@ func reason(r *sockConnectionRecord) conn.Error {
 		return conn.Aborted
 	}
 	return conn.Other
+}
+
+// unsaid returns the reason of an end that left no errno.
+func unsaid(r *sockConnectionRecord) conn.Error {
+	switch {
+	case phase(r.Phase) != conn.Failed:
+		return conn.NoError
+	case r.Counters.SegmentsSent == 0:
+		return conn.NotSent
+	}
+	return conn.Cancelled
 }
 
 // text reads a C string.

@@ -81,7 +81,7 @@ func TestReason(t *testing.T) {
 		want  conn.Error
 	}{
 		{0, sockPhasePHASE_CLOSED, conn.NoError},
-		{0, sockPhasePHASE_FAILED, conn.Cancelled},
+		{0, sockPhasePHASE_FAILED, conn.NotSent},
 		{unix.ECONNREFUSED, sockPhasePHASE_FAILED, conn.Refused},
 		{unix.ETIMEDOUT, sockPhasePHASE_FAILED, conn.TimedOut},
 		{unix.ECONNRESET, sockPhasePHASE_CLOSED, conn.Reset},
@@ -96,6 +96,11 @@ func TestReason(t *testing.T) {
 			t.Errorf("%v in phase %d: %v, want %v", c.errno, c.phase, got, c.want)
 		}
 	}
+}
+
+func TestCancelledAfterASYN(t *testing.T) {
+	r := sockConnectionRecord{Phase: uint8(sockPhasePHASE_FAILED), Counters: sockCounters{SegmentsSent: 1}}
+	wantEqual(t, "reason", conn.Cancelled, reason(&r))
 }
 
 func TestDecodeRefuses(t *testing.T) {

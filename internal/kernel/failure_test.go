@@ -5,6 +5,7 @@ package kernel
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/netconn/netconn/internal/conn"
+	"github.com/netconn/netconn/internal/testnet"
 )
 
 // wantFailure dials, wants it to fail, and wants one attempt reported with this reason.
@@ -27,6 +29,7 @@ func wantFailure(t *testing.T, w wire, address, reason string) conn.Conn {
 	if !got.SeenOpening || got.Sequence != (conn.Sequence{}) {
 		t.Errorf("an attempt without an answer: %+v", got)
 	}
+	wantSelf(t, got.Process)
 	return got
 }
 
@@ -98,7 +101,7 @@ func TestUnreachableInsideConnect(t *testing.T) {
 			}
 			if asks {
 				if soft, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR); soft != int(unix.EHOSTUNREACH) || err != nil {
-					t.Skipf("the error arrived otherwise: %d, %v", soft, err)
+					testnet.Require(t, fmt.Errorf("the error arrived otherwise: %d, %w", soft, err))
 				}
 			}
 			unix.Close(fd)
@@ -120,6 +123,22 @@ func TestCancelled(t *testing.T) {
 		}
 	})
 	o.wantEnded(outcome{conn.RoleClient, conn.Failed, "cancelled", 0, 0})
+}
+
+// No local port is free: the application did not give up, and no SYN was sent.
+func TestNoPort(t *testing.T) {
+	w := newWire(t)
+	w.client.Sysctl("net.ipv4.ip_local_port_range", "40000 40000")
+	client, server := w.connect()
+	defer client.Close()
+	defer server.Close()
+	o := w.observe(t)
+	if _, err := w.client.TryDial(net.Dialer{}, serverAddress); !errors.Is(err, unix.EADDRNOTAVAIL) {
+		t.Fatalf("dial: %v", err)
+	}
+	for _, c := range o.waitEnded(1) {
+		wantEqual(t, "attempt", outcome{conn.RoleClient, conn.Failed, "not_sent", 0, 0}, outcomeOf(c))
+	}
 }
 
 func TestAttemptInProgressIsNotReported(t *testing.T) {
@@ -163,7 +182,7 @@ func TestAbortedByAdministrator(t *testing.T) {
 	read(t, server, 100)
 	w.client.Command("ss", "-K", "dst", "10.77.0.2")
 	if _, err := client.Read(make([]byte, 1)); !errors.Is(err, unix.ECONNABORTED) {
-		t.Skipf("the kernel does not close sockets for ss -K: %v", err)
+		testnet.Require(t, fmt.Errorf("the kernel does not close sockets for ss -K: %w", err))
 	}
 	o.wantEnded(
 		outcome{conn.RoleClient, conn.Closed, "aborted", 100, 0},

@@ -14,6 +14,9 @@ import (
 	"github.com/netconn/netconn/internal/conn"
 )
 
+// adoptEvery is how many snapshots there are from one adoption of strays to the next at least.
+const adoptEvery = 6
+
 // Sockets are the TCP sockets of this machine, from Open to Close.
 type Sockets struct {
 	objects      sockObjects
@@ -21,6 +24,7 @@ type Sockets struct {
 	changed, all *link.Iter
 	programs     []Program
 	unowned      uint64      // how many there were at the last adoption
+	patience     int         // snapshots until the next adoption of strays
 	closers      []io.Closer // in the order in which they were opened
 }
 
@@ -162,13 +166,16 @@ func run(l *link.Iter, empty func() (int, error)) error {
 // adoptStrays looks for connections that were in no process's hands when netconn started (in the accept queue, or on their way from one
 // process to another), and for the owners of those of which the opening process is not known: what a listener accepted that is older than
 // netconn and that no file shows (the one below an MPTCP socket, as most servers written in Go have), or that systemd listens on. It
-// looks at every file, so only when there is reason to.
+// looks at every file (1 to 2 us each), so only when there is reason to, and not at every snapshot.
 func (s *Sockets) adoptStrays(all bool) error {
 	unowned, err := s.count(sockCounterCOUNT_UNOWNED)
-	if err != nil || unowned == s.unowned && !all {
+	if err != nil {
 		return err
 	}
-	s.unowned = unowned
+	if s.patience--; !all && (unowned == s.unowned || s.patience > 0) {
+		return nil
+	}
+	s.unowned, s.patience = unowned, adoptEvery
 	return s.adopt()
 }
 
@@ -192,7 +199,10 @@ func (s *Sockets) Snapshot(all bool, h Handler) error {
 	if all {
 		pass = s.all
 	}
-	empty := func() (int, error) { return s.live.drain(h) }
+	empty := func() (int, error) { // both, or the other one fills up meanwhile
+		records, err := s.live.drain(h)
+		return records, errors.Join(err, s.Drain(h))
+	}
 	if err := run(pass, empty); err != nil {
 		return fmt.Errorf("snapshot: %w", err)
 	}

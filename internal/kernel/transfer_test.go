@@ -260,6 +260,48 @@ func TestResetInTheMiddleOfALargeWrite(t *testing.T) {
 	}
 }
 
+// A connection that is always busy is read nevertheless: each snapshot has more of it.
+func TestBusyConnectionAdvances(t *testing.T) {
+	w := newWire(t)
+	o := w.observe(t)
+	client, server := w.connect()
+	written, stop := make(chan uint64), make(chan struct{})
+	go func() {
+		total := uint64(0)
+		for chunk := make([]byte, 4<<20); ; {
+			select {
+			case <-stop:
+				client.Close()
+				written <- total
+				return
+			default:
+			}
+			n, _ := client.Write(chunk)
+			total += uint64(n)
+		}
+	}()
+	go io.Copy(io.Discard, server)
+	last, stood := conn.Counters{}, 0
+	for range 50 {
+		time.Sleep(20 * time.Millisecond)
+		o.snapshot(true)
+		now := o.liveOf(conn.RoleClient).Counters
+		if now.Sent == last.Sent {
+			stood++
+		}
+		last = now
+	}
+	if stood > 5 {
+		t.Errorf("%d of 50 snapshots show nothing new of a connection that never rests", stood)
+	}
+	close(stop)
+	total := <-written
+	o.until("the end", func() bool { return len(o.ended) > 0 })
+	if got := o.ended[0].Counters; last.Sent > total || max(got.Sent, got.Received) != total {
+		t.Errorf("sent %d at the end and %d before, wrote %d", max(got.Sent, got.Received), last.Sent, total)
+	}
+}
+
 func TestCloseWithMegabytesQueued(t *testing.T) {
 	w := newWire(t)
 	o := w.observe(t)

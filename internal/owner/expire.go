@@ -56,7 +56,9 @@ func (r *Resolver) Expire(now time.Time) (gone []conn.Owner) {
 	for id, c := range r.containers {
 		if c.age.idle(now) && !c.alive(now) {
 			delete(r.containers, id)
-			gone = append(gone, c.owner)
+			if c.hierarchy != nil { // or nobody knows
+				gone = append(gone, c.owner)
+			}
 		}
 	}
 	return gone
