@@ -2,12 +2,14 @@
 # make run         builds what is missing, and shows who talks to whom on this machine (root)
 # make test        every test; the kernel's need root
 # make race        the tests of what runs in several goroutines, with the race detector
-# make bench       the benchmarks
+# make bench       what netconn costs, against its targets (root; a quarter of an hour; PART=churn,bpf for parts)
+# make soak        a small machine with everything on it, for DURATION: nothing may be missing (root)
 # make lint        the borders between packages, style, the formats
 # make generate    what is generated: BPF objects, the receiver's metadata
 # make check-generated  proves that what is committed is what `make generate` makes
 #
-# Variables: CONFIG, LISTEN, TELEMETRY_PORT, INTERVAL, ROUNDS, ROWS for run; RUN, PACKAGES for test.
+# Variables: CONFIG, LISTEN, TELEMETRY_PORT, INTERVAL, ROUNDS, ROWS for run; RUN, PACKAGES for test;
+# PART, DURATION, FLAGS for bench and soak.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -63,11 +65,19 @@ test: $(DISTRIBUTION)
 
 .PHONY: race
 race: $(DISTRIBUTION)
-	@.ci/test -race ./receiver/... ./internal/kernel/... ./internal/owner/...
+	@.ci/test -race ./receiver/... ./internal/...
 
-.PHONY: bench
-bench:
-	$(GO) test -run '^$$' -bench . -benchmem $(PACKAGES)
+PART     ?=
+DURATION ?= 20m
+
+# What netconn costs, and whether anything is lost: see bench/doc.go. They want a quiet machine, and print Markdown at the end.
+.PHONY: bench soak
+bench soak:
+	@.ci/need-root $@ 'it makes network namespaces and reads the kernel'
+	@.ci/install ip:iproute2
+	@$(MAKE) --silent $(DISTRIBUTION)
+	@$(GO) build -o _build/bench ./bench
+	@_build/bench $(if $(filter soak,$@),soak -duration '$(DURATION)',-part '$(PART)') $(FLAGS) $(DISTRIBUTION)
 
 .PHONY: lint
 lint:
@@ -82,7 +92,7 @@ generate:
 	$(GO) generate ./...
 
 GENERATED := internal/kernel/*_bpfel.* receiver/generated_*.go receiver/internal/metadata receiver/internal/metadatatest \
-	receiver/documentation.md
+	receiver/documentation.md bench/rival/*_bpfel.*
 
 .PHONY: check-generated
 check-generated: generate
@@ -93,3 +103,23 @@ check-generated: generate
 .PHONY: clean
 clean:
 	rm -rf _build
+
+KERNELS ?= 6.1 6.12
+
+# The tests that ask the kernel, in other kernels than this machine's (see .ci/vm). One test of internal/owner wants the memory
+# controller of cgroup version 1: it is mounted for it, and where the kernel is built without, as Debian's 6.12, the test is left
+# out.
+.PHONY: vm-test
+vm-test:
+	@mkdir -p _build/vm/tests
+	@$(GO) test -c -o _build/vm/tests/ ./internal/kernel ./internal/owner
+	@status=0; for series in $(KERNELS); do for package in kernel owner; do \
+		echo "== internal/$$package in Linux $$series"; \
+		log=_build/vm/tests/$$package-$$series.log; \
+		.ci/vm $$series env NETCONN_REQUIRE_KERNEL=1 bash -c 'if [[ $$0 == owner ]]; then \
+				v1=/sys/fs/cgroup/memory; mkdir $$v1; \
+				mount -t cgroup -o memory none $$v1 2>/dev/null || { rmdir $$v1; set -- -test.skip="^TestKernelVersion1\$$"; }; \
+			fi; \
+			cd internal/$$0 && exec ../../_build/vm/tests/$$0.test -test.v "$$@"' $$package >$$log 2>&1 || { status=1; cat $$log; }; \
+		$(GO) tool test2json -p $$package <$$log | awk -f .ci/count.awk || status=1; \
+	done; done; exit $$status

@@ -1,0 +1,88 @@
+//go:build linux
+
+package main
+
+import (
+	"runtime"
+	"time"
+
+	"github.com/netconn/netconn/internal/conn"
+	"github.com/netconn/netconn/internal/flow"
+	"github.com/netconn/netconn/internal/kernel"
+	"github.com/netconn/netconn/internal/owner"
+	"github.com/netconn/netconn/internal/pair"
+	"github.com/netconn/netconn/internal/peer"
+)
+
+// A reader is the receiver's pipeline in this process, up to the points, so that its steps can be timed one by one.
+type reader struct {
+	sockets *kernel.Sockets
+	owners  *owner.Resolver
+	pairs   *pair.Index
+	peers   *peer.Resolver
+	flows   *flow.Table
+	seen    int // reports of live connections in the last pass
+}
+
+func newReader() (*reader, error) {
+	owners, err := owner.New("/")
+	if err != nil {
+		return nil, err
+	}
+	s, err := kernel.Open(kernel.Options{})
+	if err != nil {
+		return nil, err
+	}
+	return &reader{
+		sockets: s, owners: owners, pairs: pair.New(), peers: peer.New(nil), flows: flow.New(flow.Config{}, time.Now()),
+	}, nil
+}
+
+// snapshot times one pass, with all that the receiver does with each report, or with nothing but counting them.
+func (r *reader) snapshot(all, fold bool) (time.Duration, error) {
+	now := time.Now()
+	r.seen = 0
+	err := r.sockets.Snapshot(all, kernel.Handler{
+		Cgroup: r.owners.Learn,
+		Conn: func(c conn.Conn) {
+			if c.Phase == conn.Open {
+				r.seen++
+			}
+			if !fold {
+				return
+			}
+			c.Owner = r.owners.Resolve(c.Process)
+			r.pairs.Add(c, now)
+			r.flows.Apply(c, now)
+		},
+	})
+	return time.Since(now), err
+}
+
+// collect times the crediting of what the passes brought.
+func (r *reader) collect() time.Duration {
+	now := time.Now()
+	r.flows.Collect(now, r.identify)
+	r.pairs.Expire(now)
+	return time.Since(now)
+}
+
+// identify tells flows apart by the attributes that are on by default.
+func (r *reader) identify(c conn.Conn) (flow.Key, bool) {
+	var end *conn.Conn
+	other, found := r.pairs.Other(c)
+	if found {
+		end = &other
+	}
+	k := flow.Key{Owner: c.Owner, Role: c.Role, ServerPort: c.ServerPort(), Peer: r.peers.Describe(c, end)}
+	k.Peer.ContainerID = ""
+	return k, found
+}
+
+// liveHeap returns the bytes of the Go heap that are in use.
+func liveHeap() uint64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
