@@ -83,7 +83,7 @@ bench soak:
 lint:
 	$(TOOL) golangci-lint run --allow-parallel-runners
 	GOOS=darwin $(GO) vet ./...
-	@if command -v clang-format-16 >/dev/null; then clang-format-16 --dry-run -Werror bpf/*.c bpf/*.h; \
+	@if command -v clang-format-16 >/dev/null; then clang-format-16 --dry-run -Werror bpf/*.[ch] bench/rival/bpf/*.[ch]; \
 	else echo 'bpf/: format not checked, it takes clang-format-16'; fi
 
 .PHONY: generate

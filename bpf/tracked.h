@@ -59,7 +59,7 @@ struct {
 /* The snapshot's own ring: were it to share the other, a snapshot would have closes refused. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 1 << 20);
+	__uint(max_entries, 4 << 20);
 } snapshots SEC(".maps");
 
 struct {

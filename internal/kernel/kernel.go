@@ -17,7 +17,7 @@ import "github.com/netconn/netconn/internal/conn"
 // page.
 type Options struct {
 	RingBytes         int // of ended connections, 192 bytes each; default 4 MiB
-	SnapshotRingBytes int // emptied as often as it fills up; default 1 MiB
+	SnapshotRingBytes int // emptied as often as it fills up, which makes a pass longer; default 4 MiB
 }
 
 // Handler receives reports. A function that is nil is not called. None may keep the Sockets busy: while it runs, the ring fills.

@@ -25,7 +25,7 @@ import (
 var roles = map[string]func(){
 	"close":  func() { unix.Close(3) },
 	"send":   func() { unix.Write(3, make([]byte, 100)) },
-	"accept": func() { acceptForEver(3) },
+	"accept": func() { acceptForEver(3, 7) },
 	"listen": listen,
 	"dial":   dial,
 	"open":   open,
@@ -58,18 +58,19 @@ func listen() {
 		os.Exit(1)
 	}
 	os.Stdout.Write([]byte{'1'})
-	acceptForEver(fd)
+	answer, _ := strconv.Atoi(os.Getenv("NETCONN_TEST_ANSWER"))
+	acceptForEver(fd, answer)
 }
 
-// acceptForEver answers each connection with seven bytes once it has got thirteen.
-func acceptForEver(listener int) {
+// acceptForEver answers each connection with so many bytes once it has got thirteen.
+func acceptForEver(listener, answer int) {
 	for {
 		fd, _, err := unix.Accept(listener)
 		if err != nil {
 			return
 		}
 		io.CopyN(io.Discard, reader(fd), 13)
-		unix.Write(fd, make([]byte, 7))
+		unix.Write(fd, make([]byte, answer))
 		unix.Close(fd)
 	}
 }
@@ -153,8 +154,11 @@ func TestPrefork(t *testing.T) {
 	if err := errors.Join(unix.Bind(fd, &unix.SockaddrInet4{Port: 9080}), unix.Listen(fd, 16)); err != nil {
 		t.Fatal(err)
 	}
+	group := newCgroups(t, 1)[0] // not where the listener was opened
 	for range 3 {
-		server.Start(as(t, "accept", listener))
+		child := as(t, "accept", listener)
+		child.SysProcAttr = group.attr
+		server.Start(child)
 	}
 	for range 20 {
 		exchange(t, client)
@@ -164,13 +168,14 @@ func TestPrefork(t *testing.T) {
 	}
 }
 
-// exchange sends thirteen bytes and receives seven.
+// exchange sends thirteen bytes and receives what there is.
 func exchange(t *testing.T, client *testnet.Namespace) {
 	t.Helper()
 	c := client.Dial(serverAddress)
 	write(t, c, 13)
-	read(t, c, 7)
-	readEnd(t, c)
+	if _, err := io.Copy(io.Discard, c); err != nil {
+		t.Fatal(err)
+	}
 	c.Close()
 }
 
@@ -181,6 +186,7 @@ func TestReusePort(t *testing.T) {
 	group := newCgroups(t, 2)
 	for i := range 2 {
 		child := as(t, "listen")
+		child.Env = append(child.Env, "NETCONN_TEST_ANSWER="+strconv.Itoa(100+i)) // by which one knows who it was
 		child.SysProcAttr = group[i].attr
 		ready, err := child.StdoutPipe()
 		if err != nil {
@@ -192,18 +198,17 @@ func TestReusePort(t *testing.T) {
 	for range 40 {
 		exchange(t, client)
 	}
-	served := map[uint64]int{}
+	served := map[outcome]int{}
 	for _, c := range o.waitEnded(80)[40:] {
-		wantEqual(t, "server", outcome{conn.RoleServer, conn.Closed, "", 7, 13}, outcomeOf(c))
-		served[c.Process.Cgroup]++
-	}
-	for i, g := range group {
-		if served[g.id] == 0 {
-			t.Errorf("server %d served nothing: %v", i, served)
+		served[outcomeOf(c)]++
+		i := c.Counters.Sent - 100
+		if i >= uint64(len(group)) || c.Process.Cgroup != group[i].id {
+			t.Fatalf("%+v is not on its owner, one of %+v", c, group)
 		}
-		delete(served, g.id)
 	}
-	wantEqual(t, "connections of anybody else", 0, len(served))
+	if len(served) != 2 {
+		t.Errorf("not both servers served: %v", served)
+	}
 }
 
 // A process that dials once and is gone when its report is read has a name and a cgroup all the same, and so has the cgroup, though it is

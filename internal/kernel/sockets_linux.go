@@ -63,7 +63,7 @@ func (s *Sockets) load(o Options) error {
 		return fmt.Errorf("read BPF object: %w", err)
 	}
 	spec.Maps[sockMapEnded].MaxEntries = ringSize(o.RingBytes, 4<<20)
-	spec.Maps[sockMapSnapshots].MaxEntries = ringSize(o.SnapshotRingBytes, 1<<20)
+	spec.Maps[sockMapSnapshots].MaxEntries = ringSize(o.SnapshotRingBytes, 4<<20)
 	if err := spec.LoadAndAssign(&s.objects, nil); err != nil {
 		return fmt.Errorf("load BPF programs: %w", err)
 	}

@@ -122,12 +122,25 @@ func (n *Namespace) Start(command *exec.Cmd) {
 	})
 }
 
+// HasSysctl tells whether the namespace has a variable of its own.
+func (n *Namespace) HasSysctl(name string) (has bool) {
+	n.Do(func() {
+		_, err := os.Stat(sysctlPath(name))
+		has = err == nil
+	})
+	return has
+}
+
+func sysctlPath(name string) string {
+	return filepath.Join("/proc/sys", strings.ReplaceAll(name, ".", "/"))
+}
+
 // Sysctl sets a variable of the namespace, such as net.ipv4.tcp_syn_retries.
 func (n *Namespace) Sysctl(name, value string) {
 	n.t.Helper()
 	var err error
 	n.Do(func() {
-		err = os.WriteFile(filepath.Join("/proc/sys", strings.ReplaceAll(name, ".", "/")), []byte(value), 0)
+		err = os.WriteFile(sysctlPath(name), []byte(value), 0)
 	})
 	if err != nil {
 		n.t.Fatal(err)
