@@ -83,7 +83,8 @@ const (
 // semantic conventions keep for it.
 func (e Error) String() string {
 	return [Errors]string{
-		"", "refused", "timed_out", "reset", "host_unreachable", "network_unreachable", "cancelled", "not_sent", "aborted", "lost", "_OTHER",
+		"", "refused", "timed_out", "reset", "host_unreachable", "network_unreachable", "cancelled", "not_sent", "aborted",
+		"lost", "_OTHER",
 	}[e]
 }
 
