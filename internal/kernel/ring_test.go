@@ -58,8 +58,14 @@ func TestClosesWhileASnapshotFillsItsRing(t *testing.T) {
 	for range 10 { // a pass that is interrupted may skip a socket, and the next one another
 		seen := map[conn.ID]conn.Conn{}
 		for range 3 {
+			before := slices.Clone(o.ended)
 			o.snapshot(true)
 			maps.Copy(seen, o.live)
+			for _, c := range before {
+				if _, alive := o.live[c.ID]; alive {
+					t.Errorf("%v is alive in a snapshot that began after its end was read", c.ID)
+				}
+			}
 		}
 		if len(seen) < 400 {
 			t.Errorf("three snapshots have %d live connections, want 400 at least", len(seen))
