@@ -69,7 +69,7 @@ func (r *reader) collect() time.Duration {
 
 // identify tells flows apart by the attributes that are on by default.
 func (r *reader) identify(c conn.Conn) (flow.Key, bool) {
-	var end *conn.Conn
+	var end *conn.End
 	other, found := r.pairs.Other(c)
 	if found {
 		end = &other

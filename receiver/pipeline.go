@@ -211,7 +211,7 @@ func (p *pipeline) meet(c conn.Conn) acquaintance {
 		return acquaintance{p.peers.Describe(c, nil), c.Tuple.Destination, c.Sequence == conn.Sequence{}}
 	}
 	known := other.Owner != conn.Owner{}
-	return acquaintance{p.peers.Describe(c, &other), other.Tuple.Source, known}
+	return acquaintance{p.peers.Describe(c, &other), other.Address, known}
 }
 
 // health reads how the pipeline is.

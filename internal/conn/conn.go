@@ -127,6 +127,13 @@ type Owner struct {
 	Executable  string // of the container's first process; of the process itself on the host
 }
 
+// End is what is kept of an end of a connection for the other end on the same machine to know.
+type End struct {
+	ID      ID
+	Address netip.AddrPort // as its socket has it
+	Owner   Owner
+}
+
 // Conn is one report of the kernel on one connection. Counters are absolute: a later report replaces an earlier one.
 type Conn struct {
 	ID          ID
@@ -143,6 +150,9 @@ type Conn struct {
 	Process     Process
 	Owner       Owner // of Process; filled by the reader of the report, the kernel does not know it
 }
+
+// End returns what the other end may know of this one.
+func (c Conn) End() End { return End{ID: c.ID, Address: c.Tuple.Source, Owner: c.Owner} }
 
 // ServerPort returns the port that the server end listens on, or 0 where the role is unknown.
 func (c Conn) ServerPort() uint16 {

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -27,60 +28,71 @@ func record[T any](raw []byte) (r T, err error) {
 	return r, nil
 }
 
+// maxNames bounds the names that a decoder remembers, for a machine on which programs have random ones.
+const maxNames = 4096
+
+// decoder turns records into reports. It remembers names, as almost every record has one that was there before.
+type decoder struct {
+	names map[string]string
+}
+
+func newDecoder() *decoder { return &decoder{names: map[string]string{}} }
+
 // decode hands one record to the handler's function for its kind.
-func decode(raw []byte, h Handler) error {
+func (d *decoder) decode(raw []byte, h Handler) error {
 	kind, err := record[uint32](raw)
 	if err != nil {
 		return err
 	}
 	switch sockRecordKind(kind) {
 	case sockRecordKindRECORD_CONNECTION:
-		return deliver(raw, h.Conn, connection)
+		return deliver(raw, h.Conn, d.connection)
 	case sockRecordKindRECORD_LISTENER:
-		return deliver(raw, h.Listener, listener)
+		return deliver(raw, h.Listener, d.listener)
 	case sockRecordKindRECORD_CGROUP:
 		r, err := record[sockCgroupRecord](raw)
 		if err == nil && h.Cgroup != nil {
-			h.Cgroup(r.Id, text(r.Path[:]))
+			h.Cgroup(r.Id, string(text(r.Path[:])))
 		}
 		return err
 	}
 	return fmt.Errorf("%w: %d", errKind, kind)
 }
 
-func deliver[R, V any](raw []byte, to func(V), convert func(*R) V) error {
+// deliver passes records by value: a pointer would have each of them allocated.
+func deliver[R, V any](raw []byte, to func(V), convert func(R) V) error {
 	r, err := record[R](raw)
 	if err == nil && to != nil {
-		to(convert(&r))
+		to(convert(r))
 	}
 	return err
 }
 
-func connection(r *sockConnectionRecord) conn.Conn {
+func (d *decoder) connection(r sockConnectionRecord) conn.Conn {
 	return conn.Conn{
 		ID:          conn.ID{Cookie: r.Cookie, Generation: r.Generation},
 		Namespace:   r.Netns,
 		Tuple:       conn.Tuple{Source: endpoint(r.Local, r.LocalPort), Destination: endpoint(r.Remote, r.RemotePort)},
 		Role:        role(r.Role),
 		Phase:       phase(r.Phase),
-		Error:       reason(r),
+		Error:       reason(&r),
 		SeenOpening: r.SeenOpening != 0,
 		Sequence:    conn.Sequence{Local: r.IsnLocal, Remote: r.IsnRemote},
 		Handshake:   time.Duration(r.HandshakeNs),
 		Age:         time.Duration(r.AgeNs),
 		Counters:    counters(&r.Counters),
-		Process:     process(&r.Process),
+		Process:     d.process(&r.Process),
 	}
 }
 
-func listener(r *sockListenerRecord) conn.Listener {
+func (d *decoder) listener(r sockListenerRecord) conn.Listener {
 	return conn.Listener{
 		ID:        conn.ID{Cookie: r.Cookie, Generation: r.Generation},
 		Namespace: r.Netns,
 		Local:     endpoint(r.Local, r.LocalPort),
 		Drops:     uint64(r.Drops),
 		Closed:    r.Closed != 0,
-		Process:   process(&r.Process),
+		Process:   d.process(&r.Process),
 	}
 }
 
@@ -100,8 +112,8 @@ func counters(c *sockCounters) conn.Counters {
 	}
 }
 
-func process(p *sockProcess) conn.Process {
-	return conn.Process{PID: p.Pid, Cgroup: p.Cgroup, Executable: text(p.Executable[:])}
+func (d *decoder) process(p *sockProcess) conn.Process {
+	return conn.Process{PID: p.Pid, Cgroup: p.Cgroup, Executable: d.name(text(p.Executable[:]))}
 }
 
 func endpoint(address [16]byte, port uint16) netip.AddrPort {
@@ -161,8 +173,24 @@ func unsaid(r *sockConnectionRecord) conn.Error {
 	return conn.Cancelled
 }
 
-// text reads a C string.
-func text(chars []int8) string {
-	bytes := unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(chars))), len(chars))
-	return unix.ByteSliceToString(bytes)
+// name returns the string of a name, allocated when it is new.
+func (d *decoder) name(chars []byte) string {
+	if name, known := d.names[string(chars)]; known {
+		return name
+	}
+	if len(d.names) >= maxNames {
+		clear(d.names)
+	}
+	name := string(chars)
+	d.names[name] = name
+	return name
+}
+
+// text returns a C string without its end.
+func text(chars []int8) []byte {
+	all := unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(chars))), len(chars))
+	if end := bytes.IndexByte(all, 0); end >= 0 {
+		return all[:end]
+	}
+	return all
 }

@@ -5,6 +5,7 @@ package kernel
 import (
 	"errors"
 	"net/netip"
+	"strconv"
 	"testing"
 	"time"
 	"unsafe"
@@ -45,6 +46,7 @@ func TestDecode(t *testing.T) {
 		Listener: func(l conn.Listener) { listeners = append(listeners, l) },
 		Cgroup:   func(id uint64, path string) { cgroups[id] = path },
 	}
+	d := newDecoder()
 	process := sockProcess{Cgroup: 5, Pid: 42, Executable: chars[[32]int8]("nginx")}
 	for _, raw := range [][]byte{
 		bytesOf(sampleConnection()),
@@ -52,10 +54,10 @@ func TestDecode(t *testing.T) {
 			Local: netip.IPv6Unspecified().As16(), Drops: 3, Generation: 1, LocalPort: 80, Closed: 1}),
 		bytesOf(sockCgroupRecord{Kind: uint32(sockRecordKindRECORD_CGROUP), Id: 9, Path: chars[[512]int8]("/a/b")}),
 	} {
-		if err := decode(raw, h); err != nil {
+		if err := d.decode(raw, h); err != nil {
 			t.Fatal(err)
 		}
-		if err := decode(raw, Handler{}); err != nil {
+		if err := d.decode(raw, Handler{}); err != nil {
 			t.Fatalf("without anybody to hand it to: %v", err)
 		}
 	}
@@ -103,6 +105,20 @@ func TestCancelledAfterASYN(t *testing.T) {
 	wantEqual(t, "reason", conn.Cancelled, reason(&r))
 }
 
+// Names are remembered within bounds, and stay what they are when the memory is given up.
+func TestNames(t *testing.T) {
+	d := newDecoder()
+	for i := range 3 * maxNames {
+		want := strconv.Itoa(i / 2)
+		if got := d.name([]byte(want)); got != want {
+			t.Fatalf("name %q, want %q", got, want)
+		}
+	}
+	if len(d.names) > maxNames {
+		t.Errorf("%d names are remembered", len(d.names))
+	}
+}
+
 func TestDecodeRefuses(t *testing.T) {
 	whole := bytesOf(sampleConnection())
 	for name, c := range map[string]struct {
@@ -115,7 +131,7 @@ func TestDecodeRefuses(t *testing.T) {
 		"a byte short": {whole[:len(whole)-1], errShort},
 		"unknown kind": {make([]byte, 600), errKind},
 	} {
-		if err := decode(c.raw, Handler{}); !errors.Is(err, c.want) {
+		if err := newDecoder().decode(c.raw, Handler{}); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, want %v", name, err, c.want)
 		}
 	}
@@ -127,7 +143,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add(bytesOf(sockCgroupRecord{Kind: uint32(sockRecordKindRECORD_CGROUP)}))
 	f.Add(bytesOf(sockListenerRecord{Kind: uint32(sockRecordKindRECORD_LISTENER)}))
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		err := decode(raw, Handler{
+		err := newDecoder().decode(raw, Handler{
 			Conn: func(c conn.Conn) {
 				if c.Tuple.Source.Addr().Is4In6() || c.Tuple.Destination.Addr().Is4In6() || c.Role > conn.RoleServer ||
 					c.Phase > conn.Failed || c.Error >= conn.Errors {
@@ -146,9 +162,10 @@ func FuzzDecode(f *testing.F) {
 func BenchmarkDecode(b *testing.B) {
 	raw, sum := bytesOf(sampleConnection()), uint64(0)
 	h := Handler{Conn: func(c conn.Conn) { sum += c.Counters.Sent }}
+	d := newDecoder()
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := decode(raw, h); err != nil {
+		if err := d.decode(raw, h); err != nil {
 			b.Fatal(err)
 		}
 	}

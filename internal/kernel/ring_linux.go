@@ -12,8 +12,9 @@ import (
 
 // ring is one of the two streams of records.
 type ring struct {
-	reader *ringbuf.Reader
-	record ringbuf.Record
+	reader  *ringbuf.Reader
+	record  ringbuf.Record
+	decoder *decoder
 }
 
 func openRing(m *ebpf.Map) (*ring, error) {
@@ -22,7 +23,7 @@ func openRing(m *ebpf.Map) (*ring, error) {
 		return nil, fmt.Errorf("open ring %s: %w", m, err)
 	}
 	reader.SetDeadline(time.Unix(1, 0)) // long past: never wait, as the kernel wakes nobody
-	return &ring{reader: reader}, nil
+	return &ring{reader: reader, decoder: newDecoder()}, nil
 }
 
 // drain hands over the records that wait, and returns how many there were. It stops after one ring's worth, so that a flood of connections
@@ -36,7 +37,7 @@ func (r *ring) drain(h Handler) (records int, err error) {
 		if err != nil {
 			return records, fmt.Errorf("read ring: %w", err)
 		}
-		if err := decode(r.record.RawSample, h); err != nil {
+		if err := r.decoder.decode(r.record.RawSample, h); err != nil {
 			return records, err
 		}
 		records++

@@ -5,7 +5,7 @@
 // whatever network namespaces they are, without asking conntrack. What pairs nothing: a connection through a proxy that opens another one,
 // or through SYNPROXY, which replaces the numbers: those are two connections.
 //
-// In: reports, in any order, repeated or not. Out: for a connection, the last report of its other end. Time comes in with each call.
+// In: reports, in any order, repeated or not. Out: for a connection, what its other end last was. Time comes in with each call.
 // The index holds an entry a connection until Expire finds it closed for longer than the grace; it is not safe for concurrent use. Beyond
 // its limit a connection is not kept: its other end finds nothing then, never another connection.
 package pair
@@ -33,13 +33,16 @@ type Index struct {
 
 	ends   map[conn.Sequence]end
 	closed []closed  // in the order of their closing
+	began  time.Time // when Add was first called
 	swept  time.Time // when Expire last looked at every end
 }
 
-// end is one of two: they have each other's sequence reversed, so each has a key of its own.
+// end is one of two: they have each other's sequence reversed, so each has a key of its own. There may be hundreds of thousands, and a
+// map keeps a value of up to 128 bytes in itself.
 type end struct {
-	conn conn.Conn
-	seen time.Time
+	conn.End
+	seen   uint32 // seconds since the index began
+	closed bool
 }
 
 type closed struct {
@@ -57,26 +60,31 @@ func (x *Index) Add(c conn.Conn, now time.Time) {
 		return
 	}
 	known, there := x.ends[c.Sequence]
-	if known.conn.ID == c.ID && known.conn.Phase == conn.Closed {
+	if known.ID == c.ID && known.closed {
 		return // a live report that was overtaken by the end
 	}
 	if !there && x.Limit > 0 && len(x.ends) >= x.Limit {
 		x.Refused++
 		return
 	}
-	x.ends[c.Sequence] = end{conn: c, seen: now}
+	if x.began.IsZero() {
+		x.began = now
+	}
+	x.ends[c.Sequence] = end{End: c.End(), seen: x.seconds(now), closed: c.Phase == conn.Closed}
 	if c.Phase == conn.Closed {
 		x.closed = append(x.closed, closed{c.Sequence, c.ID, now})
 	}
 }
 
-// Other returns the last report of the connection's other end. A socket that connected to itself is its own other end.
-func (x *Index) Other(c conn.Conn) (conn.Conn, bool) {
+func (x *Index) seconds(now time.Time) uint32 { return uint32(now.Sub(x.began) / time.Second) }
+
+// Other returns the connection's other end, as last reported. A socket that connected to itself is its own other end.
+func (x *Index) Other(c conn.Conn) (conn.End, bool) {
 	if c.Sequence == (conn.Sequence{}) {
-		return conn.Conn{}, false
+		return conn.End{}, false
 	}
 	other, ok := x.ends[c.Sequence.Reverse()]
-	return other.conn, ok
+	return other.End, ok
 }
 
 // Expire forgets what closed longer than Grace ago, and what has been silent for Silence.
@@ -84,7 +92,7 @@ func (x *Index) Expire(now time.Time) {
 	gone := 0
 	for gone < len(x.closed) && now.Sub(x.closed[gone].at) > Grace {
 		c := x.closed[gone]
-		if x.ends[c.sequence].conn.ID == c.id {
+		if x.ends[c.sequence].ID == c.id {
 			delete(x.ends, c.sequence)
 		}
 		gone++
@@ -98,5 +106,6 @@ func (x *Index) sweep(now time.Time) {
 		return
 	}
 	x.swept = now
-	maps.DeleteFunc(x.ends, func(_ conn.Sequence, e end) bool { return now.Sub(e.seen) > Silence })
+	silent := uint32(Silence / time.Second)
+	maps.DeleteFunc(x.ends, func(_ conn.Sequence, e end) bool { return x.seconds(now)-e.seen > silent })
 }

@@ -41,7 +41,7 @@ func want(t *testing.T, x *Index, of conn.Conn, other *conn.Conn) {
 	case ok != (other != nil):
 		t.Fatalf("other end of %v: found %v, want %v", of.ID, ok, other != nil)
 	case ok:
-		if diff := cmp.Diff(*other, got, cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })); diff != "" {
+		if diff := cmp.Diff(other.End(), got, cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })); diff != "" {
 			t.Fatalf("other end of %v (-want +got):\n%s", of.ID, diff)
 		}
 	}

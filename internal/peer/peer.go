@@ -39,8 +39,8 @@ func New(networks map[string][]netip.Prefix) *Resolver {
 	return r
 }
 
-// Describe says who is at the other end of c. Other is that end's last report when it is on this machine, else nil.
-func (r *Resolver) Describe(c conn.Conn, other *conn.Conn) conn.Peer {
+// Describe says who is at the other end of c. Other is that end when it is on this machine, else nil.
+func (r *Resolver) Describe(c conn.Conn, other *conn.End) conn.Peer {
 	if other != nil {
 		return local(c.Owner, other.Owner)
 	}

@@ -45,7 +45,7 @@ func TestDescribeTheOtherEndOnThisMachine(t *testing.T) {
 	for name, row := range rows {
 		t.Run(name, func(t *testing.T) {
 			c := conn.Conn{Owner: row.self, Tuple: tuple("10.0.0.1", "192.0.2.1")}
-			got := New(nil).Describe(c, &conn.Conn{Owner: row.other})
+			got := New(nil).Describe(c, &conn.End{Owner: row.other})
 			if diff := cmp.Diff(row.want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
@@ -177,8 +177,8 @@ func BenchmarkDescribe(b *testing.B) {
 		networks[p.String()] = []netip.Prefix{p}
 	}
 	r := New(networks)
-	c, other := conn.Conn{Owner: app, Tuple: tuple("10.9.9.9", "20.77.0.1")}, conn.Conn{Owner: db}
-	for name, other := range map[string]*conn.Conn{"local": &other, "remote": nil} {
+	c, other := conn.Conn{Owner: app, Tuple: tuple("10.9.9.9", "20.77.0.1")}, conn.End{Owner: db}
+	for name, other := range map[string]*conn.End{"local": &other, "remote": nil} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
