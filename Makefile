@@ -91,7 +91,7 @@ generate:
 	@.ci/install $(CLANG):clang-16 llvm-strip-16:llvm-16
 	$(GO) generate ./...
 
-GENERATED := internal/kernel/*_bpfel.* receiver/generated_*.go receiver/internal/metadata receiver/internal/metadatatest \
+GENERATED := internal/kernel/*_bpfel.* internal/conntrack/*_bpfel.* receiver/generated_*.go receiver/internal/metadata receiver/internal/metadatatest \
 	receiver/documentation.md bench/rival/*_bpfel.*
 
 .PHONY: check-generated

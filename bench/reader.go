@@ -70,11 +70,11 @@ func (r *reader) collect() time.Duration {
 // identify tells flows apart by the attributes that are on by default.
 func (r *reader) identify(c conn.Conn) (flow.Key, bool) {
 	var end *conn.End
-	other, found := r.pairs.Other(c)
+	other, found := r.pairs.Other(c.Sequence)
 	if found {
 		end = &other
 	}
-	k := flow.Key{Owner: c.Owner, Role: c.Role, ServerPort: c.ServerPort(), Peer: r.peers.Describe(c, end)}
+	k := flow.Key{Owner: c.Owner, Role: c.Role, ServerPort: c.ServerPort(), Peer: r.peers.Describe(c, end, c.Tuple.Destination.Addr())}
 	k.Peer.ContainerID = ""
 	return k, found
 }

@@ -71,7 +71,8 @@ struct connection_record {
 	__u8 role;
 	__u8 phase;
 	__u8 seen_opening;
-	__u8 reserved[3];
+	__u8 transparent; /* accepted by a listener on another port */
+	__u8 reserved[2];
 };
 
 struct listener_record {
@@ -106,6 +107,26 @@ struct losses {
 	__u64 retransmits;
 };
 
+/* A question about conntrack's entry for one packet of a connection, and the kernel's answer. */
+struct lookup {
+	__u8 source[16];
+	__u8 destination[16];
+	__u16 source_port;
+	__u16 destination_port;
+	__s32 netns; /* id of the network namespace to ask in, relative to that of the asking thread */
+	__u16 zone;
+	__u8 protocol;
+	__u8 reserved;
+	__s32 error;	       /* 0, or a negative errno: then nothing below is set */
+	__u8 other_source[16]; /* the entry's tuple of the other direction */
+	__u8 other_destination[16];
+	__u16 other_source_port;
+	__u16 other_destination_port;
+	__u8 direction; /* that the packet has: 0 original, 1 reply */
+	__u8 tcp_state; /* enum tcp_conntrack, include/uapi/linux/netfilter/nf_conntrack_tcp.h */
+	__u16 padding;
+};
+
 /* Every early return that loses something, one entry per processor. */
 enum counter {
 	COUNT_STORAGE_REFUSED, /* no memory for a socket's state: it is not reported */
@@ -124,5 +145,6 @@ _Static_assert(sizeof(struct connection_record) == 192, "connection_record");
 _Static_assert(sizeof(struct listener_record) == 96, "listener_record");
 _Static_assert(sizeof(struct cgroup_record) == 528, "cgroup_record");
 _Static_assert(sizeof(struct losses) == 56, "losses");
+_Static_assert(sizeof(struct lookup) == 88, "lookup");
 
 #endif

@@ -167,6 +167,12 @@ static __always_inline __u64 age_ns(struct tracked *t)
 	return t->opened_ns ? bpf_ktime_get_ns() - t->opened_ns : 0;
 }
 
+/* TPROXY leaves an accepted socket the port that the client asked for, which is not the one that its listener has. */
+static __always_inline bool transparent(struct tracked *t, __u16 port)
+{
+	return t->role == ROLE_SERVER && t->listen_port && t->listen_port != port;
+}
+
 /* Fills all of a record but its counters, which the caller has read already. */
 static __always_inline void describe(struct connection_record *r, struct sock *sk, struct tracked *t,
 				     struct tcp_sock *tp)
@@ -186,6 +192,7 @@ static __always_inline void describe(struct connection_record *r, struct sock *s
 	r->remote_port = __builtin_bswap16(sk->__sk_common.skc_dport);
 	r->role = t->role;
 	r->seen_opening = !!(t->flags & SEEN_OPENING);
+	r->transparent = transparent(t, r->local_port);
 	__builtin_memset(r->reserved, 0, sizeof(r->reserved));
 }
 

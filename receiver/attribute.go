@@ -23,6 +23,10 @@ const (
 	peerName
 	peerContainerName
 	peerContainerID
+	natKind
+	originalName
+	originalPort
+	originalAddress
 	peerAddress
 	peerPort
 	localAddress
@@ -42,6 +46,10 @@ func (a attribute) String() string {
 		peerName:          "netconn.peer.name",
 		peerContainerName: "netconn.peer.container.name",
 		peerContainerID:   "netconn.peer.container.id",
+		natKind:           "netconn.nat",
+		originalName:      "netconn.original_destination.name",
+		originalPort:      "netconn.original_destination.port",
+		originalAddress:   "netconn.original_destination.address",
 		peerAddress:       string(semconv.NetworkPeerAddressKey),
 		peerPort:          string(semconv.NetworkPeerPortKey),
 		localAddress:      string(semconv.NetworkLocalAddressKey),
@@ -51,7 +59,7 @@ func (a attribute) String() string {
 }
 
 // An attributeSet holds the attributes that are enabled, for one metric or for any of them.
-type attributeSet uint16
+type attributeSet uint32
 
 func (s attributeSet) has(a attribute) bool { return s&(1<<a) != 0 }
 
@@ -81,6 +89,12 @@ func (s attributeSet) mask(k flow.Key) flow.Key {
 			Name:          only(s, peerName, k.Peer.Name),
 			ContainerName: only(s, peerContainerName, k.Peer.ContainerName),
 			ContainerID:   only(s, peerContainerID, k.Peer.ContainerID),
+		},
+		NAT: only(s, natKind, k.NAT),
+		Original: flow.Original{
+			Name:    only(s, originalName, k.Original.Name),
+			Port:    only(s, originalPort, k.Original.Port),
+			Address: only(s, originalAddress, k.Original.Address),
 		},
 		Local:  netip.AddrPortFrom(only(s, localAddress, k.Local.Addr()), 0),
 		Remote: netip.AddrPortFrom(only(s, peerAddress, k.Remote.Addr()), only(s, peerPort, k.Remote.Port())),
@@ -112,11 +126,22 @@ func (s attributeSet) put(m pcommon.Map, k flow.Key) {
 	s.putString(m, peerName, k.Peer.Name)
 	s.putString(m, peerContainerName, k.Peer.ContainerName)
 	s.putString(m, peerContainerID, k.Peer.ContainerID)
+	s.putWay(m, k.NAT, k.Original)
 	s.putAddress(m, peerAddress, k.Remote.Addr())
 	s.putPort(m, peerPort, k.Remote.Port())
 	s.putAddress(m, localAddress, k.Local.Addr())
 	s.putAddress(m, serverAddress, k.Server)
 	s.putAddress(m, clientAddress, k.Client)
+}
+
+// putWay writes what became of the addresses on the way.
+func (s attributeSet) putWay(m pcommon.Map, n conn.NAT, o flow.Original) {
+	if s.has(natKind) {
+		m.PutStr(natKind.String(), n.String())
+	}
+	s.putString(m, originalName, o.Name)
+	s.putPort(m, originalPort, o.Port)
+	s.putAddress(m, originalAddress, o.Address)
 }
 
 func (s attributeSet) putString(m pcommon.Map, a attribute, v string) {

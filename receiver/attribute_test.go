@@ -20,10 +20,12 @@ func knownKey() flow.Key {
 		Peer: conn.Peer{
 			Type: conn.PeerContainer, Scope: conn.ScopeNode, Name: "db", ContainerName: "postgres", ContainerID: "5f70",
 		},
-		Local:  netip.MustParseAddrPort("10.0.0.1:40000"),
-		Remote: netip.MustParseAddrPort("10.0.0.2:15001"),
-		Server: netip.MustParseAddr("10.0.0.3"),
-		Client: netip.MustParseAddr("10.0.0.4"),
+		NAT:      conn.NATBoth,
+		Original: flow.Original{Name: "office", Port: 80, Address: netip.MustParseAddr("10.96.1.3")},
+		Local:    netip.MustParseAddrPort("10.0.0.1:40000"),
+		Remote:   netip.MustParseAddrPort("10.0.0.2:15001"),
+		Server:   netip.MustParseAddr("10.0.0.3"),
+		Client:   netip.MustParseAddr("10.0.0.4"),
 	}
 }
 
@@ -37,6 +39,10 @@ func TestAttribute(t *testing.T) {
 		transport:         {flow.Key{}, "tcp"},
 		serverPort:        {flow.Key{ServerPort: 443}, int64(443)},
 		peerType:          {flow.Key{Peer: conn.Peer{Type: conn.PeerContainer}}, "container"},
+		natKind:           {flow.Key{NAT: conn.NATBoth}, "dnat+snat"},
+		originalName:      {flow.Key{Original: flow.Original{Name: "office"}}, "office"},
+		originalPort:      {flow.Key{Original: flow.Original{Port: 80}}, int64(80)},
+		originalAddress:   {flow.Key{Original: flow.Original{Address: netip.MustParseAddr("10.96.1.3")}}, "10.96.1.3"},
 		peerScope:         {flow.Key{Peer: conn.Peer{Scope: conn.ScopeNode}}, "node"},
 		peerName:          {flow.Key{Peer: conn.Peer{Name: "db"}}, "db"},
 		peerContainerName: {flow.Key{Peer: conn.Peer{ContainerName: "postgres"}}, "postgres"},
@@ -66,11 +72,11 @@ func TestAttribute(t *testing.T) {
 	}
 }
 
-// TestAttributeUnknown leaves out what has no value. A role that is unknown is a value.
+// TestAttributeUnknown leaves out what has no value. What is unknown of the role and the way is a value.
 func TestAttributeUnknown(t *testing.T) {
 	m := pcommon.NewMap()
 	attributeSet(1<<attributes-1).put(m, flow.Key{})
-	want := map[string]any{"netconn.role": "unknown", "network.transport": "tcp"}
+	want := map[string]any{"netconn.role": "unknown", "network.transport": "tcp", "netconn.nat": "unresolved"}
 	if diff := cmp.Diff(want, m.AsRaw()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -1,7 +1,6 @@
 package netconnreceiver
 
 import (
-	"net/netip"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -14,10 +13,9 @@ const eventPatience = 2 * time.Second
 
 // An event is the end of a connection, to be told in a log record.
 type event struct {
-	conn           conn.Conn
-	read           time.Time // when its end was read
-	peer           conn.Peer
-	server, client netip.AddrPort // who is really there; invalid where the role is unknown
+	conn  conn.Conn
+	read  time.Time // when its end was read
+	other acquaintance
 }
 
 // events holds the ends of connections until a logs receiver takes them. No more are let in than the rate allows, and no
@@ -91,8 +89,7 @@ func (e *events) settle(now time.Time, meet func(conn.Conn) acquaintance) {
 			waiting = append(waiting, v)
 			continue
 		}
-		v.peer = other.peer
-		v.server, v.client = parties(v.conn, other.address)
+		v.other = other
 		e.settled = append(e.settled, v)
 	}
 	clear(e.unsettled[len(waiting):])
@@ -104,15 +101,4 @@ func (e *events) take() []event {
 	taken := e.settled
 	e.settled = nil
 	return taken
-}
-
-// parties tells which address is the server's and which is the client's.
-func parties(c conn.Conn, there netip.AddrPort) (server, client netip.AddrPort) {
-	switch c.Role {
-	case conn.RoleClient:
-		return there, c.Tuple.Source
-	case conn.RoleServer:
-		return c.Tuple.Source, there
-	}
-	return server, client
 }

@@ -168,9 +168,10 @@ func TestParties(t *testing.T) {
 	}
 	for role, want := range tests {
 		c.Role = role
-		server, client := parties(c, there)
+		var known acquaintance
+		known.fill(c, there)
 		equal := cmpopts.EquateComparable(netip.AddrPort{})
-		if diff := cmp.Diff([]netip.AddrPort{want.server, want.client}, []netip.AddrPort{server, client}, equal); diff != "" {
+		if diff := cmp.Diff([]netip.AddrPort{want.server, want.client}, []netip.AddrPort{known.server, known.client}, equal); diff != "" {
 			t.Errorf("%v (-want +got):\n%s", role, diff)
 		}
 	}

@@ -57,7 +57,7 @@ func (e *event) write(to plog.LogRecord) {
 	to.SetTimestamp(read)
 	to.SetObservedTimestamp(read)
 	attributes := to.Attributes()
-	attributes.EnsureCapacity(24)
+	attributes.EnsureCapacity(28)
 	if e.conn.Error != conn.NoError {
 		attributes.PutStr(string(semconv.ErrorTypeKey), e.conn.Error.String())
 	}
@@ -78,17 +78,26 @@ func (e *event) putEnds(to pcommon.Map) {
 	to.PutStr(transport.String(), semconv.NetworkTransportTCP.Value.AsString())
 	putEndpoint(to, string(semconv.NetworkLocalAddressKey), string(semconv.NetworkLocalPortKey), e.conn.Tuple.Source)
 	putEndpoint(to, string(semconv.NetworkPeerAddressKey), string(semconv.NetworkPeerPortKey), e.conn.Tuple.Destination)
-	putEndpoint(to, string(semconv.ServerAddressKey), string(semconv.ServerPortKey), e.server)
-	putEndpoint(to, string(semconv.ClientAddressKey), string(semconv.ClientPortKey), e.client)
+	putEndpoint(to, string(semconv.ServerAddressKey), string(semconv.ServerPortKey), e.server())
+	putEndpoint(to, string(semconv.ClientAddressKey), string(semconv.ClientPortKey), e.other.client)
 }
 
 func (e *event) putPeer(to pcommon.Map) {
 	all := ^attributeSet(0)
-	all.putString(to, peerType, string(e.peer.Type))
-	all.putString(to, peerScope, string(e.peer.Scope))
-	all.putString(to, peerName, e.peer.Name)
-	all.putString(to, peerContainerName, e.peer.ContainerName)
-	all.putString(to, peerContainerID, e.peer.ContainerID)
+	all.putString(to, peerType, string(e.other.peer.Type))
+	all.putString(to, peerScope, string(e.other.peer.Scope))
+	all.putString(to, peerName, e.other.peer.Name)
+	all.putString(to, peerContainerName, e.other.peer.ContainerName)
+	all.putString(to, peerContainerID, e.other.peer.ContainerID)
+	all.putWay(to, e.other.nat, e.other.original)
+}
+
+// server returns the address of the server with the port by which it is known: a redirect behind it is its own affair.
+func (e *event) server() netip.AddrPort {
+	if !e.other.server.IsValid() {
+		return e.other.server
+	}
+	return netip.AddrPortFrom(e.other.server.Addr(), e.other.port)
 }
 
 // putCommon writes the counters that a failed attempt has too.

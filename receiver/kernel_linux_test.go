@@ -35,6 +35,7 @@ func newLab(t *testing.T, o kernel.Options) *lab {
 	config := createDefaultConfig().(*Config)
 	p, err := newPipeline(config, machine{
 		open: func() (sockets, error) { return l.only(openKernel(t, o)), nil },
+		ask:  openTables,
 		host: owner.Host,
 		now:  func() time.Time { return l.now },
 	}, "test")
@@ -42,6 +43,11 @@ func newLab(t *testing.T, o kernel.Options) *lab {
 		t.Fatal(err)
 	}
 	l.pipeline = p
+	t.Cleanup(func() {
+		if err := p.close(); err != nil {
+			t.Error(err)
+		}
+	})
 	return l
 }
 

@@ -1,9 +1,11 @@
 package netconnreceiver
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/netconn/netconn/internal/conn"
+	"github.com/netconn/netconn/internal/conntrack"
 	"github.com/netconn/netconn/internal/kernel"
 	"github.com/netconn/netconn/internal/owner"
 )
@@ -11,6 +13,7 @@ import (
 // A machine is how the receiver reaches what it reads. It is the only seam: tests have one of their own.
 type machine struct {
 	open func() (sockets, error)
+	ask  func(root string, now time.Time) (tables, error)
 	host func(root string) (id, name string, err error)
 	now  func() time.Time
 }
@@ -24,8 +27,28 @@ type sockets struct {
 	close    func() error
 }
 
+// tables are the methods of conntrack.Tables, with the same rule. The zero value: connection tracking cannot be asked.
+type tables struct {
+	ask      func(now time.Time, questions []conntrack.Question) []conntrack.Answer
+	local    func(now time.Time, namespace uint32, a netip.Addr) bool
+	outer    func(now time.Time, namespace uint32, to netip.Addr) (uint32, error)
+	warnings func() []string
+	stats    func() conntrack.Stats
+	close    func() error
+}
+
+// health returns the counters of connection tracking; none where it cannot be asked.
+func (t tables) health() conntrack.Stats {
+	if t.stats == nil {
+		return conntrack.Stats{}
+	}
+	return t.stats()
+}
+
 // thisMachine is the one that the collector runs on.
-func thisMachine() machine { return machine{open: openSockets, host: owner.Host, now: time.Now} }
+func thisMachine() machine {
+	return machine{open: openSockets, ask: openTables, host: owner.Host, now: time.Now}
+}
 
 func openSockets() (sockets, error) {
 	s, err := kernel.Open(kernel.Options{})
@@ -33,4 +56,12 @@ func openSockets() (sockets, error) {
 		return sockets{}, err
 	}
 	return sockets{drain: s.Drain, snapshot: s.Snapshot, losses: s.Losses, stats: s.Stats, close: s.Close}, nil
+}
+
+func openTables(root string, now time.Time) (tables, error) {
+	t, err := conntrack.Open(conntrack.Options{Root: root}, now)
+	if err != nil {
+		return tables{}, err
+	}
+	return tables{ask: t.Ask, local: t.Local, outer: t.Outer, warnings: t.Warnings, stats: t.Stats, close: t.Close}, nil
 }

@@ -102,7 +102,7 @@ func knownEvent(p conn.Phase) event {
 			Tuple: conn.Tuple{Source: k.Local, Destination: k.Remote}, Role: conn.RoleClient, Phase: p, Error: conn.Reset,
 			Handshake: 1, Age: 1, Counters: conn.Counters{RTT: 1},
 		},
-		peer: k.Peer, server: k.Remote, client: k.Local,
+		other: acquaintance{peer: k.Peer, nat: k.NAT, original: k.Original, server: k.Remote, client: k.Local, port: k.ServerPort},
 	}
 }
 

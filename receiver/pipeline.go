@@ -3,7 +3,7 @@ package netconnreceiver
 import (
 	"errors"
 	"fmt"
-	"net/netip"
+	"slices"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/plog"
@@ -22,6 +22,7 @@ type pipeline struct {
 	sockets  sockets
 	owners   *owner.Resolver
 	pairs    *pair.Index
+	routes   *routes
 	peers    *peer.Resolver
 	flows    *flow.Table
 	record   *record
@@ -42,6 +43,7 @@ func newPipeline(c *Config, m machine, version string) (*pipeline, error) {
 		return nil, err
 	}
 	now := m.now()
+	t, tablesErr := m.ask(c.RootPath, now)
 	p := &pipeline{
 		sockets: s,
 		owners:  owners,
@@ -52,8 +54,9 @@ func newPipeline(c *Config, m machine, version string) (*pipeline, error) {
 		events:  newEvents(c),
 	}
 	p.pairs.Limit = c.MaxConnections
+	p.routes = newRoutes(t, p.pairs, now)
 	p.journal = &journal{version: version, resources: p.record.resources}
-	p.degraded = p.missing(hostErr)
+	p.degraded = p.missing(hostErr, tablesErr)
 	return p, nil
 }
 
@@ -68,12 +71,9 @@ func newFlows(c *Config, now time.Time) *flow.Table {
 }
 
 // missing returns what the pipeline has to do without.
-func (p *pipeline) missing(host error) []error {
-	var errs []error
-	if host != nil {
-		errs = append(errs, host)
-	}
-	for _, w := range p.owners.Warnings() {
+func (p *pipeline) missing(found ...error) []error {
+	errs := slices.DeleteFunc(found, func(err error) bool { return err == nil })
+	for _, w := range slices.Concat(p.owners.Warnings(), p.routes.warnings()) {
 		errs = append(errs, errors.New(w))
 	}
 	stats, err := p.sockets.stats()
@@ -106,9 +106,10 @@ func (p *pipeline) collectUnseen(now time.Time) error {
 // read brings the flows up to date. Events look for their other ends before those may expire.
 func (p *pipeline) read(now time.Time) ([]flow.Resource, error) {
 	snapshotErr := p.snapshot(now)
+	drainErr := p.confirm(now)
 	lossErr := p.lose(now)
 	p.events.settle(now, p.meet)
-	return p.flows.Collect(now, p.identify), errors.Join(snapshotErr, lossErr)
+	return p.flows.Collect(now, p.identify), errors.Join(snapshotErr, drainErr, lossErr)
 }
 
 func (p *pipeline) expire(now time.Time) {
@@ -118,6 +119,7 @@ func (p *pipeline) expire(now time.Time) {
 		}
 	}
 	p.pairs.Expire(now)
+	p.routes.expire(now)
 }
 
 // tell returns the events since the last call, as far as their other ends are known or not worth waiting for.
@@ -131,6 +133,7 @@ func (p *pipeline) tell(now time.Time) plog.Logs {
 // snapshot reads the live connections. What a pass that broke off did not see is not absent, so it reconciles nothing.
 func (p *pipeline) snapshot(now time.Time) error {
 	all := p.flows.NeedsPass()
+	p.routes.read(now)
 	if err := p.sockets.snapshot(all, p.handler(now)); err != nil {
 		return fmt.Errorf("read the live connections: %w", err)
 	}
@@ -149,8 +152,19 @@ func (p *pipeline) lose(now time.Time) error {
 	return nil
 }
 
-// drain reads the reports of ended connections, so that their ring does not fill up between two collections.
+// confirm finds the routes of what was reported. What connection tracking was asked for is confirmed by what ended meanwhile.
+func (p *pipeline) confirm(now time.Time) error {
+	if !p.routes.settle(now) {
+		return nil
+	}
+	return p.drain(now)
+}
+
+// drain reads the reports of ended connections, so that their ring does not fill up between two collections, and finds their routes
+// before connection tracking forgets them.
 func (p *pipeline) drain(now time.Time) error {
+	defer p.routes.settle(now)
+	p.routes.read(now)
 	if err := p.sockets.drain(p.handler(now)); err != nil {
 		return fmt.Errorf("read the ended connections: %w", err)
 	}
@@ -162,7 +176,7 @@ func (p *pipeline) handler(now time.Time) kernel.Handler {
 		Cgroup: p.owners.Learn,
 		Conn: func(c conn.Conn) {
 			c.Owner = p.owners.Resolve(c.Process)
-			p.pairs.Add(c, now)
+			p.routes.note(c, p.pairs.Add(c, now), now)
 			p.flows.Apply(c, now)
 			p.events.add(c, now)
 		},
@@ -174,44 +188,6 @@ func (p *pipeline) handler(now time.Time) kernel.Handler {
 			p.flows.Listener(l, now)
 		},
 	}
-}
-
-// identify tells which flow a connection belongs to. It is settled once the other end was found, or when there can be
-// none: the ends are paired by sequence numbers, and a connection that was never established has none. An end whose owner
-// is not known may get one yet.
-func (p *pipeline) identify(c conn.Conn) (flow.Key, bool) {
-	other := p.meet(c)
-	k := flow.Key{
-		Owner:      p.record.resources.mask(c.Owner),
-		Role:       c.Role,
-		ServerPort: c.ServerPort(),
-		Peer:       other.peer,
-		Local:      c.Tuple.Source,
-		Remote:     c.Tuple.Destination,
-	}
-	switch c.Role {
-	case conn.RoleClient:
-		k.Client, k.Server = c.Tuple.Source.Addr(), c.Tuple.Destination.Addr()
-	case conn.RoleServer:
-		k.Client, k.Server = c.Tuple.Destination.Addr(), c.Tuple.Source.Addr()
-	}
-	return p.record.set.mask(k), other.settled
-}
-
-// An acquaintance is what is known of the other end of a connection.
-type acquaintance struct {
-	peer    conn.Peer
-	address netip.AddrPort // its own, if it is on this machine; else the one that this end has
-	settled bool           // no better answer will come
-}
-
-func (p *pipeline) meet(c conn.Conn) acquaintance {
-	other, found := p.pairs.Other(c)
-	if !found {
-		return acquaintance{p.peers.Describe(c, nil), c.Tuple.Destination, c.Sequence == conn.Sequence{}}
-	}
-	known := other.Owner != conn.Owner{}
-	return acquaintance{p.peers.Describe(c, &other), other.Address, known}
 }
 
 // health reads how the pipeline is.
@@ -226,6 +202,15 @@ func (p *pipeline) health() (*health, error) {
 	}
 	return &health{
 		kernel: stats, losses: losses, flows: p.flows.Stats(), owners: p.owners.Stats(), events: p.events.stats,
-		unpaired: p.pairs.Refused,
+		unpaired: p.pairs.Refused, routes: p.routes.stats, conntrack: p.routes.tables.health(),
 	}, nil
+}
+
+// close leaves nothing in the kernel.
+func (p *pipeline) close() error {
+	err := p.sockets.close()
+	if p.routes.tables.close != nil {
+		err = errors.Join(err, p.routes.tables.close())
+	}
+	return err
 }

@@ -64,6 +64,7 @@ func play(t *testing.T, s *story) (pmetric.Metrics, plog.Logs) {
 	set.BuildInfo.Version = "test"
 	scraper, err := newScraper(s.config, set, machine{
 		open: kernel.open,
+		ask:  kernel.ask,
 		host: func(string) (string, string, error) { return "0123456789abcdef0123456789abcdef", "node-1", nil },
 		now:  func() time.Time { return now },
 	})

@@ -178,5 +178,5 @@ func (s *netconnScraper) shutdown(context.Context) error {
 	}
 	p := s.pipeline
 	s.pipeline = nil
-	return p.sockets.close()
+	return p.close()
 }

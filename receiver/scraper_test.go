@@ -28,11 +28,14 @@ import (
 type rig struct {
 	scraper *netconnScraper
 	sockets sockets // what open returns
+	tables  tables  // what ask returns
 	openErr error
 	hostErr error
-	logs    *observer.ObservedLogs
-	events  []*componentstatus.Event
-	closed  int
+
+	tablesErr error
+	logs      *observer.ObservedLogs
+	events    []*componentstatus.Event
+	closed    int
 }
 
 func newRig(t *testing.T) *rig {
@@ -57,6 +60,7 @@ func newRigWith(t *testing.T, set receiver.Settings, logs *observer.ObservedLogs
 	c.RootPath = emptyHost(t)
 	s, err := newScraper(c, set, machine{
 		open: func() (sockets, error) { return r.sockets, r.openErr },
+		ask:  func(string, time.Time) (tables, error) { return r.tables, r.tablesErr },
 		host: func(string) (string, string, error) { return "4d3c", "node-1", r.hostErr },
 		now:  time.Now,
 	})

@@ -11,6 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/netconn/netconn/internal/conn"
+	"github.com/netconn/netconn/internal/conntrack"
 	"github.com/netconn/netconn/internal/kernel"
 )
 
@@ -27,6 +28,14 @@ type step struct {
 	Conns   []report
 	Listens []listen
 	Losses  conn.Losses // all of them so far
+	NAT     []translation
+}
+
+// A translation is what connection tracking does to a packet. What is not listed it has no entry for.
+type translation struct {
+	Packet, Becomes [2]netip.AddrPort // source and destination
+	Reply           bool
+	State           conntrack.State
 }
 
 type report struct {
@@ -42,6 +51,8 @@ type report struct {
 	Counters   conn.Counters
 	Cgroup     uint64
 	Executable string
+
+	Transparent bool
 }
 
 type listen struct {
@@ -60,6 +71,7 @@ func (r report) conn() conn.Conn {
 		Phase:       map[string]conn.Phase{"closed": conn.Closed, "failed": conn.Failed}[r.Phase],
 		Error:       errorNamed(r.Error),
 		SeenOpening: !r.Old,
+		Transparent: r.Transparent,
 		Sequence:    conn.Sequence{Local: r.Sequence[0], Remote: r.Sequence[1]},
 		Handshake:   r.Handshake,
 		Age:         r.Age,
@@ -137,6 +149,33 @@ func (k *script) open() (sockets, error) {
 		stats:  func() (kernel.Stats, error) { return kernel.Stats{}, nil },
 		close:  func() error { return nil },
 	}, nil
+}
+
+// ask opens the connection tracking of a machine with one namespace.
+func (k *script) ask(string, time.Time) (tables, error) {
+	return tables{
+		ask: func(_ time.Time, questions []conntrack.Question) []conntrack.Answer {
+			answers := make([]conntrack.Answer, len(questions))
+			for i, q := range questions {
+				answers[i] = k.translate(q.Tuple)
+			}
+			return answers
+		},
+		local: func(_ time.Time, _ uint32, a netip.Addr) bool { return a.IsLoopback() },
+		outer: func(time.Time, uint32, netip.Addr) (uint32, error) { return 0, nil },
+		close: func() error { return nil },
+	}, nil
+}
+
+func (k *script) translate(packet conn.Tuple) conntrack.Answer {
+	for _, n := range k.next.NAT {
+		if packet == (conn.Tuple{Source: n.Packet[0], Destination: n.Packet[1]}) {
+			return conntrack.Answer{
+				Tuple: conn.Tuple{Source: n.Becomes[0], Destination: n.Becomes[1]}, Reply: n.Reply, State: n.State,
+			}
+		}
+	}
+	return conntrack.Answer{Result: conntrack.NoEntry}
 }
 
 func (k *script) report(h kernel.Handler) {

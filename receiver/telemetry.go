@@ -10,6 +10,7 @@ import (
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 
 	"github.com/netconn/netconn/internal/conn"
+	"github.com/netconn/netconn/internal/conntrack"
 	"github.com/netconn/netconn/internal/flow"
 	"github.com/netconn/netconn/internal/kernel"
 	"github.com/netconn/netconn/internal/owner"
@@ -23,8 +24,10 @@ type health struct {
 	flows  flow.Stats
 	owners owner.Stats
 	events eventStats
+	routes routeStats
 
-	unpaired uint64 // reports that the index of other ends had no room for
+	conntrack conntrack.Stats
+	unpaired  uint64 // reports that the index of other ends had no room for
 }
 
 // observables are the receiver's own metrics. The collector asks for them at any time and must not wait for a
@@ -80,6 +83,12 @@ func (o *observables) sources() []source {
 		{b.RegisterNetconnOwnersUnresolvedCallback, observeUnresolved},
 		{b.RegisterNetconnProgramAttachedCallback, observePrograms},
 		{b.RegisterNetconnEventsDroppedCallback, observeEventsDropped},
+		{b.RegisterNetconnRoutesCallback, observeRoutes},
+		{b.RegisterNetconnConntrackAnswersCallback, observeAnswers},
+		{b.RegisterNetconnRoutesContestedCallback, one(func(h *health) uint64 { return h.routes.Contested })},
+		{b.RegisterNetconnConntrackDumpsCallback, one(func(h *health) uint64 { return h.conntrack.Dumps })},
+		{b.RegisterNetconnConntrackSearchesCallback, one(func(h *health) uint64 { return h.conntrack.Searches })},
+		{b.RegisterNetconnConntrackNamespacesCallback, one(func(h *health) int { return h.conntrack.Namespaces })},
 		{b.RegisterNetconnEventsCallback, one(func(h *health) uint64 { return h.events.Emitted })},
 		{b.RegisterNetconnConnectionsBeyondLimitCallback, one(func(h *health) uint64 { return h.flows.Beyond })},
 		{b.RegisterNetconnReportsDeferredCallback, one(func(h *health) uint64 { return h.flows.Deferred })},
@@ -133,6 +142,19 @@ func observeEventsDropped(h *health, to otelmetric.Int64Observer) {
 func observeUnresolved(h *health, to otelmetric.Int64Observer) {
 	for r := owner.NoCgroup; r < owner.Reasons; r++ {
 		to.Observe(int64(h.owners.Unresolved[r]), otelmetric.WithAttributes(otelattribute.String("netconn.reason", r.String())))
+	}
+}
+
+func observeRoutes(h *health, to otelmetric.Int64Observer) {
+	for n, count := range h.routes.Routes {
+		to.Observe(int64(count), otelmetric.WithAttributes(otelattribute.String(natKind.String(), conn.NAT(n).String())))
+	}
+}
+
+func observeAnswers(h *health, to otelmetric.Int64Observer) {
+	for r, count := range h.conntrack.Answers {
+		result := otelattribute.String("netconn.result", conntrack.Result(r).String())
+		to.Observe(int64(count), otelmetric.WithAttributes(result))
 	}
 }
 

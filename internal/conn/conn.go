@@ -8,6 +8,7 @@
 //   - peer: the other end, as far as it is known.
 //   - original destination: what the client asked for; actual: who is really there.
 //   - translation: a conntrack entry whose reply is not the reverse of its original.
+//   - route: all that was translated between the two ends of a connection.
 //   - flow: connections that are counted together.
 //   - snapshot: one pass over every socket that is tracked.
 package conn
@@ -127,11 +128,45 @@ type Owner struct {
 	Executable  string // of the container's first process; of the process itself on the host
 }
 
-// End is what is kept of an end of a connection for the other end on the same machine to know.
+// End is what is kept of an end of a connection: for the other end on the same machine to know, and to find its route.
 type End struct {
-	ID      ID
-	Address netip.AddrPort // as its socket has it
-	Owner   Owner
+	ID          ID
+	Namespace   uint32
+	Process     uint32 // that opened it
+	Tuple       Tuple  // as its socket has it
+	Role        Role
+	Phase       Phase
+	Error       Error
+	SeenOpening bool
+	Transparent bool
+	Owner       Owner
+}
+
+// NAT is how the addresses of a connection were translated on the way between its two ends.
+type NAT uint8
+
+const (
+	NATUnresolved  NAT = iota // not known
+	NATNone                   // they were not
+	NATRedirect               // the destination, in the namespace that it belongs to
+	NATDestination            // the destination, elsewhere
+	NATSource                 // the source
+	NATBoth                   // the destination and the source
+	NATTransparent            // the server took what was addressed to another port (TPROXY): nothing was translated
+)
+
+// String returns the value of the attribute netconn.nat.
+func (n NAT) String() string {
+	return [...]string{"unresolved", "none", "redirect", "dnat", "snat", "dnat+snat", "tproxy"}[n]
+}
+
+// Route is who is really at the two ends of a connection, and what was asked for. The zero value: nothing is known beyond
+// the socket.
+type Route struct {
+	NAT            NAT
+	Client, Server netip.AddrPort // actual; invalid: no other than the sockets have
+	Asked          netip.AddrPort // original destination; invalid: that of the sockets, as far as is known
+	Port           uint16         // that a packet to the server has when it enters the server's namespace; 0: that of the socket
 }
 
 // Conn is one report of the kernel on one connection. Counters are absolute: a later report replaces an earlier one.
@@ -143,6 +178,7 @@ type Conn struct {
 	Phase       Phase
 	Error       Error
 	SeenOpening bool // netconn saw the attempt, so it counts as one
+	Transparent bool // it was accepted by a listener on another port (TPROXY)
 	Sequence    Sequence
 	Handshake   time.Duration // from SYN to established; zero for an accepted socket, and unknown for one older than netconn
 	Age         time.Duration // from SYN or accept to this report; zero for one older than netconn
@@ -151,8 +187,24 @@ type Conn struct {
 	Owner       Owner // of Process; filled by the reader of the report, the kernel does not know it
 }
 
-// End returns what the other end may know of this one.
-func (c Conn) End() End { return End{ID: c.ID, Address: c.Tuple.Source, Owner: c.Owner} }
+// Remote returns who is really at the other end of a socket with this tuple, as far as the route tells.
+func (r Route) Remote(t Tuple) (remote netip.AddrPort, known bool) {
+	switch {
+	case !r.Client.IsValid():
+		return t.Destination, false
+	case r.Client == t.Source:
+		return r.Server, true
+	}
+	return r.Client, true
+}
+
+// End returns what is kept of the connection.
+func (c Conn) End() End {
+	return End{
+		ID: c.ID, Namespace: c.Namespace, Process: c.Process.PID, Tuple: c.Tuple, Role: c.Role, Phase: c.Phase, Error: c.Error,
+		SeenOpening: c.SeenOpening, Transparent: c.Transparent, Owner: c.Owner,
+	}
+}
 
 // ServerPort returns the port that the server end listens on, or 0 where the role is unknown.
 func (c Conn) ServerPort() uint16 {

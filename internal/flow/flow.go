@@ -75,9 +75,18 @@ type Key struct {
 	Role          conn.Role
 	ServerPort    uint16
 	Peer          conn.Peer
+	NAT           conn.NAT
+	Original      Original
 	Local, Remote netip.AddrPort // opt-in: network.local.*, network.peer.*; as the socket has them
 	Server        netip.Addr     // opt-in: server.address
 	Client        netip.Addr     // opt-in: client.address
+}
+
+// Original is what the client asked for, where its destination was translated.
+type Original struct {
+	Name    string
+	Port    uint16
+	Address netip.Addr // opt-in
 }
 
 // compare orders the keys of one resource, by what a reader looks for first.
@@ -86,6 +95,10 @@ func (k Key) compare(o Key) int {
 		cmp.Compare(k.Role, o.Role),
 		cmp.Compare(k.ServerPort, o.ServerPort),
 		comparePeers(k.Peer, o.Peer),
+		cmp.Compare(k.NAT, o.NAT),
+		cmp.Compare(k.Original.Name, o.Original.Name),
+		cmp.Compare(k.Original.Port, o.Original.Port),
+		k.Original.Address.Compare(o.Original.Address),
 		k.Local.Compare(o.Local),
 		k.Remote.Compare(o.Remote),
 		k.Server.Compare(o.Server),

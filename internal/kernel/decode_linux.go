@@ -77,6 +77,7 @@ func (d *decoder) connection(r sockConnectionRecord) conn.Conn {
 		Phase:       phase(r.Phase),
 		Error:       reason(&r),
 		SeenOpening: r.SeenOpening != 0,
+		Transparent: r.Transparent != 0,
 		Sequence:    conn.Sequence{Local: r.IsnLocal, Remote: r.IsnRemote},
 		Handshake:   time.Duration(r.HandshakeNs),
 		Age:         time.Duration(r.AgeNs),

@@ -41,7 +41,8 @@ type sockConnectionRecord struct {
 	Role        uint8
 	Phase       uint8
 	SeenOpening uint8
-	Reserved    [3]uint8
+	Transparent uint8
+	Reserved    [2]uint8
 }
 
 type sockCounter uint32

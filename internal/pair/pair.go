@@ -14,6 +14,7 @@ import (
 	"maps"
 	"slices"
 	"time"
+	"unique"
 
 	"github.com/netconn/netconn/internal/conn"
 )
@@ -38,11 +39,25 @@ type Index struct {
 }
 
 // end is one of two: they have each other's sequence reversed, so each has a key of its own. There may be hundreds of thousands, and a
-// map keeps a value of up to 128 bytes in itself.
+// map keeps a value of up to 128 bytes in itself: so many ends have one owner that it is kept once.
 type end struct {
-	conn.End
-	seen   uint32 // seconds since the index began
-	closed bool
+	id                       conn.ID
+	tuple                    conn.Tuple
+	owner                    unique.Handle[conn.Owner]
+	route                    *conn.Route
+	namespace, process       uint32
+	seen                     uint32 // seconds since the index began
+	role                     conn.Role
+	phase                    conn.Phase
+	error                    conn.Error
+	seenOpening, transparent bool
+}
+
+func (e end) public() conn.End {
+	return conn.End{
+		ID: e.id, Namespace: e.namespace, Process: e.process, Tuple: e.tuple, Role: e.role, Phase: e.phase, Error: e.error,
+		SeenOpening: e.seenOpening, Transparent: e.transparent, Owner: e.owner.Value(),
+	}
 }
 
 type closed struct {
@@ -54,37 +69,71 @@ type closed struct {
 // New returns an index that knows no connection.
 func New() *Index { return &Index{ends: map[conn.Sequence]end{}} }
 
-// Add keeps a report. A connection that was never established has no other end, and is not kept.
-func (x *Index) Add(c conn.Conn, now time.Time) {
+// Add keeps a report. First tells that it is the first of its connection. A connection that was never established has no other end, and is
+// not kept.
+func (x *Index) Add(c conn.Conn, now time.Time) (first bool) {
 	if c.Sequence == (conn.Sequence{}) {
-		return
+		return false
 	}
 	known, there := x.ends[c.Sequence]
-	if known.ID == c.ID && known.closed {
-		return // a live report that was overtaken by the end
+	same := there && known.id == c.ID
+	if same && known.phase != conn.Open {
+		return false // a live report that was overtaken by the end
 	}
 	if !there && x.Limit > 0 && len(x.ends) >= x.Limit {
 		x.Refused++
-		return
+		return false
 	}
 	if x.began.IsZero() {
 		x.began = now
 	}
-	x.ends[c.Sequence] = end{End: c.End(), seen: x.seconds(now), closed: c.Phase == conn.Closed}
+	e := end{
+		id: c.ID, tuple: c.Tuple, owner: unique.Make(c.Owner), namespace: c.Namespace, process: c.Process.PID, seen: x.seconds(now),
+		role: c.Role, phase: c.Phase, error: c.Error, seenOpening: c.SeenOpening, transparent: c.Transparent,
+	}
+	if same {
+		e.route = known.route
+	}
+	x.ends[c.Sequence] = e
 	if c.Phase == conn.Closed {
 		x.closed = append(x.closed, closed{c.Sequence, c.ID, now})
 	}
+	return !same
 }
 
 func (x *Index) seconds(now time.Time) uint32 { return uint32(now.Sub(x.began) / time.Second) }
 
 // Other returns the connection's other end, as last reported. A socket that connected to itself is its own other end.
-func (x *Index) Other(c conn.Conn) (conn.End, bool) {
-	if c.Sequence == (conn.Sequence{}) {
+func (x *Index) Other(s conn.Sequence) (conn.End, bool) {
+	if s == (conn.Sequence{}) {
 		return conn.End{}, false
 	}
-	other, ok := x.ends[c.Sequence.Reverse()]
-	return other.End, ok
+	return x.End(s.Reverse())
+}
+
+// End returns the end of a connection that has these numbers as its own.
+func (x *Index) End(s conn.Sequence) (conn.End, bool) {
+	e, ok := x.ends[s]
+	if !ok {
+		return conn.End{}, false
+	}
+	return e.public(), true
+}
+
+// Route returns the route that was set for an end; nil: none.
+func (x *Index) Route(s conn.Sequence, id conn.ID) *conn.Route {
+	if e := x.ends[s]; e.id == id {
+		return e.route
+	}
+	return nil
+}
+
+// SetRoute keeps the route of an end with it. Nothing happens if the end is not kept.
+func (x *Index) SetRoute(s conn.Sequence, id conn.ID, r *conn.Route) {
+	if e, ok := x.ends[s]; ok && e.id == id {
+		e.route = r
+		x.ends[s] = e
+	}
 }
 
 // Expire forgets what closed longer than Grace ago, and what has been silent for Silence.
@@ -92,7 +141,7 @@ func (x *Index) Expire(now time.Time) {
 	gone := 0
 	for gone < len(x.closed) && now.Sub(x.closed[gone].at) > Grace {
 		c := x.closed[gone]
-		if x.ends[c.sequence].ID == c.id {
+		if x.ends[c.sequence].id == c.id {
 			delete(x.ends, c.sequence)
 		}
 		gone++

@@ -36,7 +36,7 @@ func closing(c conn.Conn) conn.Conn {
 
 func want(t *testing.T, x *Index, of conn.Conn, other *conn.Conn) {
 	t.Helper()
-	got, ok := x.Other(of)
+	got, ok := x.Other(of.Sequence)
 	switch {
 	case ok != (other != nil):
 		t.Fatalf("other end of %v: found %v, want %v", of.ID, ok, other != nil)
@@ -171,7 +171,7 @@ func FuzzPairs(f *testing.F) {
 			if random.IntN(2) == 0 {
 				x.Add(server, now)
 			}
-			if other, ok := x.Other(client); ok && other.ID != server.ID {
+			if other, ok := x.Other(client.Sequence); ok && other.ID != server.ID {
 				t.Fatalf("%v is paired with %v", client.ID, other.ID)
 			}
 			if x.Limit > 0 && len(x.ends) > x.Limit {
@@ -195,7 +195,7 @@ func BenchmarkAddAndOther(b *testing.B) {
 		client, server := ends(uint32(i) * 8)
 		x.Add(closing(client), start)
 		x.Add(closing(server), start)
-		if _, ok := x.Other(client); !ok {
+		if _, ok := x.Other(client.Sequence); !ok {
 			b.Fatal("not paired")
 		}
 		if i%1000 == 0 {

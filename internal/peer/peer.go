@@ -39,12 +39,30 @@ func New(networks map[string][]netip.Prefix) *Resolver {
 	return r
 }
 
-// Describe says who is at the other end of c. Other is that end when it is on this machine, else nil.
-func (r *Resolver) Describe(c conn.Conn, other *conn.End) conn.Peer {
+// Describe says who is at the other end of c. Other is that end when it is on this machine, else nil; then actual is the address that is
+// known to be there, behind any translation.
+func (r *Resolver) Describe(c conn.Conn, other *conn.End, actual netip.Addr) conn.Peer {
 	if other != nil {
 		return local(c.Owner, other.Owner)
 	}
-	return r.remote(c.Tuple)
+	return r.remote(c.Tuple.Source.Addr(), actual)
+}
+
+// Destination names what a client asked for: by the configured network, else by the class of the address.
+func (r *Resolver) Destination(a netip.Addr) string {
+	a = a.WithZone("")
+	if name := r.name(a); name != "" {
+		return name
+	}
+	switch {
+	case !a.IsValid() || a.IsUnspecified():
+		return string(conn.PeerUnknown)
+	case a.IsLoopback():
+		return "loopback"
+	case private(a):
+		return string(conn.PeerPrivate)
+	}
+	return string(conn.PeerPublic)
 }
 
 // local describes a peer of this machine, seen from an owner of this machine.
@@ -77,10 +95,10 @@ func scope(self, o conn.Owner) conn.Scope {
 }
 
 // remote describes a peer of which only the address is known.
-func (r *Resolver) remote(t conn.Tuple) conn.Peer {
+func (r *Resolver) remote(self, a netip.Addr) conn.Peer {
 	// A prefix never contains an address with a zone, and the zone is the name of a local interface: it tells nothing of
 	// the peer.
-	a, self := t.Destination.Addr().WithZone(""), t.Source.Addr().WithZone("")
+	a, self = a.WithZone(""), self.WithZone("")
 	switch {
 	case !a.IsValid() || a.IsUnspecified():
 		return conn.Peer{Type: conn.PeerUnknown, Scope: conn.ScopeUnknown}

@@ -45,7 +45,7 @@ func TestDescribeTheOtherEndOnThisMachine(t *testing.T) {
 	for name, row := range rows {
 		t.Run(name, func(t *testing.T) {
 			c := conn.Conn{Owner: row.self, Tuple: tuple("10.0.0.1", "192.0.2.1")}
-			got := New(nil).Describe(c, &conn.End{Owner: row.other})
+			got := New(nil).Describe(c, &conn.End{Owner: row.other}, netip.Addr{})
 			if diff := cmp.Diff(row.want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
@@ -96,7 +96,7 @@ func TestDescribeByAddress(t *testing.T) {
 	}
 	for _, row := range rows {
 		t.Run(row.remote, func(t *testing.T) {
-			got := New(nil).Describe(conn.Conn{Owner: app, Tuple: tuple("10.9.9.9", row.remote)}, nil)
+			got := describe(New(nil), conn.Conn{Owner: app, Tuple: tuple("10.9.9.9", row.remote)})
 			if diff := cmp.Diff(row.want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
@@ -105,7 +105,7 @@ func TestDescribeByAddress(t *testing.T) {
 }
 
 func TestOwnLinkLocalAddress(t *testing.T) {
-	got := New(nil).Describe(conn.Conn{Tuple: tuple("fe80::1%eth0", "fe80::1%eth1")}, nil)
+	got := describe(New(nil), conn.Conn{Tuple: tuple("fe80::1%eth0", "fe80::1%eth1")})
 	if want := (conn.Peer{Type: conn.PeerUnknown, Scope: conn.ScopeNode}); got != want {
 		t.Errorf("got %v, want %v", got, want)
 	}
@@ -134,7 +134,7 @@ func TestNetworksNameAddresses(t *testing.T) {
 	}
 	for remote, want := range rows {
 		t.Run(remote, func(t *testing.T) {
-			got := r.Describe(conn.Conn{Tuple: tuple("10.9.9.9", remote)}, nil)
+			got := describe(r, conn.Conn{Tuple: tuple("10.9.9.9", remote)})
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
@@ -182,10 +182,15 @@ func BenchmarkDescribe(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				r.Describe(c, other)
+				r.Describe(c, other, c.Tuple.Destination.Addr())
 			}
 		})
 	}
+}
+
+// describe describes the peer of a connection that is not translated, and whose other end is elsewhere.
+func describe(r *Resolver, c conn.Conn) conn.Peer {
+	return r.Describe(c, nil, c.Tuple.Destination.Addr())
 }
 
 // tuple returns that of a socket at source; an empty address is the invalid one.

@@ -14,19 +14,23 @@ import (
 type NetconnActiveMetricAttributeKey string
 
 const (
-	NetconnActiveMetricAttributeKeyNetconnRole              NetconnActiveMetricAttributeKey = "netconn.role"
-	NetconnActiveMetricAttributeKeyNetworkTransport         NetconnActiveMetricAttributeKey = "network.transport"
-	NetconnActiveMetricAttributeKeyServerPort               NetconnActiveMetricAttributeKey = "server.port"
-	NetconnActiveMetricAttributeKeyNetconnPeerType          NetconnActiveMetricAttributeKey = "netconn.peer.type"
-	NetconnActiveMetricAttributeKeyNetconnPeerScope         NetconnActiveMetricAttributeKey = "netconn.peer.scope"
-	NetconnActiveMetricAttributeKeyNetconnPeerName          NetconnActiveMetricAttributeKey = "netconn.peer.name"
-	NetconnActiveMetricAttributeKeyNetconnPeerContainerName NetconnActiveMetricAttributeKey = "netconn.peer.container.name"
-	NetconnActiveMetricAttributeKeyNetconnPeerContainerID   NetconnActiveMetricAttributeKey = "netconn.peer.container.id"
-	NetconnActiveMetricAttributeKeyNetworkPeerAddress       NetconnActiveMetricAttributeKey = "network.peer.address"
-	NetconnActiveMetricAttributeKeyNetworkPeerPort          NetconnActiveMetricAttributeKey = "network.peer.port"
-	NetconnActiveMetricAttributeKeyNetworkLocalAddress      NetconnActiveMetricAttributeKey = "network.local.address"
-	NetconnActiveMetricAttributeKeyServerAddress            NetconnActiveMetricAttributeKey = "server.address"
-	NetconnActiveMetricAttributeKeyClientAddress            NetconnActiveMetricAttributeKey = "client.address"
+	NetconnActiveMetricAttributeKeyNetconnRole                       NetconnActiveMetricAttributeKey = "netconn.role"
+	NetconnActiveMetricAttributeKeyNetworkTransport                  NetconnActiveMetricAttributeKey = "network.transport"
+	NetconnActiveMetricAttributeKeyServerPort                        NetconnActiveMetricAttributeKey = "server.port"
+	NetconnActiveMetricAttributeKeyNetconnPeerType                   NetconnActiveMetricAttributeKey = "netconn.peer.type"
+	NetconnActiveMetricAttributeKeyNetconnPeerScope                  NetconnActiveMetricAttributeKey = "netconn.peer.scope"
+	NetconnActiveMetricAttributeKeyNetconnPeerName                   NetconnActiveMetricAttributeKey = "netconn.peer.name"
+	NetconnActiveMetricAttributeKeyNetconnPeerContainerName          NetconnActiveMetricAttributeKey = "netconn.peer.container.name"
+	NetconnActiveMetricAttributeKeyNetconnPeerContainerID            NetconnActiveMetricAttributeKey = "netconn.peer.container.id"
+	NetconnActiveMetricAttributeKeyNetconnNat                        NetconnActiveMetricAttributeKey = "netconn.nat"
+	NetconnActiveMetricAttributeKeyNetconnOriginalDestinationName    NetconnActiveMetricAttributeKey = "netconn.original_destination.name"
+	NetconnActiveMetricAttributeKeyNetconnOriginalDestinationPort    NetconnActiveMetricAttributeKey = "netconn.original_destination.port"
+	NetconnActiveMetricAttributeKeyNetconnOriginalDestinationAddress NetconnActiveMetricAttributeKey = "netconn.original_destination.address"
+	NetconnActiveMetricAttributeKeyNetworkPeerAddress                NetconnActiveMetricAttributeKey = "network.peer.address"
+	NetconnActiveMetricAttributeKeyNetworkPeerPort                   NetconnActiveMetricAttributeKey = "network.peer.port"
+	NetconnActiveMetricAttributeKeyNetworkLocalAddress               NetconnActiveMetricAttributeKey = "network.local.address"
+	NetconnActiveMetricAttributeKeyServerAddress                     NetconnActiveMetricAttributeKey = "server.address"
+	NetconnActiveMetricAttributeKeyClientAddress                     NetconnActiveMetricAttributeKey = "client.address"
 )
 
 // NetconnActiveMetricConfig provides config for the netconn.active metric.
@@ -55,9 +59,9 @@ func (ms *NetconnActiveMetricConfig) Unmarshal(parser *confmap.Conf) error {
 func (ms *NetconnActiveMetricConfig) Validate() error {
 	for _, val := range ms.EnabledAttributes {
 		switch val {
-		case NetconnActiveMetricAttributeKeyNetconnRole, NetconnActiveMetricAttributeKeyNetworkTransport, NetconnActiveMetricAttributeKeyServerPort, NetconnActiveMetricAttributeKeyNetconnPeerType, NetconnActiveMetricAttributeKeyNetconnPeerScope, NetconnActiveMetricAttributeKeyNetconnPeerName, NetconnActiveMetricAttributeKeyNetconnPeerContainerName, NetconnActiveMetricAttributeKeyNetconnPeerContainerID, NetconnActiveMetricAttributeKeyNetworkPeerAddress, NetconnActiveMetricAttributeKeyNetworkPeerPort, NetconnActiveMetricAttributeKeyNetworkLocalAddress, NetconnActiveMetricAttributeKeyServerAddress, NetconnActiveMetricAttributeKeyClientAddress:
+		case NetconnActiveMetricAttributeKeyNetconnRole, NetconnActiveMetricAttributeKeyNetworkTransport, NetconnActiveMetricAttributeKeyServerPort, NetconnActiveMetricAttributeKeyNetconnPeerType, NetconnActiveMetricAttributeKeyNetconnPeerScope, NetconnActiveMetricAttributeKeyNetconnPeerName, NetconnActiveMetricAttributeKeyNetconnPeerContainerName, NetconnActiveMetricAttributeKeyNetconnPeerContainerID, NetconnActiveMetricAttributeKeyNetconnNat, NetconnActiveMetricAttributeKeyNetconnOriginalDestinationName, NetconnActiveMetricAttributeKeyNetconnOriginalDestinationPort, NetconnActiveMetricAttributeKeyNetconnOriginalDestinationAddress, NetconnActiveMetricAttributeKeyNetworkPeerAddress, NetconnActiveMetricAttributeKeyNetworkPeerPort, NetconnActiveMetricAttributeKeyNetworkLocalAddress, NetconnActiveMetricAttributeKeyServerAddress, NetconnActiveMetricAttributeKeyClientAddress:
 		default:
-			return fmt.Errorf("metric netconn.active doesn't have an attribute %v, valid attributes: [netconn.role, network.transport, server.port, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.container.name, netconn.peer.container.id, network.peer.address, network.peer.port, network.local.address, server.address, client.address]", val)
+			return fmt.Errorf("metric netconn.active doesn't have an attribute %v, valid attributes: [netconn.role, network.transport, server.port, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.container.name, netconn.peer.container.id, netconn.nat, netconn.original_destination.name, netconn.original_destination.port, netconn.original_destination.address, network.peer.address, network.peer.port, network.local.address, server.address, client.address]", val)
 		}
 	}
 
@@ -74,20 +78,24 @@ func (ms *NetconnActiveMetricConfig) Validate() error {
 type NetconnAttemptsMetricAttributeKey string
 
 const (
-	NetconnAttemptsMetricAttributeKeyErrorType                NetconnAttemptsMetricAttributeKey = "error.type"
-	NetconnAttemptsMetricAttributeKeyNetconnRole              NetconnAttemptsMetricAttributeKey = "netconn.role"
-	NetconnAttemptsMetricAttributeKeyNetworkTransport         NetconnAttemptsMetricAttributeKey = "network.transport"
-	NetconnAttemptsMetricAttributeKeyServerPort               NetconnAttemptsMetricAttributeKey = "server.port"
-	NetconnAttemptsMetricAttributeKeyNetconnPeerType          NetconnAttemptsMetricAttributeKey = "netconn.peer.type"
-	NetconnAttemptsMetricAttributeKeyNetconnPeerScope         NetconnAttemptsMetricAttributeKey = "netconn.peer.scope"
-	NetconnAttemptsMetricAttributeKeyNetconnPeerName          NetconnAttemptsMetricAttributeKey = "netconn.peer.name"
-	NetconnAttemptsMetricAttributeKeyNetconnPeerContainerName NetconnAttemptsMetricAttributeKey = "netconn.peer.container.name"
-	NetconnAttemptsMetricAttributeKeyNetconnPeerContainerID   NetconnAttemptsMetricAttributeKey = "netconn.peer.container.id"
-	NetconnAttemptsMetricAttributeKeyNetworkPeerAddress       NetconnAttemptsMetricAttributeKey = "network.peer.address"
-	NetconnAttemptsMetricAttributeKeyNetworkPeerPort          NetconnAttemptsMetricAttributeKey = "network.peer.port"
-	NetconnAttemptsMetricAttributeKeyNetworkLocalAddress      NetconnAttemptsMetricAttributeKey = "network.local.address"
-	NetconnAttemptsMetricAttributeKeyServerAddress            NetconnAttemptsMetricAttributeKey = "server.address"
-	NetconnAttemptsMetricAttributeKeyClientAddress            NetconnAttemptsMetricAttributeKey = "client.address"
+	NetconnAttemptsMetricAttributeKeyErrorType                         NetconnAttemptsMetricAttributeKey = "error.type"
+	NetconnAttemptsMetricAttributeKeyNetconnRole                       NetconnAttemptsMetricAttributeKey = "netconn.role"
+	NetconnAttemptsMetricAttributeKeyNetworkTransport                  NetconnAttemptsMetricAttributeKey = "network.transport"
+	NetconnAttemptsMetricAttributeKeyServerPort                        NetconnAttemptsMetricAttributeKey = "server.port"
+	NetconnAttemptsMetricAttributeKeyNetconnPeerType                   NetconnAttemptsMetricAttributeKey = "netconn.peer.type"
+	NetconnAttemptsMetricAttributeKeyNetconnPeerScope                  NetconnAttemptsMetricAttributeKey = "netconn.peer.scope"
+	NetconnAttemptsMetricAttributeKeyNetconnPeerName                   NetconnAttemptsMetricAttributeKey = "netconn.peer.name"
+	NetconnAttemptsMetricAttributeKeyNetconnPeerContainerName          NetconnAttemptsMetricAttributeKey = "netconn.peer.container.name"
+	NetconnAttemptsMetricAttributeKeyNetconnPeerContainerID            NetconnAttemptsMetricAttributeKey = "netconn.peer.container.id"
+	NetconnAttemptsMetricAttributeKeyNetconnNat                        NetconnAttemptsMetricAttributeKey = "netconn.nat"
+	NetconnAttemptsMetricAttributeKeyNetconnOriginalDestinationName    NetconnAttemptsMetricAttributeKey = "netconn.original_destination.name"
+	NetconnAttemptsMetricAttributeKeyNetconnOriginalDestinationPort    NetconnAttemptsMetricAttributeKey = "netconn.original_destination.port"
+	NetconnAttemptsMetricAttributeKeyNetconnOriginalDestinationAddress NetconnAttemptsMetricAttributeKey = "netconn.original_destination.address"
+	NetconnAttemptsMetricAttributeKeyNetworkPeerAddress                NetconnAttemptsMetricAttributeKey = "network.peer.address"
+	NetconnAttemptsMetricAttributeKeyNetworkPeerPort                   NetconnAttemptsMetricAttributeKey = "network.peer.port"
+	NetconnAttemptsMetricAttributeKeyNetworkLocalAddress               NetconnAttemptsMetricAttributeKey = "network.local.address"
+	NetconnAttemptsMetricAttributeKeyServerAddress                     NetconnAttemptsMetricAttributeKey = "server.address"
+	NetconnAttemptsMetricAttributeKeyClientAddress                     NetconnAttemptsMetricAttributeKey = "client.address"
 )
 
 // NetconnAttemptsMetricConfig provides config for the netconn.attempts metric.
@@ -116,9 +124,9 @@ func (ms *NetconnAttemptsMetricConfig) Unmarshal(parser *confmap.Conf) error {
 func (ms *NetconnAttemptsMetricConfig) Validate() error {
 	for _, val := range ms.EnabledAttributes {
 		switch val {
-		case NetconnAttemptsMetricAttributeKeyErrorType, NetconnAttemptsMetricAttributeKeyNetconnRole, NetconnAttemptsMetricAttributeKeyNetworkTransport, NetconnAttemptsMetricAttributeKeyServerPort, NetconnAttemptsMetricAttributeKeyNetconnPeerType, NetconnAttemptsMetricAttributeKeyNetconnPeerScope, NetconnAttemptsMetricAttributeKeyNetconnPeerName, NetconnAttemptsMetricAttributeKeyNetconnPeerContainerName, NetconnAttemptsMetricAttributeKeyNetconnPeerContainerID, NetconnAttemptsMetricAttributeKeyNetworkPeerAddress, NetconnAttemptsMetricAttributeKeyNetworkPeerPort, NetconnAttemptsMetricAttributeKeyNetworkLocalAddress, NetconnAttemptsMetricAttributeKeyServerAddress, NetconnAttemptsMetricAttributeKeyClientAddress:
+		case NetconnAttemptsMetricAttributeKeyErrorType, NetconnAttemptsMetricAttributeKeyNetconnRole, NetconnAttemptsMetricAttributeKeyNetworkTransport, NetconnAttemptsMetricAttributeKeyServerPort, NetconnAttemptsMetricAttributeKeyNetconnPeerType, NetconnAttemptsMetricAttributeKeyNetconnPeerScope, NetconnAttemptsMetricAttributeKeyNetconnPeerName, NetconnAttemptsMetricAttributeKeyNetconnPeerContainerName, NetconnAttemptsMetricAttributeKeyNetconnPeerContainerID, NetconnAttemptsMetricAttributeKeyNetconnNat, NetconnAttemptsMetricAttributeKeyNetconnOriginalDestinationName, NetconnAttemptsMetricAttributeKeyNetconnOriginalDestinationPort, NetconnAttemptsMetricAttributeKeyNetconnOriginalDestinationAddress, NetconnAttemptsMetricAttributeKeyNetworkPeerAddress, NetconnAttemptsMetricAttributeKeyNetworkPeerPort, NetconnAttemptsMetricAttributeKeyNetworkLocalAddress, NetconnAttemptsMetricAttributeKeyServerAddress, NetconnAttemptsMetricAttributeKeyClientAddress:
 		default:
-			return fmt.Errorf("metric netconn.attempts doesn't have an attribute %v, valid attributes: [error.type, netconn.role, network.transport, server.port, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.container.name, netconn.peer.container.id, network.peer.address, network.peer.port, network.local.address, server.address, client.address]", val)
+			return fmt.Errorf("metric netconn.attempts doesn't have an attribute %v, valid attributes: [error.type, netconn.role, network.transport, server.port, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.container.name, netconn.peer.container.id, netconn.nat, netconn.original_destination.name, netconn.original_destination.port, netconn.original_destination.address, network.peer.address, network.peer.port, network.local.address, server.address, client.address]", val)
 		}
 	}
 
@@ -135,20 +143,24 @@ func (ms *NetconnAttemptsMetricConfig) Validate() error {
 type NetconnClosedMetricAttributeKey string
 
 const (
-	NetconnClosedMetricAttributeKeyErrorType                NetconnClosedMetricAttributeKey = "error.type"
-	NetconnClosedMetricAttributeKeyNetconnRole              NetconnClosedMetricAttributeKey = "netconn.role"
-	NetconnClosedMetricAttributeKeyNetworkTransport         NetconnClosedMetricAttributeKey = "network.transport"
-	NetconnClosedMetricAttributeKeyServerPort               NetconnClosedMetricAttributeKey = "server.port"
-	NetconnClosedMetricAttributeKeyNetconnPeerType          NetconnClosedMetricAttributeKey = "netconn.peer.type"
-	NetconnClosedMetricAttributeKeyNetconnPeerScope         NetconnClosedMetricAttributeKey = "netconn.peer.scope"
-	NetconnClosedMetricAttributeKeyNetconnPeerName          NetconnClosedMetricAttributeKey = "netconn.peer.name"
-	NetconnClosedMetricAttributeKeyNetconnPeerContainerName NetconnClosedMetricAttributeKey = "netconn.peer.container.name"
-	NetconnClosedMetricAttributeKeyNetconnPeerContainerID   NetconnClosedMetricAttributeKey = "netconn.peer.container.id"
-	NetconnClosedMetricAttributeKeyNetworkPeerAddress       NetconnClosedMetricAttributeKey = "network.peer.address"
-	NetconnClosedMetricAttributeKeyNetworkPeerPort          NetconnClosedMetricAttributeKey = "network.peer.port"
-	NetconnClosedMetricAttributeKeyNetworkLocalAddress      NetconnClosedMetricAttributeKey = "network.local.address"
-	NetconnClosedMetricAttributeKeyServerAddress            NetconnClosedMetricAttributeKey = "server.address"
-	NetconnClosedMetricAttributeKeyClientAddress            NetconnClosedMetricAttributeKey = "client.address"
+	NetconnClosedMetricAttributeKeyErrorType                         NetconnClosedMetricAttributeKey = "error.type"
+	NetconnClosedMetricAttributeKeyNetconnRole                       NetconnClosedMetricAttributeKey = "netconn.role"
+	NetconnClosedMetricAttributeKeyNetworkTransport                  NetconnClosedMetricAttributeKey = "network.transport"
+	NetconnClosedMetricAttributeKeyServerPort                        NetconnClosedMetricAttributeKey = "server.port"
+	NetconnClosedMetricAttributeKeyNetconnPeerType                   NetconnClosedMetricAttributeKey = "netconn.peer.type"
+	NetconnClosedMetricAttributeKeyNetconnPeerScope                  NetconnClosedMetricAttributeKey = "netconn.peer.scope"
+	NetconnClosedMetricAttributeKeyNetconnPeerName                   NetconnClosedMetricAttributeKey = "netconn.peer.name"
+	NetconnClosedMetricAttributeKeyNetconnPeerContainerName          NetconnClosedMetricAttributeKey = "netconn.peer.container.name"
+	NetconnClosedMetricAttributeKeyNetconnPeerContainerID            NetconnClosedMetricAttributeKey = "netconn.peer.container.id"
+	NetconnClosedMetricAttributeKeyNetconnNat                        NetconnClosedMetricAttributeKey = "netconn.nat"
+	NetconnClosedMetricAttributeKeyNetconnOriginalDestinationName    NetconnClosedMetricAttributeKey = "netconn.original_destination.name"
+	NetconnClosedMetricAttributeKeyNetconnOriginalDestinationPort    NetconnClosedMetricAttributeKey = "netconn.original_destination.port"
+	NetconnClosedMetricAttributeKeyNetconnOriginalDestinationAddress NetconnClosedMetricAttributeKey = "netconn.original_destination.address"
+	NetconnClosedMetricAttributeKeyNetworkPeerAddress                NetconnClosedMetricAttributeKey = "network.peer.address"
+	NetconnClosedMetricAttributeKeyNetworkPeerPort                   NetconnClosedMetricAttributeKey = "network.peer.port"
+	NetconnClosedMetricAttributeKeyNetworkLocalAddress               NetconnClosedMetricAttributeKey = "network.local.address"
+	NetconnClosedMetricAttributeKeyServerAddress                     NetconnClosedMetricAttributeKey = "server.address"
+	NetconnClosedMetricAttributeKeyClientAddress                     NetconnClosedMetricAttributeKey = "client.address"
 )
 
 // NetconnClosedMetricConfig provides config for the netconn.closed metric.
@@ -177,9 +189,9 @@ func (ms *NetconnClosedMetricConfig) Unmarshal(parser *confmap.Conf) error {
 func (ms *NetconnClosedMetricConfig) Validate() error {
 	for _, val := range ms.EnabledAttributes {
 		switch val {
-		case NetconnClosedMetricAttributeKeyErrorType, NetconnClosedMetricAttributeKeyNetconnRole, NetconnClosedMetricAttributeKeyNetworkTransport, NetconnClosedMetricAttributeKeyServerPort, NetconnClosedMetricAttributeKeyNetconnPeerType, NetconnClosedMetricAttributeKeyNetconnPeerScope, NetconnClosedMetricAttributeKeyNetconnPeerName, NetconnClosedMetricAttributeKeyNetconnPeerContainerName, NetconnClosedMetricAttributeKeyNetconnPeerContainerID, NetconnClosedMetricAttributeKeyNetworkPeerAddress, NetconnClosedMetricAttributeKeyNetworkPeerPort, NetconnClosedMetricAttributeKeyNetworkLocalAddress, NetconnClosedMetricAttributeKeyServerAddress, NetconnClosedMetricAttributeKeyClientAddress:
+		case NetconnClosedMetricAttributeKeyErrorType, NetconnClosedMetricAttributeKeyNetconnRole, NetconnClosedMetricAttributeKeyNetworkTransport, NetconnClosedMetricAttributeKeyServerPort, NetconnClosedMetricAttributeKeyNetconnPeerType, NetconnClosedMetricAttributeKeyNetconnPeerScope, NetconnClosedMetricAttributeKeyNetconnPeerName, NetconnClosedMetricAttributeKeyNetconnPeerContainerName, NetconnClosedMetricAttributeKeyNetconnPeerContainerID, NetconnClosedMetricAttributeKeyNetconnNat, NetconnClosedMetricAttributeKeyNetconnOriginalDestinationName, NetconnClosedMetricAttributeKeyNetconnOriginalDestinationPort, NetconnClosedMetricAttributeKeyNetconnOriginalDestinationAddress, NetconnClosedMetricAttributeKeyNetworkPeerAddress, NetconnClosedMetricAttributeKeyNetworkPeerPort, NetconnClosedMetricAttributeKeyNetworkLocalAddress, NetconnClosedMetricAttributeKeyServerAddress, NetconnClosedMetricAttributeKeyClientAddress:
 		default:
-			return fmt.Errorf("metric netconn.closed doesn't have an attribute %v, valid attributes: [error.type, netconn.role, network.transport, server.port, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.container.name, netconn.peer.container.id, network.peer.address, network.peer.port, network.local.address, server.address, client.address]", val)
+			return fmt.Errorf("metric netconn.closed doesn't have an attribute %v, valid attributes: [error.type, netconn.role, network.transport, server.port, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.container.name, netconn.peer.container.id, netconn.nat, netconn.original_destination.name, netconn.original_destination.port, netconn.original_destination.address, network.peer.address, network.peer.port, network.local.address, server.address, client.address]", val)
 		}
 	}
 
@@ -196,19 +208,23 @@ func (ms *NetconnClosedMetricConfig) Validate() error {
 type NetconnDurationMetricAttributeKey string
 
 const (
-	NetconnDurationMetricAttributeKeyNetconnRole              NetconnDurationMetricAttributeKey = "netconn.role"
-	NetconnDurationMetricAttributeKeyNetworkTransport         NetconnDurationMetricAttributeKey = "network.transport"
-	NetconnDurationMetricAttributeKeyServerPort               NetconnDurationMetricAttributeKey = "server.port"
-	NetconnDurationMetricAttributeKeyNetconnPeerType          NetconnDurationMetricAttributeKey = "netconn.peer.type"
-	NetconnDurationMetricAttributeKeyNetconnPeerScope         NetconnDurationMetricAttributeKey = "netconn.peer.scope"
-	NetconnDurationMetricAttributeKeyNetconnPeerName          NetconnDurationMetricAttributeKey = "netconn.peer.name"
-	NetconnDurationMetricAttributeKeyNetconnPeerContainerName NetconnDurationMetricAttributeKey = "netconn.peer.container.name"
-	NetconnDurationMetricAttributeKeyNetconnPeerContainerID   NetconnDurationMetricAttributeKey = "netconn.peer.container.id"
-	NetconnDurationMetricAttributeKeyNetworkPeerAddress       NetconnDurationMetricAttributeKey = "network.peer.address"
-	NetconnDurationMetricAttributeKeyNetworkPeerPort          NetconnDurationMetricAttributeKey = "network.peer.port"
-	NetconnDurationMetricAttributeKeyNetworkLocalAddress      NetconnDurationMetricAttributeKey = "network.local.address"
-	NetconnDurationMetricAttributeKeyServerAddress            NetconnDurationMetricAttributeKey = "server.address"
-	NetconnDurationMetricAttributeKeyClientAddress            NetconnDurationMetricAttributeKey = "client.address"
+	NetconnDurationMetricAttributeKeyNetconnRole                       NetconnDurationMetricAttributeKey = "netconn.role"
+	NetconnDurationMetricAttributeKeyNetworkTransport                  NetconnDurationMetricAttributeKey = "network.transport"
+	NetconnDurationMetricAttributeKeyServerPort                        NetconnDurationMetricAttributeKey = "server.port"
+	NetconnDurationMetricAttributeKeyNetconnPeerType                   NetconnDurationMetricAttributeKey = "netconn.peer.type"
+	NetconnDurationMetricAttributeKeyNetconnPeerScope                  NetconnDurationMetricAttributeKey = "netconn.peer.scope"
+	NetconnDurationMetricAttributeKeyNetconnPeerName                   NetconnDurationMetricAttributeKey = "netconn.peer.name"
+	NetconnDurationMetricAttributeKeyNetconnPeerContainerName          NetconnDurationMetricAttributeKey = "netconn.peer.container.name"
+	NetconnDurationMetricAttributeKeyNetconnPeerContainerID            NetconnDurationMetricAttributeKey = "netconn.peer.container.id"
+	NetconnDurationMetricAttributeKeyNetconnNat                        NetconnDurationMetricAttributeKey = "netconn.nat"
+	NetconnDurationMetricAttributeKeyNetconnOriginalDestinationName    NetconnDurationMetricAttributeKey = "netconn.original_destination.name"
+	NetconnDurationMetricAttributeKeyNetconnOriginalDestinationPort    NetconnDurationMetricAttributeKey = "netconn.original_destination.port"
+	NetconnDurationMetricAttributeKeyNetconnOriginalDestinationAddress NetconnDurationMetricAttributeKey = "netconn.original_destination.address"
+	NetconnDurationMetricAttributeKeyNetworkPeerAddress                NetconnDurationMetricAttributeKey = "network.peer.address"
+	NetconnDurationMetricAttributeKeyNetworkPeerPort                   NetconnDurationMetricAttributeKey = "network.peer.port"
+	NetconnDurationMetricAttributeKeyNetworkLocalAddress               NetconnDurationMetricAttributeKey = "network.local.address"
+	NetconnDurationMetricAttributeKeyServerAddress                     NetconnDurationMetricAttributeKey = "server.address"
+	NetconnDurationMetricAttributeKeyClientAddress                     NetconnDurationMetricAttributeKey = "client.address"
 )
 
 // NetconnDurationMetricConfig provides config for the netconn.duration metric.
@@ -237,9 +253,9 @@ func (ms *NetconnDurationMetricConfig) Unmarshal(parser *confmap.Conf) error {
 func (ms *NetconnDurationMetricConfig) Validate() error {
 	for _, val := range ms.EnabledAttributes {
 		switch val {
-		case NetconnDurationMetricAttributeKeyNetconnRole, NetconnDurationMetricAttributeKeyNetworkTransport, NetconnDurationMetricAttributeKeyServerPort, NetconnDurationMetricAttributeKeyNetconnPeerType, NetconnDurationMetricAttributeKeyNetconnPeerScope, NetconnDurationMetricAttributeKeyNetconnPeerName, NetconnDurationMetricAttributeKeyNetconnPeerContainerName, NetconnDurationMetricAttributeKeyNetconnPeerContainerID, NetconnDurationMetricAttributeKeyNetworkPeerAddress, NetconnDurationMetricAttributeKeyNetworkPeerPort, NetconnDurationMetricAttributeKeyNetworkLocalAddress, NetconnDurationMetricAttributeKeyServerAddress, NetconnDurationMetricAttributeKeyClientAddress:
+		case NetconnDurationMetricAttributeKeyNetconnRole, NetconnDurationMetricAttributeKeyNetworkTransport, NetconnDurationMetricAttributeKeyServerPort, NetconnDurationMetricAttributeKeyNetconnPeerType, NetconnDurationMetricAttributeKeyNetconnPeerScope, NetconnDurationMetricAttributeKeyNetconnPeerName, NetconnDurationMetricAttributeKeyNetconnPeerContainerName, NetconnDurationMetricAttributeKeyNetconnPeerContainerID, NetconnDurationMetricAttributeKeyNetconnNat, NetconnDurationMetricAttributeKeyNetconnOriginalDestinationName, NetconnDurationMetricAttributeKeyNetconnOriginalDestinationPort, NetconnDurationMetricAttributeKeyNetconnOriginalDestinationAddress, NetconnDurationMetricAttributeKeyNetworkPeerAddress, NetconnDurationMetricAttributeKeyNetworkPeerPort, NetconnDurationMetricAttributeKeyNetworkLocalAddress, NetconnDurationMetricAttributeKeyServerAddress, NetconnDurationMetricAttributeKeyClientAddress:
 		default:
-			return fmt.Errorf("metric netconn.duration doesn't have an attribute %v, valid attributes: [netconn.role, network.transport, server.port, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.container.name, netconn.peer.container.id, network.peer.address, network.peer.port, network.local.address, server.address, client.address]", val)
+			return fmt.Errorf("metric netconn.duration doesn't have an attribute %v, valid attributes: [netconn.role, network.transport, server.port, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.container.name, netconn.peer.container.id, netconn.nat, netconn.original_destination.name, netconn.original_destination.port, netconn.original_destination.address, network.peer.address, network.peer.port, network.local.address, server.address, client.address]", val)
 		}
 	}
 
@@ -256,20 +272,24 @@ func (ms *NetconnDurationMetricConfig) Validate() error {
 type NetconnIoMetricAttributeKey string
 
 const (
-	NetconnIoMetricAttributeKeyNetworkIoDirection       NetconnIoMetricAttributeKey = "network.io.direction"
-	NetconnIoMetricAttributeKeyNetconnRole              NetconnIoMetricAttributeKey = "netconn.role"
-	NetconnIoMetricAttributeKeyNetworkTransport         NetconnIoMetricAttributeKey = "network.transport"
-	NetconnIoMetricAttributeKeyServerPort               NetconnIoMetricAttributeKey = "server.port"
-	NetconnIoMetricAttributeKeyNetconnPeerType          NetconnIoMetricAttributeKey = "netconn.peer.type"
-	NetconnIoMetricAttributeKeyNetconnPeerScope         NetconnIoMetricAttributeKey = "netconn.peer.scope"
-	NetconnIoMetricAttributeKeyNetconnPeerName          NetconnIoMetricAttributeKey = "netconn.peer.name"
-	NetconnIoMetricAttributeKeyNetconnPeerContainerName NetconnIoMetricAttributeKey = "netconn.peer.container.name"
-	NetconnIoMetricAttributeKeyNetconnPeerContainerID   NetconnIoMetricAttributeKey = "netconn.peer.container.id"
-	NetconnIoMetricAttributeKeyNetworkPeerAddress       NetconnIoMetricAttributeKey = "network.peer.address"
-	NetconnIoMetricAttributeKeyNetworkPeerPort          NetconnIoMetricAttributeKey = "network.peer.port"
-	NetconnIoMetricAttributeKeyNetworkLocalAddress      NetconnIoMetricAttributeKey = "network.local.address"
-	NetconnIoMetricAttributeKeyServerAddress            NetconnIoMetricAttributeKey = "server.address"
-	NetconnIoMetricAttributeKeyClientAddress            NetconnIoMetricAttributeKey = "client.address"
+	NetconnIoMetricAttributeKeyNetworkIoDirection                NetconnIoMetricAttributeKey = "network.io.direction"
+	NetconnIoMetricAttributeKeyNetconnRole                       NetconnIoMetricAttributeKey = "netconn.role"
+	NetconnIoMetricAttributeKeyNetworkTransport                  NetconnIoMetricAttributeKey = "network.transport"
+	NetconnIoMetricAttributeKeyServerPort                        NetconnIoMetricAttributeKey = "server.port"
+	NetconnIoMetricAttributeKeyNetconnPeerType                   NetconnIoMetricAttributeKey = "netconn.peer.type"
+	NetconnIoMetricAttributeKeyNetconnPeerScope                  NetconnIoMetricAttributeKey = "netconn.peer.scope"
+	NetconnIoMetricAttributeKeyNetconnPeerName                   NetconnIoMetricAttributeKey = "netconn.peer.name"
+	NetconnIoMetricAttributeKeyNetconnPeerContainerName          NetconnIoMetricAttributeKey = "netconn.peer.container.name"
+	NetconnIoMetricAttributeKeyNetconnPeerContainerID            NetconnIoMetricAttributeKey = "netconn.peer.container.id"
+	NetconnIoMetricAttributeKeyNetconnNat                        NetconnIoMetricAttributeKey = "netconn.nat"
+	NetconnIoMetricAttributeKeyNetconnOriginalDestinationName    NetconnIoMetricAttributeKey = "netconn.original_destination.name"
+	NetconnIoMetricAttributeKeyNetconnOriginalDestinationPort    NetconnIoMetricAttributeKey = "netconn.original_destination.port"
+	NetconnIoMetricAttributeKeyNetconnOriginalDestinationAddress NetconnIoMetricAttributeKey = "netconn.original_destination.address"
+	NetconnIoMetricAttributeKeyNetworkPeerAddress                NetconnIoMetricAttributeKey = "network.peer.address"
+	NetconnIoMetricAttributeKeyNetworkPeerPort                   NetconnIoMetricAttributeKey = "network.peer.port"
+	NetconnIoMetricAttributeKeyNetworkLocalAddress               NetconnIoMetricAttributeKey = "network.local.address"
+	NetconnIoMetricAttributeKeyServerAddress                     NetconnIoMetricAttributeKey = "server.address"
+	NetconnIoMetricAttributeKeyClientAddress                     NetconnIoMetricAttributeKey = "client.address"
 )
 
 // NetconnIoMetricConfig provides config for the netconn.io metric.
@@ -298,9 +318,9 @@ func (ms *NetconnIoMetricConfig) Unmarshal(parser *confmap.Conf) error {
 func (ms *NetconnIoMetricConfig) Validate() error {
 	for _, val := range ms.EnabledAttributes {
 		switch val {
-		case NetconnIoMetricAttributeKeyNetworkIoDirection, NetconnIoMetricAttributeKeyNetconnRole, NetconnIoMetricAttributeKeyNetworkTransport, NetconnIoMetricAttributeKeyServerPort, NetconnIoMetricAttributeKeyNetconnPeerType, NetconnIoMetricAttributeKeyNetconnPeerScope, NetconnIoMetricAttributeKeyNetconnPeerName, NetconnIoMetricAttributeKeyNetconnPeerContainerName, NetconnIoMetricAttributeKeyNetconnPeerContainerID, NetconnIoMetricAttributeKeyNetworkPeerAddress, NetconnIoMetricAttributeKeyNetworkPeerPort, NetconnIoMetricAttributeKeyNetworkLocalAddress, NetconnIoMetricAttributeKeyServerAddress, NetconnIoMetricAttributeKeyClientAddress:
+		case NetconnIoMetricAttributeKeyNetworkIoDirection, NetconnIoMetricAttributeKeyNetconnRole, NetconnIoMetricAttributeKeyNetworkTransport, NetconnIoMetricAttributeKeyServerPort, NetconnIoMetricAttributeKeyNetconnPeerType, NetconnIoMetricAttributeKeyNetconnPeerScope, NetconnIoMetricAttributeKeyNetconnPeerName, NetconnIoMetricAttributeKeyNetconnPeerContainerName, NetconnIoMetricAttributeKeyNetconnPeerContainerID, NetconnIoMetricAttributeKeyNetconnNat, NetconnIoMetricAttributeKeyNetconnOriginalDestinationName, NetconnIoMetricAttributeKeyNetconnOriginalDestinationPort, NetconnIoMetricAttributeKeyNetconnOriginalDestinationAddress, NetconnIoMetricAttributeKeyNetworkPeerAddress, NetconnIoMetricAttributeKeyNetworkPeerPort, NetconnIoMetricAttributeKeyNetworkLocalAddress, NetconnIoMetricAttributeKeyServerAddress, NetconnIoMetricAttributeKeyClientAddress:
 		default:
-			return fmt.Errorf("metric netconn.io doesn't have an attribute %v, valid attributes: [network.io.direction, netconn.role, network.transport, server.port, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.container.name, netconn.peer.container.id, network.peer.address, network.peer.port, network.local.address, server.address, client.address]", val)
+			return fmt.Errorf("metric netconn.io doesn't have an attribute %v, valid attributes: [network.io.direction, netconn.role, network.transport, server.port, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.container.name, netconn.peer.container.id, netconn.nat, netconn.original_destination.name, netconn.original_destination.port, netconn.original_destination.address, network.peer.address, network.peer.port, network.local.address, server.address, client.address]", val)
 		}
 	}
 	if !slices.Contains(ms.EnabledAttributes, NetconnIoMetricAttributeKeyNetworkIoDirection) {
@@ -369,20 +389,24 @@ func (ms *NetconnListenDropsMetricConfig) Validate() error {
 type NetconnPacketsMetricAttributeKey string
 
 const (
-	NetconnPacketsMetricAttributeKeyNetworkIoDirection       NetconnPacketsMetricAttributeKey = "network.io.direction"
-	NetconnPacketsMetricAttributeKeyNetconnRole              NetconnPacketsMetricAttributeKey = "netconn.role"
-	NetconnPacketsMetricAttributeKeyNetworkTransport         NetconnPacketsMetricAttributeKey = "network.transport"
-	NetconnPacketsMetricAttributeKeyServerPort               NetconnPacketsMetricAttributeKey = "server.port"
-	NetconnPacketsMetricAttributeKeyNetconnPeerType          NetconnPacketsMetricAttributeKey = "netconn.peer.type"
-	NetconnPacketsMetricAttributeKeyNetconnPeerScope         NetconnPacketsMetricAttributeKey = "netconn.peer.scope"
-	NetconnPacketsMetricAttributeKeyNetconnPeerName          NetconnPacketsMetricAttributeKey = "netconn.peer.name"
-	NetconnPacketsMetricAttributeKeyNetconnPeerContainerName NetconnPacketsMetricAttributeKey = "netconn.peer.container.name"
-	NetconnPacketsMetricAttributeKeyNetconnPeerContainerID   NetconnPacketsMetricAttributeKey = "netconn.peer.container.id"
-	NetconnPacketsMetricAttributeKeyNetworkPeerAddress       NetconnPacketsMetricAttributeKey = "network.peer.address"
-	NetconnPacketsMetricAttributeKeyNetworkPeerPort          NetconnPacketsMetricAttributeKey = "network.peer.port"
-	NetconnPacketsMetricAttributeKeyNetworkLocalAddress      NetconnPacketsMetricAttributeKey = "network.local.address"
-	NetconnPacketsMetricAttributeKeyServerAddress            NetconnPacketsMetricAttributeKey = "server.address"
-	NetconnPacketsMetricAttributeKeyClientAddress            NetconnPacketsMetricAttributeKey = "client.address"
+	NetconnPacketsMetricAttributeKeyNetworkIoDirection                NetconnPacketsMetricAttributeKey = "network.io.direction"
+	NetconnPacketsMetricAttributeKeyNetconnRole                       NetconnPacketsMetricAttributeKey = "netconn.role"
+	NetconnPacketsMetricAttributeKeyNetworkTransport                  NetconnPacketsMetricAttributeKey = "network.transport"
+	NetconnPacketsMetricAttributeKeyServerPort                        NetconnPacketsMetricAttributeKey = "server.port"
+	NetconnPacketsMetricAttributeKeyNetconnPeerType                   NetconnPacketsMetricAttributeKey = "netconn.peer.type"
+	NetconnPacketsMetricAttributeKeyNetconnPeerScope                  NetconnPacketsMetricAttributeKey = "netconn.peer.scope"
+	NetconnPacketsMetricAttributeKeyNetconnPeerName                   NetconnPacketsMetricAttributeKey = "netconn.peer.name"
+	NetconnPacketsMetricAttributeKeyNetconnPeerContainerName          NetconnPacketsMetricAttributeKey = "netconn.peer.container.name"
+	NetconnPacketsMetricAttributeKeyNetconnPeerContainerID            NetconnPacketsMetricAttributeKey = "netconn.peer.container.id"
+	NetconnPacketsMetricAttributeKeyNetconnNat                        NetconnPacketsMetricAttributeKey = "netconn.nat"
+	NetconnPacketsMetricAttributeKeyNetconnOriginalDestinationName    NetconnPacketsMetricAttributeKey = "netconn.original_destination.name"
+	NetconnPacketsMetricAttributeKeyNetconnOriginalDestinationPort    NetconnPacketsMetricAttributeKey = "netconn.original_destination.port"
+	NetconnPacketsMetricAttributeKeyNetconnOriginalDestinationAddress NetconnPacketsMetricAttributeKey = "netconn.original_destination.address"
+	NetconnPacketsMetricAttributeKeyNetworkPeerAddress                NetconnPacketsMetricAttributeKey = "network.peer.address"
+	NetconnPacketsMetricAttributeKeyNetworkPeerPort                   NetconnPacketsMetricAttributeKey = "network.peer.port"
+	NetconnPacketsMetricAttributeKeyNetworkLocalAddress               NetconnPacketsMetricAttributeKey = "network.local.address"
+	NetconnPacketsMetricAttributeKeyServerAddress                     NetconnPacketsMetricAttributeKey = "server.address"
+	NetconnPacketsMetricAttributeKeyClientAddress                     NetconnPacketsMetricAttributeKey = "client.address"
 )
 
 // NetconnPacketsMetricConfig provides config for the netconn.packets metric.
@@ -411,9 +435,9 @@ func (ms *NetconnPacketsMetricConfig) Unmarshal(parser *confmap.Conf) error {
 func (ms *NetconnPacketsMetricConfig) Validate() error {
 	for _, val := range ms.EnabledAttributes {
 		switch val {
-		case NetconnPacketsMetricAttributeKeyNetworkIoDirection, NetconnPacketsMetricAttributeKeyNetconnRole, NetconnPacketsMetricAttributeKeyNetworkTransport, NetconnPacketsMetricAttributeKeyServerPort, NetconnPacketsMetricAttributeKeyNetconnPeerType, NetconnPacketsMetricAttributeKeyNetconnPeerScope, NetconnPacketsMetricAttributeKeyNetconnPeerName, NetconnPacketsMetricAttributeKeyNetconnPeerContainerName, NetconnPacketsMetricAttributeKeyNetconnPeerContainerID, NetconnPacketsMetricAttributeKeyNetworkPeerAddress, NetconnPacketsMetricAttributeKeyNetworkPeerPort, NetconnPacketsMetricAttributeKeyNetworkLocalAddress, NetconnPacketsMetricAttributeKeyServerAddress, NetconnPacketsMetricAttributeKeyClientAddress:
+		case NetconnPacketsMetricAttributeKeyNetworkIoDirection, NetconnPacketsMetricAttributeKeyNetconnRole, NetconnPacketsMetricAttributeKeyNetworkTransport, NetconnPacketsMetricAttributeKeyServerPort, NetconnPacketsMetricAttributeKeyNetconnPeerType, NetconnPacketsMetricAttributeKeyNetconnPeerScope, NetconnPacketsMetricAttributeKeyNetconnPeerName, NetconnPacketsMetricAttributeKeyNetconnPeerContainerName, NetconnPacketsMetricAttributeKeyNetconnPeerContainerID, NetconnPacketsMetricAttributeKeyNetconnNat, NetconnPacketsMetricAttributeKeyNetconnOriginalDestinationName, NetconnPacketsMetricAttributeKeyNetconnOriginalDestinationPort, NetconnPacketsMetricAttributeKeyNetconnOriginalDestinationAddress, NetconnPacketsMetricAttributeKeyNetworkPeerAddress, NetconnPacketsMetricAttributeKeyNetworkPeerPort, NetconnPacketsMetricAttributeKeyNetworkLocalAddress, NetconnPacketsMetricAttributeKeyServerAddress, NetconnPacketsMetricAttributeKeyClientAddress:
 		default:
-			return fmt.Errorf("metric netconn.packets doesn't have an attribute %v, valid attributes: [network.io.direction, netconn.role, network.transport, server.port, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.container.name, netconn.peer.container.id, network.peer.address, network.peer.port, network.local.address, server.address, client.address]", val)
+			return fmt.Errorf("metric netconn.packets doesn't have an attribute %v, valid attributes: [network.io.direction, netconn.role, network.transport, server.port, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.container.name, netconn.peer.container.id, netconn.nat, netconn.original_destination.name, netconn.original_destination.port, netconn.original_destination.address, network.peer.address, network.peer.port, network.local.address, server.address, client.address]", val)
 		}
 	}
 	if !slices.Contains(ms.EnabledAttributes, NetconnPacketsMetricAttributeKeyNetworkIoDirection) {
@@ -433,19 +457,23 @@ func (ms *NetconnPacketsMetricConfig) Validate() error {
 type NetconnTCPEcnCeMetricAttributeKey string
 
 const (
-	NetconnTCPEcnCeMetricAttributeKeyNetconnRole              NetconnTCPEcnCeMetricAttributeKey = "netconn.role"
-	NetconnTCPEcnCeMetricAttributeKeyNetworkTransport         NetconnTCPEcnCeMetricAttributeKey = "network.transport"
-	NetconnTCPEcnCeMetricAttributeKeyServerPort               NetconnTCPEcnCeMetricAttributeKey = "server.port"
-	NetconnTCPEcnCeMetricAttributeKeyNetconnPeerType          NetconnTCPEcnCeMetricAttributeKey = "netconn.peer.type"
-	NetconnTCPEcnCeMetricAttributeKeyNetconnPeerScope         NetconnTCPEcnCeMetricAttributeKey = "netconn.peer.scope"
-	NetconnTCPEcnCeMetricAttributeKeyNetconnPeerName          NetconnTCPEcnCeMetricAttributeKey = "netconn.peer.name"
-	NetconnTCPEcnCeMetricAttributeKeyNetconnPeerContainerName NetconnTCPEcnCeMetricAttributeKey = "netconn.peer.container.name"
-	NetconnTCPEcnCeMetricAttributeKeyNetconnPeerContainerID   NetconnTCPEcnCeMetricAttributeKey = "netconn.peer.container.id"
-	NetconnTCPEcnCeMetricAttributeKeyNetworkPeerAddress       NetconnTCPEcnCeMetricAttributeKey = "network.peer.address"
-	NetconnTCPEcnCeMetricAttributeKeyNetworkPeerPort          NetconnTCPEcnCeMetricAttributeKey = "network.peer.port"
-	NetconnTCPEcnCeMetricAttributeKeyNetworkLocalAddress      NetconnTCPEcnCeMetricAttributeKey = "network.local.address"
-	NetconnTCPEcnCeMetricAttributeKeyServerAddress            NetconnTCPEcnCeMetricAttributeKey = "server.address"
-	NetconnTCPEcnCeMetricAttributeKeyClientAddress            NetconnTCPEcnCeMetricAttributeKey = "client.address"
+	NetconnTCPEcnCeMetricAttributeKeyNetconnRole                       NetconnTCPEcnCeMetricAttributeKey = "netconn.role"
+	NetconnTCPEcnCeMetricAttributeKeyNetworkTransport                  NetconnTCPEcnCeMetricAttributeKey = "network.transport"
+	NetconnTCPEcnCeMetricAttributeKeyServerPort                        NetconnTCPEcnCeMetricAttributeKey = "server.port"
+	NetconnTCPEcnCeMetricAttributeKeyNetconnPeerType                   NetconnTCPEcnCeMetricAttributeKey = "netconn.peer.type"
+	NetconnTCPEcnCeMetricAttributeKeyNetconnPeerScope                  NetconnTCPEcnCeMetricAttributeKey = "netconn.peer.scope"
+	NetconnTCPEcnCeMetricAttributeKeyNetconnPeerName                   NetconnTCPEcnCeMetricAttributeKey = "netconn.peer.name"
+	NetconnTCPEcnCeMetricAttributeKeyNetconnPeerContainerName          NetconnTCPEcnCeMetricAttributeKey = "netconn.peer.container.name"
+	NetconnTCPEcnCeMetricAttributeKeyNetconnPeerContainerID            NetconnTCPEcnCeMetricAttributeKey = "netconn.peer.container.id"
+	NetconnTCPEcnCeMetricAttributeKeyNetconnNat                        NetconnTCPEcnCeMetricAttributeKey = "netconn.nat"
+	NetconnTCPEcnCeMetricAttributeKeyNetconnOriginalDestinationName    NetconnTCPEcnCeMetricAttributeKey = "netconn.original_destination.name"
+	NetconnTCPEcnCeMetricAttributeKeyNetconnOriginalDestinationPort    NetconnTCPEcnCeMetricAttributeKey = "netconn.original_destination.port"
+	NetconnTCPEcnCeMetricAttributeKeyNetconnOriginalDestinationAddress NetconnTCPEcnCeMetricAttributeKey = "netconn.original_destination.address"
+	NetconnTCPEcnCeMetricAttributeKeyNetworkPeerAddress                NetconnTCPEcnCeMetricAttributeKey = "network.peer.address"
+	NetconnTCPEcnCeMetricAttributeKeyNetworkPeerPort                   NetconnTCPEcnCeMetricAttributeKey = "network.peer.port"
+	NetconnTCPEcnCeMetricAttributeKeyNetworkLocalAddress               NetconnTCPEcnCeMetricAttributeKey = "network.local.address"
+	NetconnTCPEcnCeMetricAttributeKeyServerAddress                     NetconnTCPEcnCeMetricAttributeKey = "server.address"
+	NetconnTCPEcnCeMetricAttributeKeyClientAddress                     NetconnTCPEcnCeMetricAttributeKey = "client.address"
 )
 
 // NetconnTCPEcnCeMetricConfig provides config for the netconn.tcp.ecn.ce metric.
@@ -474,9 +502,9 @@ func (ms *NetconnTCPEcnCeMetricConfig) Unmarshal(parser *confmap.Conf) error {
 func (ms *NetconnTCPEcnCeMetricConfig) Validate() error {
 	for _, val := range ms.EnabledAttributes {
 		switch val {
-		case NetconnTCPEcnCeMetricAttributeKeyNetconnRole, NetconnTCPEcnCeMetricAttributeKeyNetworkTransport, NetconnTCPEcnCeMetricAttributeKeyServerPort, NetconnTCPEcnCeMetricAttributeKeyNetconnPeerType, NetconnTCPEcnCeMetricAttributeKeyNetconnPeerScope, NetconnTCPEcnCeMetricAttributeKeyNetconnPeerName, NetconnTCPEcnCeMetricAttributeKeyNetconnPeerContainerName, NetconnTCPEcnCeMetricAttributeKeyNetconnPeerContainerID, NetconnTCPEcnCeMetricAttributeKeyNetworkPeerAddress, NetconnTCPEcnCeMetricAttributeKeyNetworkPeerPort, NetconnTCPEcnCeMetricAttributeKeyNetworkLocalAddress, NetconnTCPEcnCeMetricAttributeKeyServerAddress, NetconnTCPEcnCeMetricAttributeKeyClientAddress:
+		case NetconnTCPEcnCeMetricAttributeKeyNetconnRole, NetconnTCPEcnCeMetricAttributeKeyNetworkTransport, NetconnTCPEcnCeMetricAttributeKeyServerPort, NetconnTCPEcnCeMetricAttributeKeyNetconnPeerType, NetconnTCPEcnCeMetricAttributeKeyNetconnPeerScope, NetconnTCPEcnCeMetricAttributeKeyNetconnPeerName, NetconnTCPEcnCeMetricAttributeKeyNetconnPeerContainerName, NetconnTCPEcnCeMetricAttributeKeyNetconnPeerContainerID, NetconnTCPEcnCeMetricAttributeKeyNetconnNat, NetconnTCPEcnCeMetricAttributeKeyNetconnOriginalDestinationName, NetconnTCPEcnCeMetricAttributeKeyNetconnOriginalDestinationPort, NetconnTCPEcnCeMetricAttributeKeyNetconnOriginalDestinationAddress, NetconnTCPEcnCeMetricAttributeKeyNetworkPeerAddress, NetconnTCPEcnCeMetricAttributeKeyNetworkPeerPort, NetconnTCPEcnCeMetricAttributeKeyNetworkLocalAddress, NetconnTCPEcnCeMetricAttributeKeyServerAddress, NetconnTCPEcnCeMetricAttributeKeyClientAddress:
 		default:
-			return fmt.Errorf("metric netconn.tcp.ecn.ce doesn't have an attribute %v, valid attributes: [netconn.role, network.transport, server.port, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.container.name, netconn.peer.container.id, network.peer.address, network.peer.port, network.local.address, server.address, client.address]", val)
+			return fmt.Errorf("metric netconn.tcp.ecn.ce doesn't have an attribute %v, valid attributes: [netconn.role, network.transport, server.port, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.container.name, netconn.peer.container.id, netconn.nat, netconn.original_destination.name, netconn.original_destination.port, netconn.original_destination.address, network.peer.address, network.peer.port, network.local.address, server.address, client.address]", val)
 		}
 	}
 
@@ -493,19 +521,23 @@ func (ms *NetconnTCPEcnCeMetricConfig) Validate() error {
 type NetconnTCPHandshakeDurationMetricAttributeKey string
 
 const (
-	NetconnTCPHandshakeDurationMetricAttributeKeyNetconnRole              NetconnTCPHandshakeDurationMetricAttributeKey = "netconn.role"
-	NetconnTCPHandshakeDurationMetricAttributeKeyNetworkTransport         NetconnTCPHandshakeDurationMetricAttributeKey = "network.transport"
-	NetconnTCPHandshakeDurationMetricAttributeKeyServerPort               NetconnTCPHandshakeDurationMetricAttributeKey = "server.port"
-	NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerType          NetconnTCPHandshakeDurationMetricAttributeKey = "netconn.peer.type"
-	NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerScope         NetconnTCPHandshakeDurationMetricAttributeKey = "netconn.peer.scope"
-	NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerName          NetconnTCPHandshakeDurationMetricAttributeKey = "netconn.peer.name"
-	NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerContainerName NetconnTCPHandshakeDurationMetricAttributeKey = "netconn.peer.container.name"
-	NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerContainerID   NetconnTCPHandshakeDurationMetricAttributeKey = "netconn.peer.container.id"
-	NetconnTCPHandshakeDurationMetricAttributeKeyNetworkPeerAddress       NetconnTCPHandshakeDurationMetricAttributeKey = "network.peer.address"
-	NetconnTCPHandshakeDurationMetricAttributeKeyNetworkPeerPort          NetconnTCPHandshakeDurationMetricAttributeKey = "network.peer.port"
-	NetconnTCPHandshakeDurationMetricAttributeKeyNetworkLocalAddress      NetconnTCPHandshakeDurationMetricAttributeKey = "network.local.address"
-	NetconnTCPHandshakeDurationMetricAttributeKeyServerAddress            NetconnTCPHandshakeDurationMetricAttributeKey = "server.address"
-	NetconnTCPHandshakeDurationMetricAttributeKeyClientAddress            NetconnTCPHandshakeDurationMetricAttributeKey = "client.address"
+	NetconnTCPHandshakeDurationMetricAttributeKeyNetconnRole                       NetconnTCPHandshakeDurationMetricAttributeKey = "netconn.role"
+	NetconnTCPHandshakeDurationMetricAttributeKeyNetworkTransport                  NetconnTCPHandshakeDurationMetricAttributeKey = "network.transport"
+	NetconnTCPHandshakeDurationMetricAttributeKeyServerPort                        NetconnTCPHandshakeDurationMetricAttributeKey = "server.port"
+	NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerType                   NetconnTCPHandshakeDurationMetricAttributeKey = "netconn.peer.type"
+	NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerScope                  NetconnTCPHandshakeDurationMetricAttributeKey = "netconn.peer.scope"
+	NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerName                   NetconnTCPHandshakeDurationMetricAttributeKey = "netconn.peer.name"
+	NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerContainerName          NetconnTCPHandshakeDurationMetricAttributeKey = "netconn.peer.container.name"
+	NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerContainerID            NetconnTCPHandshakeDurationMetricAttributeKey = "netconn.peer.container.id"
+	NetconnTCPHandshakeDurationMetricAttributeKeyNetconnNat                        NetconnTCPHandshakeDurationMetricAttributeKey = "netconn.nat"
+	NetconnTCPHandshakeDurationMetricAttributeKeyNetconnOriginalDestinationName    NetconnTCPHandshakeDurationMetricAttributeKey = "netconn.original_destination.name"
+	NetconnTCPHandshakeDurationMetricAttributeKeyNetconnOriginalDestinationPort    NetconnTCPHandshakeDurationMetricAttributeKey = "netconn.original_destination.port"
+	NetconnTCPHandshakeDurationMetricAttributeKeyNetconnOriginalDestinationAddress NetconnTCPHandshakeDurationMetricAttributeKey = "netconn.original_destination.address"
+	NetconnTCPHandshakeDurationMetricAttributeKeyNetworkPeerAddress                NetconnTCPHandshakeDurationMetricAttributeKey = "network.peer.address"
+	NetconnTCPHandshakeDurationMetricAttributeKeyNetworkPeerPort                   NetconnTCPHandshakeDurationMetricAttributeKey = "network.peer.port"
+	NetconnTCPHandshakeDurationMetricAttributeKeyNetworkLocalAddress               NetconnTCPHandshakeDurationMetricAttributeKey = "network.local.address"
+	NetconnTCPHandshakeDurationMetricAttributeKeyServerAddress                     NetconnTCPHandshakeDurationMetricAttributeKey = "server.address"
+	NetconnTCPHandshakeDurationMetricAttributeKeyClientAddress                     NetconnTCPHandshakeDurationMetricAttributeKey = "client.address"
 )
 
 // NetconnTCPHandshakeDurationMetricConfig provides config for the netconn.tcp.handshake.duration metric.
@@ -534,9 +566,9 @@ func (ms *NetconnTCPHandshakeDurationMetricConfig) Unmarshal(parser *confmap.Con
 func (ms *NetconnTCPHandshakeDurationMetricConfig) Validate() error {
 	for _, val := range ms.EnabledAttributes {
 		switch val {
-		case NetconnTCPHandshakeDurationMetricAttributeKeyNetconnRole, NetconnTCPHandshakeDurationMetricAttributeKeyNetworkTransport, NetconnTCPHandshakeDurationMetricAttributeKeyServerPort, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerType, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerScope, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerName, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerContainerName, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerContainerID, NetconnTCPHandshakeDurationMetricAttributeKeyNetworkPeerAddress, NetconnTCPHandshakeDurationMetricAttributeKeyNetworkPeerPort, NetconnTCPHandshakeDurationMetricAttributeKeyNetworkLocalAddress, NetconnTCPHandshakeDurationMetricAttributeKeyServerAddress, NetconnTCPHandshakeDurationMetricAttributeKeyClientAddress:
+		case NetconnTCPHandshakeDurationMetricAttributeKeyNetconnRole, NetconnTCPHandshakeDurationMetricAttributeKeyNetworkTransport, NetconnTCPHandshakeDurationMetricAttributeKeyServerPort, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerType, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerScope, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerName, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerContainerName, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerContainerID, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnNat, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnOriginalDestinationName, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnOriginalDestinationPort, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnOriginalDestinationAddress, NetconnTCPHandshakeDurationMetricAttributeKeyNetworkPeerAddress, NetconnTCPHandshakeDurationMetricAttributeKeyNetworkPeerPort, NetconnTCPHandshakeDurationMetricAttributeKeyNetworkLocalAddress, NetconnTCPHandshakeDurationMetricAttributeKeyServerAddress, NetconnTCPHandshakeDurationMetricAttributeKeyClientAddress:
 		default:
-			return fmt.Errorf("metric netconn.tcp.handshake.duration doesn't have an attribute %v, valid attributes: [netconn.role, network.transport, server.port, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.container.name, netconn.peer.container.id, network.peer.address, network.peer.port, network.local.address, server.address, client.address]", val)
+			return fmt.Errorf("metric netconn.tcp.handshake.duration doesn't have an attribute %v, valid attributes: [netconn.role, network.transport, server.port, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.container.name, netconn.peer.container.id, netconn.nat, netconn.original_destination.name, netconn.original_destination.port, netconn.original_destination.address, network.peer.address, network.peer.port, network.local.address, server.address, client.address]", val)
 		}
 	}
 
@@ -553,19 +585,23 @@ func (ms *NetconnTCPHandshakeDurationMetricConfig) Validate() error {
 type NetconnTCPJitterMetricAttributeKey string
 
 const (
-	NetconnTCPJitterMetricAttributeKeyNetconnRole              NetconnTCPJitterMetricAttributeKey = "netconn.role"
-	NetconnTCPJitterMetricAttributeKeyNetworkTransport         NetconnTCPJitterMetricAttributeKey = "network.transport"
-	NetconnTCPJitterMetricAttributeKeyServerPort               NetconnTCPJitterMetricAttributeKey = "server.port"
-	NetconnTCPJitterMetricAttributeKeyNetconnPeerType          NetconnTCPJitterMetricAttributeKey = "netconn.peer.type"
-	NetconnTCPJitterMetricAttributeKeyNetconnPeerScope         NetconnTCPJitterMetricAttributeKey = "netconn.peer.scope"
-	NetconnTCPJitterMetricAttributeKeyNetconnPeerName          NetconnTCPJitterMetricAttributeKey = "netconn.peer.name"
-	NetconnTCPJitterMetricAttributeKeyNetconnPeerContainerName NetconnTCPJitterMetricAttributeKey = "netconn.peer.container.name"
-	NetconnTCPJitterMetricAttributeKeyNetconnPeerContainerID   NetconnTCPJitterMetricAttributeKey = "netconn.peer.container.id"
-	NetconnTCPJitterMetricAttributeKeyNetworkPeerAddress       NetconnTCPJitterMetricAttributeKey = "network.peer.address"
-	NetconnTCPJitterMetricAttributeKeyNetworkPeerPort          NetconnTCPJitterMetricAttributeKey = "network.peer.port"
-	NetconnTCPJitterMetricAttributeKeyNetworkLocalAddress      NetconnTCPJitterMetricAttributeKey = "network.local.address"
-	NetconnTCPJitterMetricAttributeKeyServerAddress            NetconnTCPJitterMetricAttributeKey = "server.address"
-	NetconnTCPJitterMetricAttributeKeyClientAddress            NetconnTCPJitterMetricAttributeKey = "client.address"
+	NetconnTCPJitterMetricAttributeKeyNetconnRole                       NetconnTCPJitterMetricAttributeKey = "netconn.role"
+	NetconnTCPJitterMetricAttributeKeyNetworkTransport                  NetconnTCPJitterMetricAttributeKey = "network.transport"
+	NetconnTCPJitterMetricAttributeKeyServerPort                        NetconnTCPJitterMetricAttributeKey = "server.port"
+	NetconnTCPJitterMetricAttributeKeyNetconnPeerType                   NetconnTCPJitterMetricAttributeKey = "netconn.peer.type"
+	NetconnTCPJitterMetricAttributeKeyNetconnPeerScope                  NetconnTCPJitterMetricAttributeKey = "netconn.peer.scope"
+	NetconnTCPJitterMetricAttributeKeyNetconnPeerName                   NetconnTCPJitterMetricAttributeKey = "netconn.peer.name"
+	NetconnTCPJitterMetricAttributeKeyNetconnPeerContainerName          NetconnTCPJitterMetricAttributeKey = "netconn.peer.container.name"
+	NetconnTCPJitterMetricAttributeKeyNetconnPeerContainerID            NetconnTCPJitterMetricAttributeKey = "netconn.peer.container.id"
+	NetconnTCPJitterMetricAttributeKeyNetconnNat                        NetconnTCPJitterMetricAttributeKey = "netconn.nat"
+	NetconnTCPJitterMetricAttributeKeyNetconnOriginalDestinationName    NetconnTCPJitterMetricAttributeKey = "netconn.original_destination.name"
+	NetconnTCPJitterMetricAttributeKeyNetconnOriginalDestinationPort    NetconnTCPJitterMetricAttributeKey = "netconn.original_destination.port"
+	NetconnTCPJitterMetricAttributeKeyNetconnOriginalDestinationAddress NetconnTCPJitterMetricAttributeKey = "netconn.original_destination.address"
+	NetconnTCPJitterMetricAttributeKeyNetworkPeerAddress                NetconnTCPJitterMetricAttributeKey = "network.peer.address"
+	NetconnTCPJitterMetricAttributeKeyNetworkPeerPort                   NetconnTCPJitterMetricAttributeKey = "network.peer.port"
+	NetconnTCPJitterMetricAttributeKeyNetworkLocalAddress               NetconnTCPJitterMetricAttributeKey = "network.local.address"
+	NetconnTCPJitterMetricAttributeKeyServerAddress                     NetconnTCPJitterMetricAttributeKey = "server.address"
+	NetconnTCPJitterMetricAttributeKeyClientAddress                     NetconnTCPJitterMetricAttributeKey = "client.address"
 )
 
 // NetconnTCPJitterMetricConfig provides config for the netconn.tcp.jitter metric.
@@ -594,9 +630,9 @@ func (ms *NetconnTCPJitterMetricConfig) Unmarshal(parser *confmap.Conf) error {
 func (ms *NetconnTCPJitterMetricConfig) Validate() error {
 	for _, val := range ms.EnabledAttributes {
 		switch val {
-		case NetconnTCPJitterMetricAttributeKeyNetconnRole, NetconnTCPJitterMetricAttributeKeyNetworkTransport, NetconnTCPJitterMetricAttributeKeyServerPort, NetconnTCPJitterMetricAttributeKeyNetconnPeerType, NetconnTCPJitterMetricAttributeKeyNetconnPeerScope, NetconnTCPJitterMetricAttributeKeyNetconnPeerName, NetconnTCPJitterMetricAttributeKeyNetconnPeerContainerName, NetconnTCPJitterMetricAttributeKeyNetconnPeerContainerID, NetconnTCPJitterMetricAttributeKeyNetworkPeerAddress, NetconnTCPJitterMetricAttributeKeyNetworkPeerPort, NetconnTCPJitterMetricAttributeKeyNetworkLocalAddress, NetconnTCPJitterMetricAttributeKeyServerAddress, NetconnTCPJitterMetricAttributeKeyClientAddress:
+		case NetconnTCPJitterMetricAttributeKeyNetconnRole, NetconnTCPJitterMetricAttributeKeyNetworkTransport, NetconnTCPJitterMetricAttributeKeyServerPort, NetconnTCPJitterMetricAttributeKeyNetconnPeerType, NetconnTCPJitterMetricAttributeKeyNetconnPeerScope, NetconnTCPJitterMetricAttributeKeyNetconnPeerName, NetconnTCPJitterMetricAttributeKeyNetconnPeerContainerName, NetconnTCPJitterMetricAttributeKeyNetconnPeerContainerID, NetconnTCPJitterMetricAttributeKeyNetconnNat, NetconnTCPJitterMetricAttributeKeyNetconnOriginalDestinationName, NetconnTCPJitterMetricAttributeKeyNetconnOriginalDestinationPort, NetconnTCPJitterMetricAttributeKeyNetconnOriginalDestinationAddress, NetconnTCPJitterMetricAttributeKeyNetworkPeerAddress, NetconnTCPJitterMetricAttributeKeyNetworkPeerPort, NetconnTCPJitterMetricAttributeKeyNetworkLocalAddress, NetconnTCPJitterMetricAttributeKeyServerAddress, NetconnTCPJitterMetricAttributeKeyClientAddress:
 		default:
-			return fmt.Errorf("metric netconn.tcp.jitter doesn't have an attribute %v, valid attributes: [netconn.role, network.transport, server.port, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.container.name, netconn.peer.container.id, network.peer.address, network.peer.port, network.local.address, server.address, client.address]", val)
+			return fmt.Errorf("metric netconn.tcp.jitter doesn't have an attribute %v, valid attributes: [netconn.role, network.transport, server.port, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.container.name, netconn.peer.container.id, netconn.nat, netconn.original_destination.name, netconn.original_destination.port, netconn.original_destination.address, network.peer.address, network.peer.port, network.local.address, server.address, client.address]", val)
 		}
 	}
 
@@ -613,19 +649,23 @@ func (ms *NetconnTCPJitterMetricConfig) Validate() error {
 type NetconnTCPLostMetricAttributeKey string
 
 const (
-	NetconnTCPLostMetricAttributeKeyNetconnRole              NetconnTCPLostMetricAttributeKey = "netconn.role"
-	NetconnTCPLostMetricAttributeKeyNetworkTransport         NetconnTCPLostMetricAttributeKey = "network.transport"
-	NetconnTCPLostMetricAttributeKeyServerPort               NetconnTCPLostMetricAttributeKey = "server.port"
-	NetconnTCPLostMetricAttributeKeyNetconnPeerType          NetconnTCPLostMetricAttributeKey = "netconn.peer.type"
-	NetconnTCPLostMetricAttributeKeyNetconnPeerScope         NetconnTCPLostMetricAttributeKey = "netconn.peer.scope"
-	NetconnTCPLostMetricAttributeKeyNetconnPeerName          NetconnTCPLostMetricAttributeKey = "netconn.peer.name"
-	NetconnTCPLostMetricAttributeKeyNetconnPeerContainerName NetconnTCPLostMetricAttributeKey = "netconn.peer.container.name"
-	NetconnTCPLostMetricAttributeKeyNetconnPeerContainerID   NetconnTCPLostMetricAttributeKey = "netconn.peer.container.id"
-	NetconnTCPLostMetricAttributeKeyNetworkPeerAddress       NetconnTCPLostMetricAttributeKey = "network.peer.address"
-	NetconnTCPLostMetricAttributeKeyNetworkPeerPort          NetconnTCPLostMetricAttributeKey = "network.peer.port"
-	NetconnTCPLostMetricAttributeKeyNetworkLocalAddress      NetconnTCPLostMetricAttributeKey = "network.local.address"
-	NetconnTCPLostMetricAttributeKeyServerAddress            NetconnTCPLostMetricAttributeKey = "server.address"
-	NetconnTCPLostMetricAttributeKeyClientAddress            NetconnTCPLostMetricAttributeKey = "client.address"
+	NetconnTCPLostMetricAttributeKeyNetconnRole                       NetconnTCPLostMetricAttributeKey = "netconn.role"
+	NetconnTCPLostMetricAttributeKeyNetworkTransport                  NetconnTCPLostMetricAttributeKey = "network.transport"
+	NetconnTCPLostMetricAttributeKeyServerPort                        NetconnTCPLostMetricAttributeKey = "server.port"
+	NetconnTCPLostMetricAttributeKeyNetconnPeerType                   NetconnTCPLostMetricAttributeKey = "netconn.peer.type"
+	NetconnTCPLostMetricAttributeKeyNetconnPeerScope                  NetconnTCPLostMetricAttributeKey = "netconn.peer.scope"
+	NetconnTCPLostMetricAttributeKeyNetconnPeerName                   NetconnTCPLostMetricAttributeKey = "netconn.peer.name"
+	NetconnTCPLostMetricAttributeKeyNetconnPeerContainerName          NetconnTCPLostMetricAttributeKey = "netconn.peer.container.name"
+	NetconnTCPLostMetricAttributeKeyNetconnPeerContainerID            NetconnTCPLostMetricAttributeKey = "netconn.peer.container.id"
+	NetconnTCPLostMetricAttributeKeyNetconnNat                        NetconnTCPLostMetricAttributeKey = "netconn.nat"
+	NetconnTCPLostMetricAttributeKeyNetconnOriginalDestinationName    NetconnTCPLostMetricAttributeKey = "netconn.original_destination.name"
+	NetconnTCPLostMetricAttributeKeyNetconnOriginalDestinationPort    NetconnTCPLostMetricAttributeKey = "netconn.original_destination.port"
+	NetconnTCPLostMetricAttributeKeyNetconnOriginalDestinationAddress NetconnTCPLostMetricAttributeKey = "netconn.original_destination.address"
+	NetconnTCPLostMetricAttributeKeyNetworkPeerAddress                NetconnTCPLostMetricAttributeKey = "network.peer.address"
+	NetconnTCPLostMetricAttributeKeyNetworkPeerPort                   NetconnTCPLostMetricAttributeKey = "network.peer.port"
+	NetconnTCPLostMetricAttributeKeyNetworkLocalAddress               NetconnTCPLostMetricAttributeKey = "network.local.address"
+	NetconnTCPLostMetricAttributeKeyServerAddress                     NetconnTCPLostMetricAttributeKey = "server.address"
+	NetconnTCPLostMetricAttributeKeyClientAddress                     NetconnTCPLostMetricAttributeKey = "client.address"
 )
 
 // NetconnTCPLostMetricConfig provides config for the netconn.tcp.lost metric.
@@ -654,9 +694,9 @@ func (ms *NetconnTCPLostMetricConfig) Unmarshal(parser *confmap.Conf) error {
 func (ms *NetconnTCPLostMetricConfig) Validate() error {
 	for _, val := range ms.EnabledAttributes {
 		switch val {
-		case NetconnTCPLostMetricAttributeKeyNetconnRole, NetconnTCPLostMetricAttributeKeyNetworkTransport, NetconnTCPLostMetricAttributeKeyServerPort, NetconnTCPLostMetricAttributeKeyNetconnPeerType, NetconnTCPLostMetricAttributeKeyNetconnPeerScope, NetconnTCPLostMetricAttributeKeyNetconnPeerName, NetconnTCPLostMetricAttributeKeyNetconnPeerContainerName, NetconnTCPLostMetricAttributeKeyNetconnPeerContainerID, NetconnTCPLostMetricAttributeKeyNetworkPeerAddress, NetconnTCPLostMetricAttributeKeyNetworkPeerPort, NetconnTCPLostMetricAttributeKeyNetworkLocalAddress, NetconnTCPLostMetricAttributeKeyServerAddress, NetconnTCPLostMetricAttributeKeyClientAddress:
+		case NetconnTCPLostMetricAttributeKeyNetconnRole, NetconnTCPLostMetricAttributeKeyNetworkTransport, NetconnTCPLostMetricAttributeKeyServerPort, NetconnTCPLostMetricAttributeKeyNetconnPeerType, NetconnTCPLostMetricAttributeKeyNetconnPeerScope, NetconnTCPLostMetricAttributeKeyNetconnPeerName, NetconnTCPLostMetricAttributeKeyNetconnPeerContainerName, NetconnTCPLostMetricAttributeKeyNetconnPeerContainerID, NetconnTCPLostMetricAttributeKeyNetconnNat, NetconnTCPLostMetricAttributeKeyNetconnOriginalDestinationName, NetconnTCPLostMetricAttributeKeyNetconnOriginalDestinationPort, NetconnTCPLostMetricAttributeKeyNetconnOriginalDestinationAddress, NetconnTCPLostMetricAttributeKeyNetworkPeerAddress, NetconnTCPLostMetricAttributeKeyNetworkPeerPort, NetconnTCPLostMetricAttributeKeyNetworkLocalAddress, NetconnTCPLostMetricAttributeKeyServerAddress, NetconnTCPLostMetricAttributeKeyClientAddress:
 		default:
-			return fmt.Errorf("metric netconn.tcp.lost doesn't have an attribute %v, valid attributes: [netconn.role, network.transport, server.port, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.container.name, netconn.peer.container.id, network.peer.address, network.peer.port, network.local.address, server.address, client.address]", val)
+			return fmt.Errorf("metric netconn.tcp.lost doesn't have an attribute %v, valid attributes: [netconn.role, network.transport, server.port, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.container.name, netconn.peer.container.id, netconn.nat, netconn.original_destination.name, netconn.original_destination.port, netconn.original_destination.address, network.peer.address, network.peer.port, network.local.address, server.address, client.address]", val)
 		}
 	}
 
@@ -673,19 +713,23 @@ func (ms *NetconnTCPLostMetricConfig) Validate() error {
 type NetconnTCPOutOfOrderMetricAttributeKey string
 
 const (
-	NetconnTCPOutOfOrderMetricAttributeKeyNetconnRole              NetconnTCPOutOfOrderMetricAttributeKey = "netconn.role"
-	NetconnTCPOutOfOrderMetricAttributeKeyNetworkTransport         NetconnTCPOutOfOrderMetricAttributeKey = "network.transport"
-	NetconnTCPOutOfOrderMetricAttributeKeyServerPort               NetconnTCPOutOfOrderMetricAttributeKey = "server.port"
-	NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerType          NetconnTCPOutOfOrderMetricAttributeKey = "netconn.peer.type"
-	NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerScope         NetconnTCPOutOfOrderMetricAttributeKey = "netconn.peer.scope"
-	NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerName          NetconnTCPOutOfOrderMetricAttributeKey = "netconn.peer.name"
-	NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerContainerName NetconnTCPOutOfOrderMetricAttributeKey = "netconn.peer.container.name"
-	NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerContainerID   NetconnTCPOutOfOrderMetricAttributeKey = "netconn.peer.container.id"
-	NetconnTCPOutOfOrderMetricAttributeKeyNetworkPeerAddress       NetconnTCPOutOfOrderMetricAttributeKey = "network.peer.address"
-	NetconnTCPOutOfOrderMetricAttributeKeyNetworkPeerPort          NetconnTCPOutOfOrderMetricAttributeKey = "network.peer.port"
-	NetconnTCPOutOfOrderMetricAttributeKeyNetworkLocalAddress      NetconnTCPOutOfOrderMetricAttributeKey = "network.local.address"
-	NetconnTCPOutOfOrderMetricAttributeKeyServerAddress            NetconnTCPOutOfOrderMetricAttributeKey = "server.address"
-	NetconnTCPOutOfOrderMetricAttributeKeyClientAddress            NetconnTCPOutOfOrderMetricAttributeKey = "client.address"
+	NetconnTCPOutOfOrderMetricAttributeKeyNetconnRole                       NetconnTCPOutOfOrderMetricAttributeKey = "netconn.role"
+	NetconnTCPOutOfOrderMetricAttributeKeyNetworkTransport                  NetconnTCPOutOfOrderMetricAttributeKey = "network.transport"
+	NetconnTCPOutOfOrderMetricAttributeKeyServerPort                        NetconnTCPOutOfOrderMetricAttributeKey = "server.port"
+	NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerType                   NetconnTCPOutOfOrderMetricAttributeKey = "netconn.peer.type"
+	NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerScope                  NetconnTCPOutOfOrderMetricAttributeKey = "netconn.peer.scope"
+	NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerName                   NetconnTCPOutOfOrderMetricAttributeKey = "netconn.peer.name"
+	NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerContainerName          NetconnTCPOutOfOrderMetricAttributeKey = "netconn.peer.container.name"
+	NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerContainerID            NetconnTCPOutOfOrderMetricAttributeKey = "netconn.peer.container.id"
+	NetconnTCPOutOfOrderMetricAttributeKeyNetconnNat                        NetconnTCPOutOfOrderMetricAttributeKey = "netconn.nat"
+	NetconnTCPOutOfOrderMetricAttributeKeyNetconnOriginalDestinationName    NetconnTCPOutOfOrderMetricAttributeKey = "netconn.original_destination.name"
+	NetconnTCPOutOfOrderMetricAttributeKeyNetconnOriginalDestinationPort    NetconnTCPOutOfOrderMetricAttributeKey = "netconn.original_destination.port"
+	NetconnTCPOutOfOrderMetricAttributeKeyNetconnOriginalDestinationAddress NetconnTCPOutOfOrderMetricAttributeKey = "netconn.original_destination.address"
+	NetconnTCPOutOfOrderMetricAttributeKeyNetworkPeerAddress                NetconnTCPOutOfOrderMetricAttributeKey = "network.peer.address"
+	NetconnTCPOutOfOrderMetricAttributeKeyNetworkPeerPort                   NetconnTCPOutOfOrderMetricAttributeKey = "network.peer.port"
+	NetconnTCPOutOfOrderMetricAttributeKeyNetworkLocalAddress               NetconnTCPOutOfOrderMetricAttributeKey = "network.local.address"
+	NetconnTCPOutOfOrderMetricAttributeKeyServerAddress                     NetconnTCPOutOfOrderMetricAttributeKey = "server.address"
+	NetconnTCPOutOfOrderMetricAttributeKeyClientAddress                     NetconnTCPOutOfOrderMetricAttributeKey = "client.address"
 )
 
 // NetconnTCPOutOfOrderMetricConfig provides config for the netconn.tcp.out_of_order metric.
@@ -714,9 +758,9 @@ func (ms *NetconnTCPOutOfOrderMetricConfig) Unmarshal(parser *confmap.Conf) erro
 func (ms *NetconnTCPOutOfOrderMetricConfig) Validate() error {
 	for _, val := range ms.EnabledAttributes {
 		switch val {
-		case NetconnTCPOutOfOrderMetricAttributeKeyNetconnRole, NetconnTCPOutOfOrderMetricAttributeKeyNetworkTransport, NetconnTCPOutOfOrderMetricAttributeKeyServerPort, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerType, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerScope, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerName, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerContainerName, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerContainerID, NetconnTCPOutOfOrderMetricAttributeKeyNetworkPeerAddress, NetconnTCPOutOfOrderMetricAttributeKeyNetworkPeerPort, NetconnTCPOutOfOrderMetricAttributeKeyNetworkLocalAddress, NetconnTCPOutOfOrderMetricAttributeKeyServerAddress, NetconnTCPOutOfOrderMetricAttributeKeyClientAddress:
+		case NetconnTCPOutOfOrderMetricAttributeKeyNetconnRole, NetconnTCPOutOfOrderMetricAttributeKeyNetworkTransport, NetconnTCPOutOfOrderMetricAttributeKeyServerPort, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerType, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerScope, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerName, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerContainerName, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerContainerID, NetconnTCPOutOfOrderMetricAttributeKeyNetconnNat, NetconnTCPOutOfOrderMetricAttributeKeyNetconnOriginalDestinationName, NetconnTCPOutOfOrderMetricAttributeKeyNetconnOriginalDestinationPort, NetconnTCPOutOfOrderMetricAttributeKeyNetconnOriginalDestinationAddress, NetconnTCPOutOfOrderMetricAttributeKeyNetworkPeerAddress, NetconnTCPOutOfOrderMetricAttributeKeyNetworkPeerPort, NetconnTCPOutOfOrderMetricAttributeKeyNetworkLocalAddress, NetconnTCPOutOfOrderMetricAttributeKeyServerAddress, NetconnTCPOutOfOrderMetricAttributeKeyClientAddress:
 		default:
-			return fmt.Errorf("metric netconn.tcp.out_of_order doesn't have an attribute %v, valid attributes: [netconn.role, network.transport, server.port, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.container.name, netconn.peer.container.id, network.peer.address, network.peer.port, network.local.address, server.address, client.address]", val)
+			return fmt.Errorf("metric netconn.tcp.out_of_order doesn't have an attribute %v, valid attributes: [netconn.role, network.transport, server.port, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.container.name, netconn.peer.container.id, netconn.nat, netconn.original_destination.name, netconn.original_destination.port, netconn.original_destination.address, network.peer.address, network.peer.port, network.local.address, server.address, client.address]", val)
 		}
 	}
 
@@ -733,19 +777,23 @@ func (ms *NetconnTCPOutOfOrderMetricConfig) Validate() error {
 type NetconnTCPReorderingMetricAttributeKey string
 
 const (
-	NetconnTCPReorderingMetricAttributeKeyNetconnRole              NetconnTCPReorderingMetricAttributeKey = "netconn.role"
-	NetconnTCPReorderingMetricAttributeKeyNetworkTransport         NetconnTCPReorderingMetricAttributeKey = "network.transport"
-	NetconnTCPReorderingMetricAttributeKeyServerPort               NetconnTCPReorderingMetricAttributeKey = "server.port"
-	NetconnTCPReorderingMetricAttributeKeyNetconnPeerType          NetconnTCPReorderingMetricAttributeKey = "netconn.peer.type"
-	NetconnTCPReorderingMetricAttributeKeyNetconnPeerScope         NetconnTCPReorderingMetricAttributeKey = "netconn.peer.scope"
-	NetconnTCPReorderingMetricAttributeKeyNetconnPeerName          NetconnTCPReorderingMetricAttributeKey = "netconn.peer.name"
-	NetconnTCPReorderingMetricAttributeKeyNetconnPeerContainerName NetconnTCPReorderingMetricAttributeKey = "netconn.peer.container.name"
-	NetconnTCPReorderingMetricAttributeKeyNetconnPeerContainerID   NetconnTCPReorderingMetricAttributeKey = "netconn.peer.container.id"
-	NetconnTCPReorderingMetricAttributeKeyNetworkPeerAddress       NetconnTCPReorderingMetricAttributeKey = "network.peer.address"
-	NetconnTCPReorderingMetricAttributeKeyNetworkPeerPort          NetconnTCPReorderingMetricAttributeKey = "network.peer.port"
-	NetconnTCPReorderingMetricAttributeKeyNetworkLocalAddress      NetconnTCPReorderingMetricAttributeKey = "network.local.address"
-	NetconnTCPReorderingMetricAttributeKeyServerAddress            NetconnTCPReorderingMetricAttributeKey = "server.address"
-	NetconnTCPReorderingMetricAttributeKeyClientAddress            NetconnTCPReorderingMetricAttributeKey = "client.address"
+	NetconnTCPReorderingMetricAttributeKeyNetconnRole                       NetconnTCPReorderingMetricAttributeKey = "netconn.role"
+	NetconnTCPReorderingMetricAttributeKeyNetworkTransport                  NetconnTCPReorderingMetricAttributeKey = "network.transport"
+	NetconnTCPReorderingMetricAttributeKeyServerPort                        NetconnTCPReorderingMetricAttributeKey = "server.port"
+	NetconnTCPReorderingMetricAttributeKeyNetconnPeerType                   NetconnTCPReorderingMetricAttributeKey = "netconn.peer.type"
+	NetconnTCPReorderingMetricAttributeKeyNetconnPeerScope                  NetconnTCPReorderingMetricAttributeKey = "netconn.peer.scope"
+	NetconnTCPReorderingMetricAttributeKeyNetconnPeerName                   NetconnTCPReorderingMetricAttributeKey = "netconn.peer.name"
+	NetconnTCPReorderingMetricAttributeKeyNetconnPeerContainerName          NetconnTCPReorderingMetricAttributeKey = "netconn.peer.container.name"
+	NetconnTCPReorderingMetricAttributeKeyNetconnPeerContainerID            NetconnTCPReorderingMetricAttributeKey = "netconn.peer.container.id"
+	NetconnTCPReorderingMetricAttributeKeyNetconnNat                        NetconnTCPReorderingMetricAttributeKey = "netconn.nat"
+	NetconnTCPReorderingMetricAttributeKeyNetconnOriginalDestinationName    NetconnTCPReorderingMetricAttributeKey = "netconn.original_destination.name"
+	NetconnTCPReorderingMetricAttributeKeyNetconnOriginalDestinationPort    NetconnTCPReorderingMetricAttributeKey = "netconn.original_destination.port"
+	NetconnTCPReorderingMetricAttributeKeyNetconnOriginalDestinationAddress NetconnTCPReorderingMetricAttributeKey = "netconn.original_destination.address"
+	NetconnTCPReorderingMetricAttributeKeyNetworkPeerAddress                NetconnTCPReorderingMetricAttributeKey = "network.peer.address"
+	NetconnTCPReorderingMetricAttributeKeyNetworkPeerPort                   NetconnTCPReorderingMetricAttributeKey = "network.peer.port"
+	NetconnTCPReorderingMetricAttributeKeyNetworkLocalAddress               NetconnTCPReorderingMetricAttributeKey = "network.local.address"
+	NetconnTCPReorderingMetricAttributeKeyServerAddress                     NetconnTCPReorderingMetricAttributeKey = "server.address"
+	NetconnTCPReorderingMetricAttributeKeyClientAddress                     NetconnTCPReorderingMetricAttributeKey = "client.address"
 )
 
 // NetconnTCPReorderingMetricConfig provides config for the netconn.tcp.reordering metric.
@@ -774,9 +822,9 @@ func (ms *NetconnTCPReorderingMetricConfig) Unmarshal(parser *confmap.Conf) erro
 func (ms *NetconnTCPReorderingMetricConfig) Validate() error {
 	for _, val := range ms.EnabledAttributes {
 		switch val {
-		case NetconnTCPReorderingMetricAttributeKeyNetconnRole, NetconnTCPReorderingMetricAttributeKeyNetworkTransport, NetconnTCPReorderingMetricAttributeKeyServerPort, NetconnTCPReorderingMetricAttributeKeyNetconnPeerType, NetconnTCPReorderingMetricAttributeKeyNetconnPeerScope, NetconnTCPReorderingMetricAttributeKeyNetconnPeerName, NetconnTCPReorderingMetricAttributeKeyNetconnPeerContainerName, NetconnTCPReorderingMetricAttributeKeyNetconnPeerContainerID, NetconnTCPReorderingMetricAttributeKeyNetworkPeerAddress, NetconnTCPReorderingMetricAttributeKeyNetworkPeerPort, NetconnTCPReorderingMetricAttributeKeyNetworkLocalAddress, NetconnTCPReorderingMetricAttributeKeyServerAddress, NetconnTCPReorderingMetricAttributeKeyClientAddress:
+		case NetconnTCPReorderingMetricAttributeKeyNetconnRole, NetconnTCPReorderingMetricAttributeKeyNetworkTransport, NetconnTCPReorderingMetricAttributeKeyServerPort, NetconnTCPReorderingMetricAttributeKeyNetconnPeerType, NetconnTCPReorderingMetricAttributeKeyNetconnPeerScope, NetconnTCPReorderingMetricAttributeKeyNetconnPeerName, NetconnTCPReorderingMetricAttributeKeyNetconnPeerContainerName, NetconnTCPReorderingMetricAttributeKeyNetconnPeerContainerID, NetconnTCPReorderingMetricAttributeKeyNetconnNat, NetconnTCPReorderingMetricAttributeKeyNetconnOriginalDestinationName, NetconnTCPReorderingMetricAttributeKeyNetconnOriginalDestinationPort, NetconnTCPReorderingMetricAttributeKeyNetconnOriginalDestinationAddress, NetconnTCPReorderingMetricAttributeKeyNetworkPeerAddress, NetconnTCPReorderingMetricAttributeKeyNetworkPeerPort, NetconnTCPReorderingMetricAttributeKeyNetworkLocalAddress, NetconnTCPReorderingMetricAttributeKeyServerAddress, NetconnTCPReorderingMetricAttributeKeyClientAddress:
 		default:
-			return fmt.Errorf("metric netconn.tcp.reordering doesn't have an attribute %v, valid attributes: [netconn.role, network.transport, server.port, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.container.name, netconn.peer.container.id, network.peer.address, network.peer.port, network.local.address, server.address, client.address]", val)
+			return fmt.Errorf("metric netconn.tcp.reordering doesn't have an attribute %v, valid attributes: [netconn.role, network.transport, server.port, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.container.name, netconn.peer.container.id, netconn.nat, netconn.original_destination.name, netconn.original_destination.port, netconn.original_destination.address, network.peer.address, network.peer.port, network.local.address, server.address, client.address]", val)
 		}
 	}
 
@@ -793,19 +841,23 @@ func (ms *NetconnTCPReorderingMetricConfig) Validate() error {
 type NetconnTCPRetransmitsMetricAttributeKey string
 
 const (
-	NetconnTCPRetransmitsMetricAttributeKeyNetconnRole              NetconnTCPRetransmitsMetricAttributeKey = "netconn.role"
-	NetconnTCPRetransmitsMetricAttributeKeyNetworkTransport         NetconnTCPRetransmitsMetricAttributeKey = "network.transport"
-	NetconnTCPRetransmitsMetricAttributeKeyServerPort               NetconnTCPRetransmitsMetricAttributeKey = "server.port"
-	NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerType          NetconnTCPRetransmitsMetricAttributeKey = "netconn.peer.type"
-	NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerScope         NetconnTCPRetransmitsMetricAttributeKey = "netconn.peer.scope"
-	NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerName          NetconnTCPRetransmitsMetricAttributeKey = "netconn.peer.name"
-	NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerContainerName NetconnTCPRetransmitsMetricAttributeKey = "netconn.peer.container.name"
-	NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerContainerID   NetconnTCPRetransmitsMetricAttributeKey = "netconn.peer.container.id"
-	NetconnTCPRetransmitsMetricAttributeKeyNetworkPeerAddress       NetconnTCPRetransmitsMetricAttributeKey = "network.peer.address"
-	NetconnTCPRetransmitsMetricAttributeKeyNetworkPeerPort          NetconnTCPRetransmitsMetricAttributeKey = "network.peer.port"
-	NetconnTCPRetransmitsMetricAttributeKeyNetworkLocalAddress      NetconnTCPRetransmitsMetricAttributeKey = "network.local.address"
-	NetconnTCPRetransmitsMetricAttributeKeyServerAddress            NetconnTCPRetransmitsMetricAttributeKey = "server.address"
-	NetconnTCPRetransmitsMetricAttributeKeyClientAddress            NetconnTCPRetransmitsMetricAttributeKey = "client.address"
+	NetconnTCPRetransmitsMetricAttributeKeyNetconnRole                       NetconnTCPRetransmitsMetricAttributeKey = "netconn.role"
+	NetconnTCPRetransmitsMetricAttributeKeyNetworkTransport                  NetconnTCPRetransmitsMetricAttributeKey = "network.transport"
+	NetconnTCPRetransmitsMetricAttributeKeyServerPort                        NetconnTCPRetransmitsMetricAttributeKey = "server.port"
+	NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerType                   NetconnTCPRetransmitsMetricAttributeKey = "netconn.peer.type"
+	NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerScope                  NetconnTCPRetransmitsMetricAttributeKey = "netconn.peer.scope"
+	NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerName                   NetconnTCPRetransmitsMetricAttributeKey = "netconn.peer.name"
+	NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerContainerName          NetconnTCPRetransmitsMetricAttributeKey = "netconn.peer.container.name"
+	NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerContainerID            NetconnTCPRetransmitsMetricAttributeKey = "netconn.peer.container.id"
+	NetconnTCPRetransmitsMetricAttributeKeyNetconnNat                        NetconnTCPRetransmitsMetricAttributeKey = "netconn.nat"
+	NetconnTCPRetransmitsMetricAttributeKeyNetconnOriginalDestinationName    NetconnTCPRetransmitsMetricAttributeKey = "netconn.original_destination.name"
+	NetconnTCPRetransmitsMetricAttributeKeyNetconnOriginalDestinationPort    NetconnTCPRetransmitsMetricAttributeKey = "netconn.original_destination.port"
+	NetconnTCPRetransmitsMetricAttributeKeyNetconnOriginalDestinationAddress NetconnTCPRetransmitsMetricAttributeKey = "netconn.original_destination.address"
+	NetconnTCPRetransmitsMetricAttributeKeyNetworkPeerAddress                NetconnTCPRetransmitsMetricAttributeKey = "network.peer.address"
+	NetconnTCPRetransmitsMetricAttributeKeyNetworkPeerPort                   NetconnTCPRetransmitsMetricAttributeKey = "network.peer.port"
+	NetconnTCPRetransmitsMetricAttributeKeyNetworkLocalAddress               NetconnTCPRetransmitsMetricAttributeKey = "network.local.address"
+	NetconnTCPRetransmitsMetricAttributeKeyServerAddress                     NetconnTCPRetransmitsMetricAttributeKey = "server.address"
+	NetconnTCPRetransmitsMetricAttributeKeyClientAddress                     NetconnTCPRetransmitsMetricAttributeKey = "client.address"
 )
 
 // NetconnTCPRetransmitsMetricConfig provides config for the netconn.tcp.retransmits metric.
@@ -834,9 +886,9 @@ func (ms *NetconnTCPRetransmitsMetricConfig) Unmarshal(parser *confmap.Conf) err
 func (ms *NetconnTCPRetransmitsMetricConfig) Validate() error {
 	for _, val := range ms.EnabledAttributes {
 		switch val {
-		case NetconnTCPRetransmitsMetricAttributeKeyNetconnRole, NetconnTCPRetransmitsMetricAttributeKeyNetworkTransport, NetconnTCPRetransmitsMetricAttributeKeyServerPort, NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerType, NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerScope, NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerName, NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerContainerName, NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerContainerID, NetconnTCPRetransmitsMetricAttributeKeyNetworkPeerAddress, NetconnTCPRetransmitsMetricAttributeKeyNetworkPeerPort, NetconnTCPRetransmitsMetricAttributeKeyNetworkLocalAddress, NetconnTCPRetransmitsMetricAttributeKeyServerAddress, NetconnTCPRetransmitsMetricAttributeKeyClientAddress:
+		case NetconnTCPRetransmitsMetricAttributeKeyNetconnRole, NetconnTCPRetransmitsMetricAttributeKeyNetworkTransport, NetconnTCPRetransmitsMetricAttributeKeyServerPort, NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerType, NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerScope, NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerName, NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerContainerName, NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerContainerID, NetconnTCPRetransmitsMetricAttributeKeyNetconnNat, NetconnTCPRetransmitsMetricAttributeKeyNetconnOriginalDestinationName, NetconnTCPRetransmitsMetricAttributeKeyNetconnOriginalDestinationPort, NetconnTCPRetransmitsMetricAttributeKeyNetconnOriginalDestinationAddress, NetconnTCPRetransmitsMetricAttributeKeyNetworkPeerAddress, NetconnTCPRetransmitsMetricAttributeKeyNetworkPeerPort, NetconnTCPRetransmitsMetricAttributeKeyNetworkLocalAddress, NetconnTCPRetransmitsMetricAttributeKeyServerAddress, NetconnTCPRetransmitsMetricAttributeKeyClientAddress:
 		default:
-			return fmt.Errorf("metric netconn.tcp.retransmits doesn't have an attribute %v, valid attributes: [netconn.role, network.transport, server.port, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.container.name, netconn.peer.container.id, network.peer.address, network.peer.port, network.local.address, server.address, client.address]", val)
+			return fmt.Errorf("metric netconn.tcp.retransmits doesn't have an attribute %v, valid attributes: [netconn.role, network.transport, server.port, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.container.name, netconn.peer.container.id, netconn.nat, netconn.original_destination.name, netconn.original_destination.port, netconn.original_destination.address, network.peer.address, network.peer.port, network.local.address, server.address, client.address]", val)
 		}
 	}
 
@@ -853,19 +905,23 @@ func (ms *NetconnTCPRetransmitsMetricConfig) Validate() error {
 type NetconnTCPRttMetricAttributeKey string
 
 const (
-	NetconnTCPRttMetricAttributeKeyNetconnRole              NetconnTCPRttMetricAttributeKey = "netconn.role"
-	NetconnTCPRttMetricAttributeKeyNetworkTransport         NetconnTCPRttMetricAttributeKey = "network.transport"
-	NetconnTCPRttMetricAttributeKeyServerPort               NetconnTCPRttMetricAttributeKey = "server.port"
-	NetconnTCPRttMetricAttributeKeyNetconnPeerType          NetconnTCPRttMetricAttributeKey = "netconn.peer.type"
-	NetconnTCPRttMetricAttributeKeyNetconnPeerScope         NetconnTCPRttMetricAttributeKey = "netconn.peer.scope"
-	NetconnTCPRttMetricAttributeKeyNetconnPeerName          NetconnTCPRttMetricAttributeKey = "netconn.peer.name"
-	NetconnTCPRttMetricAttributeKeyNetconnPeerContainerName NetconnTCPRttMetricAttributeKey = "netconn.peer.container.name"
-	NetconnTCPRttMetricAttributeKeyNetconnPeerContainerID   NetconnTCPRttMetricAttributeKey = "netconn.peer.container.id"
-	NetconnTCPRttMetricAttributeKeyNetworkPeerAddress       NetconnTCPRttMetricAttributeKey = "network.peer.address"
-	NetconnTCPRttMetricAttributeKeyNetworkPeerPort          NetconnTCPRttMetricAttributeKey = "network.peer.port"
-	NetconnTCPRttMetricAttributeKeyNetworkLocalAddress      NetconnTCPRttMetricAttributeKey = "network.local.address"
-	NetconnTCPRttMetricAttributeKeyServerAddress            NetconnTCPRttMetricAttributeKey = "server.address"
-	NetconnTCPRttMetricAttributeKeyClientAddress            NetconnTCPRttMetricAttributeKey = "client.address"
+	NetconnTCPRttMetricAttributeKeyNetconnRole                       NetconnTCPRttMetricAttributeKey = "netconn.role"
+	NetconnTCPRttMetricAttributeKeyNetworkTransport                  NetconnTCPRttMetricAttributeKey = "network.transport"
+	NetconnTCPRttMetricAttributeKeyServerPort                        NetconnTCPRttMetricAttributeKey = "server.port"
+	NetconnTCPRttMetricAttributeKeyNetconnPeerType                   NetconnTCPRttMetricAttributeKey = "netconn.peer.type"
+	NetconnTCPRttMetricAttributeKeyNetconnPeerScope                  NetconnTCPRttMetricAttributeKey = "netconn.peer.scope"
+	NetconnTCPRttMetricAttributeKeyNetconnPeerName                   NetconnTCPRttMetricAttributeKey = "netconn.peer.name"
+	NetconnTCPRttMetricAttributeKeyNetconnPeerContainerName          NetconnTCPRttMetricAttributeKey = "netconn.peer.container.name"
+	NetconnTCPRttMetricAttributeKeyNetconnPeerContainerID            NetconnTCPRttMetricAttributeKey = "netconn.peer.container.id"
+	NetconnTCPRttMetricAttributeKeyNetconnNat                        NetconnTCPRttMetricAttributeKey = "netconn.nat"
+	NetconnTCPRttMetricAttributeKeyNetconnOriginalDestinationName    NetconnTCPRttMetricAttributeKey = "netconn.original_destination.name"
+	NetconnTCPRttMetricAttributeKeyNetconnOriginalDestinationPort    NetconnTCPRttMetricAttributeKey = "netconn.original_destination.port"
+	NetconnTCPRttMetricAttributeKeyNetconnOriginalDestinationAddress NetconnTCPRttMetricAttributeKey = "netconn.original_destination.address"
+	NetconnTCPRttMetricAttributeKeyNetworkPeerAddress                NetconnTCPRttMetricAttributeKey = "network.peer.address"
+	NetconnTCPRttMetricAttributeKeyNetworkPeerPort                   NetconnTCPRttMetricAttributeKey = "network.peer.port"
+	NetconnTCPRttMetricAttributeKeyNetworkLocalAddress               NetconnTCPRttMetricAttributeKey = "network.local.address"
+	NetconnTCPRttMetricAttributeKeyServerAddress                     NetconnTCPRttMetricAttributeKey = "server.address"
+	NetconnTCPRttMetricAttributeKeyClientAddress                     NetconnTCPRttMetricAttributeKey = "client.address"
 )
 
 // NetconnTCPRttMetricConfig provides config for the netconn.tcp.rtt metric.
@@ -894,9 +950,9 @@ func (ms *NetconnTCPRttMetricConfig) Unmarshal(parser *confmap.Conf) error {
 func (ms *NetconnTCPRttMetricConfig) Validate() error {
 	for _, val := range ms.EnabledAttributes {
 		switch val {
-		case NetconnTCPRttMetricAttributeKeyNetconnRole, NetconnTCPRttMetricAttributeKeyNetworkTransport, NetconnTCPRttMetricAttributeKeyServerPort, NetconnTCPRttMetricAttributeKeyNetconnPeerType, NetconnTCPRttMetricAttributeKeyNetconnPeerScope, NetconnTCPRttMetricAttributeKeyNetconnPeerName, NetconnTCPRttMetricAttributeKeyNetconnPeerContainerName, NetconnTCPRttMetricAttributeKeyNetconnPeerContainerID, NetconnTCPRttMetricAttributeKeyNetworkPeerAddress, NetconnTCPRttMetricAttributeKeyNetworkPeerPort, NetconnTCPRttMetricAttributeKeyNetworkLocalAddress, NetconnTCPRttMetricAttributeKeyServerAddress, NetconnTCPRttMetricAttributeKeyClientAddress:
+		case NetconnTCPRttMetricAttributeKeyNetconnRole, NetconnTCPRttMetricAttributeKeyNetworkTransport, NetconnTCPRttMetricAttributeKeyServerPort, NetconnTCPRttMetricAttributeKeyNetconnPeerType, NetconnTCPRttMetricAttributeKeyNetconnPeerScope, NetconnTCPRttMetricAttributeKeyNetconnPeerName, NetconnTCPRttMetricAttributeKeyNetconnPeerContainerName, NetconnTCPRttMetricAttributeKeyNetconnPeerContainerID, NetconnTCPRttMetricAttributeKeyNetconnNat, NetconnTCPRttMetricAttributeKeyNetconnOriginalDestinationName, NetconnTCPRttMetricAttributeKeyNetconnOriginalDestinationPort, NetconnTCPRttMetricAttributeKeyNetconnOriginalDestinationAddress, NetconnTCPRttMetricAttributeKeyNetworkPeerAddress, NetconnTCPRttMetricAttributeKeyNetworkPeerPort, NetconnTCPRttMetricAttributeKeyNetworkLocalAddress, NetconnTCPRttMetricAttributeKeyServerAddress, NetconnTCPRttMetricAttributeKeyClientAddress:
 		default:
-			return fmt.Errorf("metric netconn.tcp.rtt doesn't have an attribute %v, valid attributes: [netconn.role, network.transport, server.port, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.container.name, netconn.peer.container.id, network.peer.address, network.peer.port, network.local.address, server.address, client.address]", val)
+			return fmt.Errorf("metric netconn.tcp.rtt doesn't have an attribute %v, valid attributes: [netconn.role, network.transport, server.port, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.container.name, netconn.peer.container.id, netconn.nat, netconn.original_destination.name, netconn.original_destination.port, netconn.original_destination.address, network.peer.address, network.peer.port, network.local.address, server.address, client.address]", val)
 		}
 	}
 
@@ -933,27 +989,27 @@ func DefaultMetricsConfig() MetricsConfig {
 		NetconnActive: NetconnActiveMetricConfig{
 			Enabled:             true,
 			AggregationStrategy: AggregationStrategySum,
-			EnabledAttributes:   []NetconnActiveMetricAttributeKey{NetconnActiveMetricAttributeKeyNetconnRole, NetconnActiveMetricAttributeKeyNetworkTransport, NetconnActiveMetricAttributeKeyServerPort, NetconnActiveMetricAttributeKeyNetconnPeerType, NetconnActiveMetricAttributeKeyNetconnPeerScope, NetconnActiveMetricAttributeKeyNetconnPeerName, NetconnActiveMetricAttributeKeyNetconnPeerContainerName},
+			EnabledAttributes:   []NetconnActiveMetricAttributeKey{NetconnActiveMetricAttributeKeyNetconnRole, NetconnActiveMetricAttributeKeyNetworkTransport, NetconnActiveMetricAttributeKeyServerPort, NetconnActiveMetricAttributeKeyNetconnPeerType, NetconnActiveMetricAttributeKeyNetconnPeerScope, NetconnActiveMetricAttributeKeyNetconnPeerName, NetconnActiveMetricAttributeKeyNetconnPeerContainerName, NetconnActiveMetricAttributeKeyNetconnNat, NetconnActiveMetricAttributeKeyNetconnOriginalDestinationName, NetconnActiveMetricAttributeKeyNetconnOriginalDestinationPort},
 		},
 		NetconnAttempts: NetconnAttemptsMetricConfig{
 			Enabled:             true,
 			AggregationStrategy: AggregationStrategySum,
-			EnabledAttributes:   []NetconnAttemptsMetricAttributeKey{NetconnAttemptsMetricAttributeKeyErrorType, NetconnAttemptsMetricAttributeKeyNetconnRole, NetconnAttemptsMetricAttributeKeyNetworkTransport, NetconnAttemptsMetricAttributeKeyServerPort, NetconnAttemptsMetricAttributeKeyNetconnPeerType, NetconnAttemptsMetricAttributeKeyNetconnPeerScope, NetconnAttemptsMetricAttributeKeyNetconnPeerName, NetconnAttemptsMetricAttributeKeyNetconnPeerContainerName},
+			EnabledAttributes:   []NetconnAttemptsMetricAttributeKey{NetconnAttemptsMetricAttributeKeyErrorType, NetconnAttemptsMetricAttributeKeyNetconnRole, NetconnAttemptsMetricAttributeKeyNetworkTransport, NetconnAttemptsMetricAttributeKeyServerPort, NetconnAttemptsMetricAttributeKeyNetconnPeerType, NetconnAttemptsMetricAttributeKeyNetconnPeerScope, NetconnAttemptsMetricAttributeKeyNetconnPeerName, NetconnAttemptsMetricAttributeKeyNetconnPeerContainerName, NetconnAttemptsMetricAttributeKeyNetconnNat, NetconnAttemptsMetricAttributeKeyNetconnOriginalDestinationName, NetconnAttemptsMetricAttributeKeyNetconnOriginalDestinationPort},
 		},
 		NetconnClosed: NetconnClosedMetricConfig{
 			Enabled:             true,
 			AggregationStrategy: AggregationStrategySum,
-			EnabledAttributes:   []NetconnClosedMetricAttributeKey{NetconnClosedMetricAttributeKeyErrorType, NetconnClosedMetricAttributeKeyNetconnRole, NetconnClosedMetricAttributeKeyNetworkTransport, NetconnClosedMetricAttributeKeyServerPort, NetconnClosedMetricAttributeKeyNetconnPeerType, NetconnClosedMetricAttributeKeyNetconnPeerScope, NetconnClosedMetricAttributeKeyNetconnPeerName, NetconnClosedMetricAttributeKeyNetconnPeerContainerName},
+			EnabledAttributes:   []NetconnClosedMetricAttributeKey{NetconnClosedMetricAttributeKeyErrorType, NetconnClosedMetricAttributeKeyNetconnRole, NetconnClosedMetricAttributeKeyNetworkTransport, NetconnClosedMetricAttributeKeyServerPort, NetconnClosedMetricAttributeKeyNetconnPeerType, NetconnClosedMetricAttributeKeyNetconnPeerScope, NetconnClosedMetricAttributeKeyNetconnPeerName, NetconnClosedMetricAttributeKeyNetconnPeerContainerName, NetconnClosedMetricAttributeKeyNetconnNat, NetconnClosedMetricAttributeKeyNetconnOriginalDestinationName, NetconnClosedMetricAttributeKeyNetconnOriginalDestinationPort},
 		},
 		NetconnDuration: NetconnDurationMetricConfig{
 			Enabled:             false,
 			AggregationStrategy: AggregationStrategyAvg,
-			EnabledAttributes:   []NetconnDurationMetricAttributeKey{NetconnDurationMetricAttributeKeyNetconnRole, NetconnDurationMetricAttributeKeyNetworkTransport, NetconnDurationMetricAttributeKeyServerPort, NetconnDurationMetricAttributeKeyNetconnPeerType, NetconnDurationMetricAttributeKeyNetconnPeerScope, NetconnDurationMetricAttributeKeyNetconnPeerName, NetconnDurationMetricAttributeKeyNetconnPeerContainerName},
+			EnabledAttributes:   []NetconnDurationMetricAttributeKey{NetconnDurationMetricAttributeKeyNetconnRole, NetconnDurationMetricAttributeKeyNetworkTransport, NetconnDurationMetricAttributeKeyServerPort, NetconnDurationMetricAttributeKeyNetconnPeerType, NetconnDurationMetricAttributeKeyNetconnPeerScope, NetconnDurationMetricAttributeKeyNetconnPeerName, NetconnDurationMetricAttributeKeyNetconnPeerContainerName, NetconnDurationMetricAttributeKeyNetconnNat, NetconnDurationMetricAttributeKeyNetconnOriginalDestinationName, NetconnDurationMetricAttributeKeyNetconnOriginalDestinationPort},
 		},
 		NetconnIo: NetconnIoMetricConfig{
 			Enabled:             true,
 			AggregationStrategy: AggregationStrategySum,
-			EnabledAttributes:   []NetconnIoMetricAttributeKey{NetconnIoMetricAttributeKeyNetworkIoDirection, NetconnIoMetricAttributeKeyNetconnRole, NetconnIoMetricAttributeKeyNetworkTransport, NetconnIoMetricAttributeKeyServerPort, NetconnIoMetricAttributeKeyNetconnPeerType, NetconnIoMetricAttributeKeyNetconnPeerScope, NetconnIoMetricAttributeKeyNetconnPeerName, NetconnIoMetricAttributeKeyNetconnPeerContainerName},
+			EnabledAttributes:   []NetconnIoMetricAttributeKey{NetconnIoMetricAttributeKeyNetworkIoDirection, NetconnIoMetricAttributeKeyNetconnRole, NetconnIoMetricAttributeKeyNetworkTransport, NetconnIoMetricAttributeKeyServerPort, NetconnIoMetricAttributeKeyNetconnPeerType, NetconnIoMetricAttributeKeyNetconnPeerScope, NetconnIoMetricAttributeKeyNetconnPeerName, NetconnIoMetricAttributeKeyNetconnPeerContainerName, NetconnIoMetricAttributeKeyNetconnNat, NetconnIoMetricAttributeKeyNetconnOriginalDestinationName, NetconnIoMetricAttributeKeyNetconnOriginalDestinationPort},
 		},
 		NetconnListenDrops: NetconnListenDropsMetricConfig{
 			Enabled:             true,
@@ -963,47 +1019,47 @@ func DefaultMetricsConfig() MetricsConfig {
 		NetconnPackets: NetconnPacketsMetricConfig{
 			Enabled:             false,
 			AggregationStrategy: AggregationStrategySum,
-			EnabledAttributes:   []NetconnPacketsMetricAttributeKey{NetconnPacketsMetricAttributeKeyNetworkIoDirection, NetconnPacketsMetricAttributeKeyNetconnRole, NetconnPacketsMetricAttributeKeyNetworkTransport, NetconnPacketsMetricAttributeKeyServerPort, NetconnPacketsMetricAttributeKeyNetconnPeerType, NetconnPacketsMetricAttributeKeyNetconnPeerScope, NetconnPacketsMetricAttributeKeyNetconnPeerName, NetconnPacketsMetricAttributeKeyNetconnPeerContainerName},
+			EnabledAttributes:   []NetconnPacketsMetricAttributeKey{NetconnPacketsMetricAttributeKeyNetworkIoDirection, NetconnPacketsMetricAttributeKeyNetconnRole, NetconnPacketsMetricAttributeKeyNetworkTransport, NetconnPacketsMetricAttributeKeyServerPort, NetconnPacketsMetricAttributeKeyNetconnPeerType, NetconnPacketsMetricAttributeKeyNetconnPeerScope, NetconnPacketsMetricAttributeKeyNetconnPeerName, NetconnPacketsMetricAttributeKeyNetconnPeerContainerName, NetconnPacketsMetricAttributeKeyNetconnNat, NetconnPacketsMetricAttributeKeyNetconnOriginalDestinationName, NetconnPacketsMetricAttributeKeyNetconnOriginalDestinationPort},
 		},
 		NetconnTCPEcnCe: NetconnTCPEcnCeMetricConfig{
 			Enabled:             false,
 			AggregationStrategy: AggregationStrategySum,
-			EnabledAttributes:   []NetconnTCPEcnCeMetricAttributeKey{NetconnTCPEcnCeMetricAttributeKeyNetconnRole, NetconnTCPEcnCeMetricAttributeKeyNetworkTransport, NetconnTCPEcnCeMetricAttributeKeyServerPort, NetconnTCPEcnCeMetricAttributeKeyNetconnPeerType, NetconnTCPEcnCeMetricAttributeKeyNetconnPeerScope, NetconnTCPEcnCeMetricAttributeKeyNetconnPeerName, NetconnTCPEcnCeMetricAttributeKeyNetconnPeerContainerName},
+			EnabledAttributes:   []NetconnTCPEcnCeMetricAttributeKey{NetconnTCPEcnCeMetricAttributeKeyNetconnRole, NetconnTCPEcnCeMetricAttributeKeyNetworkTransport, NetconnTCPEcnCeMetricAttributeKeyServerPort, NetconnTCPEcnCeMetricAttributeKeyNetconnPeerType, NetconnTCPEcnCeMetricAttributeKeyNetconnPeerScope, NetconnTCPEcnCeMetricAttributeKeyNetconnPeerName, NetconnTCPEcnCeMetricAttributeKeyNetconnPeerContainerName, NetconnTCPEcnCeMetricAttributeKeyNetconnNat, NetconnTCPEcnCeMetricAttributeKeyNetconnOriginalDestinationName, NetconnTCPEcnCeMetricAttributeKeyNetconnOriginalDestinationPort},
 		},
 		NetconnTCPHandshakeDuration: NetconnTCPHandshakeDurationMetricConfig{
 			Enabled:             true,
 			AggregationStrategy: AggregationStrategyAvg,
-			EnabledAttributes:   []NetconnTCPHandshakeDurationMetricAttributeKey{NetconnTCPHandshakeDurationMetricAttributeKeyNetconnRole, NetconnTCPHandshakeDurationMetricAttributeKeyNetworkTransport, NetconnTCPHandshakeDurationMetricAttributeKeyServerPort, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerType, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerScope, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerName, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerContainerName},
+			EnabledAttributes:   []NetconnTCPHandshakeDurationMetricAttributeKey{NetconnTCPHandshakeDurationMetricAttributeKeyNetconnRole, NetconnTCPHandshakeDurationMetricAttributeKeyNetworkTransport, NetconnTCPHandshakeDurationMetricAttributeKeyServerPort, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerType, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerScope, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerName, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerContainerName, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnNat, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnOriginalDestinationName, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnOriginalDestinationPort},
 		},
 		NetconnTCPJitter: NetconnTCPJitterMetricConfig{
 			Enabled:             false,
 			AggregationStrategy: AggregationStrategyAvg,
-			EnabledAttributes:   []NetconnTCPJitterMetricAttributeKey{NetconnTCPJitterMetricAttributeKeyNetconnRole, NetconnTCPJitterMetricAttributeKeyNetworkTransport, NetconnTCPJitterMetricAttributeKeyServerPort, NetconnTCPJitterMetricAttributeKeyNetconnPeerType, NetconnTCPJitterMetricAttributeKeyNetconnPeerScope, NetconnTCPJitterMetricAttributeKeyNetconnPeerName, NetconnTCPJitterMetricAttributeKeyNetconnPeerContainerName},
+			EnabledAttributes:   []NetconnTCPJitterMetricAttributeKey{NetconnTCPJitterMetricAttributeKeyNetconnRole, NetconnTCPJitterMetricAttributeKeyNetworkTransport, NetconnTCPJitterMetricAttributeKeyServerPort, NetconnTCPJitterMetricAttributeKeyNetconnPeerType, NetconnTCPJitterMetricAttributeKeyNetconnPeerScope, NetconnTCPJitterMetricAttributeKeyNetconnPeerName, NetconnTCPJitterMetricAttributeKeyNetconnPeerContainerName, NetconnTCPJitterMetricAttributeKeyNetconnNat, NetconnTCPJitterMetricAttributeKeyNetconnOriginalDestinationName, NetconnTCPJitterMetricAttributeKeyNetconnOriginalDestinationPort},
 		},
 		NetconnTCPLost: NetconnTCPLostMetricConfig{
 			Enabled:             false,
 			AggregationStrategy: AggregationStrategySum,
-			EnabledAttributes:   []NetconnTCPLostMetricAttributeKey{NetconnTCPLostMetricAttributeKeyNetconnRole, NetconnTCPLostMetricAttributeKeyNetworkTransport, NetconnTCPLostMetricAttributeKeyServerPort, NetconnTCPLostMetricAttributeKeyNetconnPeerType, NetconnTCPLostMetricAttributeKeyNetconnPeerScope, NetconnTCPLostMetricAttributeKeyNetconnPeerName, NetconnTCPLostMetricAttributeKeyNetconnPeerContainerName},
+			EnabledAttributes:   []NetconnTCPLostMetricAttributeKey{NetconnTCPLostMetricAttributeKeyNetconnRole, NetconnTCPLostMetricAttributeKeyNetworkTransport, NetconnTCPLostMetricAttributeKeyServerPort, NetconnTCPLostMetricAttributeKeyNetconnPeerType, NetconnTCPLostMetricAttributeKeyNetconnPeerScope, NetconnTCPLostMetricAttributeKeyNetconnPeerName, NetconnTCPLostMetricAttributeKeyNetconnPeerContainerName, NetconnTCPLostMetricAttributeKeyNetconnNat, NetconnTCPLostMetricAttributeKeyNetconnOriginalDestinationName, NetconnTCPLostMetricAttributeKeyNetconnOriginalDestinationPort},
 		},
 		NetconnTCPOutOfOrder: NetconnTCPOutOfOrderMetricConfig{
 			Enabled:             false,
 			AggregationStrategy: AggregationStrategySum,
-			EnabledAttributes:   []NetconnTCPOutOfOrderMetricAttributeKey{NetconnTCPOutOfOrderMetricAttributeKeyNetconnRole, NetconnTCPOutOfOrderMetricAttributeKeyNetworkTransport, NetconnTCPOutOfOrderMetricAttributeKeyServerPort, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerType, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerScope, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerName, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerContainerName},
+			EnabledAttributes:   []NetconnTCPOutOfOrderMetricAttributeKey{NetconnTCPOutOfOrderMetricAttributeKeyNetconnRole, NetconnTCPOutOfOrderMetricAttributeKeyNetworkTransport, NetconnTCPOutOfOrderMetricAttributeKeyServerPort, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerType, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerScope, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerName, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerContainerName, NetconnTCPOutOfOrderMetricAttributeKeyNetconnNat, NetconnTCPOutOfOrderMetricAttributeKeyNetconnOriginalDestinationName, NetconnTCPOutOfOrderMetricAttributeKeyNetconnOriginalDestinationPort},
 		},
 		NetconnTCPReordering: NetconnTCPReorderingMetricConfig{
 			Enabled:             false,
 			AggregationStrategy: AggregationStrategySum,
-			EnabledAttributes:   []NetconnTCPReorderingMetricAttributeKey{NetconnTCPReorderingMetricAttributeKeyNetconnRole, NetconnTCPReorderingMetricAttributeKeyNetworkTransport, NetconnTCPReorderingMetricAttributeKeyServerPort, NetconnTCPReorderingMetricAttributeKeyNetconnPeerType, NetconnTCPReorderingMetricAttributeKeyNetconnPeerScope, NetconnTCPReorderingMetricAttributeKeyNetconnPeerName, NetconnTCPReorderingMetricAttributeKeyNetconnPeerContainerName},
+			EnabledAttributes:   []NetconnTCPReorderingMetricAttributeKey{NetconnTCPReorderingMetricAttributeKeyNetconnRole, NetconnTCPReorderingMetricAttributeKeyNetworkTransport, NetconnTCPReorderingMetricAttributeKeyServerPort, NetconnTCPReorderingMetricAttributeKeyNetconnPeerType, NetconnTCPReorderingMetricAttributeKeyNetconnPeerScope, NetconnTCPReorderingMetricAttributeKeyNetconnPeerName, NetconnTCPReorderingMetricAttributeKeyNetconnPeerContainerName, NetconnTCPReorderingMetricAttributeKeyNetconnNat, NetconnTCPReorderingMetricAttributeKeyNetconnOriginalDestinationName, NetconnTCPReorderingMetricAttributeKeyNetconnOriginalDestinationPort},
 		},
 		NetconnTCPRetransmits: NetconnTCPRetransmitsMetricConfig{
 			Enabled:             true,
 			AggregationStrategy: AggregationStrategySum,
-			EnabledAttributes:   []NetconnTCPRetransmitsMetricAttributeKey{NetconnTCPRetransmitsMetricAttributeKeyNetconnRole, NetconnTCPRetransmitsMetricAttributeKeyNetworkTransport, NetconnTCPRetransmitsMetricAttributeKeyServerPort, NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerType, NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerScope, NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerName, NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerContainerName},
+			EnabledAttributes:   []NetconnTCPRetransmitsMetricAttributeKey{NetconnTCPRetransmitsMetricAttributeKeyNetconnRole, NetconnTCPRetransmitsMetricAttributeKeyNetworkTransport, NetconnTCPRetransmitsMetricAttributeKeyServerPort, NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerType, NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerScope, NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerName, NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerContainerName, NetconnTCPRetransmitsMetricAttributeKeyNetconnNat, NetconnTCPRetransmitsMetricAttributeKeyNetconnOriginalDestinationName, NetconnTCPRetransmitsMetricAttributeKeyNetconnOriginalDestinationPort},
 		},
 		NetconnTCPRtt: NetconnTCPRttMetricConfig{
 			Enabled:             true,
 			AggregationStrategy: AggregationStrategyAvg,
-			EnabledAttributes:   []NetconnTCPRttMetricAttributeKey{NetconnTCPRttMetricAttributeKeyNetconnRole, NetconnTCPRttMetricAttributeKeyNetworkTransport, NetconnTCPRttMetricAttributeKeyServerPort, NetconnTCPRttMetricAttributeKeyNetconnPeerType, NetconnTCPRttMetricAttributeKeyNetconnPeerScope, NetconnTCPRttMetricAttributeKeyNetconnPeerName, NetconnTCPRttMetricAttributeKeyNetconnPeerContainerName},
+			EnabledAttributes:   []NetconnTCPRttMetricAttributeKey{NetconnTCPRttMetricAttributeKeyNetconnRole, NetconnTCPRttMetricAttributeKeyNetworkTransport, NetconnTCPRttMetricAttributeKeyServerPort, NetconnTCPRttMetricAttributeKeyNetconnPeerType, NetconnTCPRttMetricAttributeKeyNetconnPeerScope, NetconnTCPRttMetricAttributeKeyNetconnPeerName, NetconnTCPRttMetricAttributeKeyNetconnPeerContainerName, NetconnTCPRttMetricAttributeKeyNetconnNat, NetconnTCPRttMetricAttributeKeyNetconnOriginalDestinationName, NetconnTCPRttMetricAttributeKeyNetconnOriginalDestinationPort},
 		},
 	}
 }

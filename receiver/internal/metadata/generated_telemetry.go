@@ -34,6 +34,10 @@ type TelemetryBuilder struct {
 	NetconnConnectionsLost        metric.Int64ObservableCounter
 	NetconnConnectionsPending     metric.Int64ObservableUpDownCounter
 	NetconnConnectionsVanished    metric.Int64ObservableCounter
+	NetconnConntrackAnswers       metric.Int64ObservableCounter
+	NetconnConntrackDumps         metric.Int64ObservableCounter
+	NetconnConntrackNamespaces    metric.Int64ObservableUpDownCounter
+	NetconnConntrackSearches      metric.Int64ObservableCounter
 	NetconnEndsUnpaired           metric.Int64ObservableCounter
 	NetconnEvents                 metric.Int64ObservableCounter
 	NetconnEventsDropped          metric.Int64ObservableCounter
@@ -47,6 +51,8 @@ type TelemetryBuilder struct {
 	NetconnReportsDeferred        metric.Int64ObservableCounter
 	NetconnResources              metric.Int64ObservableUpDownCounter
 	NetconnRingRefused            metric.Int64ObservableCounter
+	NetconnRoutes                 metric.Int64ObservableCounter
+	NetconnRoutesContested        metric.Int64ObservableCounter
 	NetconnSnapshotResumed        metric.Int64ObservableCounter
 	NetconnSocketsAdopted         metric.Int64ObservableCounter
 	NetconnSocketsMissed          metric.Int64ObservableCounter
@@ -147,6 +153,66 @@ func (builder *TelemetryBuilder) RegisterNetconnConnectionsVanishedCallback(cb m
 		cb(ctx, &observerInt64{inst: builder.NetconnConnectionsVanished, obs: o})
 		return nil
 	}, builder.NetconnConnectionsVanished)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterNetconnConntrackAnswersCallback sets callback for observable NetconnConntrackAnswers metric.
+func (builder *TelemetryBuilder) RegisterNetconnConntrackAnswersCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.NetconnConntrackAnswers, obs: o})
+		return nil
+	}, builder.NetconnConntrackAnswers)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterNetconnConntrackDumpsCallback sets callback for observable NetconnConntrackDumps metric.
+func (builder *TelemetryBuilder) RegisterNetconnConntrackDumpsCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.NetconnConntrackDumps, obs: o})
+		return nil
+	}, builder.NetconnConntrackDumps)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterNetconnConntrackNamespacesCallback sets callback for observable NetconnConntrackNamespaces metric.
+func (builder *TelemetryBuilder) RegisterNetconnConntrackNamespacesCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.NetconnConntrackNamespaces, obs: o})
+		return nil
+	}, builder.NetconnConntrackNamespaces)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterNetconnConntrackSearchesCallback sets callback for observable NetconnConntrackSearches metric.
+func (builder *TelemetryBuilder) RegisterNetconnConntrackSearchesCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.NetconnConntrackSearches, obs: o})
+		return nil
+	}, builder.NetconnConntrackSearches)
 	if err != nil {
 		return err
 	}
@@ -351,6 +417,36 @@ func (builder *TelemetryBuilder) RegisterNetconnRingRefusedCallback(cb metric.In
 	return nil
 }
 
+// RegisterNetconnRoutesCallback sets callback for observable NetconnRoutes metric.
+func (builder *TelemetryBuilder) RegisterNetconnRoutesCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.NetconnRoutes, obs: o})
+		return nil
+	}, builder.NetconnRoutes)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterNetconnRoutesContestedCallback sets callback for observable NetconnRoutesContested metric.
+func (builder *TelemetryBuilder) RegisterNetconnRoutesContestedCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.NetconnRoutesContested, obs: o})
+		return nil
+	}, builder.NetconnRoutesContested)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
 // RegisterNetconnSnapshotResumedCallback sets callback for observable NetconnSnapshotResumed metric.
 func (builder *TelemetryBuilder) RegisterNetconnSnapshotResumedCallback(cb metric.Int64Callback) error {
 	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
@@ -505,6 +601,30 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("{connection}"),
 	)
 	errs = errors.Join(errs, err)
+	builder.NetconnConntrackAnswers, err = builder.meter.Int64ObservableCounter(
+		"otelcol_netconn_conntrack_answers",
+		metric.WithDescription("Answers of connection tracking about a packet, one for each namespace that was asked. [Development]"),
+		metric.WithUnit("{answer}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.NetconnConntrackDumps, err = builder.meter.Int64ObservableCounter(
+		"otelcol_netconn_conntrack_dumps",
+		metric.WithDescription("Times that the table of a namespace was read, to learn its zones. [Development]"),
+		metric.WithUnit("{table}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.NetconnConntrackNamespaces, err = builder.meter.Int64ObservableUpDownCounter(
+		"otelcol_netconn_conntrack_namespaces",
+		metric.WithDescription("Network namespaces that can be asked. [Development]"),
+		metric.WithUnit("{namespace}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.NetconnConntrackSearches, err = builder.meter.Int64ObservableCounter(
+		"otelcol_netconn_conntrack_searches",
+		metric.WithDescription("Searches of all processes and mounts for a network namespace. [Development]"),
+		metric.WithUnit("{search}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.NetconnEndsUnpaired, err = builder.meter.Int64ObservableCounter(
 		"otelcol_netconn_ends_unpaired",
 		metric.WithDescription("Reports of connections that cannot be found as another one's other end (max_connections). [Development]"),
@@ -581,6 +701,18 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_netconn_ring_refused",
 		metric.WithDescription("Reports that the kernel could not write to a full ring buffer. [Development]"),
 		metric.WithUnit("{report}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.NetconnRoutes, err = builder.meter.Int64ObservableCounter(
+		"otelcol_netconn_routes",
+		metric.WithDescription("Routes that were found, by how they were translated; a better answer that came later counts again. [Development]"),
+		metric.WithUnit("{route}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.NetconnRoutesContested, err = builder.meter.Int64ObservableCounter(
+		"otelcol_netconn_routes_contested",
+		metric.WithDescription("Answers of connection tracking that were dropped, as they may be about a newer connection. [Development]"),
+		metric.WithUnit("{answer}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.NetconnSnapshotResumed, err = builder.meter.Int64ObservableCounter(

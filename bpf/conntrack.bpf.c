@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+/* Asks conntrack. An object of its own: where the kernel cannot load it, the sockets are read all the same. */
+#include "kernel.h"
+#include "records.h"
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+
+char _license[] SEC("license")
+= "GPL";
+
+#define BATCH 4096
+
+/* NF_CT_DEFAULT_ZONE_DIR, include/uapi/linux/netfilter/nf_conntrack_common.h: a zone of both directions. */
+#define BOTH_DIRECTIONS 3
+
+/* Questions are written and answers are read through a mapping: no system call for either. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, BATCH);
+	__type(key, __u32);
+	__type(value, struct lookup);
+} lookups SEC(".maps");
+
+/* The kernel takes the options in its own size only. */
+const volatile __u32 options_size = sizeof(struct bpf_ct_opts___zoned);
+
+/* Linux 5.18 (b4c2b9593a1c). They count a reference to the entry, and neither make, change nor refresh one. */
+struct nf_conn *bpf_xdp_ct_lookup(struct xdp_md *ctx, struct bpf_sock_tuple *tuple, __u32 tuple_size,
+				  struct bpf_ct_opts___zoned *options, __u32 options_size) __ksym;
+void bpf_ct_release(struct nf_conn *ct) __ksym;
+
+static __always_inline bool is_ipv4(const __u8 *address)
+{
+	const __u32 *words = (const __u32 *)address;
+
+	return !words[0] && !words[1] && words[2] == __builtin_bswap32(0xffff);
+}
+
+/* Returns the size of the tuple, which tells the family. */
+static __always_inline __u32 write_tuple(struct bpf_sock_tuple *tuple, const struct lookup *l)
+{
+	if (is_ipv4(l->source)) {
+		__builtin_memcpy(&tuple->ipv4.saddr, l->source + 12, 4);
+		__builtin_memcpy(&tuple->ipv4.daddr, l->destination + 12, 4);
+		tuple->ipv4.sport = __builtin_bswap16(l->source_port);
+		tuple->ipv4.dport = __builtin_bswap16(l->destination_port);
+		return sizeof(tuple->ipv4);
+	}
+	__builtin_memcpy(tuple->ipv6.saddr, l->source, 16);
+	__builtin_memcpy(tuple->ipv6.daddr, l->destination, 16);
+	tuple->ipv6.sport = __builtin_bswap16(l->source_port);
+	tuple->ipv6.dport = __builtin_bswap16(l->destination_port);
+	return sizeof(tuple->ipv6);
+}
+
+static __always_inline void write_address(__u8 *out, const union nf_inet_addr *address, __u16 family)
+{
+	__u32 words[4];
+
+	bpf_core_read(words, sizeof(words), &address->all);
+	if (family == AF_INET) {
+		__builtin_memset(out, 0, 10);
+		out[10] = out[11] = 0xff;
+		__builtin_memcpy(out + 12, words, 4);
+		return;
+	}
+	__builtin_memcpy(out, words, 16);
+}
+
+static __always_inline void answer(struct lookup *l, struct nf_conn *ct, __u8 direction)
+{
+	struct nf_conntrack_tuple *other = direction ? &ct->tuplehash[0].tuple : &ct->tuplehash[1].tuple;
+	__u16 family = BPF_CORE_READ(other, src.l3num);
+
+	write_address(l->other_source, &other->src.u3, family);
+	write_address(l->other_destination, &other->dst.u3, family);
+	l->other_source_port = __builtin_bswap16(BPF_CORE_READ(other, src.u.all));
+	l->other_destination_port = __builtin_bswap16(BPF_CORE_READ(other, dst.u.all));
+	l->direction = direction;
+	l->tcp_state = l->protocol == IPPROTO_TCP ? BPF_CORE_READ(ct, proto.tcp.state) : 0;
+	l->error = 0;
+}
+
+static long look_up(__u32 i, struct xdp_md **ctx)
+{
+	struct bpf_ct_opts___zoned options = {};
+	struct bpf_sock_tuple tuple = {};
+	struct lookup *l = bpf_map_lookup_elem(&lookups, &i);
+	struct nf_conn *ct;
+
+	if (!l)
+		return 1;
+	options.netns_id = l->netns;
+	options.l4proto = l->protocol;
+	if (l->zone) {
+		options.ct_zone_id = l->zone;
+		options.ct_zone_dir = BOTH_DIRECTIONS;
+	}
+	/* Two calls, as the verifier wants to know the size of the tuple beforehand. */
+	if (write_tuple(&tuple, l) == sizeof(tuple.ipv4))
+		ct = bpf_xdp_ct_lookup(*ctx, &tuple, sizeof(tuple.ipv4), &options, options_size);
+	else
+		ct = bpf_xdp_ct_lookup(*ctx, &tuple, sizeof(tuple.ipv6), &options, options_size);
+	if (!ct) {
+		l->error = options.error;
+		return 0;
+	}
+	answer(l, ct, options.dir);
+	bpf_ct_release(ct);
+	return 0;
+}
+
+/* Run by BPF_PROG_TEST_RUN and attached to nothing: XDP, as it is the cheapest program that may ask conntrack. The
+ * packet is the number of lookups. The loop (bpf_loop) is of Linux 5.17 (e6f2dd0f8067). */
+SEC("xdp")
+int ask_conntrack(struct xdp_md *ctx)
+{
+	__u32 *count = (void *)(long)ctx->data;
+
+	if ((void *)(count + 1) > (void *)(long)ctx->data_end)
+		return 0;
+	return bpf_loop(*count, look_up, &ctx, 0);
+}

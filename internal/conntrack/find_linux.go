@@ -1,0 +1,155 @@
+package conntrack
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// searchPause is how long it takes at least from one search of all processes and mounts to the next.
+const searchPause = time.Second
+
+// A finder finds network namespaces by their inodes.
+type finder struct {
+	proc     string // the host's /proc
+	searched time.Time
+	searches uint64
+}
+
+// through looks for a namespace in one process, of which only a thread may be in it.
+func (f *finder) through(process, inode uint32) (path string, found bool) {
+	if process == 0 {
+		return "", false
+	}
+	own := filepath.Join(f.proc, strconv.FormatUint(uint64(process), 10))
+	for _, pattern := range []string{"ns/net", "task/*/ns/net"} {
+		links, _ := filepath.Glob(filepath.Join(own, pattern)) // the error is that of a pattern
+		for _, link := range links {
+			if there, err := inodeOf(link); err == nil && there == inode {
+				return link, true
+			}
+		}
+	}
+	return "", false
+}
+
+// due tells whether it is time for a search. A search that finds nothing new would find nothing new a moment later either.
+func (f *finder) due(now time.Time) bool { return now.Sub(f.searched) >= searchPause }
+
+// search returns a path for each namespace in which there is a thread, or which is mounted somewhere in the first process's sight (as
+// container runtimes and ip netns do).
+func (f *finder) search(now time.Time) map[uint32]string {
+	f.searched = now
+	f.searches++
+	paths := make(map[uint32]string)
+	links, _ := filepath.Glob(filepath.Join(f.proc, "[0-9]*", "task", "*", "ns", "net"))
+	for _, link := range links {
+		if inode, err := inodeOf(link); err == nil { // it may have ended, or belong to a user namespace that is shut to us
+			paths[inode] = link
+		}
+	}
+	for inode, path := range f.mounts() {
+		paths[inode] = path // it outlives its processes
+	}
+	return paths
+}
+
+func (f *finder) mounts() map[uint32]string {
+	file, err := os.Open(filepath.Join(f.proc, "1", "mountinfo"))
+	if err != nil {
+		return nil
+	}
+	defer file.Close()
+	mounts := parseMounts(file)
+	for inode, path := range mounts {
+		mounts[inode] = filepath.Join(f.proc, "1", "root", path)
+	}
+	return mounts
+}
+
+// parseMounts reads proc_pid_mountinfo(5), and returns the mount point of each network namespace.
+func parseMounts(r io.Reader) map[uint32]string {
+	mounts := make(map[uint32]string)
+	lines := bufio.NewScanner(r)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		fields := strings.Fields(lines.Text())
+		if len(fields) < 5 {
+			continue
+		}
+		if inode, ok := parseLink(fields[3]); ok {
+			mounts[inode] = unescape(fields[4])
+		}
+	}
+	return mounts
+}
+
+// unescape turns \040 and the like back into characters.
+func unescape(path string) string {
+	var b strings.Builder
+	for {
+		before, after, found := strings.Cut(path, `\`)
+		b.WriteString(before)
+		if !found {
+			return b.String()
+		}
+		if len(after) >= 3 {
+			if c, err := strconv.ParseUint(after[:3], 8, 8); err == nil {
+				b.WriteByte(byte(c))
+				path = after[3:]
+				continue
+			}
+		}
+		b.WriteByte('\\')
+		path = after
+	}
+}
+
+// inodeOf reads what a link in /proc says, which opens nothing.
+func inodeOf(link string) (uint32, error) {
+	target, err := os.Readlink(link)
+	if err != nil {
+		return 0, err
+	}
+	inode, ok := parseLink(target)
+	if !ok {
+		return 0, fmt.Errorf("read %s: %q is no network namespace", link, target)
+	}
+	return inode, nil
+}
+
+// parseLink reads net:[4026531840].
+func parseLink(target string) (inode uint32, ok bool) {
+	digits, ok := strings.CutPrefix(target, "net:[")
+	if !ok {
+		return 0, false
+	}
+	digits, ok = strings.CutSuffix(digits, "]")
+	n, err := strconv.ParseUint(digits, 10, 32)
+	return uint32(n), ok && err == nil
+}
+
+// open opens a namespace, if the path still leads to it.
+func open(path string, inode uint32) (*os.File, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(int(file.Fd()), &st); err != nil {
+		file.Close()
+		return nil, fmt.Errorf("stat %s: %w", path, err)
+	}
+	if uint32(st.Ino) != inode {
+		file.Close()
+		return nil, fmt.Errorf("open %s: it is another namespace by now", path)
+	}
+	return file, nil
+}

@@ -1,0 +1,301 @@
+package conntrack
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"syscall"
+
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+
+	"github.com/netconn/netconn/internal/conn"
+)
+
+// Messages and attributes of ctnetlink: uapi/linux/netfilter/nfnetlink_conntrack.h.
+const (
+	ctGet = unix.NFNL_SUBSYS_CTNETLINK<<8 | 1 // IPCTNL_MSG_CT_GET
+
+	ctaTupleOrig  = 1
+	ctaTupleReply = 2
+	ctaProtoinfo  = 4
+	ctaZone       = 18
+
+	ctaTupleIP    = 1
+	ctaTupleProto = 2
+	ctaTupleZone  = 3
+
+	ctaIPv4Src = 1
+	ctaIPv4Dst = 2
+	ctaIPv6Src = 3
+	ctaIPv6Dst = 4
+
+	ctaProtoNum     = 1
+	ctaProtoSrcPort = 2
+	ctaProtoDstPort = 3
+
+	ctaProtoinfoTCP      = 1
+	ctaProtoinfoTCPState = 1
+)
+
+// sizeofNfgenmsg is the size of what follows the header of every message of netfilter: family, version, resource id.
+const sizeofNfgenmsg = 4
+
+// requestsAtOnce is how many requests go into one datagram. Their answers have to find room in the socket, and the kernel answers each
+// before it looks at the next.
+const requestsAtOnce = 32
+
+// An asker is the source that asks ctnetlink. It has a socket in a namespace only while it asks: a socket would keep the namespace alive.
+type asker struct {
+	enter func(*namespace) (*os.File, error)
+}
+
+// ask answers queries namespace by namespace.
+func (k *asker) ask(queries []query, answers []Answer) {
+	var order []*namespace
+	of := make(map[*namespace][]int)
+	for i, q := range queries {
+		if of[q.namespace] == nil {
+			order = append(order, q.namespace)
+		}
+		of[q.namespace] = append(of[q.namespace], i)
+	}
+	for _, n := range order {
+		if err := k.askIn(n, queries, of[n], answers); err != nil {
+			for _, i := range of[n] {
+				answers[i] = Answer{Result: NoNamespace}
+			}
+		}
+	}
+}
+
+func (k *asker) askIn(n *namespace, queries []query, which []int, answers []Answer) error {
+	file, err := k.enter(n)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	c, err := dial(unix.NETLINK_NETFILTER, file)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return fmt.Errorf("use netlink socket: %w", err)
+	}
+	buffer := make([]byte, 1<<14)
+	for len(which) > 0 {
+		some := which[:min(len(which), requestsAtOnce)]
+		which = which[len(some):]
+		err := errors.Join(raw.Control(func(fd uintptr) { askSome(int(fd), queries, some, answers, buffer) }))
+		if err != nil {
+			return fmt.Errorf("use netlink socket: %w", err)
+		}
+	}
+	return nil
+}
+
+// askSome sends requests in one datagram and reads an answer to each, in order: an entry, or an error.
+func askSome(fd int, queries []query, which []int, answers []Answer, buffer []byte) {
+	out := buffer[:0]
+	for sequence, i := range which {
+		answers[i] = Answer{Result: Failed}
+		out = appendRequest(out, uint32(sequence), queries[i])
+	}
+	if err := unix.Sendto(fd, out, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+		return
+	}
+	for answered := 0; answered < len(which); answered++ {
+		n, _, err := unix.Recvfrom(fd, buffer, unix.MSG_DONTWAIT)
+		if errors.Is(err, unix.EINTR) {
+			answered--
+			continue
+		}
+		if err != nil {
+			return
+		}
+		if sequence, a, ok := parseReply(buffer[:n], queries, which); ok {
+			answers[which[sequence]] = a
+		}
+	}
+}
+
+func parseReply(data []byte, queries []query, which []int) (sequence uint32, a Answer, ok bool) {
+	messages, err := syscall.ParseNetlinkMessage(data)
+	if err != nil || len(messages) != 1 || int(messages[0].Header.Seq) >= len(which) {
+		return 0, a, false
+	}
+	m := messages[0]
+	if m.Header.Type == unix.NLMSG_ERROR {
+		return m.Header.Seq, Answer{Result: resultOf(m.Data)}, true
+	}
+	e, err := parseEntry(m.Data)
+	if err != nil {
+		return 0, a, false
+	}
+	return m.Header.Seq, e.answer(queries[which[m.Header.Seq]].tuple), true
+}
+
+func resultOf(errorMessage []byte) Result {
+	if len(errorMessage) >= 4 && unix.Errno(-int32(nativeUint32(errorMessage))) == unix.ENOENT {
+		return NoEntry
+	}
+	return Failed
+}
+
+// appendRequest appends the request for the entry that has the query's tuple in either direction.
+func appendRequest(out []byte, sequence uint32, q query) []byte {
+	start := len(out)
+	out = append(out, make([]byte, unix.SizeofNlMsghdr)...)
+	out = append(out, family(q.tuple), unix.NFNETLINK_V0, 0, 0)
+	out = appendAttribute(out, ctaTupleOrig|unix.NLA_F_NESTED, func(b []byte) []byte { return appendTuple(b, q) })
+	if q.zone != 0 {
+		out = appendAttribute(out, ctaZone, func(b []byte) []byte { return binary.BigEndian.AppendUint16(b, q.zone) })
+	}
+	header := out[start:]
+	binary.NativeEndian.PutUint32(header[0:], uint32(len(header)))
+	binary.NativeEndian.PutUint16(header[4:], ctGet)
+	binary.NativeEndian.PutUint16(header[6:], unix.NLM_F_REQUEST)
+	binary.NativeEndian.PutUint32(header[8:], sequence)
+	return out
+}
+
+func family(t conn.Tuple) uint8 {
+	if t.Source.Addr().Is4() {
+		return unix.AF_INET
+	}
+	return unix.AF_INET6
+}
+
+func appendTuple(b []byte, q query) []byte {
+	from, to := uint16(ctaIPv6Src), uint16(ctaIPv6Dst)
+	if family(q.tuple) == unix.AF_INET {
+		from, to = ctaIPv4Src, ctaIPv4Dst
+	}
+	address := func(a netip.Addr) func([]byte) []byte {
+		return func(b []byte) []byte { return append(b, a.AsSlice()...) }
+	}
+	port := func(p uint16) func([]byte) []byte {
+		return func(b []byte) []byte { return binary.BigEndian.AppendUint16(b, p) }
+	}
+	b = appendAttribute(b, ctaTupleIP|unix.NLA_F_NESTED, func(b []byte) []byte {
+		b = appendAttribute(b, from, address(q.tuple.Source.Addr()))
+		return appendAttribute(b, to, address(q.tuple.Destination.Addr()))
+	})
+	return appendAttribute(b, ctaTupleProto|unix.NLA_F_NESTED, func(b []byte) []byte {
+		b = appendAttribute(b, ctaProtoNum, func(b []byte) []byte { return append(b, q.protocol) })
+		b = appendAttribute(b, ctaProtoSrcPort, port(q.tuple.Source.Port()))
+		return appendAttribute(b, ctaProtoDstPort, port(q.tuple.Destination.Port()))
+	})
+}
+
+// appendAttribute appends an attribute (struct nlattr, aligned to four bytes). It allocates nothing, which the library's encoder does for
+// each attribute, and there are ten in a request.
+func appendAttribute(out []byte, kind uint16, value func([]byte) []byte) []byte {
+	start := len(out)
+	out = value(append(out, 0, 0, 0, 0))
+	binary.NativeEndian.PutUint16(out[start:], uint16(len(out)-start))
+	binary.NativeEndian.PutUint16(out[start+2:], kind)
+	for len(out)%4 != 0 {
+		out = append(out, 0)
+	}
+	return out
+}
+
+// An entry is what ctnetlink tells of a connection.
+type entry struct {
+	original, reply conn.Tuple
+	state           State
+	zones           []uint16 // of either direction, without zone 0
+}
+
+// answer tells what became of a packet of the connection.
+func (e entry) answer(packet conn.Tuple) Answer {
+	switch packet {
+	case e.original:
+		return Answer{Tuple: e.reply.Reverse(), State: e.state}
+	case e.reply:
+		return Answer{Tuple: e.original.Reverse(), Reply: true, State: e.state}
+	}
+	return Answer{Result: Failed} // the kernel answered something else
+}
+
+func parseEntry(data []byte) (e entry, err error) {
+	d, err := attributesAfter(data, sizeofNfgenmsg)
+	if err != nil {
+		return e, err
+	}
+	d.ByteOrder = binary.BigEndian // of what ctnetlink holds, not of the lengths
+	for d.Next() {
+		switch d.Type() {
+		case ctaTupleOrig:
+			d.Nested(func(d *netlink.AttributeDecoder) error { return e.parseTuple(d, &e.original) })
+		case ctaTupleReply:
+			d.Nested(func(d *netlink.AttributeDecoder) error { return e.parseTuple(d, &e.reply) })
+		case ctaProtoinfo:
+			d.Nested(e.parseProtocol)
+		case ctaZone:
+			e.zones = append(e.zones, d.Uint16())
+		}
+	}
+	return e, d.Err()
+}
+
+func (e *entry) parseTuple(d *netlink.AttributeDecoder, to *conn.Tuple) error {
+	var source, destination netip.Addr
+	var sourcePort, destinationPort uint16
+	for d.Next() {
+		switch d.Type() {
+		case ctaTupleIP:
+			d.Nested(func(d *netlink.AttributeDecoder) error {
+				for d.Next() {
+					switch d.Type() {
+					case ctaIPv4Src, ctaIPv6Src:
+						source, _ = addressOf(d.Bytes())
+					case ctaIPv4Dst, ctaIPv6Dst:
+						destination, _ = addressOf(d.Bytes())
+					}
+				}
+				return nil
+			})
+		case ctaTupleProto:
+			d.Nested(func(d *netlink.AttributeDecoder) error {
+				for d.Next() {
+					switch d.Type() {
+					case ctaProtoSrcPort:
+						sourcePort = d.Uint16()
+					case ctaProtoDstPort:
+						destinationPort = d.Uint16()
+					}
+				}
+				return nil
+			})
+		case ctaTupleZone:
+			e.zones = append(e.zones, d.Uint16())
+		}
+	}
+	*to = conn.Tuple{
+		Source:      netip.AddrPortFrom(source, sourcePort),
+		Destination: netip.AddrPortFrom(destination, destinationPort),
+	}
+	return nil
+}
+
+func (e *entry) parseProtocol(d *netlink.AttributeDecoder) error {
+	for d.Next() {
+		if d.Type() == ctaProtoinfoTCP {
+			d.Nested(func(d *netlink.AttributeDecoder) error {
+				for d.Next() {
+					if d.Type() == ctaProtoinfoTCPState {
+						e.state = State(d.Uint8())
+					}
+				}
+				return nil
+			})
+		}
+	}
+	return nil
+}

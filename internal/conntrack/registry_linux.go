@@ -1,0 +1,236 @@
+package conntrack
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"time"
+
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// currentNamespace is the id by which the kernel's function means the namespace of the thread (BPF_F_CURRENT_NETNS).
+const currentNamespace = -1
+
+// A namespace is known by an id in the room. Neither the id nor anything here keeps it alive.
+type namespace struct {
+	inode uint32
+	id    int32
+	path  string // by which it was found last
+	zones zones
+	view  *view // nil: not read yet, or changed since
+}
+
+// A registry holds the namespaces that are known.
+type registry struct {
+	finder
+	room   *room
+	route  *netlink.Conn // in the room
+	events *events       // nil: the kernel may not tell us of changes
+	deaf   error         // why not
+	inodes map[uint32]*namespace
+	ids    map[int32]*namespace
+	last   int32 // id that was given; none is given twice, so that an old one means nobody
+}
+
+func openRegistry(r *room, proc string, now time.Time) (*registry, error) {
+	g := &registry{
+		finder: finder{proc: proc}, room: r, inodes: make(map[uint32]*namespace), ids: make(map[int32]*namespace),
+	}
+	var err error
+	if g.route, err = dial(unix.NETLINK_ROUTE, r.file); err != nil {
+		return nil, err
+	}
+	g.events, g.deaf = openEvents(r)
+	g.look(now)
+	return g, nil
+}
+
+func (g *registry) Close() error {
+	err := g.route.Close()
+	if g.events != nil {
+		err = errors.Join(err, g.events.Close())
+	}
+	return err
+}
+
+// dial opens a netlink socket in a namespace. The socket keeps the namespace alive until it is closed.
+func dial(family int, in *os.File) (*netlink.Conn, error) {
+	c, err := netlink.Dial(family, &netlink.Config{NetNS: int(in.Fd()), Strict: true})
+	if err != nil {
+		return nil, fmt.Errorf("open netlink socket: %w", err)
+	}
+	return c, nil
+}
+
+// find returns a namespace, or nil if it cannot be found or entered.
+func (g *registry) find(now time.Time, inode, process uint32) *namespace {
+	if n := g.inodes[inode]; n != nil {
+		return n
+	}
+	if path, found := g.through(process, inode); found {
+		if n, err := g.register(inode, path); err == nil {
+			return n
+		}
+	}
+	if g.due(now) {
+		g.look(now)
+	}
+	return g.inodes[inode]
+}
+
+// look registers every namespace that a search finds.
+func (g *registry) look(now time.Time) {
+	for inode, path := range g.search(now) {
+		if n := g.inodes[inode]; n != nil {
+			n.path = path
+			continue
+		}
+		_, _ = g.register(inode, path) // it has ended, or is not ours to look into: whoever asks is told so
+	}
+}
+
+// register gives a namespace an id. It is open no longer than that takes.
+func (g *registry) register(inode uint32, path string) (*namespace, error) {
+	file, err := open(path, inode)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	n := &namespace{inode: inode, path: path, id: g.last + 1}
+	if err := g.name(file, n.id); err != nil {
+		return nil, err
+	}
+	g.last++
+	g.inodes[inode], g.ids[n.id] = n, n
+	return n, nil
+}
+
+// name makes id the room's id of a namespace (RTM_NEWNSID).
+func (g *registry) name(file *os.File, id int32) error {
+	a := netlink.NewAttributeEncoder()
+	a.Int32(unix.NETNSA_NSID, id)
+	a.Uint32(unix.NETNSA_FD, uint32(file.Fd()))
+	_, err := request(g.route, unix.RTM_NEWNSID, netlink.Acknowledge, make([]byte, unix.SizeofRtGenmsg), a)
+	return err
+}
+
+// request sends a netlink message, its fixed part followed by attributes, and returns the answers.
+func request(
+	c *netlink.Conn, kind uint16, flags netlink.HeaderFlags, fixed []byte, a *netlink.AttributeEncoder,
+) ([]netlink.Message, error) {
+	for len(fixed)%4 != 0 { // NLMSG_ALIGNTO
+		fixed = append(fixed, 0)
+	}
+	attributes, err := a.Encode()
+	if err != nil {
+		return nil, fmt.Errorf("encode attributes: %w", err)
+	}
+	return c.Execute(netlink.Message{
+		Header: netlink.Header{Type: netlink.HeaderType(kind), Flags: netlink.Request | flags},
+		Data:   append(fixed, attributes...),
+	})
+}
+
+func (g *registry) forget(n *namespace) {
+	if g.ids[n.id] == n {
+		delete(g.ids, n.id)
+	}
+	if g.inodes[n.inode] == n {
+		delete(g.inodes, n.inode)
+	}
+}
+
+// refresh takes note of what the kernel told since the last call.
+func (g *registry) refresh() {
+	if g.events == nil {
+		return
+	}
+	missed := g.events.read(func(e event) {
+		n := g.ids[e.id]
+		switch {
+		case n == nil:
+		case e.gone:
+			g.forget(n)
+		default:
+			n.view = nil
+		}
+	})
+	if !missed {
+		return
+	}
+	for _, n := range g.inodes { // which of them have ended is found out by asking
+		n.view = nil
+	}
+}
+
+// enter opens a namespace that is known, by another path if that by which it was found does not lead there any more.
+func (g *registry) enter(now time.Time, n *namespace) (*os.File, error) {
+	file, err := open(n.path, n.inode)
+	if err == nil {
+		return file, nil
+	}
+	if !g.due(now) {
+		return nil, err
+	}
+	g.look(now)
+	return open(n.path, n.inode)
+}
+
+// peer returns the namespace that has an id in n's own counting, or nil if it is not known.
+func (g *registry) peer(n *namespace, id int32) (*namespace, error) {
+	a := netlink.NewAttributeEncoder()
+	a.Int32(unix.NETNSA_TARGET_NSID, n.id)
+	answers, err := request(g.route, unix.RTM_GETNSID, netlink.Dump, make([]byte, unix.SizeofRtGenmsg), a)
+	if err != nil {
+		return nil, fmt.Errorf("list the namespaces that are known in another one: %w", err)
+	}
+	for _, m := range answers {
+		theirs, ours, err := parseNamespaceID(m.Data)
+		if err != nil {
+			return nil, err
+		}
+		if theirs == id {
+			return g.ids[ours], nil
+		}
+	}
+	return nil, nil
+}
+
+// parseNamespaceID reads a message of RTM_GETNSID: a namespace's id in the namespace that was asked about, and in the one that asks.
+func parseNamespaceID(data []byte) (theirs, ours int32, err error) {
+	d, err := attributesAfter(data, 4)
+	if err != nil {
+		return 0, 0, err
+	}
+	theirs, ours = -1, -1
+	for d.Next() {
+		switch d.Type() {
+		case unix.NETNSA_NSID:
+			theirs = d.Int32()
+		case unix.NETNSA_CURRENT_NSID:
+			ours = d.Int32()
+		}
+	}
+	return theirs, ours, d.Err()
+}
+
+var errShort = errors.New("decode netlink message: too short")
+
+// attributesAfter decodes what follows the fixed part of a message.
+func attributesAfter(data []byte, fixed int) (*netlink.AttributeDecoder, error) {
+	if len(data) < fixed {
+		return nil, errShort
+	}
+	return netlink.NewAttributeDecoder(data[fixed:])
+}
+
+func addressOf(b []byte) (netip.Addr, bool) {
+	a, ok := netip.AddrFromSlice(b)
+	return a.Unmap(), ok
+}
+
+func nativeUint32(b []byte) uint32 { return binary.NativeEndian.Uint32(b) }

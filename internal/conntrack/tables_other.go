@@ -1,0 +1,24 @@
+//go:build !linux
+
+package conntrack
+
+import (
+	"errors"
+	"net/netip"
+	"time"
+)
+
+// Tables cannot be had here: see Open.
+type Tables struct{}
+
+// Open says that this is not Linux.
+func Open(Options, time.Time) (*Tables, error) {
+	return nil, errors.New("netconn asks the Linux kernel's connection tracking, and this is another one: run the collector on Linux")
+}
+
+func (*Tables) Ask(time.Time, []Question) []Answer                  { return nil }
+func (*Tables) Local(time.Time, uint32, netip.Addr) bool            { return false }
+func (*Tables) Outer(time.Time, uint32, netip.Addr) (uint32, error) { return 0, nil }
+func (*Tables) Warnings() []string                                  { return nil }
+func (*Tables) Stats() Stats                                        { return Stats{} }
+func (*Tables) Close() error                                        { return nil }

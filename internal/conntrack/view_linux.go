@@ -1,0 +1,184 @@
+package conntrack
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+	"unsafe"
+
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// A view is what is known of a namespace's interfaces.
+type view struct {
+	read      time.Time
+	addresses map[netip.Addr]struct{}
+	outer     [2]hop // for IPv4 and for IPv6
+}
+
+// viewAge is how long a view holds where the kernel does not tell of changes.
+const viewAge = time.Minute
+
+// A hop is where packets go that leave a namespace for elsewhere.
+type hop struct {
+	link  bool       // through an interface whose other end is in another namespace
+	outer *namespace // that one; nil if it is not known
+}
+
+// Nobody is at these addresses (RFC 5737, RFC 3849): the way to them is the way to anywhere.
+var elsewhere = [2]netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")}
+
+// see returns what is known of a namespace's interfaces, and reads it if something may have changed.
+func (g *registry) see(now time.Time, n *namespace) (*view, error) {
+	if n.view != nil && g.holds(n.view, now) {
+		return n.view, nil
+	}
+	file, err := g.enter(now, n)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	c, err := dial(unix.NETLINK_ROUTE, file)
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	v := &view{read: now}
+	if v.addresses, err = readAddresses(c); err != nil {
+		return nil, err
+	}
+	for i, to := range elsewhere {
+		if v.outer[i], err = g.readHop(now, n, c, to); err != nil {
+			return nil, err
+		}
+	}
+	n.view = v
+	return v, nil
+}
+
+// holds tells whether a view is to be believed still.
+func (g *registry) holds(v *view, now time.Time) bool {
+	for _, h := range v.outer {
+		if h.outer != nil && g.ids[h.outer.id] != h.outer {
+			return false
+		}
+	}
+	return g.events != nil || now.Sub(v.read) < viewAge
+}
+
+func readAddresses(c *netlink.Conn) (map[netip.Addr]struct{}, error) {
+	answers, err := request(c, unix.RTM_GETADDR, netlink.Dump, make([]byte, unix.SizeofIfAddrmsg), netlink.NewAttributeEncoder())
+	if err != nil {
+		return nil, fmt.Errorf("list addresses: %w", err)
+	}
+	addresses := make(map[netip.Addr]struct{}, len(answers))
+	for _, m := range answers {
+		a, err := parseAddress(m.Data)
+		if err != nil {
+			return nil, err
+		}
+		addresses[a] = struct{}{}
+	}
+	return addresses, nil
+}
+
+// parseAddress reads a message of RTM_GETADDR. IFA_ADDRESS is the other end's where there is an IFA_LOCAL (rtnetlink(7)).
+func parseAddress(data []byte) (a netip.Addr, err error) {
+	d, err := attributesAfter(data, unix.SizeofIfAddrmsg)
+	if err != nil {
+		return a, err
+	}
+	var local bool
+	for d.Next() {
+		switch d.Type() {
+		case unix.IFA_LOCAL:
+			a, local = addressOf(d.Bytes())
+		case unix.IFA_ADDRESS:
+			if !local {
+				a, _ = addressOf(d.Bytes())
+			}
+		}
+	}
+	return a, d.Err()
+}
+
+func (g *registry) readHop(now time.Time, n *namespace, c *netlink.Conn, to netip.Addr) (hop, error) {
+	index, err := readInterface(c, to)
+	if index == 0 || err != nil {
+		return hop{}, err
+	}
+	id, linked, err := readLink(c, index)
+	if !linked || err != nil {
+		return hop{}, err
+	}
+	outer, err := g.peer(n, id)
+	if outer == nil && err == nil && g.due(now) {
+		g.look(now)
+		outer, err = g.peer(n, id)
+	}
+	return hop{link: true, outer: outer}, err
+}
+
+// readInterface returns the interface by which a packet would leave; 0: by none.
+func readInterface(c *netlink.Conn, to netip.Addr) (index uint32, err error) {
+	family, bits := uint8(unix.AF_INET), uint8(32)
+	if to.Is6() {
+		family, bits = unix.AF_INET6, 128
+	}
+	route := unix.RtMsg{Family: family, Dst_len: bits}
+	a := netlink.NewAttributeEncoder()
+	a.Bytes(unix.RTA_DST, to.AsSlice())
+	answers, err := request(c, unix.RTM_GETROUTE, 0, bytesOf(&route), a)
+	if errors.Is(err, unix.ENETUNREACH) || errors.Is(err, unix.EHOSTUNREACH) || errors.Is(err, unix.EACCES) || errors.Is(err, unix.EINVAL) {
+		return 0, nil // no route, or one that forbids it
+	}
+	if err != nil {
+		return 0, fmt.Errorf("ask for a route: %w", err)
+	}
+	for _, m := range answers {
+		d, err := attributesAfter(m.Data, unix.SizeofRtMsg)
+		if err != nil {
+			return 0, err
+		}
+		for d.Next() {
+			if d.Type() == unix.RTA_OIF {
+				index = d.Uint32()
+			}
+		}
+		if err := d.Err(); err != nil {
+			return 0, err
+		}
+	}
+	return index, nil
+}
+
+// readLink returns the id, in the socket's namespace, of the namespace at the other end of an interface, if it has one.
+func readLink(c *netlink.Conn, index uint32) (id int32, linked bool, err error) {
+	link := unix.IfInfomsg{Index: int32(index)}
+	answers, err := request(c, unix.RTM_GETLINK, 0, bytesOf(&link), netlink.NewAttributeEncoder())
+	if err != nil {
+		return 0, false, fmt.Errorf("ask for an interface: %w", err)
+	}
+	for _, m := range answers {
+		d, err := attributesAfter(m.Data, unix.SizeofIfInfomsg)
+		if err != nil {
+			return 0, false, err
+		}
+		for d.Next() {
+			if d.Type() == unix.IFLA_LINK_NETNSID {
+				id, linked = d.Int32(), true
+			}
+		}
+		if err := d.Err(); err != nil {
+			return 0, false, err
+		}
+	}
+	return id, linked && id >= 0, nil
+}
+
+// bytesOf returns a copy of the bytes of a struct.
+func bytesOf[T any](v *T) []byte {
+	return append([]byte(nil), unsafe.Slice((*byte)(unsafe.Pointer(v)), unsafe.Sizeof(*v))...)
+}

@@ -1,0 +1,132 @@
+package netconnreceiver
+
+import (
+	"time"
+
+	"github.com/netconn/netconn/internal/conn"
+	"github.com/netconn/netconn/internal/conntrack"
+	"github.com/netconn/netconn/internal/nat"
+)
+
+// An inquiry is what is asked about one connection, namespace after namespace outward.
+type inquiry struct {
+	waiting
+	other     *conn.End // nil: not on this machine, or not known
+	asks      conn.End  // whose packets are followed: of two ends the server's, and only on its doorstep
+	namespace uint32    // that is asked next
+	steps     []nat.Step
+	contested bool
+}
+
+// ask asks about all that wait. What both sockets tell needs no asking.
+func (r *routes) ask(now time.Time) {
+	begun := make(map[conn.ID]bool)
+	r.pending = r.pending[:0]
+	for _, w := range r.queue {
+		if q := r.inquire(w, begun); q != nil {
+			r.pending = append(r.pending, q)
+		}
+	}
+	r.queue = r.queue[:0]
+	for len(r.pending) > 0 {
+		r.pending = r.round(r.pending, now)
+	}
+}
+
+// inquire begins an inquiry, unless the route is known without.
+func (r *routes) inquire(w waiting, begun map[conn.ID]bool) *inquiry {
+	q := &inquiry{waiting: w, asks: w.end, namespace: w.end.Namespace}
+	if other, found := r.pairs.Other(w.sequence); found {
+		server, known := nat.Server(w.end, other)
+		if nat.Mirrored(w.end, other) || !known {
+			r.keepBoth(w, other, nat.Between(w.end, other, nat.Step{}))
+			return nil
+		}
+		q.other, q.asks, q.namespace = &other, server, server.Namespace
+	}
+	if begun[q.asks.ID] {
+		return nil // both ends are new, and the inquiry is about both
+	}
+	begun[q.asks.ID] = true
+	r.claim(q)
+	return q
+}
+
+// claim makes the answer the inquiry's own. Of two connections that have one tuple one after the other it is the later one's, which is the
+// one that is open, or else the one whose end was reported later.
+func (r *routes) claim(q *inquiry) {
+	at := place{q.asks.Namespace, q.asks.Tuple}
+	before := r.asked[at]
+	if before != nil && before.asks.ID != q.asks.ID {
+		if before.asks.Phase == conn.Open && q.asks.Phase != conn.Open {
+			q.contested = true
+			r.conclude(q)
+			return
+		}
+		before.contested = true
+		r.conclude(before)
+	}
+	r.asked[at] = q
+}
+
+// round asks one namespace for each inquiry, and returns those that go on in the next one outward.
+func (r *routes) round(all []*inquiry, now time.Time) (on []*inquiry) {
+	if r.tables.ask == nil {
+		return nil
+	}
+	questions := make([]conntrack.Question, len(all))
+	for i, q := range all {
+		questions[i] = conntrack.Question{Namespace: q.namespace, Process: q.asks.Process, Tuple: nat.Packet(q.asks, q.steps)}
+	}
+	on = all[:0]
+	for i, a := range r.tables.ask(now, questions) {
+		q := all[i]
+		q.steps = append(q.steps, r.step(q, questions[i], a, now))
+		if r.advance(q, now) {
+			on = append(on, q)
+		}
+	}
+	return on
+}
+
+// step turns an answer into what it means for the connection.
+func (r *routes) step(q *inquiry, asked conntrack.Question, a conntrack.Answer, now time.Time) nat.Step {
+	switch {
+	case a.Result == conntrack.NoEntry:
+		age := now.Sub(r.before).Seconds()
+		return nat.Step{
+			Knowledge: nat.Without(q.asks, age), Local: r.tables.local(now, q.namespace, asked.Tuple.Destination.Addr()),
+		}
+	case a.Result == conntrack.Found && fits(q.asks.Phase, a.State):
+		return nat.Step{
+			Knowledge: nat.Tracked, Out: a.Tuple, Reply: a.Reply, Local: r.tables.local(now, q.namespace, a.Tuple.Destination.Addr()),
+		}
+	}
+	return nat.Step{Knowledge: nat.Unknown}
+}
+
+// fits tells whether an entry's state can be that of the connection. An entry that is open is not that of a connection that has ended.
+func fits(p conn.Phase, s conntrack.State) bool {
+	switch p {
+	case conn.Closed:
+		return s.Closing()
+	case conn.Failed:
+		return s.Opening() || s.Closing()
+	}
+	return true
+}
+
+// advance moves an inquiry one namespace outward, and tells whether there is one.
+func (r *routes) advance(q *inquiry, now time.Time) bool {
+	last := q.steps[len(q.steps)-1]
+	if q.other != nil || last.Knowledge == nat.Unknown || last.Local || len(q.steps) == nat.MaxSteps {
+		return false
+	}
+	outer, err := r.tables.outer(now, q.namespace, nat.Packet(q.asks, q.steps).Destination.Addr())
+	if err != nil {
+		q.steps = append(q.steps, nat.Step{Knowledge: nat.Unknown})
+		return false
+	}
+	q.namespace = outer
+	return outer != 0
+}

@@ -1,0 +1,182 @@
+package netconnreceiver
+
+import (
+	"time"
+
+	"github.com/netconn/netconn/internal/conn"
+	"github.com/netconn/netconn/internal/nat"
+	"github.com/netconn/netconn/internal/pair"
+)
+
+const (
+	// maxQueued is how many connections wait to be asked about. When there are more they are asked about at once, which takes a few
+	// milliseconds: the ring of ended connections holds a second at ten thousand a second.
+	maxQueued = 1 << 14
+	// aloneGrace is how long the route of a connection that has no pair is kept: longer than anything is told of an attempt.
+	aloneGrace = time.Minute
+)
+
+// routes finds the route of each connection once, soon after it was first reported.
+//
+// What connection tracking says of a packet may be about a newer connection with the same addresses, if the older one has ended and its
+// entry gave way. So an answer counts only when the reports that are read after it was given tell of no other connection with the same
+// namespace and tuple: one that has begun and ended meanwhile is among them, and of one that is open the entry's state says so.
+type routes struct {
+	tables  tables
+	pairs   *pair.Index
+	before  time.Time // when the ends of connections were read before the last time
+	queue   []waiting
+	asked   map[place]*inquiry // answered, and not confirmed yet
+	alone   map[conn.ID]*conn.Route
+	graves  []grave // of what is alone, oldest first
+	simple  [conn.NATTransparent + 1]conn.Route
+	last    time.Time // when the ends of connections were last read
+	stats   routeStats
+	pending []*inquiry // of one round
+}
+
+// routeStats counts since the start.
+type routeStats struct {
+	Routes    [conn.NATTransparent + 1]uint64 // by kind, each connection once
+	Contested uint64                          // answers that may be about another connection
+}
+
+// A waiting connection was reported, and nobody was asked about it yet.
+type waiting struct {
+	end      conn.End
+	sequence conn.Sequence
+}
+
+// A place is where a packet is known by its tuple alone.
+type place struct {
+	namespace uint32
+	packet    conn.Tuple
+}
+
+type grave struct {
+	id conn.ID
+	at time.Time
+}
+
+func newRoutes(t tables, pairs *pair.Index, now time.Time) *routes {
+	r := &routes{tables: t, pairs: pairs, last: now, asked: make(map[place]*inquiry), alone: make(map[conn.ID]*conn.Route)}
+	for n := range r.simple {
+		r.simple[n].NAT = conn.NAT(n)
+	}
+	return r
+}
+
+// read tells that the ends of connections are about to be read.
+func (r *routes) read(now time.Time) { r.before, r.last = r.last, now }
+
+// note takes a report; first tells whether the index of pairs did not know the connection before.
+func (r *routes) note(c conn.Conn, first bool, now time.Time) {
+	if c.Sequence == (conn.Sequence{}) {
+		if _, known := r.alone[c.ID]; known {
+			return
+		}
+		r.alone[c.ID] = nil
+		r.graves = append(r.graves, grave{c.ID, now})
+	} else if !first {
+		return
+	}
+	if len(r.asked) > 0 {
+		r.contest(c)
+	}
+	if r.queue = append(r.queue, waiting{c.End(), c.Sequence}); len(r.queue) >= maxQueued {
+		r.ask(now)
+	}
+}
+
+func (r *routes) contest(c conn.Conn) {
+	if q := r.asked[place{c.Namespace, c.Tuple}]; q != nil && q.end.ID != c.ID {
+		q.contested = true
+	}
+}
+
+// settle confirms what was asked before the last reports were read, and asks about those. More tells that there is something to confirm.
+func (r *routes) settle(now time.Time) (more bool) {
+	for _, q := range r.asked {
+		r.conclude(q)
+	}
+	clear(r.asked)
+	r.ask(now)
+	return len(r.asked) > 0
+}
+
+// of returns the route of a connection; nil: it is not known yet.
+func (r *routes) of(c conn.Conn) *conn.Route {
+	if c.Sequence == (conn.Sequence{}) {
+		return r.alone[c.ID]
+	}
+	return r.pairs.Route(c.Sequence, c.ID)
+}
+
+// conclude keeps the outcome of an inquiry, for both ends if both are here.
+func (r *routes) conclude(q *inquiry) {
+	if q.contested {
+		r.stats.Contested++
+		q.steps = []nat.Step{{Knowledge: nat.Unknown}}
+	}
+	if q.other == nil {
+		r.keep(q.waiting, nat.Follow(q.end, q.steps))
+		return
+	}
+	var doorstep nat.Step
+	if len(q.steps) > 0 {
+		doorstep = q.steps[0]
+	}
+	r.keepBoth(q.waiting, *q.other, nat.Between(q.end, *q.other, doorstep))
+}
+
+func (r *routes) keepBoth(w waiting, other conn.End, route conn.Route) {
+	r.keep(w, route)
+	if other.ID != w.end.ID {
+		r.keep(waiting{other, w.sequence.Reverse()}, route)
+	}
+}
+
+// keep keeps the route of one end. Most have none that tells more than the socket: they share one.
+func (r *routes) keep(w waiting, route conn.Route) {
+	kept := &r.simple[route.NAT]
+	if !obvious(w.end, route) {
+		kept = &route
+	}
+	if w.sequence == (conn.Sequence{}) {
+		r.alone[w.end.ID] = kept
+	} else {
+		r.pairs.SetRoute(w.sequence, w.end.ID, kept)
+	}
+	r.stats.Routes[route.NAT]++
+}
+
+// obvious tells whether a route has no other addresses than the end's socket.
+func obvious(e conn.End, route conn.Route) bool {
+	switch {
+	case route.Asked.IsValid():
+		return false
+	case e.Role == conn.RoleClient:
+		return route.Client == e.Tuple.Source && route.Server == e.Tuple.Destination && route.Port == e.Tuple.Destination.Port()
+	case e.Role == conn.RoleServer:
+		return route.Server == e.Tuple.Source && route.Client == e.Tuple.Destination && route.Port == e.Tuple.Source.Port()
+	}
+	return !route.Server.IsValid()
+}
+
+// expire forgets the routes of attempts.
+func (r *routes) expire(now time.Time) {
+	gone := 0
+	for gone < len(r.graves) && now.Sub(r.graves[gone].at) > aloneGrace {
+		delete(r.alone, r.graves[gone].id)
+		gone++
+	}
+	r.graves = append(r.graves[:0], r.graves[gone:]...)
+}
+
+// warnings name what is known later than it could be.
+func (r *routes) warnings() []string {
+	if r.tables.warnings == nil {
+		return nil
+	}
+	return r.tables.warnings()
+}
