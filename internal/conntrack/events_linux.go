@@ -72,9 +72,8 @@ func parseEvents(data, extra []byte, handle func(event)) {
 	for _, m := range messages {
 		switch {
 		case m.Header.Type == unix.RTM_DELNSID && !known:
-			if id, _, err := parseNamespaceID(m.Data); err == nil {
-				handle(event{id: id, gone: true})
-			}
+			id, _ := parseNamespaceID(m.Data)
+			handle(event{id: id, gone: true})
 		case m.Header.Type != unix.RTM_NEWNSID && m.Header.Type != unix.RTM_DELNSID && known:
 			handle(event{id: from})
 		}
@@ -88,8 +87,9 @@ func origin(extra []byte) (id int32, known bool) {
 		return 0, false
 	}
 	for _, m := range messages {
-		if m.Header.Level == unix.SOL_NETLINK && m.Header.Type == unix.NETLINK_LISTEN_ALL_NSID && len(m.Data) >= 4 {
-			return int32(nativeUint32(m.Data)), true
+		if m.Header.Level == unix.SOL_NETLINK && m.Header.Type == unix.NETLINK_LISTEN_ALL_NSID {
+			n, ok := number(m.Data)
+			return int32(n), ok
 		}
 	}
 	return 0, false

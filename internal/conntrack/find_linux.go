@@ -43,8 +43,8 @@ func (f *finder) through(process, inode uint32) (path string, found bool) {
 // due tells whether it is time for a search. A search that finds nothing new would find nothing new a moment later either.
 func (f *finder) due(now time.Time) bool { return now.Sub(f.searched) >= searchPause }
 
-// search returns a path for each namespace in which there is a thread, or which is mounted somewhere in the first process's sight (as
-// container runtimes and ip netns do).
+// search returns a path for each namespace in which there is a thread, or which is mounted somewhere in the sight of the
+// first process or our own (as container runtimes and ip netns do).
 func (f *finder) search(now time.Time) map[uint32]string {
 	f.searched = now
 	f.searches++
@@ -55,23 +55,21 @@ func (f *finder) search(now time.Time) map[uint32]string {
 			paths[inode] = link
 		}
 	}
-	for inode, path := range f.mounts() {
-		paths[inode] = path // it outlives its processes
+	for _, process := range []string{"1", "self"} {
+		f.addMounts(paths, filepath.Join(f.proc, process)) // a mount outlives the processes
 	}
 	return paths
 }
 
-func (f *finder) mounts() map[uint32]string {
-	file, err := os.Open(filepath.Join(f.proc, "1", "mountinfo"))
+func (f *finder) addMounts(paths map[uint32]string, process string) {
+	file, err := os.Open(filepath.Join(process, "mountinfo"))
 	if err != nil {
-		return nil
+		return // not ours to see
 	}
 	defer file.Close()
-	mounts := parseMounts(file)
-	for inode, path := range mounts {
-		mounts[inode] = filepath.Join(f.proc, "1", "root", path)
+	for inode, path := range parseMounts(file) {
+		paths[inode] = filepath.Join(process, "root", path)
 	}
-	return mounts
 }
 
 // parseMounts reads proc_pid_mountinfo(5), and returns the mount point of each network namespace.

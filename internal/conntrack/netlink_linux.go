@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
-	"syscall"
 
-	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 
 	"github.com/netconn/netconn/internal/conn"
@@ -123,24 +121,28 @@ func askSome(fd int, queries []query, which []int, answers []Answer, buffer []by
 	}
 }
 
+// parseReply reads one message, and tells by its sequence number which query it answers.
 func parseReply(data []byte, queries []query, which []int) (sequence uint32, a Answer, ok bool) {
-	messages, err := syscall.ParseNetlinkMessage(data)
-	if err != nil || len(messages) != 1 || int(messages[0].Header.Seq) >= len(which) {
+	if len(data) < unix.SizeofNlMsghdr {
 		return 0, a, false
 	}
-	m := messages[0]
-	if m.Header.Type == unix.NLMSG_ERROR {
-		return m.Header.Seq, Answer{Result: resultOf(m.Data)}, true
+	kind, sequence := binary.NativeEndian.Uint16(data[4:]), binary.NativeEndian.Uint32(data[8:])
+	if int64(sequence) >= int64(len(which)) {
+		return 0, a, false
 	}
-	e, err := parseEntry(m.Data)
+	data = data[unix.SizeofNlMsghdr:]
+	if kind == unix.NLMSG_ERROR {
+		return sequence, Answer{Result: resultOf(data)}, true
+	}
+	e, err := parseEntry(data)
 	if err != nil {
 		return 0, a, false
 	}
-	return m.Header.Seq, e.answer(queries[which[m.Header.Seq]].tuple), true
+	return sequence, e.answer(queries[which[sequence]].tuple), true
 }
 
 func resultOf(errorMessage []byte) Result {
-	if len(errorMessage) >= 4 && unix.Errno(-int32(nativeUint32(errorMessage))) == unix.ENOENT {
+	if len(errorMessage) >= 4 && unix.Errno(-int32(binary.NativeEndian.Uint32(errorMessage))) == unix.ENOENT {
 		return NoEntry
 	}
 	return Failed
@@ -153,7 +155,7 @@ func appendRequest(out []byte, sequence uint32, q query) []byte {
 	out = append(out, family(q.tuple), unix.NFNETLINK_V0, 0, 0)
 	out = appendAttribute(out, ctaTupleOrig|unix.NLA_F_NESTED, func(b []byte) []byte { return appendTuple(b, q) })
 	if q.zone != 0 {
-		out = appendAttribute(out, ctaZone, func(b []byte) []byte { return binary.BigEndian.AppendUint16(b, q.zone) })
+		out = appendPort(out, ctaZone, q.zone)
 	}
 	header := out[start:]
 	binary.NativeEndian.PutUint32(header[0:], uint32(len(header)))
@@ -175,34 +177,30 @@ func appendTuple(b []byte, q query) []byte {
 	if family(q.tuple) == unix.AF_INET {
 		from, to = ctaIPv4Src, ctaIPv4Dst
 	}
-	address := func(a netip.Addr) func([]byte) []byte {
-		return func(b []byte) []byte { return append(b, a.AsSlice()...) }
-	}
-	port := func(p uint16) func([]byte) []byte {
-		return func(b []byte) []byte { return binary.BigEndian.AppendUint16(b, p) }
-	}
 	b = appendAttribute(b, ctaTupleIP|unix.NLA_F_NESTED, func(b []byte) []byte {
-		b = appendAttribute(b, from, address(q.tuple.Source.Addr()))
-		return appendAttribute(b, to, address(q.tuple.Destination.Addr()))
+		b = appendAddress(b, from, q.tuple.Source.Addr())
+		return appendAddress(b, to, q.tuple.Destination.Addr())
 	})
 	return appendAttribute(b, ctaTupleProto|unix.NLA_F_NESTED, func(b []byte) []byte {
 		b = appendAttribute(b, ctaProtoNum, func(b []byte) []byte { return append(b, q.protocol) })
-		b = appendAttribute(b, ctaProtoSrcPort, port(q.tuple.Source.Port()))
-		return appendAttribute(b, ctaProtoDstPort, port(q.tuple.Destination.Port()))
+		b = appendPort(b, ctaProtoSrcPort, q.tuple.Source.Port())
+		return appendPort(b, ctaProtoDstPort, q.tuple.Destination.Port())
 	})
 }
 
-// appendAttribute appends an attribute (struct nlattr, aligned to four bytes). It allocates nothing, which the library's encoder does for
-// each attribute, and there are ten in a request.
-func appendAttribute(out []byte, kind uint16, value func([]byte) []byte) []byte {
-	start := len(out)
-	out = value(append(out, 0, 0, 0, 0))
-	binary.NativeEndian.PutUint16(out[start:], uint16(len(out)-start))
-	binary.NativeEndian.PutUint16(out[start+2:], kind)
-	for len(out)%4 != 0 {
-		out = append(out, 0)
-	}
-	return out
+func appendAddress(b []byte, kind uint16, a netip.Addr) []byte {
+	return appendAttribute(b, kind, func(b []byte) []byte {
+		if a.Is4() {
+			v4 := a.As4()
+			return append(b, v4[:]...)
+		}
+		v6 := a.As16()
+		return append(b, v6[:]...)
+	})
+}
+
+func appendPort(b []byte, kind, p uint16) []byte {
+	return appendAttribute(b, kind, func(b []byte) []byte { return binary.BigEndian.AppendUint16(b, p) })
 }
 
 // An entry is what ctnetlink tells of a connection.
@@ -224,78 +222,84 @@ func (e entry) answer(packet conn.Tuple) Answer {
 }
 
 func parseEntry(data []byte) (e entry, err error) {
-	d, err := attributesAfter(data, sizeofNfgenmsg)
-	if err != nil {
-		return e, err
+	if len(data) < sizeofNfgenmsg {
+		return e, errShort
 	}
-	d.ByteOrder = binary.BigEndian // of what ctnetlink holds, not of the lengths
-	for d.Next() {
-		switch d.Type() {
+	for kind, value := range attributes(data[sizeofNfgenmsg:]) {
+		switch kind {
 		case ctaTupleOrig:
-			d.Nested(func(d *netlink.AttributeDecoder) error { return e.parseTuple(d, &e.original) })
+			e.original = e.parseTuple(value)
 		case ctaTupleReply:
-			d.Nested(func(d *netlink.AttributeDecoder) error { return e.parseTuple(d, &e.reply) })
+			e.reply = e.parseTuple(value)
 		case ctaProtoinfo:
-			d.Nested(e.parseProtocol)
+			e.parseProtocol(value)
 		case ctaZone:
-			e.zones = append(e.zones, d.Uint16())
+			e.zones = append(e.zones, port(value))
 		}
 	}
-	return e, d.Err()
+	return e, nil
 }
 
-func (e *entry) parseTuple(d *netlink.AttributeDecoder, to *conn.Tuple) error {
+func (e *entry) parseTuple(data []byte) conn.Tuple {
 	var source, destination netip.Addr
 	var sourcePort, destinationPort uint16
-	for d.Next() {
-		switch d.Type() {
+	for kind, value := range attributes(data) {
+		switch kind {
 		case ctaTupleIP:
-			d.Nested(func(d *netlink.AttributeDecoder) error {
-				for d.Next() {
-					switch d.Type() {
-					case ctaIPv4Src, ctaIPv6Src:
-						source, _ = addressOf(d.Bytes())
-					case ctaIPv4Dst, ctaIPv6Dst:
-						destination, _ = addressOf(d.Bytes())
-					}
-				}
-				return nil
-			})
+			source, destination = parseAddresses(value)
 		case ctaTupleProto:
-			d.Nested(func(d *netlink.AttributeDecoder) error {
-				for d.Next() {
-					switch d.Type() {
-					case ctaProtoSrcPort:
-						sourcePort = d.Uint16()
-					case ctaProtoDstPort:
-						destinationPort = d.Uint16()
-					}
-				}
-				return nil
-			})
+			sourcePort, destinationPort = parsePorts(value)
 		case ctaTupleZone:
-			e.zones = append(e.zones, d.Uint16())
+			e.zones = append(e.zones, port(value))
 		}
 	}
-	*to = conn.Tuple{
+	return conn.Tuple{
 		Source:      netip.AddrPortFrom(source, sourcePort),
 		Destination: netip.AddrPortFrom(destination, destinationPort),
 	}
-	return nil
 }
 
-func (e *entry) parseProtocol(d *netlink.AttributeDecoder) error {
-	for d.Next() {
-		if d.Type() == ctaProtoinfoTCP {
-			d.Nested(func(d *netlink.AttributeDecoder) error {
-				for d.Next() {
-					if d.Type() == ctaProtoinfoTCPState {
-						e.state = State(d.Uint8())
-					}
-				}
-				return nil
-			})
+func parseAddresses(data []byte) (source, destination netip.Addr) {
+	for kind, value := range attributes(data) {
+		switch kind {
+		case ctaIPv4Src, ctaIPv6Src:
+			source = address(value)
+		case ctaIPv4Dst, ctaIPv6Dst:
+			destination = address(value)
 		}
 	}
-	return nil
+	return source, destination
+}
+
+func parsePorts(data []byte) (source, destination uint16) {
+	for kind, value := range attributes(data) {
+		switch kind {
+		case ctaProtoSrcPort:
+			source = port(value)
+		case ctaProtoDstPort:
+			destination = port(value)
+		}
+	}
+	return source, destination
+}
+
+func (e *entry) parseProtocol(data []byte) {
+	for kind, value := range attributes(data) {
+		if kind != ctaProtoinfoTCP {
+			continue
+		}
+		for kind, value := range attributes(value) {
+			if kind == ctaProtoinfoTCPState && len(value) == 1 {
+				e.state = State(value[0])
+			}
+		}
+	}
+}
+
+// port reads a number of two bytes, in the order of the network. One of another size is 0.
+func port(value []byte) uint16 {
+	if len(value) != 2 {
+		return 0
+	}
+	return binary.BigEndian.Uint16(value)
 }

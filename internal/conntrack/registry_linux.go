@@ -1,10 +1,8 @@
 package conntrack
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"net/netip"
 	"os"
 	"time"
 
@@ -111,27 +109,20 @@ func (g *registry) register(inode uint32, path string) (*namespace, error) {
 
 // name makes id the room's id of a namespace (RTM_NEWNSID).
 func (g *registry) name(file *os.File, id int32) error {
-	a := netlink.NewAttributeEncoder()
-	a.Int32(unix.NETNSA_NSID, id)
-	a.Uint32(unix.NETNSA_FD, uint32(file.Fd()))
-	_, err := request(g.route, unix.RTM_NEWNSID, netlink.Acknowledge, make([]byte, unix.SizeofRtGenmsg), a)
+	message := make([]byte, sizeofRtgenmsg)
+	message = appendNumber(message, unix.NETNSA_NSID, uint32(id))
+	message = appendNumber(message, unix.NETNSA_FD, uint32(file.Fd()))
+	_, err := request(g.route, unix.RTM_NEWNSID, netlink.Acknowledge, message)
 	return err
 }
 
-// request sends a netlink message, its fixed part followed by attributes, and returns the answers.
-func request(
-	c *netlink.Conn, kind uint16, flags netlink.HeaderFlags, fixed []byte, a *netlink.AttributeEncoder,
-) ([]netlink.Message, error) {
-	for len(fixed)%4 != 0 { // NLMSG_ALIGNTO
-		fixed = append(fixed, 0)
-	}
-	attributes, err := a.Encode()
-	if err != nil {
-		return nil, fmt.Errorf("encode attributes: %w", err)
-	}
+// sizeofRtgenmsg is that of struct rtgenmsg with what aligns the attributes after it.
+const sizeofRtgenmsg = 4
+
+// request sends a netlink message and returns the answers.
+func request(c *netlink.Conn, kind uint16, flags netlink.HeaderFlags, message []byte) ([]netlink.Message, error) {
 	return c.Execute(netlink.Message{
-		Header: netlink.Header{Type: netlink.HeaderType(kind), Flags: netlink.Request | flags},
-		Data:   append(fixed, attributes...),
+		Header: netlink.Header{Type: netlink.HeaderType(kind), Flags: netlink.Request | flags}, Data: message,
 	})
 }
 
@@ -182,18 +173,13 @@ func (g *registry) enter(now time.Time, n *namespace) (*os.File, error) {
 
 // peer returns the namespace that has an id in n's own counting, or nil if it is not known.
 func (g *registry) peer(n *namespace, id int32) (*namespace, error) {
-	a := netlink.NewAttributeEncoder()
-	a.Int32(unix.NETNSA_TARGET_NSID, n.id)
-	answers, err := request(g.route, unix.RTM_GETNSID, netlink.Dump, make([]byte, unix.SizeofRtGenmsg), a)
+	message := appendNumber(make([]byte, sizeofRtgenmsg), unix.NETNSA_TARGET_NSID, uint32(n.id))
+	answers, err := request(g.route, unix.RTM_GETNSID, netlink.Dump, message)
 	if err != nil {
 		return nil, fmt.Errorf("list the namespaces that are known in another one: %w", err)
 	}
 	for _, m := range answers {
-		theirs, ours, err := parseNamespaceID(m.Data)
-		if err != nil {
-			return nil, err
-		}
-		if theirs == id {
+		if theirs, ours := parseNamespaceID(m.Data); theirs == id {
 			return g.ids[ours], nil
 		}
 	}
@@ -201,36 +187,16 @@ func (g *registry) peer(n *namespace, id int32) (*namespace, error) {
 }
 
 // parseNamespaceID reads a message of RTM_GETNSID: a namespace's id in the namespace that was asked about, and in the one that asks.
-func parseNamespaceID(data []byte) (theirs, ours int32, err error) {
-	d, err := attributesAfter(data, 4)
-	if err != nil {
-		return 0, 0, err
-	}
+func parseNamespaceID(data []byte) (theirs, ours int32) {
 	theirs, ours = -1, -1
-	for d.Next() {
-		switch d.Type() {
+	for kind, value := range attributes(data[min(sizeofRtgenmsg, len(data)):]) {
+		n, _ := number(value)
+		switch kind {
 		case unix.NETNSA_NSID:
-			theirs = d.Int32()
+			theirs = int32(n)
 		case unix.NETNSA_CURRENT_NSID:
-			ours = d.Int32()
+			ours = int32(n)
 		}
 	}
-	return theirs, ours, d.Err()
+	return theirs, ours
 }
-
-var errShort = errors.New("decode netlink message: too short")
-
-// attributesAfter decodes what follows the fixed part of a message.
-func attributesAfter(data []byte, fixed int) (*netlink.AttributeDecoder, error) {
-	if len(data) < fixed {
-		return nil, errShort
-	}
-	return netlink.NewAttributeDecoder(data[fixed:])
-}
-
-func addressOf(b []byte) (netip.Addr, bool) {
-	a, ok := netip.AddrFromSlice(b)
-	return a.Unmap(), ok
-}
-
-func nativeUint32(b []byte) uint32 { return binary.NativeEndian.Uint32(b) }

@@ -3,13 +3,19 @@
 package conntrack
 
 import (
+	"fmt"
 	"net"
 	"net/netip"
 	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"github.com/netconn/netconn/internal/conn"
 	"github.com/netconn/netconn/internal/testnet"
@@ -82,5 +88,285 @@ func TestRedirect(t *testing.T) {
 				wantEqual(t, "server", ask(x, n, tupleOf(server)), Answer{Tuple: sent.Reverse(), Reply: true, State: Established})
 			})
 		})
+	}
+}
+
+func TestNoConnectionTracking(t *testing.T) {
+	tables(t, func(t *testing.T, x *Tables) {
+		n := testnet.New(t)
+		client, _ := n.Connect(n.Listen("127.0.0.1:80"), "127.0.0.1:80")
+		wantEqual(t, "answer", ask(x, n, tupleOf(client)), Answer{Result: NoEntry})
+	})
+}
+
+// A socket that opened is asked about by the tuple that it has, and one that accepted by that of its answers.
+func TestDNATOnTheWay(t *testing.T) {
+	tables(t, func(t *testing.T, x *Tables) {
+		pod, node, server := chain(t)
+		node.Command("iptables", "-t", "nat", "-A", "PREROUTING", "-d", "10.96.1.3", "-p", "tcp", "--dport", "80", "-j", "DNAT", "--to", "10.78.2.1:9080")
+		node.Command("iptables", "-t", "nat", "-A", "POSTROUTING", "-o", "down0", "-j", "MASQUERADE")
+		client, accepted := pod.Connect(server.Listen("10.78.2.1:9080"), "10.96.1.3:80")
+		sent := tupleOf(client)
+		wantEqual(t, "in the pod", ask(x, pod, sent), Answer{Result: NoEntry})
+		answers := tupleOf(accepted)
+		wantEqual(t, "client, on the node", ask(x, node, sent), Answer{Tuple: answers.Reverse(), State: Established})
+		wantEqual(t, "server, on the node", ask(x, node, answers), Answer{Tuple: sent.Reverse(), Reply: true, State: Established})
+	})
+}
+
+// chain is a pod, the node that it is on, and another machine.
+func chain(t *testing.T) (pod, node, server *testnet.Namespace) {
+	t.Helper()
+	pod, node, server = testnet.New(t), testnet.New(t), testnet.New(t)
+	testnet.Link(pod, node, "up0", "10.78.1.1/24", "10.78.1.2/24")
+	testnet.Link(node, server, "down0", "10.78.2.2/24", "10.78.2.1/24")
+	pod.Command("ip", "route", "add", "default", "via", "10.78.1.2")
+	server.Command("ip", "route", "add", "default", "via", "10.78.2.2")
+	node.Sysctl("net.ipv4.ip_forward", "1")
+	return pod, node, server
+}
+
+// Two pods of one address each have a connection with one tuple.
+func TestOneTupleInTwoNamespaces(t *testing.T) {
+	tables(t, func(t *testing.T, x *Tables) {
+		dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 40000}}
+		want := map[*testnet.Namespace]string{}
+		for _, port := range []string{"9080", "9090"} {
+			n := testnet.New(t)
+			n.Command("iptables", "-t", "nat", "-A", "OUTPUT", "-p", "tcp", "--dport", "80", "-j", "REDIRECT", "--to-ports", port)
+			n.Listen("127.0.0.1:" + port)
+			c, err := n.TryDial(dialer, "127.0.0.9:80")
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { c.Close() })
+			want[n] = "127.0.0.1:" + port
+		}
+		for n, server := range want {
+			got := ask(x, n, tuple("127.0.0.1:40000", "127.0.0.9:80"))
+			wantEqual(t, "answer", got, Answer{Tuple: tuple("127.0.0.1:40000", server), State: Established})
+		}
+	})
+}
+
+func TestUDP(t *testing.T) {
+	tables(t, func(t *testing.T, x *Tables) {
+		n := testnet.New(t)
+		n.Command("iptables", "-t", "nat", "-A", "OUTPUT", "-p", "udp", "--dport", "53", "-j", "DNAT", "--to", "127.0.0.1:15053")
+		var sent conn.Tuple
+		n.Do(func() {
+			c, err := net.Dial("udp", "127.0.0.53:53")
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer c.Close()
+			_, _ = c.Write([]byte("query"))
+			sent = tupleOf(c)
+		})
+		answers := x.Ask(time.Now(), []Question{{Namespace: n.Inode, Process: uint32(os.Getpid()), Protocol: UDP, Tuple: sent}})
+		want := conn.Tuple{Source: sent.Source, Destination: netip.MustParseAddrPort("127.0.0.1:15053")}
+		wantEqual(t, "answer", answers[0], Answer{Tuple: want})
+	})
+}
+
+func TestStates(t *testing.T) {
+	tables(t, func(t *testing.T, x *Tables) {
+		n := testnet.New(t)
+		n.Command("iptables", "-t", "nat", "-A", "OUTPUT", "-p", "tcp", "--dport", "80", "-j", "REDIRECT", "--to-ports", "9080")
+		client, server := n.Connect(n.Listen("127.0.0.1:9080"), "127.0.0.2:80")
+		state := func() State { return ask(x, n, tupleOf(client)).State }
+		wantEqual(t, "open", state(), Established)
+		server.CloseWrite()
+		_, _ = client.Read(make([]byte, 1))
+		wantEqual(t, "half closed is closing", state().Closing(), true)
+		client.SetLinger(0)
+		client.Close()
+		wantEqual(t, "reset", state(), Close)
+	})
+}
+
+// A packet can have an entry in a zone other than 0; which zones there are is learnt from the table, once.
+func TestZones(t *testing.T) {
+	for name, c := range map[string]struct{ asking, answering []string }{
+		"of both directions": {[]string{"--zone", "7"}, []string{"--zone", "7"}},
+		"of one direction":   {[]string{"--zone-orig", "7"}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tables(t, func(t *testing.T, x *Tables) {
+				n := testnet.New(t)
+				zone := func(port string, arguments []string) {
+					n.Command("iptables", append(strings.Fields("-t raw -A OUTPUT -p tcp "+port+" -j CT"), arguments...)...)
+				}
+				zone("--dport 80", c.asking)
+				if c.answering != nil {
+					zone("--sport 9080", c.answering)
+				}
+				n.Command("iptables", "-t", "nat", "-A", "OUTPUT", "-p", "tcp", "--dport", "80", "-j", "REDIRECT", "--to-ports", "9080")
+				client, server := n.Connect(n.Listen("127.0.0.1:9080"), "127.0.0.2:80")
+				sent := tupleOf(client)
+				for range 2 {
+					wantEqual(t, "client", ask(x, n, sent), Answer{
+						Tuple: conn.Tuple{Source: sent.Source, Destination: netip.MustParseAddrPort("127.0.0.1:9080")}, State: Established,
+					})
+					wantEqual(t, "server", ask(x, n, tupleOf(server)), Answer{Tuple: sent.Reverse(), Reply: true, State: Established})
+				}
+				wantEqual(t, "tables read", x.Stats().Dumps, 1)
+			})
+		})
+	}
+}
+
+func TestMerge(t *testing.T) {
+	packet := tuple("10.0.0.1:40000", "10.96.1.3:80")
+	found := func(destination string) Answer { return Answer{Tuple: tuple("10.0.0.1:40000", destination)} }
+	plain, one, two := found("10.96.1.3:80"), found("10.244.2.13:9080"), found("10.244.2.14:9080")
+	none, gone := Answer{Result: NoEntry}, Answer{Result: NoNamespace}
+	for name, c := range map[string]struct {
+		zones []Answer
+		want  Answer
+	}{
+		"nowhere":                        {[]Answer{none, none}, none},
+		"in the second":                  {[]Answer{none, one}, one},
+		"in the first":                   {[]Answer{one, none}, one},
+		"translated in one of two":       {[]Answer{plain, one}, one},
+		"translated in the first of two": {[]Answer{one, plain}, one},
+		"translated twice, alike":        {[]Answer{one, one}, one},
+		"translated twice, differently":  {[]Answer{one, two}, Answer{Result: Ambiguous}},
+		"ambiguous whatever follows":     {[]Answer{one, two, none, one, plain}, Answer{Result: Ambiguous}},
+		"ended":                          {[]Answer{gone, none}, gone},
+		"ended between two zones":        {[]Answer{none, gone}, gone},
+		"ended after an answer":          {[]Answer{one, gone}, one},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := none
+			for _, a := range c.zones {
+				got = merge(Question{Tuple: packet}, got, a)
+			}
+			wantEqual(t, "answer", got, c.want)
+		})
+	}
+}
+
+// child starts a process in a network namespace of its own, and returns the namespace and what ends it.
+func child(t *testing.T) (inode, process uint32, end func()) {
+	t.Helper()
+	command := exec.Command("sleep", "60")
+	command.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	end = sync.OnceFunc(func() {
+		_ = command.Process.Kill()
+		_ = command.Wait()
+	})
+	t.Cleanup(end)
+	process = uint32(command.Process.Pid)
+	inode, err := inodeOf(fmt.Sprintf("/proc/%d/ns/net", process))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return inode, process, end
+}
+
+// Nothing here keeps a namespace alive, and what is told of one that has ended is not told of another one with its inode.
+func TestNamespaceThatEnds(t *testing.T) {
+	tables(t, func(t *testing.T, x *Tables) {
+		nobody := tuple("127.0.0.1:1", "127.0.0.1:2")
+		inode, process, end := child(t)
+		question := Question{Namespace: inode, Process: process, Tuple: nobody}
+		result := func() Result { return x.Ask(time.Now(), []Question{question})[0].Result }
+		wantEqual(t, "while it lives", result(), NoEntry)
+		n := x.registry.inodes[inode]
+		end()
+		for x.registry.ids[n.id] == n && result() != NoNamespace {
+			time.Sleep(time.Millisecond) // the kernel ends namespaces in the background
+		}
+		if x.registry.inodes[inode] == n {
+			t.Error("it is known still")
+		}
+		for range 100 {
+			again, process, _ := child(t)
+			if again != inode {
+				continue
+			}
+			question.Process = process
+			wantEqual(t, "another one with its inode", result(), NoEntry)
+			return
+		}
+	})
+}
+
+func TestNamespaceThatWasNeverThere(t *testing.T) {
+	tables(t, func(t *testing.T, x *Tables) {
+		question := Question{Namespace: 1, Process: 1, Tuple: tuple("127.0.0.1:1", "127.0.0.1:2")}
+		wantEqual(t, "answer", x.Ask(time.Now(), []Question{question})[0], Answer{Result: NoNamespace})
+		searches := x.Stats().Searches
+		for range 10 {
+			x.Ask(time.Now(), []Question{question})
+		}
+		if more := x.Stats().Searches - searches; more > 1 {
+			t.Errorf("%d searches within a second", more)
+		}
+	})
+}
+
+// A namespace without any process is found where it is mounted.
+func TestMountedNamespace(t *testing.T) {
+	name := fmt.Sprintf("netconn-test-%d", os.Getpid())
+	if out, err := exec.Command("ip", "netns", "add", name).CombinedOutput(); err != nil {
+		testnet.Require(t, fmt.Errorf("ip netns add: %v: %s", err, out))
+	}
+	t.Cleanup(func() { _ = exec.Command("ip", "netns", "delete", name).Run() })
+	var st unix.Stat_t
+	if err := unix.Stat("/run/netns/"+name, &st); err != nil {
+		t.Fatal(err)
+	}
+	tables(t, func(t *testing.T, x *Tables) {
+		question := Question{Namespace: uint32(st.Ino), Tuple: tuple("127.0.0.1:1", "127.0.0.1:2")}
+		wantEqual(t, "answer", x.Ask(time.Now(), []Question{question})[0], Answer{Result: NoEntry})
+	})
+}
+
+func TestOuter(t *testing.T) {
+	pod, node, _ := chain(t)
+	x := openTables(t, Options{})
+	outer := func(of *testnet.Namespace) uint32 {
+		t.Helper()
+		inode, err := x.Outer(time.Now(), of.Inode, netip.MustParseAddr("198.51.100.1"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return inode
+	}
+	wantEqual(t, "outside the pod", outer(pod), node.Inode)
+	wantEqual(t, "outside the node", outer(node), 0)
+
+	other := testnet.New(t)
+	testnet.Link(pod, other, "up1", "10.79.1.1/24", "10.79.1.2/24")
+	pod.Command("ip", "route", "replace", "default", "via", "10.79.1.2")
+	x.registry.searched = time.Time{} // it is newer than the last search
+	x.Ask(time.Now(), nil)
+	wantEqual(t, "outside the pod after its route has changed", outer(pod), other.Inode)
+}
+
+func TestLocal(t *testing.T) {
+	pod, _, _ := chain(t)
+	x := openTables(t, Options{})
+	local := func(a string) bool { return x.Local(time.Now(), pod.Inode, netip.MustParseAddr(a)) }
+	got := map[string]bool{}
+	for _, a := range []string{"127.0.0.6", "::1", "10.78.1.1", "10.78.1.2", "10.78.9.9"} {
+		got[a] = local(a)
+	}
+	wantEqual(t, "local", got, map[string]bool{"127.0.0.6": true, "::1": true, "10.78.1.1": true, "10.78.1.2": false, "10.78.9.9": false})
+	pod.Command("ip", "address", "add", "10.78.9.9/32", "dev", "lo")
+	x.Ask(time.Now(), nil)
+	wantEqual(t, "local after it was added", local("10.78.9.9"), true)
+}
+
+func TestCloseTwice(t *testing.T) {
+	x := openTables(t, Options{})
+	if err := x.Close(); err != nil {
+		t.Error(err)
 	}
 }

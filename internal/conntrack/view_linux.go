@@ -69,39 +69,27 @@ func (g *registry) holds(v *view, now time.Time) bool {
 }
 
 func readAddresses(c *netlink.Conn) (map[netip.Addr]struct{}, error) {
-	answers, err := request(c, unix.RTM_GETADDR, netlink.Dump, make([]byte, unix.SizeofIfAddrmsg), netlink.NewAttributeEncoder())
+	answers, err := request(c, unix.RTM_GETADDR, netlink.Dump, make([]byte, unix.SizeofIfAddrmsg))
 	if err != nil {
 		return nil, fmt.Errorf("list addresses: %w", err)
 	}
 	addresses := make(map[netip.Addr]struct{}, len(answers))
 	for _, m := range answers {
-		a, err := parseAddress(m.Data)
-		if err != nil {
-			return nil, err
+		if a := parseAddress(m.Data); a.IsValid() {
+			addresses[a] = struct{}{}
 		}
-		addresses[a] = struct{}{}
 	}
 	return addresses, nil
 }
 
 // parseAddress reads a message of RTM_GETADDR. IFA_ADDRESS is the other end's where there is an IFA_LOCAL (rtnetlink(7)).
-func parseAddress(data []byte) (a netip.Addr, err error) {
-	d, err := attributesAfter(data, unix.SizeofIfAddrmsg)
-	if err != nil {
-		return a, err
-	}
-	var local bool
-	for d.Next() {
-		switch d.Type() {
-		case unix.IFA_LOCAL:
-			a, local = addressOf(d.Bytes())
-		case unix.IFA_ADDRESS:
-			if !local {
-				a, _ = addressOf(d.Bytes())
-			}
+func parseAddress(data []byte) (a netip.Addr) {
+	for kind, value := range attributes(data[min(unix.SizeofIfAddrmsg, len(data)):]) {
+		if kind == unix.IFA_LOCAL || kind == unix.IFA_ADDRESS && !a.IsValid() {
+			a = address(value)
 		}
 	}
-	return a, d.Err()
+	return a
 }
 
 func (g *registry) readHop(now time.Time, n *namespace, c *netlink.Conn, to netip.Addr) (hop, error) {
@@ -123,59 +111,50 @@ func (g *registry) readHop(now time.Time, n *namespace, c *netlink.Conn, to neti
 
 // readInterface returns the interface by which a packet would leave; 0: by none.
 func readInterface(c *netlink.Conn, to netip.Addr) (index uint32, err error) {
-	family, bits := uint8(unix.AF_INET), uint8(32)
+	route := unix.RtMsg{Family: unix.AF_INET, Dst_len: uint8(to.BitLen())}
 	if to.Is6() {
-		family, bits = unix.AF_INET6, 128
+		route.Family = unix.AF_INET6
 	}
-	route := unix.RtMsg{Family: family, Dst_len: bits}
-	a := netlink.NewAttributeEncoder()
-	a.Bytes(unix.RTA_DST, to.AsSlice())
-	answers, err := request(c, unix.RTM_GETROUTE, 0, bytesOf(&route), a)
-	if errors.Is(err, unix.ENETUNREACH) || errors.Is(err, unix.EHOSTUNREACH) || errors.Is(err, unix.EACCES) || errors.Is(err, unix.EINVAL) {
-		return 0, nil // no route, or one that forbids it
+	message := appendAttribute(bytesOf(&route), unix.RTA_DST, func(b []byte) []byte { return append(b, to.AsSlice()...) })
+	answers, err := request(c, unix.RTM_GETROUTE, 0, message)
+	if noRoute(err) {
+		return 0, nil
 	}
 	if err != nil {
 		return 0, fmt.Errorf("ask for a route: %w", err)
 	}
 	for _, m := range answers {
-		d, err := attributesAfter(m.Data, unix.SizeofRtMsg)
-		if err != nil {
-			return 0, err
-		}
-		for d.Next() {
-			if d.Type() == unix.RTA_OIF {
-				index = d.Uint32()
+		for kind, value := range attributes(m.Data[min(unix.SizeofRtMsg, len(m.Data)):]) {
+			if kind == unix.RTA_OIF {
+				index, _ = number(value)
 			}
-		}
-		if err := d.Err(); err != nil {
-			return 0, err
 		}
 	}
 	return index, nil
 }
 
+// noRoute tells whether there is none, or one that forbids to use it (unreachable, prohibit, blackhole).
+func noRoute(err error) bool {
+	return errors.Is(err, unix.ENETUNREACH) || errors.Is(err, unix.EHOSTUNREACH) || errors.Is(err, unix.EACCES) ||
+		errors.Is(err, unix.EINVAL)
+}
+
 // readLink returns the id, in the socket's namespace, of the namespace at the other end of an interface, if it has one.
 func readLink(c *netlink.Conn, index uint32) (id int32, linked bool, err error) {
 	link := unix.IfInfomsg{Index: int32(index)}
-	answers, err := request(c, unix.RTM_GETLINK, 0, bytesOf(&link), netlink.NewAttributeEncoder())
+	answers, err := request(c, unix.RTM_GETLINK, 0, bytesOf(&link))
 	if err != nil {
 		return 0, false, fmt.Errorf("ask for an interface: %w", err)
 	}
 	for _, m := range answers {
-		d, err := attributesAfter(m.Data, unix.SizeofIfInfomsg)
-		if err != nil {
-			return 0, false, err
-		}
-		for d.Next() {
-			if d.Type() == unix.IFLA_LINK_NETNSID {
-				id, linked = d.Int32(), true
+		for kind, value := range attributes(m.Data[min(unix.SizeofIfInfomsg, len(m.Data)):]) {
+			if kind == unix.IFLA_LINK_NETNSID {
+				n, ok := number(value)
+				id, linked = int32(n), ok && int32(n) >= 0
 			}
 		}
-		if err := d.Err(); err != nil {
-			return 0, false, err
-		}
 	}
-	return id, linked && id >= 0, nil
+	return id, linked, nil
 }
 
 // bytesOf returns a copy of the bytes of a struct.
