@@ -68,7 +68,7 @@ func Without(e conn.End, age float64) Knowledge {
 // Follow returns the route of an end whose other end is not on this machine, or not known, from the steps of a packet that it sends, its
 // own namespace first.
 func Follow(e conn.End, steps []Step) conn.Route {
-	w := walk{end: e, packet: e.Tuple, client: e.Role != conn.RoleServer}
+	w := walk{end: e, packet: e.Tuple, client: connected(e, steps)}
 	for i, s := range steps {
 		if !w.pass(i, s) {
 			return unresolved(e)
@@ -78,6 +78,20 @@ func Follow(e conn.End, steps []Step) conn.Route {
 		return unresolved(e)
 	}
 	return w.route()
+}
+
+// connected tells whether the end is the client's. Of one that does not know the first translation tells it; without any it does not matter.
+func connected(e conn.End, steps []Step) bool {
+	if e.Role != conn.RoleUnknown {
+		return e.Role == conn.RoleClient
+	}
+	packet := e.Tuple
+	for _, s := range steps {
+		if s.Knowledge == Tracked && s.Out != packet {
+			return !s.Reply
+		}
+	}
+	return true
 }
 
 // unresolved returns what the socket says.
@@ -95,7 +109,7 @@ func unresolved(e conn.End) conn.Route {
 type walk struct {
 	end      conn.End
 	packet   conn.Tuple
-	client   bool // the end connected, or is taken for one that did as long as nothing is translated
+	client   bool // the end is the one that connected
 	doubt    bool // an entry may be missing in the namespaces since the last that had one
 	redirect bool // the destination that the client asked for was translated where the server is
 	dnat     bool // or elsewhere
@@ -127,9 +141,7 @@ func (w *walk) pass(i int, s Step) bool {
 // translate notes what was rewritten. An entry that has the connection the other way round was made from a packet in the middle of it, or
 // is another one's.
 func (w *walk) translate(i int, s Step) bool {
-	if w.end.Role == conn.RoleUnknown {
-		w.client = !s.Reply
-	} else if w.client == s.Reply {
+	if w.client == s.Reply {
 		return false
 	}
 	asked, asker := s.Out.Destination != w.packet.Destination, s.Out.Source != w.packet.Source

@@ -1,0 +1,190 @@
+package nat
+
+import (
+	"net/netip"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/netconn/netconn/internal/conn"
+)
+
+func tuple(source, destination string) conn.Tuple {
+	return conn.Tuple{Source: address(source), Destination: address(destination)}
+}
+
+func address(s string) netip.AddrPort { return netip.MustParseAddrPort(s) }
+
+func end(role conn.Role, source, destination string) conn.End {
+	return conn.End{ID: conn.ID{Cookie: uint64(role) + 1}, Namespace: uint32(role), Role: role, Tuple: tuple(source, destination), SeenOpening: true}
+}
+
+func client(source, destination string) conn.End { return end(conn.RoleClient, source, destination) }
+func server(source, destination string) conn.End { return end(conn.RoleServer, source, destination) }
+
+func tracked(source, destination string) Step {
+	return Step{Knowledge: Tracked, Out: tuple(source, destination)}
+}
+
+func (s Step) reply() Step { s.Reply = true; return s }
+func (s Step) local() Step { s.Local = true; return s }
+
+var absent, doubted, unknown = Step{Knowledge: Absent}, Step{Knowledge: Doubted}, Step{}
+
+func wantRoute(t *testing.T, got, want conn.Route) {
+	t.Helper()
+	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })); diff != "" {
+		t.Errorf("route (-want +got):\n%s", diff)
+	}
+}
+
+const (
+	app      = "10.244.1.11:37016"
+	service  = "10.96.1.3:80"
+	backend  = "10.244.2.13:9080"
+	sidecar  = "127.0.0.1:15001"
+	inbound  = "10.244.2.13:15006"
+	nodePort = "192.0.2.10:30080"
+	node     = "192.0.2.10:51000"
+	outside  = "198.51.100.7:60000"
+)
+
+// What the legs of the design's table come to where the other end is on another machine.
+func TestFollow(t *testing.T) {
+	older := func(e conn.End) conn.End { e.SeenOpening, e.Role = false, conn.RoleUnknown; return e }
+	transparent := func(e conn.End) conn.End { e.Transparent = true; return e }
+	for name, c := range map[string]struct {
+		end   conn.End
+		steps []Step
+		want  conn.Route
+	}{
+		"nothing is tracked": {client(app, backend), []Step{absent, absent},
+			conn.Route{NAT: conn.NATNone, Client: address(app), Server: address(backend), Port: 9080}},
+		"nothing is translated": {client(app, backend), []Step{tracked(app, backend), tracked(app, backend)},
+			conn.Route{NAT: conn.NATNone, Client: address(app), Server: address(backend), Port: 9080}},
+		"to its own sidecar": {client(app, service), []Step{tracked(app, sidecar).local()},
+			conn.Route{NAT: conn.NATRedirect, Client: address(app), Server: address(sidecar), Asked: address(service), Port: 80}},
+		"the sidecar's end of it": {server(sidecar, app), []Step{tracked(service, app).reply().local()},
+			conn.Route{NAT: conn.NATRedirect, Client: address(app), Server: address(sidecar), Asked: address(service), Port: 80}},
+		"a service, translated on the node": {client(app, service), []Step{absent, tracked(app, backend)},
+			conn.Route{NAT: conn.NATDestination, Client: address(app), Server: address(backend), Asked: address(service), Port: 9080}},
+		"a service, translated in the pod": {client(app, service), []Step{tracked(app, backend), tracked(app, backend)},
+			conn.Route{NAT: conn.NATDestination, Client: address(app), Server: address(backend), Asked: address(service), Port: 9080}},
+		"masqueraded on the node": {client(app, outside), []Step{absent, tracked(node, outside)},
+			conn.Route{NAT: conn.NATSource, Client: address(app), Server: address(outside), Port: 60000}},
+		"a service elsewhere, masqueraded": {client(app, service), []Step{absent, tracked(node, backend)},
+			conn.Route{NAT: conn.NATBoth, Client: address(app), Server: address(backend), Asked: address(service), Port: 9080}},
+		"chained: one service in the pod, another on the node": {
+			client(app, "10.96.9.9:443"), []Step{tracked(app, service), tracked(app, backend)},
+			conn.Route{NAT: conn.NATDestination, Client: address(app), Server: address(backend), Asked: address("10.96.9.9:443"), Port: 9080}},
+		"to a service of the node itself": {client(app, service), []Step{absent, tracked(app, "192.0.2.10:10250").local()},
+			conn.Route{NAT: conn.NATRedirect, Client: address(app), Server: address("192.0.2.10:10250"), Asked: address(service), Port: 80}},
+		"accepted behind an inbound redirect": {server(inbound, app), []Step{tracked(backend, app).reply(), tracked(backend, app).reply()},
+			conn.Route{NAT: conn.NATRedirect, Client: address(app), Server: address(inbound), Asked: address(backend), Port: 9080}},
+		"accepted behind a node port, masqueraded": {server(backend, node), []Step{absent, tracked(nodePort, outside).reply()},
+			conn.Route{NAT: conn.NATBoth, Client: address(outside), Server: address(backend), Asked: address(nodePort), Port: 9080}},
+		"accepted behind a node port and a redirect": {
+			server(inbound, node), []Step{tracked(backend, node).reply(), tracked(nodePort, outside).reply()},
+			conn.Route{NAT: conn.NATBoth, Client: address(outside), Server: address(inbound), Asked: address(nodePort), Port: 9080}},
+		"accepted behind a node port, the client's address kept": {
+			server(backend, outside), []Step{absent, tracked(nodePort, outside).reply()},
+			conn.Route{NAT: conn.NATDestination, Client: address(outside), Server: address(backend), Asked: address(nodePort), Port: 9080}},
+		"accepted by TPROXY": {transparent(server(backend, outside)), []Step{tracked(backend, outside).reply(), absent},
+			conn.Route{NAT: conn.NATTransparent, Client: address(outside), Server: address(backend), Port: 9080}},
+		"accepted by TPROXY behind a node port": {
+			transparent(server(backend, node)), []Step{absent, tracked(nodePort, outside).reply()},
+			conn.Route{NAT: conn.NATBoth, Client: address(outside), Server: address(backend), Asked: address(nodePort), Port: 9080}},
+		"older, and not told which end": {older(client(app, service)), []Step{absent, tracked(app, backend)},
+			conn.Route{NAT: conn.NATDestination, Client: address(app), Server: address(backend), Asked: address(service), Port: 9080}},
+		"older, not told which end, and answering": {older(server(backend, node)), []Step{absent, tracked(nodePort, outside).reply()},
+			conn.Route{NAT: conn.NATBoth, Client: address(outside), Server: address(backend), Asked: address(nodePort), Port: 9080}},
+		"older, not told which end, not translated": {older(client(app, backend)), []Step{tracked(app, backend)},
+			conn.Route{NAT: conn.NATNone}},
+		"a doubt that a later hop clears": {client(app, service), []Step{doubted, tracked(app, backend)},
+			conn.Route{NAT: conn.NATDestination, Client: address(app), Server: address(backend), Asked: address(service), Port: 9080}},
+		"a doubt that stays": {client(app, service), []Step{tracked(app, service), doubted},
+			conn.Route{Client: address(app), Server: address(service), Port: 80}},
+		"a hop that cannot be asked": {server(backend, node), []Step{absent, unknown},
+			conn.Route{Client: address(node), Server: address(backend), Port: 9080}},
+		"nobody was asked": {client(app, service), nil, conn.Route{Client: address(app), Server: address(service), Port: 80}},
+		"an entry the other way round": {client(app, service), []Step{tracked(app, backend).reply()},
+			conn.Route{Client: address(app), Server: address(service), Port: 80}},
+	} {
+		t.Run(name, func(t *testing.T) { wantRoute(t, Follow(c.end, c.steps), c.want) })
+	}
+}
+
+// Both ends on one machine: what was asked for and who is there are in their sockets.
+func TestBetween(t *testing.T) {
+	transparent := func(e conn.End) conn.End { e.Transparent = true; return e }
+	for name, c := range map[string]struct {
+		client, server conn.End
+		doorstep       Step
+		want           conn.Route
+	}{
+		"mirrored": {client(app, backend), server(backend, app), unknown,
+			conn.Route{NAT: conn.NATNone, Client: address(app), Server: address(backend), Port: 9080}},
+		"TPROXY": {client(app, backend), transparent(server(backend, app)), unknown,
+			conn.Route{NAT: conn.NATTransparent, Client: address(app), Server: address(backend), Port: 9080}},
+		"redirected on the doorstep": {client(app, backend), server(inbound, app), tracked(backend, app).reply(),
+			conn.Route{NAT: conn.NATRedirect, Client: address(app), Server: address(inbound), Asked: address(backend), Port: 9080}},
+		"a service": {client(app, service), server(backend, app), absent,
+			conn.Route{NAT: conn.NATDestination, Client: address(app), Server: address(backend), Asked: address(service), Port: 9080}},
+		"a service, and redirected on the doorstep": {client(app, service), server(inbound, app), tracked(backend, app).reply(),
+			conn.Route{NAT: conn.NATDestination, Client: address(app), Server: address(inbound), Asked: address(service), Port: 9080}},
+		"masqueraded": {client(app, backend), server(backend, node), tracked(backend, node).reply(),
+			conn.Route{NAT: conn.NATSource, Client: address(app), Server: address(backend), Port: 9080}},
+		"a service, masqueraded": {client(app, service), server(backend, node), absent,
+			conn.Route{NAT: conn.NATBoth, Client: address(app), Server: address(backend), Asked: address(service), Port: 9080}},
+		"a service, and a doorstep that cannot be asked": {client(app, service), server(backend, app), unknown,
+			conn.Route{Client: address(app), Server: address(backend), Asked: address(service), Port: 9080}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			wantRoute(t, Between(c.client, c.server, c.doorstep), c.want)
+			wantRoute(t, Between(c.server, c.client, c.doorstep), c.want)
+		})
+	}
+}
+
+func TestBetweenWhereRolesAreNotKnown(t *testing.T) {
+	unknown := func(e conn.End) conn.End { e.Role = conn.RoleUnknown; return e }
+	c, s := client(app, service), server(backend, app)
+	want := Between(c, s, absent)
+	wantRoute(t, Between(unknown(c), s, absent), want)
+	wantRoute(t, Between(c, unknown(s), absent), want)
+	wantRoute(t, Between(unknown(c), unknown(s), absent), conn.Route{})
+	wantRoute(t, Between(unknown(client(app, backend)), unknown(s), absent), conn.Route{NAT: conn.NATNone})
+}
+
+// A socket that connects to itself is both ends.
+func TestBetweenItself(t *testing.T) {
+	e := client("127.0.0.1:5000", "127.0.0.1:5000")
+	wantRoute(t, Between(e, e, unknown), conn.Route{
+		NAT: conn.NATNone, Client: e.Tuple.Source, Server: e.Tuple.Source, Port: 5000,
+	})
+}
+
+func TestWithout(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*conn.End)
+		age    float64
+		want   Knowledge
+	}{
+		"open":                 {func(*conn.End) {}, 0, Absent},
+		"open for long":        {func(*conn.End) {}, 1000, Absent},
+		"older than netconn":   {func(e *conn.End) { e.SeenOpening = false }, 0, Doubted},
+		"just closed":          {func(e *conn.End) { e.Phase = conn.Closed }, 0.1, Absent},
+		"closed some time ago": {func(e *conn.End) { e.Phase = conn.Closed }, 1, Doubted},
+		"refused":              {func(e *conn.End) { e.Phase, e.Error = conn.Failed, conn.Refused }, 0, Doubted},
+		"dropped on the way":   {func(e *conn.End) { e.Phase, e.Error = conn.Failed, conn.TimedOut }, 0, Doubted},
+		"never sent":           {func(e *conn.End) { e.Phase, e.Error = conn.Failed, conn.NotSent }, 0, Absent},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := client(app, backend)
+			c.change(&e)
+			if got := Without(e, c.age); got != c.want {
+				t.Errorf("got %v, want %v", got, c.want)
+			}
+		})
+	}
+}
