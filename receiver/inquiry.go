@@ -1,6 +1,7 @@
 package netconnreceiver
 
 import (
+	"slices"
 	"time"
 
 	"github.com/netconn/netconn/internal/conn"
@@ -14,6 +15,7 @@ type inquiry struct {
 	other     *conn.End // nil: not on this machine, or not known
 	asks      conn.End  // whose packets are followed: of two ends the server's, and only on its doorstep
 	namespace uint32    // that is asked next
+	passed    []uint32  // those that were asked
 	steps     []nat.Step
 	contested bool
 }
@@ -127,6 +129,6 @@ func (r *routes) advance(q *inquiry, now time.Time) bool {
 		q.steps = append(q.steps, nat.Step{Knowledge: nat.Unknown})
 		return false
 	}
-	q.namespace = outer
-	return outer != 0
+	q.namespace, q.passed = outer, append(q.passed, q.namespace)
+	return outer != 0 && !slices.Contains(q.passed, outer) // two default routes may lead to each other
 }

@@ -27,8 +27,11 @@ type hop struct {
 	outer *namespace // that one; nil if it is not known
 }
 
-// Nobody is at these addresses (RFC 5737, RFC 3849): the way to them is the way to anywhere.
-var elsewhere = [2]netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")}
+// elsewhere holds an address of each family that nobody has a route of its own to (class E of RFC 1112, and one for documentation of
+// RFC 3849): the way to it is the default one.
+func elsewhere() [2]netip.Addr {
+	return [2]netip.Addr{netip.AddrFrom4([4]byte{240, 0, 0, 1}), netip.MustParseAddr("2001:db8:6e65:7463:6f6e:6e::1")}
+}
 
 // see returns what is known of a namespace's interfaces, and reads it if something may have changed.
 func (g *registry) see(now time.Time, n *namespace) (*view, error) {
@@ -49,7 +52,7 @@ func (g *registry) see(now time.Time, n *namespace) (*view, error) {
 	if v.addresses, err = readAddresses(c); err != nil {
 		return nil, err
 	}
-	for i, to := range elsewhere {
+	for i, to := range elsewhere() {
 		if v.outer[i], err = g.readHop(now, n, c, to); err != nil {
 			return nil, err
 		}

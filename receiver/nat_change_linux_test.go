@@ -1,0 +1,277 @@
+//go:build linux
+
+package netconnreceiver
+
+import (
+	"net"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/netconn/netconn/internal/testnet"
+)
+
+// clientPort is used again and again.
+const clientPort = 40000
+
+// dialFrom connects from one port. It is free at once when the connection was reset.
+func dialFrom(t *testing.T, n *testnet.Namespace, address string) *net.TCPConn {
+	t.Helper()
+	c, err := n.TryDial(net.Dialer{
+		LocalAddr: &net.TCPAddr{Port: clientPort}, Timeout: 5 * time.Second,
+		Control: func(_, _ string, raw syscall.RawConn) (err error) {
+			return raw.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEADDR, 1) })
+		},
+	}, address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// say sends to whoever accepts, and waits until it is acknowledged there.
+func say(t *testing.T, c *net.TCPConn, l *net.TCPListener) {
+	t.Helper()
+	server, err := l.AcceptTCP()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { server.Close() })
+	carry(t, c, server, sentOut)
+}
+
+func reset(c *net.TCPConn) {
+	c.SetLinger(0)
+	c.Close()
+}
+
+// backends are two servers of one service, the second of which takes over from the first.
+func backends(t *testing.T, s site) (first, second *net.TCPListener, takeOver func()) {
+	t.Helper()
+	first, second = s.other.Listen("10.244.2.13:9080"), s.other.Listen("10.244.2.13:9090")
+	rule(s.node, "-A PREROUTING "+dnatToOther)
+	return first, second, func() {
+		rule(s.node, "-R PREROUTING 1 -p tcp -d 10.96.1.3 --dport 80 -j DNAT --to 10.244.2.13:9090")
+	}
+}
+
+// One client, one port, one service, and another server each time: the same tuple has another translation a moment later. Each connection
+// has its own, or none.
+func TestTupleUsedAgain(t *testing.T) {
+	toFirst := way{
+		Role: "client", NAT: "dnat", Server: "10.244.2.13:9080", Client: "10.244.1.11", Asked: "10.96.1.3:80", Peer: "remote", Sent: sentOut,
+	}
+	toSecond := toFirst
+	toSecond.Server = "10.244.2.13:9090"
+	lost := way{
+		Role: "client", NAT: "unresolved", Server: "10.96.1.3:80", Client: "10.244.1.11", Peer: "remote", Sent: sentOut,
+	}
+
+	t.Run("read in between", func(t *testing.T) {
+		s := newSite(t)
+		first, second, takeOver := backends(t, s)
+		p := newPlant(t, s.pod)
+		c := dialFrom(t, s.pod, "10.96.1.3:80")
+		say(t, c, first)
+		reset(c)
+		one := p.told(1)
+		takeOver()
+		c = dialFrom(t, s.pod, "10.96.1.3:80")
+		say(t, c, second)
+		reset(c)
+		wantWays(t, append(one, p.told(1)...), toFirst, toSecond)
+	})
+	t.Run("read after both", func(t *testing.T) {
+		s := newSite(t)
+		first, second, takeOver := backends(t, s)
+		p := newPlant(t, s.pod)
+		c := dialFrom(t, s.pod, "10.96.1.3:80")
+		say(t, c, first)
+		reset(c)
+		takeOver()
+		c = dialFrom(t, s.pod, "10.96.1.3:80")
+		say(t, c, second)
+		reset(c)
+		wantWays(t, p.told(2), lost, toSecond)
+	})
+	t.Run("read while the second is open", func(t *testing.T) {
+		s := newSite(t)
+		first, second, takeOver := backends(t, s)
+		p := newPlant(t, s.pod)
+		c := dialFrom(t, s.pod, "10.96.1.3:80")
+		say(t, c, first)
+		reset(c)
+		takeOver()
+		c = dialFrom(t, s.pod, "10.96.1.3:80")
+		say(t, c, second)
+		one := p.told(1)
+		reset(c)
+		wantWays(t, append(one, p.told(1)...), lost, toSecond)
+	})
+	t.Run("the first seen while it was open", func(t *testing.T) {
+		s := newSite(t)
+		first, second, takeOver := backends(t, s)
+		p := newPlant(t, s.pod)
+		c := dialFrom(t, s.pod, "10.96.1.3:80")
+		say(t, c, first)
+		p.read()
+		reset(c)
+		takeOver()
+		c = dialFrom(t, s.pod, "10.96.1.3:80")
+		say(t, c, second)
+		reset(c)
+		wantWays(t, p.told(2), toFirst, toSecond)
+	})
+}
+
+// Somebody deletes the entry: what was found before is kept.
+func TestEntryDeletedByHand(t *testing.T) {
+	s := newSite(t)
+	first, _, _ := backends(t, s)
+	p := newPlant(t, s.pod)
+	c := dialFrom(t, s.pod, "10.96.1.3:80")
+	say(t, c, first)
+	p.read()
+	s.node.Command("conntrack", "-F")
+	reset(c)
+	wantWays(t, p.told(1), way{
+		Role: "client", NAT: "dnat", Server: "10.244.2.13:9080", Client: "10.244.1.11", Asked: "10.96.1.3:80", Peer: "remote", Sent: sentOut,
+	})
+}
+
+// An entry that was reset is gone within a second: what is read in time is known, and what is read later is not taken for untranslated.
+func TestShortTimeouts(t *testing.T) {
+	for name, c := range map[string]struct {
+		wait        time.Duration
+		nat, server string
+		asked       string
+	}{
+		"in time":  {0, "dnat", "10.244.2.13:9080", "10.96.1.3:80"},
+		"too late": {2500 * time.Millisecond, "unresolved", "10.96.1.3:80", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t)
+			first, _, _ := backends(t, s)
+			s.node.Sysctl("net.netfilter.nf_conntrack_tcp_timeout_close", "1")
+			p := newPlant(t, s.pod)
+			conn := dialFrom(t, s.pod, "10.96.1.3:80")
+			say(t, conn, first)
+			reset(conn)
+			time.Sleep(c.wait)
+			wantWays(t, p.told(1), way{
+				Role: "client", NAT: c.nat, Server: c.server, Client: "10.244.1.11", Asked: c.asked, Peer: "remote", Sent: sentOut,
+			})
+		})
+	}
+}
+
+// Two pods have one address and use one port, on two nodes of one machine.
+func TestOneAddressTwice(t *testing.T) {
+	sites := []site{newSite(t), newSite(t)}
+	first, _, _ := backends(t, sites[0])
+	_, second, takeOver := backends(t, sites[1])
+	takeOver()
+	p := newPlant(t, sites[0].pod, sites[1].pod)
+	open := []*net.TCPConn{}
+	for i, l := range []*net.TCPListener{first, second} {
+		c := dialFrom(t, sites[i].pod, "10.96.1.3:80")
+		say(t, c, l)
+		open = append(open, c)
+	}
+	for _, c := range open {
+		reset(c)
+	}
+	toFirst := way{
+		Role: "client", NAT: "dnat", Server: "10.244.2.13:9080", Client: "10.244.1.11", Asked: "10.96.1.3:80", Peer: "remote", Sent: sentOut,
+	}
+	toSecond := toFirst
+	toSecond.Server = "10.244.2.13:9090"
+	wantWays(t, p.told(2), toFirst, toSecond)
+}
+
+// The namespace is gone before anybody is asked: its sockets told who is there, and how they were translated is not known.
+func TestNamespaceDeletedInTheMiddle(t *testing.T) {
+	p := newPlant(t)
+	t.Run("its life", func(t *testing.T) {
+		n := testnet.New(t)
+		p.watched[n.Inode] = true
+		rule(n, "-A OUTPUT -p tcp -d 127.0.0.9 --dport 80 -j REDIRECT --to-ports 9080")
+		p.exchange(n, n.Listen("127.0.0.1:9080"), "127.0.0.9:80")
+	})
+	time.Sleep(100 * time.Millisecond) // it ends in the background
+	c := way{
+		Role: "client", NAT: "unresolved", Server: "127.0.0.1:9080", Client: "127.0.0.1", Asked: "127.0.0.9:80", Peer: "node",
+		Sent: sentOut, Received: sentBack,
+	}
+	server := c
+	server.Role, server.Sent, server.Received = "server", sentBack, sentOut
+	wantWays(t, p.told(2), c, server)
+}
+
+// What did not come about has no entry, or one that tells to whom it went.
+func TestAttempts(t *testing.T) {
+	s := newSite(t)
+	rule(s.node, "-A PREROUTING "+dnatToOther)
+	s.pod.Sysctl("net.ipv4.tcp_syn_retries", "1")
+	p := newPlant(t, s.pod)
+	if c, err := s.pod.TryDial(net.Dialer{}, "10.96.1.3:80"); err == nil {
+		c.Close()
+		t.Fatal("somebody listens")
+	}
+	asked := way{Role: "client", NAT: "unresolved", Error: "refused", Server: "10.96.1.3:80", Client: "10.244.1.11", Peer: "remote"}
+	wantWays(t, p.told(1), asked)
+
+	s.other.Command("iptables", "-A", "INPUT", "-p", "tcp", "-j", "DROP")
+	if c, err := s.pod.TryDial(net.Dialer{Timeout: 20 * time.Second}, "10.96.1.3:80"); err == nil {
+		c.Close()
+		t.Fatal("it was not dropped")
+	}
+	wantWays(t, p.told(1), way{
+		Role: "client", NAT: "dnat", Error: "timed_out", Server: "10.244.2.13:9080", Client: "10.244.1.11", Asked: "10.96.1.3:80",
+		Peer: "remote",
+	})
+}
+
+// The socket has the address that the client asked for, and the port is not the listener's. Nothing is translated.
+func TestTPROXY(t *testing.T) {
+	s := newSite(t)
+	s.other.Command("iptables", "-t", "mangle", "-A", "PREROUTING", "-p", "tcp", "--dport", "9080", "-j", "TPROXY",
+		"--on-port", "15006", "--tproxy-mark", "1337")
+	s.other.Command("ip", "rule", "add", "fwmark", "1337", "lookup", "133")
+	s.other.Command("ip", "route", "add", "local", "0.0.0.0/0", "dev", "lo", "table", "133")
+	p := newPlant(t, s.pod, s.other) // the listener is newer, or its port would not be known
+	l := s.other.Listen("0.0.0.0:15006")
+	raw, err := l.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := raw.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_IP, unix.IP_TRANSPARENT, 1) }); err != nil {
+		t.Fatal(err)
+	}
+	p.exchange(s.pod, l, "10.244.2.13:9080")
+	client := way{
+		Role: "client", NAT: "tproxy", Server: "10.244.2.13:9080", Client: "10.244.1.11", Peer: "node", Sent: sentOut, Received: sentBack,
+	}
+	server := client
+	server.Role, server.Sent, server.Received = "server", sentBack, sentOut
+	wantWays(t, p.told(2), client, server)
+}
+
+// Entries of the node are in a zone.
+func TestZones(t *testing.T) {
+	s := newSite(t)
+	for _, side := range []string{"pod0", "pod1"} {
+		s.node.Command("iptables", "-t", "raw", "-A", "PREROUTING", "-i", side, "-j", "CT", "--zone", "5")
+	}
+	first, _, _ := backends(t, s)
+	p := newPlant(t, s.pod)
+	c := dialFrom(t, s.pod, "10.96.1.3:80")
+	say(t, c, first)
+	reset(c)
+	wantWays(t, p.told(1), way{
+		Role: "client", NAT: "dnat", Server: "10.244.2.13:9080", Client: "10.244.1.11", Asked: "10.96.1.3:80", Peer: "remote", Sent: sentOut,
+	})
+}

@@ -1,0 +1,367 @@
+//go:build linux
+
+package netconnreceiver
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/netconn/netconn/internal/conn"
+	"github.com/netconn/netconn/internal/kernel"
+	"github.com/netconn/netconn/internal/owner"
+	"github.com/netconn/netconn/internal/testnet"
+)
+
+// A plant is a pipeline on the real kernel and its real connection tracking, of which the connections of some namespaces are looked at: those
+// of the others are as good as on another machine.
+type plant struct {
+	*pipeline
+	t       *testing.T
+	watched map[uint32]bool
+	ways    []way
+}
+
+// A way is what the event of one connection says of its ends.
+type way struct {
+	Role, NAT      string
+	Error          string
+	Server, Client string // who is really there; the server's port is that by which it is known
+	Asked          string // original destination
+	Peer           string // scope
+	Sent, Received int64
+}
+
+func newPlant(t *testing.T, watched ...*testnet.Namespace) *plant {
+	t.Helper()
+	p := &plant{t: t, watched: make(map[uint32]bool)}
+	for _, n := range watched {
+		p.watched[n.Inode] = true
+	}
+	c := createDefaultConfig().(*Config)
+	c.Events.Enabled, c.Events.MaxPerSecond = true, 100_000
+	opened, err := newPipeline(c, machine{
+		open: func() (sockets, error) { return p.only(openKernel(t, kernel.Options{})), nil },
+		ask:  openTables,
+		host: owner.Host,
+		now:  time.Now,
+	}, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if opened.routes.tables.ask == nil {
+		testnet.Require(t, fmt.Errorf("connection tracking cannot be asked: %v", opened.degraded))
+	}
+	t.Cleanup(func() {
+		if err := opened.close(); err != nil {
+			t.Error(err)
+		}
+	})
+	p.pipeline = opened
+	p.events.want(true)
+	return p
+}
+
+// only leaves out the reports of namespaces that are not watched.
+func (p *plant) only(s *kernel.Sockets) sockets {
+	filter := func(h kernel.Handler) kernel.Handler {
+		return kernel.Handler{Cgroup: h.Cgroup, Conn: func(c conn.Conn) {
+			if p.watched[c.Namespace] {
+				h.Conn(c)
+			}
+		}}
+	}
+	return sockets{
+		drain:    func(h kernel.Handler) error { return s.Drain(filter(h)) },
+		snapshot: func(all bool, h kernel.Handler) error { return s.Snapshot(all, filter(h)) },
+		losses:   s.Losses,
+		stats:    s.Stats,
+		close:    func() error { return nil }, // the test's own
+	}
+}
+
+// read reads what has ended, and what is open, as the receiver does in the end.
+func (p *plant) read() {
+	p.t.Helper()
+	if _, err := p.pipeline.read(time.Now()); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// told returns the ways of the connections that have ended, n of them: the clients' first.
+func (p *plant) told(n int) []way {
+	p.t.Helper()
+	for deadline := time.Now().Add(5 * time.Second); len(p.ways) < n; {
+		if time.Now().After(deadline) {
+			p.t.Fatalf("%d connections were told of, want %d: %+v", len(p.ways), n, p.ways)
+		}
+		now := time.Now()
+		if err := p.drain(now); err != nil {
+			p.t.Fatal(err)
+		}
+		p.routes.settle(now)
+		p.events.settle(now.Add(eventPatience), p.meet)
+		for _, e := range p.events.take() {
+			p.ways = append(p.ways, wayOf(&e))
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	ways := p.ways
+	p.ways = nil
+	return ways
+}
+
+func wayOf(e *event) way {
+	w := way{
+		Role: e.conn.Role.String(), NAT: e.other.nat.String(), Error: e.conn.Error.String(), Peer: string(e.other.peer.Scope),
+		Server: e.server().String(), Client: anyPort(e.other.client),
+		Sent: int64(e.conn.Counters.Sent), Received: int64(e.conn.Counters.Received),
+	}
+	if e.other.original.Address.IsValid() {
+		w.Asked = netip.AddrPortFrom(e.other.original.Address, e.other.original.Port).String()
+	}
+	return w
+}
+
+// anyPort leaves out a port that the kernel chose.
+func anyPort(a netip.AddrPort) string { return a.Addr().String() }
+
+func wantWays(t *testing.T, got []way, want ...way) {
+	t.Helper()
+	sorted := map[string][]way{}
+	for _, w := range got {
+		sorted[w.Role] = append(sorted[w.Role], w)
+	}
+	wanted := map[string][]way{}
+	for _, w := range want {
+		wanted[w.Role] = append(wanted[w.Role], w)
+	}
+	if diff := cmp.Diff(wanted, sorted); diff != "" {
+		t.Errorf("ways (-want +got):\n%s", diff)
+	}
+}
+
+const sentOut, sentBack = 1_003, 2_005
+
+// exchange is one connection that carries both, and closes. The first packet on a way may take a second, and ends are read more often.
+func (p *plant) exchange(from *testnet.Namespace, l *net.TCPListener, address string) {
+	t := p.t
+	t.Helper()
+	client, server := from.Connect(l, address)
+	carry(t, client, server, sentOut)
+	carry(t, server, client, sentBack)
+	if err := p.drain(time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	client.Close()
+	_, _ = io.Copy(io.Discard, server)
+	server.Close()
+}
+
+func carry(t *testing.T, from, to net.Conn, bytes int) {
+	t.Helper()
+	if _, err := from.Write(make([]byte, bytes)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(to, make([]byte, bytes)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A site is a node with two pods, and a machine outside.
+type site struct{ node, pod, other, outside *testnet.Namespace }
+
+func newSite(t *testing.T) site {
+	t.Helper()
+	s := site{testnet.New(t), testnet.New(t), testnet.New(t), testnet.New(t)}
+	testnet.Link(s.pod, s.node, "pod0", "10.244.1.11/24", "10.244.1.1/24")
+	testnet.Link(s.other, s.node, "pod1", "10.244.2.13/24", "10.244.2.1/24")
+	testnet.Link(s.outside, s.node, "out0", "192.0.2.7/24", "192.0.2.10/24")
+	s.pod.Command("ip", "address", "add", "fd00:1::11/64", "dev", "pod0", "nodad")
+	s.node.Command("ip", "address", "add", "fd00:1::1/64", "dev", "pod0", "nodad")
+	s.other.Command("ip", "address", "add", "fd00:2::13/64", "dev", "pod1", "nodad")
+	s.node.Command("ip", "address", "add", "fd00:2::1/64", "dev", "pod1", "nodad")
+	s.pod.Command("ip", "-6", "route", "add", "default", "via", "fd00:1::1")
+	s.other.Command("ip", "-6", "route", "add", "default", "via", "fd00:2::1")
+	s.node.Sysctl("net.ipv6.conf.all.forwarding", "1")
+	for n, via := range map[*testnet.Namespace]string{s.pod: "10.244.1.1", s.other: "10.244.2.1", s.outside: "192.0.2.10"} {
+		n.Command("ip", "route", "add", "default", "via", via)
+	}
+	s.node.Sysctl("net.ipv4.ip_forward", "1")
+	return s
+}
+
+// rule adds a rule to the nat table; one that holds an IPv6 address to that of IPv6.
+func rule(n *testnet.Namespace, text string) {
+	command := "iptables"
+	if strings.Contains(text, "fd00:") {
+		command = "ip6tables"
+	}
+	n.Command(command, strings.Fields("-t nat "+text)...)
+}
+
+const dnatToOther = "-p tcp -d 10.96.1.3 --dport 80 -j DNAT --to 10.244.2.13:9080"
+
+// A translated connection: what is asked for, what becomes of it, and what is known of it on either side.
+type translated struct {
+	rules        func(site)
+	from         func(site) *testnet.Namespace // the pod, if nil
+	dial, listen string
+	want         way        // with both ends on the machine
+	alone        func(*way) // what the client's side cannot know when the server is elsewhere
+	aloneThere   func(*way) // and the server's
+}
+
+func translations() map[string]translated {
+	outside := func(s site) *testnet.Namespace { return s.outside }
+	other := func(s site) *testnet.Namespace { return s.other }
+	onNode := func(rules ...string) func(site) {
+		return func(s site) {
+			for _, r := range rules {
+				rule(s.node, r)
+			}
+		}
+	}
+	return map[string]translated{
+		"none": {
+			rules: onNode(), dial: "10.244.2.13:9080", listen: "10.244.2.13:9080",
+			want: way{NAT: "none", Server: "10.244.2.13:9080", Client: "10.244.1.11"},
+		},
+		"DNAT in the client's own namespace": {
+			rules: func(s site) { rule(s.pod, "-A OUTPUT "+dnatToOther) }, dial: "10.96.1.3:80", listen: "10.244.2.13:9080",
+			want:       way{NAT: "dnat", Server: "10.244.2.13:9080", Client: "10.244.1.11", Asked: "10.96.1.3:80"},
+			aloneThere: func(w *way) { w.NAT, w.Asked = "none", "" },
+		},
+		"REDIRECT where the server is": {
+			rules: func(s site) { rule(s.other, "-A PREROUTING -p tcp --dport 80 -j REDIRECT --to-ports 8080") },
+			dial:  "10.244.2.13:80", listen: "10.244.2.13:8080",
+			want:  way{NAT: "redirect", Server: "10.244.2.13:80", Client: "10.244.1.11", Asked: "10.244.2.13:80"},
+			alone: func(w *way) { w.NAT, w.Asked = "none", "" },
+		},
+		"DNAT on the node": {
+			rules: onNode("-A PREROUTING " + dnatToOther), dial: "10.96.1.3:80", listen: "10.244.2.13:9080",
+			want: way{NAT: "dnat", Server: "10.244.2.13:9080", Client: "10.244.1.11", Asked: "10.96.1.3:80"},
+		},
+		"DNAT in the pod, and then on the node": {
+			rules: func(s site) {
+				rule(s.pod, "-A OUTPUT -p tcp -d 10.96.9.9 --dport 443 -j DNAT --to 10.96.1.3:80")
+				rule(s.node, "-A PREROUTING "+dnatToOther)
+			},
+			dial: "10.96.9.9:443", listen: "10.244.2.13:9080",
+			want:       way{NAT: "dnat", Server: "10.244.2.13:9080", Client: "10.244.1.11", Asked: "10.96.9.9:443"},
+			aloneThere: func(w *way) { w.Asked = "10.96.1.3:80" }, // as it left the client's machine
+		},
+		"DNAT on the node, and then REDIRECT where the server is": {
+			rules: func(s site) {
+				rule(s.node, "-A PREROUTING "+dnatToOther)
+				rule(s.other, "-A PREROUTING -p tcp --dport 9080 -j REDIRECT --to-ports 15006")
+			},
+			dial: "10.96.1.3:80", listen: "10.244.2.13:15006",
+			want: way{NAT: "dnat", Server: "10.244.2.13:9080", Client: "10.244.1.11", Asked: "10.96.1.3:80"},
+		},
+		"masquerade between pod and outside": {
+			rules: onNode("-A POSTROUTING -o out0 -j MASQUERADE"), dial: "192.0.2.7:443", listen: "192.0.2.7:443",
+			want: way{NAT: "snat", Server: "192.0.2.7:443", Client: "10.244.1.11"},
+		},
+		"a service, masqueraded": {
+			rules: onNode("-A PREROUTING "+dnatToOther, "-A POSTROUTING -d 10.244.2.13 -j MASQUERADE"),
+			dial:  "10.96.1.3:80", listen: "10.244.2.13:9080",
+			want: way{NAT: "dnat+snat", Server: "10.244.2.13:9080", Client: "10.244.1.11", Asked: "10.96.1.3:80"},
+		},
+		"node port, masqueraded": {
+			from: outside,
+			rules: onNode("-A PREROUTING -p tcp -d 192.0.2.10 --dport 30080 -j DNAT --to 10.244.2.13:9080",
+				"-A POSTROUTING -d 10.244.2.13 -j MASQUERADE"),
+			dial: "192.0.2.10:30080", listen: "10.244.2.13:9080",
+			want: way{NAT: "dnat+snat", Server: "10.244.2.13:9080", Client: "192.0.2.7", Asked: "192.0.2.10:30080"},
+		},
+		"IPv6: DNAT on the node": {
+			rules: onNode("-A PREROUTING -p tcp -d fd00:96::3 --dport 80 -j DNAT --to [fd00:2::13]:9080"),
+			dial:  "[fd00:96::3]:80", listen: "[fd00:2::13]:9080",
+			want: way{NAT: "dnat", Server: "[fd00:2::13]:9080", Client: "fd00:1::11", Asked: "[fd00:96::3]:80"},
+		},
+		"IPv6: REDIRECT where the server is": {
+			rules: func(s site) {
+				rule(s.other, "-A PREROUTING -p tcp -d fd00:2::13 --dport 80 -j REDIRECT --to-ports 8080")
+			},
+			dial: "[fd00:2::13]:80", listen: "[fd00:2::13]:8080",
+			want:  way{NAT: "redirect", Server: "[fd00:2::13]:80", Client: "fd00:1::11", Asked: "[fd00:2::13]:80"},
+			alone: func(w *way) { w.NAT, w.Asked = "none", "" },
+		},
+		"hairpin: a pod dials its own service": {
+			from:  other,
+			rules: onNode("-A PREROUTING "+dnatToOther, "-A POSTROUTING -s 10.244.2.13 -d 10.244.2.13 -j MASQUERADE"),
+			dial:  "10.96.1.3:80", listen: "10.244.2.13:9080",
+			want: way{NAT: "dnat+snat", Server: "10.244.2.13:9080", Client: "10.244.2.13", Asked: "10.96.1.3:80"},
+		},
+	}
+}
+
+// place returns the namespaces of the two ends.
+func (c translated) place(s site) (from, to *testnet.Namespace) {
+	from, to = s.pod, s.other
+	if c.from != nil {
+		from = c.from(s)
+	}
+	if strings.HasPrefix(c.listen, "192.") {
+		to = s.outside
+	}
+	return from, to
+}
+
+// ends returns what is known on both sides of the machine.
+func (c translated) ends() (client, server way) {
+	client, server = c.want, c.want
+	client.Role, client.Sent, client.Received = "client", sentOut, sentBack
+	server.Role, server.Sent, server.Received = "server", sentBack, sentOut
+	client.Peer, server.Peer = "node", "node"
+	return client, server
+}
+
+func TestTranslations(t *testing.T) {
+	for name, c := range translations() {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t)
+			c.rules(s)
+			from, to := c.place(s)
+			p := newPlant(t, from, to)
+			p.exchange(from, to.Listen(c.listen), c.dial)
+			client, server := c.ends()
+			wantWays(t, p.told(2), client, server)
+		})
+	}
+}
+
+// With the other end on another machine the same is known, or less, but nothing else.
+func TestTranslationsFromOneSide(t *testing.T) {
+	for name, c := range translations() {
+		if strings.HasPrefix(name, "hairpin") {
+			continue // both ends are in one namespace
+		}
+		for _, side := range []string{"client", "server"} {
+			t.Run(name+"/"+side, func(t *testing.T) {
+				s := newSite(t)
+				c.rules(s)
+				from, to := c.place(s)
+				client, server := c.ends()
+				watched, want, less := from, client, c.alone
+				if side == "server" {
+					watched, want, less = to, server, c.aloneThere
+				}
+				want.Peer = "remote"
+				if less != nil {
+					less(&want)
+				}
+				p := newPlant(t, watched)
+				p.exchange(from, to.Listen(c.listen), c.dial)
+				wantWays(t, p.told(1), want)
+			})
+		}
+	}
+}

@@ -1,0 +1,287 @@
+package netconnreceiver
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/collector/component/componentstatus"
+	"go.uber.org/zap"
+
+	"github.com/netconn/netconn/internal/conn"
+	"github.com/netconn/netconn/internal/conntrack"
+	"github.com/netconn/netconn/internal/pair"
+)
+
+// An oracle is connection tracking that a test answers for.
+type oracle struct {
+	answers map[place]conntrack.Answer // what is not there has no entry
+	outers  map[uint32]uint32
+	lost    map[uint32]bool // namespaces of which it is not known what is around them
+	asked   []place
+}
+
+func (o *oracle) tables() tables {
+	return tables{
+		ask: func(_ time.Time, questions []conntrack.Question) (answers []conntrack.Answer) {
+			for _, q := range questions {
+				at := place{q.Namespace, q.Tuple}
+				o.asked = append(o.asked, at)
+				a, there := o.answers[at]
+				if !there {
+					a.Result = conntrack.NoEntry
+				}
+				answers = append(answers, a)
+			}
+			return answers
+		},
+		local: func(_ time.Time, _ uint32, a netip.Addr) bool { return a.IsLoopback() },
+		outer: func(_ time.Time, namespace uint32, _ netip.Addr) (uint32, error) {
+			if o.lost[namespace] {
+				return 0, errors.New("not known")
+			}
+			return o.outers[namespace], nil
+		},
+	}
+}
+
+// journey is what routes do with reports, as the pipeline has them do it.
+type journey struct {
+	*routes
+	t   *testing.T
+	now time.Time
+}
+
+func newJourney(t *testing.T, o *oracle) *journey {
+	return &journey{newRoutes(o.tables(), pair.New(), at(0)), t, at(0)}
+}
+
+// read reads reports a moment later.
+func (j *journey) read(reports ...conn.Conn) {
+	j.now = j.now.Add(100 * time.Millisecond)
+	j.routes.read(j.now)
+	for _, c := range reports {
+		j.note(c, j.pairs.Add(c, j.now), j.now)
+	}
+	j.settle(j.now)
+}
+
+func (j *journey) want(c conn.Conn, want *conn.Route) {
+	j.t.Helper()
+	equal := cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })
+	if diff := cmp.Diff(want, j.of(c), equal); diff != "" {
+		j.t.Errorf("route of %d (-want +got):\n%s", c.ID.Cookie, diff)
+	}
+}
+
+const pod, node = 1, 2
+
+// dialled is the client's end of a connection to a service.
+func dialled(id uint64, phase conn.Phase) conn.Conn {
+	return conn.Conn{
+		ID: conn.ID{Cookie: id}, Namespace: pod, Role: conn.RoleClient, Phase: phase, SeenOpening: true,
+		Sequence: conn.Sequence{Local: uint32(id), Remote: uint32(id) + 1000},
+		Tuple:    conn.Tuple{Source: netip.MustParseAddrPort("10.244.1.11:40000"), Destination: netip.MustParseAddrPort("10.96.1.3:80")},
+	}
+}
+
+// service is a node that translates what its pods dial.
+func service(state conntrack.State) *oracle {
+	packet := dialled(1, conn.Open).Tuple
+	translated := conn.Tuple{Source: packet.Source, Destination: netip.MustParseAddrPort("10.244.2.13:9080")}
+	return &oracle{
+		answers: map[place]conntrack.Answer{{node, packet}: {Tuple: translated, State: state}},
+		outers:  map[uint32]uint32{pod: node},
+	}
+}
+
+func toBackend() *conn.Route {
+	return &conn.Route{
+		NAT: conn.NATDestination, Client: netip.MustParseAddrPort("10.244.1.11:40000"), Server: netip.MustParseAddrPort("10.244.2.13:9080"),
+		Asked: netip.MustParseAddrPort("10.96.1.3:80"), Port: 9080,
+	}
+}
+
+// An answer counts once the next reports tell of nobody else with the same tuple.
+func TestAnswersAreConfirmed(t *testing.T) {
+	o := service(conntrack.TimeWait)
+	j := newJourney(t, o)
+	c := dialled(1, conn.Closed)
+	j.read(c)
+	j.want(c, nil)
+	j.read()
+	j.want(c, toBackend())
+	if len(o.asked) != 2 {
+		t.Errorf("asked %d times, want the pod and the node once", len(o.asked))
+	}
+}
+
+func TestAnswersAreContested(t *testing.T) {
+	unresolved := &conn.Route{NAT: conn.NATUnresolved}
+	for name, c := range map[string]struct {
+		reads [][]conn.Conn
+		older *conn.Route
+		newer *conn.Route
+	}{
+		"by one that is read after the answer": {[][]conn.Conn{{dialled(1, conn.Closed)}, {dialled(2, conn.Closed)}, {}}, unresolved, toBackend()},
+		"by one that is read with it":          {[][]conn.Conn{{dialled(1, conn.Closed), dialled(2, conn.Closed)}, {}}, unresolved, toBackend()},
+		"by one that is open":                  {[][]conn.Conn{{dialled(2, conn.Open), dialled(1, conn.Closed)}, {}}, unresolved, toBackend()},
+		"by one that comes when it is settled": {[][]conn.Conn{{dialled(1, conn.Closed)}, {}, {dialled(2, conn.Closed)}, {}}, toBackend(), toBackend()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			j := newJourney(t, service(conntrack.TimeWait))
+			for _, reports := range c.reads {
+				j.read(reports...)
+			}
+			j.want(dialled(1, conn.Closed), c.older)
+			j.want(dialled(2, conn.Closed), c.newer)
+		})
+	}
+}
+
+// An entry that is open is not that of a connection which has ended, and the other way round an open connection may have one that closes.
+func TestAnswersFit(t *testing.T) {
+	for name, c := range map[string]struct {
+		phase conn.Phase
+		state conntrack.State
+		fits  bool
+	}{
+		"open":                      {conn.Open, conntrack.Established, true},
+		"open, half closed":         {conn.Open, conntrack.CloseWait, true},
+		"closed":                    {conn.Closed, conntrack.TimeWait, true},
+		"closed, orphaned":          {conn.Closed, conntrack.CloseWait, true},
+		"closed, and the entry not": {conn.Closed, conntrack.Established, false},
+		"closed, and a new attempt": {conn.Closed, conntrack.SynSent, false},
+		"failed":                    {conn.Failed, conntrack.SynSent, true},
+		"failed, and established":   {conn.Failed, conntrack.Established, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := fits(c.phase, c.state); got != c.fits {
+				t.Errorf("got %v, want %v", got, c.fits)
+			}
+		})
+	}
+}
+
+// When the other end comes, the sockets of both tell more than was answered before.
+func TestOtherEndComesLater(t *testing.T) {
+	o := service(conntrack.Established)
+	j := newJourney(t, o)
+	client := dialled(1, conn.Open)
+	j.read(client)
+	j.read()
+	j.want(client, toBackend())
+	server := client
+	server.ID.Cookie, server.Role, server.Namespace = 7, conn.RoleServer, 3
+	server.Sequence = client.Sequence.Reverse()
+	server.Tuple = conn.Tuple{Source: netip.MustParseAddrPort("10.244.2.14:15006"), Destination: client.Tuple.Source}
+	o.answers[place{3, server.Tuple}] = conntrack.Answer{
+		Reply: true, State: conntrack.Established,
+		Tuple: conn.Tuple{Source: netip.MustParseAddrPort("10.244.2.14:9080"), Destination: client.Tuple.Source},
+	}
+	j.read(server)
+	j.read()
+	want := toBackend()
+	want.Server = server.Tuple.Source
+	j.want(client, want)
+	j.want(server, want)
+}
+
+// Two ends that have each other's addresses need nobody's answer.
+func TestMirroredEndsAskNobody(t *testing.T) {
+	o := &oracle{}
+	j := newJourney(t, o)
+	client := dialled(1, conn.Closed)
+	server := client
+	server.ID.Cookie, server.Role, server.Sequence, server.Tuple = 7, conn.RoleServer, client.Sequence.Reverse(), client.Tuple.Reverse()
+	j.read(client, server)
+	j.want(client, &conn.Route{NAT: conn.NATNone})
+	j.want(server, &conn.Route{NAT: conn.NATNone})
+	if len(o.asked) > 0 {
+		t.Errorf("asked %v", o.asked)
+	}
+}
+
+func TestTheWayOutIsNotKnown(t *testing.T) {
+	o := service(conntrack.Established)
+	o.lost = map[uint32]bool{pod: true}
+	j := newJourney(t, o)
+	c := dialled(1, conn.Open)
+	j.read(c)
+	j.read()
+	j.want(c, &conn.Route{NAT: conn.NATUnresolved})
+}
+
+// Two namespaces whose default routes lead to each other are asked once each.
+func TestTheWayOutIsARing(t *testing.T) {
+	o := service(conntrack.Established)
+	o.outers[node] = pod
+	j := newJourney(t, o)
+	c := dialled(1, conn.Open)
+	j.read(c)
+	j.read()
+	j.want(c, toBackend())
+	if len(o.asked) != 2 {
+		t.Errorf("asked %d times, want twice", len(o.asked))
+	}
+}
+
+// More connections than may wait are asked about at once; none is dropped.
+func TestManyWait(t *testing.T) {
+	o := &oracle{}
+	j := newJourney(t, o)
+	var reports []conn.Conn
+	for i := range uint64(maxQueued + 10) {
+		c := dialled(i+1, conn.Open)
+		c.Tuple.Source = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)}), 40000)
+		reports = append(reports, c)
+	}
+	j.read(reports...)
+	j.read()
+	for _, c := range reports {
+		if r := j.of(c); r == nil || r.NAT != conn.NATNone {
+			t.Fatalf("route of %d: %+v", c.ID.Cookie, r)
+		}
+	}
+}
+
+// The route of an attempt is forgotten after a while.
+func TestAttemptsAreForgotten(t *testing.T) {
+	j := newJourney(t, &oracle{})
+	c := dialled(1, conn.Failed)
+	c.Sequence, c.Error = conn.Sequence{}, conn.Refused
+	j.read(c)
+	j.read(c)
+	j.want(c, &conn.Route{NAT: conn.NATUnresolved})
+	j.expire(j.now.Add(2 * aloneGrace))
+	if len(j.alone)+len(j.graves) > 0 {
+		t.Errorf("%d routes and %d graves are left", len(j.alone), len(j.graves))
+	}
+}
+
+// Without the right to ask everything else works, and the reason is told once.
+func TestConnectionTrackingCannotBeAsked(t *testing.T) {
+	r := newRig(t)
+	r.tablesErr = errors.New("address translation is not resolved: it takes CAP_SYS_ADMIN")
+	if err := r.scraper.start(context.Background(), r); err != nil {
+		t.Fatal(err)
+	}
+	if len(r.events) != 1 || r.events[0].Status() != componentstatus.StatusRecoverableError || !errors.Is(r.events[0].Err(), r.tablesErr) {
+		t.Errorf("status: %v", r.events)
+	}
+	if got := r.logs.FilterField(zap.Error(r.tablesErr)).Len(); got != 1 {
+		t.Errorf("told %d times, want once", got)
+	}
+	p := r.scraper.pipeline
+	c := dialled(1, conn.Open)
+	for range 2 {
+		p.handler(at(0)).Conn(c)
+		p.routes.settle(at(0))
+	}
+	if got := p.meet(c); got.nat != conn.NATUnresolved || got.server != c.Tuple.Destination || got.port != 80 {
+		t.Errorf("got %+v", got)
+	}
+}
