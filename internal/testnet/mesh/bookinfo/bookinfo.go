@@ -228,7 +228,7 @@ func (w *World) tunnel() error {
 		return nil
 	}
 	for _, node := range w.Nodes {
-		own, err := node.Pod(Ztunnel, 9)
+		own, err := node.Pod(Ztunnel+"-"+node.Name, 9)
 		if err != nil {
 			return err
 		}
@@ -279,4 +279,68 @@ func (w *World) Find(pod, name string) (m Member) {
 		}
 	}
 	return m
+}
+
+// Proxy returns who speaks for a pod: its sidecar, or its application.
+func (w *World) Proxy(pod string) Member {
+	if m := w.Find(pod, Envoy); m.Process != nil {
+		return m
+	}
+	for _, p := range parts() {
+		if p.pod == pod {
+			return w.Find(pod, p.name)
+		}
+	}
+	return Member{}
+}
+
+// Service returns the address of a service.
+func (w *World) Service(name string) netip.AddrPort {
+	for _, p := range parts() {
+		if p.name == name {
+			return netip.AddrPortFrom(netip.MustParseAddr(p.vip), p.port)
+		}
+	}
+	return netip.AddrPort{}
+}
+
+// A Total is what processes have counted together.
+type Total struct {
+	Connections, Open int
+	Sent, Received    int64
+}
+
+// Totals returns what those who dialled have counted, and what those who accepted. An answer may arrive before its sender's own call has
+// returned, so they may differ for a moment.
+func (w *World) Totals() (dialled, accepted Total, err error) {
+	for _, m := range w.Members {
+		legs, err := m.Legs()
+		if err != nil {
+			return dialled, accepted, err
+		}
+		for _, l := range legs {
+			t := &dialled
+			if l.Accepted {
+				t = &accepted
+			}
+			t.Connections += l.Connections
+			t.Open += l.Open
+			t.Sent += l.Sent
+			t.Received += l.Received
+		}
+	}
+	return dialled, accepted, nil
+}
+
+// Balanced returns an error as long as those who dialled and those who accepted have not counted the same.
+func (w *World) Balanced() error {
+	dialled, accepted, err := w.Totals()
+	if err != nil {
+		return err
+	}
+	accepted.Sent, accepted.Received = accepted.Received, accepted.Sent
+	if dialled != accepted {
+		return fmt.Errorf("compare both ends: %+v were dialled, %+v accepted", dialled, accepted)
+	}
+	return nil
 }
