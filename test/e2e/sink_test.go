@@ -4,11 +4,13 @@ package e2e
 
 import (
 	"context"
+	"fmt"
 	"net"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
 	"google.golang.org/grpc"
 	_ "google.golang.org/grpc/encoding/gzip" // what the exporter compresses with by default
@@ -100,6 +102,24 @@ func (s *sink) next(n int) {
 // counts are those of some resources, by the keys of the resources and the names of the series.
 type counts map[string]map[string]int64
 
+// differ returns the series whose values are not the wanted ones, a line each: a resource may have a hundred that are right.
+func (want counts) differ(got counts) string {
+	var lines []string
+	for key, series := range want {
+		for name, n := range series {
+			if m, there := got[key][name]; !there || m != n {
+				lines = append(lines, fmt.Sprintf("%.12s %s: -%d", key, name, n))
+			}
+		}
+		for name, n := range got[key] {
+			if m, wanted := series[name]; !wanted || m != n {
+				lines = append(lines, fmt.Sprintf("%.12s %s: +%d", key, name, n))
+			}
+		}
+	}
+	return strings.Join(slices.Sorted(slices.Values(lines)), "\n")
+}
+
 // want waits until the counts of these resources are the wanted ones, all of them, in so many collections in a row, and
 // returns the last: a count that is too high never comes down, and one that still moves is not what it is to be.
 func (s *sink) want(want counts, inARow int) collection {
@@ -108,7 +128,7 @@ func (s *sink) want(want counts, inARow int) collection {
 	seen, same := len(s.all()), 0
 	settled := poll(func() bool {
 		for all := s.all(); seen < len(all) && same < inARow; seen++ {
-			if diff = cmp.Diff(want, all[seen].countsOf(want)); diff != "" {
+			if diff = want.differ(all[seen].countsOf(want)); diff != "" {
 				same = 0
 				continue
 			}

@@ -1,0 +1,346 @@
+//go:build linux
+
+// Package bookinfo is the mesh that Istio's documentation shows: from outside a client asks a gateway, which asks the productpage, which
+// asks details and reviews, which asks ratings. Two nodes, six pods (two of them reviews, one on each node), four services and the
+// gateway's, and a sidecar in each pod but the gateway's, or a ztunnel a node.
+//
+// Addresses are those of the rule sets that real programs wrote for such a cluster: pods at 10.244.1.11 and so on, services at
+// 10.96.1.1 and so on, nodes at 172.18.0.3 and 172.18.0.4, the client at 172.18.0.1.
+package bookinfo
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/netconn/netconn/internal/testnet/mesh"
+	"github.com/netconn/netconn/internal/testnet/mesh/actor"
+)
+
+// The names of the parts, which are those of their executables.
+const (
+	Gateway     = "gateway"
+	Productpage = "productpage"
+	Details     = "details"
+	Reviews     = "reviews"
+	Ratings     = "ratings"
+	Client      = "client"
+	Envoy       = "envoy"
+	Ztunnel     = "ztunnel"
+)
+
+// Front is where the client finds the gateway: a node's own address and the port that every node has for it.
+const Front = "http://172.18.0.3:30080/productpage"
+
+// Options say how the mesh is made.
+type Options struct {
+	Mesh    mesh.Options
+	Rules   *mesh.Family  // of each pod that a proxy is to be in the way of; nil: there is no proxy
+	Ambient bool          // the proxy is a ztunnel, else a sidecar
+	Sidecar actor.Sidecar // as what each of them is to work; its endpoints are filled in
+	Keep    bool          // applications keep their connections, else each request has its own
+
+	NodeRules []mesh.Family // of each node
+	Known     bool          // these rules know the services, else the nodes get rules for them
+	Probes    bool          // these rules want the sets of pods that a node may probe
+}
+
+// A Member is a process, and the container that it is in.
+type Member struct {
+	*mesh.Process
+	*mesh.Container
+	Pod *mesh.Pod // nil: it is outside
+}
+
+// A World is a mesh with everything in it.
+type World struct {
+	*mesh.Mesh
+	Nodes   []*mesh.Node
+	Members []Member // applications, sidecars or ztunnels, the client last
+
+	options Options
+	pods    map[string]*mesh.Pod
+}
+
+// A part is one of the pods, and what the application in it is.
+type part struct {
+	pod   string
+	name  string // of the service, and of the executable
+	node  int
+	host  int // last part of the address
+	port  uint16
+	calls []string
+	bytes int
+	vip   string // the service's address
+}
+
+func parts() []part {
+	ratings := []string{"http://10.96.1.4:9080/ratings/0"}
+	both := []string{"http://10.96.1.2:9080/details/0", "http://10.96.1.3:9080/reviews/0"}
+	return []part{
+		{"ratings", Ratings, 2, 12, 9080, nil, 48, "10.96.1.4"},
+		{"reviews-v1", Reviews, 1, 12, 9080, ratings, 295, "10.96.1.3"},
+		{"reviews-v3", Reviews, 2, 13, 9080, ratings, 358, "10.96.1.3"},
+		{"details", Details, 2, 11, 9080, nil, 178, "10.96.1.2"},
+		{"productpage", Productpage, 1, 11, 9080, both, 5183, "10.96.1.1"},
+		// A gateway knows where the pods are, and needs no service.
+		{"gateway", Gateway, 1, 20, 8080, []string{"http://10.244.1.11:9080/productpage"}, 5183, "10.96.1.9"},
+	}
+}
+
+// New makes the mesh, and returns when all of it works or when something does not.
+func New(o Options) (*World, error) {
+	m, err := mesh.New(o.Mesh)
+	if err != nil {
+		return nil, err
+	}
+	w := &World{Mesh: m, options: o, pods: make(map[string]*mesh.Pod)}
+	if err := w.build(); err != nil {
+		return nil, errors.Join(err, w.Close())
+	}
+	return w, nil
+}
+
+func (w *World) build() error {
+	for i, address := range []string{"172.18.0.3", "172.18.0.4"} {
+		node, err := w.Node(fmt.Sprintf("node%d", i+1), i+1, address)
+		if err != nil {
+			return err
+		}
+		w.Nodes = append(w.Nodes, node)
+	}
+	for _, p := range parts() {
+		pod, err := w.Nodes[p.node-1].Pod(p.pod, p.host)
+		if err != nil {
+			return err
+		}
+		w.pods[p.pod] = pod
+	}
+	for i, node := range w.Nodes {
+		if err := w.rule(node, i); err != nil {
+			return err
+		}
+	}
+	for _, p := range parts() {
+		if err := w.staff(p); err != nil {
+			return fmt.Errorf("staff the pod %s: %w", p.pod, err)
+		}
+	}
+	return errors.Join(w.tunnel(), w.outside())
+}
+
+// rule brings the i-th node the rules that are its own.
+func (w *World) rule(node *mesh.Node, i int) error {
+	if w.options.Probes {
+		var pods []*mesh.Pod
+		for _, p := range w.pods {
+			pods = append(pods, p)
+		}
+		if err := node.AllowProbes(pods...); err != nil {
+			return err
+		}
+	}
+	if i < len(w.options.NodeRules) {
+		if err := w.options.NodeRules[i].Load(node.Namespace); err != nil {
+			return err
+		}
+	}
+	if w.options.Known {
+		return nil
+	}
+	return node.Serve(w.services()...)
+}
+
+// services returns what a node is to know.
+func (w *World) services() []mesh.Service {
+	var all []mesh.Service
+	for _, p := range parts() {
+		endpoint := netip.AddrPortFrom(w.pods[p.pod].Addr4, p.port)
+		if n := len(all); n > 0 && all[n-1].Address.Addr().String() == p.vip {
+			all[n-1].Endpoints = append(all[n-1].Endpoints, endpoint)
+			continue
+		}
+		s := mesh.Service{
+			Address: netip.AddrPortFrom(netip.MustParseAddr(p.vip), p.port), Endpoints: []netip.AddrPort{endpoint},
+		}
+		if p.name == Gateway {
+			s.Address = netip.AddrPortFrom(s.Address.Addr(), 80)
+			s.NodePort = 30080
+		}
+		all = append(all, s)
+	}
+	return all
+}
+
+// endpoints returns the same as a proxy is told it.
+func (w *World) endpoints() map[string][]netip.AddrPort {
+	all := make(map[string][]netip.AddrPort)
+	for _, s := range w.services() {
+		all[s.Address.String()] = s.Endpoints
+	}
+	return all
+}
+
+// staff starts what is in a pod: its application, and its sidecar with the rules that bring it its work.
+func (w *World) staff(p part) error {
+	pod := w.pods[p.pod]
+	app := actor.Part{App: &actor.App{Port: p.port, Calls: p.calls, Answer: p.bytes, KeepAlive: w.options.Keep}}
+	if err := w.hire(pod, mesh.Spec{Name: p.name, Part: app}); err != nil {
+		return err
+	}
+	if w.options.Rules == nil || p.name == Gateway {
+		return nil
+	}
+	if err := w.options.Rules.Load(pod.Namespace); err != nil {
+		return err
+	}
+	if w.options.Ambient {
+		return nil
+	}
+	sidecar := w.options.Sidecar
+	sidecar.Endpoints = w.endpoints()
+	spec := mesh.Spec{Name: Envoy, Part: actor.Part{Sidecar: &sidecar}, ID: mesh.ProxyID}
+	if sidecar.Transparent {
+		spec.Capabilities = []uintptr{unix.CAP_NET_ADMIN}
+	}
+	return w.hire(pod, spec)
+}
+
+// hire starts a process in a container of its own.
+func (w *World) hire(pod *mesh.Pod, s mesh.Spec) error {
+	c, err := pod.Container()
+	if err != nil {
+		return err
+	}
+	p, err := c.Start(s)
+	if err != nil {
+		return err
+	}
+	w.Members = append(w.Members, Member{p, c, pod})
+	return nil
+}
+
+// tunnel starts a ztunnel on each node, for the pods that are in ambient mode.
+func (w *World) tunnel() error {
+	if !w.options.Ambient {
+		return nil
+	}
+	for _, node := range w.Nodes {
+		own, err := node.Pod(Ztunnel+"-"+node.Name, 9)
+		if err != nil {
+			return err
+		}
+		s := mesh.Spec{Name: Ztunnel, Part: actor.Part{Ztunnel: &actor.Ztunnel{Endpoints: w.endpoints()}}}
+		for _, p := range parts() {
+			if w.Nodes[p.node-1] == node && p.name != Gateway {
+				s.Namespaces = append(s.Namespaces, w.pods[p.pod])
+			}
+		}
+		if err := w.hire(own, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// outside starts the client.
+func (w *World) outside() error {
+	machine, err := w.Outside("outside", "172.18.0.1")
+	if err != nil {
+		return err
+	}
+	c, err := machine.Host()
+	if err != nil {
+		return err
+	}
+	p, err := c.Start(mesh.Spec{Name: Client, Part: actor.Part{App: &actor.App{KeepAlive: w.options.Keep}}})
+	if err != nil {
+		return err
+	}
+	w.Members = append(w.Members, Member{p, c, nil})
+	return nil
+}
+
+// Ask sends requests from outside, through everything.
+func (w *World) Ask(times int) error {
+	return w.Client().Ask(actor.Ask{URL: Front, Times: times})
+}
+
+// Client is who sends requests.
+func (w *World) Client() Member { return w.Members[len(w.Members)-1] }
+
+// Find returns a pod's member by the name of its executable, or nothing.
+func (w *World) Find(pod, name string) (m Member) {
+	for _, m := range w.Members {
+		if m.Pod != nil && m.Pod.Name == pod && m.Name == name {
+			return m
+		}
+	}
+	return m
+}
+
+// Proxy returns who speaks for a pod: its sidecar, or its application.
+func (w *World) Proxy(pod string) Member {
+	if m := w.Find(pod, Envoy); m.Process != nil {
+		return m
+	}
+	for _, p := range parts() {
+		if p.pod == pod {
+			return w.Find(pod, p.name)
+		}
+	}
+	return Member{}
+}
+
+// Service returns the address of a service.
+func (w *World) Service(name string) netip.AddrPort {
+	for _, p := range parts() {
+		if p.name == name {
+			return netip.AddrPortFrom(netip.MustParseAddr(p.vip), p.port)
+		}
+	}
+	return netip.AddrPort{}
+}
+
+// A Total is what processes have counted together.
+type Total struct {
+	Connections, Open int
+	Sent, Received    int64
+}
+
+// Totals returns what those who dialled have counted, and what those who accepted. An answer may arrive before its sender's own call has
+// returned, so they may differ for a moment.
+func (w *World) Totals() (dialled, accepted Total, err error) {
+	for _, m := range w.Members {
+		legs, err := m.Legs()
+		if err != nil {
+			return dialled, accepted, err
+		}
+		for _, l := range legs {
+			t := &dialled
+			if l.Accepted {
+				t = &accepted
+			}
+			t.Connections += l.Connections
+			t.Open += l.Open
+			t.Sent += l.Sent
+			t.Received += l.Received
+		}
+	}
+	return dialled, accepted, nil
+}
+
+// Balanced returns an error as long as those who dialled and those who accepted have not counted the same.
+func (w *World) Balanced() error {
+	dialled, accepted, err := w.Totals()
+	if err != nil {
+		return err
+	}
+	accepted.Sent, accepted.Received = accepted.Received, accepted.Sent
+	if dialled != accepted {
+		return fmt.Errorf("compare both ends: %+v were dialled, %+v accepted", dialled, accepted)
+	}
+	return nil
+}

@@ -1,0 +1,113 @@
+//go:build linux
+
+package mesh
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/netconn/netconn/internal/testnet/netns"
+)
+
+// Options say what a mesh is made with.
+type Options struct {
+	Program string // path of the program whose main calls actor.Main; empty: this one
+	Name    string // of the cgroup that all others are below, and of the folder of programs; nobody else's
+}
+
+// A Mesh is nodes on a common wire.
+type Mesh struct {
+	wire     *netns.Namespace // a bridge and nothing else
+	nodes    []*Node
+	programs string // folder
+	cgroup   string // folder
+	program  string // path
+	undo     []func() error
+}
+
+// New makes a mesh without nodes.
+func New(o Options) (*Mesh, error) {
+	m := &Mesh{program: o.Program}
+	if err := m.make(o.Name); err != nil {
+		return nil, errors.Join(err, m.Close())
+	}
+	return m, nil
+}
+
+func (m *Mesh) make(name string) (err error) {
+	if os.Geteuid() != 0 {
+		return errors.New("make a mesh: namespaces, cgroups and rules need root")
+	}
+	if m.program == "" {
+		if m.program, err = os.Executable(); err != nil {
+			return fmt.Errorf("find this program: %w", err)
+		}
+	}
+	mount, err := unifiedMount()
+	if err != nil {
+		return err
+	}
+	m.cgroup, m.programs = filepath.Join(mount, name), programsOf(name)
+	if err := os.Mkdir(m.cgroup, 0o755); err != nil {
+		return fmt.Errorf("make the mesh's cgroup: %w", err)
+	}
+	m.later(func() error { return removeTree(m.cgroup) })
+	if err := os.Mkdir(m.programs, 0o755); err != nil { // for other users too: a sidecar is one
+		return fmt.Errorf("make the folder of programs: %w", err)
+	}
+	m.later(func() error { return os.RemoveAll(m.programs) })
+	if m.wire, err = netns.New(); err != nil {
+		return err
+	}
+	m.later(m.wire.Close)
+	return bridge(m.wire, "wire")
+}
+
+func programsOf(name string) string { return filepath.Join(os.TempDir(), name) }
+
+// bridge makes a bridge without any memory: what it forwards is up to the namespace's own rules and routes.
+func bridge(n *netns.Namespace, name string) error {
+	return errors.Join(
+		n.Command("ip", "link", "add", name, "type", "bridge", "stp_state", "0", "forward_delay", "0"),
+		n.Command("ip", "link", "set", name, "up"),
+	)
+}
+
+// later has f called by Close, after what comes after it.
+func (m *Mesh) later(f func() error) { m.undo = append(m.undo, f) }
+
+// Close ends the processes and removes everything. It may be called twice.
+func (m *Mesh) Close() error {
+	var errs []error
+	for _, f := range slices.Backward(m.undo) {
+		errs = append(errs, f())
+	}
+	m.undo = nil
+	return errors.Join(errs...)
+}
+
+// Sweep ends and removes what a mesh of that name has left. It is no error if there is nothing.
+func Sweep(name string) error {
+	mount, err := unifiedMount()
+	if err != nil {
+		return err
+	}
+	return errors.Join(removeTree(filepath.Join(mount, name)), os.RemoveAll(programsOf(name)))
+}
+
+// Unique returns a name that no other mesh has.
+func Unique(prefix string) string { return fmt.Sprintf("%s-%d-%x", prefix, os.Getpid(), random(4)) }
+
+func random(n int) []byte {
+	b := make([]byte, n)
+	rand.Read(b) // never fails
+	return b
+}
+
+// one returns an address as a prefix that has nothing else in it.
+func one(a netip.Addr) netip.Prefix { return netip.PrefixFrom(a, a.BitLen()) }

@@ -1,0 +1,96 @@
+//go:build linux
+
+package mesh
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+
+	"github.com/netconn/netconn/internal/testnet/netns"
+)
+
+// A Pod is a network namespace behind a node, and the containers that share it.
+type Pod struct {
+	*netns.Namespace
+	Name  string
+	UID   string
+	Addr4 netip.Addr
+	Addr6 netip.Addr
+	Node  *Node
+}
+
+// Pod makes a pod without containers; host is the last part of its addresses, from 2 to 254.
+func (n *Node) Pod(name string, host int) (*Pod, error) {
+	u := random(16)
+	p := &Pod{
+		Name: name, Node: n, Addr4: n.pod4(host), Addr6: n.pod6(host),
+		UID: fmt.Sprintf("%x-%x-%x-%x-%x", u[:4], u[4:6], u[6:8], u[8:10], u[10:]),
+	}
+	var err error
+	if p.Namespace, err = netns.New(); err != nil {
+		return nil, err
+	}
+	n.mesh.later(p.Close)
+	port := fmt.Sprintf("veth%d", host)
+	err = netns.Link(
+		netns.End{In: p.Namespace, Interface: "eth0", Addresses: []netip.Prefix{one(p.Addr4), one(p.Addr6)}},
+		netns.End{In: n.Namespace, Interface: port},
+	)
+	if err != nil {
+		return nil, err
+	}
+	if err := n.Command("ip", "link", "set", port, "master", podBridge); err != nil {
+		return nil, err
+	}
+	for _, gateway := range []netip.Addr{n.gateway4(), n.gateway6()} {
+		err := errors.Join(
+			p.Command("ip", "route", "add", one(gateway).String(), "dev", "eth0"),
+			p.Command("ip", "route", "add", "default", "via", gateway.String(), "dev", "eth0"),
+		)
+		if err != nil {
+			return nil, err
+		}
+	}
+	return p, forgetSoon(p.Namespace)
+}
+
+// A Container is a cgroup, and where its process is to be.
+type Container struct {
+	ID string // 64 hexadecimal digits; empty: it is not a container, but a part of the host
+	*netns.Namespace
+
+	mesh *Mesh
+	dir  *os.File
+}
+
+// Container makes a container of the pod.
+func (p *Pod) Container() (*Container, error) {
+	id := fmt.Sprintf("%x", random(32))
+	c, err := p.Node.mesh.newCgroup(containerPath(p.UID, id), p.Namespace)
+	if err != nil {
+		return nil, err
+	}
+	c.ID = id
+	return c, nil
+}
+
+// Host makes a place for processes of the node itself, which are in no container.
+func (n *Node) Host() (*Container, error) {
+	return n.mesh.newCgroup(filepath.Join("system.slice", n.Name+".service"), n.Namespace)
+}
+
+func (m *Mesh) newCgroup(path string, in *netns.Namespace) (*Container, error) {
+	path = filepath.Join(m.cgroup, path)
+	if err := os.MkdirAll(path, 0o755); err != nil {
+		return nil, fmt.Errorf("make a cgroup: %w", err)
+	}
+	dir, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("open a cgroup: %w", err)
+	}
+	m.later(dir.Close)
+	return &Container{Namespace: in, mesh: m, dir: dir}, nil
+}
