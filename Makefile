@@ -112,8 +112,9 @@ KERNELS ?= 6.1 6.12
 .PHONY: vm-test
 vm-test:
 	@mkdir -p _build/vm/tests
-	@$(GO) test -c -o _build/vm/tests/ ./internal/kernel ./internal/owner
-	@status=0; for series in $(KERNELS); do for package in kernel owner; do \
+	@.ci/install iptables:iptables ethtool:ethtool conntrack:conntrack
+	@$(GO) test -c -o _build/vm/tests/ ./internal/kernel ./internal/owner ./internal/conntrack
+	@status=0; for series in $(KERNELS); do for package in kernel owner conntrack; do \
 		echo "== internal/$$package in Linux $$series"; \
 		log=_build/vm/tests/$$package-$$series.log; \
 		.ci/vm $$series env NETCONN_REQUIRE_KERNEL=1 bash -c 'if [[ $$0 == owner ]]; then \
