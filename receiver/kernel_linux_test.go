@@ -34,7 +34,9 @@ func newLab(t *testing.T, o kernel.Options) *lab {
 	l.witness = openKernel(t, kernel.Options{})
 	config := createDefaultConfig().(*Config)
 	p, err := newPipeline(config, machine{
-		open: func() (sockets, error) { return l.only(openKernel(t, o)), nil },
+		open: func() (sockets, error) {
+			return onlyOf(openKernel(t, o), func(n uint32) bool { return n == l.net.Inode }), nil
+		},
 		ask:  openTables,
 		host: owner.Host,
 		now:  func() time.Time { return l.now },
@@ -63,11 +65,11 @@ func openKernel(t *testing.T, o kernel.Options) *kernel.Sockets {
 	return s
 }
 
-// only leaves out the reports of other namespaces; what was lost is the machine's.
-func (l *lab) only(s *kernel.Sockets) sockets {
+// onlyOf leaves out the reports of connections in other namespaces; what was lost is the machine's.
+func onlyOf(s *kernel.Sockets, wanted func(namespace uint32) bool) sockets {
 	filter := func(h kernel.Handler) kernel.Handler {
 		return kernel.Handler{Cgroup: h.Cgroup, Conn: func(c conn.Conn) {
-			if c.Namespace == l.net.Inode {
+			if wanted(c.Namespace) {
 				h.Conn(c)
 			}
 		}}

@@ -58,73 +58,51 @@ func backends(t *testing.T, s site) (first, second *net.TCPListener, takeOver fu
 	}
 }
 
-// One client, one port, one service, and another server each time: the same tuple has another translation a moment later. Each connection
-// has its own, or none.
-func TestTupleUsedAgain(t *testing.T) {
-	toFirst := way{
-		Role: "client", NAT: "dnat", Server: "10.244.2.13:9080", Client: "10.244.1.11", Asked: "10.96.1.3:80", Peer: "remote", Sent: sentOut,
+// wayTo is what is known of a connection to a server of the service, from the client's side.
+func wayTo(server string) way {
+	return way{
+		Role: "client", NAT: "dnat", Server: server, Client: "10.244.1.11", Asked: "10.96.1.3:80", Peer: "remote", Sent: sentOut,
 	}
-	toSecond := toFirst
-	toSecond.Server = "10.244.2.13:9090"
-	lost := way{
-		Role: "client", NAT: "unresolved", Server: "10.96.1.3:80", Client: "10.244.1.11", Peer: "remote", Sent: sentOut,
-	}
+}
 
-	t.Run("read in between", func(t *testing.T) {
-		s := newSite(t)
-		first, second, takeOver := backends(t, s)
-		p := newPlant(t, s.pod)
-		c := dialFrom(t, s.pod, "10.96.1.3:80")
-		say(t, c, first)
-		reset(c)
-		one := p.told(1)
-		takeOver()
-		c = dialFrom(t, s.pod, "10.96.1.3:80")
-		say(t, c, second)
-		reset(c)
-		wantWays(t, append(one, p.told(1)...), toFirst, toSecond)
-	})
-	t.Run("read after both", func(t *testing.T) {
-		s := newSite(t)
-		first, second, takeOver := backends(t, s)
-		p := newPlant(t, s.pod)
-		c := dialFrom(t, s.pod, "10.96.1.3:80")
-		say(t, c, first)
-		reset(c)
-		takeOver()
-		c = dialFrom(t, s.pod, "10.96.1.3:80")
-		say(t, c, second)
-		reset(c)
-		wantWays(t, p.told(2), lost, toSecond)
-	})
-	t.Run("read while the second is open", func(t *testing.T) {
-		s := newSite(t)
-		first, second, takeOver := backends(t, s)
-		p := newPlant(t, s.pod)
-		c := dialFrom(t, s.pod, "10.96.1.3:80")
-		say(t, c, first)
-		reset(c)
-		takeOver()
-		c = dialFrom(t, s.pod, "10.96.1.3:80")
-		say(t, c, second)
-		one := p.told(1)
-		reset(c)
-		wantWays(t, append(one, p.told(1)...), lost, toSecond)
-	})
-	t.Run("the first seen while it was open", func(t *testing.T) {
-		s := newSite(t)
-		first, second, takeOver := backends(t, s)
-		p := newPlant(t, s.pod)
-		c := dialFrom(t, s.pod, "10.96.1.3:80")
-		say(t, c, first)
-		p.read()
-		reset(c)
-		takeOver()
-		c = dialFrom(t, s.pod, "10.96.1.3:80")
-		say(t, c, second)
-		reset(c)
-		wantWays(t, p.told(2), toFirst, toSecond)
-	})
+// unresolved is what is known of one that may be another's.
+func unresolved() way {
+	return way{Role: "client", NAT: "unresolved", Server: "10.96.1.3:80", Client: "10.244.1.11", Peer: "remote", Sent: sentOut}
+}
+
+// One client, one port, one service, and another server each time: the same tuple has another translation a moment later. Each connection
+// has its own, or none, whenever it is that the ends are read.
+func TestTupleUsedAgain(t *testing.T) {
+	never := func(*plant) {}
+	toFirst, toSecond := wayTo("10.244.2.13:9080"), wayTo("10.244.2.13:9090")
+	for name, c := range map[string]struct {
+		during, between, later func(*plant) // the first, the two, the second
+		want                   []way
+	}{
+		"between the two":          {never, (*plant).hear, never, []way{toFirst, toSecond}},
+		"after both":               {never, never, never, []way{unresolved(), toSecond}},
+		"while the second is open": {never, never, (*plant).hear, []way{unresolved(), toSecond}},
+		"while the first is open":  {(*plant).read, never, never, []way{toFirst, toSecond}},
+		"while either is open":     {(*plant).read, never, (*plant).read, []way{toFirst, toSecond}},
+		"always":                   {(*plant).read, (*plant).hear, (*plant).read, []way{toFirst, toSecond}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t)
+			first, second, takeOver := backends(t, s)
+			p := newPlant(t, s.pod)
+			dial := func(to *net.TCPListener, during func(*plant)) {
+				c := dialFrom(t, s.pod, "10.96.1.3:80")
+				say(t, c, to)
+				during(p)
+				reset(c)
+			}
+			dial(first, c.during)
+			c.between(p)
+			takeOver()
+			dial(second, c.later)
+			wantWays(t, p.told(2), c.want...)
+		})
+	}
 }
 
 // Somebody deletes the entry: what was found before is kept.
@@ -137,20 +115,17 @@ func TestEntryDeletedByHand(t *testing.T) {
 	p.read()
 	s.node.Command("conntrack", "-F")
 	reset(c)
-	wantWays(t, p.told(1), way{
-		Role: "client", NAT: "dnat", Server: "10.244.2.13:9080", Client: "10.244.1.11", Asked: "10.96.1.3:80", Peer: "remote", Sent: sentOut,
-	})
+	wantWays(t, p.told(1), wayTo("10.244.2.13:9080"))
 }
 
 // An entry that was reset is gone within a second: what is read in time is known, and what is read later is not taken for untranslated.
 func TestShortTimeouts(t *testing.T) {
 	for name, c := range map[string]struct {
-		wait        time.Duration
-		nat, server string
-		asked       string
+		wait time.Duration
+		want way
 	}{
-		"in time":  {0, "dnat", "10.244.2.13:9080", "10.96.1.3:80"},
-		"too late": {2500 * time.Millisecond, "unresolved", "10.96.1.3:80", ""},
+		"in time":  {0, wayTo("10.244.2.13:9080")},
+		"too late": {2500 * time.Millisecond, unresolved()},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t)
@@ -161,9 +136,7 @@ func TestShortTimeouts(t *testing.T) {
 			say(t, conn, first)
 			reset(conn)
 			time.Sleep(c.wait)
-			wantWays(t, p.told(1), way{
-				Role: "client", NAT: c.nat, Server: c.server, Client: "10.244.1.11", Asked: c.asked, Peer: "remote", Sent: sentOut,
-			})
+			wantWays(t, p.told(1), c.want)
 		})
 	}
 }
@@ -184,12 +157,7 @@ func TestOneAddressTwice(t *testing.T) {
 	for _, c := range open {
 		reset(c)
 	}
-	toFirst := way{
-		Role: "client", NAT: "dnat", Server: "10.244.2.13:9080", Client: "10.244.1.11", Asked: "10.96.1.3:80", Peer: "remote", Sent: sentOut,
-	}
-	toSecond := toFirst
-	toSecond.Server = "10.244.2.13:9090"
-	wantWays(t, p.told(2), toFirst, toSecond)
+	wantWays(t, p.told(2), wayTo("10.244.2.13:9080"), wayTo("10.244.2.13:9090"))
 }
 
 // The namespace is gone before anybody is asked: its sockets told who is there, and how they were translated is not known.
@@ -271,7 +239,5 @@ func TestZones(t *testing.T) {
 	c := dialFrom(t, s.pod, "10.96.1.3:80")
 	say(t, c, first)
 	reset(c)
-	wantWays(t, p.told(1), way{
-		Role: "client", NAT: "dnat", Server: "10.244.2.13:9080", Client: "10.244.1.11", Asked: "10.96.1.3:80", Peer: "remote", Sent: sentOut,
-	})
+	wantWays(t, p.told(1), wayTo("10.244.2.13:9080"))
 }

@@ -13,13 +13,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// searchPause is how long it takes at least from one search of all processes and mounts to the next.
-const searchPause = time.Second
+// How long it takes at least from one search to the next: of processes and mounts, and of threads, of which there are many more.
+const (
+	searchPause  = time.Second
+	threadsPause = 10 * time.Second
+)
 
 // A finder finds network namespaces by their inodes.
 type finder struct {
 	proc     string // the host's /proc
 	searched time.Time
+	threads  time.Time // when those were searched
 	searches uint64
 }
 
@@ -40,16 +44,22 @@ func (f *finder) through(process, inode uint32) (path string, found bool) {
 	return "", false
 }
 
-// due tells whether it is time for a search. A search that finds nothing new would find nothing new a moment later either.
-func (f *finder) due(now time.Time) bool { return now.Sub(f.searched) >= searchPause }
-
-// search returns a path for each namespace in which there is a thread, or which is mounted somewhere in the sight of the
-// first process or our own (as container runtimes and ip netns do).
+// search returns a path for each namespace that a process is in, or that is mounted somewhere in the sight of the first process or our own (as
+// container runtimes and ip netns do); now and then also for those that only a thread is in. It returns nothing if it is too early: what
+// finds nothing new would find nothing new a moment later either.
 func (f *finder) search(now time.Time) map[uint32]string {
+	if now.Sub(f.searched) < searchPause {
+		return nil
+	}
 	f.searched = now
 	f.searches++
+	pattern := filepath.Join("ns", "net")
+	if now.Sub(f.threads) >= threadsPause {
+		f.threads = now
+		pattern = filepath.Join("task", "*", "ns", "net")
+	}
 	paths := make(map[uint32]string)
-	links, _ := filepath.Glob(filepath.Join(f.proc, "[0-9]*", "task", "*", "ns", "net"))
+	links, _ := filepath.Glob(filepath.Join(f.proc, "[0-9]*", pattern)) // the error is that of a pattern
 	for _, link := range links {
 		if inode, err := inodeOf(link); err == nil { // it may have ended, or belong to a user namespace that is shut to us
 			paths[inode] = link

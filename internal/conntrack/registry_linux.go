@@ -74,13 +74,11 @@ func (g *registry) find(now time.Time, inode, process uint32) *namespace {
 			return n
 		}
 	}
-	if g.due(now) {
-		g.look(now)
-	}
+	g.look(now)
 	return g.inodes[inode]
 }
 
-// look registers every namespace that a search finds.
+// look registers every namespace that a search finds, if it is time for one.
 func (g *registry) look(now time.Time) {
 	for inode, path := range g.search(now) {
 		if n := g.inodes[inode]; n != nil {
@@ -160,12 +158,8 @@ func (g *registry) refresh() {
 
 // enter opens a namespace that is known, by another path if that by which it was found does not lead there any more.
 func (g *registry) enter(now time.Time, n *namespace) (*os.File, error) {
-	file, err := open(n.path, n.inode)
-	if err == nil {
+	if file, err := open(n.path, n.inode); err == nil {
 		return file, nil
-	}
-	if !g.due(now) {
-		return nil, err
 	}
 	g.look(now)
 	return open(n.path, n.inode)

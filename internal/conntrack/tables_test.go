@@ -345,7 +345,7 @@ func TestOuter(t *testing.T) {
 	other := testnet.New(t)
 	testnet.Link(pod, other, "up1", "10.79.1.1/24", "10.79.1.2/24")
 	pod.Command("ip", "route", "replace", "default", "via", "10.79.1.2")
-	x.registry.searched = time.Time{} // it is newer than the last search
+	x.registry.searched, x.registry.threads = time.Time{}, time.Time{} // it is newer than the last search
 	x.Ask(time.Now(), nil)
 	wantEqual(t, "outside the pod after its route has changed", outer(pod), other.Inode)
 }

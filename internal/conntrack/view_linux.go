@@ -105,7 +105,7 @@ func (g *registry) readHop(now time.Time, n *namespace, c *netlink.Conn, to neti
 		return hop{}, err
 	}
 	outer, err := g.peer(n, id)
-	if outer == nil && err == nil && g.due(now) {
+	if outer == nil && err == nil {
 		g.look(now)
 		outer, err = g.peer(n, id)
 	}
