@@ -241,3 +241,31 @@ func TestZones(t *testing.T) {
 	reset(c)
 	wantWays(t, p.told(1), wayTo("10.244.2.13:9080"))
 }
+
+// Connections that are older than netconn are asked about as others are. Where nothing is known of one, its entry may have expired.
+func TestOlderThanNetconn(t *testing.T) {
+	for name, c := range map[string]struct {
+		dial string
+		want way
+	}{
+		"translated":  {"10.96.1.3:80", wayTo("10.244.2.13:9080")},
+		"not tracked": {"10.244.1.1:9080", way{Role: "client", NAT: "unresolved", Server: "10.244.1.1:9080", Client: "10.244.1.11", Peer: "remote"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t)
+			first, _, _ := backends(t, s)
+			if name == "not tracked" {
+				first = s.node.Listen("10.244.1.1:9080")
+				s.node.Command("iptables", "-t", "raw", "-A", "PREROUTING", "-p", "tcp", "--dport", "9080", "-j", "NOTRACK")
+				s.node.Command("iptables", "-t", "raw", "-A", "OUTPUT", "-p", "tcp", "--sport", "9080", "-j", "NOTRACK")
+			}
+			client := dialFrom(t, s.pod, c.dial)
+			say(t, client, first)
+			p := newPlant(t, s.pod)
+			p.read()
+			reset(client)
+			c.want.Sent = 0 // before netconn
+			wantWays(t, p.told(1), c.want)
+		})
+	}
+}

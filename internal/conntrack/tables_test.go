@@ -370,3 +370,17 @@ func TestCloseTwice(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// The process that opened a connection is gone, and another one is in its namespace still.
+func TestAnotherMember(t *testing.T) {
+	gone := exec.Command("true")
+	if err := gone.Run(); err != nil {
+		t.Fatal(err)
+	}
+	tables(t, func(t *testing.T, x *Tables) {
+		inode, _, _ := child(t)
+		question := Question{Namespace: inode, Process: uint32(gone.Process.Pid), Tuple: tuple("127.0.0.1:1", "127.0.0.1:2")}
+		later := time.Now().Add(searchPause)
+		wantEqual(t, "answer", x.Ask(later, []Question{question})[0], Answer{Result: NoEntry})
+	})
+}
