@@ -85,6 +85,7 @@ func (o *observables) sources() []source {
 		{b.RegisterNetconnEventsDroppedCallback, observeEventsDropped},
 		{b.RegisterNetconnRoutesCallback, observeRoutes},
 		{b.RegisterNetconnConntrackAnswersCallback, observeAnswers},
+		{b.RegisterNetconnConntrackSourceCallback, observeSource},
 		{b.RegisterNetconnRoutesContestedCallback, one(func(h *health) uint64 { return h.routes.Contested })},
 		{b.RegisterNetconnConntrackDumpsCallback, one(func(h *health) uint64 { return h.conntrack.Dumps })},
 		{b.RegisterNetconnConntrackSearchesCallback, one(func(h *health) uint64 { return h.conntrack.Searches })},
@@ -156,6 +157,11 @@ func observeAnswers(h *health, to otelmetric.Int64Observer) {
 		result := otelattribute.String("netconn.result", conntrack.Result(r).String())
 		to.Observe(int64(count), otelmetric.WithAttributes(result))
 	}
+}
+
+func observeSource(h *health, to otelmetric.Int64Observer) {
+	source := otelattribute.String("netconn.source", h.conntrack.Source.String())
+	to.Observe(1, otelmetric.WithAttributes(source))
 }
 
 func observePrograms(h *health, to otelmetric.Int64Observer) {

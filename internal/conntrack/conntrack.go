@@ -93,6 +93,9 @@ const (
 	Netlink               // ctnetlink
 )
 
+// String returns the value of the attribute netconn.source.
+func (s Source) String() string { return [...]string{"none", "lookup", "netlink"}[s] }
+
 // Stats are cumulative counts since Open, and what there is now.
 type Stats struct {
 	Answers    [Results]uint64 // by result

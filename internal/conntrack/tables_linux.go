@@ -100,6 +100,7 @@ func (t *Tables) Warnings() []string {
 func (t *Tables) Ask(now time.Time, questions []Question) []Answer {
 	t.answers = slices.Grow(t.answers[:0], len(questions))[:len(questions)]
 	answers := t.answers
+	t.registry.refresh()
 	if t.lookup == nil && t.options.Source != Netlink && now.Sub(t.tried) >= sourcePause {
 		_ = t.choose(now) // as before
 	}
@@ -109,7 +110,6 @@ func (t *Tables) Ask(now time.Time, questions []Question) []Answer {
 		}
 		return t.count(answers)
 	}
-	t.registry.refresh()
 	t.answer(now, questions, answers, func(int) bool { return true })
 	if t.forget(questions, answers) {
 		t.answer(now, questions, answers, func(i int) bool { return answers[i].Result == NoNamespace })

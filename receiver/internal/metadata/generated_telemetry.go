@@ -38,6 +38,7 @@ type TelemetryBuilder struct {
 	NetconnConntrackDumps         metric.Int64ObservableCounter
 	NetconnConntrackNamespaces    metric.Int64ObservableUpDownCounter
 	NetconnConntrackSearches      metric.Int64ObservableCounter
+	NetconnConntrackSource        metric.Int64ObservableGauge
 	NetconnEndsUnpaired           metric.Int64ObservableCounter
 	NetconnEvents                 metric.Int64ObservableCounter
 	NetconnEventsDropped          metric.Int64ObservableCounter
@@ -213,6 +214,21 @@ func (builder *TelemetryBuilder) RegisterNetconnConntrackSearchesCallback(cb met
 		cb(ctx, &observerInt64{inst: builder.NetconnConntrackSearches, obs: o})
 		return nil
 	}, builder.NetconnConntrackSearches)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterNetconnConntrackSourceCallback sets callback for observable NetconnConntrackSource metric.
+func (builder *TelemetryBuilder) RegisterNetconnConntrackSourceCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.NetconnConntrackSource, obs: o})
+		return nil
+	}, builder.NetconnConntrackSource)
 	if err != nil {
 		return err
 	}
@@ -623,6 +639,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_netconn_conntrack_searches",
 		metric.WithDescription("Searches of all processes and mounts for a network namespace. [Development]"),
 		metric.WithUnit("{search}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.NetconnConntrackSource, err = builder.meter.Int64ObservableGauge(
+		"otelcol_netconn_conntrack_source",
+		metric.WithDescription("1 for what answers questions about connection tracking; lookup, the kernel's function; netlink, where the kernel lacks that; none, the kernel has no connection tracking, or it may not be asked. [Development]"),
+		metric.WithUnit("1"),
 	)
 	errs = errors.Join(errs, err)
 	builder.NetconnEndsUnpaired, err = builder.meter.Int64ObservableCounter(
