@@ -50,25 +50,30 @@ func (r *routes) inquire(w waiting, begun map[conn.ID]bool) *inquiry {
 		return nil // both ends are new, and the inquiry is about both
 	}
 	begun[q.asks.ID] = true
-	r.claim(q)
+	if !r.claim(q) {
+		return nil
+	}
 	return q
 }
 
-// claim makes the answer the inquiry's own. Of two connections that have one tuple one after the other it is the later one's, which is the
-// one that is open, or else the one whose end was reported later.
-func (r *routes) claim(q *inquiry) {
+// claim makes the answer the inquiry's own, or tells that it is another one's. Of two connections that have one tuple one after the other it
+// is the later one's: that which is open, or else that whose end was reported later.
+func (r *routes) claim(q *inquiry) bool {
 	at := place{q.asks.Namespace, q.asks.Tuple}
 	before := r.asked[at]
 	if before != nil && before.asks.ID != q.asks.ID {
+		loser := before
 		if before.asks.Phase == conn.Open && q.asks.Phase != conn.Open {
-			q.contested = true
-			r.conclude(q)
-			return
+			loser = q
 		}
-		before.contested = true
-		r.conclude(before)
+		loser.contested = true
+		r.conclude(loser)
+		if loser == q {
+			return false
+		}
 	}
 	r.asked[at] = q
+	return true
 }
 
 // round asks one namespace for each inquiry, and returns those that go on in the next one outward.
