@@ -89,7 +89,7 @@ func (r *routes) note(c conn.Conn, first bool, now time.Time) {
 }
 
 func (r *routes) contest(c conn.Conn) {
-	if q := r.asked[place{c.Namespace, c.Tuple}]; q != nil && q.end.ID != c.ID {
+	if q := r.asked[place{c.Namespace, c.Tuple}]; q != nil && q.asks.ID != c.ID {
 		q.contested = true
 	}
 }
