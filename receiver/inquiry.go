@@ -1,6 +1,7 @@
 package netconnreceiver
 
 import (
+	"errors"
 	"slices"
 	"time"
 
@@ -32,6 +33,20 @@ func (r *routes) ask(now time.Time) {
 	r.queue = r.queue[:0]
 	for len(r.pending) > 0 {
 		r.pending = r.round(r.pending, now)
+	}
+	r.queue, r.later = append(r.queue, r.later...), r.later[:0]
+}
+
+// postpone has a connection asked about again, if it has not been too often.
+func (r *routes) postpone(q *inquiry) {
+	if q.tries == maxTries {
+		q.steps = append(q.steps, nat.Step{Knowledge: nat.Unknown})
+		return
+	}
+	q.tries++
+	r.later = append(r.later, q.waiting)
+	if at := (place{q.asks.Namespace, q.asks.Tuple}); r.asked[at] == q {
+		delete(r.asked, at)
 	}
 }
 
@@ -88,6 +103,10 @@ func (r *routes) round(all []*inquiry, now time.Time) (on []*inquiry) {
 	on = all[:0]
 	for i, a := range r.tables.ask(now, questions) {
 		q := all[i]
+		if a.Result == conntrack.Early {
+			r.postpone(q)
+			continue
+		}
 		q.steps = append(q.steps, r.step(q, questions[i], a, now))
 		if r.advance(q, now) {
 			on = append(on, q)
@@ -100,9 +119,8 @@ func (r *routes) round(all []*inquiry, now time.Time) (on []*inquiry) {
 func (r *routes) step(q *inquiry, asked conntrack.Question, a conntrack.Answer, now time.Time) nat.Step {
 	switch {
 	case a.Result == conntrack.NoEntry:
-		age := now.Sub(r.before).Seconds()
 		return nat.Step{
-			Knowledge: nat.Without(q.asks, age), Local: r.tables.local(now, q.namespace, asked.Tuple.Destination.Addr()),
+			Knowledge: nat.Without(q.asks, now.Sub(q.ended).Seconds()), Local: r.tables.local(now, q.namespace, asked.Tuple.Destination.Addr()),
 		}
 	case a.Result == conntrack.Found && fits(q.asks.Phase, a.State):
 		return nat.Step{
@@ -130,6 +148,10 @@ func (r *routes) advance(q *inquiry, now time.Time) bool {
 		return false
 	}
 	outer, err := r.tables.outer(now, q.namespace, nat.Packet(q.asks, q.steps).Destination.Addr())
+	if errors.Is(err, conntrack.ErrEarly) {
+		r.postpone(q)
+		return false
+	}
 	if err != nil {
 		q.steps = append(q.steps, nat.Step{Knowledge: nat.Unknown})
 		return false

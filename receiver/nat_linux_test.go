@@ -95,7 +95,9 @@ func (p *plant) told(n int) []way {
 			p.t.Fatalf("%d connections were told of, want %d: %+v", len(p.ways), n, p.ways)
 		}
 		p.hear()
-		p.events.settle(time.Now().Add(eventPatience), p.meet)
+		if len(p.routes.queue)+len(p.routes.asked) == 0 { // nobody is waiting for anything but the other end
+			p.events.settle(time.Now().Add(eventPatience), p.meet)
+		}
 		for _, e := range p.events.take() {
 			p.ways = append(p.ways, wayOf(&e))
 		}

@@ -9,6 +9,9 @@ import (
 )
 
 const (
+	// maxTries is how often a connection is asked about whose namespace is not found yet: a tenth of a second apart, for as long as its
+	// entry is certain to live.
+	maxTries = 10
 	// maxQueued is how many connections wait to be asked about. When there are more they are asked about at once, which takes a few
 	// milliseconds: the ring of ended connections holds a second at ten thousand a second.
 	maxQueued = 1 << 14
@@ -33,6 +36,7 @@ type routes struct {
 	last    time.Time // when the ends of connections were last read
 	stats   routeStats
 	pending []*inquiry // of one round
+	later   []waiting  // what came too early
 }
 
 // routeStats counts since the start.
@@ -45,6 +49,8 @@ type routeStats struct {
 type waiting struct {
 	end      conn.End
 	sequence conn.Sequence
+	ended    time.Time // at the earliest, if it has
+	tries    int       // that came too early
 }
 
 // A place is where a packet is known by its tuple alone.
@@ -83,7 +89,7 @@ func (r *routes) note(c conn.Conn, first bool, now time.Time) {
 	if len(r.asked) > 0 {
 		r.contest(c)
 	}
-	if r.queue = append(r.queue, waiting{c.End(), c.Sequence}); len(r.queue) >= maxQueued {
+	if r.queue = append(r.queue, waiting{end: c.End(), sequence: c.Sequence, ended: r.before}); len(r.queue) >= maxQueued {
 		r.ask(now)
 	}
 }
@@ -132,7 +138,7 @@ func (r *routes) conclude(q *inquiry) {
 func (r *routes) keepBoth(w waiting, other conn.End, route conn.Route) {
 	r.keep(w, route)
 	if other.ID != w.end.ID {
-		r.keep(waiting{other, w.sequence.Reverse()}, route)
+		r.keep(waiting{end: other, sequence: w.sequence.Reverse()}, route)
 	}
 }
 

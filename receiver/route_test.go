@@ -285,3 +285,33 @@ func TestConnectionTrackingCannotBeAsked(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 }
+
+// A namespace that is not found yet is asked about again, and not for ever.
+func TestTooEarly(t *testing.T) {
+	for name, c := range map[string]struct {
+		early int // times
+		want  *conn.Route
+	}{
+		"once":      {1, toBackend()},
+		"too often": {maxTries + 1, &conn.Route{NAT: conn.NATUnresolved}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := service(conntrack.Established)
+			j := newJourney(t, o)
+			ask, early := j.tables.ask, c.early
+			j.tables.ask = func(now time.Time, questions []conntrack.Question) []conntrack.Answer {
+				if early > 0 {
+					early--
+					return []conntrack.Answer{{Result: conntrack.Early}}
+				}
+				return ask(now, questions)
+			}
+			c1 := dialled(1, conn.Open)
+			j.read(c1)
+			for range maxTries + 2 {
+				j.read()
+			}
+			j.want(c1, c.want)
+		})
+	}
+}

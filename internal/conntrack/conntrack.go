@@ -8,14 +8,21 @@
 // a time (Linux 5.18, zones with 6.11). Without it netlink is asked, entry by entry.
 //
 // A namespace is named by its inode. It is found through the process that the question names, else by a search of all processes and
-// mounts that is not repeated within a second, and then known by an id that keeps nothing alive: a namespace that ends is let go, and
+// mounts, which takes no more than a fiftieth of the time, and then known by an id that keeps nothing alive: a namespace that ends is let go, and
 // the kernel tells when. What is known of its interfaces is read once, and again after the kernel said that they changed: nothing is
 // polled.
 //
 // A Tables is not safe for concurrent use.
 package conntrack
 
-import "github.com/netconn/netconn/internal/conn"
+import (
+	"errors"
+
+	"github.com/netconn/netconn/internal/conn"
+)
+
+// ErrEarly tells that a namespace is not known, and that it is too early to search for it again.
+var ErrEarly = errors.New("it is too early to search for a network namespace again")
 
 // Protocol numbers of IP that have ports. The zero value of a Question's protocol is TCP.
 const (
@@ -39,13 +46,14 @@ const (
 	NoEntry            // no packet like this is known in any zone that is known
 	Ambiguous          // zones of one namespace translate it differently
 	NoNamespace        // it is gone, or may not be entered
+	Early              // the namespace is not known, and it is too early to search for it again: ask a moment later
 	Failed             // for any other reason
 	Results            // how many there are
 )
 
 // String returns the value of the attribute netconn.result.
 func (r Result) String() string {
-	return [Results]string{"found", "no_entry", "ambiguous", "no_namespace", "failed"}[r]
+	return [Results]string{"found", "no_entry", "ambiguous", "no_namespace", "early", "failed"}[r]
 }
 
 // Answer is what the kernel knows of a packet.

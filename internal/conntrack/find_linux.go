@@ -13,17 +13,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// How long it takes at least from one search to the next: of processes and mounts, and of threads, of which there are many more.
+// The time from one search to the next: so many times what the last one took, but not less than this. Of threads there are many more than of
+// processes and mounts.
 const (
-	searchPause  = time.Second
-	threadsPause = 10 * time.Second
+	searchShare  = 50
+	searchPause  = 50 * time.Millisecond
+	threadsPause = time.Second
 )
 
 // A finder finds network namespaces by their inodes.
 type finder struct {
-	proc     string // the host's /proc
-	searched time.Time
-	threads  time.Time // when those were searched
+	proc     string    // the host's /proc
+	next     time.Time // when there may be another search
+	threads  time.Time // and one that looks at threads
 	searches uint64
 }
 
@@ -44,21 +46,20 @@ func (f *finder) through(process, inode uint32) (path string, found bool) {
 	return "", false
 }
 
+// early tells whether there may be no search yet: what finds nothing new would find nothing new a moment later either.
+func (f *finder) early(now time.Time) bool { return now.Before(f.next) }
+
 // search returns a path for each namespace that a process is in, or that is mounted somewhere in the sight of the first process or our own (as
-// container runtimes and ip netns do); now and then also for those that only a thread is in. It returns nothing if it is too early: what
-// finds nothing new would find nothing new a moment later either.
-func (f *finder) search(now time.Time) map[uint32]string {
-	if now.Sub(f.searched) < searchPause {
-		return nil
-	}
-	f.searched = now
+// container runtimes and ip netns do); now and then also for those that only a thread is in: then it is complete.
+func (f *finder) search(now time.Time) (paths map[uint32]string, complete bool) {
 	f.searches++
-	pattern := filepath.Join("ns", "net")
-	if now.Sub(f.threads) >= threadsPause {
-		f.threads = now
-		pattern = filepath.Join("task", "*", "ns", "net")
+	began := time.Now()
+	threads := !now.Before(f.threads)
+	pattern := "ns/net"
+	if threads {
+		pattern = "task/*/ns/net"
 	}
-	paths := make(map[uint32]string)
+	paths = make(map[uint32]string)
 	links, _ := filepath.Glob(filepath.Join(f.proc, "[0-9]*", pattern)) // the error is that of a pattern
 	for _, link := range links {
 		if inode, err := inodeOf(link); err == nil { // it may have ended, or belong to a user namespace that is shut to us
@@ -68,7 +69,12 @@ func (f *finder) search(now time.Time) map[uint32]string {
 	for _, process := range []string{"1", "self"} {
 		f.addMounts(paths, filepath.Join(f.proc, process)) // a mount outlives the processes
 	}
-	return paths
+	pause := searchShare * time.Since(began)
+	f.next = now.Add(max(pause, searchPause))
+	if threads {
+		f.threads = now.Add(max(pause, threadsPause))
+	}
+	return paths, threads
 }
 
 func (f *finder) addMounts(paths map[uint32]string, process string) {

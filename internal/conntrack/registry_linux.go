@@ -64,29 +64,35 @@ func dial(family int, in *os.File) (*netlink.Conn, error) {
 	return c, nil
 }
 
-// find returns a namespace, or nil if it cannot be found or entered.
-func (g *registry) find(now time.Time, inode, process uint32) *namespace {
+// find returns a namespace, or nil if it cannot be found or entered; early tells that it may be found a moment later.
+func (g *registry) find(now time.Time, inode, process uint32) (n *namespace, early bool) {
 	if n := g.inodes[inode]; n != nil {
-		return n
+		return n, false
 	}
 	if path, found := g.through(process, inode); found {
 		if n, err := g.register(inode, path); err == nil {
-			return n
+			return n, false
 		}
 	}
-	g.look(now)
-	return g.inodes[inode]
+	early = !g.look(now)
+	n = g.inodes[inode]
+	return n, early && n == nil
 }
 
-// look registers every namespace that a search finds, if it is time for one.
-func (g *registry) look(now time.Time) {
-	for inode, path := range g.search(now) {
+// look registers every namespace that a search finds, and tells whether it was time for a complete one.
+func (g *registry) look(now time.Time) (complete bool) {
+	if g.early(now) {
+		return false
+	}
+	paths, complete := g.search(now)
+	for inode, path := range paths {
 		if n := g.inodes[inode]; n != nil {
 			n.path = path
 			continue
 		}
 		_, _ = g.register(inode, path) // it has ended, or is not ours to look into: whoever asks is told so
 	}
+	return complete
 }
 
 // register gives a namespace an id. It is open no longer than that takes.

@@ -134,9 +134,12 @@ func (t *Tables) answer(now time.Time, questions []Question, answers []Answer, w
 		if !which(i) {
 			continue
 		}
-		n := t.registry.find(now, questions[i].Namespace, questions[i].Process)
+		n, early := t.registry.find(now, questions[i].Namespace, questions[i].Process)
 		if n == nil {
 			answers[i] = Answer{Result: NoNamespace}
+			if early {
+				answers[i].Result = Early
+			}
 			continue
 		}
 		answers[i] = Answer{Result: NoEntry}
@@ -252,7 +255,7 @@ func (t *Tables) Local(now time.Time, inode uint32, a netip.Addr) bool {
 	if a.IsLoopback() {
 		return true
 	}
-	n := t.registry.find(now, inode, 0)
+	n, _ := t.registry.find(now, inode, 0)
 	if n == nil {
 		return false
 	}
@@ -265,10 +268,13 @@ func (t *Tables) Local(now time.Time, inode uint32, a netip.Addr) bool {
 }
 
 // Outer returns the namespace at the other end of the interface by which packets leave a namespace for elsewhere; 0: they leave the
-// machine, or go nowhere. The error says that there is one, and it is not known which.
+// machine, or go nowhere. The error says that there is one, and it is not known which, or not yet (ErrEarly).
 func (t *Tables) Outer(now time.Time, inode uint32, to netip.Addr) (uint32, error) {
-	n := t.registry.find(now, inode, 0)
-	if n == nil {
+	n, early := t.registry.find(now, inode, 0)
+	switch {
+	case early:
+		return 0, fmt.Errorf("find network namespace %d: %w", inode, ErrEarly)
+	case n == nil:
 		return 0, fmt.Errorf("find network namespace %d: it has ended, or cannot be entered", inode)
 	}
 	v, err := t.registry.see(now, n)
@@ -282,6 +288,8 @@ func (t *Tables) Outer(now time.Time, inode uint32, to netip.Addr) (uint32, erro
 	switch {
 	case !h.link:
 		return 0, nil
+	case h.early:
+		return 0, fmt.Errorf("find the namespace around %d: %w", inode, ErrEarly)
 	case h.outer == nil:
 		return 0, fmt.Errorf("find the namespace around %d: no process and no mount shows it", inode)
 	}

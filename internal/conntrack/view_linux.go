@@ -25,6 +25,7 @@ const viewAge = time.Minute
 type hop struct {
 	link  bool       // through an interface whose other end is in another namespace
 	outer *namespace // that one; nil if it is not known
+	early bool       // and may be a moment later
 }
 
 // elsewhere holds an address of each family that nobody has a route of its own to (class E of RFC 1112, and one for documentation of
@@ -67,6 +68,9 @@ func (g *registry) holds(v *view, now time.Time) bool {
 		if h.outer != nil && g.ids[h.outer.id] != h.outer {
 			return false
 		}
+		if h.link && h.outer == nil && !g.early(now) {
+			return false
+		}
 	}
 	return g.events != nil || now.Sub(v.read) < viewAge
 }
@@ -105,11 +109,12 @@ func (g *registry) readHop(now time.Time, n *namespace, c *netlink.Conn, to neti
 		return hop{}, err
 	}
 	outer, err := g.peer(n, id)
+	early := false
 	if outer == nil && err == nil {
-		g.look(now)
+		early = !g.look(now)
 		outer, err = g.peer(n, id)
 	}
-	return hop{link: true, outer: outer}, err
+	return hop{link: true, outer: outer, early: early && outer == nil}, err
 }
 
 // readInterface returns the interface by which a packet would leave; 0: by none.
