@@ -243,7 +243,28 @@ type Peer struct {
 	Name          string // for grouping: workload, else service, else executable or unit, else configured network
 	ContainerName string
 	ContainerID   string
+	ImageTag      string // of its container's image
+	Proxy         Proxy
+
+	// What Kubernetes knows.
+	Namespace        string
+	Workload         string // what made the pod: a Deployment, not its ReplicaSet; a CronJob, not its Job
+	WorkloadKind     string
+	Pod              string // its name
+	Node             string // that it runs on, or is
+	Zone, Region     string // of that node
+	Service          string // service.name of its own telemetry
+	ServiceNamespace string // service.namespace of its own telemetry
 }
+
+// Proxy is a value of the attribute netconn.peer.proxy: what a proxy is there for. Empty: not a proxy, or not known.
+type Proxy string
+
+const (
+	ProxySidecar Proxy = "sidecar" // of one pod
+	ProxyZtunnel Proxy = "ztunnel" // of one node
+	ProxyGateway Proxy = "gateway" // of a cluster or a namespace
+)
 
 // PeerType is a value of the attribute netconn.peer.type.
 type PeerType string
@@ -251,6 +272,8 @@ type PeerType string
 const (
 	PeerContainer PeerType = "container"
 	PeerPod       PeerType = "pod"
+	PeerService   PeerType = "service" // an address that stands for others: which one answers is not known
+	PeerNode      PeerType = "node"    // a machine of the cluster, and none of its pods that is known
 	PeerHost      PeerType = "host"    // a process of this machine, outside of any container
 	PeerPrivate   PeerType = "private" // an address that is not routed on the internet
 	PeerPublic    PeerType = "public"

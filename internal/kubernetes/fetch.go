@@ -1,0 +1,118 @@
+package kubernetes
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// again is how long a pod that could not be had is not asked for anew.
+const again = 30 * time.Second
+
+// wanted are the pods of other nodes to ask for. A look-up adds to it and never waits.
+type wanted struct {
+	mu    *sync.Mutex
+	asked map[string]time.Time // by uid; the zero time: it is in the queue
+	queue chan request
+}
+
+type request struct {
+	uid string
+	key key
+}
+
+// maxWanted bounds what waits to be asked for; what is beyond it is asked for when it is looked up again.
+const maxWanted = 1024
+
+func newWanted() wanted {
+	return wanted{mu: &sync.Mutex{}, asked: make(map[string]time.Time), queue: make(chan request, maxWanted)}
+}
+
+func (w wanted) pod(uid string, k key) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if _, ok := w.asked[uid]; ok {
+		return
+	}
+	select {
+	case w.queue <- request{uid, k}:
+		w.asked[uid] = time.Time{}
+	default:
+	}
+}
+
+func (w wanted) done(uid string, now time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.asked[uid] = now
+}
+
+func (w wanted) expire(now time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for uid, at := range w.asked {
+		if !at.IsZero() && now.Sub(at) > again {
+			delete(w.asked, uid)
+		}
+	}
+}
+
+// fetcher asks for pods by name, and for the nodes that they run on. The client keeps to QPS.
+type fetcher struct {
+	api   api
+	store *Store
+	now   func() time.Time
+}
+
+func (f *fetcher) run(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case r := <-f.store.wanted.queue:
+			f.fetch(ctx, r)
+			f.store.wanted.done(r.uid, f.now())
+		}
+	}
+}
+
+// fromCache lets the API server answer from its memory: what it has may be a little old, and no etcd is asked.
+var fromCache = metav1.GetOptions{ResourceVersion: "0"}
+
+func (f *fetcher) fetch(ctx context.Context, r request) {
+	p, err := f.api.core.Pods(r.key.namespace).Get(ctx, r.key.name, fromCache)
+	if f.store.fetched(err) || string(p.UID) != r.uid {
+		return
+	}
+	d := describePod(p)
+	d.fetched = true
+	f.store.putPod(d, f.now())
+	if d.node == "" || f.store.knowsNode(d.node) {
+		return
+	}
+	n, err := f.api.core.Nodes().Get(ctx, d.node, fromCache)
+	if f.store.fetched(err) {
+		return
+	}
+	place := describeNode(n)
+	place.fetched = true
+	f.store.putNode(place, f.now())
+}
+
+// fetched counts a request, and tells whether there is no answer.
+func (s *Store) fetched(err error) (failed bool) {
+	s.stats.fetches.Add(1)
+	if err != nil && !apierrors.IsNotFound(err) {
+		s.stats.fetchFailures.Add(1)
+	}
+	return err != nil
+}
+
+func (s *Store) knowsNode(name string) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.nodes[name] != nil
+}

@@ -1,0 +1,116 @@
+package kubernetes
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+)
+
+// service is what is kept of a service.
+type service struct {
+	key       key
+	addresses []netip.Addr // its cluster addresses, external ones and those of load balancers; none: headless or a name in DNS
+	ports     []uint16
+	nodePorts []uint16
+}
+
+func describeService(s *corev1.Service) *service {
+	d := &service{key: key{one(s.Namespace), s.Name}}
+	add := func(text string) {
+		if a := parseAddress(text); a.IsValid() && !slices.Contains(d.addresses, a) {
+			d.addresses = append(d.addresses, a)
+		}
+	}
+	add(s.Spec.ClusterIP) // "None" if it is headless
+	for _, texts := range [][]string{s.Spec.ClusterIPs, s.Spec.ExternalIPs} {
+		for _, text := range texts {
+			add(text)
+		}
+	}
+	for _, ingress := range s.Status.LoadBalancer.Ingress {
+		add(ingress.IP)
+	}
+	for _, p := range s.Spec.Ports {
+		if tcp(p.Protocol) {
+			d.ports = appendPort(d.ports, p.Port)
+			d.nodePorts = appendPort(d.nodePorts, p.NodePort)
+		}
+	}
+	if s.Spec.HealthCheckNodePort != 0 {
+		d.nodePorts = appendPort(d.nodePorts, s.Spec.HealthCheckNodePort)
+	}
+	return d
+}
+
+// node is what is kept of a node.
+type node struct {
+	key          key
+	addresses    []netip.Addr
+	zone, region string
+	fetched      bool // it was asked for by name and is not watched
+}
+
+func describeNode(n *corev1.Node) *node {
+	d := &node{
+		key:    key{name: n.Name},
+		zone:   one(n.Labels[corev1.LabelTopologyZone]),
+		region: one(n.Labels[corev1.LabelTopologyRegion]),
+	}
+	for _, address := range n.Status.Addresses {
+		if address.Type != corev1.NodeInternalIP && address.Type != corev1.NodeExternalIP {
+			continue
+		}
+		if a := parseAddress(address.Address); a.IsValid() && !slices.Contains(d.addresses, a) {
+			d.addresses = append(d.addresses, a)
+		}
+	}
+	return d
+}
+
+// slice is what is kept of an endpoint slice.
+type slice struct {
+	key       key
+	service   string
+	endpoints []endpoint
+}
+
+// endpoint is who answers at an address for a service.
+type endpoint struct {
+	address    netip.Addr
+	pod        string // its name, in the namespace of the service; empty: not a pod
+	uid        string // of the pod
+	node, zone string
+}
+
+func describeSlice(s *discoveryv1.EndpointSlice) *slice {
+	d := &slice{key: key{one(s.Namespace), s.Name}, service: one(s.Labels[discoveryv1.LabelServiceName])}
+	for i := range s.Endpoints {
+		e := &s.Endpoints[i]
+		if len(e.Addresses) == 0 { // the others are of no use to anybody, says the API
+			continue
+		}
+		a := parseAddress(e.Addresses[0])
+		if !a.IsValid() {
+			continue
+		}
+		d.endpoints = append(d.endpoints, describeEndpoint(a, e))
+	}
+	return d
+}
+
+func describeEndpoint(a netip.Addr, e *discoveryv1.Endpoint) endpoint {
+	d := endpoint{address: a}
+	if e.NodeName != nil {
+		d.node = one(*e.NodeName)
+	}
+	if e.Zone != nil {
+		d.zone = one(*e.Zone)
+	}
+	if e.TargetRef != nil && e.TargetRef.Kind == "Pod" {
+		d.pod, d.uid = strings.Clone(e.TargetRef.Name), string(e.TargetRef.UID)
+	}
+	return d
+}

@@ -1,0 +1,261 @@
+package kubernetes
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+	"unique"
+
+	"github.com/distribution/reference"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/netconn/netconn/internal/conn"
+)
+
+// pod is what is kept of a pod.
+type pod struct {
+	key            key
+	uid            string
+	node           string
+	workload, kind string // what made it; empty: nobody
+	name           string // to group by: the workload, or a name that stays when the pod is made anew
+	service        string // service.name and service.namespace of its own telemetry
+	serviceSpace   string
+	proxy          conn.Proxy // what all of it is there for
+	meshed         bool       // there is a proxy that takes what is meant for the others
+	containers     []container
+	addresses      []netip.Addr // its own; none if it has those of its node
+	hostPorts      []uint16     // on which it is reached at its node's addresses
+	began          time.Time    // it cannot have had its addresses before
+	ready          time.Time    // it cannot have had its addresses before, as far as is known
+	leaving        bool         // it was asked to end
+	over           bool         // all of its containers have ended: its addresses may be another's
+	fetched        bool         // it was asked for by name and is not watched
+
+	ended time.Time // when it was seen to be gone; zero: it is there
+}
+
+// container is what is kept of a container.
+type container struct {
+	name  string
+	ids   []string // without the runtime's name: this one's and that of the run before
+	tag   string   // of its image
+	ports []uint16
+	proxy conn.Proxy
+	runs  bool // or may run again
+}
+
+// key names an object within its kind.
+type key struct{ namespace, name string }
+
+// one returns an equal string that is kept once, however many objects have it.
+func one(s string) string { return unique.Make(s).Value() }
+
+// describePod keeps what is used of a pod.
+func describePod(p *corev1.Pod) *pod {
+	made := maker(p)
+	d := &pod{
+		key:          key{one(p.Namespace), p.Name},
+		uid:          string(p.UID),
+		node:         one(p.Spec.NodeName),
+		workload:     one(made.name),
+		kind:         one(made.kind),
+		name:         one(groupName(p, made)),
+		service:      one(serviceName(p)),
+		serviceSpace: one(serviceNamespace(p)),
+		began:        began(p),
+		leaving:      p.DeletionTimestamp != nil,
+		over:         p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed,
+	}
+	d.describeContainers(p)
+	d.proxy = podProxy(p)
+	d.meshed = slices.ContainsFunc(d.containers, func(c container) bool { return c.proxy == conn.ProxySidecar })
+	if d.ready = ready(p); d.ready.Before(d.began) {
+		d.ready = d.began
+	}
+	if !p.Spec.HostNetwork {
+		d.addresses = podAddresses(p)
+	}
+	d.hostPorts = hostPorts(p)
+	return d
+}
+
+// describeContainers takes init containers too: native sidecars are among them. Those that have done their work do not run.
+func (d *pod) describeContainers(p *corev1.Pod) {
+	for i := range p.Spec.Containers {
+		d.addContainer(p, &p.Spec.Containers[i], true)
+	}
+	for i := range p.Spec.InitContainers {
+		c := &p.Spec.InitContainers[i]
+		d.addContainer(p, c, c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways)
+	}
+	for i := range p.Spec.EphemeralContainers {
+		c := corev1.Container(p.Spec.EphemeralContainers[i].EphemeralContainerCommon)
+		d.addContainer(p, &c, true)
+	}
+	for _, statuses := range [][]corev1.ContainerStatus{
+		p.Status.ContainerStatuses, p.Status.InitContainerStatuses, p.Status.EphemeralContainerStatuses,
+	} {
+		for i := range statuses {
+			d.addStatus(&statuses[i])
+		}
+	}
+}
+
+func (d *pod) addContainer(p *corev1.Pod, c *corev1.Container, stays bool) {
+	d.containers = append(d.containers, container{
+		name:  one(c.Name),
+		tag:   one(imageTag(c.Image)),
+		ports: containerPorts(c),
+		proxy: containerProxy(p, c),
+		runs:  stays,
+	})
+}
+
+func (d *pod) addStatus(s *corev1.ContainerStatus) {
+	i := slices.IndexFunc(d.containers, func(c container) bool { return c.name == s.Name })
+	if i < 0 {
+		return
+	}
+	c := &d.containers[i]
+	if s.State.Running != nil {
+		c.runs = true
+	}
+	for _, id := range []string{s.ContainerID, terminatedID(s.LastTerminationState)} {
+		if id = withoutRuntime(id); id != "" && !slices.Contains(c.ids, id) {
+			c.ids = append(c.ids, id)
+		}
+	}
+}
+
+func terminatedID(s corev1.ContainerState) string {
+	if s.Terminated == nil {
+		return ""
+	}
+	return s.Terminated.ContainerID
+}
+
+// withoutRuntime returns the id as the cgroup path has it.
+func withoutRuntime(id string) string {
+	if _, bare, found := strings.Cut(id, "://"); found {
+		return bare
+	}
+	return id
+}
+
+// imageTag is that of container.image.tag: latest where the reference has none, and nothing for what is no reference.
+func imageTag(image string) string {
+	ref, err := reference.Parse(image)
+	if err != nil {
+		return ""
+	}
+	if _, named := ref.(reference.Named); !named {
+		return ""
+	}
+	if tagged, ok := ref.(reference.Tagged); ok {
+		return tagged.Tag()
+	}
+	return "latest"
+}
+
+func containerPorts(c *corev1.Container) []uint16 {
+	var ports []uint16
+	for _, p := range c.Ports {
+		if tcp(p.Protocol) {
+			ports = appendPort(ports, p.ContainerPort)
+		}
+	}
+	return ports
+}
+
+// hostPorts are the ports of the node that lead to the pod. In the node's network each port of a container is one.
+func hostPorts(p *corev1.Pod) []uint16 {
+	var ports []uint16
+	for _, containers := range [][]corev1.Container{p.Spec.Containers, p.Spec.InitContainers} {
+		for _, c := range containers {
+			for _, port := range c.Ports {
+				switch {
+				case !tcp(port.Protocol):
+				case p.Spec.HostNetwork:
+					ports = appendPort(ports, port.ContainerPort)
+				default:
+					ports = appendPort(ports, port.HostPort)
+				}
+			}
+		}
+	}
+	return ports
+}
+
+func tcp(p corev1.Protocol) bool { return p == "" || p == corev1.ProtocolTCP }
+
+func appendPort(ports []uint16, p int32) []uint16 {
+	if p <= 0 || p > 65535 || slices.Contains(ports, uint16(p)) {
+		return ports
+	}
+	return append(ports, uint16(p))
+}
+
+func podAddresses(p *corev1.Pod) []netip.Addr {
+	var addresses []netip.Addr
+	add := func(text string) {
+		if a := parseAddress(text); a.IsValid() && !slices.Contains(addresses, a) {
+			addresses = append(addresses, a)
+		}
+	}
+	add(p.Status.PodIP)
+	for _, ip := range p.Status.PodIPs {
+		add(ip.IP)
+	}
+	return addresses
+}
+
+// parseAddress returns an address as connections have it, or the invalid one.
+func parseAddress(text string) netip.Addr {
+	a, err := netip.ParseAddr(text)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return a.Unmap().WithZone("")
+}
+
+// began is when the node took the pod.
+func began(p *corev1.Pod) time.Time {
+	if p.Status.StartTime != nil {
+		return p.Status.StartTime.Time
+	}
+	return p.CreationTimestamp.Time
+}
+
+// ready is the earliest sign that the pod's network was there: the condition that says so, or the start of a container. The zero
+// time: no sign. The API has these to the second, and tells them late rather than early, hence a second less.
+func ready(p *corev1.Pod) time.Time {
+	var first time.Time
+	earlier := func(t time.Time) {
+		if !t.IsZero() && (first.IsZero() || t.Before(first)) {
+			first = t
+		}
+	}
+	for _, c := range p.Status.Conditions {
+		if c.Type == corev1.PodReadyToStartContainers && c.Status == corev1.ConditionTrue {
+			earlier(c.LastTransitionTime.Time)
+		}
+	}
+	for _, statuses := range [][]corev1.ContainerStatus{p.Status.InitContainerStatuses, p.Status.ContainerStatuses} {
+		for i := range statuses {
+			for _, state := range []corev1.ContainerState{statuses[i].State, statuses[i].LastTerminationState} {
+				if state.Running != nil {
+					earlier(state.Running.StartedAt.Time)
+				}
+				if state.Terminated != nil {
+					earlier(state.Terminated.StartedAt.Time)
+				}
+			}
+		}
+	}
+	if first.IsZero() {
+		return first
+	}
+	return first.Add(-time.Second)
+}

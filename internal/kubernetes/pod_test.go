@@ -1,0 +1,292 @@
+package kubernetes
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
+
+	"github.com/netconn/netconn/internal/conn"
+)
+
+// object reads an object as it would be written for kubectl.
+func object[O any](t testing.TB, text string) *O {
+	t.Helper()
+	o := new(O)
+	if err := yaml.UnmarshalStrict([]byte(strings.ReplaceAll(text, "\t", "  ")), o); err != nil {
+		t.Fatalf("%v in\n%s", err, text)
+	}
+	return o
+}
+
+// The names that a pod goes by, from what made it, its labels and its annotations. The last two columns are those that the
+// k8s_attributes processor gives (test/kubernetes proves that they are equal).
+func TestNames(t *testing.T) {
+	const minute = 29455985
+	for _, c := range []struct {
+		what, meta                    string
+		name, workload, kind, service string
+	}{
+		{"deployment", `{name: web-5d9c7-x1, labels: {pod-template-hash: 5d9c7}, ownerReferences: [{kind: ReplicaSet, name: web-5d9c7, controller: true}]}`,
+			"web", "web", "Deployment", "web"},
+		{"replica set of nobody", `{name: web-x1, ownerReferences: [{kind: ReplicaSet, name: web, controller: true}]}`,
+			"web", "web", "ReplicaSet", "web"},
+		{"replica set that only looks like one of a deployment", `{name: web-abc-x1, labels: {pod-template-hash: def}, ownerReferences: [{kind: ReplicaSet, name: web-abc, controller: true}]}`,
+			"web-abc", "web-abc", "ReplicaSet", "web-abc"},
+		{"stateful set", `{name: db-0, ownerReferences: [{kind: StatefulSet, name: db, controller: true}]}`,
+			"db", "db", "StatefulSet", "db"},
+		{"daemon set", `{name: agent-x1, ownerReferences: [{kind: DaemonSet, name: agent, controller: true}]}`,
+			"agent", "agent", "DaemonSet", "agent"},
+		{"job", `{name: once-x1, ownerReferences: [{kind: Job, name: once, controller: true}]}`, "once", "once", "Job", "once"},
+		{"cron job", `{name: nightly-29455985-x1, creationTimestamp: "2026-01-02T13:05:00Z", ownerReferences: [{kind: Job, name: nightly-29455985, controller: true}]}`,
+			"nightly", "nightly", "CronJob", "nightly"},
+		{"job named after a date", `{name: import-20260102-x1, creationTimestamp: "2026-01-02T13:05:00Z", ownerReferences: [{kind: Job, name: import-20260102, controller: true}]}`,
+			"import-20260102", "import-20260102", "Job", "import-20260102"},
+		{"another controller", `{name: w-1-x, ownerReferences: [{kind: Workflow, name: w-1, controller: true}]}`, "w-1", "w-1", "Workflow", "w-1-x"},
+		{"nobody", `{name: shell}`, "shell", "", "", "shell"},
+		{"static pod", `{name: etcd-node-1, ownerReferences: [{kind: Node, name: node-1, controller: true}]}`, "etcd", "", "", "etcd-node-1"},
+		{"label name", `{name: web-x, labels: {app.kubernetes.io/name: shop}, ownerReferences: [{kind: DaemonSet, name: web, controller: true}]}`,
+			"web", "web", "DaemonSet", "shop"},
+		{"label instance", `{name: web-x, labels: {app.kubernetes.io/name: shop, app.kubernetes.io/instance: shop-eu}}`, "shop-eu", "", "", "shop-eu"},
+		{"annotation", `{name: web-x, labels: {app.kubernetes.io/instance: shop-eu}, annotations: {resource.opentelemetry.io/service.name: checkout}, ownerReferences: [{kind: DaemonSet, name: web, controller: true}]}`,
+			"web", "web", "DaemonSet", "checkout"},
+		{"two owners", `{name: web-x, ownerReferences: [{kind: StatefulSet, name: web, controller: true}, {kind: DaemonSet, name: other}]}`,
+			"web", "web", "StatefulSet", "other"},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			p := object[corev1.Pod](t, "spec: {nodeName: node-1}\nmetadata: "+c.meta)
+			d := describePod(p)
+			got := [4]string{d.name, d.workload, d.kind, d.service}
+			if diff := cmp.Diff([4]string{c.name, c.workload, c.kind, c.service}, got); diff != "" {
+				t.Errorf("name, workload, kind, service (-want +got):\n%s", diff)
+			}
+		})
+	}
+	if got := time.Unix(minute*60, 0).UTC().Format(time.RFC3339); !strings.HasPrefix(got, "2026-01-02T") {
+		t.Errorf("the minute of the cron job is %s", got)
+	}
+}
+
+func TestServiceNamespace(t *testing.T) {
+	p := object[corev1.Pod](t, `metadata: {name: a, namespace: shop}`)
+	if got := describePod(p).serviceSpace; got != "shop" {
+		t.Errorf("got %q", got)
+	}
+	p.Annotations = map[string]string{annotationNamespace: "other"}
+	if got := describePod(p).serviceSpace; got != "other" {
+		t.Errorf("got %q", got)
+	}
+}
+
+const meshedPod = `
+metadata: {name: reviews-1, namespace: shop, uid: u1, annotations: {sidecar.istio.io/status: "{}"}}
+spec:
+	nodeName: node-1
+	initContainers:
+	- {name: istio-init, image: "docker.io/istio/proxyv2:1.29.0", args: [istio-iptables]}
+	- {name: istio-proxy, image: "docker.io/istio/proxyv2:1.29.0", restartPolicy: Always, args: [proxy, sidecar, --domain, x]}
+	- {name: migrate, image: "example.com:5000/migrate@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"}
+	containers:
+	- {name: reviews, image: "example.com:5000/reviews:v3", ports: [{containerPort: 9080}, {containerPort: 53, protocol: UDP}]}
+	ephemeralContainers:
+	- {name: debug, image: busybox}
+status:
+	phase: Running
+	startTime: "2026-01-02T03:04:05Z"
+	podIP: 10.244.1.7
+	podIPs: [{ip: 10.244.1.7}, {ip: "fd00:10:244::7"}]
+	conditions: [{type: PodReadyToStartContainers, status: "True", lastTransitionTime: "2026-01-02T03:04:20Z"}]
+	initContainerStatuses:
+	- {name: istio-init, image: i, imageID: i, containerID: "containerd://init1", ready: true, restartCount: 0, state: {terminated: {exitCode: 0, startedAt: "2026-01-02T03:04:10Z", containerID: "containerd://init1"}}}
+	- {name: istio-proxy, image: i, imageID: i, containerID: "containerd://proxy1", ready: true, restartCount: 0, state: {running: {startedAt: "2026-01-02T03:04:11Z"}}}
+	containerStatuses:
+	- {name: reviews, image: i, imageID: i, containerID: "containerd://app2", ready: true, restartCount: 1, state: {running: {startedAt: "2026-01-02T03:05:00Z"}}, lastState: {terminated: {exitCode: 1, containerID: "containerd://app1", startedAt: "2026-01-02T03:04:12Z"}}}
+	ephemeralContainerStatuses:
+	- {name: debug, image: i, imageID: i, containerID: "containerd://debug1", ready: false, restartCount: 0, state: {running: {startedAt: "2026-01-02T03:06:00Z"}}}
+`
+
+// What is kept of a pod with everything: init containers, a native sidecar, a container that was started again, two addresses.
+func TestDescribePod(t *testing.T) {
+	want := &pod{
+		key: key{"shop", "reviews-1"}, uid: "u1", node: "node-1", name: "reviews-1", service: "reviews-1", serviceSpace: "shop", meshed: true,
+		containers: []container{
+			{name: "reviews", ids: []string{"app2", "app1"}, tag: "v3", ports: []uint16{9080}, runs: true},
+			{name: "istio-init", ids: []string{"init1"}, tag: "1.29.0"},
+			{name: "istio-proxy", ids: []string{"proxy1"}, tag: "1.29.0", proxy: conn.ProxySidecar, runs: true},
+			{name: "migrate", tag: "latest"},
+			{name: "debug", ids: []string{"debug1"}, tag: "latest", runs: true},
+		},
+		addresses: []netip.Addr{netip.MustParseAddr("10.244.1.7"), netip.MustParseAddr("fd00:10:244::7")},
+		began:     start,
+		ready:     start.Add(4 * time.Second), // the first container started in second 10
+	}
+	got := describePod(object[corev1.Pod](t, meshedPod))
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(pod{}, key{}, container{}), cmp.Comparer(sameAddr), cmp.Comparer(time.Time.Equal)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func sameAddr(a, b netip.Addr) bool { return a == b }
+
+// A pod in the node's network has none of the addresses, but the ports.
+func TestHostNetwork(t *testing.T) {
+	d := describePod(object[corev1.Pod](t, `
+metadata: {name: exporter}
+spec: {nodeName: node-1, hostNetwork: true, containers: [{name: e, ports: [{containerPort: 9100, hostPort: 9100}]}]}
+status: {podIP: 192.0.2.1, podIPs: [{ip: 192.0.2.1}]}`))
+	if d.addresses != nil || len(d.hostPorts) != 1 || d.hostPorts[0] != 9100 {
+		t.Errorf("addresses %v, ports %v", d.addresses, d.hostPorts)
+	}
+	d = describePod(object[corev1.Pod](t, `
+metadata: {name: web}
+spec: {nodeName: node-1, containers: [{name: e, ports: [{containerPort: 80, hostPort: 8080}]}]}
+status: {podIP: 10.244.1.7}`))
+	if len(d.addresses) != 1 || len(d.hostPorts) != 1 || d.hostPorts[0] != 8080 {
+		t.Errorf("addresses %v, ports %v", d.addresses, d.hostPorts)
+	}
+}
+
+func TestProxies(t *testing.T) {
+	for _, c := range []struct {
+		what, meta, container string
+		want                  conn.Proxy
+	}{
+		{"sidecar", `{}`, `{name: istio-proxy, args: [proxy, sidecar]}`, conn.ProxySidecar},
+		{"sidecar without arguments", `{}`, `{name: istio-proxy}`, conn.ProxySidecar},
+		{"ingress gateway", `{labels: {istio: ingressgateway}}`, `{name: istio-proxy, args: [proxy, router]}`, conn.ProxyGateway},
+		{"injected gateway", `{labels: {istio: eastwestgateway}}`, `{name: istio-proxy}`, conn.ProxyGateway},
+		{"waypoint", `{labels: {gateway.networking.k8s.io/gateway-name: waypoint}}`, `{name: istio-proxy, args: [proxy, waypoint]}`, conn.ProxyGateway},
+		{"ztunnel", `{labels: {app: ztunnel}}`, `{name: istio-proxy, args: [proxy, ztunnel]}`, conn.ProxyZtunnel},
+		{"linkerd", `{}`, `{name: linkerd-proxy}`, conn.ProxySidecar},
+		{"envoy gateway", `{labels: {gateway.envoyproxy.io/owning-gateway-name: eg}}`, `{name: envoy}`, conn.ProxyGateway},
+		{"an application", `{labels: {istio: pilot, app: istiod}}`, `{name: discovery, args: [discovery]}`, ""},
+	} {
+		p := object[corev1.Pod](t, "metadata: "+c.meta+"\nspec: {containers: ["+c.container+"]}")
+		if got := describePod(p).containers[0].proxy; got != c.want {
+			t.Errorf("%s: %q, want %q", c.what, got, c.want)
+		}
+	}
+}
+
+func TestImageTag(t *testing.T) {
+	const digest = "@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+	for image, want := range map[string]string{
+		"nginx": "latest", "nginx:1.27": "1.27", "example.com:5000/a/b": "latest", "example.com:5000/a/b:v1" + digest: "v1",
+		"a" + digest: "latest", "": "", "Not An Image": "", digest[1:]: "",
+	} {
+		if got := imageTag(image); got != want && !(image == digest[1:] && got != "") {
+			t.Errorf("%q: %q, want %q", image, got, want)
+		}
+	}
+}
+
+func TestDescribeService(t *testing.T) {
+	for _, c := range []struct {
+		what, text string
+		addresses  int
+		ports      int
+		nodePorts  int
+	}{
+		{"cluster address of two families", `spec: {clusterIP: 10.96.1.3, clusterIPs: [10.96.1.3, "fd00::3"], ports: [{port: 80}, {port: 53, protocol: UDP}]}`, 2, 1, 0},
+		{"headless", `spec: {clusterIP: None, clusterIPs: [None], ports: [{port: 80}]}`, 0, 1, 0},
+		{"external name", `spec: {type: ExternalName, externalName: db.example.com}`, 0, 0, 0},
+		{"node port", `spec: {clusterIP: 10.96.1.4, ports: [{port: 80, nodePort: 30080}]}`, 1, 1, 1},
+		{"load balancer", `
+spec: {clusterIP: 10.96.1.5, externalIPs: [198.51.100.1], ports: [{port: 80, nodePort: 30080}], healthCheckNodePort: 31000}
+status: {loadBalancer: {ingress: [{ip: 203.0.113.9}, {hostname: lb.example.com}]}}`, 3, 1, 2},
+	} {
+		d := describeService(object[corev1.Service](t, "metadata: {name: s, namespace: shop}\n"+c.text))
+		if len(d.addresses) != c.addresses || len(d.ports) != c.ports || len(d.nodePorts) != c.nodePorts {
+			t.Errorf("%s: %+v", c.what, d)
+		}
+	}
+}
+
+func TestDescribeSlice(t *testing.T) {
+	d := describeSlice(object[discoveryv1.EndpointSlice](t, `
+metadata: {name: db-1, namespace: shop, labels: {kubernetes.io/service-name: db}}
+addressType: IPv4
+endpoints:
+- {addresses: [10.244.1.7], nodeName: node-1, zone: z, targetRef: {kind: Pod, name: db-0, uid: u}}
+- {addresses: [198.51.100.1]}
+- {addresses: []}
+- {addresses: [not-an-address]}`))
+	want := &slice{key: key{"shop", "db-1"}, service: "db", endpoints: []endpoint{
+		{address: netip.MustParseAddr("10.244.1.7"), node: "node-1", zone: "z", pod: "db-0", uid: "u"},
+		{address: netip.MustParseAddr("198.51.100.1")},
+	}}
+	if diff := cmp.Diff(want, d, cmp.AllowUnexported(slice{}, endpoint{}, key{}), cmp.Comparer(sameAddr)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// FuzzDescribePod feeds whatever decodes as a pod: nothing panics, an address is one that connections have, and ids have no runtime.
+func FuzzDescribePod(f *testing.F) {
+	f.Add([]byte(strings.ReplaceAll(meshedPod, "\t", "  ")))
+	f.Add([]byte(`{metadata: {ownerReferences: [{kind: Job, name: "-00000000", controller: true}]}}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		p := new(corev1.Pod)
+		if yaml.Unmarshal(text, p) != nil {
+			return
+		}
+		d := describePod(p)
+		for _, a := range d.addresses {
+			if !a.IsValid() || a.Is4In6() || a.Zone() != "" {
+				t.Errorf("address %v", a)
+			}
+		}
+		s := NewStore(Config{Node: d.node})
+		s.putPod(d, start)
+		s.putPod(describePod(p), start)
+		s.dropPod(d.key, start)
+		s.Expire(start.Add(2 * Grace))
+		wantEmpty(t, s)
+	})
+}
+
+// feedOf is what a reflector writes to.
+func feedOf(s *Store) feed[*corev1.Pod, *pod] {
+	return feed[*corev1.Pod, *pod]{describePod, s.putPod, s.dropPod, s.keepPods, func() time.Time { return start }}
+}
+
+// A list replaces what was known, whether its objects come as they are or described.
+func TestFeed(t *testing.T) {
+	s := NewStore(Config{})
+	f := feedOf(s)
+	named := func(name string) *corev1.Pod {
+		return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name, UID: "uid"}}
+	}
+	a, b, c := named("a"), named("b"), named("c")
+	a.UID, b.UID, c.UID = "1", "2", "3"
+	transformed, err := f.Transformer()(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Replace([]any{a, transformed}, ""); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Replace([]any{b, c}, ""); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.Stats(); got.Pods != 2 || got.Ended != 1 {
+		t.Errorf("pods %d, ended %d; want 2, 1", got.Pods, got.Ended)
+	}
+	if err := f.Delete(c); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Update(b); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.Stats(); got.Pods != 1 || got.Ended != 2 {
+		t.Errorf("pods %d, ended %d; want 1, 2", got.Pods, got.Ended)
+	}
+	if err := f.Add("nonsense"); err == nil {
+		t.Error("nonsense is taken")
+	}
+}

@@ -1,0 +1,374 @@
+package kubernetes
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/netconn/netconn/internal/conn"
+)
+
+// start is when the stories begin.
+var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+func after(d time.Duration) time.Time { return start.Add(d) }
+
+var shared = netip.MustParseAddr("10.244.1.7")
+
+// podAt is a pod that was taken by its node, and had its network, at certain times.
+func podAt(name string, began, ready time.Duration, addresses ...netip.Addr) *pod {
+	p := &pod{
+		key: key{"shop", name}, uid: "uid-" + name, node: "node-1", name: name, workload: name, kind: "Deployment",
+		addresses: addresses, began: after(began), ready: after(ready),
+	}
+	return p
+}
+
+// who returns the name of the pod that had the address at a moment, asked at another.
+func who(s *Store, a netip.Addr, at, now time.Duration) (string, Answer) {
+	p, answer := s.Address(Question{Address: a, At: after(at), Now: after(now)})
+	return p.Pod, answer
+}
+
+func wantWho(t *testing.T, s *Store, at, now time.Duration, pod string, answer Answer) {
+	t.Helper()
+	if got, a := who(s, shared, at, now); got != pod || a != answer {
+		t.Errorf("at %v, asked at %v: %q, answer %d; want %q, %d", at, now, got, a, pod, answer)
+	}
+}
+
+// The address goes from one pod to another within a second: connections before are the first one's, connections after are the
+// second one's, and those between are nobody's.
+func TestAddressUsedAgain(t *testing.T) {
+	s := NewStore(Config{})
+	s.putPod(podAt("first", 0, time.Second, shared), after(2*time.Second))
+	s.dropPod(key{"shop", "first"}, after(100*time.Second))
+	s.putPod(podAt("second", 99*time.Second, 99500*time.Millisecond, shared), after(100500*time.Millisecond))
+
+	now := 110 * time.Second
+	wantWho(t, s, 50*time.Second, now, "first", Final)
+	wantWho(t, s, 99*time.Second, now, "first", Final)
+	wantWho(t, s, 99600*time.Millisecond, now, "", Unknown)
+	wantWho(t, s, 100100*time.Millisecond, now, "second", Final)
+	wantWho(t, s, 105*time.Second, now, "second", Final)
+	if got := s.Stats().Ambiguous; got != 1 {
+		t.Errorf("ambiguous: %d, want 1", got)
+	}
+}
+
+// The end of the first pod is told after the second one has the address.
+func TestAddressUsedAgainEndToldLate(t *testing.T) {
+	s := NewStore(Config{})
+	s.putPod(podAt("first", 0, time.Second, shared), after(2*time.Second))
+	s.putPod(podAt("second", 99*time.Second, 99*time.Second, shared), after(100*time.Second))
+	s.dropPod(key{"shop", "first"}, after(130*time.Second))
+	now := 140 * time.Second
+	wantWho(t, s, 98*time.Second, now, "first", Final)
+	wantWho(t, s, 99500*time.Millisecond, now, "", Unknown)
+	wantWho(t, s, 101*time.Second, now, "second", Final)
+	wantWho(t, s, 129*time.Second, now, "second", Final)
+}
+
+// A late report of the older pod does not give it the address back.
+func TestAddressLateReportOfOlder(t *testing.T) {
+	s := NewStore(Config{})
+	s.putPod(podAt("second", 99*time.Second, 99*time.Second, shared), after(100*time.Second))
+	s.putPod(podAt("first", 0, time.Second, shared), after(101*time.Second))
+	wantWho(t, s, 105*time.Second, 110*time.Second, "second", Final)
+	wantWho(t, s, 50*time.Second, 110*time.Second, "first", Final)
+}
+
+// What is young may be another pod's by the time that the API tells.
+func TestAnswersSettle(t *testing.T) {
+	s := NewStore(Config{})
+	p := podAt("first", 0, time.Second, shared)
+	s.putPod(p, after(2*time.Second))
+	wantWho(t, s, 10*time.Second, 10500*time.Millisecond, "first", Provisional)
+	wantWho(t, s, 10*time.Second, 12*time.Second, "first", Final)
+
+	leaving := podAt("first", 0, time.Second, shared)
+	leaving.leaving = true
+	s.putPod(leaving, after(20*time.Second))
+	wantWho(t, s, 21*time.Second, 30*time.Second, "first", Provisional)
+	s.dropPod(p.key, after(40*time.Second))
+	wantWho(t, s, 21*time.Second, 41*time.Second, "first", Final)
+	wantWho(t, s, 41*time.Second, 50*time.Second, "", Unknown)
+}
+
+// Pods that have ended keep their status, but not their address.
+func TestAddressOfFinishedPod(t *testing.T) {
+	s := NewStore(Config{})
+	s.putPod(podAt("job", 0, time.Second, shared), after(2*time.Second))
+	over := podAt("job", 0, time.Second, shared)
+	over.over = true
+	s.putPod(over, after(60*time.Second))
+	wantWho(t, s, 30*time.Second, 70*time.Second, "job", Final)
+	wantWho(t, s, 61*time.Second, 70*time.Second, "", Unknown)
+}
+
+func TestGrace(t *testing.T) {
+	s := NewStore(Config{})
+	p := podAt("first", 0, time.Second, shared)
+	p.containers = []container{{name: "app", ids: []string{"c1"}, runs: true}}
+	s.putPod(p, after(2*time.Second))
+	s.dropPod(p.key, after(time.Minute))
+
+	s.Expire(after(time.Minute + Grace))
+	wantWho(t, s, 30*time.Second, 2*time.Minute, "first", Final)
+	if _, a := s.Container("c1"); a != Final {
+		t.Error("the container is forgotten within the grace")
+	}
+	s.Expire(after(time.Minute + Grace + time.Second))
+	wantWho(t, s, 30*time.Second, 2*time.Minute, "", Unknown)
+	wantEmpty(t, s)
+}
+
+// wantEmpty finds what an index kept of what is gone.
+func wantEmpty(t *testing.T, s *Store) {
+	t.Helper()
+	sizes := map[string]int{
+		"pods": len(s.pods), "uids": len(s.uids), "containers": len(s.containers), "holders": len(s.holders),
+		"hostPorts": len(s.hostPorts), "ended": len(s.ended), "services": len(s.services), "addresses": len(s.addresses),
+		"nodePorts": len(s.nodePorts), "nodes": len(s.nodes), "nodeAddresses": len(s.nodeAddresses), "slices": len(s.slices),
+		"endpoints": len(s.endpoints),
+	}
+	for name, n := range sizes {
+		if n != 0 {
+			t.Errorf("%s: %d are left", name, n)
+		}
+	}
+}
+
+// A StatefulSet's pod is made anew under its name; a list may tell of the new one without the end of the old one.
+func TestPodMadeAnew(t *testing.T) {
+	s := NewStore(Config{})
+	p := podAt("db-0", 0, time.Second, shared)
+	s.putPod(p, after(2*time.Second))
+	anew := podAt("db-0", time.Minute, time.Minute, netip.MustParseAddr("10.244.1.8"))
+	anew.uid = "uid-anew"
+	s.putPod(anew, after(time.Minute))
+	wantWho(t, s, 30*time.Second, 2*time.Minute, "db-0", Final)
+	if p, a := s.Address(Question{Address: shared, At: after(90 * time.Second), Now: after(2 * time.Minute)}); a != Unknown {
+		t.Errorf("the old address still is %+v", p)
+	}
+	if _, a := s.Pod("uid-db-0"); a != Final {
+		t.Error("the old pod is forgotten")
+	}
+	if _, a := s.Pod("uid-anew"); a != Final {
+		t.Error("the new pod is not known")
+	}
+}
+
+func TestMaxPods(t *testing.T) {
+	s := NewStore(Config{MaxPods: 2})
+	for i := range 3 {
+		s.putPod(podAt(fmt.Sprint("p", i), 0, 0), start)
+	}
+	s.putPod(podAt("p0", 0, 0), start) // an update has room
+	if got := s.Stats(); got.Pods != 2 || got.PodsRefused != 1 {
+		t.Errorf("pods %d, refused %d; want 2, 1", got.Pods, got.PodsRefused)
+	}
+}
+
+// Services and nodes by the addresses and ports that lead to them.
+func TestServicesAndNodes(t *testing.T) {
+	s := NewStore(Config{Node: "node-1"})
+	addr := netip.MustParseAddr
+	s.putNode(&node{key: key{name: "node-1"}, addresses: []netip.Addr{addr("192.0.2.1")}, zone: "a", region: "r"}, start)
+	s.putNode(&node{key: key{name: "node-2"}, addresses: []netip.Addr{addr("192.0.2.2")}, zone: "b", region: "r"}, start)
+	s.putService(&service{key: key{"shop", "reviews"}, addresses: []netip.Addr{addr("10.96.1.3"), addr("fd00::3")},
+		ports: []uint16{9080}, nodePorts: []uint16{30080}}, start)
+	s.putService(&service{key: key{"shop", "web"}, addresses: []netip.Addr{addr("203.0.113.9")}, ports: []uint16{80}}, start)
+	s.putService(&service{key: key{"shop", "mail"}, addresses: []netip.Addr{addr("203.0.113.9")}, ports: []uint16{25}}, start)
+	exporter := podAt("exporter", 0, 0)
+	exporter.node, exporter.hostPorts = "node-2", []uint16{9100}
+	exporter.containers = []container{{name: "side", runs: true}, {name: "exporter", ports: []uint16{9100}, tag: "v1", runs: true}}
+	s.putPod(exporter, start)
+	s.putSlice(&slice{key: key{"shop", "db-x"}, service: "db", endpoints: []endpoint{{address: addr("198.51.100.5"), zone: "z"}}}, start)
+
+	reviews := conn.Peer{Type: conn.PeerService, Scope: conn.ScopeUnknown, Name: "reviews", Namespace: "shop"}
+	node2 := conn.Peer{Type: conn.PeerNode, Scope: conn.ScopeRemote, Node: "node-2", Zone: "b", Region: "r"}
+	for _, c := range []struct {
+		what, to string
+		want     conn.Peer
+		service  string
+	}{
+		{"cluster address", "10.96.1.3:9080", reviews, "reviews.shop"},
+		{"a port that the service does not have", "10.96.1.3:1", reviews, "reviews.shop"},
+		{"dual stack", "[fd00::3]:9080", reviews, "reviews.shop"},
+		{"mapped address", "[::ffff:10.96.1.3]:9080", reviews, "reviews.shop"},
+		{"load balancer of two services", "203.0.113.9:25",
+			conn.Peer{Type: conn.PeerService, Scope: conn.ScopeUnknown, Name: "mail", Namespace: "shop"}, "mail.shop"},
+		{"neither of two services", "203.0.113.9:443", conn.Peer{}, ""},
+		{"node port", "192.0.2.2:30080", reviews, "reviews.shop"},
+		{"node", "192.0.2.2:22", node2, ""},
+		{"node as a client", "192.0.2.2:0", node2, ""},
+		{"this node", "192.0.2.1:22", conn.Peer{Type: conn.PeerNode, Scope: conn.ScopeNode, Node: "node-1", Zone: "a", Region: "r"}, ""},
+		{"pod in the node's network", "192.0.2.2:9100", conn.Peer{
+			Type: conn.PeerPod, Scope: conn.ScopeRemote, Name: "exporter", Workload: "exporter", WorkloadKind: "Deployment", Pod: "exporter",
+			Namespace: "shop", Node: "node-2", Zone: "b", Region: "r", ContainerName: "exporter", ImageTag: "v1"}, ""},
+		{"entered by hand", "198.51.100.5:5432", conn.Peer{Type: conn.PeerService, Name: "db", Namespace: "shop", Zone: "z"}, ""},
+		{"nobody", "198.51.100.6:5432", conn.Peer{}, ""},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			to := netip.MustParseAddrPort(c.to)
+			got, _ := s.Address(Question{Address: to.Addr(), Port: to.Port(), At: after(time.Minute), Now: after(time.Hour)})
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("peer (-want +got):\n%s", diff)
+			}
+			if got := s.Service(to); got != c.service {
+				t.Errorf("service %q, want %q", got, c.service)
+			}
+		})
+	}
+
+	for _, k := range []string{"reviews", "web", "mail"} {
+		s.dropService(key{"shop", k}, start)
+	}
+	s.dropNode(key{name: "node-1"}, start)
+	s.dropNode(key{name: "node-2"}, start)
+	s.dropSlice(key{"shop", "db-x"}, start)
+	s.dropPod(exporter.key, start)
+	s.Expire(after(time.Hour))
+	wantEmpty(t, s)
+}
+
+// Two pods that listen on one port of a node's network cannot be told apart: it is the node.
+func TestHostPortOfTwoPods(t *testing.T) {
+	s := NewStore(Config{})
+	a := netip.MustParseAddr("192.0.2.2")
+	s.putNode(&node{key: key{name: "node-2"}, addresses: []netip.Addr{a}}, start)
+	for _, name := range []string{"one", "two"} {
+		p := podAt(name, 0, 0)
+		p.node, p.hostPorts = "node-2", []uint16{9100}
+		s.putPod(p, start)
+	}
+	if got, _ := s.Address(Question{Address: a, Port: 9100, At: after(1), Now: after(time.Hour)}); got.Type != conn.PeerNode {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// What is reached at a pod's address is told only where there is no doubt.
+func TestContainerReached(t *testing.T) {
+	for _, c := range []struct {
+		what string
+		pod  pod
+		want string
+	}{
+		{"the only one", pod{containers: []container{{name: "app", runs: true}}}, "app"},
+		{"the only one that runs", pod{containers: []container{{name: "app", runs: true}, {name: "init"}}}, "app"},
+		{"by port", pod{containers: []container{{name: "a", runs: true, ports: []uint16{80}}, {name: "b", runs: true}}}, "a"},
+		{"two with the port", pod{containers: []container{
+			{name: "a", runs: true, ports: []uint16{80}}, {name: "b", runs: true, ports: []uint16{80}}}}, ""},
+		{"none with the port", pod{containers: []container{{name: "a", runs: true}, {name: "b", runs: true}}}, ""},
+		{"behind a sidecar", pod{meshed: true, containers: []container{{name: "a", runs: true, ports: []uint16{80}}, {name: "p", runs: true}}}, ""},
+	} {
+		got := ""
+		if found := c.pod.reached(80); found != nil {
+			got = found.name
+		}
+		if got != c.want {
+			t.Errorf("%s: %q, want %q", c.what, got, c.want)
+		}
+	}
+}
+
+// With ScopeNode a pod of another node is asked for once, and is known for as long as a slice names it.
+func TestEndpointIsAskedFor(t *testing.T) {
+	s := NewStore(Config{Scope: ScopeNode, Node: "node-1"})
+	list := &slice{key: key{"shop", "reviews-x"}, service: "reviews",
+		endpoints: []endpoint{{address: shared, pod: "reviews-1", uid: "uid-reviews-1", node: "node-2", zone: "b"}}}
+	s.putSlice(list, start)
+	ask := func() (conn.Peer, Answer) { return s.Address(Question{Address: shared, At: after(60e9), Now: after(120e9)}) }
+	for range 3 {
+		got, a := ask()
+		want := conn.Peer{Type: conn.PeerPod, Scope: conn.ScopeRemote, Name: "reviews", Namespace: "shop", Pod: "reviews-1", Node: "node-2", Zone: "b"}
+		if diff := cmp.Diff(want, got); diff != "" || a != Provisional {
+			t.Fatalf("answer %d (-want +got):\n%s", a, diff)
+		}
+	}
+	if n := len(s.wanted.queue); n != 1 {
+		t.Fatalf("%d requests, want 1", n)
+	}
+	p := podAt("reviews-1", 0, 0, shared)
+	p.node, p.fetched = "node-2", true
+	s.putPod(p, after(61e9))
+	if got, a := ask(); got.Workload != "reviews-1" || a != Final {
+		t.Errorf("answer %d: %+v", a, got)
+	}
+	s.keepPods(nil, after(62e9)) // a list of this node's pods does not have it
+	if _, a := ask(); a != Final {
+		t.Error("the list of this node's pods took it away")
+	}
+	s.dropSlice(list.key, after(130e9))
+	if p := s.uids["uid-reviews-1"]; !p.ended.Equal(after(130e9)) {
+		t.Errorf("ended %v", p.ended)
+	}
+}
+
+// TestAddressIsNeverAnothers gives addresses to pods for times that never overlap, tells the store of it late and in any order, and
+// asks about every moment at which one had it: the answer is that pod, or none.
+func TestAddressIsNeverAnothers(t *testing.T) {
+	for seed := range uint64(300) {
+		world(t, rand.New(rand.NewPCG(seed, 7)))
+		if t.Failed() {
+			t.Fatalf("seed %d", seed)
+		}
+	}
+}
+
+type life struct {
+	pod         *pod
+	had, let    time.Duration // the truth
+	told, ended time.Duration // when the API told of it
+}
+
+func world(t *testing.T, r *rand.Rand) {
+	s := NewStore(Config{})
+	const second = time.Second
+	upTo := func(d time.Duration) time.Duration { return time.Duration(r.Int64N(int64(d))) }
+	var lives []life
+	at := time.Duration(0)
+	for i := range 2 + r.IntN(4) {
+		had := at + upTo(3*second)
+		let := had + second + upTo(20*second)
+		began := max(0, had-upTo(10*second)) // waits for its address, which another pod may still have
+		lives = append(lives, life{
+			pod: podAt(fmt.Sprint("p", i), began, max(began, had-upTo(second)), shared),
+			had: had, let: let, told: had + upTo(lag), ended: let + upTo(lag),
+		})
+		at = let
+	}
+	type report struct {
+		at   time.Duration
+		tell func()
+	}
+	var reports []report
+	for _, l := range lives {
+		reports = append(reports,
+			report{l.told, func() { s.putPod(l.pod, after(l.told)) }},
+			report{l.ended, func() { s.dropPod(l.pod.key, after(l.ended)) }})
+	}
+	for now := time.Duration(0); now < at+5*second; now += 50 * time.Millisecond {
+		for i := range reports {
+			if reports[i].tell != nil && reports[i].at <= now {
+				reports[i].tell()
+				reports[i].tell = nil
+			}
+		}
+		asked := upTo(now + 1)
+		got, answer := who(s, shared, asked, now)
+		if answer != Final {
+			continue
+		}
+		for _, l := range lives {
+			if got != l.pod.key.name && asked > l.had && asked < l.let && got != "" {
+				t.Errorf("asked at %v about %v: %s, but %s had it from %v to %v", now, asked, got, l.pod.key.name, l.had, l.let)
+			}
+		}
+	}
+}
