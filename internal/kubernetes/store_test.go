@@ -283,7 +283,9 @@ func TestEndpointIsAskedFor(t *testing.T) {
 	list := &slice{key: key{"shop", "reviews-x"}, service: "reviews",
 		endpoints: []endpoint{{address: shared, pod: "reviews-1", uid: "uid-reviews-1", node: "node-2", zone: "b"}}}
 	s.putSlice(list, start)
-	ask := func() (conn.Peer, Answer) { return s.Address(Question{Address: shared, At: after(60e9), Now: after(120e9)}) }
+	ask := func() (conn.Peer, Answer) {
+		return s.Address(Question{Address: shared, At: after(60e9), Now: after(120e9)})
+	}
 	for range 3 {
 		got, a := ask()
 		want := conn.Peer{Type: conn.PeerPod, Scope: conn.ScopeRemote, Name: "reviews", Namespace: "shop", Pod: "reviews-1", Node: "node-2", Zone: "b"}
