@@ -1,6 +1,7 @@
 # make build       the distribution, _build/otelcol-netconn
 # make run         builds what is missing, and shows who talks to whom on this machine (root)
 # make test        every test; the kernel's need root
+# make test-kubernetes  the tests that want a Kubernetes API server, which it builds from source (ten minutes the first time)
 # make race        the tests of what runs in several goroutines, with the race detector
 # make bench       what netconn costs, against its targets (root; a quarter of an hour; PART=churn,bpf for parts)
 # make soak        a small machine with everything on it, for DURATION: nothing may be missing (root)
@@ -20,7 +21,7 @@ TOOL  := $(GO) tool -modfile=internal/tools/go.mod
 CLANG := clang-16
 
 # What the distribution is made of: the receiver and all that it imports, the BPF objects too.
-SOURCES := $(shell find receiver internal \( -path internal/tools -o -path internal/top -o -path internal/testnet -o -name testdata \) -prune -o \
+SOURCES := $(shell find receiver internal \( -path internal/tools -o -path internal/top -o -path internal/testnet -o -path internal/testcluster -o -name testdata \) -prune -o \
 	\( -name '*.go' ! -name '*_test.go' -o -name '*.o' \) -print)
 DISTRIBUTION := _build/otelcol-netconn
 
@@ -66,6 +67,24 @@ test: $(DISTRIBUTION)
 .PHONY: race
 race: $(DISTRIBUTION)
 	@.ci/test -race ./receiver/... ./internal/...
+
+# The API server of the tests, and what writes to it as a user would. A module file of their own keeps their hundreds of modules
+# apart from ours.
+KUBERNETES := _build/kubernetes/kube-apiserver _build/kubernetes/kubectl
+
+.PHONY: kubernetes
+kubernetes: $(KUBERNETES)
+
+$(KUBERNETES) &: internal/tools/kubernetes/go.mod
+	@echo 'Building $(KUBERNETES). The first time takes ten minutes.'
+	@CGO_ENABLED=0 $(GO) build -modfile=internal/tools/kubernetes/go.mod -buildvcs=false -trimpath -ldflags='-s -w' -o _build/kubernetes/ \
+		k8s.io/kubernetes/cmd/kube-apiserver k8s.io/kubernetes/cmd/kubectl
+	@touch $(KUBERNETES)
+
+.PHONY: test-kubernetes
+test-kubernetes: $(DISTRIBUTION) $(KUBERNETES)
+	@.ci/install etcd:etcd-server
+	@NETCONN_KUBERNETES='$(CURDIR)/_build/kubernetes' NETCONN_REQUIRE_KUBERNETES=1 .ci/test -run '$(RUN)' ./internal/kubernetes ./test/kubernetes
 
 PART     ?=
 DURATION ?= 20m

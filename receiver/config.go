@@ -64,6 +64,8 @@ type Config struct {
 	Networks map[string][]netip.Prefix `mapstructure:"networks"`
 	// Events are those of a logs pipeline.
 	Events EventsConfig `mapstructure:"events"`
+	// Kubernetes is the API that knows peers by their names.
+	Kubernetes KubernetesConfig `mapstructure:"kubernetes"`
 }
 
 // EventsConfig is about the log records of ended connections, which a receiver in a logs pipeline emits.
@@ -90,6 +92,7 @@ func createDefaultConfig() component.Config {
 		Temporality:          TemporalityCumulative,
 		ExpireAfter:          time.Hour,
 		Events:               EventsConfig{MaxPerSecond: 100, EventsConfig: metadata.DefaultEventsConfig()},
+		Kubernetes:           defaultKubernetesConfig(),
 	}
 }
 
@@ -119,6 +122,7 @@ func (c *Config) Validate() error {
 		validateBuckets(c.HistogramBuckets),
 		validateNetworks(c.Networks),
 		validateMetrics(c.Metrics),
+		c.Kubernetes.validate(c.NodeName),
 	)
 }
 

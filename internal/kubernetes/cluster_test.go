@@ -217,7 +217,7 @@ func TestClusterChanges(t *testing.T) {
 	}
 
 	c.Stop()
-	until(t, "a sentence on the API server", func() bool { return len(k.Degraded()) > 0 })
+	until(t, "a sentence on the API server", func() bool { return len(k.Faults()) > 0 })
 	if got := who(before.Add(-time.Minute)) + who(time.Now()); got != "shellnext" {
 		t.Errorf("without the API server: %q", got)
 	}
@@ -225,7 +225,7 @@ func TestClusterChanges(t *testing.T) {
 	c.Pod(strings.NewReplacer("shell", "third", "10.244.2.21", "10.244.2.22").Replace(shopPods[len(shopPods)-1]))
 	a = netip.MustParseAddr("10.244.2.22")
 	until(t, "a pod that was made since", func() bool { return who(time.Now()) == "third" })
-	until(t, "nothing to complain of", func() bool { return len(k.Degraded()) == 0 })
+	until(t, "nothing to complain of", func() bool { return len(k.Faults()) == 0 })
 
 	ctx := context.Background()
 	if err := c.Client.RbacV1().ClusterRoleBindings().Delete(ctx, role.Name, metav1.DeleteOptions{}); err != nil {
@@ -234,12 +234,12 @@ func TestClusterChanges(t *testing.T) {
 	c.Stop() // a watch that is open goes on without the rights
 	c.Start()
 	until(t, "a sentence on the rights", func() bool {
-		for _, err := range k.Degraded() {
-			if !strings.Contains(err.Error(), "forbidden") {
+		for _, f := range k.Faults() {
+			if !strings.Contains(f.Err.Error(), "forbidden") {
 				return false
 			}
 		}
-		return len(k.Degraded()) == 4
+		return len(k.Faults()) == 4
 	})
 	if got := who(time.Now()); got != "third" {
 		t.Errorf("without rights: %q", got)
@@ -248,7 +248,7 @@ func TestClusterChanges(t *testing.T) {
 	if _, err := c.Client.RbacV1().ClusterRoleBindings().Create(ctx, role, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	until(t, "nothing to complain of, with rights", func() bool { return len(k.Degraded()) == 0 })
+	until(t, "nothing to complain of, with rights", func() bool { return len(k.Faults()) == 0 })
 }
 
 // reader makes a service account that may read what is watched, and returns the binding that lets it.

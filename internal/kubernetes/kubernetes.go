@@ -161,20 +161,26 @@ func (k *Cluster) Health() Health {
 	return h
 }
 
-// Degraded returns a sentence for each thing that does not work now, with what it costs.
-func (k *Cluster) Degraded() []error {
-	var errs []error
+// A Fault is something that does not work now.
+type Fault struct {
+	About string // stays the same as long as it is the same thing
+	Err   error  // a sentence, with what it costs
+}
+
+// Faults returns what does not work now.
+func (k *Cluster) Faults() []Fault {
+	var faults []Fault
 	h := k.Health()
 	for _, w := range h.Watches {
 		if w.Err != nil {
-			errs = append(errs, fmt.Errorf("watch %s in the Kubernetes API (%s): %w", w.Kind, costs[w.Kind], w.Err))
+			faults = append(faults, Fault{w.Kind, fmt.Errorf("watch %s in the Kubernetes API (without: %s): %w", w.Kind, costs[w.Kind], w.Err)})
 		}
 	}
 	if h.Store.PodsRefused > 0 {
-		errs = append(errs, fmt.Errorf("keep the pods of the cluster: there are more than max_pods, and those beyond are not known as peers; "+
-			"scope: node is for clusters of this size (max_pods is %d)", k.config.MaxPods))
+		faults = append(faults, Fault{"max_pods", fmt.Errorf("keep the pods of the cluster: there are more than kubernetes::max_pods (%d), "+
+			"and those beyond it are not known as peers; scope: node is for clusters of that size", k.config.MaxPods)})
 	}
-	return errs
+	return faults
 }
 
 // costs tells what is missing without a kind of object.

@@ -82,43 +82,43 @@ func describePod(p *corev1.Pod) *pod {
 }
 
 // describeContainers takes init containers too: native sidecars are among them. Those that have done their work do not run.
-func (d *pod) describeContainers(p *corev1.Pod) {
-	for i := range p.Spec.Containers {
-		d.addContainer(p, &p.Spec.Containers[i], true)
+func (p *pod) describeContainers(of *corev1.Pod) {
+	for i := range of.Spec.Containers {
+		p.addContainer(of, &of.Spec.Containers[i], true)
 	}
-	for i := range p.Spec.InitContainers {
-		c := &p.Spec.InitContainers[i]
-		d.addContainer(p, c, c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways)
+	for i := range of.Spec.InitContainers {
+		c := &of.Spec.InitContainers[i]
+		p.addContainer(of, c, c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways)
 	}
-	for i := range p.Spec.EphemeralContainers {
-		c := corev1.Container(p.Spec.EphemeralContainers[i].EphemeralContainerCommon)
-		d.addContainer(p, &c, true)
+	for i := range of.Spec.EphemeralContainers {
+		c := corev1.Container(of.Spec.EphemeralContainers[i].EphemeralContainerCommon)
+		p.addContainer(of, &c, true)
 	}
 	for _, statuses := range [][]corev1.ContainerStatus{
-		p.Status.ContainerStatuses, p.Status.InitContainerStatuses, p.Status.EphemeralContainerStatuses,
+		of.Status.ContainerStatuses, of.Status.InitContainerStatuses, of.Status.EphemeralContainerStatuses,
 	} {
 		for i := range statuses {
-			d.addStatus(&statuses[i])
+			p.addStatus(&statuses[i])
 		}
 	}
 }
 
-func (d *pod) addContainer(p *corev1.Pod, c *corev1.Container, stays bool) {
-	d.containers = append(d.containers, container{
+func (p *pod) addContainer(of *corev1.Pod, c *corev1.Container, stays bool) {
+	p.containers = append(p.containers, container{
 		name:  one(c.Name),
 		tag:   one(imageTag(c.Image)),
 		ports: containerPorts(c),
-		proxy: containerProxy(p, c),
+		proxy: containerProxy(of, c),
 		runs:  stays,
 	})
 }
 
-func (d *pod) addStatus(s *corev1.ContainerStatus) {
-	i := slices.IndexFunc(d.containers, func(c container) bool { return c.name == s.Name })
+func (p *pod) addStatus(s *corev1.ContainerStatus) {
+	i := slices.IndexFunc(p.containers, func(c container) bool { return c.name == s.Name })
 	if i < 0 {
 		return
 	}
-	c := &d.containers[i]
+	c := &p.containers[i]
 	if s.State.Running != nil {
 		c.runs = true
 	}

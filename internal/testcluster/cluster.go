@@ -142,7 +142,7 @@ func (c *Cluster) Start() {
 	c.wait("the API server", func() error {
 		select {
 		case <-c.api.ended:
-			return fmt.Errorf("it has ended: %v", c.api.err)
+			return fmt.Errorf("it has ended: %w", c.api.err)
 		default:
 			return get(anonymous, c.Host()+"/readyz")
 		}

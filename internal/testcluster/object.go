@@ -101,7 +101,9 @@ func (c *Cluster) KubeConfig(name string, user *rest.Config) string {
 	c.t.Helper()
 	config := clientcmdapi.NewConfig()
 	config.Clusters["test"] = &clientcmdapi.Cluster{Server: user.Host, CertificateAuthorityData: user.CAData}
-	config.AuthInfos[name] = &clientcmdapi.AuthInfo{ClientCertificateData: user.CertData, ClientKeyData: user.KeyData, Token: user.BearerToken}
+	config.AuthInfos[name] = &clientcmdapi.AuthInfo{
+		ClientCertificateData: user.CertData, ClientKeyData: user.KeyData, Token: user.BearerToken,
+	}
 	config.Contexts["test"] = &clientcmdapi.Context{Cluster: "test", AuthInfo: name}
 	config.CurrentContext = "test"
 	path := c.path(name + ".kubeconfig")
@@ -112,7 +114,8 @@ func (c *Cluster) KubeConfig(name string, user *rest.Config) string {
 // ServiceAccount returns the credentials of a service account that is there, as a pod of it would have.
 func (c *Cluster) ServiceAccount(namespace, name string) *rest.Config {
 	c.t.Helper()
-	r, err := c.Client.CoreV1().ServiceAccounts(namespace).CreateToken(context.Background(), name, &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
+	accounts := c.Client.CoreV1().ServiceAccounts(namespace)
+	r, err := accounts.CreateToken(context.Background(), name, &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
 	c.must(err)
 	return &rest.Config{Host: c.Host(), BearerToken: r.Status.Token, TLSClientConfig: rest.TLSClientConfig{CAData: c.Admin.CAData}}
 }
@@ -155,7 +158,8 @@ func (c *Cluster) Requests() []Request {
 			return all
 		}
 		all = append(all, Request{
-			line.User.Username, line.UserAgent, line.Verb, line.ObjectRef.Resource, line.ObjectRef.Namespace, line.ObjectRef.Name, line.RequestURI,
+			User: line.User.Username, Agent: line.UserAgent, Verb: line.Verb, Resource: line.ObjectRef.Resource,
+			Namespace: line.ObjectRef.Namespace, Name: line.ObjectRef.Name, URI: line.RequestURI,
 		})
 	}
 }
