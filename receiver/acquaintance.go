@@ -2,9 +2,11 @@ package netconnreceiver
 
 import (
 	"net/netip"
+	"time"
 
 	"github.com/netconn/netconn/internal/conn"
 	"github.com/netconn/netconn/internal/flow"
+	"github.com/netconn/netconn/internal/peer"
 )
 
 // An acquaintance is what is known of the other end of a connection, and of the way there.
@@ -14,12 +16,13 @@ type acquaintance struct {
 	server, client netip.AddrPort // who is really there; invalid where the role is unknown
 	port           uint16         // server.port; 0 where the role is unknown
 	original       flow.Original
-	settled        bool // no better answer will come
+	zone           string // that this end is in
+	settled        bool   // no better answer will come
 }
 
 // meet tells what is known of a connection's other end. Where both are here they are paired by sequence numbers, so a connection that was
 // never established has no other end. One whose owner is not known may get one yet.
-func (p *pipeline) meet(c conn.Conn) acquaintance {
+func (p *pipeline) meet(c conn.Conn, now time.Time) acquaintance {
 	var known acquaintance
 	var other *conn.End
 	remote := c.Tuple.Destination
@@ -31,10 +34,20 @@ func (p *pipeline) meet(c conn.Conn) acquaintance {
 	if end, found := p.pairs.Other(c.Sequence); found {
 		other, remote = &end, end.Tuple.Source
 	}
-	known.peer = p.peers.Describe(c, other, remote.Addr())
-	known.settled = route != nil && (other == nil && c.Sequence == conn.Sequence{} || other != nil && other.Owner != conn.Owner{})
+	named, certain := p.recognise(c, other, remote, now)
+	known.peer = peer.Enrich(p.peers.Describe(c, other, remote.Addr()), named)
+	known.zone = p.zone()
+	known.settled = certain && route != nil && p.noOther(c, other, named)
 	known.fill(c, remote)
 	return known
+}
+
+// noOther tells whether the other end of a connection will stay what it is: it was found here, or it cannot be here.
+func (p *pipeline) noOther(c conn.Conn, other *conn.End, named conn.Peer) bool {
+	if other != nil {
+		return other.Owner != conn.Owner{}
+	}
+	return c.Sequence == conn.Sequence{} || named.Type == conn.PeerPod && named.Scope == conn.ScopeRemote
 }
 
 // travelled tells what a route says.
@@ -42,7 +55,7 @@ func (p *pipeline) travelled(c conn.Conn, r conn.Route) acquaintance {
 	known := acquaintance{nat: r.NAT, port: r.Port}
 	if r.Asked.IsValid() {
 		known.original = flow.Original{
-			Name: p.peers.Destination(r.Asked.Addr()), Port: r.Asked.Port(), Address: r.Asked.Addr(),
+			Name: p.destination(r.Asked), Port: r.Asked.Port(), Address: r.Asked.Addr(),
 		}
 	}
 	if c.Role != conn.RoleUnknown {
@@ -68,8 +81,8 @@ func (a *acquaintance) fill(c conn.Conn, remote netip.AddrPort) {
 }
 
 // identify tells which flow a connection belongs to.
-func (p *pipeline) identify(c conn.Conn) (flow.Key, bool) {
-	known := p.meet(c)
+func (p *pipeline) identify(c conn.Conn, now time.Time) (flow.Key, bool) {
+	known := p.meet(c, now)
 	return p.record.set.mask(flow.Key{
 		Owner:      p.record.resources.mask(c.Owner),
 		Role:       c.Role,
@@ -77,6 +90,7 @@ func (p *pipeline) identify(c conn.Conn) (flow.Key, bool) {
 		Peer:       known.peer,
 		NAT:        known.nat,
 		Original:   known.original,
+		Zone:       known.zone,
 		Local:      c.Tuple.Source,
 		Remote:     c.Tuple.Destination,
 		Server:     known.server.Addr(),

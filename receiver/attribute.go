@@ -23,6 +23,18 @@ const (
 	peerName
 	peerContainerName
 	peerContainerID
+	peerImageTag
+	peerProxy
+	peerNamespace
+	peerWorkload
+	peerWorkloadKind
+	peerPod
+	peerNode
+	peerZone
+	peerRegion
+	peerService
+	peerServiceNamespace
+	localZone
 	natKind
 	originalName
 	originalPort
@@ -38,23 +50,35 @@ const (
 // String returns the key of the attribute.
 func (a attribute) String() string {
 	return [attributes]string{
-		role:              "netconn.role",
-		transport:         string(semconv.NetworkTransportKey),
-		serverPort:        string(semconv.ServerPortKey),
-		peerType:          "netconn.peer.type",
-		peerScope:         "netconn.peer.scope",
-		peerName:          "netconn.peer.name",
-		peerContainerName: "netconn.peer.container.name",
-		peerContainerID:   "netconn.peer.container.id",
-		natKind:           "netconn.nat",
-		originalName:      "netconn.original_destination.name",
-		originalPort:      "netconn.original_destination.port",
-		originalAddress:   "netconn.original_destination.address",
-		peerAddress:       string(semconv.NetworkPeerAddressKey),
-		peerPort:          string(semconv.NetworkPeerPortKey),
-		localAddress:      string(semconv.NetworkLocalAddressKey),
-		serverAddress:     string(semconv.ServerAddressKey),
-		clientAddress:     string(semconv.ClientAddressKey),
+		role:                 "netconn.role",
+		transport:            string(semconv.NetworkTransportKey),
+		serverPort:           string(semconv.ServerPortKey),
+		peerType:             "netconn.peer.type",
+		peerScope:            "netconn.peer.scope",
+		peerName:             "netconn.peer.name",
+		peerContainerName:    "netconn.peer.container.name",
+		peerContainerID:      "netconn.peer.container.id",
+		peerImageTag:         "netconn.peer.container.image.tag",
+		peerProxy:            "netconn.peer.proxy",
+		peerNamespace:        "netconn.peer.k8s.namespace.name",
+		peerWorkload:         "netconn.peer.k8s.workload.name",
+		peerWorkloadKind:     "netconn.peer.k8s.workload.kind",
+		peerPod:              "netconn.peer.k8s.pod.name",
+		peerNode:             "netconn.peer.k8s.node.name",
+		peerZone:             "netconn.peer.zone",
+		peerRegion:           "netconn.peer.region",
+		peerService:          string(semconv.ServicePeerNameKey),
+		peerServiceNamespace: string(semconv.ServicePeerNamespaceKey),
+		localZone:            "netconn.local.zone",
+		natKind:              "netconn.nat",
+		originalName:         "netconn.original_destination.name",
+		originalPort:         "netconn.original_destination.port",
+		originalAddress:      "netconn.original_destination.address",
+		peerAddress:          string(semconv.NetworkPeerAddressKey),
+		peerPort:             string(semconv.NetworkPeerPortKey),
+		localAddress:         string(semconv.NetworkLocalAddressKey),
+		serverAddress:        string(semconv.ServerAddressKey),
+		clientAddress:        string(semconv.ClientAddressKey),
 	}[a]
 }
 
@@ -84,13 +108,25 @@ func (s attributeSet) mask(k flow.Key) flow.Key {
 		Role:       only(s, role, k.Role),
 		ServerPort: only(s, serverPort, k.ServerPort),
 		Peer: conn.Peer{
-			Type:          only(s, peerType, k.Peer.Type),
-			Scope:         only(s, peerScope, k.Peer.Scope),
-			Name:          only(s, peerName, k.Peer.Name),
-			ContainerName: only(s, peerContainerName, k.Peer.ContainerName),
-			ContainerID:   only(s, peerContainerID, k.Peer.ContainerID),
+			Type:             only(s, peerType, k.Peer.Type),
+			Scope:            only(s, peerScope, k.Peer.Scope),
+			Name:             only(s, peerName, k.Peer.Name),
+			ContainerName:    only(s, peerContainerName, k.Peer.ContainerName),
+			ContainerID:      only(s, peerContainerID, k.Peer.ContainerID),
+			ImageTag:         only(s, peerImageTag, k.Peer.ImageTag),
+			Proxy:            only(s, peerProxy, k.Peer.Proxy),
+			Namespace:        only(s, peerNamespace, k.Peer.Namespace),
+			Workload:         only(s, peerWorkload, k.Peer.Workload),
+			WorkloadKind:     only(s, peerWorkloadKind, k.Peer.WorkloadKind),
+			Pod:              only(s, peerPod, k.Peer.Pod),
+			Node:             only(s, peerNode, k.Peer.Node),
+			Zone:             only(s, peerZone, k.Peer.Zone),
+			Region:           only(s, peerRegion, k.Peer.Region),
+			Service:          only(s, peerService, k.Peer.Service),
+			ServiceNamespace: only(s, peerServiceNamespace, k.Peer.ServiceNamespace),
 		},
-		NAT: only(s, natKind, k.NAT),
+		Zone: only(s, localZone, k.Zone),
+		NAT:  only(s, natKind, k.NAT),
 		Original: flow.Original{
 			Name:    only(s, originalName, k.Original.Name),
 			Port:    only(s, originalPort, k.Original.Port),
@@ -121,17 +157,34 @@ func (s attributeSet) put(m pcommon.Map, k flow.Key) {
 		m.PutStr(transport.String(), semconv.NetworkTransportTCP.Value.AsString())
 	}
 	s.putPort(m, serverPort, k.ServerPort)
-	s.putString(m, peerType, string(k.Peer.Type))
-	s.putString(m, peerScope, string(k.Peer.Scope))
-	s.putString(m, peerName, k.Peer.Name)
-	s.putString(m, peerContainerName, k.Peer.ContainerName)
-	s.putString(m, peerContainerID, k.Peer.ContainerID)
+	s.putPeer(m, k.Peer)
+	s.putString(m, localZone, k.Zone)
 	s.putWay(m, k.NAT, k.Original)
 	s.putAddress(m, peerAddress, k.Remote.Addr())
 	s.putPort(m, peerPort, k.Remote.Port())
 	s.putAddress(m, localAddress, k.Local.Addr())
 	s.putAddress(m, serverAddress, k.Server)
 	s.putAddress(m, clientAddress, k.Client)
+}
+
+// putPeer writes who is at the other end.
+func (s attributeSet) putPeer(m pcommon.Map, p conn.Peer) {
+	s.putString(m, peerType, string(p.Type))
+	s.putString(m, peerScope, string(p.Scope))
+	s.putString(m, peerName, p.Name)
+	s.putString(m, peerContainerName, p.ContainerName)
+	s.putString(m, peerContainerID, p.ContainerID)
+	s.putString(m, peerImageTag, p.ImageTag)
+	s.putString(m, peerProxy, string(p.Proxy))
+	s.putString(m, peerNamespace, p.Namespace)
+	s.putString(m, peerWorkload, p.Workload)
+	s.putString(m, peerWorkloadKind, p.WorkloadKind)
+	s.putString(m, peerPod, p.Pod)
+	s.putString(m, peerNode, p.Node)
+	s.putString(m, peerZone, p.Zone)
+	s.putString(m, peerRegion, p.Region)
+	s.putString(m, peerService, p.Service)
+	s.putString(m, peerServiceNamespace, p.ServiceNamespace)
 }
 
 // putWay writes what became of the addresses on the way.

@@ -16,6 +16,7 @@ import (
 	"go.opentelemetry.io/collector/scraper/scraperhelper"
 
 	"github.com/netconn/netconn/internal/flow"
+	"github.com/netconn/netconn/internal/kubernetes"
 	"github.com/netconn/netconn/receiver/internal/metadata"
 )
 
@@ -87,6 +88,9 @@ func TestConfigEveryKey(t *testing.T) {
 			"lab":    {netip.MustParsePrefix("192.0.2.0/25")},
 		},
 		Events: EventsConfig{Enabled: true, MaxPerSecond: 40, EventsConfig: metadata.DefaultEventsConfig()},
+		Kubernetes: KubernetesConfig{
+			AuthType: kubernetes.AuthKubeConfig, Context: "lab", KubeAPIQPS: 2.5, KubeAPIBurst: 3, Scope: kubernetes.ScopeNode, MaxPods: 70,
+		},
 	}
 	want.Events.NetconnConnectionFailed.Enabled = false
 	want.Metrics.NetconnIo.EnabledAttributes = []metadata.NetconnIoMetricAttributeKey{"network.io.direction", "netconn.role"}
@@ -126,6 +130,7 @@ func TestConfigDefault(t *testing.T) {
 		Temporality:          "cumulative",
 		ExpireAfter:          time.Hour,
 		Events:               EventsConfig{MaxPerSecond: 100, EventsConfig: metadata.DefaultEventsConfig()},
+		Kubernetes:           KubernetesConfig{AuthType: "none", KubeAPIQPS: 5, KubeAPIBurst: 10, Scope: "cluster", MaxPods: 50_000},
 	}
 	if diff := cmp.Diff(want, got, configOptions()...); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -57,7 +57,7 @@ func (e *event) write(to plog.LogRecord) {
 	to.SetTimestamp(read)
 	to.SetObservedTimestamp(read)
 	attributes := to.Attributes()
-	attributes.EnsureCapacity(28)
+	attributes.EnsureCapacity(40)
 	if e.conn.Error != conn.NoError {
 		attributes.PutStr(string(semconv.ErrorTypeKey), e.conn.Error.String())
 	}
@@ -84,11 +84,8 @@ func (e *event) putEnds(to pcommon.Map) {
 
 func (e *event) putPeer(to pcommon.Map) {
 	all := ^attributeSet(0)
-	all.putString(to, peerType, string(e.other.peer.Type))
-	all.putString(to, peerScope, string(e.other.peer.Scope))
-	all.putString(to, peerName, e.other.peer.Name)
-	all.putString(to, peerContainerName, e.other.peer.ContainerName)
-	all.putString(to, peerContainerID, e.other.peer.ContainerID)
+	all.putPeer(to, e.other.peer)
+	all.putString(to, localZone, e.other.zone)
 	all.putWay(to, e.other.nat, e.other.original)
 }
 

@@ -39,6 +39,7 @@ func newLab(t *testing.T, o kernel.Options) *lab {
 		},
 		ask:  openTables,
 		host: owner.Host,
+		join: joinCluster,
 		now:  func() time.Time { return l.now },
 	}, "test")
 	if err != nil {

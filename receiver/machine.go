@@ -7,6 +7,7 @@ import (
 	"github.com/netconn/netconn/internal/conn"
 	"github.com/netconn/netconn/internal/conntrack"
 	"github.com/netconn/netconn/internal/kernel"
+	"github.com/netconn/netconn/internal/kubernetes"
 	"github.com/netconn/netconn/internal/owner"
 )
 
@@ -15,6 +16,7 @@ type machine struct {
 	open func() (sockets, error)
 	ask  func(root string, now time.Time) (tables, error)
 	host func(root string) (id, name string, err error)
+	join func(c *Config, now func() time.Time) (cluster, error)
 	now  func() time.Time
 }
 
@@ -37,6 +39,30 @@ type tables struct {
 	close    func() error
 }
 
+// cluster are the methods of kubernetes.Cluster. The zero value: there is none, or none to be asked.
+type cluster struct {
+	container func(id string) (conn.Peer, kubernetes.Answer)
+	pod       func(uid string) (conn.Peer, kubernetes.Answer)
+	address   func(kubernetes.Question) (conn.Peer, kubernetes.Answer)
+	service   func(netip.AddrPort) string
+	here      func() (zone, region string)
+	synced    func() bool
+	faults    func() []kubernetes.Fault
+	health    func() kubernetes.Health
+	close     func()
+}
+
+// there tells whether there is one.
+func (k cluster) there() bool { return k.close != nil }
+
+// counters returns how the watches are; none where there is no cluster.
+func (k cluster) counters() kubernetes.Health {
+	if !k.there() {
+		return kubernetes.Health{}
+	}
+	return k.health()
+}
+
 // health returns the counters of connection tracking; none where it cannot be asked.
 func (t tables) health() conntrack.Stats {
 	if t.stats == nil {
@@ -47,7 +73,7 @@ func (t tables) health() conntrack.Stats {
 
 // thisMachine is the one that the collector runs on.
 func thisMachine() machine {
-	return machine{open: openSockets, ask: openTables, host: owner.Host, now: time.Now}
+	return machine{open: openSockets, ask: openTables, host: owner.Host, join: joinCluster, now: time.Now}
 }
 
 func openSockets() (sockets, error) {

@@ -51,6 +51,7 @@ func newPlant(t *testing.T, watched ...*testnet.Namespace) *plant {
 		},
 		ask:  openTables,
 		host: owner.Host,
+		join: joinCluster,
 		now:  time.Now,
 	}, "test")
 	if err != nil {
@@ -96,7 +97,8 @@ func (p *plant) told(n int) []way {
 		}
 		p.hear()
 		if len(p.routes.queue)+len(p.routes.asked) == 0 { // nobody is waiting for anything but the other end
-			p.events.settle(time.Now().Add(eventPatience), p.meet)
+			now := time.Now()
+			p.events.settle(now.Add(eventPatience), p.meeting(now))
 		}
 		for _, e := range p.events.take() {
 			p.ways = append(p.ways, wayOf(&e))

@@ -24,6 +24,7 @@ type pipeline struct {
 	pairs    *pair.Index
 	routes   *routes
 	peers    *peer.Resolver
+	cluster  cluster
 	flows    *flow.Table
 	record   *record
 	events   *events
@@ -44,11 +45,13 @@ func newPipeline(c *Config, m machine, version string) (*pipeline, error) {
 	}
 	now := m.now()
 	t, tablesErr := m.ask(c.RootPath, now)
+	k, clusterErr := m.join(c, m.now)
 	p := &pipeline{
 		sockets: s,
 		owners:  owners,
 		pairs:   pair.New(),
 		peers:   peer.New(c.Networks),
+		cluster: k,
 		flows:   newFlows(c, now),
 		record:  newRecord(c, host{id: id, name: name, node: c.NodeName}, version, now),
 		events:  newEvents(c),
@@ -56,7 +59,7 @@ func newPipeline(c *Config, m machine, version string) (*pipeline, error) {
 	p.pairs.Limit = c.MaxConnections
 	p.routes = newRoutes(t, p.pairs, now)
 	p.journal = &journal{version: version, resources: p.record.resources}
-	p.degraded = p.missing(hostErr, tablesErr)
+	p.degraded = p.missing(hostErr, tablesErr, clusterErr)
 	return p, nil
 }
 
@@ -108,8 +111,14 @@ func (p *pipeline) read(now time.Time) ([]flow.Resource, error) {
 	snapshotErr := p.snapshot(now)
 	drainErr := p.confirm(now)
 	lossErr := p.lose(now)
-	p.events.settle(now, p.meet)
-	return p.flows.Collect(now, p.identify), errors.Join(snapshotErr, drainErr, lossErr)
+	p.events.settle(now, p.meeting(now))
+	identify := func(c conn.Conn) (flow.Key, bool) { return p.identify(c, now) }
+	return p.flows.Collect(now, identify), errors.Join(snapshotErr, drainErr, lossErr)
+}
+
+// meeting returns how to meet other ends at a time.
+func (p *pipeline) meeting(now time.Time) func(conn.Conn) acquaintance {
+	return func(c conn.Conn) acquaintance { return p.meet(c, now) }
 }
 
 func (p *pipeline) expire(now time.Time) {
@@ -124,7 +133,7 @@ func (p *pipeline) expire(now time.Time) {
 
 // tell returns the events since the last call, as far as their other ends are known or not worth waiting for.
 func (p *pipeline) tell(now time.Time) plog.Logs {
-	p.events.settle(now, p.meet)
+	p.events.settle(now, p.meeting(now))
 	logs := p.journal.write(p.events.take())
 	p.events.stats.Emitted += uint64(logs.LogRecordCount())
 	return logs
@@ -175,7 +184,7 @@ func (p *pipeline) handler(now time.Time) kernel.Handler {
 	return kernel.Handler{
 		Cgroup: p.owners.Learn,
 		Conn: func(c conn.Conn) {
-			c.Owner = p.owners.Resolve(c.Process)
+			c.Owner, c.Moment = p.owners.Resolve(c.Process), now.Add(-c.Age)
 			p.routes.note(c, p.pairs.Add(c, now), now)
 			p.flows.Apply(c, now)
 			p.events.add(c, now)
@@ -203,6 +212,7 @@ func (p *pipeline) health() (*health, error) {
 	return &health{
 		kernel: stats, losses: losses, flows: p.flows.Stats(), owners: p.owners.Stats(), events: p.events.stats,
 		unpaired: p.pairs.Refused, routes: p.routes.stats, conntrack: p.routes.tables.health(),
+		cluster: p.cluster.counters(),
 	}, nil
 }
 
@@ -211,6 +221,9 @@ func (p *pipeline) close() error {
 	err := p.sockets.close()
 	if p.routes.tables.close != nil {
 		err = errors.Join(err, p.routes.tables.close())
+	}
+	if p.cluster.there() {
+		p.cluster.close()
 	}
 	return err
 }

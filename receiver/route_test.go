@@ -281,7 +281,7 @@ func TestConnectionTrackingCannotBeAsked(t *testing.T) {
 		p.handler(at(0)).Conn(c)
 		p.routes.settle(at(0))
 	}
-	if got := p.meet(c); got.nat != conn.NATUnresolved || got.server != c.Tuple.Destination || got.port != 80 {
+	if got := p.meet(c, at(0)); got.nat != conn.NATUnresolved || got.server != c.Tuple.Destination || got.port != 80 {
 		t.Errorf("got %+v", got)
 	}
 }

@@ -66,6 +66,7 @@ func play(t *testing.T, s *story) (pmetric.Metrics, plog.Logs) {
 		open: kernel.open,
 		ask:  kernel.ask,
 		host: func(string) (string, string, error) { return "0123456789abcdef0123456789abcdef", "node-1", nil },
+		join: s.join,
 		now:  func() time.Time { return now },
 	})
 	if err != nil {

@@ -27,7 +27,9 @@ type netconnScraper struct {
 
 	startOnce sync.Once
 	startErr  error                         // what no receiver can start with
-	status    func() *componentstatus.Event // what each receiver's status is from the start; nil: nothing to tell
+	status    func() *componentstatus.Event // what each receiver's status is; nil: nothing to tell
+
+	reporting reporting // under mu
 
 	mu       sync.Mutex
 	pipeline *pipeline    // nil when it is not running
@@ -112,6 +114,7 @@ func (s *netconnScraper) scrape(context.Context) (pmetric.Metrics, error) {
 		return pmetric.NewMetrics(), nil
 	}
 	md, err := s.pipeline.collect(s.machine.now())
+	s.retell()
 	err = errors.Join(err, s.health.read(s.pipeline))
 	if err != nil {
 		return md, scrapererror.NewPartialScrapeError(err, 0)
@@ -130,6 +133,7 @@ func (s *netconnScraper) scrapeLogs(context.Context) (plog.Logs, error) {
 	var err error
 	if s.running[signalMetrics] == 0 {
 		err = errors.Join(s.pipeline.collectUnseen(now), s.health.read(s.pipeline))
+		s.retell()
 	}
 	told := s.pipeline.tell(now)
 	if err != nil {

@@ -31,8 +31,10 @@ type rig struct {
 	tables  tables  // what ask returns
 	openErr error
 	hostErr error
+	cluster cluster // what join returns
 
-	tablesErr error
+	tablesErr, clusterErr error
+
 	logs      *observer.ObservedLogs
 	events    []*componentstatus.Event
 	closed    int
@@ -62,6 +64,7 @@ func newRigWith(t *testing.T, set receiver.Settings, logs *observer.ObservedLogs
 		open: func() (sockets, error) { return r.sockets, r.openErr },
 		ask:  func(string, time.Time) (tables, error) { return r.tables, r.tablesErr },
 		host: func(string) (string, string, error) { return "4d3c", "node-1", r.hostErr },
+		join: func(*Config, func() time.Time) (cluster, error) { return r.cluster, r.clusterErr },
 		now:  time.Now,
 	})
 	if err != nil {

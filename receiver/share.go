@@ -74,12 +74,14 @@ func (s *share) start(ctx context.Context, host component.Host) error {
 		return err
 	}
 	s.started = true
+	s.reportTo(s.signal, host)
 	s.run(s.signal, 1)
 	return nil
 }
 
 func (s *share) shutdown(ctx context.Context) error {
 	if s.started {
+		s.reportTo(s.signal, nil)
 		s.run(s.signal, -1)
 	}
 	if s.loads.leave(s.config) {

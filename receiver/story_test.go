@@ -19,6 +19,8 @@ import (
 type story struct {
 	Config map[string]any
 	Steps  []step
+	Pods   map[string]conn.Peer // what a cluster knows, by address, container id or pod uid; nil: there is none
+	Names  map[netip.AddrPort]string
 	config *Config
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/netconn/netconn/internal/conntrack"
 	"github.com/netconn/netconn/internal/flow"
 	"github.com/netconn/netconn/internal/kernel"
+	"github.com/netconn/netconn/internal/kubernetes"
 	"github.com/netconn/netconn/internal/owner"
 	"github.com/netconn/netconn/receiver/internal/metadata"
 )
@@ -27,6 +28,7 @@ type health struct {
 	routes routeStats
 
 	conntrack conntrack.Stats
+	cluster   kubernetes.Health
 	unpaired  uint64 // reports that the index of other ends had no room for
 }
 
@@ -90,6 +92,12 @@ func (o *observables) sources() []source {
 		{b.RegisterNetconnConntrackDumpsCallback, one(func(h *health) uint64 { return h.conntrack.Dumps })},
 		{b.RegisterNetconnConntrackSearchesCallback, one(func(h *health) uint64 { return h.conntrack.Searches })},
 		{b.RegisterNetconnConntrackNamespacesCallback, one(func(h *health) int { return h.conntrack.Namespaces })},
+		{b.RegisterNetconnKubernetesAnswersCallback, observeClusterAnswers},
+		{b.RegisterNetconnKubernetesConnectedCallback, observeWatches(watchConnected)},
+		{b.RegisterNetconnKubernetesRequestFailuresCallback, observeRequestFailures},
+		{b.RegisterNetconnKubernetesObjectsCallback, observeObjects},
+		{b.RegisterNetconnKubernetesFetchesCallback, one(func(h *health) uint64 { return h.cluster.Store.Fetches })},
+		{b.RegisterNetconnKubernetesPodsRefusedCallback, one(func(h *health) uint64 { return h.cluster.Store.PodsRefused })},
 		{b.RegisterNetconnEventsCallback, one(func(h *health) uint64 { return h.events.Emitted })},
 		{b.RegisterNetconnConnectionsBeyondLimitCallback, one(func(h *health) uint64 { return h.flows.Beyond })},
 		{b.RegisterNetconnReportsDeferredCallback, one(func(h *health) uint64 { return h.flows.Deferred })},

@@ -182,6 +182,7 @@ type Conn struct {
 	Sequence    Sequence
 	Handshake   time.Duration // from SYN to established; zero for an accepted socket, and unknown for one older than netconn
 	Age         time.Duration // from SYN or accept to this report; zero for one older than netconn
+	Moment      time.Time     // at which both ends had their addresses: that of SYN or accept, or of the report of one older than netconn
 	Counters    Counters
 	Process     Process
 	Owner       Owner // of Process; filled by the reader of the report, the kernel does not know it

@@ -77,6 +77,7 @@ type Key struct {
 	Peer          conn.Peer
 	NAT           conn.NAT
 	Original      Original
+	Zone          string         // opt-in: netconn.local.zone, of the node that this runs on
 	Local, Remote netip.AddrPort // opt-in: network.local.*, network.peer.*; as the socket has them
 	Server        netip.Addr     // opt-in: server.address
 	Client        netip.Addr     // opt-in: client.address
@@ -96,6 +97,7 @@ func (k Key) compare(o Key) int {
 		cmp.Compare(k.ServerPort, o.ServerPort),
 		comparePeers(k.Peer, o.Peer),
 		cmp.Compare(k.NAT, o.NAT),
+		cmp.Compare(k.Zone, o.Zone),
 		cmp.Compare(k.Original.Name, o.Original.Name),
 		cmp.Compare(k.Original.Port, o.Original.Port),
 		k.Original.Address.Compare(o.Original.Address),
@@ -111,8 +113,19 @@ func comparePeers(a, b conn.Peer) int {
 		cmp.Compare(a.Type, b.Type),
 		cmp.Compare(a.Scope, b.Scope),
 		cmp.Compare(a.Name, b.Name),
+		cmp.Compare(a.Namespace, b.Namespace),
+		cmp.Compare(a.Workload, b.Workload),
+		cmp.Compare(a.WorkloadKind, b.WorkloadKind),
+		cmp.Compare(a.Pod, b.Pod),
 		cmp.Compare(a.ContainerName, b.ContainerName),
 		cmp.Compare(a.ContainerID, b.ContainerID),
+		cmp.Compare(a.ImageTag, b.ImageTag),
+		cmp.Compare(a.Proxy, b.Proxy),
+		cmp.Compare(a.Node, b.Node),
+		cmp.Compare(a.Zone, b.Zone),
+		cmp.Compare(a.Region, b.Region),
+		cmp.Compare(a.Service, b.Service),
+		cmp.Compare(a.ServiceNamespace, b.ServiceNamespace),
 	)
 }
 

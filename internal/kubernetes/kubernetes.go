@@ -72,6 +72,9 @@ const (
 	Final                     // no better one will follow
 )
 
+// String returns the value of the attribute netconn.answer.
+func (a Answer) String() string { return [...]string{"unknown", "provisional", "final"}[a] }
+
 // Question is about the other end of a connection of which only the address is known.
 type Question struct {
 	Address netip.Addr
@@ -159,6 +162,16 @@ func (k *Cluster) Health() Health {
 	}
 	slices.SortFunc(h.Watches, func(a, b WatchHealth) int { return cmp.Compare(a.Kind, b.Kind) })
 	return h
+}
+
+// Synced tells whether everything was listed once.
+func (k *Cluster) Synced() bool {
+	for _, w := range k.watches {
+		if !w.health().Synced {
+			return false
+		}
+	}
+	return true
 }
 
 // A Fault is something that does not work now.

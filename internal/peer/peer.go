@@ -7,6 +7,7 @@
 package peer
 
 import (
+	"cmp"
 	"maps"
 	"net/netip"
 	"slices"
@@ -63,6 +64,21 @@ func (r *Resolver) Destination(a netip.Addr) string {
 		return string(conn.PeerPrivate)
 	}
 	return string(conn.PeerPublic)
+}
+
+// Enrich adds what a cluster knows of a peer to what its address or its owner tell: the cluster's word counts, but for where the peer is
+// seen from here, which the two ends tell better. What the cluster does not know stays as it is.
+func Enrich(p, known conn.Peer) conn.Peer {
+	if known.Scope == "" || p.Scope != conn.ScopeRemote && p.Scope != conn.ScopeUnknown {
+		known.Scope = p.Scope
+	}
+	if known.Type == "" {
+		known.Type = p.Type
+	}
+	known.Name = cmp.Or(known.Name, p.Name)
+	known.ContainerName = cmp.Or(known.ContainerName, p.ContainerName)
+	known.ContainerID = cmp.Or(known.ContainerID, p.ContainerID)
+	return known
 }
 
 // local describes a peer of this machine, seen from an owner of this machine.

@@ -25,41 +25,47 @@ func Tracer(settings component.TelemetrySettings) trace.Tracer {
 // TelemetryBuilder provides an interface for components to report telemetry
 // as defined in metadata and user config.
 type TelemetryBuilder struct {
-	meter                         metric.Meter
-	mu                            sync.Mutex
-	registrations                 []metric.Registration
-	NetconnBytesLost              metric.Int64ObservableCounter
-	NetconnConnections            metric.Int64ObservableUpDownCounter
-	NetconnConnectionsBeyondLimit metric.Int64ObservableCounter
-	NetconnConnectionsLost        metric.Int64ObservableCounter
-	NetconnConnectionsPending     metric.Int64ObservableUpDownCounter
-	NetconnConnectionsVanished    metric.Int64ObservableCounter
-	NetconnConntrackAnswers       metric.Int64ObservableCounter
-	NetconnConntrackDumps         metric.Int64ObservableCounter
-	NetconnConntrackNamespaces    metric.Int64ObservableUpDownCounter
-	NetconnConntrackSearches      metric.Int64ObservableCounter
-	NetconnConntrackSource        metric.Int64ObservableGauge
-	NetconnEndsUnpaired           metric.Int64ObservableCounter
-	NetconnEvents                 metric.Int64ObservableCounter
-	NetconnEventsDropped          metric.Int64ObservableCounter
-	NetconnFlows                  metric.Int64ObservableUpDownCounter
-	NetconnFlowsOverflow          metric.Int64ObservableUpDownCounter
-	NetconnLateReports            metric.Int64ObservableCounter
-	NetconnListeners              metric.Int64ObservableUpDownCounter
-	NetconnOwnersUnresolved       metric.Int64ObservableCounter
-	NetconnProgramAttached        metric.Int64ObservableGauge
-	NetconnProgramsMissed         metric.Int64ObservableCounter
-	NetconnReportsDeferred        metric.Int64ObservableCounter
-	NetconnResources              metric.Int64ObservableUpDownCounter
-	NetconnRingRefused            metric.Int64ObservableCounter
-	NetconnRoutes                 metric.Int64ObservableCounter
-	NetconnRoutesContested        metric.Int64ObservableCounter
-	NetconnSnapshotResumed        metric.Int64ObservableCounter
-	NetconnSocketsAdopted         metric.Int64ObservableCounter
-	NetconnSocketsMissed          metric.Int64ObservableCounter
-	NetconnSocketsTracked         metric.Int64ObservableCounter
-	NetconnSocketsUnowned         metric.Int64ObservableCounter
-	NetconnStorageRefused         metric.Int64ObservableCounter
+	meter                            metric.Meter
+	mu                               sync.Mutex
+	registrations                    []metric.Registration
+	NetconnBytesLost                 metric.Int64ObservableCounter
+	NetconnConnections               metric.Int64ObservableUpDownCounter
+	NetconnConnectionsBeyondLimit    metric.Int64ObservableCounter
+	NetconnConnectionsLost           metric.Int64ObservableCounter
+	NetconnConnectionsPending        metric.Int64ObservableUpDownCounter
+	NetconnConnectionsVanished       metric.Int64ObservableCounter
+	NetconnConntrackAnswers          metric.Int64ObservableCounter
+	NetconnConntrackDumps            metric.Int64ObservableCounter
+	NetconnConntrackNamespaces       metric.Int64ObservableUpDownCounter
+	NetconnConntrackSearches         metric.Int64ObservableCounter
+	NetconnConntrackSource           metric.Int64ObservableGauge
+	NetconnEndsUnpaired              metric.Int64ObservableCounter
+	NetconnEvents                    metric.Int64ObservableCounter
+	NetconnEventsDropped             metric.Int64ObservableCounter
+	NetconnFlows                     metric.Int64ObservableUpDownCounter
+	NetconnFlowsOverflow             metric.Int64ObservableUpDownCounter
+	NetconnKubernetesAnswers         metric.Int64ObservableCounter
+	NetconnKubernetesConnected       metric.Int64ObservableGauge
+	NetconnKubernetesFetches         metric.Int64ObservableCounter
+	NetconnKubernetesObjects         metric.Int64ObservableUpDownCounter
+	NetconnKubernetesPodsRefused     metric.Int64ObservableCounter
+	NetconnKubernetesRequestFailures metric.Int64ObservableCounter
+	NetconnLateReports               metric.Int64ObservableCounter
+	NetconnListeners                 metric.Int64ObservableUpDownCounter
+	NetconnOwnersUnresolved          metric.Int64ObservableCounter
+	NetconnProgramAttached           metric.Int64ObservableGauge
+	NetconnProgramsMissed            metric.Int64ObservableCounter
+	NetconnReportsDeferred           metric.Int64ObservableCounter
+	NetconnResources                 metric.Int64ObservableUpDownCounter
+	NetconnRingRefused               metric.Int64ObservableCounter
+	NetconnRoutes                    metric.Int64ObservableCounter
+	NetconnRoutesContested           metric.Int64ObservableCounter
+	NetconnSnapshotResumed           metric.Int64ObservableCounter
+	NetconnSocketsAdopted            metric.Int64ObservableCounter
+	NetconnSocketsMissed             metric.Int64ObservableCounter
+	NetconnSocketsTracked            metric.Int64ObservableCounter
+	NetconnSocketsUnowned            metric.Int64ObservableCounter
+	NetconnStorageRefused            metric.Int64ObservableCounter
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -304,6 +310,96 @@ func (builder *TelemetryBuilder) RegisterNetconnFlowsOverflowCallback(cb metric.
 		cb(ctx, &observerInt64{inst: builder.NetconnFlowsOverflow, obs: o})
 		return nil
 	}, builder.NetconnFlowsOverflow)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterNetconnKubernetesAnswersCallback sets callback for observable NetconnKubernetesAnswers metric.
+func (builder *TelemetryBuilder) RegisterNetconnKubernetesAnswersCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.NetconnKubernetesAnswers, obs: o})
+		return nil
+	}, builder.NetconnKubernetesAnswers)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterNetconnKubernetesConnectedCallback sets callback for observable NetconnKubernetesConnected metric.
+func (builder *TelemetryBuilder) RegisterNetconnKubernetesConnectedCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.NetconnKubernetesConnected, obs: o})
+		return nil
+	}, builder.NetconnKubernetesConnected)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterNetconnKubernetesFetchesCallback sets callback for observable NetconnKubernetesFetches metric.
+func (builder *TelemetryBuilder) RegisterNetconnKubernetesFetchesCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.NetconnKubernetesFetches, obs: o})
+		return nil
+	}, builder.NetconnKubernetesFetches)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterNetconnKubernetesObjectsCallback sets callback for observable NetconnKubernetesObjects metric.
+func (builder *TelemetryBuilder) RegisterNetconnKubernetesObjectsCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.NetconnKubernetesObjects, obs: o})
+		return nil
+	}, builder.NetconnKubernetesObjects)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterNetconnKubernetesPodsRefusedCallback sets callback for observable NetconnKubernetesPodsRefused metric.
+func (builder *TelemetryBuilder) RegisterNetconnKubernetesPodsRefusedCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.NetconnKubernetesPodsRefused, obs: o})
+		return nil
+	}, builder.NetconnKubernetesPodsRefused)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterNetconnKubernetesRequestFailuresCallback sets callback for observable NetconnKubernetesRequestFailures metric.
+func (builder *TelemetryBuilder) RegisterNetconnKubernetesRequestFailuresCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.NetconnKubernetesRequestFailures, obs: o})
+		return nil
+	}, builder.NetconnKubernetesRequestFailures)
 	if err != nil {
 		return err
 	}
@@ -675,6 +771,42 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_netconn_flows_overflow",
 		metric.WithDescription("Flows that stand for those beyond a limit. [Development]"),
 		metric.WithUnit("{flow}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.NetconnKubernetesAnswers, err = builder.meter.Int64ObservableCounter(
+		"otelcol_netconn_kubernetes_answers",
+		metric.WithDescription("Look-ups of peers in what is known of the cluster. [Development]"),
+		metric.WithUnit("{lookup}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.NetconnKubernetesConnected, err = builder.meter.Int64ObservableGauge(
+		"otelcol_netconn_kubernetes_connected",
+		metric.WithDescription("1 if objects of a kind are listed and watched, 0 if they are not, or not yet. [Development]"),
+		metric.WithUnit("1"),
+	)
+	errs = errors.Join(errs, err)
+	builder.NetconnKubernetesFetches, err = builder.meter.Int64ObservableCounter(
+		"otelcol_netconn_kubernetes_fetches",
+		metric.WithDescription("Requests for single pods and nodes, which there are with kubernetes::scope node. [Development]"),
+		metric.WithUnit("{request}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.NetconnKubernetesObjects, err = builder.meter.Int64ObservableUpDownCounter(
+		"otelcol_netconn_kubernetes_objects",
+		metric.WithDescription("Objects of the cluster that are known; ended, pods that are kept for those that were connected to them. [Development]"),
+		metric.WithUnit("{object}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.NetconnKubernetesPodsRefused, err = builder.meter.Int64ObservableCounter(
+		"otelcol_netconn_kubernetes_pods_refused",
+		metric.WithDescription("Reports of pods that there was no room to keep (kubernetes::max_pods). [Development]"),
+		metric.WithUnit("{report}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.NetconnKubernetesRequestFailures, err = builder.meter.Int64ObservableCounter(
+		"otelcol_netconn_kubernetes_request_failures",
+		metric.WithDescription("Requests to the Kubernetes API that failed; object, those for single pods and nodes. [Development]"),
+		metric.WithUnit("{request}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.NetconnLateReports, err = builder.meter.Int64ObservableCounter(

@@ -1,0 +1,59 @@
+package netconnreceiver
+
+import (
+	otelattribute "go.opentelemetry.io/otel/attribute"
+	otelmetric "go.opentelemetry.io/otel/metric"
+
+	"github.com/netconn/netconn/internal/kubernetes"
+)
+
+func ofKind(kind string) otelmetric.MeasurementOption {
+	return otelmetric.WithAttributes(otelattribute.String("netconn.kind", kind))
+}
+
+// observeWatches tells a value of each watch; none where there is no cluster.
+func observeWatches(value func(kubernetes.WatchHealth) int64) func(*health, otelmetric.Int64Observer) {
+	return func(h *health, to otelmetric.Int64Observer) {
+		for _, w := range h.cluster.Watches {
+			to.Observe(value(w), ofKind(w.Kind))
+		}
+	}
+}
+
+func watchConnected(w kubernetes.WatchHealth) int64 {
+	if w.Synced && w.Err == nil {
+		return 1
+	}
+	return 0
+}
+
+func observeRequestFailures(h *health, to otelmetric.Int64Observer) {
+	if len(h.cluster.Watches) == 0 {
+		return
+	}
+	observeWatches(func(w kubernetes.WatchHealth) int64 { return int64(w.Failures) })(h, to)
+	to.Observe(int64(h.cluster.Store.FetchFailures), ofKind("object"))
+}
+
+func observeObjects(h *health, to otelmetric.Int64Observer) {
+	if len(h.cluster.Watches) == 0 {
+		return
+	}
+	s := h.cluster.Store
+	for kind, n := range map[string]int{"pods": s.Pods, "services": s.Services, "nodes": s.Nodes, "endpointslices": s.Slices, "ended": s.Ended} {
+		to.Observe(int64(n), ofKind(kind))
+	}
+}
+
+func observeClusterAnswers(h *health, to otelmetric.Int64Observer) {
+	if len(h.cluster.Watches) == 0 {
+		return
+	}
+	answer := func(v string) otelmetric.MeasurementOption {
+		return otelmetric.WithAttributes(otelattribute.String("netconn.answer", v))
+	}
+	for a, n := range h.cluster.Store.Answers {
+		to.Observe(int64(n), answer(kubernetes.Answer(a).String()))
+	}
+	to.Observe(int64(h.cluster.Store.Ambiguous), answer("ambiguous"))
+}
