@@ -35,9 +35,9 @@ type rig struct {
 
 	tablesErr, clusterErr error
 
-	logs      *observer.ObservedLogs
-	events    []*componentstatus.Event
-	closed    int
+	logs   *observer.ObservedLogs
+	events []*componentstatus.Event
+	closed int
 }
 
 func newRig(t *testing.T) *rig {

@@ -40,9 +40,11 @@ func observeObjects(h *health, to otelmetric.Int64Observer) {
 		return
 	}
 	s := h.cluster.Store
-	for kind, n := range map[string]int{"pods": s.Pods, "services": s.Services, "nodes": s.Nodes, "endpointslices": s.Slices, "ended": s.Ended} {
-		to.Observe(int64(n), ofKind(kind))
-	}
+	to.Observe(int64(s.Pods), ofKind("pods"))
+	to.Observe(int64(s.Ended), ofKind("ended"))
+	to.Observe(int64(s.Services), ofKind("services"))
+	to.Observe(int64(s.Nodes), ofKind("nodes"))
+	to.Observe(int64(s.Slices), ofKind("endpointslices"))
 }
 
 func observeClusterAnswers(h *health, to otelmetric.Int64Observer) {

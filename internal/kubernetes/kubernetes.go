@@ -186,12 +186,14 @@ func (k *Cluster) Faults() []Fault {
 	h := k.Health()
 	for _, w := range h.Watches {
 		if w.Err != nil {
-			faults = append(faults, Fault{w.Kind, fmt.Errorf("watch %s in the Kubernetes API (without: %s): %w", w.Kind, costs[w.Kind], w.Err)})
+			err := fmt.Errorf("watch %s in the Kubernetes API (without: %s): %w", w.Kind, costs[w.Kind], w.Err)
+			faults = append(faults, Fault{w.Kind, err})
 		}
 	}
 	if h.Store.PodsRefused > 0 {
-		faults = append(faults, Fault{"max_pods", fmt.Errorf("keep the pods of the cluster: there are more than kubernetes::max_pods (%d), "+
-			"and those beyond it are not known as peers; scope: node is for clusters of that size", k.config.MaxPods)})
+		err := fmt.Errorf("keep the pods of the cluster: there are more than kubernetes::max_pods (%d), and those beyond it are not known "+
+			"as peers; scope: node is for clusters of that size", k.config.MaxPods)
+		faults = append(faults, Fault{"max_pods", err})
 	}
 	return faults
 }
