@@ -82,9 +82,10 @@ $(KUBERNETES) &: internal/tools/kubernetes/go.mod
 	@touch $(KUBERNETES)
 
 .PHONY: test-kubernetes
+
 test-kubernetes: $(DISTRIBUTION) $(KUBERNETES)
 	@.ci/install etcd:etcd-server
-	@NETCONN_KUBERNETES='$(CURDIR)/_build/kubernetes' NETCONN_REQUIRE_KUBERNETES=1 .ci/test -run '$(RUN)' ./internal/kubernetes ./test/kubernetes
+	@NETCONN_KUBERNETES='$(CURDIR)/_build/kubernetes' NETCONN_REQUIRE_KUBERNETES=1 .ci/test -run '$(RUN)' ./internal/kubernetes ./test/e2e
 
 PART     ?=
 DURATION ?= 20m

@@ -42,6 +42,8 @@ type Options struct {
 	Sidecar actor.Sidecar // as what each of them is to work; its endpoints are filled in
 	Keep    bool          // applications keep their connections, else each request has its own
 
+	UID func(pod string) string // that each pod has; nil: any
+
 	NodeRules []mesh.Family // of each node
 	Known     bool          // these rules know the services, else the nodes get rules for them
 	Probes    bool          // these rules want the sets of pods that a node may probe
@@ -115,6 +117,9 @@ func (w *World) build() error {
 		pod, err := w.Nodes[p.node-1].Pod(p.pod, p.host)
 		if err != nil {
 			return err
+		}
+		if w.options.UID != nil {
+			pod.UID = w.options.UID(p.pod)
 		}
 		w.pods[p.pod] = pod
 	}
