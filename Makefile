@@ -82,10 +82,9 @@ $(KUBERNETES) &: internal/tools/kubernetes/go.mod
 	@touch $(KUBERNETES)
 
 .PHONY: test-kubernetes
-
 test-kubernetes: $(DISTRIBUTION) $(KUBERNETES)
 	@.ci/install etcd:etcd-server
-	@NETCONN_KUBERNETES='$(CURDIR)/_build/kubernetes' NETCONN_REQUIRE_KUBERNETES=1 .ci/test -run '$(RUN)' ./internal/kubernetes ./test/e2e
+	@NETCONN_KUBERNETES='$(CURDIR)/_build/kubernetes' NETCONN_REQUIRE_KUBERNETES=1 .ci/test -run Cluster ./internal/kubernetes ./test/e2e
 
 PART     ?=
 DURATION ?= 20m

@@ -1,0 +1,161 @@
+//go:build linux
+
+package e2e
+
+import (
+	"debug/elf"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/netconn/netconn/internal/testcluster"
+)
+
+const (
+	root    = "../.."
+	account = "system:serviceaccount:netconn:netconn-agent"
+)
+
+// What is in deploy/ is taken by an API server, and an agent that runs with the rights that it gives has all that it needs and nothing
+// that it does not use. Without one of them it goes on, and says which.
+func TestClusterDeploy(t *testing.T) {
+	c := testcluster.New(t)
+	kubectl(t, c, "apply", "-f", root+"/deploy/base/namespace.yaml") // a dry run makes none
+	for _, overlay := range []string{"base", "gateway", "large"} {
+		kubectl(t, c, "apply", "--dry-run=server", "-k", root+"/deploy/"+overlay)
+	}
+	kubectl(t, c, "apply", "-k", root+"/deploy/base")
+
+	s := &stage{Cluster: c}
+	kubeconfig := c.KubeConfig("agent", c.ServiceAccount("netconn", "netconn-agent"))
+	a := s.runAgent(t, kubeconfig, newSignals(t))
+	all := []string{"endpointslices", "nodes", "pods", "services"}
+	until(t, "all watches", func() bool { return slices.Equal(a.connected(), all) })
+	if strings.Contains(a.said(), "forbidden") {
+		t.Error("something is forbidden")
+	}
+	used := make(map[string]bool)
+	for _, r := range c.Requests() {
+		if r.User == account {
+			used[r.Verb+" "+r.Resource] = true
+		}
+	}
+	may := make(map[string]bool)
+	for _, kind := range all {
+		may["list "+kind], may["watch "+kind] = true, true
+	}
+	if diff := cmp.Diff(may, used); diff != "" {
+		t.Errorf("what it may ask for is not what it asks for (-may +does):\n%s", diff)
+	}
+
+	kubectl(t, c, "patch", "clusterrole", "netconn-agent", "--type=json",
+		`-p=[{"op": "replace", "path": "/rules/0/resources", "value": ["pods", "services"]}]`)
+	b := s.runAgent(t, kubeconfig, newSignals(t))
+	until(t, "all watches but one", func() bool { return slices.Equal(b.connected(), []string{"endpointslices", "pods", "services"}) })
+	until(t, "a sentence", func() bool {
+		return strings.Contains(b.said(), "watch nodes in the Kubernetes API (without: nodes are not told from other hosts, and there are no zones)")
+	})
+}
+
+// The API server goes away and comes back. The agent tells, and collects all the while.
+func TestClusterAway(t *testing.T) {
+	c := testcluster.New(t)
+	s := &stage{Cluster: c}
+	sink := newSignals(t)
+	a := s.runAgent(t, c.KubeConfig("agent", c.Admin), sink)
+	until(t, "all watches", func() bool { return len(a.connected()) == 4 })
+	c.Stop()
+	until(t, "no watch", func() bool { return len(a.connected()) == 0 })
+	if !strings.Contains(a.said(), "watch pods in the Kubernetes API (without: peers have no names of workloads)") {
+		t.Error("there is no sentence")
+	}
+	sink.mu.Lock()
+	seen := sink.latest
+	sink.mu.Unlock()
+	until(t, "collections without the API", func() bool {
+		sink.mu.Lock()
+		defer sink.mu.Unlock()
+		return sink.latest > seen
+	})
+	c.Start()
+	until(t, "all watches again", func() bool { return len(a.connected()) == 4 })
+	until(t, "the good news", func() bool { return strings.Contains(a.said(), "It works again.") })
+}
+
+func kubectl(t *testing.T, c *testcluster.Cluster, arguments ...string) {
+	t.Helper()
+	if out, err := c.Kubectl("", arguments...); err != nil {
+		t.Fatalf("kubectl %s: %v\n%s", strings.Join(arguments, " "), err, out)
+	}
+}
+
+var watchConnected = regexp.MustCompile(`(?m)^otelcol_netconn_kubernetes_connected\{.*netconn_kind="([a-z]+)".*\} 1$`)
+
+// connected returns the kinds of objects that the agent watches.
+func (a *agent) connected() []string {
+	response, err := http.Get("http://" + a.telemetry + "/metrics")
+	if err != nil {
+		return nil
+	}
+	defer response.Body.Close()
+	page, err := io.ReadAll(response.Body)
+	if err != nil {
+		return nil
+	}
+	var kinds []string
+	for _, match := range watchConnected.FindAllStringSubmatch(string(page), -1) {
+		kinds = append(kinds, match[1])
+	}
+	slices.Sort(kinds)
+	return kinds
+}
+
+// The configurations of deploy/ load in the distribution.
+func TestDeployConfigurations(t *testing.T) {
+	program := distribution(t)
+	for _, name := range []string{"base", "gateway"} {
+		command := exec.Command("/proc/self/fd/3", "validate", "--config", root+"/deploy/"+name+"/collector.yaml")
+		command.ExtraFiles = []*os.File{program}
+		command.Env = append(os.Environ(), "K8S_NODE_NAME=node-1")
+		if out, err := command.CombinedOutput(); err != nil {
+			t.Errorf("%s: %v\n%s", name, err, out)
+		}
+	}
+}
+
+// What the Dockerfile copies is there, and needs nothing that an empty image does not have.
+func TestDockerfile(t *testing.T) {
+	text, err := os.ReadFile(root + "/deploy/Dockerfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	copied := regexp.MustCompile(`(?m)^COPY ([^-\s]\S*) (\S+)$`).FindAllStringSubmatch(string(text), -1)
+	if len(copied) != 1 {
+		t.Fatalf("it copies %v, want the program", copied)
+	}
+	if !strings.Contains(string(text), `ENTRYPOINT ["`+copied[0][2]+`"]`) {
+		t.Errorf("what is copied to %s is not what is started", copied[0][2])
+	}
+	path := filepath.Join(root, copied[0][1])
+	if _, err := os.Stat(path); err != nil {
+		t.Skip("needs the distribution: make build")
+	}
+	program, err := elf.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer program.Close()
+	for _, p := range program.Progs {
+		if p.Type == elf.PT_INTERP {
+			t.Error("the program needs a loader, and the image has none")
+		}
+	}
+}
