@@ -3,9 +3,9 @@
 package kubernetes
 
 import (
+	"context"
 	"fmt"
-	"io"
-	"net/http"
+	"net"
 	"net/netip"
 	"runtime"
 	"strings"
@@ -32,7 +32,10 @@ func TestClusterLarge(t *testing.T) {
 	crowd(c)
 	var received atomic.Int64
 	user := rest.CopyConfig(c.Admin)
-	user.WrapTransport = func(next http.RoundTripper) http.RoundTripper { return counting{next, &received} }
+	user.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+		c, err := new(net.Dialer).DialContext(ctx, network, address)
+		return counted{c, &received}, err
+	}
 
 	config := Config{Scope: ScopeCluster, Node: "node-0"}
 	before := heap()
@@ -77,28 +80,15 @@ func heap() int64 {
 	return int64(m.HeapInuse)
 }
 
-// counting counts the bytes of answers.
-type counting struct {
-	next  http.RoundTripper
+// counted counts what is read from a connection: what the API server sends, compressed and encrypted.
+type counted struct {
+	net.Conn
 	bytes *atomic.Int64
 }
 
-func (c counting) RoundTrip(r *http.Request) (*http.Response, error) {
-	response, err := c.next.RoundTrip(r)
-	if err == nil {
-		response.Body = countingBody{response.Body, c.bytes}
-	}
-	return response, err
-}
-
-type countingBody struct {
-	io.ReadCloser
-	bytes *atomic.Int64
-}
-
-func (b countingBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	b.bytes.Add(int64(n))
+func (c counted) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.bytes.Add(int64(n))
 	return n, err
 }
 

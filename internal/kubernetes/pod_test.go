@@ -1,7 +1,9 @@
 package kubernetes
 
 import (
+	"fmt"
 	"net/netip"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -25,51 +27,45 @@ func object[O any](t testing.TB, text string) *O {
 	return o
 }
 
-// The names that a pod goes by, from what made it, its labels and its annotations. The last two columns are those that the
-// k8s_attributes processor gives (test/kubernetes proves that they are equal).
+// testdata/names.yaml has the names that a pod goes by.
 func TestNames(t *testing.T) {
-	const minute = 29455985
-	for _, c := range []struct {
-		what, meta                    string
-		name, workload, kind, service string
-	}{
-		{"deployment", `{name: web-5d9c7-x1, labels: {pod-template-hash: 5d9c7}, ownerReferences: [{kind: ReplicaSet, name: web-5d9c7, controller: true}]}`,
-			"web", "web", "Deployment", "web"},
-		{"replica set of nobody", `{name: web-x1, ownerReferences: [{kind: ReplicaSet, name: web, controller: true}]}`,
-			"web", "web", "ReplicaSet", "web"},
-		{"replica set that only looks like one of a deployment", `{name: web-abc-x1, labels: {pod-template-hash: def}, ownerReferences: [{kind: ReplicaSet, name: web-abc, controller: true}]}`,
-			"web-abc", "web-abc", "ReplicaSet", "web-abc"},
-		{"stateful set", `{name: db-0, ownerReferences: [{kind: StatefulSet, name: db, controller: true}]}`,
-			"db", "db", "StatefulSet", "db"},
-		{"daemon set", `{name: agent-x1, ownerReferences: [{kind: DaemonSet, name: agent, controller: true}]}`,
-			"agent", "agent", "DaemonSet", "agent"},
-		{"job", `{name: once-x1, ownerReferences: [{kind: Job, name: once, controller: true}]}`, "once", "once", "Job", "once"},
-		{"cron job", `{name: nightly-29455985-x1, creationTimestamp: "2026-01-02T13:05:00Z", ownerReferences: [{kind: Job, name: nightly-29455985, controller: true}]}`,
-			"nightly", "nightly", "CronJob", "nightly"},
-		{"job named after a date", `{name: import-20260102-x1, creationTimestamp: "2026-01-02T13:05:00Z", ownerReferences: [{kind: Job, name: import-20260102, controller: true}]}`,
-			"import-20260102", "import-20260102", "Job", "import-20260102"},
-		{"another controller", `{name: w-1-x, ownerReferences: [{kind: Workflow, name: w-1, controller: true}]}`, "w-1", "w-1", "Workflow", "w-1-x"},
-		{"nobody", `{name: shell}`, "shell", "", "", "shell"},
-		{"static pod", `{name: etcd-node-1, ownerReferences: [{kind: Node, name: node-1, controller: true}]}`, "etcd", "", "", "etcd-node-1"},
-		{"label name", `{name: web-x, labels: {app.kubernetes.io/name: shop}, ownerReferences: [{kind: DaemonSet, name: web, controller: true}]}`,
-			"web", "web", "DaemonSet", "shop"},
-		{"label instance", `{name: web-x, labels: {app.kubernetes.io/name: shop, app.kubernetes.io/instance: shop-eu}}`, "shop-eu", "", "", "shop-eu"},
-		{"annotation", `{name: web-x, labels: {app.kubernetes.io/instance: shop-eu}, annotations: {resource.opentelemetry.io/service.name: checkout}, ownerReferences: [{kind: DaemonSet, name: web, controller: true}]}`,
-			"web", "web", "DaemonSet", "checkout"},
-		{"two owners", `{name: web-x, ownerReferences: [{kind: StatefulSet, name: web, controller: true}, {kind: DaemonSet, name: other}]}`,
-			"web", "web", "StatefulSet", "other"},
-	} {
-		t.Run(c.what, func(t *testing.T) {
-			p := object[corev1.Pod](t, "spec: {nodeName: node-1}\nmetadata: "+c.meta)
+	made := time.Date(2026, 1, 2, 13, 5, 0, 0, time.UTC)
+	text, err := os.ReadFile("testdata/names.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fill := strings.NewReplacer("MINUTE", fmt.Sprint(made.Unix()/60), "NODE", "node-1")
+	var rows []struct {
+		What                          string
+		Metadata                      metav1.ObjectMeta
+		Name, Workload, Kind, Service string
+	}
+	if err := yaml.UnmarshalStrict([]byte(fill.Replace(string(text))), &rows); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range rows {
+		t.Run(r.What, func(t *testing.T) {
+			p := &corev1.Pod{ObjectMeta: r.Metadata, Spec: corev1.PodSpec{NodeName: "node-1"}}
+			p.CreationTimestamp = metav1.NewTime(made)
 			d := describePod(p)
 			got := [4]string{d.name, d.workload, d.kind, d.service}
-			if diff := cmp.Diff([4]string{c.name, c.workload, c.kind, c.service}, got); diff != "" {
+			if diff := cmp.Diff([4]string{r.Name, r.Workload, r.Kind, r.Service}, got); diff != "" {
 				t.Errorf("name, workload, kind, service (-want +got):\n%s", diff)
 			}
 		})
 	}
-	if got := time.Unix(minute*60, 0).UTC().Format(time.RFC3339); !strings.HasPrefix(got, "2026-01-02T") {
-		t.Errorf("the minute of the cron job is %s", got)
+}
+
+// A Job whose name ends in eight digits is a CronJob's only if they are a minute near the pod's creation.
+func TestCronJobNear(t *testing.T) {
+	p := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{CreationTimestamp: metav1.NewTime(time.Unix(29_455_985*60, 0))}}
+	for job, want := range map[string]string{
+		"nightly-29455985": "nightly", "nightly-29454545": "nightly", "nightly-29454544": "", "nightly-29457425": "nightly",
+		"nightly-29457426": "", "nightly-2945598": "", "29455985": "", "-29455985": "",
+	} {
+		if got := cronJobOf(job, p); got != want {
+			t.Errorf("%s: %q, want %q", job, got, want)
+		}
 	}
 }
 

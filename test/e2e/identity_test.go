@@ -4,10 +4,12 @@ package e2e
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/netconn/netconn/internal/testnet/mesh/actor"
 	"github.com/netconn/netconn/internal/testnet/mesh/bookinfo"
 )
 
@@ -34,6 +36,7 @@ func TestClusterMesh(t *testing.T) {
 	t.Run("services", func(t *testing.T) { wantServices(t, sink) })
 	t.Run("zones", func(t *testing.T) { wantZones(t, sink, want) })
 	t.Run("outside", func(t *testing.T) { wantOutside(t, sink) })
+	t.Run("elsewhere", func(t *testing.T) { s.wantElsewhere(t, sink) })
 	t.Run("identity", func(t *testing.T) { s.wantIdentity(t, a, sink) })
 }
 
@@ -143,6 +146,34 @@ func wantOutside(t *testing.T, s *signals) {
 	want := map[string]int64{"host, client, asked for front.bookinfo:30080, dnat+snat": asked}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// wantElsewhere has the gateway ask a pod that the API knows and this machine does not: it is told by its address.
+func (s *stage) wantElsewhere(t *testing.T, sink *signals) {
+	t.Helper()
+	s.Pod(`
+metadata: {name: cart-0, namespace: bookinfo, ownerReferences: [{apiVersion: apps/v1, kind: StatefulSet, name: cart, uid: "0", controller: true}]}
+spec: {nodeName: node2, containers: [{name: cart, image: "example.com/cart:v7"}]}
+status: {phase: Running, startTime: "2026-01-01T00:00:00Z", podIP: 10.244.2.77}`)
+	err := s.world.Find("gateway", bookinfo.Gateway).Ask(actor.Ask{URL: "http://10.244.2.77:8080/", Times: 1})
+	if err == nil {
+		t.Fatal("somebody answered")
+	}
+	want := map[string]int64{"pod remote cart/cart:v7 StatefulSet cart.bookinfo host_unreachable": 1}
+	got := map[string]int64{}
+	if !poll(func() bool {
+		got = sink.sum("netconn.attempts", func(n number) string {
+			p := n.point
+			if n.resource["k8s.deployment.name"] != "front" || p["error.type"] == "" {
+				return ""
+			}
+			return strings.Join([]string{p["netconn.peer.type"], p["netconn.peer.scope"], peerEnd(p), p["netconn.peer.k8s.workload.kind"],
+				p["service.peer.name"] + "." + p["service.peer.namespace"], p["error.type"]}, " ")
+		})
+		return cmp.Equal(want, got)
+	}) {
+		t.Errorf("(-want +got):\n%s", cmp.Diff(want, got))
 	}
 }
 

@@ -1,0 +1,43 @@
+package kubernetes
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+	"time"
+)
+
+// BenchmarkLookup looks up one of ten thousand pods, as each connection does at a collection that is news of it.
+func BenchmarkLookup(b *testing.B) {
+	const pods = 10_000
+	s := NewStore(Config{Node: "node-1"})
+	s.putNode(&node{key: key{name: "node-1"}, zone: "a", region: "r"}, start)
+	addresses, ids := make([]netip.Addr, pods), make([]string, pods)
+	for i := range pods {
+		addresses[i], ids[i] = netip.AddrFrom4([4]byte{10, 244, byte(i >> 8), byte(i)}), fmt.Sprintf("%064x", i)
+		p := podAt(fmt.Sprint("p", i), 0, time.Second, addresses[i])
+		p.containers = []container{{name: "app", ids: ids[i : i+1], tag: "v1", runs: true}}
+		s.putPod(p, start)
+	}
+	at, now, i := after(time.Minute), after(time.Hour), 0
+	b.Run("address", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			i++
+			s.Address(Question{Address: addresses[i%pods], Port: 80, At: at, Now: now})
+		}
+	})
+	b.Run("container", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			i++
+			s.Container(ids[i%pods])
+		}
+	})
+	b.Run("nobody", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			s.Address(Question{Address: netip.MustParseAddr("203.0.113.1"), Port: 443, At: at, Now: now})
+		}
+	})
+}
