@@ -77,7 +77,7 @@ kubernetes: $(KUBERNETES)
 
 $(KUBERNETES) &: internal/tools/kubernetes/go.mod
 	@echo 'Building $(KUBERNETES). The first time takes ten minutes.'
-	@CGO_ENABLED=0 $(GO) build -modfile=internal/tools/kubernetes/go.mod -buildvcs=false -trimpath -ldflags='-s -w' -o _build/kubernetes/ \
+	@CGO_ENABLED=0 nice $(GO) build -modfile=internal/tools/kubernetes/go.mod -buildvcs=false -trimpath -ldflags='-s -w' -o _build/kubernetes/ \
 		k8s.io/kubernetes/cmd/kube-apiserver k8s.io/kubernetes/cmd/kubectl
 	@touch $(KUBERNETES)
 

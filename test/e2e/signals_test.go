@@ -4,7 +4,6 @@ package e2e
 
 import (
 	"context"
-	"net"
 	"slices"
 	"strings"
 	"sync"
@@ -53,22 +52,11 @@ type signals struct {
 
 func newSignals(t *testing.T) *signals {
 	t.Helper()
-	l, err := net.Listen("tcp", freeAddress(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &signals{address: l.Addr().String(), numbers: make(map[string]map[string]number)}
-	server := grpc.NewServer()
-	pmetricotlp.RegisterGRPCServer(server, &metricSink{signals: s})
-	plogotlp.RegisterGRPCServer(server, &logSink{signals: s})
-	ptraceotlp.RegisterGRPCServer(server, &traceSink{signals: s})
-	served := make(chan error)
-	go func() { served <- server.Serve(l) }()
-	t.Cleanup(func() {
-		server.Stop()
-		if err := <-served; err != nil {
-			t.Error(err)
-		}
+	s := &signals{numbers: make(map[string]map[string]number)}
+	s.address = serveOTLP(t, func(server *grpc.Server) {
+		pmetricotlp.RegisterGRPCServer(server, &metricSink{signals: s})
+		plogotlp.RegisterGRPCServer(server, &logSink{signals: s})
+		ptraceotlp.RegisterGRPCServer(server, &traceSink{signals: s})
 	})
 	return s
 }

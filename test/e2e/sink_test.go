@@ -30,13 +30,20 @@ type sink struct {
 
 func newSink(t *testing.T) *sink {
 	t.Helper()
+	s := &sink{t: t}
+	s.address = serveOTLP(t, func(server *grpc.Server) { pmetricotlp.RegisterGRPCServer(server, s) })
+	return s
+}
+
+// serveOTLP runs a server for the test, and returns its address.
+func serveOTLP(t *testing.T, register func(*grpc.Server)) (address string) {
+	t.Helper()
 	l, err := net.Listen("tcp", freeAddress(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &sink{t: t, address: l.Addr().String()}
 	server := grpc.NewServer()
-	pmetricotlp.RegisterGRPCServer(server, s)
+	register(server)
 	served := make(chan error)
 	go func() { served <- server.Serve(l) }()
 	t.Cleanup(func() {
@@ -45,7 +52,7 @@ func newSink(t *testing.T) *sink {
 			t.Error(err)
 		}
 	})
-	return s
+	return l.Addr().String()
 }
 
 // Export is what the collector calls.
