@@ -41,8 +41,24 @@ func (d dancer) do(words []string) error {
 		return d.doAlone(words[0], words[1])
 	case 3:
 		return d.doWith(words[0], words[1], words[2])
+	case 4:
+		return d.dialFrom(words[1], words[2], words[3])
 	}
-	return fmt.Errorf("understand %q: want two or three words", words)
+	return fmt.Errorf("understand %q: want two to four words", words)
+}
+
+// dialFrom is "dial NAME ADDRESS LOCAL".
+func (d dancer) dialFrom(name, address, local string) error {
+	from, err := net.ResolveTCPAddr("tcp", local)
+	if err != nil {
+		return err
+	}
+	c, err := (&net.Dialer{LocalAddr: from}).Dial("tcp", address)
+	if err != nil {
+		return err
+	}
+	d.ends[name] = c.(*net.TCPConn)
+	return nil
 }
 
 func (d dancer) doAlone(verb, name string) error {

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/netconn/netconn/internal/testnet"
+	"github.com/netconn/netconn/internal/testnet/mesh"
 )
 
 // A puppet is a process of the story.
@@ -27,10 +28,37 @@ type puppet struct {
 // start runs a puppet whose executable has the name, in a cgroup and a network namespace.
 func start(t *testing.T, name string, in cgroup, at *testnet.Namespace) *puppet {
 	t.Helper()
+	c := puppetCommand(t, name)
+	c.SysProcAttr = in.attr()
+	return connected(t, name, c, func() { at.Start(c) })
+}
+
+// startIn runs a puppet in a container of a mesh. It ends with its input, so before the mesh is closed.
+func startIn(t *testing.T, name string, in *mesh.Container) *puppet {
+	t.Helper()
+	c := puppetCommand(t, name)
+	return connected(t, name, c, func() {
+		if err := in.Run(c); err != nil {
+			t.Fatalf("start %s: %v", c, err)
+		}
+		t.Cleanup(func() {
+			_ = c.Process.Kill()
+			_ = c.Wait()
+		})
+	})
+}
+
+func puppetCommand(t *testing.T, name string) *exec.Cmd {
+	t.Helper()
 	c := exec.Command(executableNamed(t, name))
 	c.Env = append(os.Environ(), puppetVariable+"=1")
 	c.Stderr = os.Stderr
-	c.SysProcAttr = in.attr()
+	return c
+}
+
+// connected has a puppet started, and holds its strings.
+func connected(t *testing.T, name string, c *exec.Cmd, begin func()) *puppet {
+	t.Helper()
 	orders, err := c.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -39,7 +67,7 @@ func start(t *testing.T, name string, in cgroup, at *testnet.Namespace) *puppet 
 	if err != nil {
 		t.Fatal(err)
 	}
-	at.Start(c)
+	begin()
 	return &puppet{t: t, name: name, orders: orders, answers: bufio.NewScanner(answers)}
 }
 
