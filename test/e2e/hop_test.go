@@ -96,12 +96,6 @@ func (v *views) of(role string) []string {
 // expect returns what both ends of every hop are to tell, added up where they tell the same.
 func expect(hops []hop) counts {
 	want := make(counts)
-	add := func(m member, name string, n int64) {
-		if want[m.key()] == nil {
-			want[m.key()] = make(map[string]int64)
-		}
-		want[m.key()][name] += n
-	}
 	for _, h := range hops {
 		for _, end := range []struct {
 			own, other     member
@@ -111,16 +105,26 @@ func expect(hops []hop) counts {
 			flow := append(h.way(), "netconn.role="+end.role, "network.transport=tcp")
 			flow = append(flow, h.views.of(end.role)...)
 			flow = append(flow, end.other.seenFrom(end.own)...)
-			add(end.own, of(flow, "netconn.io", "network.io.direction=transmit"), end.sent)
-			add(end.own, of(flow, "netconn.io", "network.io.direction=receive"), end.received)
-			add(end.own, of(flow, "netconn.attempts"), int64(h.connections))
-			add(end.own, of(flow, "netconn.active"), int64(h.open))
-			if closed := h.connections - h.open; closed > 0 {
-				add(end.own, of(flow, "netconn.closed"), int64(closed))
-			}
+			want.add(end.own, flow, h.connections, h.open, end.sent, end.received)
 		}
 	}
 	return want
+}
+
+// add adds connections of a flow to a member's counts.
+func (want counts) add(m member, flow []string, connections, open int, sent, received int64) {
+	if want[m.key()] == nil {
+		want[m.key()] = make(map[string]int64)
+	}
+	of := func(metric string, more ...string) string { return of(flow, metric, more...) }
+	series := want[m.key()]
+	series[of("netconn.io", "network.io.direction=transmit")] += sent
+	series[of("netconn.io", "network.io.direction=receive")] += received
+	series[of("netconn.attempts")] += int64(connections)
+	series[of("netconn.active")] += int64(open)
+	if closed := connections - open; closed > 0 {
+		series[of("netconn.closed")] += int64(closed)
+	}
 }
 
 // way returns the attributes that tell what was translated.

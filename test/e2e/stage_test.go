@@ -31,6 +31,7 @@ type stage struct {
 type actress struct {
 	*puppet
 	member
+	in      *netns.Namespace
 	listens map[string]bool
 }
 
@@ -89,7 +90,7 @@ func (s *stage) build() {
 	host, err := s.outside.Host()
 	s.check(err)
 	name := fmt.Sprintf("world%x", randomBytes(4))
-	s.world = &actress{startIn(s.t, name, host), member{name: name}, make(map[string]bool)}
+	s.world = &actress{startIn(s.t, name, host), member{name: name}, s.outside.Namespace, make(map[string]bool)}
 }
 
 // hire starts a puppet in a container of its own.
@@ -97,7 +98,7 @@ func (s *stage) hire(name string, pod *mesh.Pod) *actress {
 	s.t.Helper()
 	c, err := pod.Container()
 	s.check(err)
-	return &actress{startIn(s.t, name, c), member{name, c.ID, pod}, make(map[string]bool)}
+	return &actress{startIn(s.t, name, c), member{name, c.ID, pod}, pod.Namespace, make(map[string]bool)}
 }
 
 func (s *stage) check(err error) {
