@@ -106,6 +106,8 @@ func (d dancer) doWith(verb, name, object string) (err error) {
 		return err
 	}
 	switch verb {
+	case "visit":
+		return visit(name, n)
 	case "send":
 		_, err = d.ends[name].Write(make([]byte, n))
 		return err
@@ -135,6 +137,22 @@ func serve(l *net.TCPListener) {
 		_, _ = io.CopyN(io.Discard, c, 1)
 		c.Close()
 	}
+}
+
+// visit opens a number of connections, one after the other, each for a byte.
+func visit(address string, times int) error {
+	for range times {
+		c, err := net.Dial("tcp", address)
+		if err != nil {
+			return err
+		}
+		_, sendErr := c.Write([]byte{1})
+		_, endErr := io.Copy(io.Discard, c)
+		if err := errors.Join(sendErr, endErr, c.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // churn opens one connection after the other, for ever.

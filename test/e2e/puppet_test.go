@@ -21,7 +21,7 @@ import (
 type puppet struct {
 	t       *testing.T
 	name    string
-	orders  io.Writer
+	orders  io.WriteCloser
 	answers *bufio.Scanner
 }
 
@@ -87,6 +87,17 @@ func executableNamed(t *testing.T, name string) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// leave ends the puppet, with all that it has.
+func (p *puppet) leave() {
+	p.t.Helper()
+	if err := p.orders.Close(); err != nil {
+		p.t.Fatal(err)
+	}
+	if p.answers.Scan() {
+		p.t.Fatalf("%s leaves with the words %q", p.name, p.answers.Text())
+	}
 }
 
 // begin gives an order, and returns how to wait for the answer.

@@ -51,8 +51,14 @@ var (
 
 func at(a netip.Addr, port uint16) netip.AddrPort { return netip.AddrPortFrom(a, port) }
 
-// setTheStage makes a stage, with the distribution looking on.
+// setTheStage makes a stage, and has the distribution look on.
 func setTheStage(t *testing.T, receiver ...string) *stage {
+	t.Helper()
+	return raise(t, (*stage).build, func(*stage) {}, receiver...)
+}
+
+// raise makes what is there before the distribution starts, and what comes after.
+func raise(t *testing.T, before, after func(*stage), receiver ...string) *stage {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		testnet.Require(t, errors.New("a mesh needs root"))
@@ -60,9 +66,10 @@ func setTheStage(t *testing.T, receiver ...string) *stage {
 	s := &stage{t: t, sink: newSink(t)}
 	lines := append([]string{"collection_interval: 1s",
 		meshMetrics("server.address", "client.address", "network.peer.address", "network.local.address")}, receiver...)
+	before(s)
 	run(t, setup{Receiver: lines, OTLP: s.sink.address})
 	s.sink.next(1)
-	s.build()
+	after(s)
 	return s
 }
 

@@ -64,6 +64,7 @@ func TestUnpaired(t *testing.T) {
 		client, server func(*stage) *actress
 		rules          func(*stage)
 		dial, listen   netip.AddrPort
+		late           bool     // everything is younger than the collector
 		told, heard    stranger // what the client tells, and the server
 	}{
 		"masquerade": {
@@ -89,6 +90,10 @@ func TestUnpaired(t *testing.T) {
 			client: shop, server: world, rules: all(zoneAtNode("--zone-orig"), farService),
 			dial: at(serviceAddr, 80), listen: at(worldAddr, 9080), told: toFar, heard: fromNode,
 		},
+		"a service outside, asked for by a new pod on a new node": {
+			client: shop, server: world, rules: farService, dial: at(serviceAddr, 80), listen: at(worldAddr, 9080), late: true,
+			told: toFar, heard: fromNode,
+		},
 		"NodePort": {
 			client: world, server: stock, rules: service(at(serviceAddr, 80), at(stockAddr, 9080), 30080),
 			dial: at(otherNode, 30080), listen: at(stockAddr, 9080),
@@ -98,7 +103,11 @@ func TestUnpaired(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := setTheStage(t)
+			before, after := (*stage).build, func(*stage) {}
+			if x.late {
+				before, after = after, before
+			}
+			s := raise(t, before, after)
 			client, server := x.client(s), x.server(s)
 			apart(s, server.in, int(x.listen.Port()))
 			x.rules(s)
