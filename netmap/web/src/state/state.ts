@@ -1,0 +1,161 @@
+/**
+ * What the page shows is one value, and that value is the address: whoever opens the same address sees the same page. Only what
+ * differs from the default is written, so that a plain address stays plain. An unknown or malformed parameter is the default.
+ */
+
+export type View = 'map' | 'table'
+export type Theme = 'auto' | 'light' | 'dark'
+export type Selection = { kind: 'node'; id: string } | { kind: 'edge'; from: string; to: string }
+
+export interface State {
+  view: View
+  /** The preset whose explanation is shown; what it set stands in the other fields. */
+  preset: string
+  /** Attributes that nodes are made of, and that they are grouped by ('' for no groups). */
+  by: string
+  group: string
+  /** The table's ends, each by an attribute; '' is what the map uses. */
+  clients: string
+  servers: string
+  size: string
+  width: string
+  colour: string
+  filter: string
+  /** Seconds that the figures are over. */
+  window: number
+  problems: boolean
+  /** Nodes that are left out of the map. */
+  hide: string[]
+  focus: string
+  /** Steps from the focus that are still shown. */
+  hops: number
+  find: string
+  sort: string
+  ascending: boolean
+  selected: Selection | null
+  paused: boolean
+  theme: Theme
+}
+
+export const defaults: State = {
+  view: 'map',
+  preset: '',
+  by: 'workload',
+  group: '',
+  clients: '',
+  servers: '',
+  size: 'volume',
+  width: 'volume',
+  colour: 'problems',
+  filter: '',
+  window: 300,
+  problems: false,
+  hide: [],
+  focus: '',
+  hops: 1,
+  find: '',
+  sort: 'volume',
+  ascending: false,
+  selected: null,
+  paused: false,
+  theme: 'auto',
+}
+
+/** How a field is written: undefined from `read` means that the text is no value of the field. */
+interface Codec<T> {
+  read(text: string): T | undefined
+  write(value: T): string
+}
+
+const text: Codec<string> = { read: (s) => s.slice(0, 2000), write: (s) => s }
+const flag: Codec<boolean> = { read: (s) => (s === '1' ? true : undefined), write: (b) => (b ? '1' : '0') }
+
+function choice<T extends string>(...values: T[]): Codec<T> {
+  return { read: (s) => values.find((v) => v === s), write: (v) => v }
+}
+
+function integer(low: number, high: number): Codec<number> {
+  return {
+    read: (s) => (/^\d{1,6}$/.test(s) && +s >= low && +s <= high ? +s : undefined),
+    write: String,
+  }
+}
+
+/** A list is written with commas, each value escaped first, as a name may hold a comma. */
+const list: Codec<string[]> = {
+  read: (s) => s.split(',').filter(Boolean).slice(0, 200).map(unescapePart).filter((v) => v !== undefined),
+  write: (values) => values.map(encodeURIComponent).join(','),
+}
+
+const selection: Codec<Selection | null> = {
+  read(s) {
+    const [kind, ...parts] = s.split(',')
+    const [a, b] = parts.map(unescapePart)
+    if (kind === 'node' && a !== undefined && parts.length === 1) return { kind, id: a }
+    if (kind === 'edge' && a !== undefined && b !== undefined && parts.length === 2) return { kind, from: a, to: b }
+    return undefined
+  },
+  write(v) {
+    if (!v) return ''
+    return v.kind === 'node'
+      ? `node,${encodeURIComponent(v.id)}`
+      : `edge,${encodeURIComponent(v.from)},${encodeURIComponent(v.to)}`
+  },
+}
+
+const codecs: { [K in keyof State]: Codec<State[K]> } = {
+  view: choice('map', 'table'),
+  preset: text,
+  by: text,
+  group: text,
+  clients: text,
+  servers: text,
+  size: text,
+  width: text,
+  colour: text,
+  filter: text,
+  window: integer(10, 3600),
+  problems: flag,
+  hide: list,
+  focus: text,
+  hops: integer(1, 5),
+  find: text,
+  sort: text,
+  ascending: flag,
+  selected: selection,
+  paused: flag,
+  theme: choice('auto', 'light', 'dark'),
+}
+
+/** The state that an address's query tells. */
+export function parse(query: string): State {
+  const params = new URLSearchParams(query)
+  const state: Record<string, unknown> = { ...defaults }
+  for (const key of Object.keys(codecs) as (keyof State)[]) {
+    const written = params.get(key)
+    if (written === null) continue
+    const value = codecs[key].read(written)
+    if (value !== undefined) state[key] = value
+  }
+  return state as unknown as State
+}
+
+/** The query that tells the state, with its question mark, or nothing for the default. */
+export function serialise(state: State): string {
+  const params = new URLSearchParams()
+  for (const key of Object.keys(codecs) as (keyof State)[]) {
+    const codec = codecs[key] as Codec<unknown>
+    const value = codec.write(state[key])
+    if (value !== codec.write(defaults[key])) params.set(key, value)
+  }
+  const query = params.toString()
+  return query && '?' + query
+}
+
+function unescapePart(s: string): string | undefined {
+  try {
+    return decodeURIComponent(s)
+  } catch {
+    return undefined
+  }
+}
