@@ -11,10 +11,10 @@ export interface State {
   view: View
   /** The preset whose explanation is shown; what it set stands in the other fields. */
   preset: string
-  /** Attributes that nodes are made of, and that they are grouped by ('' for no groups). */
+  /** Tags that nodes are made of, and that they are grouped by ('' for no groups). */
   by: string
   group: string
-  /** The table's ends, each by an attribute; '' is what the map uses. */
+  /** The tags that a row of the table stands for, with commas. */
   clients: string
   servers: string
   size: string
@@ -24,6 +24,10 @@ export interface State {
   /** Seconds that the figures are over. */
   window: number
   problems: boolean
+  /** Flags that edges must have: new, zones, regions, unresolved; with commas. */
+  only: string
+  /** Shows the hops between an application and its own sidecar where both are one node. */
+  loops: boolean
   /** Nodes that are left out of the map. */
   hide: string[]
   focus: string
@@ -31,7 +35,6 @@ export interface State {
   hops: number
   find: string
   sort: string
-  ascending: boolean
   selected: Selection | null
   paused: boolean
   theme: Theme
@@ -40,22 +43,23 @@ export interface State {
 export const defaults: State = {
   view: 'map',
   preset: '',
-  by: 'workload',
+  by: 'name',
   group: '',
-  clients: '',
-  servers: '',
+  clients: 'name',
+  servers: 'name,port',
   size: 'volume',
   width: 'volume',
   colour: 'problems',
   filter: '',
   window: 300,
   problems: false,
+  only: '',
+  loops: false,
   hide: [],
   focus: '',
   hops: 1,
   find: '',
-  sort: 'volume',
-  ascending: false,
+  sort: '-volume',
   selected: null,
   paused: false,
   theme: 'auto',
@@ -81,25 +85,22 @@ function integer(low: number, high: number): Codec<number> {
   }
 }
 
-/** A list is written with commas, each value escaped first, as a name may hold a comma. */
+/** Keys of nodes hold no comma (see map/key.ts), so commas join them. */
 const list: Codec<string[]> = {
-  read: (s) => s.split(',').filter(Boolean).slice(0, 200).map(unescapePart).filter((v) => v !== undefined),
-  write: (values) => values.map(encodeURIComponent).join(','),
+  read: (s) => s.slice(0, 8000).split(',').filter(Boolean).slice(0, 200),
+  write: (keys) => keys.join(','),
 }
 
 const selection: Codec<Selection | null> = {
   read(s) {
-    const [kind, ...parts] = s.split(',')
-    const [a, b] = parts.map(unescapePart)
-    if (kind === 'node' && a !== undefined && parts.length === 1) return { kind, id: a }
-    if (kind === 'edge' && a !== undefined && b !== undefined && parts.length === 2) return { kind, from: a, to: b }
+    const [kind, a, b, ...rest] = s.split(',')
+    if (kind === 'node' && a && b === undefined) return { kind, id: a }
+    if (kind === 'edge' && a && b && !rest.length) return { kind, from: a, to: b }
     return undefined
   },
   write(v) {
     if (!v) return ''
-    return v.kind === 'node'
-      ? `node,${encodeURIComponent(v.id)}`
-      : `edge,${encodeURIComponent(v.from)},${encodeURIComponent(v.to)}`
+    return v.kind === 'node' ? `node,${v.id}` : `edge,${v.from},${v.to}`
   },
 }
 
@@ -116,12 +117,13 @@ const codecs: { [K in keyof State]: Codec<State[K]> } = {
   filter: text,
   window: integer(10, 3600),
   problems: flag,
+  only: text,
+  loops: flag,
   hide: list,
   focus: text,
   hops: integer(1, 5),
   find: text,
   sort: text,
-  ascending: flag,
   selected: selection,
   paused: flag,
   theme: choice('auto', 'light', 'dark'),
@@ -150,12 +152,4 @@ export function serialise(state: State): string {
   }
   const query = params.toString()
   return query && '?' + query
-}
-
-function unescapePart(s: string): string | undefined {
-  try {
-    return decodeURIComponent(s)
-  } catch {
-    return undefined
-  }
 }
