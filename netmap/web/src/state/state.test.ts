@@ -29,7 +29,7 @@ describe('the state in the address', () => {
       find: 'größe',
       sort: 'client',
       selected: { kind: 'edge', from: 'x%2Cy', to: 'z=1&%' },
-      paused: true,
+      end: 1764107126,
       theme: 'dark',
     }
     for (const key of Object.keys(defaults) as (keyof State)[]) expect(state[key], key).not.toEqual(defaults[key])
@@ -45,7 +45,7 @@ describe('the state in the address', () => {
     ['selected=node', 'selected'],
     ['selected=edge,a,b,c', 'selected'],
     ['theme=javascript:', 'theme'],
-    ['paused=yes', 'paused'],
+    ['end=yes', 'end'],
   ] as [string, keyof State][])('%s is the default', (query, key) => {
     expect(parse(query)[key]).toEqual(defaults[key])
   })

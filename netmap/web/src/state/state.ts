@@ -5,7 +5,7 @@
 
 export type View = 'map' | 'table'
 export type Theme = 'auto' | 'light' | 'dark'
-export type Selection = { kind: 'node'; id: string } | { kind: 'edge'; from: string; to: string }
+export type Selection = { kind: 'node'; id: string } | { kind: 'edge'; from: string; to: string } | { kind: 'row'; id: string }
 
 export interface State {
   view: View
@@ -36,7 +36,8 @@ export interface State {
   find: string
   sort: string
   selected: Selection | null
-  paused: boolean
+  /** Unix seconds at which the view is paused; 0 while it is live. */
+  end: number
   theme: Theme
 }
 
@@ -61,7 +62,7 @@ export const defaults: State = {
   find: '',
   sort: '-volume',
   selected: null,
-  paused: false,
+  end: 0,
   theme: 'auto',
 }
 
@@ -80,12 +81,12 @@ function choice<T extends string>(...values: T[]): Codec<T> {
 
 function integer(low: number, high: number): Codec<number> {
   return {
-    read: (s) => (/^\d{1,6}$/.test(s) && +s >= low && +s <= high ? +s : undefined),
+    read: (s) => (/^\d{1,11}$/.test(s) && +s >= low && +s <= high ? +s : undefined),
     write: String,
   }
 }
 
-/** Keys of nodes hold no comma (see map/key.ts), so commas join them. */
+/** Keys of nodes and rows hold no comma (see map/key.ts), so commas join them. */
 const list: Codec<string[]> = {
   read: (s) => s.slice(0, 8000).split(',').filter(Boolean).slice(0, 200),
   write: (keys) => keys.join(','),
@@ -94,13 +95,13 @@ const list: Codec<string[]> = {
 const selection: Codec<Selection | null> = {
   read(s) {
     const [kind, a, b, ...rest] = s.split(',')
-    if (kind === 'node' && a && b === undefined) return { kind, id: a }
+    if ((kind === 'node' || kind === 'row') && a && b === undefined) return { kind, id: a }
     if (kind === 'edge' && a && b && !rest.length) return { kind, from: a, to: b }
     return undefined
   },
   write(v) {
     if (!v) return ''
-    return v.kind === 'node' ? `node,${v.id}` : `edge,${v.from},${v.to}`
+    return v.kind === 'edge' ? `edge,${v.from},${v.to}` : `${v.kind},${v.id}`
   },
 }
 
@@ -125,7 +126,7 @@ const codecs: { [K in keyof State]: Codec<State[K]> } = {
   find: text,
   sort: text,
   selected: selection,
-  paused: flag,
+  end: integer(0, 99_999_999_999),
   theme: choice('auto', 'light', 'dark'),
 }
 

@@ -1,0 +1,184 @@
+import cytoscape, { type Core, type EdgeSingular, type ElementDefinition, type NodeSingular } from 'cytoscape'
+import type { Selection } from '../state/state.ts'
+import type { Colours } from './colours.ts'
+import type { Drawing, DrawnEdge, DrawnNode } from './drawing.ts'
+import type { Point } from './layout.ts'
+import { stylesheet } from './style.ts'
+
+export interface Events {
+  select(selection: Selection | null): void
+  focus(key: string): void
+  hover(at: { selection: Selection; x: number; y: number } | null): void
+}
+
+/** Elements that are brought up to date in one frame: a refresh must not hold up a hand that pans. */
+const SLICE = 60
+
+/**
+ * The drawn map. It takes drawings and positions, one after another, and changes only what differs; between two drawings no
+ * position changes unless it is told another one.
+ */
+export class MapCanvas {
+  private readonly cy: Core
+  private drawn = new Map<string, string>()
+  private pending: (() => void)[] = []
+  private frame = 0
+  private fitted = false
+
+  constructor(container: HTMLElement, colours: Colours, events: Events) {
+    reserveStylesheet()
+    this.cy = cytoscape({
+      container, style: stylesheet(colours), layout: { name: 'preset' },
+      textureOnViewport: true, motionBlur: false, boxSelectionEnabled: false, selectionType: 'single',
+      autoungrabify: true, autounselectify: true, minZoom: 0.08, maxZoom: 3,
+      pixelRatio: Math.min(window.devicePixelRatio || 1, 2),
+    })
+    this.listen(events)
+  }
+
+  private listen(events: Events) {
+    const of = (e: NodeSingular | EdgeSingular): Selection =>
+      e.group() === 'nodes' ? { kind: 'node', id: e.id() } : { kind: 'edge', from: e.data('source') as string, to: e.data('target') as string }
+    this.cy.on('tap', (e) => events.select(e.target === this.cy ? null : of(e.target as NodeSingular)))
+    this.cy.on('dbltap', 'node', (e) => events.focus((e.target as NodeSingular).id()))
+    this.cy.on('mouseover', 'node, edge', (e) => {
+      const p = e.renderedPosition
+      this.cy.container()!.classList.add('pointing')
+      events.hover({ selection: of(e.target as NodeSingular), x: p.x, y: p.y })
+    })
+    this.cy.on('mouseout viewport', () => {
+      this.cy.container()!.classList.remove('pointing')
+      events.hover(null)
+    })
+  }
+
+  /** Shows this drawing. The first one, and one after `refit`, is brought into view as a whole. */
+  show(drawing: Drawing, positions: Record<string, Point>) {
+    this.finish()
+    const wanted = elements(drawing, positions)
+    this.cy.batch(() => {
+      for (const key of this.drawn.keys()) {
+        if (!wanted.has(key)) this.cy.getElementById(key).remove()
+      }
+      this.cy.add([...wanted.values()].filter((e) => !this.drawn.has(e.data.id!)))
+    })
+    for (const [key, element] of wanted) {
+      const before = this.drawn.get(key)
+      const now = JSON.stringify(element)
+      if (before !== undefined && before !== now) this.pending.push(() => this.update(element))
+      this.drawn.set(key, now)
+    }
+    for (const key of [...this.drawn.keys()]) if (!wanted.has(key)) this.drawn.delete(key)
+    if (this.pending.length) this.frame = requestAnimationFrame(() => this.work())
+    if (!this.fitted && wanted.size) {
+      this.fitted = true
+      this.fit()
+    }
+  }
+
+  private update(e: ElementDefinition) {
+    const element = this.cy.getElementById(e.data.id!)
+    if (element.isNode() && (element.data('parent') ?? null) !== (e.data.parent ?? null)) element.move({ parent: e.data.parent ?? null })
+    element.data(e.data)
+    if (e.position) element.position({ ...e.position })
+  }
+
+  private work() {
+    const slice = this.pending.splice(0, SLICE)
+    this.cy.batch(() => slice.forEach((job) => job()))
+    if (this.pending.length) this.frame = requestAnimationFrame(() => this.work())
+  }
+
+  private finish() {
+    cancelAnimationFrame(this.frame)
+    this.cy.batch(() => this.pending.splice(0).forEach((job) => job()))
+  }
+
+  /** Brings the next drawing into view as a whole, as it is another graph. */
+  refit() {
+    this.fitted = false
+  }
+
+  recolour(colours: Colours) {
+    this.cy.style(stylesheet(colours))
+  }
+
+  /** Marks the selection with what it touches; with a text, the nodes whose label has it. Everything else fades. */
+  mark(selection: Selection | null, matches: Set<string> | null) {
+    this.finish()
+    const { cy } = this
+    cy.batch(() => {
+      cy.elements().removeClass('selected faded')
+      const chosen = selection === null ? cy.collection()
+        : cy.getElementById(selection.kind === 'edge' ? selection.from + ',' + selection.to : selection.id)
+      if (chosen.nonempty()) {
+        chosen.addClass('selected')
+        const around = selection!.kind === 'node' ? chosen.closedNeighborhood() : chosen.union(chosen.connectedNodes())
+        cy.elements().difference(around.union(around.parents())).addClass('faded')
+      } else if (matches) {
+        const found = cy.nodes().filter((n) => matches.has(n.id()))
+        cy.elements().difference(found.union(found.parents())).addClass('faded')
+      }
+    })
+  }
+
+  fit() {
+    this.cy.resize()
+    this.cy.fit(undefined, 48)
+    if (this.cy.zoom() > 1.4) {
+      this.cy.zoom(1.4)
+      this.cy.center()
+    }
+  }
+
+  zoom(factor: number) {
+    this.cy.zoom({ level: this.cy.zoom() * factor, renderedPosition: { x: this.cy.width() / 2, y: this.cy.height() / 2 } })
+  }
+
+  pan(x: number, y: number) {
+    this.cy.panBy({ x, y })
+  }
+
+  /** Moves the view so far that the node is in it, if it is not. */
+  reveal(key: string) {
+    const node = this.cy.getElementById(key)
+    if (node.empty() || !node.isNode()) return
+    const { x, y } = node.renderedPosition()
+    if (x < 40 || y < 40 || x > this.cy.width() - 40 || y > this.cy.height() - 60) this.cy.center(node)
+  }
+
+  png(background: string): Promise<Blob> {
+    this.finish()
+    return this.cy.png({ output: 'blob-promise', full: true, scale: 2, bg: background, maxWidth: 8000, maxHeight: 8000 })
+  }
+
+  close() {
+    cancelAnimationFrame(this.frame)
+    this.cy.destroy()
+  }
+}
+
+function elements(drawing: Drawing, positions: Record<string, Point>): Map<string, ElementDefinition> {
+  const all = new Map<string, ElementDefinition>()
+  for (const { key, label } of drawing.groups) all.set(key, { group: 'nodes', data: { id: key, label } })
+  for (const n of drawing.nodes) all.set(n.key, node(n, positions[n.key]))
+  for (const e of drawing.edges) all.set(e.key, edge(e))
+  return all
+}
+
+function node(n: DrawnNode, at: Point | undefined): ElementDefinition {
+  return { group: 'nodes', data: { ...n, id: n.key, ...(n.group && { parent: n.group }) }, position: at && { ...at } }
+}
+
+function edge(e: DrawnEdge): ElementDefinition {
+  return { group: 'edges', data: { ...e, id: e.key, source: e.from, target: e.to } }
+}
+
+/** Cytoscape writes a style element for its container unless there is one of this id. The page's policy forbids it, and app.css has its rule. */
+function reserveStylesheet() {
+  const id = '__________cytoscape_stylesheet'
+  if (document.getElementById(id)) return
+  const meta = document.createElement('meta')
+  meta.id = id
+  document.head.append(meta)
+}
