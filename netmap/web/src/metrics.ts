@@ -75,12 +75,12 @@ function resent(m: Measured): Level {
   return m.retransmits < 5 ? above(retransmitRate(m), 1, Infinity) : above(retransmitRate(m) ?? Infinity, 1, 10)
 }
 
+/** What is wrong, the worst first. */
 function tellProblems(m: Measured): string {
-  const parts: string[] = []
-  if (failed(m) === 'warn' || failed(m) === 'bad') parts.push(`${count(m.failures)} failed`)
-  if (broken(m) === 'warn' || broken(m) === 'bad') parts.push(`${count(m.breaks)} broken`)
-  if (resent(m) === 'warn' || resent(m) === 'bad') parts.push(`${count(m.retransmits)} resent`)
-  return parts.join(', ')
+  const parts: [Level, string][] = [
+    [failed(m), `${count(m.failures)} failed`], [broken(m), `${count(m.breaks)} broken`], [resent(m), `${count(m.retransmits)} resent`],
+  ]
+  return [...parts.filter(([l]) => l === 'bad'), ...parts.filter(([l]) => l === 'warn')].map(([, text]) => text).join(', ')
 }
 
 export const healths: Health[] = [

@@ -1,35 +1,37 @@
 import { healthOf, metricOf } from '../metrics.ts'
-import { span } from '../format.ts'
 import type { State } from '../state/state.ts'
 import type { Drawing } from './drawing.ts'
 
 /** What size, width, colour, shape and line mean now, in words. */
-export function Legend({ drawing, state, seconds }: { drawing: Drawing; state: State; seconds: number }) {
+export function Legend({ drawing, state }: { drawing: Drawing; state: State }) {
   const [size, width, colour] = [metricOf(state.size), metricOf(state.width), healthOf(state.colour)]
   const kinds = new Set(drawing.nodes.map((n) => n.kind))
   return (
     <details class="legend" open>
       <summary>Legend</summary>
       <dl>
-        <dt>Size of a node</dt>
-        <dd>{size.words}; the largest has {size.format(drawing.largest)}</dd>
-        <dt>Width of an edge</dt>
-        <dd>{width.words}; the widest has {width.format(drawing.widest)}</dd>
-        <dt>Colour: {colour.label.toLowerCase()}</dt>
-        <dd class="key"><Line level="good" /> {colour.good}</dd>
-        <dd class="key"><Line level="warn" dash="10 3" /> ▲ {colour.warn}</dd>
-        <dd class="key"><Line level="bad" dash="5 4" /> ✖ {colour.bad}</dd>
-        <dt>Shape</dt>
-        <dd class="shapes">
-          <span><Shape kind="internal" /> known</span>
-          {kinds.has('external') && <span><Shape kind="external" /> external</span>}
-          {kinds.has('unresolved') && <span><Shape kind="unresolved" /> unresolved</span>}
-          {kinds.has('other') && <span><Shape kind="other" /> other, folded</span>}
-        </dd>
-        {drawing.edges.some((e) => e.isNew) && <dd class="key"><Line level="new" /> ✚ new: first seen in the last 15 minutes</dd>}
-        {drawing.edges.some((e) => e.unresolved) && <dd class="key"><Line level="none" dash="2 4" /> an end is not known</dd>}
+        <div><dt>Size</dt><dd>{size.words}; largest {size.format(drawing.largest)}</dd></div>
+        <div><dt>Width</dt><dd>{width.words}; widest {width.format(drawing.widest)}; the arrow points at the server</dd></div>
+        <div>
+          <dt>Colour, {colour.label.toLowerCase()}</dt>
+          <dd>
+            <span><Line level="good" />{colour.good}</span>
+            <span><Line level="warn" dash="10 3" />▲ {colour.warn}</span>
+            <span><Line level="bad" dash="5 4" />✖ {colour.bad}</span>
+          </dd>
+        </div>
+        <div>
+          <dt>Shape</dt>
+          <dd>
+            <span><Shape kind="internal" />known</span>
+            {kinds.has('external') && <span><Shape kind="external" />external</span>}
+            {kinds.has('unresolved') && <span><Shape kind="unresolved" />unresolved</span>}
+            {kinds.has('other') && <span><Shape kind="other" />other, folded</span>}
+            {drawing.edges.some((e) => e.unresolved) && <span><Line level="none" dash="2 4" />an end is not known</span>}
+            {drawing.edges.some((e) => e.isNew) && <span><Line level="new" />✚ new, first seen in the last 15 minutes</span>}
+          </dd>
+        </div>
       </dl>
-      <p>An arrow points at the server. Figures are over {span(Math.max(1, Math.round(seconds)))}.</p>
     </details>
   )
 }

@@ -57,17 +57,16 @@ export function MapView({ model: m, state, change }: Props) {
   const title = `Network map: ${m.nodes.length} nodes, ${m.edges.length} edges`
   return (
     <section class="map" aria-label="Network map">
+      <div class="map-area">
       <div
         ref={holder} class="map-canvas __________cytoscape_container" tabIndex={0} role="img"
         aria-label={`${title}. Arrow keys move the view, plus and minus zoom, 0 shows all. The list of nodes tells the same in words.`}
         onKeyDown={(e) => canvas.map && steer(canvas.map, e)}
       />
-      <Legend drawing={drawing} state={state} seconds={m.seconds} />
-      <MapTools
-        map={canvas.map}
-        svg={() => svg(drawing, positions ?? {}, colours(), title)}
-      />
+      <MapTools map={canvas.map} svg={() => svg(drawing, positions ?? {}, colours(), title)} />
       {pointed && <Tip m={m} at={pointed} state={state} />}
+      </div>
+      <Legend drawing={drawing} state={state} />
     </section>
   )
 }

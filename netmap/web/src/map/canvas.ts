@@ -24,8 +24,14 @@ export class MapCanvas {
   private pending: (() => void)[] = []
   private frame = 0
   private fitted = false
+  /** Whether the view is as `fit` left it. */
+  private untouched = true
+  private letters = 1
+  private colours: Colours
+  private readonly sized: ResizeObserver
 
   constructor(container: HTMLElement, colours: Colours, events: Events) {
+    this.colours = colours
     reserveStylesheet()
     this.cy = cytoscape({
       container, style: stylesheet(colours), layout: { name: 'preset' },
@@ -34,6 +40,8 @@ export class MapCanvas {
       pixelRatio: Math.min(window.devicePixelRatio || 1, 2),
     })
     this.listen(events)
+    this.sized = new ResizeObserver(() => this.resize())
+    this.sized.observe(container)
   }
 
   private listen(events: Events) {
@@ -45,6 +53,9 @@ export class MapCanvas {
       const p = e.renderedPosition
       this.cy.container()!.classList.add('pointing')
       events.hover({ selection: of(e.target as NodeSingular), x: p.x, y: p.y })
+    })
+    this.cy.on('dragpan scrollzoom pinchzoom', () => {
+      this.untouched = false
     })
     this.cy.on('mouseout viewport', () => {
       this.cy.container()!.classList.remove('pointing')
@@ -100,7 +111,8 @@ export class MapCanvas {
   }
 
   recolour(colours: Colours) {
-    this.cy.style(stylesheet(colours))
+    this.colours = colours
+    this.cy.style(stylesheet(colours, this.letters))
   }
 
   /** Marks the selection with what it touches; with a text, the nodes whose label has it. Everything else fades. */
@@ -122,20 +134,36 @@ export class MapCanvas {
     })
   }
 
-  fit() {
+  /** A view that shows all goes on to do so; any other one stays where it is, but for what is selected. */
+  private resize() {
     this.cy.resize()
+    if (this.untouched) return this.fit()
+    const chosen = this.cy.nodes('.selected')
+    if (chosen.nonempty()) this.reveal(chosen.first().id())
+  }
+
+  fit() {
+    this.untouched = true
     this.cy.fit(undefined, 48)
     if (this.cy.zoom() > 1.4) {
       this.cy.zoom(1.4)
       this.cy.center()
     }
+    // A whole graph that is seen from afar is still to be read, as far as its letters find room.
+    const letters = Math.min(1.5, Math.max(1, Math.round(9 / this.cy.zoom()) / 10))
+    if (letters !== this.letters) {
+      this.letters = letters
+      this.recolour(this.colours)
+    }
   }
 
   zoom(factor: number) {
+    this.untouched = false
     this.cy.zoom({ level: this.cy.zoom() * factor, renderedPosition: { x: this.cy.width() / 2, y: this.cy.height() / 2 } })
   }
 
   pan(x: number, y: number) {
+    this.untouched = false
     this.cy.panBy({ x, y })
   }
 
@@ -153,6 +181,7 @@ export class MapCanvas {
   }
 
   close() {
+    this.sized.disconnect()
     cancelAnimationFrame(this.frame)
     this.cy.destroy()
   }

@@ -9,6 +9,7 @@ export interface Drawing {
   nodes: DrawnNode[]
   edges: DrawnEdge[]
   groups: { key: string; label: string }[]
+  grouped: boolean
   /** The figures of the largest node and the widest edge. */
   largest: number
   widest: number
@@ -16,7 +17,7 @@ export interface Drawing {
 
 export interface DrawnNode {
   key: string
-  /** Key of the group that it is drawn in, or ''. */
+  /** Key of the group that it is drawn in; '' if there are none, or it has none. */
   group: string
   kind: Kind
   level: Level
@@ -60,11 +61,8 @@ export function draw(m: Model, { size, width, colour }: Encoding): Drawing {
   const keys = new Set(m.edges.map((e) => e.key))
   const nodes = m.nodes.map((n) => drawNode(n, m.group !== '', size, largest, colour))
   const edges = m.edges.map((e) => drawEdge(e, keys, width, widest, colour))
-  const groups = [...new Set(m.group ? m.nodes.filter((n) => n.id.tag !== '').map((n) => n.id.group) : [])]
-  return {
-    nodes, edges, largest, widest,
-    groups: groups.sort().map((g) => ({ key: groupKey(g), label: nodeName({ tag: m.group, name: g }) })),
-  }
+  const groups = m.group ? [...new Set(m.nodes.map((n) => n.id.group).filter(Boolean))].sort() : []
+  return { nodes, edges, largest, widest, grouped: m.group !== '', groups: groups.map((g) => ({ key: groupKey(g), label: nodeName({ tag: m.group, name: g }) })) }
 }
 
 function drawNode(n: MapNode, grouped: boolean, metric: Metric, largest: number, colour: Health): DrawnNode {
@@ -73,7 +71,7 @@ function drawNode(n: MapNode, grouped: boolean, metric: Metric, largest: number,
   const glyph = glyphs[level] && glyphs[level] + ' '
   return {
     key: n.key,
-    group: grouped && n.id.tag !== '' ? groupKey(n.id.group) : '',
+    group: grouped && n.id.group ? groupKey(n.id.group) : '',
     kind: n.id.kind,
     level,
     label: `${glyph}${shorten(nodeName(n.id), 26)}\n${words.join(' · ')}`,
@@ -85,7 +83,7 @@ function drawNode(n: MapNode, grouped: boolean, metric: Metric, largest: number,
 function drawEdge(e: MapEdge, keys: Set<string>, metric: Metric, widest: number, colour: Health): DrawnEdge {
   const level = colour.level(e.measured)
   const isNew = (e.flags & flags.isNew) !== 0
-  const problem = level === 'warn' || level === 'bad' ? `${glyphs[level]} ${colour.tell(e.measured)}` : ''
+  const problem = level === 'warn' || level === 'bad' ? `${glyphs[level]} ${colour.tell(e.measured).split(',')[0]}` : ''
   return {
     key: e.key, from: e.from, to: e.to, level, isNew,
     label: [isNew ? '✚ new' : '', problem].filter(Boolean).join('  '),

@@ -22,6 +22,11 @@ describe('ranks', () => {
     expect(Object.fromEntries(rank)).toEqual({ gateway: 0, productpage: 1, details: 2, reviews: 2, ratings: 3 })
   })
 
+  test('one that nobody calls stands just before what it calls', () => {
+    const rank = ranks(['a', 'b', 'c', 'd', 'late', 'alone'], [link('a', 'b'), link('b', 'c'), link('c', 'd'), link('late', 'd')])
+    expect(Object.fromEntries(rank)).toEqual({ a: 0, b: 1, c: 2, d: 3, late: 2, alone: 0 })
+  })
+
   test('a circle has an end, wherever it is entered', () => {
     const rank = ranks(['a', 'b', 'c'], [link('a', 'b'), link('b', 'c'), link('c', 'a'), link('a', 'a')])
     expect(Object.fromEntries(rank)).toEqual({ a: 0, b: 1, c: 2 })
@@ -61,6 +66,14 @@ describe('layout', () => {
     for (let i = 0; i < 6; i++) for (let j = 0; j < i; j++) expect(cut(boxes[i]!, boxes[j]!), `${i}, ${j}`).toBe(false)
   })
 
+  test('an edge that skips a column runs through no node', () => {
+    const nodes = ['a', 'b', 'c', 'd'].map((id) => node(id))
+    const at = layout({ nodes, links: [link('a', 'b'), link('b', 'c'), link('c', 'd'), link('a', 'd'), link('a', 'c')], pinned: {} })
+    for (const [from, to, between] of [['a', 'c', 'b'], ['a', 'd', 'b'], ['a', 'd', 'c']] as const) {
+      expect(off(at[from]!, at[to]!, at[between]!), `${from}, ${to}: ${between}`).toBeGreaterThan(25)
+    }
+  })
+
   test('what has a place keeps it, and what is new gets a free one', () => {
     const pinned = layout({ ...shop, pinned: {} })
     const nodes = [...shop.nodes, node('reviews-v4'), node('lonely'), node('cart', 'other'), node('basket', 'other')]
@@ -92,4 +105,9 @@ function box(points: Point[]) {
 
 function cut(a: ReturnType<typeof box>, b: ReturnType<typeof box>): boolean {
   return a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom
+}
+
+/** How far a point is off the line between two others. */
+function off(a: Point, b: Point, p: Point): number {
+  return Math.abs((b.x - a.x) * (a.y - p.y) - (a.x - p.x) * (b.y - a.y)) / Math.hypot(b.x - a.x, b.y - a.y)
 }

@@ -33,7 +33,7 @@ export function usePositions(drawing: Drawing, kind: string): Positions | null {
     }
     const order: Order = {
       ticket: mine,
-      nodes: drawing.nodes.map((n) => ({ id: n.key, group: n.group, radius: 32 })),
+      nodes: drawing.nodes.map((n) => ({ id: n.key, group: n.group || (drawing.grouped ? n.key : ''), radius: 32 })),
       links: drawing.edges.map(({ from, to }) => ({ from, to })),
       pinned: before,
     }

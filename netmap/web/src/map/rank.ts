@@ -5,7 +5,8 @@ export interface Link {
 }
 
 /**
- * How many steps each node is behind those that nobody calls: clients stand left of what they call. Edges that close a circle are
+ * How many steps each node is behind those that nobody calls: clients stand left of what they call, and one that nobody calls stands
+ * just before the first that it calls, so that its edges do not cross what is between. Edges that close a circle are
  * ignored; which ones they are depends on the ids alone, not on the order that nodes and edges come in.
  */
 export function ranks(ids: string[], links: Link[], most = 7): Map<string, number> {
@@ -24,6 +25,8 @@ export function ranks(ids: string[], links: Link[], most = 7): Map<string, numbe
   for (const id of order)
     for (const next of out.get(id)!)
       if (place.get(next)! > place.get(id)!) rank.set(next, Math.min(most, Math.max(rank.get(next)!, rank.get(id)! + 1)))
+  for (const id of ids) if (!callers.get(id)) rank.set(id, Math.max(0, Math.min(...out.get(id)!.map((next) => rank.get(next)! - 1), most)))
+  for (const id of ids) if (!callers.get(id) && !out.get(id)!.length) rank.set(id, 0)
   return rank
 }
 

@@ -5,25 +5,27 @@ export const FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", 
 
 /**
  * How the map looks. Kinds of nodes differ in shape, states of health in colour and, on edges, in the line; the glyph of a state is in the
- * label. Edges are haystacks, the cheapest there are, but for the few that must curve.
+ * label. `letters` makes letters larger, where the view is far away. Edges are haystacks, the cheapest there are, but for the few that must curve.
  */
-export function stylesheet(c: Colours): StylesheetJson {
+export function stylesheet(c: Colours, letters = 1): StylesheetJson {
   return [
     {
       selector: 'node',
       style: {
-        'width': 'data(size)', 'height': 'data(size)', 'shape': 'ellipse', 'background-color': c.good,
-        'border-width': 2, 'border-color': c.canvas, 'label': 'data(label)', 'font-family': FONT, 'font-size': 11,
-        'color': c.text, 'text-valign': 'bottom', 'text-margin-y': 4, 'text-wrap': 'wrap', 'text-max-width': '190px', 'line-height': 1.25,
+        'shape': 'ellipse', 'background-color': c.good,
+        'border-width': 2, 'border-color': c.canvas, 'label': 'data(label)', 'font-family': FONT, 'font-size': 11 * letters,
+        'color': c.text, 'text-valign': 'bottom', 'text-margin-y': 4, 'text-wrap': 'wrap', 'text-max-width': `${190 * letters}px`, 'line-height': 1.25,
         'text-background-color': c.canvas, 'text-background-opacity': 0.82, 'text-background-padding': '2px',
         'text-background-shape': 'roundrectangle', 'min-zoomed-font-size': 6, 'overlay-opacity': 0,
       },
     },
+    { selector: 'node[group ^= "group/"]', style: { 'text-background-color': c.group, 'border-color': c.group } },
+    { selector: 'node[size]', style: { 'width': 'data(size)', 'height': 'data(size)' } },
     {
       selector: ':parent',
       style: {
         'shape': 'roundrectangle', 'background-color': c.group, 'background-opacity': 0.75, 'border-width': 1, 'border-color': c['group-line'],
-        'padding': '22px', 'text-valign': 'top', 'text-margin-y': -4, 'font-size': 13, 'font-weight': 600, 'color': c.text,
+        'padding': '22px', 'text-valign': 'top', 'text-margin-y': -4, 'font-size': 13 * letters, 'font-weight': 600, 'color': c.text,
         'events': 'no',
       },
     },
@@ -42,7 +44,7 @@ export function stylesheet(c: Colours): StylesheetJson {
       style: {
         'curve-style': 'haystack', 'haystack-radius': 0, 'width': 'data(width)', 'line-color': c.good, 'line-opacity': 0.62,
         'mid-target-arrow-shape': 'triangle', 'mid-target-arrow-color': c.good, 'arrow-scale': 0.9, 'overlay-opacity': 0,
-        'font-family': FONT, 'font-size': 10, 'color': c.text, 'text-background-color': c.canvas, 'text-background-opacity': 0.9,
+        'font-family': FONT, 'font-size': 10 * letters, 'color': c.text, 'text-background-color': c.canvas, 'text-background-opacity': 0.9,
         'text-background-padding': '2px', 'text-background-shape': 'roundrectangle', 'min-zoomed-font-size': 7,
       },
     },

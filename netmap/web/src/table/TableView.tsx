@@ -96,15 +96,15 @@ function Row({ flows, i, state, change }: Props & { i: number }) {
     <tr class={selected ? 'selected' : undefined} onClick={open}>
       <th scope="row">
         <button type="button" class="row" aria-expanded={selected} onClick={(e) => { e.stopPropagation(); open() }} aria-label={`Details of ${title}`}>
+          {glyphs[level] && (
+            <b class={`level ${level}`} title={colour.tell(m)}><span aria-hidden="true">{glyphs[level]} </span><span class="unseen">{levelWords[level]}: {colour.tell(m)}. </span></b>
+          )}
           <span class="name">{client.name}</span><small>{client.more}{kindNote(flows, flows.client_kind[i]!)}</small>
         </button>
       </th>
       <td class="text">
         <span class="name">{server.name}</span><small>{server.more}{kindNote(flows, flows.server_kind[i]!)}</small>
         {(flags.isNew & flows.flags[i]!) !== 0 && <small class="new"> ✚ new</small>}
-        {(level === 'warn' || level === 'bad') && (
-          <small class={`level ${level}`}> <span aria-hidden="true">{glyphs[level]}</span><span class="unseen">{levelWords[level]}:</span> {colour.tell(m)}</small>
-        )}
       </td>
       <td>{bytes(m.tx + m.rx)}</td>
       <td>{bytes(m.tx)}</td>
