@@ -5,10 +5,10 @@
 # make bench       what netconn costs, against its targets (root; a quarter of an hour; PART=churn,bpf for parts)
 # make soak        a small machine with everything on it, for DURATION: nothing may be missing (root)
 # make lint        the borders between packages, style, the formats
-# make generate    what is generated: BPF objects, the receiver's metadata
+# make generate    what is generated: BPF objects, the components' metadata
 # make check-generated  proves that what is committed is what `make generate` makes
 #
-# Variables: CONFIG, LISTEN, TELEMETRY_PORT, INTERVAL, ROUNDS, ROWS for run; RUN, PACKAGES for test;
+# Variables: CONFIG, LISTEN, TELEMETRY_PORT, MAP, INTERVAL, ROUNDS, ROWS for run; RUN, PACKAGES for test;
 # PART, DURATION, FLAGS for bench and soak.
 
 SHELL := bash
@@ -19,9 +19,10 @@ GO    ?= go
 TOOL  := $(GO) tool -modfile=internal/tools/go.mod
 CLANG := clang-16
 
-# What the distribution is made of: the receiver and all that it imports, the BPF objects too.
-SOURCES := $(shell find receiver internal \( -path internal/tools -o -path internal/top -o -path internal/testnet -o -name testdata \) -prune -o \
-	\( -name '*.go' ! -name '*_test.go' -o -name '*.o' \) -print)
+# What the distribution is made of: the receiver, the network map and all that they import, the BPF objects and the page too.
+SOURCES := $(shell find receiver internal netmap \( -path internal/tools -o -path internal/top -o -path internal/testnet -o -name testdata \
+	-o -name node_modules -o -path netmap/web/src -o -path netmap/web/e2e \) -prune -o \
+	\( -name '*.go' ! -name '*_test.go' -o -name '*.o' -o -path 'netmap/web/dist/*' -type f \) -print)
 DISTRIBUTION := _build/otelcol-netconn
 
 .PHONY: build
@@ -44,6 +45,7 @@ _build/go.mod: builder-config.yaml go.mod internal/tools/go.mod
 CONFIG         ?= testdata/collector.yaml
 LISTEN         ?= 127.0.0.1:19464
 TELEMETRY_PORT ?= 19465
+MAP            ?= $(if $(filter testdata/collector.yaml,$(CONFIG)),127.0.0.1:19466)
 INTERVAL       ?= 2s
 ROUNDS         ?= 0
 ROWS           ?= 0
@@ -53,7 +55,7 @@ run:
 	@.ci/need-root run 'the kernel shows its sockets to nobody else'
 	@$(MAKE) --silent $(DISTRIBUTION)
 	@$(GO) build -o _build/top ./internal/top
-	@exec _build/top -listen '$(LISTEN)' -telemetry-port '$(TELEMETRY_PORT)' -interval '$(INTERVAL)' -rounds '$(ROUNDS)' \
+	@exec _build/top -listen '$(LISTEN)' -telemetry-port '$(TELEMETRY_PORT)' -map '$(MAP)' -interval '$(INTERVAL)' -rounds '$(ROUNDS)' \
 		-rows '$(ROWS)' -log _build/otelcol-netconn.log $(DISTRIBUTION) --config '$(CONFIG)'
 
 RUN      ?= .
@@ -65,7 +67,7 @@ test: $(DISTRIBUTION)
 
 .PHONY: race
 race: $(DISTRIBUTION)
-	@.ci/test -race ./receiver/... ./internal/...
+	@.ci/test -race ./receiver/... ./internal/... ./netmap/...
 
 PART     ?=
 DURATION ?= 20m
@@ -92,7 +94,8 @@ generate:
 	$(GO) generate ./...
 
 GENERATED := internal/kernel/*_bpfel.* receiver/generated_*.go receiver/internal/metadata receiver/internal/metadatatest \
-	receiver/documentation.md bench/rival/*_bpfel.*
+	receiver/documentation.md bench/rival/*_bpfel.* netmap/*/generated_*.go netmap/*/documentation.md netmap/*/internal/metadata \
+	netmap/*/internal/metadatatest
 
 .PHONY: check-generated
 check-generated: generate
