@@ -4,6 +4,10 @@
 # make race        the tests of what runs in several goroutines, with the race detector
 # make bench       what netconn costs, against its targets (root; a quarter of an hour; PART=churn,bpf for parts)
 # make soak        a small machine with everything on it, for DURATION: nothing may be missing (root)
+# make web         the network map's page, netmap/web/dist, from its sources (node 20.19 or newer)
+# make check-web   proves that what is committed is what `make web` makes
+# make test-web    the page's tests: its parts, and the built distribution in a browser
+# make budget-web  what the page costs a browser: docs/performance.md
 # make lint        the borders between packages, style, the formats
 # make generate    what is generated: BPF objects, the components' metadata
 # make check-generated  proves that what is committed is what `make generate` makes
@@ -102,6 +106,32 @@ check-generated: generate
 	git diff --exit-code -- $(GENERATED)
 	@test -z "$$(git ls-files --others --exclude-standard -- $(GENERATED))" || \
 		{ echo 'generated, but not committed:'; git ls-files --others --exclude-standard -- $(GENERATED); exit 1; }
+
+WEB := netmap/web
+
+# What the page is built with, as the lock has it. npm writes its own lock when it is done.
+$(WEB)/node_modules/.package-lock.json: $(WEB)/package-lock.json
+	@.ci/need-node
+	@cd $(WEB) && npm ci --no-audit --no-fund --loglevel=error
+
+.PHONY: web
+web: $(WEB)/node_modules/.package-lock.json
+	@cd $(WEB) && npm run --silent build
+
+.PHONY: check-web
+check-web: web
+	git diff --exit-code -- $(WEB)/dist
+	@test -z "$$(git ls-files --others -- $(WEB)/dist)" || { echo 'built, but not committed:'; git ls-files --others -- $(WEB)/dist; exit 1; }
+
+.PHONY: test-web
+test-web: $(DISTRIBUTION) $(WEB)/node_modules/.package-lock.json
+	@.ci/install chromium:chromium
+	@cd $(WEB) && npm run --silent check && NETCONN_COLLECTOR='$(CURDIR)/$(DISTRIBUTION)' npm run --silent test
+
+.PHONY: budget-web
+budget-web: $(DISTRIBUTION) $(WEB)/node_modules/.package-lock.json
+	@.ci/install chromium:chromium
+	@cd $(WEB) && NETCONN_COLLECTOR='$(CURDIR)/$(DISTRIBUTION)' npm run --silent budget
 
 .PHONY: clean
 clean:

@@ -6,6 +6,7 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   base: './',
   build: {
+    outDir: 'build/out',
     target: 'es2022',
     assetsInlineLimit: 0,
     cssCodeSplit: false,
@@ -23,6 +24,5 @@ export default defineConfig({
     format: 'es',
     rolldownOptions: { output: { entryFileNames: 'assets/[name]-[hash].js' } },
   },
-  server: { proxy: { '/api': { target: process.env.NETMAP ?? 'http://127.0.0.1:8428', changeOrigin: true } } },
-  test: { testTimeout: 60_000, hookTimeout: 60_000, fileParallelism: false },
+  test: { include: ['{src,e2e}/**/*.test.ts'], testTimeout: 90_000, hookTimeout: 60_000, maxWorkers: 3 },
 })

@@ -46,10 +46,10 @@ export function App() {
     <div class={state.selected ? 'app with-panel' : 'app'}>
       <a class="skip" href="#main" onClick={(e) => { e.preventDefault(); document.getElementById('main')?.focus() }}>Skip to the content</a>
       <TopBar state={state} change={change} status={status.data} since={since} failing={poll.error !== null && !filterError} />
-      <div class="bar">
+      <section class="bar" aria-label="Filter and groups">
         <FilterBox filter={state.filter} tags={tagList} window={state.window} error={filterError} apply={(filter) => change({ filter })} />
         <Controls state={state} change={change} tags={tagList} />
-      </div>
+      </section>
       <div class="rail">
         <Presets state={state} change={change} tags={tagList} />
         {state.view === 'map' && model && <NodeList model={model} state={state} change={change} />}

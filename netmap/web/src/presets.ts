@@ -55,7 +55,7 @@ export const presets: Preset[] = [
     advice: 'Compare failures, breaks and round trips of the two tags, and the share of traffic that each has; then go on, or roll back.',
     set: (known) => {
       const of = ['service', 'workload'].find(known) ?? 'name'
-      return { by: 'image.tag', group: of, clients: 'name', servers: `${of},image.tag`, size: 'throughput', filter: 'server.image.tag!=' }
+      return { by: 'image.tag', group: of, clients: 'name', servers: `${of},image.tag`, filter: 'server.image.tag!= server.proxy=' }
     },
   },
 ]

@@ -16,8 +16,8 @@ export const EVERY = 5000
 const AFTER_ERROR = [1000, 2000, 5000]
 
 /**
- * Asks for an address now and every few seconds; null asks for nothing. A hidden page does not ask. While paused it asks only
- * when the address is another one.
+ * Asks for an address now and every few seconds; null asks for nothing. A hidden page does not ask, and one that is looked at again
+ * asks at once. While paused it asks only when the address is another one.
  */
 export function usePoll<T>(url: string | null, paused = false): Poll<T> {
   const [poll, setPoll] = useState<Poll<T>>({ data: null, of: '', error: null, at: 0 })
@@ -32,7 +32,13 @@ export function usePoll<T>(url: string | null, paused = false): Poll<T> {
     const again = (ms: number) => {
       timer = setTimeout(once, ms)
     }
+    const looked = () => {
+      if (document.hidden || timer === undefined) return
+      clearTimeout(timer)
+      void once()
+    }
     const once = async () => {
+      timer = undefined
       if (document.hidden && last.current.url === url) return again(EVERY)
       try {
         const reply = await ask<T>(url, last.current.url === url ? last.current.etag : null, abort.signal)
@@ -49,7 +55,9 @@ export function usePoll<T>(url: string | null, paused = false): Poll<T> {
       if (!paused) again(EVERY)
     }
     void once()
+    document.addEventListener('visibilitychange', looked)
     return () => {
+      document.removeEventListener('visibilitychange', looked)
       abort.abort()
       clearTimeout(timer)
     }

@@ -31,23 +31,14 @@ interface Part {
 
 export function Panel(props: Props) {
   const { state, change } = props
-  const panel = useRef<HTMLElement>(null)
   const chosen = state.selected
-  const opener = useRef<Element | null>(null)
   const key = JSON.stringify(chosen)
-  useEffect(() => {
-    opener.current = document.activeElement
-  }, [key])
+  const { panel, close } = useFocus(key, () => change({ selected: null }))
   if (!chosen) return null
   const what = describe(chosen, state)
-  const close = () => {
-    change({ selected: null })
-    if (opener.current instanceof HTMLElement) opener.current.focus()
-  }
   return (
     <aside
       id="panel" class="panel" aria-label={what ? `Details of ${what.title}` : 'Details'} tabIndex={-1} ref={panel}
-      onKeyDown={(e) => e.key === 'Escape' && close()}
     >
       <div class="panel-head">
         <h2>{what?.title ?? 'Gone'}{what?.note && <small> {what.note}</small>}</h2>
@@ -56,6 +47,42 @@ export function Panel(props: Props) {
       {what ? <Chosen key={key} {...props} chosen={chosen} what={what} /> : <p class="quiet">The address names something that this view does not have.</p>}
     </aside>
   )
+}
+
+/**
+ * Keeps the keyboard where its user is: going from one thing to another in the panel stays in it, Escape closes it from anywhere, and
+ * closing leads back to where it was opened.
+ */
+function useFocus(key: string, closed: () => void) {
+  const panel = useRef<HTMLElement>(null)
+  const opener = useRef<Element | null>(null)
+  const inside = useRef(false)
+  const close = () => {
+    closed()
+    if (opener.current instanceof HTMLElement && opener.current.isConnected) opener.current.focus()
+  }
+  const latest = useRef(close)
+  latest.current = close
+  useEffect(() => {
+    const moved = () => {
+      const active = document.activeElement
+      if (active && active !== document.body) inside.current = panel.current?.contains(active) ?? false
+    }
+    const pressed = (e: KeyboardEvent) => {
+      if (e.key === 'Escape' && !e.defaultPrevented) latest.current()
+    }
+    document.addEventListener('focusin', moved)
+    document.addEventListener('keydown', pressed)
+    return () => {
+      document.removeEventListener('focusin', moved)
+      document.removeEventListener('keydown', pressed)
+    }
+  }, [])
+  useEffect(() => {
+    if (inside.current) panel.current?.focus()
+    else opener.current = document.activeElement
+  }, [key])
+  return { panel, close }
 }
 
 interface Described {

@@ -38,7 +38,10 @@ export function conditions({ state, status, statusError, answer, error, model, s
   if (status && status.state === 'ok' && answer && !state.end && answer.seconds < state.window - 60) {
     all.push({ kind: 'partial', text: `The collector has seen ${span(Math.max(1, Math.round(answer.seconds)))} so far: figures are over these, not over ${span(state.window)}.` })
   }
-  if (status?.store.folded) all.push({ kind: 'truncated', text: `The store is full: ${plural(status.store.folded, 'edge')} went into “other”. Totals are whole. Raise max_edges to see them by name.` })
+  if (status && (status.store.edges >= status.store.max_edges || status.store.folded)) {
+    all.push({ kind: 'truncated', text: `The store is full: what is beyond ${plural(status.store.max_edges, 'edge')} is counted as “other”. Raise max_edges to see it by name.` })
+  }
+  if (status?.dropped.streams) all.push({ kind: 'truncated', text: `The store is full: ${plural(status.dropped.streams, 'point')} had no room and ${status.dropped.streams === 1 ? 'is' : 'are'} in no figure. Raise max_edges.` })
   if (model && (model.folded.nodes || model.folded.edges)) {
     const parts = [model.folded.nodes && plural(model.folded.nodes, 'node'), model.folded.edges && plural(model.folded.edges, 'edge')].filter(Boolean)
     all.push({ kind: 'truncated', text: `${parts.join(' and ')} that carry least are folded into “other”. Filter, focus or group to see them.` })

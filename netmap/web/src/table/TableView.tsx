@@ -88,18 +88,18 @@ function Row({ flows, i, state, change }: Props & { i: number }) {
   const id = rowKey(flows, i)
   const selected = state.selected?.kind === 'row' && state.selected.id === id
   const open = () => change({ selected: { kind: 'row', id } })
-  const title = `${client.name} → ${server.name}${server.more}`
   const perMB = retransmitRate(m)
   const failures = kindsOf(flows.failures_by, i)
   const breaks = kindsOf(flows.breaks_by, i)
   return (
     <tr class={selected ? 'selected' : undefined} onClick={open}>
       <th scope="row">
-        <button type="button" class="row" aria-expanded={selected} onClick={(e) => { e.stopPropagation(); open() }} aria-label={`Details of ${title}`}>
+        <button type="button" class="row" aria-expanded={selected} onClick={(e) => { e.stopPropagation(); open() }}>
           {glyphs[level] && (
             <b class={`level ${level}`} title={colour.tell(m)}><span aria-hidden="true">{glyphs[level]} </span><span class="unseen">{levelWords[level]}: {colour.tell(m)}. </span></b>
           )}
           <span class="name">{client.name}</span><small>{client.more}{kindNote(flows, flows.client_kind[i]!)}</small>
+          <span class="unseen"> to {server.name} {server.more}: details</span>
         </button>
       </th>
       <td class="text">
