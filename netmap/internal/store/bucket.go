@@ -9,24 +9,24 @@ import (
 type bucket struct {
 	at int64 // Unix seconds at which it begins; 0: never used
 
-	tx, rx       column[uint32] // bytes, from the reporting end
-	rttSum       column[uint32] // ticks
-	shakeSum     column[uint32] // ticks
-	retransmits  column[uint16]
-	rtts, shakes column[uint16] // samples
-	attempts     column[uint16]
-	closed       column[uint16]
-	active       column[uint16] // one more than were open at the last report; 0: no report
-	rttMax       []uint8        // code of the highest bound, see bounds
-	outcomes     []outcome      // several of one slot and kind add up
+	tx, rx           column[uint32] // bytes, from the reporting end
+	retransmits      column[uint16]
+	rtts, shakes     column[uint16] // samples
+	attempts         column[uint16]
+	closed           column[uint16]
+	active           column[uint16] // one more than were open at the last report; 0: no report
+	rttSum, shakeSum []short        // ticks
+	rttMax           []uint8        // code of the highest bound, see bounds
+	outcomes         []outcome      // several of one slot and kind add up
 }
 
-// An outcome is how often something ended in other than the good way.
-type outcome struct {
-	slot uint32
-	n    uint32
-	kind uint8 // index into the store's kinds
-}
+// An outcome is how often something ended in other than the good way: the slot times 256 and the kind, which is an index into
+// the store's kinds, and the number.
+type outcome struct{ what, n uint32 }
+
+func (o outcome) slot() uint32 { return o.what >> 8 }
+
+func (o outcome) kind() uint8 { return uint8(o.what) }
 
 // tick is the resolution of times, 100 ns; in seconds.
 const tick = 1e-7
@@ -39,13 +39,13 @@ func (b *bucket) reset(at int64) {
 	for _, c := range b.narrow() {
 		c.clear()
 	}
+	clear(b.rttSum)
+	clear(b.shakeSum)
 	clear(b.rttMax)
 	b.outcomes = b.outcomes[:0]
 }
 
-func (b *bucket) wide() [4]*column[uint32] {
-	return [...]*column[uint32]{&b.tx, &b.rx, &b.rttSum, &b.shakeSum}
-}
+func (b *bucket) wide() [2]*column[uint32] { return [...]*column[uint32]{&b.tx, &b.rx} }
 
 func (b *bucket) narrow() [6]*column[uint16] {
 	return [...]*column[uint16]{&b.retransmits, &b.rtts, &b.shakes, &b.attempts, &b.closed, &b.active}
@@ -69,14 +69,21 @@ func (b *bucket) move(moves map[uint32]uint32, bounds *bounds) {
 			c.add(to, n)
 			c.set(from, 0)
 		}
+		for _, c := range [...]*[]short{&b.rttSum, &b.shakeSum} {
+			if int(from) < len(*c) {
+				lengthen(c, to, (*c)[from].ticks())
+				(*c)[from] = 0
+			}
+		}
 		if int(from) < len(b.rttMax) {
 			b.raise(to, b.rttMax[from], bounds)
 			b.rttMax[from] = 0
 		}
 	}
 	for i := range b.outcomes {
-		if to, moved := moves[b.outcomes[i].slot]; moved {
-			b.outcomes[i].slot = to
+		o := &b.outcomes[i]
+		if to, moved := moves[o.slot()]; moved {
+			o.what = to<<8 | uint32(o.kind())
 		}
 	}
 }
@@ -124,17 +131,15 @@ func (b *bucket) fail(slot uint32, kind uint8, n uint64) {
 	if len(b.outcomes) == cap(b.outcomes) && len(b.outcomes) >= chunk {
 		b.compact()
 	}
-	b.outcomes = append(b.outcomes, outcome{slot: slot, kind: kind, n: uint32(min(n, uint64(full[uint32]())))})
+	b.outcomes = append(b.outcomes, outcome{slot<<8 | uint32(kind), uint32(min(n, uint64(full[uint32]())))})
 }
 
 func (b *bucket) compact() {
-	slices.SortFunc(b.outcomes, func(x, y outcome) int {
-		return cmp.Or(cmp.Compare(x.slot, y.slot), cmp.Compare(x.kind, y.kind))
-	})
+	slices.SortFunc(b.outcomes, func(x, y outcome) int { return cmp.Compare(x.what, y.what) })
 	kept := b.outcomes[:0]
 	for _, o := range b.outcomes {
 		last := len(kept) - 1
-		if last >= 0 && kept[last].slot == o.slot && kept[last].kind == o.kind {
+		if last >= 0 && kept[last].what == o.what {
 			kept[last].n = uint32(min(uint64(kept[last].n)+uint64(o.n), uint64(full[uint32]())))
 			continue
 		}
@@ -185,7 +190,7 @@ func (r *ring) move(moves map[uint32]uint32, bounds *bounds) {
 
 // bytes is what its columns take.
 func (b *bucket) bytes() int {
-	n := len(b.rttMax) + 12*cap(b.outcomes)
+	n := len(b.rttMax) + 2*len(b.rttSum) + 2*len(b.shakeSum) + 8*cap(b.outcomes)
 	for _, c := range b.wide() {
 		n += 4*len(c.cells) + 32*len(c.big)
 	}

@@ -1,6 +1,9 @@
 package store
 
-import "math"
+import (
+	"math"
+	"math/bits"
+)
 
 // A column is one figure of every report in one bucket. A cell that is full means that the figure is in big.
 type column[T uint16 | uint32] struct {
@@ -69,4 +72,40 @@ func sum(a, b uint64) uint64 {
 		return math.MaxUint64
 	}
 	return a + b
+}
+
+// A short is a sum of times, in ticks, to three digits: five bits of exponent and eleven of mantissa, as in a half-precision
+// number without a sign.
+type short uint16
+
+func (s short) ticks() uint64 {
+	exponent, mantissa := s>>11, uint64(s&0x7ff)
+	if exponent == 0 {
+		return mantissa
+	}
+	return (mantissa | 0x800) << (exponent - 1)
+}
+
+func shorten(ticks uint64) short {
+	if ticks < 0x800 {
+		return short(ticks)
+	}
+	shift := bits.Len64(ticks) - 12
+	if shift > 0 {
+		ticks = sum(ticks, 1<<(shift-1)) // to the nearest
+		shift = bits.Len64(ticks) - 12
+	}
+	if shift > 30 {
+		return math.MaxUint16
+	}
+	return short(shift+1)<<11 | short(ticks>>shift&0x7ff)
+}
+
+// lengthen adds to a cell.
+func lengthen(cells *[]short, slot uint32, ticks uint64) {
+	if ticks == 0 {
+		return
+	}
+	*cells = reach(*cells, slot)
+	(*cells)[slot] = shorten(sum((*cells)[slot].ticks(), ticks))
 }

@@ -8,7 +8,8 @@
 // A report is what one end says of an edge: two [edge.End] and an [edge.Link]. Its figures are in buckets, 30 of 10 s and 60
 // of a minute, each a set of columns with one cell a report. A figure belongs to the bucket of its point's time, however long the
 // collection was, so a point is in exactly one bucket of either length and totals are those that were sent. A cell is 1, 2 or 4
-// bytes; a figure that does not fit is in a map beside its column. A report takes 29 bytes a bucket, 2.6 kB in all.
+// bytes; a count that does not fit is in a map beside its column, and sums of times have three digits. That is 25 bytes a
+// bucket and report, 2.3 kB in all.
 //
 // A stream remembers the last values of one source for one set of attributes, so that what is new can be told: a cumulative
 // series whose value falls, or whose start moves on, has begun anew and counts from zero. The first value of a series that

@@ -37,8 +37,8 @@ func (s *Store) History(snap *Snapshot, edges []int) []Step {
 			}
 		}
 		for _, o := range b.outcomes {
-			if wanted[o.slot] {
-				step.ended(o.kind, uint64(o.n))
+			if wanted[o.slot()] {
+				step.ended(o.kind(), uint64(o.n))
 			}
 		}
 	})
@@ -54,9 +54,13 @@ func (step *Step) take(b *bucket, slot uint32, turned bool, bounds *bounds) {
 	step.Tx += tx
 	step.Rx += rx
 	step.RTTs += b.rtts.get(slot)
-	step.RTTSum += float64(b.rttSum.get(slot)) * tick
+	if int(slot) < len(b.rttSum) {
+		step.RTTSum += float64(b.rttSum[slot].ticks()) * tick
+	}
 	step.Shakes += b.shakes.get(slot)
-	step.ShakeSum += float64(b.shakeSum.get(slot)) * tick
+	if int(slot) < len(b.shakeSum) {
+		step.ShakeSum += float64(b.shakeSum[slot].ticks()) * tick
+	}
 	step.Attempts += b.attempts.get(slot)
 	step.Closed += b.closed.get(slot)
 	if n := b.active.get(slot); n > 0 {
@@ -101,8 +105,8 @@ func (s *Store) Spark(snap *Snapshot, rows [][]int, figure func(*Figures) float6
 func (b *bucket) failed(kinds []Kind) map[uint32]uint64 {
 	failed := make(map[uint32]uint64)
 	for _, o := range b.outcomes {
-		if !kinds[o.kind].Closed {
-			failed[o.slot] += uint64(o.n)
+		if !kinds[o.kind()].Closed {
+			failed[o.slot()] += uint64(o.n)
 		}
 	}
 	return failed

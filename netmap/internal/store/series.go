@@ -81,7 +81,7 @@ func (b *batch) active(p point, value int64) {
 func (b *batch) rtt(p point, d pmetric.HistogramDataPoint) {
 	b.sample(p, d, func(t *stream) **histogram { return &t.rtt }, func(k *bucket, slot uint32, s samples, ticks uint64) {
 		k.rtts.add(slot, s.count)
-		k.rttSum.add(slot, ticks)
+		lengthen(&k.rttSum, slot, ticks)
 		if s.highest > 0 {
 			k.raise(slot, b.store.bounds.code(s.highest), &b.store.bounds)
 		}
@@ -91,7 +91,7 @@ func (b *batch) rtt(p point, d pmetric.HistogramDataPoint) {
 func (b *batch) shake(p point, d pmetric.HistogramDataPoint) {
 	b.sample(p, d, func(t *stream) **histogram { return &t.shake }, func(k *bucket, slot uint32, s samples, ticks uint64) {
 		k.shakes.add(slot, s.count)
-		k.shakeSum.add(slot, ticks)
+		lengthen(&k.shakeSum, slot, ticks)
 	})
 }
 
@@ -105,7 +105,7 @@ func (b *batch) sample(
 	}
 	h := series(t)
 	if *h == nil {
-		*h = new(histogram)
+		*h = &histogram{ranked: h == &t.rtt}
 	}
 	s, v := (*h).next(p, d, b.store.opened)
 	if b.settle(t, v, false); v == disorder || s.count == 0 {

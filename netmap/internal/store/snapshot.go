@@ -113,8 +113,6 @@ func (s *Store) figures(r Range, now int64) []Figures {
 	s.ringOf(r.Step).within(r.From, r.To, func(b *bucket) {
 		gather(&b.tx, func(i int, v uint64) { f[i].Tx += v })
 		gather(&b.rx, func(i int, v uint64) { f[i].Rx += v })
-		gather(&b.rttSum, func(i int, v uint64) { f[i].RTTSum += float64(v) * tick })
-		gather(&b.shakeSum, func(i int, v uint64) { f[i].ShakeSum += float64(v) * tick })
 		gather(&b.retransmits, func(i int, v uint64) { f[i].Retransmits += v })
 		gather(&b.rtts, func(i int, v uint64) { f[i].RTTs += v })
 		gather(&b.shakes, func(i int, v uint64) { f[i].Shakes += v })
@@ -123,13 +121,19 @@ func (s *Store) figures(r Range, now int64) []Figures {
 		if b.at >= recent {
 			gather(&b.active, func(i int, v uint64) { f[i].Active = v - 1 })
 		}
+		for i, v := range b.rttSum[:min(len(b.rttSum), len(f))] {
+			f[i].RTTSum += float64(v.ticks()) * tick
+		}
+		for i, v := range b.shakeSum[:min(len(b.shakeSum), len(f))] {
+			f[i].ShakeSum += float64(v.ticks()) * tick
+		}
 		for i, code := range b.rttMax {
 			if code != 0 && i < len(f) {
 				f[i].RTTMax = max(f[i].RTTMax, s.bounds.value(code))
 			}
 		}
 		for _, o := range b.outcomes {
-			f[o.slot].ended(o.kind, uint64(o.n))
+			f[o.slot()].ended(o.kind(), uint64(o.n))
 		}
 	})
 	return f
@@ -184,6 +188,7 @@ func (f *Figures) Idle() bool {
 // assemble makes edges of reports: each edge of the report that counts.
 func (s *Store) assemble(snap *Snapshot, figures []Figures, now int64) {
 	m, g := s.matches(), s.registry(now)
+	snap.Edges = make([]Edge, 0, len(s.index)+int(reserved))
 	place := make([]int32, len(s.reports)) // of a report that counts, one more than its index in the snapshot
 	shadows := make(map[uint32][]uint32)
 	for slot := range s.reports {

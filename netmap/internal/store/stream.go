@@ -76,6 +76,7 @@ type histogram struct {
 	clock
 	count   uint64
 	sum     float64
+	ranked  bool // the highest bucket is of interest
 	buckets []uint32
 }
 
@@ -101,7 +102,9 @@ func (h *histogram) next(p point, d pmetric.HistogramDataPoint, opened int64) (s
 	}
 	s := samples{d.Count() - last.count, max(0, d.Sum()-last.sum), highest(d, h.buckets)}
 	h.count, h.sum = d.Count(), d.Sum()
-	h.remember(d.BucketCounts())
+	if h.ranked {
+		h.remember(d.BucketCounts())
+	}
 	if v == baseline {
 		return samples{}, v
 	}
