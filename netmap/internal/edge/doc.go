@@ -14,8 +14,9 @@
 //
 //   - By place ([End.Near]): a peer of scope node is on the host of the end that reports it, one of scope pod in its pod,
 //     one of scope container is in the same container. So it has the tags that all ends of that place share.
-//   - By identity: where the peer's container id, its pod and container, or (on the same host) its name is that of exactly
-//     one end that reports itself, it is that end, and has all of its tags. Two candidates are none: nothing is guessed.
+//   - By identity: where the peer's container id, its pod and container, or (on the same host, or in the same pod) its name is
+//     that of exactly one end that reports itself, it is that end, and has all of its tags. Two candidates are none: nothing is
+//     guessed.
 //
 // # Two reports of one edge
 //

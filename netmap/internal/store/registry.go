@@ -15,8 +15,9 @@ type registry struct {
 
 type podKey struct{ namespace, pod, container edge.Value }
 
+// A placeKey is an identity on a host, or in a pod by its uid.
 type placeKey struct {
-	host     edge.Value
+	place    edge.Value
 	identity edge.Identity
 }
 
@@ -60,15 +61,23 @@ func (g *registry) enter(e *edge.End) {
 		g.pods[key] = better(g.pods[key], e)
 	}
 	for _, i := range e.Identities() {
-		key := placeKey{hostID(e), i}
-		switch held, met := g.places[key]; {
-		case !met:
-			g.places[key] = e
-		case held == nil || !same(held, e):
-			g.places[key] = nil
-		default:
-			g.places[key] = better(held, e)
+		for _, place := range [...]edge.Value{hostID(e), e[edge.PodUID]} {
+			if place != (edge.Value{}) {
+				g.settle(placeKey{place, i}, e)
+			}
 		}
+	}
+}
+
+// settle notes who has an identity at a place, or that several have.
+func (g *registry) settle(key placeKey, e *edge.End) {
+	switch held, met := g.places[key]; {
+	case !met:
+		g.places[key] = e
+	case held == nil || !same(held, e):
+		g.places[key] = nil
+	default:
+		g.places[key] = better(held, e)
 	}
 }
 
@@ -134,7 +143,12 @@ func (g *registry) find(local, peer *edge.End, scope edge.Scope) *edge.End {
 	if peer.Has(edge.Pod) && peer.Has(edge.Container) && peer.Has(edge.Namespace) {
 		return g.pods[podKey{peer[edge.Namespace], peer[edge.Pod], peer[edge.Container]}]
 	}
-	if seen := peer.Seen(); scope == edge.ScopeNode && seen != (edge.Identity{}) {
+	seen := peer.Seen()
+	switch {
+	case seen == (edge.Identity{}):
+	case scope == edge.ScopePod && local.Has(edge.PodUID):
+		return g.places[placeKey{local[edge.PodUID], seen}]
+	case scope == edge.ScopeNode && hostID(local) != (edge.Value{}):
 		return g.places[placeKey{hostID(local), seen}]
 	}
 	return nil
