@@ -2,6 +2,7 @@ package feed
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -80,7 +81,7 @@ func (c *Crowd) resource(w int) Attributes {
 
 func (c *Crowd) flow(r Attributes, w, j int, at time.Time) Flow {
 	peer := (w + 1 + j*(j+7)) % c.Workloads
-	size := int64(w*31+j*17)%4000 + 1
+	dice := rand.New(rand.NewPCG(uint64(w), uint64(j))) // the same flow each time, and no two alike
 	return Flow{
 		Resource: r,
 		Point: Attributes{
@@ -101,10 +102,10 @@ func (c *Crowd) flow(r Attributes, w, j int, at time.Time) Flow {
 			"service.peer.name":                 fmt.Sprintf("workload-%04d", peer),
 		},
 		Start: c.Start, At: at,
-		Tx: size * 731, Rx: size * 12007, Retransmits: size % 3,
-		Attempts: map[string]int64{"": size % 50, "refused": size % 2},
-		Closed:   map[string]int64{"": size % 50},
-		Active:   size % 20,
-		RTTs:     []float64{float64(size) * 3e-6}, Shakes: []float64{float64(size) * 5e-6},
+		Tx: dice.Int64N(1 << 22), Rx: dice.Int64N(1 << 26), Retransmits: dice.Int64N(100),
+		Attempts: map[string]int64{"": dice.Int64N(300), "refused": dice.Int64N(2)},
+		Closed:   map[string]int64{"": dice.Int64N(300)},
+		Active:   dice.Int64N(50),
+		RTTs:     []float64{dice.Float64() / 100}, Shakes: []float64{dice.Float64() / 100},
 	}
 }

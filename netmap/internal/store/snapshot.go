@@ -1,6 +1,8 @@
 package store
 
 import (
+	"math"
+
 	"github.com/netconn/netconn/netmap/internal/edge"
 )
 
@@ -93,7 +95,7 @@ func (s *Store) Snapshot(r Range) *Snapshot {
 		clear(s.snapshots)
 	}
 	snap := &Snapshot{Range: r, Generation: s.generation, Kinds: append([]Kind(nil), s.kinds...)}
-	snap.Seconds = max(1, float64(min(r.To, now))-max(float64(r.From), float64(s.opened)/1e9))
+	snap.Seconds = max(1, math.Round((float64(min(r.To, now))-max(float64(r.From), float64(s.opened)/1e9))*10)/10)
 	s.assemble(snap, s.figures(r, now), now)
 	s.snapshots[r] = snap
 	return snap

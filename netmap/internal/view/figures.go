@@ -10,7 +10,7 @@ import (
 // Numbers are a column. What is not a number marshals as null.
 type Numbers []float64
 
-// MarshalJSON writes counts in full, and fractions with four digits, which is more than was measured.
+// MarshalJSON writes counts in full, and fractions with the three digits that are kept of them.
 func (n Numbers) MarshalJSON() ([]byte, error) {
 	b := make([]byte, 0, 2+6*len(n))
 	b = append(b, '[')
@@ -36,7 +36,7 @@ func appendNumber(b []byte, v float64) []byte {
 	case v == math.Trunc(v) && math.Abs(v) < 1<<63:
 		return strconv.AppendInt(b, int64(v), 10)
 	}
-	return strconv.AppendFloat(b, v, 'g', 4, 64)
+	return strconv.AppendFloat(b, v, 'g', 3, 64)
 }
 
 // A Metric is one figure of the API.

@@ -33,7 +33,7 @@ type Sort struct {
 type Flows struct {
 	From         int64        `json:"from"`
 	To           int64        `json:"to"`
-	Seconds      Number       `json:"seconds"`
+	Seconds      float64      `json:"seconds"`
 	Generation   uint64       `json:"generation"`
 	Clients      []string     `json:"clients"`
 	Servers      []string     `json:"servers"`
@@ -96,7 +96,7 @@ func NewFlows(h History, snap *store.Snapshot, q FlowsQuery) *Flows {
 	g := collect(snap, &q.Query, func(e *store.Edge) (rowKey, bool) { return q.key(e), within(&e.Link) && q.loop(e) })
 	order := q.order(g, snap.Kinds)
 	answer := &Flows{
-		From: snap.From, To: snap.To, Seconds: Number(snap.Seconds), Generation: snap.Generation,
+		From: snap.From, To: snap.To, Seconds: snap.Seconds, Generation: snap.Generation,
 		Clients: tagNames(q.Clients), Servers: tagNames(q.Servers), Rows: len(order), Offset: q.Offset, Kinds: kinds(),
 		Client: [][]string{}, Server: [][]string{}, ClientKind: []int{}, ServerKind: []int{},
 		ClientName: []string{}, ServerName: []string{},
@@ -181,14 +181,20 @@ func (q *FlowsQuery) order(g *grouping[rowKey], kinds []store.Kind) []int {
 		case q.Sort.Names:
 			first = cmp.Or(slices.CompareFunc(y.client[:], x.client[:], byText), byText(y.clientName, x.clientName))
 		case math.IsNaN(value[a]) || math.IsNaN(value[b]):
-			return cmp.Or(cmp.Compare(value[b], value[a]), x.compare(&y)) // without a value is last in either order
+			first = cmp.Compare(value[b], value[a]) // without a value is last in either order
+			if !q.Sort.Descend {
+				first = -first
+			}
 		default:
 			first = cmp.Compare(value[b], value[a])
 		}
 		if !q.Sort.Descend {
 			first = -first
 		}
-		return cmp.Or(first, x.compare(&y))
+		if first != 0 {
+			return first
+		}
+		return x.compare(&y)
 	})
 	return order
 }

@@ -22,7 +22,7 @@ type GraphQuery struct {
 type Graph struct {
 	From         int64        `json:"from"`
 	To           int64        `json:"to"`
-	Seconds      Number       `json:"seconds"`
+	Seconds      float64      `json:"seconds"`
 	Generation   uint64       `json:"generation"`
 	By           string       `json:"by"`
 	Group        string       `json:"group"`
@@ -80,7 +80,7 @@ func NewGraph(snap *store.Snapshot, q GraphQuery) *Graph {
 	})
 	d := drawing{GraphQuery: q, snap: snap, grouping: g}
 	answer := &Graph{
-		From: snap.From, To: snap.To, Seconds: Number(snap.Seconds), Generation: snap.Generation,
+		From: snap.From, To: snap.To, Seconds: snap.Seconds, Generation: snap.Generation,
 		By: q.By.String(), Group: q.Group.String(), Kinds: kinds(),
 		Totals: totals(g.edges, &g.total, snap.Kinds), Unattributed: Unattributed{g.orphan},
 	}
@@ -112,7 +112,10 @@ func (d *drawing) fold(answer *Graph) {
 		rank[i] = d.Rank.value(&d.rows[i].Figures, d.snap.Kinds)
 	}
 	slices.SortFunc(order, func(a, b int) int {
-		return cmp.Or(cmp.Compare(rank[b], rank[a]), d.keys[a].client.compare(d.keys[b].client), d.keys[a].server.compare(d.keys[b].server))
+		if c := cmp.Compare(rank[b], rank[a]); c != 0 {
+			return c
+		}
+		return cmp.Or(d.keys[a].client.compare(d.keys[b].client), d.keys[a].server.compare(d.keys[b].server))
 	})
 	at := make(map[pair]int)
 	for _, i := range order {
@@ -174,7 +177,12 @@ func (d *drawing) busiest(answer *Graph) map[node]bool {
 		all = append(all, n)
 		rank[n] = d.Rank.value(f, d.snap.Kinds)
 	}
-	slices.SortFunc(all, func(a, b node) int { return cmp.Or(cmp.Compare(rank[b], rank[a]), a.compare(b)) })
+	slices.SortFunc(all, func(a, b node) int {
+		if c := cmp.Compare(rank[b], rank[a]); c != 0 {
+			return c
+		}
+		return a.compare(b)
+	})
 	keep := make(map[node]bool, d.Nodes)
 	for _, n := range all[:d.Nodes-1] {
 		keep[n] = true

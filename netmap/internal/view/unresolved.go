@@ -7,15 +7,15 @@ import (
 
 // Unresolved is the share of volume of which one end is not known.
 type Unresolved struct {
-	Bytes   uint64 `json:"bytes"`
-	Total   uint64 `json:"total"`
-	Share   Number `json:"share"`
-	Seconds Number `json:"seconds"`
+	Bytes   uint64  `json:"bytes"`
+	Total   uint64  `json:"total"`
+	Share   Number  `json:"share"`
+	Seconds float64 `json:"seconds"`
 }
 
 // NewUnresolved adds up a snapshot.
 func NewUnresolved(snap *store.Snapshot) Unresolved {
-	u := Unresolved{Seconds: Number(snap.Seconds)}
+	u := Unresolved{Seconds: snap.Seconds}
 	for i := range snap.Edges {
 		e := &snap.Edges[i]
 		u.Total += e.Tx + e.Rx
