@@ -9,7 +9,12 @@ const dist = 'dist'
 const BUDGET = 220_000
 
 const files = (folder) =>
-  existsSync(folder) ? readdirSync(folder, { recursive: true }).map(String).filter((name) => statSync(join(folder, name)).isFile()).sort() : []
+  existsSync(folder)
+    ? readdirSync(folder, { recursive: true })
+        .map(String)
+        .filter((name) => statSync(join(folder, name)).isFile())
+        .sort()
+    : []
 
 function unpacked(path) {
   try {

@@ -5,8 +5,14 @@ export function launch(): Promise<Browser> {
   return chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     args: [
-      '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-      '--disable-component-update', '--disable-sync',
+      '--headless',
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
     ],
   })
 }
@@ -62,7 +68,10 @@ export async function exported(page: Page): Promise<Picture> {
     const doc = new DOMParser().parseFromString(source, 'image/svg+xml')
     return [...doc.querySelectorAll('g[data-key]')].map((g) => {
       const label = g.querySelector('text')!
-      return [g.getAttribute('data-key')!, { x: +label.getAttribute('x')!, y: +label.getAttribute('y')! }] as [string, { x: number; y: number }]
+      return [g.getAttribute('data-key')!, { x: +label.getAttribute('x')!, y: +label.getAttribute('y')! }] as [
+        string,
+        { x: number; y: number },
+      ]
     })
   }, text)
   return { nodes: new Map(nodes), text }

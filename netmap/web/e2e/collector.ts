@@ -8,7 +8,12 @@ const root = fileURLToPath(new URL('../../..', import.meta.url))
 /** A built distribution with the network map and nothing else, on ports that nobody has. */
 export class Collector {
   private log = ''
-  private constructor(readonly otlp: string, readonly map: string, private readonly env: Record<string, string>, private process: ChildProcess) {}
+  private constructor(
+    readonly otlp: string,
+    readonly map: string,
+    private readonly env: Record<string, string>,
+    private process: ChildProcess,
+  ) {}
 
   /** Starts one with more in its environment, such as NETCONN_LEARNING (see testdata/netmap.yaml). */
   static async start(env: Record<string, string> = {}): Promise<Collector> {
@@ -27,16 +32,19 @@ export class Collector {
     this.process.stderr!.on('data', (chunk: Buffer) => (this.log += chunk.toString()))
     for (let i = 0; i < 300; i++) {
       if (this.process.exitCode !== null) throw new Error(`the collector ended:\n${this.log}`)
-      const up = await fetch(`${this.page}api/v1/status`).then((r) => r.ok, () => false)
+      const up = await fetch(`${this.page}api/v1/status`).then(
+        (r) => r.ok,
+        () => false,
+      )
       if (up) return
       await new Promise((done) => setTimeout(done, 100))
     }
     throw new Error(`the collector does not answer:\n${this.log}`)
   }
 
-  /** Sends one collection. */
-  send(reports: Report[]): Promise<void> {
-    return send(this.otlp, reports)
+  /** Sends one collection, of this time in milliseconds. */
+  send(reports: Report[], at = Date.now()): Promise<void> {
+    return send(this.otlp, reports, at)
   }
 
   async api<T>(path: string): Promise<T> {
@@ -62,7 +70,10 @@ export class Collector {
 
 function run(env: Record<string, string>): ChildProcess {
   const binary = process.env.NETCONN_COLLECTOR ?? root + '_build/otelcol-netconn'
-  return spawn(binary, ['--config', root + 'testdata/netmap.yaml'], { env: { ...process.env, ...env }, stdio: ['ignore', 'ignore', 'pipe'] })
+  return spawn(binary, ['--config', root + 'testdata/netmap.yaml'], {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
 }
 
 function freePort(): Promise<number> {

@@ -26,9 +26,14 @@ afterAll(async () => {
 /** Findings of axe that keep somebody from using the page. */
 async function findings(page: Page): Promise<string[]> {
   await page.evaluate(axe)
-  const run = () => (window as unknown as { axe: { run(): Promise<{ violations: { id: string; impact: string; nodes: { html: string }[] }[] }> } }).axe.run()
+  const run = () =>
+    (
+      window as unknown as { axe: { run(): Promise<{ violations: { id: string; impact: string; nodes: { html: string }[] }[] }> } }
+    ).axe.run()
   const { violations } = await page.evaluate(run)
-  return violations.filter((v) => ['serious', 'critical', 'moderate'].includes(v.impact)).map((v) => `${v.id}: ${v.nodes.map((n) => n.html.slice(0, 160)).join(' | ')}`)
+  return violations
+    .filter((v) => ['serious', 'critical', 'moderate'].includes(v.impact))
+    .map((v) => `${v.id}: ${v.nodes.map((n) => n.html.slice(0, 160)).join(' | ')}`)
 }
 
 describe('the table', () => {
@@ -61,17 +66,31 @@ describe('the table', () => {
     const { page } = await open(browser, collector.page + '?view=table&clients=workload&servers=workload,port')
     await page.locator('.dependencies tbody tr').first().waitFor()
     const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Export CSV' }).click()])
-    const lines = readFileSync(await download.path(), 'utf8').trim().split('\r\n')
+    const lines = readFileSync(await download.path(), 'utf8')
+      .trim()
+      .split('\r\n')
     const head = lines[0]!.split(',')
-    const column = (name: string) => lines.slice(1).map((l) => +l.split(',')[head.indexOf(name)]!).reduce((a, b) => a + b, 0)
+    const column = (name: string) =>
+      lines
+        .slice(1)
+        .map((l) => +l.split(',')[head.indexOf(name)]!)
+        .reduce((a, b) => a + b, 0)
     const sent = expected(mesh)
-    expect([column('tx_bytes'), column('rx_bytes'), column('attempts'), column('failures')]).toEqual([sent.tx, sent.rx, sent.attempts, sent.failures])
+    expect([column('tx_bytes'), column('rx_bytes'), column('attempts'), column('failures')]).toEqual([
+      sent.tx,
+      sent.rx,
+      sent.attempts,
+      sent.failures,
+    ])
     expect(column('failures_refused')).toBe(5)
     await page.close()
   })
 
   test('a row opens with its course, both ends and the way to their traces', async () => {
-    const { page, complaints } = await open(browser, collector.page + '?view=table&clients=workload&servers=workload,port&filter=server.workload%3Dratings')
+    const { page, complaints } = await open(
+      browser,
+      collector.page + '?view=table&clients=workload&servers=workload,port&filter=server.workload%3Dratings',
+    )
     await page.locator('.dependencies tbody tr', { hasText: 'ratings' }).click()
     await page.locator('.chart canvas').nth(3).waitFor()
     expect(await page.locator('.plot').first().getAttribute('aria-label')).toMatch(/^Throughput\. to the server: latest/)
@@ -82,7 +101,9 @@ describe('the table', () => {
     expect(await traces.getAttribute('href')).toMatch(/^https:\/\/jaeger\.example\.com\/search\?service=reviews&start=\d+&end=\d+$/)
     expect(await traces.getAttribute('rel')).toBe('noopener noreferrer')
     const row = await collector.api<Flows>('flows?clients=workload&servers=workload,port&filter=server.workload%3Dratings')
-    expect(plain((await page.locator('.summary').first().textContent())!)).toContain(plain(`${bytes(row.tx[0])} out, ${bytes(row.rx[0])} back`))
+    expect(plain((await page.locator('.summary').first().textContent())!)).toContain(
+      plain(`${bytes(row.tx[0])} out, ${bytes(row.rx[0])} back`),
+    )
     expect(complaints).toEqual([])
     await page.close()
   })
@@ -106,8 +127,11 @@ describe('the address', () => {
     await page.locator('.neighbours button', { hasText: '→ ratings' }).click()
     await page.locator('.panel h2', { hasText: 'reviews → ratings' }).waitFor()
     const look = async (p: Page) => ({
-      names: (await nodeNames(p)).sort(), panel: await p.locator('.panel h2').textContent(), theme: await p.evaluate(() => document.documentElement.dataset.theme),
-      selects: await p.locator('select').evaluateAll((all) => all.map((s) => (s as HTMLSelectElement).value)), filter: await p.locator('#filter').inputValue(),
+      names: (await nodeNames(p)).sort(),
+      panel: await p.locator('.panel h2').textContent(),
+      theme: await p.evaluate(() => document.documentElement.dataset.theme),
+      selects: await p.locator('select').evaluateAll((all) => all.map((s) => (s as HTMLSelectElement).value)),
+      filter: await p.locator('#filter').inputValue(),
     })
     const before = await look(page)
     const other = await open(browser, page.url())
@@ -122,7 +146,9 @@ describe('the address', () => {
     const context = await browser.newContext()
     const page = await context.newPage()
     await page.goto('data:text/html,<a>link</a>')
-    await page.evaluate((url) => { document.querySelector('a')!.href = url }, collector.page + '?by=workload&focus=internal%2Fworkload%2Freviews%2F')
+    await page.evaluate((url) => {
+      document.querySelector('a')!.href = url
+    }, collector.page + '?by=workload&focus=internal%2Fworkload%2Freviews%2F')
     await page.locator('a').click()
     expect((await nodeNames(page)).sort()).toEqual(['productpage', 'ratings', 'reviews'])
     await context.close()

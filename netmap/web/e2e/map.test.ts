@@ -23,7 +23,15 @@ describe('the map', () => {
   test('shows what was sent, each edge once', async () => {
     const { page, complaints } = await open(browser, collector.page + '?by=workload')
     const sent = expected(mesh)
-    expect(await nodeNames(page)).toEqual(['gateway', 'productpage', 'public addresses', 'reviews', 'details', 'ratings', 'private addresses'])
+    expect(await nodeNames(page)).toEqual([
+      'gateway',
+      'productpage',
+      'public addresses',
+      'reviews',
+      'details',
+      'ratings',
+      'private addresses',
+    ])
     expect(await figure(page, 'Volume')).toBe(plain(bytes(sent.tx + sent.rx)))
     expect(await figure(page, 'Attempts')).toBe(count(sent.attempts))
     expect(await figure(page, 'Failures')).toBe(count(sent.failures))
@@ -31,7 +39,10 @@ describe('the map', () => {
     const graph = await collector.api<Graph>('graph?by=workload')
     expect([graph.totals.tx, graph.totals.rx]).toEqual([sent.tx, sent.rx])
     const status = await collector.api<Status>('status')
-    expect(Object.values(status.dropped).reduce((a, b) => a + b), 'nothing that was sent is dropped').toBe(0)
+    expect(
+      Object.values(status.dropped).reduce((a, b) => a + b),
+      'nothing that was sent is dropped',
+    ).toBe(0)
     expect(complaints).toEqual([])
     await page.close()
   })
@@ -40,7 +51,12 @@ describe('the map', () => {
     const graph = await collector.api<Graph>('graph?by=workload')
     const edges = graph.edges.client.map((c, i) => `${graph.nodes.name[c]} ${graph.nodes.name[graph.edges.server[i]!]}`).sort()
     expect(edges).toEqual([
-      'gateway productpage', 'productpage details', 'productpage private', 'productpage reviews', 'public gateway', 'reviews ratings',
+      'gateway productpage',
+      'productpage details',
+      'productpage private',
+      'productpage reviews',
+      'public gateway',
+      'reviews ratings',
     ])
     const { page } = await open(browser, collector.page + '?by=workload')
     await page.locator('.nodes [role=option]', { hasText: 'reviews' }).click()
@@ -70,7 +86,11 @@ describe('the map', () => {
     const node = (tag: string) => page.locator('.nodes [role=option]', { hasText: new RegExp(`${tag} reviews`) }).locator('.value')
     expect([await node('v1').textContent(), await node('v2').textContent()].map((s) => plain(s!))).toEqual(['8.8 MB', '1.1 MB'])
     await page.getByRole('link', { name: 'Dependencies' }).click()
-    const row = (tag: string) => page.locator('.dependencies tbody tr', { hasText: new RegExp(`^reviews to reviews ${tag}: details`) }).locator('td').nth(1)
+    const row = (tag: string) =>
+      page
+        .locator('.dependencies tbody tr', { hasText: new RegExp(`^reviews to reviews ${tag}: details`) })
+        .locator('td')
+        .nth(1)
     expect([await row('v1').textContent(), await row('v2').textContent()].map((s) => plain(s!))).toEqual(['8.8 MB', '1.1 MB'])
     await page.close()
   })

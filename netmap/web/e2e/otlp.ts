@@ -42,9 +42,15 @@ function add(a: Report, b: Report): Report {
     Object.fromEntries([...Object.keys(x), ...Object.keys(y)].map((k) => [k, (x[k] ?? 0) + (y[k] ?? 0)]))
   const sum = (x = 0, y = 0) => x + y
   return {
-    ...a, tx: a.tx + b.tx, rx: a.rx + b.rx, attempts: sum(a.attempts, b.attempts), closed: sum(a.closed, b.closed),
-    active: sum(a.active, b.active), retransmits: sum(a.retransmits, b.retransmits),
-    failures: kinds(a.failures, b.failures), breaks: kinds(a.breaks, b.breaks),
+    ...a,
+    tx: a.tx + b.tx,
+    rx: a.rx + b.rx,
+    attempts: sum(a.attempts, b.attempts),
+    closed: sum(a.closed, b.closed),
+    active: sum(a.active, b.active),
+    retransmits: sum(a.retransmits, b.retransmits),
+    failures: kinds(a.failures, b.failures),
+    breaks: kinds(a.breaks, b.breaks),
   }
 }
 
@@ -55,7 +61,9 @@ function resource(r: Report, at: number) {
   const time = { startTimeUnixNano: `${at - 1000}000000`, timeUnixNano: `${at}000000` }
   const point = (value: number, more: Attributes = {}) => ({ ...time, asInt: String(value), attributes: keyValues({ ...r.peer, ...more }) })
   const sum = (name: string, unit: string, dataPoints: object[], monotonic = true) => ({
-    name, unit, sum: { aggregationTemporality: monotonic ? DELTA : CUMULATIVE, isMonotonic: monotonic, dataPoints },
+    name,
+    unit,
+    sum: { aggregationTemporality: monotonic ? DELTA : CUMULATIVE, isMonotonic: monotonic, dataPoints },
   })
   const kinds = (by: Record<string, number> = {}) => Object.entries(by).map(([type, n]) => point(n, { 'error.type': type }))
   const metrics: object[] = [
@@ -74,11 +82,18 @@ const BOUNDS = [0.0001, 0.001, 0.01, 0.1, 1]
 function histogram(name: string, value: number, point: object) {
   const counts = [...BOUNDS, Infinity].map((bound, i, all) => (value <= bound && value > (all[i - 1] ?? 0) ? '1' : '0'))
   return {
-    name, unit: 's',
-    histogram: { aggregationTemporality: DELTA, dataPoints: [{ ...point, count: '1', sum: value, explicitBounds: BOUNDS, bucketCounts: counts }] },
+    name,
+    unit: 's',
+    histogram: {
+      aggregationTemporality: DELTA,
+      dataPoints: [{ ...point, count: '1', sum: value, explicitBounds: BOUNDS, bucketCounts: counts }],
+    },
   }
 }
 
 function keyValues(attributes: Attributes) {
-  return Object.entries(attributes).map(([key, v]) => ({ key, value: typeof v === 'number' ? { intValue: String(v) } : { stringValue: v } }))
+  return Object.entries(attributes).map(([key, v]) => ({
+    key,
+    value: typeof v === 'number' ? { intValue: String(v) } : { stringValue: v },
+  }))
 }

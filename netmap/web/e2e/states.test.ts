@@ -82,11 +82,24 @@ describe('the page says how it is', () => {
 
   test('truncated, with the share of bytes that is shown', async () => {
     const crowded = await Collector.start()
-    const client = (i: number): Container => ({ service: `client-${i}`, workload: `client-${i}`, container: 'app', tag: '1', host: 'n1', pod: `client-${i}` })
+    const client = (i: number): Container => ({
+      service: `client-${i}`,
+      workload: `client-${i}`,
+      container: 'app',
+      tag: '1',
+      host: 'n1',
+      pod: `client-${i}`,
+    })
     const server: Container = { service: 'hub', workload: 'hub', container: 'hub', tag: '1', host: 'n2', pod: 'hub' }
-    await crowded.send(Array.from({ length: 400 }, (_, i): Report => ({
-      local: self(client(i)), peer: { ...peer(server), ...link('client', 'remote') }, tx: i < 100 ? 10_000 : 1000, rx: 0, attempts: 1,
-    })))
+    await crowded.send(
+      Array.from({ length: 400 }, (_, i): Report => ({
+        local: self(client(i)),
+        peer: { ...peer(server), ...link('client', 'remote') },
+        tx: i < 100 ? 10_000 : 1000,
+        rx: 0,
+        attempts: 1,
+      })),
+    )
     const { page } = await open(browser, crowded.page)
     await condition(page, 'truncated').waitFor()
     expect(await condition(page, 'truncated').textContent()).toMatch(/25\d nodes .*folded into “other”/)
@@ -102,7 +115,7 @@ describe('the page says how it is', () => {
 
   test.each([
     ['16', /The store is full: what is beyond 16 edges is counted as “other”/],
-    ['5', /The store is full: \d+ points had no room and are in no figure/],
+    ['5', /The store is full: \d+ points that had no room went uncounted/],
   ])('truncated, where the store has room for %s', async (most, says) => {
     const small = await Collector.start({ NETCONN_MAX_EDGES: most })
     await small.send(mesh)

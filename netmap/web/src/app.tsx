@@ -35,7 +35,13 @@ export function App() {
   const poll: Poll<Graph | Flows> = state.view === 'map' ? graph : flows
   const since = useSince(poll.at)
   const known: Known = {
-    state, status: status.data, statusError: status.error, answer: poll.data, error: poll.error, model: state.view === 'map' ? model : null, since,
+    state,
+    status: status.data,
+    statusError: status.error,
+    answer: poll.data,
+    error: poll.error,
+    model: state.view === 'map' ? model : null,
+    since,
   }
   const empty = emptiness(known)
   const tagList = tags.data?.tags ?? []
@@ -44,7 +50,16 @@ export function App() {
 
   return (
     <div class={state.selected ? 'app with-panel' : 'app'}>
-      <a class="skip" href="#main" onClick={(e) => { e.preventDefault(); document.getElementById('main')?.focus() }}>Skip to the content</a>
+      <a
+        class="skip"
+        href="#main"
+        onClick={(e) => {
+          e.preventDefault()
+          document.getElementById('main')?.focus()
+        }}
+      >
+        Skip to the content
+      </a>
       <TopBar state={state} change={change} status={status.data} since={since} failing={poll.error !== null && !filterError} />
       <section class="bar" aria-label="Filter and groups">
         <FilterBox filter={state.filter} tags={tagList} window={state.window} error={filterError} apply={(filter) => change({ filter })} />
@@ -60,12 +75,32 @@ export function App() {
         {poll.data && <Figures answer={poll.data} model={known.model} rows={state.view === 'table' ? flows.data!.rows : null} />}
         {loops > 0 && !state.loops && <p class="unseen">{plural(loops, 'hop')} between applications and their own sidecars not counted.</p>}
         <div class="content">
-          {!poll.data && !poll.error && !empty && <p class="quiet center" role="status">Loading …</p>}
-          {poll.error && !poll.data && <p class="quiet center" role="alert">✖ {poll.error.message}. Trying again …</p>}
-          {empty && <Empty {...empty} clear={empty.clear ? () => change({ filter: '', problems: false, only: '', hide: [], focus: '', preset: '' }) : null} />}
+          {!poll.data && !poll.error && !empty && (
+            <p class="quiet center" role="status">
+              Loading …
+            </p>
+          )}
+          {poll.error && !poll.data && (
+            <p class="quiet center" role="alert">
+              ✖ {poll.error.message}. Trying again …
+            </p>
+          )}
+          {empty && (
+            <Empty
+              {...empty}
+              clear={empty.clear ? () => change({ filter: '', problems: false, only: '', hide: [], focus: '', preset: '' }) : null}
+            />
+          )}
           {!empty && state.view === 'map' && model && <MapView model={model} state={state} change={change} />}
           {!empty && state.view === 'table' && flows.data && (
-            <TableView flows={flows.data} state={state} change={change} params={flowParams} limit={limit} more={() => setLimit(Math.min(limit + PAGE, 1000))} />
+            <TableView
+              flows={flows.data}
+              state={state}
+              change={change}
+              params={flowParams}
+              limit={limit}
+              more={() => setLimit(Math.min(limit + PAGE, 1000))}
+            />
           )}
         </div>
       </main>
@@ -78,7 +113,12 @@ export function App() {
 /** Parameters that every request about traffic takes. */
 function common(state: State): Params {
   return {
-    window: state.window, end: state.end || undefined, filter: state.filter, problems: state.problems, only: state.only, loops: state.loops,
+    window: state.window,
+    end: state.end || undefined,
+    filter: state.filter,
+    problems: state.problems,
+    only: state.only,
+    loops: state.loops,
   }
 }
 
@@ -86,14 +126,20 @@ function common(state: State): Params {
 function graphUrl(state: State, params: Params): string {
   const cut = state.focus || state.hide.length > 0
   return address('graph', {
-    ...params, by: state.by, group: state.group, metrics: 'tx,rx,retransmits,rtt,attempts,failures,closed,breaks,active',
-    rank: metricOf(state.width).rank, nodes: cut ? 1000 : MOST.nodes - 1, edges: cut ? 5000 : MOST.edges,
+    ...params,
+    by: state.by,
+    group: state.group,
+    metrics: 'tx,rx,retransmits,rtt,attempts,failures,closed,breaks,active',
+    rank: metricOf(state.width).rank,
+    nodes: cut ? 1000 : MOST.nodes - 1,
+    edges: cut ? 5000 : MOST.edges,
   })
 }
 
 function useTheme({ theme, view }: State) {
   useMemo(() => {
-    document.documentElement.dataset.theme = theme === 'auto' ? (matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light') : theme
+    document.documentElement.dataset.theme =
+      theme === 'auto' ? (matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light') : theme
   }, [theme])
   useEffect(() => {
     if (theme !== 'auto') return

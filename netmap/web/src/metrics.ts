@@ -33,8 +33,22 @@ const perSecond = (n: number, m: Measured) => (m.seconds > 0 ? n / m.seconds : 0
 
 export const metrics: Metric[] = [
   { id: 'volume', label: 'Volume', words: 'more bytes, both directions', of: volume, format: bytes, rank: 'volume' },
-  { id: 'throughput', label: 'Throughput', words: 'more bytes a second, both directions', of: (m) => perSecond(volume(m), m), format: rate, rank: 'volume' },
-  { id: 'retransmits', label: 'Retransmits', words: 'more segments sent again', of: (m) => m.retransmits, format: count, rank: 'retransmits' },
+  {
+    id: 'throughput',
+    label: 'Throughput',
+    words: 'more bytes a second, both directions',
+    of: (m) => perSecond(volume(m), m),
+    format: rate,
+    rank: 'volume',
+  },
+  {
+    id: 'retransmits',
+    label: 'Retransmits',
+    words: 'more segments sent again',
+    of: (m) => m.retransmits,
+    format: count,
+    rank: 'retransmits',
+  },
   { id: 'rtt', label: 'Round trip', words: 'longer round trips', of: (m) => m.rtt, format: duration, rank: 'rtt' },
   { id: 'attempts', label: 'Attempts', words: 'more connections tried', of: (m) => m.attempts, format: count, rank: 'attempts' },
   { id: 'failures', label: 'Failures', words: 'more connections that failed', of: (m) => m.failures, format: count, rank: 'failures' },
@@ -62,8 +76,7 @@ export const failureShare = (m: Measured) => (m.attempts > 0 ? m.failures / m.at
 export const breakShare = (m: Measured) => (m.closed > 0 ? m.breaks / m.closed : null)
 export const churn = (m: Measured) => perSecond(m.attempts, m)
 
-const above = (n: number | null, warn: number, bad: number): Level =>
-  n === null ? 'none' : n >= bad ? 'bad' : n >= warn ? 'warn' : 'good'
+const above = (n: number | null, warn: number, bad: number): Level => (n === null ? 'none' : n >= bad ? 'bad' : n >= warn ? 'warn' : 'good')
 const worst = (...levels: Level[]): Level => (['bad', 'warn', 'good'] as Level[]).find((l) => levels.includes(l)) ?? 'none'
 
 const failed = (m: Measured): Level => (m.failures > 0 && failureShare(m) === null ? 'warn' : above(failureShare(m), 1e-9, 0.05))
@@ -78,38 +91,67 @@ function resent(m: Measured): Level {
 /** What is wrong, the worst first. */
 function tellProblems(m: Measured): string {
   const parts: [Level, string][] = [
-    [failed(m), `${count(m.failures)} failed`], [broken(m), `${count(m.breaks)} broken`], [resent(m), `${count(m.retransmits)} resent`],
+    [failed(m), `${count(m.failures)} failed`],
+    [broken(m), `${count(m.breaks)} broken`],
+    [resent(m), `${count(m.retransmits)} resent`],
   ]
   return [...parts.filter(([l]) => l === 'bad'), ...parts.filter(([l]) => l === 'warn')].map(([, text]) => text).join(', ')
 }
 
 export const healths: Health[] = [
   {
-    id: 'problems', label: 'Problems',
+    id: 'problems',
+    label: 'Problems',
     good: 'nothing failed, broke or was resent often',
     warn: 'a connection failed, 1 % broke, or 1 segment per MB was resent',
     bad: '5 % failed, 10 % broke, or 10 segments per MB were resent',
-    level: (m) => worst(failed(m), broken(m), resent(m)), tell: tellProblems,
+    level: (m) => worst(failed(m), broken(m), resent(m)),
+    tell: tellProblems,
   },
   {
-    id: 'failures', label: 'Failures', good: 'every attempt connected', warn: 'an attempt failed', bad: '5 % of attempts failed',
-    level: failed, tell: (m) => (m.failures ? `${count(m.failures)} failed (${percent(failureShare(m))})` : 'none failed'),
+    id: 'failures',
+    label: 'Failures',
+    good: 'every attempt connected',
+    warn: 'an attempt failed',
+    bad: '5 % of attempts failed',
+    level: failed,
+    tell: (m) => (m.failures ? `${count(m.failures)} failed (${percent(failureShare(m))})` : 'none failed'),
   },
   {
-    id: 'breaks', label: 'Breaks', good: 'less than 1 % of what ended broke', warn: '1 % broke', bad: '10 % broke',
-    level: broken, tell: (m) => `${count(m.breaks)} of ${count(m.closed)} broken`,
+    id: 'breaks',
+    label: 'Breaks',
+    good: 'less than 1 % of what ended broke',
+    warn: '1 % broke',
+    bad: '10 % broke',
+    level: broken,
+    tell: (m) => `${count(m.breaks)} of ${count(m.closed)} broken`,
   },
   {
-    id: 'retransmits', label: 'Retransmits', good: 'less than 1 segment resent per MB', warn: '1 per MB', bad: '10 per MB',
-    level: resent, tell: (m) => `${count(m.retransmits)} resent`,
+    id: 'retransmits',
+    label: 'Retransmits',
+    good: 'less than 1 segment resent per MB',
+    warn: '1 per MB',
+    bad: '10 per MB',
+    level: resent,
+    tell: (m) => `${count(m.retransmits)} resent`,
   },
   {
-    id: 'rtt', label: 'Round trip', good: 'below 50 ms', warn: '50 ms or more', bad: '200 ms or more',
-    level: (m) => above(m.rtt, 0.05, 0.2), tell: (m) => duration(m.rtt),
+    id: 'rtt',
+    label: 'Round trip',
+    good: 'below 50 ms',
+    warn: '50 ms or more',
+    bad: '200 ms or more',
+    level: (m) => above(m.rtt, 0.05, 0.2),
+    tell: (m) => duration(m.rtt),
   },
   {
-    id: 'churn', label: 'Churn', good: 'below 10 attempts a second', warn: '10 a second or more', bad: '100 a second or more',
-    level: (m) => (m.attempts ? above(churn(m), 10, 100) : 'none'), tell: (m) => `${count(churn(m))} attempts/s`,
+    id: 'churn',
+    label: 'Churn',
+    good: 'below 10 attempts a second',
+    warn: '10 a second or more',
+    bad: '100 a second or more',
+    level: (m) => (m.attempts ? above(churn(m), 10, 100) : 'none'),
+    tell: (m) => `${count(churn(m))} attempts/s`,
   },
 ]
 

@@ -6,7 +6,15 @@ const known = (...tags: string[]) => tags.map((tag) => ({ tag, attribute: tag, o
 
 describe.each(presets.map((p) => [p.label, p] as const))('%s', (_, preset) => {
   test('is an address, and a state that another preset leaves nothing in', () => {
-    const dirty = { ...defaults, ...choose(presets.find((p) => p.id === 'canary')!, known('service')), hide: ['a'], focus: 'b' }
+    const dirty = {
+      ...defaults,
+      ...choose(
+        presets.find((p) => p.id === 'canary')!,
+        known('service'),
+      ),
+      hide: ['a'],
+      focus: 'b',
+    }
     const state = { ...dirty, ...choose(preset, known('zone', 'region', 'service')) }
     expect(parse(serialise(state))).toEqual(state)
     expect(state).toMatchObject({ hide: [], focus: '', selected: null, preset: preset.id })

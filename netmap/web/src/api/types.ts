@@ -7,7 +7,16 @@ export interface Status {
   reason: string
   learning_until: number
   reporters: Reporter[]
-  store: { edges: number; max_edges: number; ends: number; streams: number; max_streams: number; bytes: number; folded: number; expired: number }
+  store: {
+    edges: number
+    max_edges: number
+    ends: number
+    streams: number
+    max_streams: number
+    bytes: number
+    folded: number
+    expired: number
+  }
   unresolved: { bytes: number; total: number; share: number; seconds: number }
   dropped: Record<string, number>
   links: Link[]

@@ -81,29 +81,71 @@ export function FilterBox({ filter, tags, window, error, apply }: Props) {
       <label for="filter">Filter</label>
       <div class="filter-field">
         <input
-          id="filter" ref={input} type="text" value={text} role="combobox" autocomplete="off" spellcheck={false} maxLength={2048}
-          aria-expanded={shown} aria-controls="filter-proposals" aria-autocomplete="list"
+          id="filter"
+          ref={input}
+          type="text"
+          value={text}
+          role="combobox"
+          autocomplete="off"
+          spellcheck={false}
+          maxLength={2048}
+          aria-expanded={shown}
+          aria-controls="filter-proposals"
+          aria-autocomplete="list"
           aria-activedescendant={shown && active >= 0 ? `proposal-${active}` : undefined}
-          aria-invalid={error !== null} aria-describedby={error ? 'filter-error' : undefined}
+          aria-invalid={error !== null}
+          aria-describedby={error ? 'filter-error' : undefined}
           placeholder="client.namespace=prod  server.zone!=a  *pay*  server.address=10.0.0.0/8"
-          onInput={(e) => { moved(e); setOpen(true); setActive(-1) }}
-          onKeyDown={key} onKeyUp={moved} onClick={moved}
+          onInput={(e) => {
+            moved(e)
+            setOpen(true)
+            setActive(-1)
+          }}
+          onKeyDown={key}
+          onKeyUp={moved}
+          onClick={moved}
           onFocus={() => setOpen(true)}
-          onBlur={() => { setOpen(false); if (text.trim() !== filter) apply(text.trim()) }}
+          onBlur={() => {
+            setOpen(false)
+            if (text.trim() !== filter) apply(text.trim())
+          }}
         />
-        {text && <button type="button" class="clear" aria-label="Clear the filter" onClick={() => { setText(''); apply('') }}>×</button>}
+        {text && (
+          <button
+            type="button"
+            class="clear"
+            aria-label="Clear the filter"
+            onClick={() => {
+              setText('')
+              apply('')
+            }}
+          >
+            ×
+          </button>
+        )}
         <ul id="filter-proposals" role="listbox" aria-label="Proposals" class="proposals" hidden={!shown}>
           {proposals.map((p, i) => (
             <li
-              key={p.text} id={`proposal-${i}`} role="option" aria-selected={i === active}
-              onMouseDown={(e) => { e.preventDefault(); accept(p) }}
+              key={p.text}
+              id={`proposal-${i}`}
+              role="option"
+              aria-selected={i === active}
+              onMouseDown={(e) => {
+                e.preventDefault()
+                accept(p)
+              }}
             >
-              <span>{p.text}</span><small>{p.note}</small>
+              <span>{p.text}</span>
+              <small>{p.note}</small>
             </li>
           ))}
         </ul>
       </div>
-      {error && <p id="filter-error" class="field-error" role="alert">{told(error, filter)}</p>}
+      {error && (
+        <p id="filter-error" class="field-error" role="alert">
+          {told(error, filter)}
+        </p>
+      )}
     </div>
   )
 }
@@ -116,13 +158,20 @@ function told(error: ApiError, filter: string): string {
 /** Names at once; values when the collector has told them. What comes late, for a spot that is no longer, is not shown. */
 function useProposals(spot: Spot | null, tags: Tag[], window: number): Proposal[] {
   const [values, setValues] = useState<{ of: string; list: Proposal[] }>({ of: '', list: [] })
-  const wanted = spot?.kind === 'value' && !spot.tag.endsWith('.kind') ? address(`tags/${encodeURIComponent(spot.tag)}/values`, { search: spot.text, window, limit: 12 }) : null
+  const wanted =
+    spot?.kind === 'value' && !spot.tag.endsWith('.kind')
+      ? address(`tags/${encodeURIComponent(spot.tag)}/values`, { search: spot.text, window, limit: 12 })
+      : null
   useEffect(() => {
     if (!wanted) return
     const abort = new AbortController()
     const timer = setTimeout(() => {
       ask<TagValues>(wanted, null, abort.signal).then(
-        (reply) => setValues({ of: wanted, list: reply!.data.values.filter((v) => v.value !== '').map((v) => ({ text: v.value, note: bytes(v.volume) })) }),
+        (reply) =>
+          setValues({
+            of: wanted,
+            list: reply!.data.values.filter((v) => v.value !== '').map((v) => ({ text: v.value, note: bytes(v.volume) })),
+          }),
         () => setValues({ of: wanted, list: [] }), // the answer to the filter itself says what is wrong with it
       )
     }, 120)

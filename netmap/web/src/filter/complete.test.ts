@@ -41,9 +41,7 @@ describe('a proposal that is taken', () => {
 
 test('names: what begins with the text first, then either side before one', () => {
   const tag = (tag: string, of: 'end' | 'edge' = 'end', values = 1): Tag => ({ tag, attribute: tag, of, ends: 1, values })
-  expect(nameProposals([tag('pod'), tag('port', 'edge'), tag('zone', 'end', 0)], 'po')).toEqual([
-    'pod', 'port', 'client.pod', 'server.pod',
-  ])
+  expect(nameProposals([tag('pod'), tag('port', 'edge'), tag('zone', 'end', 0)], 'po')).toEqual(['pod', 'port', 'client.pod', 'server.pod'])
   expect(nameProposals([tag('zone', 'end', 0)], 'zone')).toEqual([])
 })
 

@@ -20,7 +20,8 @@ export function spotAt(filter: string, cursor: number): Spot {
   const term = filter.slice(start + negation, end)
   const operator = /^[\w.]+(!?=)/.exec(term)
   const begin = start + negation + (operator ? operator[0].length : 0)
-  if (!operator || cursor < begin) return { kind: 'name', tag: '', text: filter.slice(start + negation, cursor), start: start + negation, end }
+  if (!operator || cursor < begin)
+    return { kind: 'name', tag: '', text: filter.slice(start + negation, cursor), start: start + negation, end }
   const comma = lastComma(filter.slice(begin, cursor))
   const from = begin + comma
   const tag = operator[0].slice(0, -operator[1]!.length)
@@ -71,7 +72,8 @@ export function nameProposals(tags: Tag[], text: string, most = 12): string[] {
   const names = [
     ...known.filter((t) => t.of === 'end').flatMap((t) => [t.tag, 'client.' + t.tag, 'server.' + t.tag]),
     ...known.filter((t) => t.of === 'edge').map((t) => t.tag),
-    'client.kind', 'server.kind',
+    'client.kind',
+    'server.kind',
   ]
   const rank = (name: string) => (name.startsWith(wanted) ? 0 : name.includes(wanted) ? 1 : 2)
   return [...new Set(names)]
@@ -102,7 +104,9 @@ export function withTerms(filter: string, terms: string[]): string {
 
 /** The filter without these terms. */
 export function withoutTerms(filter: string, terms: string[]): string {
-  return split(filter).filter((t) => !terms.includes(t)).join(' ')
+  return split(filter)
+    .filter((t) => !terms.includes(t))
+    .join(' ')
 }
 
 /** The terms of a filter. */

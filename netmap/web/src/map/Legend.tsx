@@ -10,25 +10,69 @@ export function Legend({ drawing, state }: { drawing: Drawing; state: State }) {
     <details class="legend" open>
       <summary>Legend</summary>
       <dl>
-        <div><dt>Size</dt><dd>{size.words}; largest {size.format(drawing.largest)}</dd></div>
-        <div><dt>Width</dt><dd>{width.words}; widest {width.format(drawing.widest)}; the arrow points at the server</dd></div>
+        <div>
+          <dt>Size</dt>
+          <dd>
+            {size.words}; largest {size.format(drawing.largest)}
+          </dd>
+        </div>
+        <div>
+          <dt>Width</dt>
+          <dd>
+            {width.words}; widest {width.format(drawing.widest)}; the arrow points at the server
+          </dd>
+        </div>
         <div>
           <dt>Colour, {colour.label.toLowerCase()}</dt>
           <dd>
-            <span><Line level="good" />{colour.good}</span>
-            <span><Line level="warn" dash="10 3" />▲ {colour.warn}</span>
-            <span><Line level="bad" dash="5 4" />✖ {colour.bad}</span>
+            <span>
+              <Line level="good" />
+              {colour.good}
+            </span>
+            <span>
+              <Line level="warn" dash="10 3" />▲ {colour.warn}
+            </span>
+            <span>
+              <Line level="bad" dash="5 4" />✖ {colour.bad}
+            </span>
           </dd>
         </div>
         <div>
           <dt>Shape</dt>
           <dd>
-            <span><Shape kind="internal" />known</span>
-            {kinds.has('external') && <span><Shape kind="external" />external</span>}
-            {kinds.has('unresolved') && <span><Shape kind="unresolved" />unresolved</span>}
-            {kinds.has('other') && <span><Shape kind="other" />other, folded</span>}
-            {drawing.edges.some((e) => e.unresolved) && <span><Line level="none" dash="2 4" />an end is not known</span>}
-            {drawing.edges.some((e) => e.isNew) && <span><Line level="new" />✚ new, first seen in the last 15 minutes</span>}
+            <span>
+              <Shape kind="internal" />
+              known
+            </span>
+            {kinds.has('external') && (
+              <span>
+                <Shape kind="external" />
+                external
+              </span>
+            )}
+            {kinds.has('unresolved') && (
+              <span>
+                <Shape kind="unresolved" />
+                unresolved
+              </span>
+            )}
+            {kinds.has('other') && (
+              <span>
+                <Shape kind="other" />
+                other, folded
+              </span>
+            )}
+            {drawing.edges.some((e) => e.unresolved) && (
+              <span>
+                <Line level="none" dash="2 4" />
+                an end is not known
+              </span>
+            )}
+            {drawing.edges.some((e) => e.isNew) && (
+              <span>
+                <Line level="new" />✚ new, first seen in the last 15 minutes
+              </span>
+            )}
           </dd>
         </div>
       </dl>

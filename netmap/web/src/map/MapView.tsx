@@ -6,7 +6,7 @@ import type { Selection, State } from '../state/state.ts'
 import { nodeName } from '../tags.ts'
 import { colours, onSchemeChange } from './colours.ts'
 import type { MapCanvas } from './canvas.ts'
-import { draw } from './drawing.ts'
+import { draw, type Drawing } from './drawing.ts'
 import { Legend } from './Legend.tsx'
 import { model, type Model } from './model.ts'
 import { MapTools } from './MapTools.tsx'
@@ -17,7 +17,10 @@ import { svg } from './svg.ts'
 export function useModel(graph: Graph | null, state: State): Model | null {
   const { hide, focus, hops, width } = state
   const hidden = hide.join(',')
-  return useMemo(() => graph && model(graph, { hide: hidden.split(','), focus, hops, rank: metricOf(width) }), [graph, hidden, focus, hops, width])
+  return useMemo(
+    () => graph && model(graph, { hide: hidden.split(','), focus, hops, rank: metricOf(width) }),
+    [graph, hidden, focus, hops, width],
+  )
 }
 
 interface Props {
@@ -29,10 +32,7 @@ interface Props {
 export function MapView({ model: m, state, change }: Props) {
   const holder = useRef<HTMLDivElement>(null)
   const canvas = useCanvas(holder, change)
-  const drawing = useMemo(
-    () => draw(m, { size: metricOf(state.size), width: metricOf(state.width), colour: healthOf(state.colour) }),
-    [m, state.size, state.width, state.colour],
-  )
+  const drawing = useDrawing(m, state)
   const positions = usePositions(drawing, `${m.by}/${m.group}`)
   const [pointed, setPointed] = useState<{ selection: Selection; x: number; y: number } | null>(null)
   canvas.hover.current = setPointed
@@ -58,17 +58,32 @@ export function MapView({ model: m, state, change }: Props) {
   return (
     <section class="map" aria-label="Network map">
       <div class="map-area">
-      <div
-        ref={holder} class="map-canvas __________cytoscape_container" tabIndex={0} role="img"
-        aria-label={`${title}. Arrow keys move the view, plus and minus zoom, 0 shows all. The list of nodes tells the same in words.`}
-        onKeyDown={(e) => canvas.map && steer(canvas.map, e)}
-      />
-      <MapTools map={canvas.map} svg={() => svg(drawing, positions ?? {}, colours(), title)} />
-      {pointed && <Tip m={m} at={pointed} state={state} />}
+        <div
+          ref={holder}
+          class="map-canvas __________cytoscape_container"
+          tabIndex={0}
+          role="img"
+          aria-label={`${title}. Arrow keys move the view, plus and minus zoom, 0 shows all. The list of nodes tells the same in words.`}
+          onKeyDown={(e) => canvas.map && steer(canvas.map, e)}
+        />
+        <MapTools map={canvas.map} svg={() => svg(drawing, positions ?? {}, colours(), title)} />
+        {pointed && <Tip m={m} at={pointed} state={state} />}
       </div>
       <Legend drawing={drawing} state={state} />
     </section>
   )
+}
+
+/** The drawing of a model; it follows the one before it as long as both show the same measures of the same kind of nodes. */
+function useDrawing(m: Model, { size, width, colour }: State): Drawing {
+  const last = useRef<{ kind: string; drawing: Drawing } | null>(null)
+  return useMemo(() => {
+    const kind = [m.by, m.group, size, width].join('/')
+    const before = last.current?.kind === kind ? last.current.drawing : undefined
+    const drawing = draw(m, { size: metricOf(size), width: metricOf(width), colour: healthOf(colour) }, before)
+    last.current = { kind, drawing }
+    return drawing
+  }, [m, size, width, colour])
 }
 
 /** Loads the drawing library, which is the larger part of the page, after the page is there. */
@@ -103,8 +118,14 @@ function found(m: Model, find: string): Set<string> | null {
 
 function steer(map: MapCanvas, e: KeyboardEvent) {
   const moves: Record<string, () => void> = {
-    ArrowLeft: () => map.pan(60, 0), ArrowRight: () => map.pan(-60, 0), ArrowUp: () => map.pan(0, 60), ArrowDown: () => map.pan(0, -60),
-    '+': () => map.zoom(1.25), '=': () => map.zoom(1.25), '-': () => map.zoom(0.8), '0': () => map.fit(),
+    ArrowLeft: () => map.pan(60, 0),
+    ArrowRight: () => map.pan(-60, 0),
+    ArrowUp: () => map.pan(0, 60),
+    ArrowDown: () => map.pan(0, -60),
+    '+': () => map.zoom(1.25),
+    '=': () => map.zoom(1.25),
+    '-': () => map.zoom(0.8),
+    '0': () => map.fit(),
   }
   const move = moves[e.key]
   if (!move || e.ctrlKey || e.metaKey || e.altKey) return
@@ -118,9 +139,8 @@ function Tip({ m, at, state }: { m: Model; at: { selection: Selection; x: number
     return node ? nodeName(node.id) : ''
   }
   const { selection: s } = at
-  const measured = s.kind === 'edge'
-    ? m.edges.find((e) => e.from === s.from && e.to === s.to)?.measured
-    : m.nodes.find((n) => n.key === s.id)?.measured
+  const measured =
+    s.kind === 'edge' ? m.edges.find((e) => e.from === s.from && e.to === s.to)?.measured : m.nodes.find((n) => n.key === s.id)?.measured
   if (!measured) return null
   const place = (el: HTMLElement | null) => {
     if (!el) return
@@ -132,7 +152,14 @@ function Tip({ m, at, state }: { m: Model; at: { selection: Selection; x: number
   return (
     <div class="tip" ref={place} aria-hidden="true">
       <strong>{s.kind === 'edge' ? `${name(s.from)} → ${name(s.to)}` : name(s.id)}</strong>
-      <dl>{figures.map((f) => <div key={f.id}><dt>{f.label}</dt><dd>{f.format(f.of(measured))}</dd></div>)}</dl>
+      <dl>
+        {figures.map((f) => (
+          <div key={f.id}>
+            <dt>{f.label}</dt>
+            <dd>{f.format(f.of(measured))}</dd>
+          </div>
+        ))}
+      </dl>
       {['warn', 'bad'].includes(colour.level(measured)) && <p class={`level ${colour.level(measured)}`}>{colour.tell(measured)}</p>}
     </div>
   )

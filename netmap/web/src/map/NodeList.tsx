@@ -24,7 +24,12 @@ export function NodeList({ model, state, change }: { model: Model; state: State;
 
   const move = (e: KeyboardEvent) => {
     const at = nodes.findIndex((n) => n.key === selected)
-    const to: Record<string, number> = { ArrowDown: Math.min(at + 1, nodes.length - 1), ArrowUp: Math.max(at - 1, 0), Home: 0, End: nodes.length - 1 }
+    const to: Record<string, number> = {
+      ArrowDown: Math.min(at + 1, nodes.length - 1),
+      ArrowUp: Math.max(at - 1, 0),
+      Home: 0,
+      End: nodes.length - 1,
+    }
     const next = to[e.key]
     if (next !== undefined && nodes[next]) {
       e.preventDefault()
@@ -38,18 +43,39 @@ export function NodeList({ model, state, change }: { model: Model; state: State;
 
   return (
     <section class="nodes" aria-label="Nodes">
-      <h2>Nodes <small>by {size.label.toLowerCase()}</small></h2>
+      <h2>
+        Nodes <small>by {size.label.toLowerCase()}</small>
+      </h2>
       <input
-        type="search" class="find" placeholder="Find a node" aria-label="Find a node" value={state.find}
+        type="search"
+        class="find"
+        placeholder="Find a node"
+        aria-label="Find a node"
+        value={state.find}
         onInput={(e) => change({ find: e.currentTarget.value }, true)}
       />
       <Focus state={state} change={change} />
-      {nodes.length === 0 ? <p class="quiet">No node has this in its name.</p> : (
+      {nodes.length === 0 ? (
+        <p class="quiet">No node has this in its name.</p>
+      ) : (
         <ul
-          ref={list} role="listbox" tabIndex={0} aria-label="Nodes of the map. Enter opens the details, F focuses, H hides." onKeyDown={move}
+          ref={list}
+          role="listbox"
+          tabIndex={0}
+          aria-label="Nodes of the map. Enter opens the details, F focuses, H hides."
+          onKeyDown={move}
           aria-activedescendant={nodes.some((n) => n.key === selected) ? optionId(selected) : undefined}
         >
-          {nodes.map((n) => <Option key={n.key} node={n} most={most} state={state} selected={n.key === selected} choose={() => change({ selected: { kind: 'node', id: n.key } })} />)}
+          {nodes.map((n) => (
+            <Option
+              key={n.key}
+              node={n}
+              most={most}
+              state={state}
+              selected={n.key === selected}
+              choose={() => change({ selected: { kind: 'node', id: n.key } })}
+            />
+          ))}
         </ul>
       )}
     </section>
@@ -58,7 +84,19 @@ export function NodeList({ model, state, change }: { model: Model; state: State;
 
 const optionId = (key: string) => 'node-' + key.replaceAll('%', '_')
 
-function Option({ node: n, most, state, selected, choose }: { node: MapNode; most: number; state: State; selected: boolean; choose(): void }) {
+function Option({
+  node: n,
+  most,
+  state,
+  selected,
+  choose,
+}: {
+  node: MapNode
+  most: number
+  state: State
+  selected: boolean
+  choose(): void
+}) {
   const size = metricOf(state.size)
   const level = healthOf(state.colour).level(n.measured)
   const value = size.of(n.measured)
@@ -67,14 +105,21 @@ function Option({ node: n, most, state, selected, choose }: { node: MapNode; mos
     <li id={optionId(n.key)} role="option" aria-selected={selected} onClick={choose} class={`level-${level}`}>
       <Shape kind={n.id.kind} />
       <span class="name" title={nodeName(n.id)}>
-        {glyphs[level] && <b class={`level ${level}`} title={levelWords[level]}>{glyphs[level]}<span class="unseen"> {levelWords[level]}:</span> </b>}
+        {glyphs[level] && (
+          <b class={`level ${level}`} title={levelWords[level]}>
+            {glyphs[level]}
+            <span class="unseen"> {levelWords[level]}:</span>{' '}
+          </b>
+        )}
         {nodeName(n.id)}
         {n.id.group && <small> {n.id.group}</small>}
         {kind && <small> {kind}</small>}
         {n.isNew && <small class="new"> ✚ new</small>}
       </span>
       <span class="value">{size.format(value)}</span>
-      <svg class="bar" width="100%" height="2" aria-hidden="true"><rect width={`${most && value ? Math.max(1, (value / most) * 100) : 0}%`} height="2" /></svg>
+      <svg class="bar" width="100%" height="2" aria-hidden="true">
+        <rect width={`${most && value ? Math.max(1, (value / most) * 100) : 0}%`} height="2" />
+      </svg>
     </li>
   )
 }
@@ -86,19 +131,30 @@ function Focus({ state, change }: { state: State; change: Change }) {
     <>
       {id && (
         <div class="chip">
-          <span>Focus on <b>{nodeName(id)}</b></span>
-          <label class="inline">steps
+          <span>
+            Focus on <b>{nodeName(id)}</b>
+          </span>
+          <label class="inline">
+            steps
             <select value={String(state.hops)} onChange={(e) => change({ hops: +e.currentTarget.value })}>
-              {[1, 2, 3, 4, 5].map((n) => <option key={n} value={String(n)}>{n}</option>)}
+              {[1, 2, 3, 4, 5].map((n) => (
+                <option key={n} value={String(n)}>
+                  {n}
+                </option>
+              ))}
             </select>
           </label>
-          <button type="button" aria-label="End the focus" onClick={() => change({ focus: '' })}>×</button>
+          <button type="button" aria-label="End the focus" onClick={() => change({ focus: '' })}>
+            ×
+          </button>
         </div>
       )}
       {state.hide.length > 0 && (
         <div class="chip">
           <span>{state.hide.length} hidden</span>
-          <button type="button" onClick={() => change({ hide: [] })}>Show all</button>
+          <button type="button" onClick={() => change({ hide: [] })}>
+            Show all
+          </button>
         </div>
       )}
     </>

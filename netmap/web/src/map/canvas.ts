@@ -22,6 +22,8 @@ export class MapCanvas {
   private readonly cy: Core
   private drawn = new Map<string, string>()
   private pending: (() => void)[] = []
+  /** What is marked now, and by what: an empty text asks for it again. */
+  private marked = ''
   private frame = 0
   private fitted = false
   /** Whether the view is as `fit` left it. */
@@ -34,9 +36,17 @@ export class MapCanvas {
     this.colours = colours
     reserveStylesheet()
     this.cy = cytoscape({
-      container, style: stylesheet(colours), layout: { name: 'preset' },
-      textureOnViewport: true, motionBlur: false, boxSelectionEnabled: false, selectionType: 'single',
-      autoungrabify: true, autounselectify: true, minZoom: 0.08, maxZoom: 3,
+      container,
+      style: stylesheet(colours),
+      layout: { name: 'preset' },
+      textureOnViewport: true,
+      motionBlur: false,
+      boxSelectionEnabled: false,
+      selectionType: 'single',
+      autoungrabify: true,
+      autounselectify: true,
+      minZoom: 0.08,
+      maxZoom: 3,
       pixelRatio: Math.min(window.devicePixelRatio || 1, 2),
     })
     this.listen(events)
@@ -46,7 +56,9 @@ export class MapCanvas {
 
   private listen(events: Events) {
     const of = (e: NodeSingular | EdgeSingular): Selection =>
-      e.group() === 'nodes' ? { kind: 'node', id: e.id() } : { kind: 'edge', from: e.data('source') as string, to: e.data('target') as string }
+      e.group() === 'nodes'
+        ? { kind: 'node', id: e.id() }
+        : { kind: 'edge', from: e.data('source') as string, to: e.data('target') as string }
     this.cy.on('tap', (e) => events.select(e.target === this.cy ? null : of(e.target as NodeSingular)))
     this.cy.on('dbltap', 'node', (e) => events.focus((e.target as NodeSingular).id()))
     this.cy.on('mouseover', 'node, edge', (e) => {
@@ -67,6 +79,7 @@ export class MapCanvas {
   show(drawing: Drawing, positions: Record<string, Point>) {
     this.finish()
     const wanted = elements(drawing, positions)
+    if (wanted.size !== this.drawn.size || [...wanted.keys()].some((key) => !this.drawn.has(key))) this.marked = ''
     this.cy.batch(() => {
       for (const key of this.drawn.keys()) {
         if (!wanted.has(key)) this.cy.getElementById(key).remove()
@@ -115,22 +128,25 @@ export class MapCanvas {
     this.cy.style(stylesheet(colours, this.letters))
   }
 
-  /** Marks the selection with what it touches; with a text, the nodes whose label has it. Everything else fades. */
+  /** Marks the selection with what it touches; without one, the nodes found. Everything else fades. */
   mark(selection: Selection | null, matches: Set<string> | null) {
-    this.finish()
+    const asked = JSON.stringify([selection, matches && [...matches]])
+    if (asked === this.marked) return
+    this.marked = asked
     const { cy } = this
-    cy.batch(() => {
-      cy.elements().removeClass('selected faded')
-      const chosen = selection === null ? cy.collection()
+    const chosen =
+      selection === null
+        ? cy.collection()
         : cy.getElementById(selection.kind === 'edge' ? selection.from + ',' + selection.to : selection.id)
-      if (chosen.nonempty()) {
-        chosen.addClass('selected')
-        const around = selection!.kind === 'node' ? chosen.closedNeighborhood() : chosen.union(chosen.connectedNodes())
-        cy.elements().difference(around.union(around.parents())).addClass('faded')
-      } else if (matches) {
-        const found = cy.nodes().filter((n) => matches.has(n.id()))
-        cy.elements().difference(found.union(found.parents())).addClass('faded')
-      }
+    let clear = cy.collection()
+    if (chosen.nonempty()) clear = selection!.kind === 'node' ? chosen.closedNeighborhood() : chosen.union(chosen.connectedNodes())
+    else if (matches) clear = cy.nodes().filter((n) => matches.has(n.id()))
+    const faded = chosen.nonempty() || matches ? cy.elements().difference(clear.union(clear.parents())) : cy.collection()
+    cy.batch(() => {
+      cy.elements('.selected').difference(chosen).removeClass('selected')
+      cy.elements('.faded').difference(faded).removeClass('faded')
+      chosen.addClass('selected')
+      faded.addClass('faded')
     })
   }
 
@@ -203,7 +219,7 @@ function edge(e: DrawnEdge): ElementDefinition {
   return { group: 'edges', data: { ...e, id: e.key, source: e.from, target: e.to } }
 }
 
-/** Cytoscape writes a style element for its container unless there is one of this id. The page's policy forbids it, and app.css has its rule. */
+/** Cytoscape writes a style element unless there is one of this id. The page's policy forbids it, and app.css has its rule. */
 function reserveStylesheet() {
   const id = '__________cytoscape_stylesheet'
   if (document.getElementById(id)) return

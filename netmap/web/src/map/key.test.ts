@@ -18,13 +18,20 @@ test.each(['', 'a/b/c', 'nobody/a/b/c', 'internal/a/%E0%A4%A/c', 'internal/a/b/c
 
 test('a node is asked for by what it is named by, and by what it lacks', () => {
   expect(termsOf('client', reviews, 'workload', 'namespace')).toEqual([
-    'client.workload="reviews"', 'client.namespace="prod"', 'client.kind="internal"',
+    'client.workload="reviews"',
+    'client.namespace="prod"',
+    'client.kind="internal"',
   ])
   expect(termsOf('server', { kind: 'external', tag: 'type', name: 'public', group: '' }, 'workload', 'namespace')).toEqual([
-    'server.workload=', 'server.name=', 'server.type="public"', 'server.namespace=', 'server.kind="external"',
+    'server.workload=',
+    'server.name=',
+    'server.type="public"',
+    'server.namespace=',
+    'server.kind="external"',
   ])
   expect(termsOf('server', { kind: 'internal', tag: 'name', name: 'curl', group: '' }, 'name', '')).toEqual([
-    'server.name="curl"', 'server.kind="internal"',
+    'server.name="curl"',
+    'server.kind="internal"',
   ])
   expect(termsOf('client', { kind: 'other', tag: '', name: '', group: '' }, 'name', '')).toEqual(['client.kind="other"'])
 })

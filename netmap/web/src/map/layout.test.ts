@@ -18,7 +18,10 @@ function crowd(n: number, groups: number): { nodes: Place[]; links: Link[] } {
 
 describe('ranks', () => {
   test('clients stand before what they call', () => {
-    const rank = ranks(shop.nodes.map((n) => n.id), shop.links)
+    const rank = ranks(
+      shop.nodes.map((n) => n.id),
+      shop.links,
+    )
     expect(Object.fromEntries(rank)).toEqual({ gateway: 0, productpage: 1, details: 2, reviews: 2, ratings: 3 })
   })
 
@@ -34,7 +37,10 @@ describe('ranks', () => {
 
   test('a long chain does not exhaust the stack', () => {
     const ids = Array.from({ length: 20000 }, (_, i) => `n${i}`)
-    const rank = ranks(ids, ids.slice(1).map((id, i) => link(`n${i}`, id)))
+    const rank = ranks(
+      ids,
+      ids.slice(1).map((id, i) => link(`n${i}`, id)),
+    )
     expect(rank.get('n5')).toBe(5)
     expect(rank.get('n19999')).toBe(7)
   })
@@ -52,7 +58,12 @@ describe('layout', () => {
     for (const { from, to } of shop.links) expect(at[from]!.x, `${from}, ${to}`).toBeLessThan(at[to]!.x - 60)
   })
 
-  test.each([[5, 0], [150, 0], [150, 6], [40, 1]])('no two of %i nodes in %i groups overlap', (n, groups) => {
+  test.each([
+    [5, 0],
+    [150, 0],
+    [150, 6],
+    [40, 1],
+  ])('no two of %i nodes in %i groups overlap', (n, groups) => {
     const { nodes, links } = crowd(n, groups)
     const points = Object.values(layout({ nodes, links, pinned: {} }))
     expect(points).toHaveLength(n)
@@ -69,7 +80,11 @@ describe('layout', () => {
   test('an edge that skips a column runs through no node', () => {
     const nodes = ['a', 'b', 'c', 'd'].map((id) => node(id))
     const at = layout({ nodes, links: [link('a', 'b'), link('b', 'c'), link('c', 'd'), link('a', 'd'), link('a', 'c')], pinned: {} })
-    for (const [from, to, between] of [['a', 'c', 'b'], ['a', 'd', 'b'], ['a', 'd', 'c']] as const) {
+    for (const [from, to, between] of [
+      ['a', 'c', 'b'],
+      ['a', 'd', 'b'],
+      ['a', 'd', 'c'],
+    ] as const) {
       expect(off(at[from]!, at[to]!, at[between]!), `${from}, ${to}: ${between}`).toBeGreaterThan(25)
     }
   })

@@ -77,7 +77,10 @@ function arrange(nodes: Place[], links: Link[], placed: Map<string, Point>) {
 
 /** Middles of rectangles that stand in columns by rank, near what calls them, no column taller than this. */
 function stack(clusters: Cluster[], links: Link[], tallest: number): Map<string, Point> {
-  const rank = ranks(clusters.map((c) => c.group), links)
+  const rank = ranks(
+    clusters.map((c) => c.group),
+    links,
+  )
   const at = new Map<string, Point>()
   let left = 0
   for (const r of [...new Set(rank.values())].sort((a, b) => a - b)) {
@@ -157,10 +160,25 @@ function simulate(nodes: Place[], links: Link[]): Map<string, Point> {
   const simulation = forceSimulation(bodies)
     .force('x', forceX<Body>((b) => b.wantX).strength(0.5))
     .force('y', forceY<Body>((b) => b.wantY).strength(grouped ? 0.4 : 0.1))
-    .force('links', forceLink<Body, { source: string; target: string }>(inside.map((l) => ({ source: l.from, target: l.to })))
-      .id((b) => b.id).distance(COLUMN).strength(0.05))
-    .force('apart', forceManyBody<Body>().strength(-120).distanceMax(COLUMN * 2))
-    .force('collide', forceCollide<Body>((b) => b.radius).strength(1).iterations(3))
+    .force(
+      'links',
+      forceLink<Body, { source: string; target: string }>(inside.map((l) => ({ source: l.from, target: l.to })))
+        .id((b) => b.id)
+        .distance(COLUMN)
+        .strength(0.05),
+    )
+    .force(
+      'apart',
+      forceManyBody<Body>()
+        .strength(-120)
+        .distanceMax(COLUMN * 2),
+    )
+    .force(
+      'collide',
+      forceCollide<Body>((b) => b.radius)
+        .strength(1)
+        .iterations(3),
+    )
     .stop()
   simulation.tick(nodes.length > 80 ? 140 : 260)
   return new Map(bodies.map((b) => [b.id, { x: Math.round(b.x), y: Math.round(b.y) }]))
@@ -214,7 +232,10 @@ function middle(points: Point[]): Point {
 function free(wanted: Point, width: number, height: number, taken: Point[]): Point {
   for (let i = 0; i < 4000; i++) {
     const angle = i * 2.399963 // the golden angle: no two tries in one direction
-    const p = { x: Math.round(wanted.x + Math.cos(angle) * 14 * Math.sqrt(i)), y: Math.round(wanted.y + Math.sin(angle) * 14 * Math.sqrt(i)) }
+    const p = {
+      x: Math.round(wanted.x + Math.cos(angle) * 14 * Math.sqrt(i)),
+      y: Math.round(wanted.y + Math.sin(angle) * 14 * Math.sqrt(i)),
+    }
     if (taken.every((t) => Math.abs(t.x - p.x) >= width || Math.abs(t.y - p.y) >= height)) return p
   }
   return wanted

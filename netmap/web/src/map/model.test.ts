@@ -14,28 +14,54 @@ function graph(edges: [string, string, number][], marks: Record<number, number> 
   const bytes = edges.reduce((n, e) => n + e[2], 0)
   const totals = { edges: edges.length, tx: bytes, rx: 0, retransmits: 0, attempts: 0, failures: 3, closed: 0, breaks: 0, active: 0 }
   return {
-    from: 0, to: 300, seconds: 300, generation: 1, by: 'workload', groups: [''],
+    from: 0,
+    to: 300,
+    seconds: 300,
+    generation: 1,
+    by: 'workload',
+    groups: [''],
     nodes: { name: names, tag: names.map(() => 'workload'), group: names.map(() => 0), kind: names.map(() => 0), ends: names.map(() => 1) },
     kinds: ['internal', 'external', 'unresolved', 'other'],
     edges: {
-      client: edges.map((e) => names.indexOf(e[0])), server: edges.map((e) => names.indexOf(e[1])),
-      flags: edges.map((_, i) => marks[i] ?? 0), count: edges.map(() => 1), tx: edges.map((e) => e[2]),
-      rx: all, retransmits: all, rtt: edges.map(() => null), attempts: all, failures: all, closed: all, breaks: all, active: all,
+      client: edges.map((e) => names.indexOf(e[0])),
+      server: edges.map((e) => names.indexOf(e[1])),
+      flags: edges.map((_, i) => marks[i] ?? 0),
+      count: edges.map(() => 1),
+      tx: edges.map((e) => e[2]),
+      rx: all,
+      retransmits: all,
+      rtt: edges.map(() => null),
+      attempts: all,
+      failures: all,
+      closed: all,
+      breaks: all,
+      active: all,
     },
-    failures: { refused: [[0, 2]], timed_out: [[0, 1]] }, breaks: {},
-    totals, shown: { edges: edges.length, tx: bytes, rx: 0 },
-    folded: { loops: { edges: 0, tx: 0, rx: 0 }, nodes: 0, edges: 0 }, unattributed: { retransmits: 0 },
+    failures: { refused: [[0, 2]], timed_out: [[0, 1]] },
+    breaks: {},
+    totals,
+    shown: { edges: edges.length, tx: bytes, rx: 0 },
+    folded: { loops: { edges: 0, tx: 0, rx: 0 }, nodes: 0, edges: 0 },
+    unattributed: { retransmits: 0 },
   }
 }
 
-const chain = graph([['a', 'b', 100], ['b', 'c', 50], ['c', 'd', 25], ['x', 'x', 5]])
+const chain = graph([
+  ['a', 'b', 100],
+  ['b', 'c', 50],
+  ['c', 'd', 25],
+  ['x', 'x', 5],
+])
 
 describe('the model of the map', () => {
   test('nodes carry what their edges carry', () => {
     const m = model(chain, everything)
     expect(Object.fromEntries(m.nodes.map((n) => [n.id.name, n.measured.tx]))).toEqual({ a: 100, b: 150, c: 75, d: 25, x: 5 })
     expect([m.bytes, m.shown]).toEqual([180, 180])
-    expect(m.edges[0]!.failures).toEqual([['refused', 2], ['timed_out', 1]])
+    expect(m.edges[0]!.failures).toEqual([
+      ['refused', 2],
+      ['timed_out', 1],
+    ])
   })
 
   test('what is hidden is said to be missing', () => {
@@ -44,7 +70,10 @@ describe('the model of the map', () => {
     expect([m.bytes, m.shown, m.hidden]).toEqual([180, 105, 1])
   })
 
-  test.each([[1, ['b', 'c', 'd']], [2, ['a', 'b', 'c', 'd']]])('%i steps around a focus', (hops, names) => {
+  test.each([
+    [1, ['b', 'c', 'd']],
+    [2, ['a', 'b', 'c', 'd']],
+  ])('%i steps around a focus', (hops, names) => {
     expect(model(chain, { ...everything, focus: key('c'), hops }).nodes.map((n) => n.id.name)).toEqual(names)
   })
 
@@ -53,7 +82,16 @@ describe('the model of the map', () => {
   })
 
   test('a node of a new edge is marked', () => {
-    const m = model(graph([['a', 'b', 1], ['b', 'c', 1]], { 1: flags.isNew }), everything)
+    const m = model(
+      graph(
+        [
+          ['a', 'b', 1],
+          ['b', 'c', 1],
+        ],
+        { 1: flags.isNew },
+      ),
+      everything,
+    )
     expect(m.nodes.filter((n) => n.isNew).map((n) => n.id.name)).toEqual(['b', 'c'])
   })
 })

@@ -69,13 +69,17 @@ export function model(graph: Graph, choice: Choice): Model {
 }
 
 export const OTHER = keyOf({ kind: 'other', tag: '', name: '', group: '' })
-const isOther = (key: string) => key.startsWith('other//')
+/** Whether a key is that of what is folded, or of what a receiver did not itemise. */
+export const isOther = (key: string) => key.startsWith('other//')
 
 function read(graph: Graph): { nodes: MapNode[]; edges: MapEdge[] } {
   const { nodes: n, edges: e } = graph
   const nodes = n.name.map((name, i): MapNode => {
     const id: Identity = {
-      kind: graph.kinds[n.kind[i]!] as Kind, tag: n.tag[i]!, name, group: graph.groups[n.group[i]!] ?? '',
+      kind: graph.kinds[n.kind[i]!] as Kind,
+      tag: n.tag[i]!,
+      name,
+      group: graph.groups[n.group[i]!] ?? '',
     }
     return { key: keyOf(id), id, ends: n.ends[i]!, measured: sum([], graph.seconds), isNew: false }
   })
@@ -84,12 +88,26 @@ function read(graph: Graph): { nodes: MapNode[]; edges: MapEdge[] } {
   const edges = e.client.map((client, i): MapEdge => {
     const [from, to] = [nodes[client]!.key, nodes[e.server[i]!]!.key]
     const measured: Measured = {
-      tx: e.tx[i]!, rx: e.rx[i]!, retransmits: e.retransmits[i]!, rtt: e.rtt[i] ?? null, attempts: e.attempts[i]!,
-      failures: e.failures[i]!, closed: e.closed[i]!, breaks: e.breaks[i]!, active: e.active[i]!, seconds: graph.seconds,
+      tx: e.tx[i]!,
+      rx: e.rx[i]!,
+      retransmits: e.retransmits[i]!,
+      rtt: e.rtt[i] ?? null,
+      attempts: e.attempts[i]!,
+      failures: e.failures[i]!,
+      closed: e.closed[i]!,
+      breaks: e.breaks[i]!,
+      active: e.active[i]!,
+      seconds: graph.seconds,
     }
     return {
-      key: from + ',' + to, from, to, measured, flags: e.flags[i]!, count: e.count[i]!,
-      failures: failures.get(i) ?? [], breaks: breaks.get(i) ?? [],
+      key: from + ',' + to,
+      from,
+      to,
+      measured,
+      flags: e.flags[i]!,
+      count: e.count[i]!,
+      failures: failures.get(i) ?? [],
+      breaks: breaks.get(i) ?? [],
     }
   })
   return { nodes, edges }
@@ -97,8 +115,7 @@ function read(graph: Graph): { nodes: MapNode[]; edges: MapEdge[] } {
 
 function spread(kinds: Graph['failures'] | undefined): Map<number, [string, number][]> {
   const by = new Map<number, [string, number][]>()
-  for (const [type, pairs] of Object.entries(kinds ?? {}))
-    for (const [i, n] of pairs) by.set(i, [...(by.get(i) ?? []), [type, n]])
+  for (const [type, pairs] of Object.entries(kinds ?? {})) for (const [i, n] of pairs) by.set(i, [...(by.get(i) ?? []), [type, n]])
   return by
 }
 
@@ -132,7 +149,9 @@ function fold(m: Model, rank: Metric): Model {
   if (nodes.size > MOST.nodes) {
     const weight = new Map<string, number>()
     for (const e of edges) for (const k of [e.from, e.to]) weight.set(k, (weight.get(k) ?? 0) + (rank.of(e.measured) ?? 0))
-    const least = [...nodes.keys()].filter((k) => !isOther(k)).sort((a, b) => (weight.get(b) ?? 0) - (weight.get(a) ?? 0) || (a < b ? -1 : 1))
+    const least = [...nodes.keys()]
+      .filter((k) => !isOther(k))
+      .sort((a, b) => (weight.get(b) ?? 0) - (weight.get(a) ?? 0) || (a < b ? -1 : 1))
     for (const k of least.slice(MOST.nodes - 1)) folded.add(k)
   }
   let shown = m.shown
@@ -167,9 +186,12 @@ function join(edges: MapEdge[]): MapEdge[] {
     else {
       const both = first.flags & e.flags & flags.isNew
       by.set(e.key, {
-        ...first, measured: sum([first.measured, e.measured], e.measured.seconds), count: first.count + e.count,
+        ...first,
+        measured: sum([first.measured, e.measured], e.measured.seconds),
+        count: first.count + e.count,
         flags: ((first.flags | e.flags) & ~flags.isNew) | both,
-        failures: [...first.failures, ...e.failures], breaks: [...first.breaks, ...e.breaks],
+        failures: [...first.failures, ...e.failures],
+        breaks: [...first.breaks, ...e.breaks],
       })
     }
   }
@@ -185,7 +207,14 @@ function measure(m: Model): Model {
   }
   const nodes = m.nodes.map((n) => {
     const edges = of.get(n.key)!
-    return { ...n, measured: sum(edges.map((e) => e.measured), m.seconds), isNew: edges.some((e) => e.flags & flags.isNew) }
+    return {
+      ...n,
+      measured: sum(
+        edges.map((e) => e.measured),
+        m.seconds,
+      ),
+      isNew: edges.some((e) => e.flags & flags.isNew),
+    }
   })
   return { ...m, nodes }
 }

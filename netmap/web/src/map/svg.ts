@@ -13,11 +13,19 @@ export function svg(drawing: Drawing, positions: Record<string, Point>, c: Colou
   const nodes = drawing.nodes.filter((n) => positions[n.key])
   const box = bounds(nodes, positions)
   const parts = [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="${box.x} ${box.y} ${box.width} ${box.height}" width="${box.width}" height="${box.height}" ` +
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="${box.x} ${box.y} ${box.width} ${box.height}" ` +
+      `width="${box.width}" height="${box.height}" ` +
       `font-family="${escape(FONT)}" font-size="11" fill="${c.text}">`,
     `<title>${escape(title)}</title>`,
     `<rect x="${box.x}" y="${box.y}" width="${box.width}" height="${box.height}" fill="${c.canvas}"/>`,
-    ...drawing.groups.map((g) => group(g, nodes.filter((n) => n.group === g.key), positions, c)),
+    ...drawing.groups.map((g) =>
+      group(
+        g,
+        nodes.filter((n) => n.group === g.key),
+        positions,
+        c,
+      ),
+    ),
     ...drawing.edges.map((e) => edge(e, positions, c)),
     ...nodes.map((n) => node(n, positions[n.key]!, c)),
     '</svg>',
@@ -37,8 +45,11 @@ function group(g: { label: string }, members: DrawnNode[], positions: Record<str
   if (!members.length) return ''
   const b = bounds(members, positions)
   const pad = 24
-  return `<rect x="${b.x + pad}" y="${b.y + pad}" width="${b.width - 2 * pad}" height="${b.height - 2 * pad}" rx="8" fill="${c.group}" stroke="${c['group-line']}"/>` +
+  return (
+    `<rect x="${b.x + pad}" y="${b.y + pad}" width="${b.width - 2 * pad}" height="${b.height - 2 * pad}" rx="8" ` +
+    `fill="${c.group}" stroke="${c['group-line']}"/>` +
     `<text x="${b.x + b.width / 2}" y="${b.y + pad - 6}" text-anchor="middle" font-size="13" font-weight="600">${escape(g.label)}</text>`
+  )
 }
 
 function edge(e: DrawnEdge, positions: Record<string, Point>, c: Colours): string {
@@ -48,10 +59,8 @@ function edge(e: DrawnEdge, positions: Record<string, Point>, c: Colours): strin
   const path = curve(e, a, b)
   const stroke = `fill="none" stroke="${c[e.level]}" stroke-width="${e.width}"${dash && ` stroke-dasharray="${dash}"`}`
   const halo = e.isNew ? `<path d="${path.d}" fill="none" stroke="${c.new}" stroke-opacity="0.45" stroke-width="${e.width + 8}"/>` : ''
-  const label = e.label
-    ? `<text x="${path.x}" y="${path.y - 4}" text-anchor="middle" font-size="10" stroke="${c.canvas}" stroke-width="3" paint-order="stroke">${escape(e.label)}</text>`
-    : ''
-  return `${halo}<path d="${path.d}" ${stroke}/>${e.undirected ? '' : arrow(path, a, b, e.width, c[e.level])}${label}`
+  const words = e.label ? `<text x="${path.x}" y="${path.y - 4}" font-size="10" ${label(c)}>${escape(e.label)}</text>` : ''
+  return `${halo}<path d="${path.d}" ${stroke}/>${e.undirected ? '' : arrow(path, a, b, e.width, c[e.level])}${words}`
 }
 
 /** The path of an edge, and its middle. */
@@ -77,17 +86,28 @@ function node(n: DrawnNode, { x, y }: Point, c: Colours): string {
   const shapes = {
     internal: `<circle cx="${x}" cy="${y}" r="${r}" fill="${c[n.level]}" ${border}/>`,
     external: `<path d="M${x} ${y - r}L${x + r} ${y}L${x} ${y + r}L${x - r} ${y}Z" fill="${c[n.level]}" ${border}/>`,
-    unresolved: `<path d="M${x - r} ${y}L${x - r / 2} ${y - r}H${x + r / 2}L${x + r} ${y}L${x + r / 2} ${y + r}H${x - r / 2}Z" ${hollow} stroke-dasharray="4 3"/>`,
+    unresolved: `<path d="${hexagon(x, y, r)}" ${hollow} stroke-dasharray="4 3"/>`,
     other: `<rect x="${x - r}" y="${y - r}" width="${n.size}" height="${n.size}" rx="4" ${hollow}/>`,
   }
   const text = n.label.split('\n').map((line, i) => `<tspan x="${x}" dy="${i ? 14 : 0}">${escape(line)}</tspan>`)
-  return `<g data-key="${escape(n.key)}">${shapes[n.kind]}<text x="${x}" y="${y + r + 14}" text-anchor="middle" stroke="${c.canvas}" stroke-width="3" paint-order="stroke">${text.join('')}</text></g>`
+  const words = `<text x="${x}" y="${y + r + 14}" ${label(c)}>${text.join('')}</text>`
+  return `<g data-key="${escape(n.key)}">${shapes[n.kind]}${words}</g>`
 }
+
+const hexagon = (x: number, y: number, r: number) =>
+  `M${x - r} ${y}L${x - r / 2} ${y - r}H${x + r / 2}L${x + r} ${y}L${x + r / 2} ${y + r}H${x - r / 2}Z`
+
+/** Letters with the background around them, to be read over lines. */
+const label = (c: Colours) => `text-anchor="middle" stroke="${c.canvas}" stroke-width="3" paint-order="stroke"`
 
 const round = (n: number) => Math.round(n * 10) / 10
 
 function escape(s: string): string {
   // What XML cannot hold at all goes; the rest is written as references.
-  return s.replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g, '\ufffd')
+  return s
+    .replace(
+      /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g,
+      '\ufffd',
+    )
     .replace(/[&<>"']/g, (ch) => `&#${ch.charCodeAt(0)};`)
 }

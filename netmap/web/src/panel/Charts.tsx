@@ -24,21 +24,24 @@ export function pictures(s: Series): Picture[] {
   const perSecond = (values: number[]) => values.map((v) => v / s.step)
   const all: Picture[] = [
     {
-      title: 'Throughput', format: rate,
+      title: 'Throughput',
+      format: rate,
       lines: [
         { label: 'to the server', colour: 'accent', values: perSecond(s.tx) },
         { label: 'back', colour: 'new', dash: [5, 3], values: perSecond(s.rx) },
       ],
     },
     {
-      title: 'Round trip', format: seconds,
+      title: 'Round trip',
+      format: seconds,
       lines: [
         { label: 'mean', colour: 'accent', values: s.rtt },
         { label: 'slowest, at most', colour: 'none', dash: [5, 3], values: s.rtt_max },
       ],
     },
     {
-      title: 'Connections', format: count,
+      title: 'Connections',
+      format: count,
       lines: [
         { label: 'attempts', colour: 'accent', values: s.attempts },
         { label: 'failures', colour: 'bad', dash: [5, 3], values: s.failures },
@@ -46,7 +49,8 @@ export function pictures(s: Series): Picture[] {
       ],
     },
     {
-      title: 'Trouble', format: count,
+      title: 'Trouble',
+      format: count,
       lines: [
         { label: 'resent', colour: 'warn', values: s.retransmits },
         { label: 'breaks', colour: 'bad', dash: [5, 3], values: s.breaks },
@@ -66,7 +70,13 @@ export function Charts({ series, theme }: { series: Series; theme: string }) {
       gone = true
     }
   }, [])
-  return <div class="charts">{pictures(series).map((p) => <Chart key={p.title} t={series.t} picture={p} library={library?.make ?? null} theme={theme} />)}</div>
+  return (
+    <div class="charts">
+      {pictures(series).map((p) => (
+        <Chart key={p.title} t={series.t} picture={p} library={library?.make ?? null} theme={theme} />
+      ))}
+    </div>
+  )
 }
 
 interface ChartProps {
@@ -87,7 +97,11 @@ function Chart({ t, picture, library, theme }: ChartProps) {
   useEffect(() => {
     if (!library || !holder.current) return
     const el = holder.current
-    const made = new library(options(picture, el.clientWidth, colours(), (i) => setAt(i ?? null)), data(t, picture), el)
+    const made = new library(
+      options(picture, el.clientWidth, colours(), (i) => setAt(i ?? null)),
+      data(t, picture),
+      el,
+    )
     plot.current = made
     const sized = new ResizeObserver(() => made.setSize({ width: el.clientWidth, height: HEIGHT }))
     sized.observe(el)
@@ -106,7 +120,12 @@ function Chart({ t, picture, library, theme }: ChartProps) {
       <figcaption>
         <b>{picture.title}</b>
         {shown !== null && <time>{new Date(t[shown]! * 1000).toLocaleTimeString()}</time>}
-        {picture.lines.map((l) => <span key={l.label} class={`line ${l.colour}`}><Dash dash={l.dash} />{l.label} {picture.format(valueAt(l.values, shown))}</span>)}
+        {picture.lines.map((l) => (
+          <span key={l.label} class={`line ${l.colour}`}>
+            <Dash dash={l.dash} />
+            {l.label} {picture.format(valueAt(l.values, shown))}
+          </span>
+        ))}
       </figcaption>
       <div ref={holder} class="plot" role="img" aria-label={spoken(picture)} />
     </figure>
@@ -114,7 +133,11 @@ function Chart({ t, picture, library, theme }: ChartProps) {
 }
 
 function Dash({ dash }: { dash?: number[] | undefined }) {
-  return <svg width="16" height="6" aria-hidden="true"><path d="M0 3H16" stroke="currentColor" stroke-width="2" stroke-dasharray={dash?.join(' ')} /></svg>
+  return (
+    <svg width="16" height="6" aria-hidden="true">
+      <path d="M0 3H16" stroke="currentColor" stroke-width="2" stroke-dasharray={dash?.join(' ')} />
+    </svg>
+  )
 }
 
 /** The value where the pointer is, or the latest there is. */
@@ -125,7 +148,9 @@ function valueAt(values: (number | null)[], i: number | null): number | null {
 function spoken({ title, lines, format }: Picture): string {
   const tell = (l: Line) => {
     const known = l.values.filter((v) => v !== null)
-    return known.length ? `${l.label}: latest ${format(known.at(-1)!)}, least ${format(Math.min(...known))}, most ${format(Math.max(...known))}` : `${l.label}: nothing measured`
+    return known.length
+      ? `${l.label}: latest ${format(known.at(-1)!)}, least ${format(Math.min(...known))}, most ${format(Math.max(...known))}`
+      : `${l.label}: nothing measured`
   }
   return `${title}. ${lines.map(tell).join('. ')}.`
 }
@@ -137,18 +162,42 @@ const data = (t: number[], p: Picture): uPlot.AlignedData => [t, ...p.lines.map(
 function options(p: Picture, width: number, c: Colours, pointed: (i: number | null | undefined) => void): uPlot.Options {
   const font = `10px ${FONT}`
   return {
-    width: Math.max(width, 80), height: HEIGHT, legend: { show: false }, padding: [6, 4, 0, 0],
+    width: Math.max(width, 80),
+    height: HEIGHT,
+    legend: { show: false },
+    padding: [6, 4, 0, 0],
     cursor: { y: false, points: { size: 6 }, drag: { x: false, y: false } },
     scales: { y: { range: (_, __, most) => [0, most > 0 ? most * 1.1 : 1] } },
     hooks: { setCursor: [(u) => pointed(u.cursor.idx)] },
     axes: [
-      { stroke: c.muted, font, size: 22, grid: { show: false }, ticks: { stroke: c.line, size: 4 }, values: (_, ts) => ts.map((s) => clock(s)) },
       {
-        stroke: c.muted, font, size: 62, grid: { stroke: c.line, width: 1 }, ticks: { show: false }, space: 28,
+        stroke: c.muted,
+        font,
+        size: 22,
+        grid: { show: false },
+        ticks: { stroke: c.line, size: 4 },
+        values: (_, ts) => ts.map((s) => clock(s)),
+      },
+      {
+        stroke: c.muted,
+        font,
+        size: 62,
+        grid: { stroke: c.line, width: 1 },
+        ticks: { show: false },
+        space: 28,
         values: (_, vs) => vs.map((v) => (v === null ? NONE : p.format(v))),
       },
     ],
-    series: [{}, ...p.lines.map((l): uPlot.Series => ({ label: l.label, stroke: c[l.colour], width: 1.5, ...(l.dash && { dash: l.dash }), points: { size: 4 } }))],
+    series: [
+      {},
+      ...p.lines.map((l): uPlot.Series => ({
+        label: l.label,
+        stroke: c[l.colour],
+        width: 1.5,
+        ...(l.dash && { dash: l.dash }),
+        points: { size: 4 },
+      })),
+    ],
   }
 }
 

@@ -4,7 +4,18 @@ import { errorName, kindWords, tagName } from '../tags.ts'
 import { fill } from './links.ts'
 
 /** The best name in an end's attributes, the most particular first. */
-const NAMES = ['k8s.pod.name', 'k8s.workload.name', 'service.name', 'k8s.container.name', 'netconn.systemd.unit', 'process.executable.name', 'name', 'netconn.domain', 'network.address', 'netconn.type']
+const NAMES = [
+  'k8s.pod.name',
+  'k8s.workload.name',
+  'service.name',
+  'k8s.container.name',
+  'netconn.systemd.unit',
+  'process.executable.name',
+  'name',
+  'netconn.domain',
+  'network.address',
+  'netconn.type',
+]
 
 export function endTitle(end: Record<string, string>): string {
   const name = NAMES.map((n) => end[n]).find(Boolean) ?? 'unknown'
@@ -24,8 +35,12 @@ interface Props {
 export function Ends({ edges, count: all, links, from, to }: Props) {
   return (
     <section class="ends">
-      <h3>Endpoints <small>{all > edges.length ? `${edges.length} of ${plural(all, 'edge')}, most volume first` : plural(all, 'edge')}</small></h3>
-      {edges.map((e, i) => <End key={edgeKey(e)} edge={e} open={i === 0} links={links} from={from} to={to} />)}
+      <h3>
+        Endpoints <small>{all > edges.length ? `${edges.length} of ${plural(all, 'edge')}, most volume first` : plural(all, 'edge')}</small>
+      </h3>
+      {edges.map((e, i) => (
+        <End key={edgeKey(e)} edge={e} open={i === 0} links={links} from={from} to={to} />
+      ))}
     </section>
   )
 }
@@ -43,7 +58,12 @@ function End({ edge: e, open, links, from, to }: { edge: Edge; open: boolean } &
       </summary>
       {(translated || e.edge.original) && (
         <p class="translation">
-          Asked for <b>{original(e)}</b>, connected to <b>{endTitle(e.server)}{e.edge.port && ':' + e.edge.port}</b> <small>(NAT: {e.edge.nat})</small>
+          Asked for <b>{original(e)}</b>, connected to{' '}
+          <b>
+            {endTitle(e.server)}
+            {e.edge.port && ':' + e.edge.port}
+          </b>{' '}
+          <small>(NAT: {e.edge.nat})</small>
         </p>
       )}
       <div class="both">
@@ -51,13 +71,36 @@ function End({ edge: e, open, links, from, to }: { edge: Edge; open: boolean } &
         <Attributes title="Server" kind={kindWords[e.server_kind]} end={e.server} links={links} from={from} to={to} />
       </div>
       <dl class="pairs">
-        {Object.entries(e.edge).map(([tag, value]) => <div key={tag}><dt>{tagName(tag)}</dt><dd>{value}</dd></div>)}
-        <div><dt>Reported by</dt><dd>{e.reported_by.join(' and ')}</dd></div>
-        <div><dt>Failures</dt><dd>{told(e.failures_by, e.failures)}</dd></div>
-        <div><dt>Breaks</dt><dd>{told(e.breaks_by, e.breaks)}</dd></div>
-        <div><dt>Handshake</dt><dd>{seconds(e.handshake)}</dd></div>
-        <div><dt>First seen</dt><dd>{new Date(e.first * 1000).toLocaleString()}</dd></div>
-        <div><dt>Last active</dt><dd>{new Date(e.last * 1000).toLocaleString()}</dd></div>
+        {Object.entries(e.edge).map(([tag, value]) => (
+          <div key={tag}>
+            <dt>{tagName(tag)}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
+        <div>
+          <dt>Reported by</dt>
+          <dd>{e.reported_by.join(' and ')}</dd>
+        </div>
+        <div>
+          <dt>Failures</dt>
+          <dd>{told(e.failures_by, e.failures)}</dd>
+        </div>
+        <div>
+          <dt>Breaks</dt>
+          <dd>{told(e.breaks_by, e.breaks)}</dd>
+        </div>
+        <div>
+          <dt>Handshake</dt>
+          <dd>{seconds(e.handshake)}</dd>
+        </div>
+        <div>
+          <dt>First seen</dt>
+          <dd>{new Date(e.first * 1000).toLocaleString()}</dd>
+        </div>
+        <div>
+          <dt>Last active</dt>
+          <dd>{new Date(e.last * 1000).toLocaleString()}</dd>
+        </div>
       </dl>
     </details>
   )
@@ -86,13 +129,27 @@ function Attributes({ title, kind, end, links, from, to }: AttributesProps) {
   })
   return (
     <div class="end">
-      <h4>{title}{kind && <small> {kind}</small>}</h4>
+      <h4>
+        {title}
+        {kind && <small> {kind}</small>}
+      </h4>
       <dl>
-        {Object.entries(end).sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, value]) => <div key={name}><dt>{name}</dt><dd>{value}</dd></div>)}
+        {Object.entries(end)
+          .sort(([a], [b]) => (a < b ? -1 : 1))
+          .map(([name, value]) => (
+            <div key={name}>
+              <dt>{name}</dt>
+              <dd>{value}</dd>
+            </div>
+          ))}
       </dl>
       {filled.length > 0 && (
         <p class="links">
-          {filled.map((l) => <a key={l.name} href={l.url} target="_blank" rel="noopener noreferrer">{l.name} <span aria-hidden="true">↗</span></a>)}
+          {filled.map((l) => (
+            <a key={l.name} href={l.url} target="_blank" rel="noopener noreferrer">
+              {l.name} <span aria-hidden="true">↗</span>
+            </a>
+          ))}
         </p>
       )}
     </div>

@@ -37,14 +37,21 @@ export function Panel(props: Props) {
   if (!chosen) return null
   const what = describe(chosen, state)
   return (
-    <aside
-      id="panel" class="panel" aria-label={what ? `Details of ${what.title}` : 'Details'} tabIndex={-1} ref={panel}
-    >
+    <aside id="panel" class="panel" aria-label={what ? `Details of ${what.title}` : 'Details'} tabIndex={-1} ref={panel}>
       <div class="panel-head">
-        <h2>{what?.title ?? 'Gone'}{what?.note && <small> {what.note}</small>}</h2>
-        <button type="button" class="close" aria-label="Close the details" onClick={close}>×</button>
+        <h2>
+          {what?.title ?? 'Gone'}
+          {what?.note && <small> {what.note}</small>}
+        </h2>
+        <button type="button" class="close" aria-label="Close the details" onClick={close}>
+          ×
+        </button>
       </div>
-      {what ? <Chosen key={key} {...props} chosen={chosen} what={what} /> : <p class="quiet">The address names something that this view does not have.</p>}
+      {what ? (
+        <Chosen key={key} {...props} chosen={chosen} what={what} />
+      ) : (
+        <p class="quiet">The address names something that this view does not have.</p>
+      )}
     </aside>
   )
 }
@@ -97,7 +104,8 @@ function describe(chosen: Selection, state: State): Described | null {
     const id = identityOf(chosen.id)
     if (!id) return null
     return {
-      title: nodeName(id), note: note(id),
+      title: nodeName(id),
+      note: note(id),
       parts: [
         { heading: 'As client: what it connects to', terms: termsOf('client', id, by, group) },
         { heading: 'As server: who connects to it', terms: termsOf('server', id, by, group) },
@@ -107,14 +115,19 @@ function describe(chosen: Selection, state: State): Described | null {
   if (chosen.kind === 'edge') {
     const [a, b] = [identityOf(chosen.from), identityOf(chosen.to)]
     if (!a || !b) return null
-    return { title: `${nodeName(a)} → ${nodeName(b)}`, note: '', parts: [{ heading: '', terms: [...termsOf('client', a, by, group), ...termsOf('server', b, by, group)] }] }
+    return {
+      title: `${nodeName(a)} → ${nodeName(b)}`,
+      note: '',
+      parts: [{ heading: '', terms: [...termsOf('client', a, by, group), ...termsOf('server', b, by, group)] }],
+    }
   }
   const [clients, servers] = [state.clients.split(','), state.servers.split(',')]
   const row = rowOf(chosen.id, clients, servers)
   if (!row) return null
   const [client, server] = [endName(clients, row.client.values, row.client.name), endName(servers, row.server.values, row.server.name)]
   return {
-    title: `${client.name} → ${server.name}${server.more.startsWith(':') ? server.more : ' ' + server.more}`.trim(), note: '',
+    title: `${client.name} → ${server.name}${server.more.startsWith(':') ? server.more : ' ' + server.more}`.trim(),
+    note: '',
     parts: [{ heading: '', terms: rowTerms(row, clients, servers) }],
   }
 }
@@ -129,8 +142,12 @@ function Chosen({ state, change, model, links, params, chosen, what }: Props & {
       <div class="actions">
         {chosen.kind === 'node' && (
           <>
-            <button type="button" onClick={() => change({ focus: chosen.id })} disabled={state.focus === chosen.id}>Focus</button>
-            <button type="button" onClick={() => change({ hide: [...state.hide, chosen.id], selected: null })}>Hide</button>
+            <button type="button" onClick={() => change({ focus: chosen.id })} disabled={state.focus === chosen.id}>
+              Focus
+            </button>
+            <button type="button" onClick={() => change({ hide: [...state.hide, chosen.id], selected: null })}>
+              Hide
+            </button>
           </>
         )}
         {what.parts.map((p, i) => (
@@ -140,7 +157,9 @@ function Chosen({ state, change, model, links, params, chosen, what }: Props & {
         ))}
       </div>
       {chosen.kind === 'node' && model && <Neighbours id={chosen.id} model={model} state={state} change={change} />}
-      {what.parts.map((p) => <PartView key={p.heading} part={p} state={state} links={links} params={params} />)}
+      {what.parts.map((p) => (
+        <PartView key={p.heading} part={p} state={state} links={links} params={params} />
+      ))}
     </>
   )
 }
@@ -154,13 +173,17 @@ function Neighbours({ id, model, state, change }: { id: string; model: Model; st
   if (!edges.length) return null
   return (
     <section class="neighbours">
-      <h3>Edges <small>{edges.length}</small></h3>
+      <h3>
+        Edges <small>{edges.length}</small>
+      </h3>
       <ul>
         {edges.slice(0, 12).map((e) => (
           <li key={e.key}>
             <button type="button" onClick={() => change({ selected: { kind: 'edge', from: e.from, to: e.to } })}>
               <span>{e.from === id ? '→ ' + name.get(e.to) : '← ' + name.get(e.from)}</span>
-              {['warn', 'bad'].includes(colour.level(e.measured)) && <small class={`level ${colour.level(e.measured)}`}>{colour.tell(e.measured)}</small>}
+              {['warn', 'bad'].includes(colour.level(e.measured)) && (
+                <small class={`level ${colour.level(e.measured)}`}>{colour.tell(e.measured)}</small>
+              )}
               <small>{bytes(volume(e))}</small>
             </button>
           </li>
@@ -178,7 +201,11 @@ function PartView({ part, state, links, params }: { part: Part; state: State; li
   return (
     <section class="part">
       {part.heading && <h3>{part.heading}</h3>}
-      {poll.error && <p role="alert" class="level bad">✖ {poll.error.message}</p>}
+      {poll.error && (
+        <p role="alert" class="level bad">
+          ✖ {poll.error.message}
+        </p>
+      )}
       {!s && !poll.error && <p class="quiet">Loading …</p>}
       {s && s.count === 0 && <p class="quiet">No connections.</p>}
       {s && s.count > 0 && (
@@ -205,5 +232,14 @@ function Summary({ series: s }: { series: Series }) {
     ['Closed', t.breaks ? `${count(t.closed)}, ${count(t.breaks)} broke` : count(t.closed)],
     ['Open', count(t.active)],
   ]
-  return <dl class="summary">{figures.map(([name, value]) => <div key={name}><dt>{name}</dt><dd>{value}</dd></div>)}</dl>
+  return (
+    <dl class="summary">
+      {figures.map(([name, value]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>{value}</dd>
+        </div>
+      ))}
+    </dl>
+  )
 }

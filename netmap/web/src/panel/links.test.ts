@@ -22,7 +22,8 @@ describe('a link', () => {
   })
 
   test.each(['javascript:alert(1)//{k8s.pod.name}', 'data:text/html,{k8s.pod.name}', '{service.name}', '//x.example/', 'ftp://x.example/'])(
-    '%s is no web page', (url) => expect(fill(link(url), end, 0, 0)).toBeUndefined(),
+    '%s is no web page',
+    (url) => expect(fill(link(url), end, 0, 0)).toBeUndefined(),
   )
 
   test('a value is no scheme', () => {

@@ -26,7 +26,12 @@ function MapControls({ state, change, tags }: Props) {
       <Select label="Colour" value={state.colour} options={healths} set={(colour) => change({ colour })} />
       <i class="rule" />
       <Toggle label="Only problems" on={state.problems} set={(problems) => change({ problems })} />
-      <Toggle label="Own sidecars" title="Show the hop between an application and its own sidecar where both are one node" on={state.loops} set={(loops) => change({ loops })} />
+      <Toggle
+        label="Own sidecars"
+        title="Show the hop between an application and its own sidecar where both are one node"
+        on={state.loops}
+        set={(loops) => change({ loops })}
+      />
     </div>
   )
 }
@@ -39,13 +44,31 @@ function TableControls({ state, change, tags }: Props) {
   return (
     <div class="controls" role="group" aria-label="What a row stands for">
       <TagSelect label="Clients by" value={first(state.clients)} tags={tags} set={(a) => set('clients', a, second(state.clients))} />
-      <TagSelect label="and" value={second(state.clients)} tags={tags} none="nothing" set={(b) => set('clients', first(state.clients), b)} />
+      <TagSelect
+        label="and"
+        value={second(state.clients)}
+        tags={tags}
+        none="nothing"
+        set={(b) => set('clients', first(state.clients), b)}
+      />
       <i class="rule" />
       <TagSelect label="Servers by" value={first(state.servers)} tags={tags} edge set={(a) => set('servers', a, second(state.servers))} />
-      <TagSelect label="and" value={second(state.servers)} tags={tags} none="nothing" edge set={(b) => set('servers', first(state.servers), b)} />
+      <TagSelect
+        label="and"
+        value={second(state.servers)}
+        tags={tags}
+        none="nothing"
+        edge
+        set={(b) => set('servers', first(state.servers), b)}
+      />
       <i class="rule" />
       <Toggle label="Only problems" on={state.problems} set={(problems) => change({ problems })} />
-      <Toggle label="Own sidecars" title="Count the hop between an application and its own sidecar where both are in one row" on={state.loops} set={(loops) => change({ loops })} />
+      <Toggle
+        label="Own sidecars"
+        title="Count the hop between an application and its own sidecar where both are in one row"
+        on={state.loops}
+        set={(loops) => change({ loops })}
+      />
     </div>
   )
 }
@@ -67,15 +90,32 @@ function TagSelect({ label, value, tags, none, edge, set }: TagSelectProps) {
   const all = nodeTags(tags, value)
   const more = edge ? EDGE_TAGS.filter((tag) => !all.some((t) => t.tag === tag)) : []
   return (
-    <label class="inline">{label}
+    <label class="inline">
+      {label}
       <select value={value} onChange={(e) => set(e.currentTarget.value)}>
         {none && <option value="">{none}</option>}
         <optgroup label="With values now">
-          {all.filter((t) => t.known).map((t) => <option key={t.tag} value={t.tag}>{tagName(t.tag)}</option>)}
-          {more.map((tag) => <option key={tag} value={tag}>{tagName(tag)}</option>)}
+          {all
+            .filter((t) => t.known)
+            .map((t) => (
+              <option key={t.tag} value={t.tag}>
+                {tagName(t.tag)}
+              </option>
+            ))}
+          {more.map((tag) => (
+            <option key={tag} value={tag}>
+              {tagName(tag)}
+            </option>
+          ))}
         </optgroup>
         <optgroup label="Nothing has these now">
-          {all.filter((t) => !t.known).map((t) => <option key={t.tag} value={t.tag}>{tagName(t.tag)}</option>)}
+          {all
+            .filter((t) => !t.known)
+            .map((t) => (
+              <option key={t.tag} value={t.tag}>
+                {tagName(t.tag)}
+              </option>
+            ))}
         </optgroup>
         {value.includes(',') && <option value={value}>{value.split(',').map(tagName).join(' and ')}</option>}
       </select>
@@ -83,12 +123,27 @@ function TagSelect({ label, value, tags, none, edge, set }: TagSelectProps) {
   )
 }
 
-function Select({ label, value, options, set }: { label: string; value: string; options: { id: string; label: string }[]; set(id: string): void }) {
+function Select({
+  label,
+  value,
+  options,
+  set,
+}: {
+  label: string
+  value: string
+  options: { id: string; label: string }[]
+  set(id: string): void
+}) {
   const known = options.some((o) => o.id === value) ? value : options[0]!.id
   return (
-    <label class="inline">{label}
+    <label class="inline">
+      {label}
       <select value={known} onChange={(e) => set(e.currentTarget.value)}>
-        {options.map((o) => <option key={o.id} value={o.id}>{o.label}</option>)}
+        {options.map((o) => (
+          <option key={o.id} value={o.id}>
+            {o.label}
+          </option>
+        ))}
       </select>
     </label>
   )

@@ -12,7 +12,11 @@ export function Figures({ answer, model, rows }: { answer: Answer; model: Model 
       <Figure name="Throughput" value={rate(answer.seconds ? volume / answer.seconds : 0)} />
       <Figure name="Attempts" value={count(t.attempts)} />
       <Figure name="Failures" value={count(t.failures)} note={t.attempts ? percent(t.failures / t.attempts) : ''} bad={t.failures > 0} />
-      <Figure name="Retransmits" value={count(t.retransmits + answer.unattributed.retransmits)} note={volume ? `${count(t.retransmits / (volume / 1e6))} per MB` : ''} />
+      <Figure
+        name="Retransmits"
+        value={count(t.retransmits + answer.unattributed.retransmits)}
+        note={volume ? `${count(t.retransmits / (volume / 1e6))} per MB` : ''}
+      />
       <Figure name="Open" value={count(t.active)} />
       {model && <Figure name="Nodes" value={count(model.nodes.length)} note={model.hidden ? `${model.hidden} hidden` : ''} />}
       <Figure name="Edges" value={count(t.edges)} note={rows === null ? '' : `${count(rows)} rows`} />
@@ -25,7 +29,10 @@ function Figure({ name, value, note, bad }: { name: string; value: string; note?
   return (
     <div class={bad ? 'figure bad' : 'figure'}>
       <dt>{name}</dt>
-      <dd>{value}{note && <small>{note}</small>}</dd>
+      <dd>
+        {value}
+        {note && <small>{note}</small>}
+      </dd>
     </div>
   )
 }

@@ -13,13 +13,16 @@ export function Presets({ state, change, tags }: { state: State; change: Change;
           return (
             <li key={p.id}>
               <a
-                href={serialise({ ...state, ...patch }) || location.pathname} aria-current={state.preset === p.id ? 'true' : undefined}
+                href={serialise({ ...state, ...patch }) || location.pathname}
+                aria-current={state.preset === p.id ? 'true' : undefined}
                 onClick={(e) => {
                   if (e.ctrlKey || e.metaKey || e.shiftKey) return
                   e.preventDefault()
                   change(patch)
                 }}
-              >{p.label}</a>
+              >
+                {p.label}
+              </a>
             </li>
           )
         })}
@@ -33,6 +36,8 @@ export function Advice({ state }: { state: State }) {
   const preset = presets.find((p) => p.id === state.preset)
   if (!preset || !preset.id) return null
   return (
-    <p class="advice"><strong>{preset.label}.</strong> {preset.what} <em>What to do:</em> {preset.advice}</p>
+    <p class="advice">
+      <strong>{preset.label}.</strong> {preset.what} <em>What to do:</em> {preset.advice}
+    </p>
   )
 }

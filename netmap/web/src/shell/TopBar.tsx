@@ -17,7 +17,9 @@ interface Props {
 export function TopBar({ state, change, status, since, failing }: Props) {
   return (
     <header class="top">
-      <h1><Mark /> netconn <span>network</span></h1>
+      <h1>
+        <Mark /> netconn <span>network</span>
+      </h1>
       <nav aria-label="Views">
         <Tab state={state} change={change} view="map" label="Map" />
         <Tab state={state} change={change} view="table" label="Dependencies" />
@@ -25,17 +27,27 @@ export function TopBar({ state, change, status, since, failing }: Props) {
       <div class="grow" />
       <Freshness state={state} since={since} failing={failing} />
       <button
-        type="button" class="pause" aria-pressed={state.end > 0}
+        type="button"
+        class="pause"
+        aria-pressed={state.end > 0}
         onClick={() => change({ end: state.end ? 0 : Math.floor(status?.now ?? Date.now() / 1000) })}
       >
         {state.end ? '▶ Go live' : '❚❚ Pause'}
       </button>
-      <label class="inline">Last
+      <label class="inline">
+        Last
         <select value={String(state.window)} onChange={(e) => change({ window: +e.currentTarget.value })}>
-          {[...new Set([...WINDOWS, state.window])].sort((a, b) => a - b).map((s) => <option key={s} value={String(s)}>{span(s)}</option>)}
+          {[...new Set([...WINDOWS, state.window])]
+            .sort((a, b) => a - b)
+            .map((s) => (
+              <option key={s} value={String(s)}>
+                {span(s)}
+              </option>
+            ))}
         </select>
       </label>
-      <label class="inline">Theme
+      <label class="inline">
+        Theme
         <select value={state.theme} onChange={(e) => change({ theme: e.currentTarget.value as Theme })}>
           <option value="auto">System</option>
           <option value="light">Light</option>
@@ -51,20 +63,34 @@ function Tab({ state, change, view, label }: { state: State; change: Change; vie
   const current = state.view === view
   return (
     <a
-      href={serialise({ ...state, view }) || location.pathname} aria-current={current ? 'page' : undefined}
+      href={serialise({ ...state, view }) || location.pathname}
+      aria-current={current ? 'page' : undefined}
       onClick={(e) => {
         if (e.ctrlKey || e.metaKey || e.shiftKey) return
         e.preventDefault()
         change({ view })
       }}
-    >{label}</a>
+    >
+      {label}
+    </a>
   )
 }
 
 function Freshness({ state, since, failing }: { state: State; since: number | null; failing: boolean }) {
   if (state.end) return <p class="fresh paused">Paused at {new Date(state.end * 1000).toLocaleTimeString()}</p>
   if (failing) return <p class="fresh bad">✖ No answer{since === null ? '' : ` for ${age(since)}`}</p>
-  return <p class="fresh">{since === null ? 'Loading' : <><span class="pulse" aria-hidden="true" />Live</>}</p>
+  return (
+    <p class="fresh">
+      {since === null ? (
+        'Loading'
+      ) : (
+        <>
+          <span class="pulse" aria-hidden="true" />
+          Live
+        </>
+      )}
+    </p>
+  )
 }
 
 function Mark() {

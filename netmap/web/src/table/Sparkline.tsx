@@ -3,7 +3,12 @@ export function Sparkline({ values }: { values: (number | null)[] }) {
   const width = 92
   const height = 20
   const most = Math.max(...values.map((v) => v ?? 0), 0)
-  if (!most) return <svg class="spark" width={width} height={height} aria-hidden="true"><path d={`M0 ${height - 1}H${width}`} /></svg>
+  if (!most)
+    return (
+      <svg class="spark" width={width} height={height} aria-hidden="true">
+        <path d={`M0 ${height - 1}H${width}`} />
+      </svg>
+    )
   const x = (i: number) => Math.round((i / Math.max(1, values.length - 1)) * width * 10) / 10
   const y = (v: number) => Math.round((height - 1 - (v / most) * (height - 3)) * 10) / 10
   const points = values.map((v, i) => `${x(i)} ${y(v ?? 0)}`)

@@ -53,10 +53,16 @@ export function TableView(props: Props) {
             <tr>
               <Head column={{ id: 'client', label: 'Client', title: 'Who connected' }} state={state} change={change} text />
               <Head column={{ id: 'server', label: 'Server', title: 'Who was connected to' }} state={state} change={change} text />
-              {columns.map((c) => <Head key={c.label} column={c} state={state} change={change} />)}
+              {columns.map((c) => (
+                <Head key={c.label} column={c} state={state} change={change} />
+              ))}
             </tr>
           </thead>
-          <tbody>{flows.client.map((_, i) => <Row key={rowKey(flows, i)} {...props} i={i} />)}</tbody>
+          <tbody>
+            {flows.client.map((_, i) => (
+              <Row key={rowKey(flows, i)} {...props} i={i} />
+            ))}
+          </tbody>
         </table>
       </div>
       <Foot {...props} />
@@ -67,12 +73,18 @@ export function TableView(props: Props) {
 function Head({ column, state, change, text }: { column: Column; state: State; change: Change; text?: boolean }) {
   const down = '-' + column.id
   const sorted = state.sort === down ? 'descending' : state.sort === column.id ? 'ascending' : undefined
-  if (!column.id) return <th scope="col" title={column.title}>{column.label}</th>
+  if (!column.id)
+    return (
+      <th scope="col" title={column.title}>
+        {column.label}
+      </th>
+    )
   const next = text ? (sorted === 'ascending' ? down : column.id) : sorted === 'descending' ? column.id : down
   return (
     <th scope="col" class={text ? 'text' : undefined} aria-sort={sorted} title={column.title}>
       <button type="button" onClick={() => change({ sort: next })}>
-        {column.label}<span aria-hidden="true">{sorted === 'descending' ? ' ▾' : sorted === 'ascending' ? ' ▴' : ''}</span>
+        {column.label}
+        <span aria-hidden="true">{sorted === 'descending' ? ' ▾' : sorted === 'ascending' ? ' ▴' : ''}</span>
       </button>
     </th>
   )
@@ -83,7 +95,8 @@ function Row({ flows, i, state, change }: Props & { i: number }) {
   const colour = healthOf(state.colour)
   const level = colour.level(m)
   const [client, server] = [
-    endName(flows.clients, flows.client[i]!, flows.client_name[i]!), endName(flows.servers, flows.server[i]!, flows.server_name[i]!),
+    endName(flows.clients, flows.client[i]!, flows.client_name[i]!),
+    endName(flows.servers, flows.server[i]!, flows.server_name[i]!),
   ]
   const id = rowKey(flows, i)
   const selected = state.selected?.kind === 'row' && state.selected.id === id
@@ -94,27 +107,72 @@ function Row({ flows, i, state, change }: Props & { i: number }) {
   return (
     <tr class={selected ? 'selected' : undefined} onClick={open}>
       <th scope="row">
-        <button type="button" class="row" aria-expanded={selected} onClick={(e) => { e.stopPropagation(); open() }}>
+        <button
+          type="button"
+          class="row"
+          aria-expanded={selected}
+          onClick={(e) => {
+            e.stopPropagation()
+            open()
+          }}
+        >
           {glyphs[level] && (
-            <b class={`level ${level}`} title={colour.tell(m)}><span aria-hidden="true">{glyphs[level]} </span><span class="unseen">{levelWords[level]}: {colour.tell(m)}. </span></b>
+            <b class={`level ${level}`} title={colour.tell(m)}>
+              <span aria-hidden="true">{glyphs[level]} </span>
+              <span class="unseen">
+                {levelWords[level]}: {colour.tell(m)}.{' '}
+              </span>
+            </b>
           )}
-          <span class="name">{client.name}</span><small>{client.more}{kindNote(flows, flows.client_kind[i]!)}</small>
-          <span class="unseen"> to {server.name} {server.more}: details</span>
+          <span class="name">{client.name}</span>
+          <small>
+            {client.more}
+            {kindNote(flows, flows.client_kind[i]!)}
+          </small>
+          <span class="unseen">
+            {' '}
+            to {server.name} {server.more}: details
+          </span>
         </button>
       </th>
       <td class="text">
-        <span class="name">{server.name}</span><small>{server.more}{kindNote(flows, flows.server_kind[i]!)}</small>
+        <span class="name">{server.name}</span>
+        <small>
+          {server.more}
+          {kindNote(flows, flows.server_kind[i]!)}
+        </small>
         {(flags.isNew & flows.flags[i]!) !== 0 && <small class="new"> ✚ new</small>}
       </td>
       <td>{bytes(m.tx + m.rx)}</td>
       <td>{bytes(m.tx)}</td>
       <td>{bytes(m.rx)}</td>
-      <td class="course">{rate(m.seconds ? (m.tx + m.rx) / m.seconds : 0)}{flows.spark?.values[i] && <Sparkline values={flows.spark.values[i]} />}</td>
-      <td>{count(m.retransmits)}{m.retransmits > 0 && perMB !== null && <small>{count(perMB)}/MB</small>}</td>
-      <td>{seconds(m.rtt)}{flows.rtt_max[i] !== null && <small>≤ {seconds(flows.rtt_max[i])}</small>}</td>
+      <td class="course">
+        {rate(m.seconds ? (m.tx + m.rx) / m.seconds : 0)}
+        {flows.spark?.values[i] && <Sparkline values={flows.spark.values[i]} />}
+      </td>
+      <td>
+        {count(m.retransmits)}
+        {m.retransmits > 0 && perMB !== null && <small>{count(perMB)}/MB</small>}
+      </td>
+      <td>
+        {seconds(m.rtt)}
+        {flows.rtt_max[i] !== null && <small>≤ {seconds(flows.rtt_max[i])}</small>}
+      </td>
       <td>{count(m.attempts)}</td>
-      <td>{m.failures ? <>{count(m.failures)}<small>{failures}</small></> : '0'}</td>
-      <td>{count(m.closed)}{m.breaks > 0 && <small>{breaks || `${count(m.breaks)} broken`}</small>}</td>
+      <td>
+        {m.failures ? (
+          <>
+            {count(m.failures)}
+            <small>{failures}</small>
+          </>
+        ) : (
+          '0'
+        )}
+      </td>
+      <td>
+        {count(m.closed)}
+        {m.breaks > 0 && <small>{breaks || `${count(m.breaks)} broken`}</small>}
+      </td>
       <td>{count(m.active)}</td>
     </tr>
   )
@@ -142,10 +200,20 @@ function Foot({ flows, params, limit, more }: Props) {
   return (
     <div class="table-foot">
       <span>{shown < flows.rows ? `${count(shown)} of ${plural(flows.rows, 'row')}; totals are of all` : plural(flows.rows, 'row')}</span>
-      {shown < flows.rows && limit < 1000 && <button type="button" onClick={more}>Show more</button>}
+      {shown < flows.rows && limit < 1000 && (
+        <button type="button" onClick={more}>
+          Show more
+        </button>
+      )}
       <div class="grow" />
-      {failed && <span role="alert" class="level bad">{failed}</span>}
-      <button type="button" disabled={busy} onClick={() => void download()}>{busy ? 'Exporting …' : 'Export CSV'}</button>
+      {failed && (
+        <span role="alert" class="level bad">
+          {failed}
+        </span>
+      )}
+      <button type="button" disabled={busy} onClick={() => void download()}>
+        {busy ? 'Exporting …' : 'Export CSV'}
+      </button>
     </div>
   )
 }
@@ -168,11 +236,13 @@ function append(all: Flows, page: Flows, offset: number): Flows {
   const joined = { ...all } as Flows & Record<string, unknown>
   for (const [name, value] of Object.entries(page)) {
     const before = (all as unknown as Record<string, unknown>)[name]
-    if (Array.isArray(value) && Array.isArray(before) && !['clients', 'servers', 'kinds'].includes(name)) joined[name] = [...before, ...value]
+    if (Array.isArray(value) && Array.isArray(before) && !['clients', 'servers', 'kinds'].includes(name))
+      joined[name] = [...before, ...value]
   }
   for (const name of ['failures_by', 'breaks_by'] as const) {
     const by = { ...all[name] }
-    for (const [type, pairs] of Object.entries(page[name])) by[type] = [...(by[type] ?? []), ...pairs.map(([i, n]): [number, number] => [i + offset, n])]
+    for (const [type, pairs] of Object.entries(page[name]))
+      by[type] = [...(by[type] ?? []), ...pairs.map(([i, n]): [number, number] => [i + offset, n])]
     joined[name] = by
   }
   return joined

@@ -3,11 +3,36 @@ import type { Flows } from '../api/types.ts'
 import { csv } from './csv.ts'
 
 const flows = {
-  seconds: 300, clients: ['name'], servers: ['name', 'port'], kinds: ['internal', 'external', 'unresolved', 'other'],
-  client: [['=cmd|calc'], ['a,"b"']], server: [['shop', '80'], ['', '']], client_kind: [0, 0], server_kind: [0, 1],
-  client_name: ['=cmd|calc', 'a,"b"'], server_name: ['shop', 'public'], flags: [0, 0], count: [1, 2], tx: [1, 2], rx: [3, 4], retransmits: [0, 1],
-  rtt: [0.5, null], rtt_max: [1, null], handshake: [null, null], attempts: [5, 6], failures: [1, 0], closed: [0, 0], breaks: [0, 0],
-  active: [1, 0], first: [0, 1], last: [1764107120, 2], failures_by: { refused: [[0, 1]] }, breaks_by: {},
+  seconds: 300,
+  clients: ['name'],
+  servers: ['name', 'port'],
+  kinds: ['internal', 'external', 'unresolved', 'other'],
+  client: [['=cmd|calc'], ['a,"b"']],
+  server: [
+    ['shop', '80'],
+    ['', ''],
+  ],
+  client_kind: [0, 0],
+  server_kind: [0, 1],
+  client_name: ['=cmd|calc', 'a,"b"'],
+  server_name: ['shop', 'public'],
+  flags: [0, 0],
+  count: [1, 2],
+  tx: [1, 2],
+  rx: [3, 4],
+  retransmits: [0, 1],
+  rtt: [0.5, null],
+  rtt_max: [1, null],
+  handshake: [null, null],
+  attempts: [5, 6],
+  failures: [1, 0],
+  closed: [0, 0],
+  breaks: [0, 0],
+  active: [1, 0],
+  first: [0, 1],
+  last: [1764107120, 2],
+  failures_by: { refused: [[0, 1]] },
+  breaks_by: {},
 } as unknown as Flows
 
 test('a line a row, nothing that a spreadsheet runs', () => {

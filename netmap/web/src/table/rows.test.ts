@@ -4,10 +4,23 @@ import { endName, kindsOf, rowKey, rowOf, rowTerms } from './rows.ts'
 
 const flows = {
   kinds: ['internal', 'external', 'unresolved', 'other'],
-  client: [['prod', 'a/b,"c"'], ['', '']], server: [['reviews', '9080'], ['', '443']],
-  client_kind: [0, 0], server_kind: [0, 1], client_name: ['a/b,"c"', 'curl'], server_name: ['reviews', 'public'],
+  client: [
+    ['prod', 'a/b,"c"'],
+    ['', ''],
+  ],
+  server: [
+    ['reviews', '9080'],
+    ['', '443'],
+  ],
+  client_kind: [0, 0],
+  server_kind: [0, 1],
+  client_name: ['a/b,"c"', 'curl'],
+  server_name: ['reviews', 'public'],
 } as unknown as Flows
-const [clients, servers] = [['namespace', 'workload'], ['workload', 'port']]
+const [clients, servers] = [
+  ['namespace', 'workload'],
+  ['workload', 'port'],
+]
 
 describe('a row', () => {
   test('is found again by its key', () => {
@@ -23,12 +36,22 @@ describe('a row', () => {
   test('is asked for by all that it stands for, and by what it lacks', () => {
     const terms = (i: number) => rowTerms(rowOf(rowKey(flows, i), clients, servers)!, clients, servers)
     expect(terms(0)).toEqual([
-      'client.namespace="prod"', 'client.workload="a/b,\\"c\\""', 'client.kind="internal"',
-      'server.workload="reviews"', 'port="9080"', 'server.kind="internal"',
+      'client.namespace="prod"',
+      'client.workload="a/b,\\"c\\""',
+      'client.kind="internal"',
+      'server.workload="reviews"',
+      'port="9080"',
+      'server.kind="internal"',
     ])
     expect(terms(1)).toEqual([
-      'client.namespace=', 'client.workload=', 'client.name="curl"', 'client.kind="internal"',
-      'server.workload=', 'port="443"', 'server.type="public"', 'server.kind="external"',
+      'client.namespace=',
+      'client.workload=',
+      'client.name="curl"',
+      'client.kind="internal"',
+      'server.workload=',
+      'port="443"',
+      'server.type="public"',
+      'server.kind="external"',
     ])
   })
 
@@ -42,7 +65,18 @@ describe('a row', () => {
   ])('of %j, %j is called', (tags, values, fallback, want) => expect(endName(tags, values, fallback)).toEqual(want))
 
   test('failures are told by kind, most first', () => {
-    expect(kindsOf({ refused: [[0, 2], [1, 9]], timed_out: [[0, 3000]] }, 0)).toBe('3,000 timed out, 2 refused')
+    expect(
+      kindsOf(
+        {
+          refused: [
+            [0, 2],
+            [1, 9],
+          ],
+          timed_out: [[0, 3000]],
+        },
+        0,
+      ),
+    ).toBe('3,000 timed out, 2 refused')
     expect(kindsOf({}, 0)).toBe('')
   })
 })

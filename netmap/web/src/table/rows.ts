@@ -6,8 +6,16 @@ import { errorName, nodeName, tagName } from '../tags.ts'
 /** A row's figures. */
 export function measured(flows: Flows, i: number): Measured {
   return {
-    tx: flows.tx[i]!, rx: flows.rx[i]!, retransmits: flows.retransmits[i]!, rtt: flows.rtt[i] ?? null, attempts: flows.attempts[i]!,
-    failures: flows.failures[i]!, closed: flows.closed[i]!, breaks: flows.breaks[i]!, active: flows.active[i]!, seconds: flows.seconds,
+    tx: flows.tx[i]!,
+    rx: flows.rx[i]!,
+    retransmits: flows.retransmits[i]!,
+    rtt: flows.rtt[i] ?? null,
+    attempts: flows.attempts[i]!,
+    failures: flows.failures[i]!,
+    closed: flows.closed[i]!,
+    breaks: flows.breaks[i]!,
+    active: flows.active[i]!,
+    seconds: flows.seconds,
   }
 }
 
@@ -16,9 +24,16 @@ export function endName(tags: string[], values: string[], fallback: string): { n
   const parts = tags.map((tag, i) => ({ tag, value: values[i] ?? '' })).filter((p) => p.value !== '')
   const first = parts[0]
   if (!first || first.tag === 'port') {
-    return { name: nodeName({ tag: ['public', 'private', 'unknown'].includes(fallback) ? 'type' : fallback ? 'name' : '', name: fallback }), more: first ? ':' + first.value : '' }
+    return {
+      name: nodeName({ tag: ['public', 'private', 'unknown'].includes(fallback) ? 'type' : fallback ? 'name' : '', name: fallback }),
+      more: first ? ':' + first.value : '',
+    }
   }
-  const more = parts.slice(1).map((p) => (p.tag === 'port' ? ':' + p.value : p.tag === 'image.tag' || p.tag === 'name' ? p.value : `${tagName(p.tag).toLowerCase()} ${p.value}`))
+  const more = parts
+    .slice(1)
+    .map((p) =>
+      p.tag === 'port' ? ':' + p.value : p.tag === 'image.tag' || p.tag === 'name' ? p.value : `${tagName(p.tag).toLowerCase()} ${p.value}`,
+    )
   return { name: first.value, more: more.join(' ') }
 }
 
@@ -51,7 +66,9 @@ export function rowOf(key: string, clients: string[], servers: string[]): RowIde
   }
   if (parts.length !== clients.length + servers.length + 4) return undefined
   const end = (tags: string[], from: number): End => ({
-    values: parts.slice(from, from + tags.length), kind: parts[from + tags.length]!, name: parts[from + tags.length + 1]!,
+    values: parts.slice(from, from + tags.length),
+    kind: parts[from + tags.length]!,
+    name: parts[from + tags.length + 1]!,
   })
   return { client: end(clients, 0), server: end(servers, clients.length + 2) }
 }
@@ -64,7 +81,8 @@ export function rowTerms({ client, server }: RowIdentity, clients: string[], ser
 function endTerms(side: 'client' | 'server', tags: string[], end: End): string[] {
   const terms = tags.map((tag, i) => term(EDGE.has(tag) ? '' : side, tag, end.values[i] ?? ''))
   const nameless = tags.every((tag, i) => EDGE.has(tag) || !end.values[i])
-  if (nameless && end.name) terms.push(TYPES.has(end.name) || tags.includes('name') ? term(side, 'type', end.name) : term(side, 'name', end.name))
+  if (nameless && end.name)
+    terms.push(TYPES.has(end.name) || tags.includes('name') ? term(side, 'type', end.name) : term(side, 'name', end.name))
   return [...terms, term(side, 'kind', end.kind)]
 }
 
@@ -75,5 +93,8 @@ const TYPES = new Set(['container', 'pod', 'service', 'node', 'host', 'private',
 export function kindsOf(by: Flows['failures_by'], i: number): string {
   const parts: [string, number][] = []
   for (const [type, pairs] of Object.entries(by)) for (const [row, n] of pairs) if (row === i) parts.push([type, n])
-  return parts.sort((a, b) => b[1] - a[1]).map(([type, n]) => `${n.toLocaleString('en')} ${errorName(type)}`).join(', ')
+  return parts
+    .sort((a, b) => b[1] - a[1])
+    .map(([type, n]) => `${n.toLocaleString('en')} ${errorName(type)}`)
+    .join(', ')
 }
