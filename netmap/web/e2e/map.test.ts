@@ -62,6 +62,10 @@ describe('the map', () => {
     await page.locator('.nodes [role=option]', { hasText: 'reviews' }).click()
     const neighbours = page.locator('.neighbours button span')
     await expect.poll(() => neighbours.allTextContents()).toEqual(['← productpage', '→ ratings'])
+    // Nor do its details count the hops to its own sidecar.
+    await page.locator('.summary').nth(1).waitFor()
+    const volumes = await page.locator('.summary').evaluateAll((all) => all.map((dl) => dl.querySelector('dd')!.textContent))
+    expect(volumes.map((s) => plain(s!))).toEqual(['300 kB out, 1.1 MB back', '800 kB out, 9.1 MB back'])
     await page.close()
   })
 

@@ -104,7 +104,9 @@ export function App() {
           )}
         </div>
       </main>
-      {state.selected && <Panel state={state} change={change} model={known.model} links={status.data?.links ?? []} params={params} />}
+      {state.selected && (
+        <Panel state={state} change={change} model={known.model} links={status.data?.links ?? []} folded={loops} params={params} />
+      )}
       <StatusBar status={status.data} />
     </div>
   )

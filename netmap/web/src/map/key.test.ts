@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { identityOf, keyOf, quote, termsOf, type Identity } from './key.ts'
+import { hopTerms, identityOf, keyOf, quote, termsOf, type Identity } from './key.ts'
 
 const reviews: Identity = { kind: 'internal', tag: 'workload', name: 'reviews', group: 'prod' }
 
@@ -37,3 +37,15 @@ test('a node is asked for by what it is named by, and by what it lacks', () => {
 })
 
 test('nothing in a value means anything', () => expect(quote('a" b\\*')).toBe('"a\\" b\\\\*"'))
+
+test('hops within a pod are left out where each is from a node to itself', () => {
+  const folded = { shown: false, folded: 3 }
+  const out = ['scope!=pod', 'scope!=container']
+  expect(hopTerms(['workload'], folded)).toEqual(out)
+  expect(hopTerms(['name', 'port'], folded)).toEqual(out)
+  expect(hopTerms(['name'], { shown: false, folded: 0 })).toEqual([])
+  expect(hopTerms(['workload'], { shown: true, folded: 0 })).toEqual([])
+  expect(hopTerms(['container'], folded)).toEqual([])
+  expect(hopTerms(['workload', 'port', 'scope'], folded)).toEqual([])
+  expect(hopTerms(['workload', 'image.tag'], folded)).toEqual([])
+})

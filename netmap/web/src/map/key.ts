@@ -48,6 +48,36 @@ export function termsOf(side: 'client' | 'server', id: Identity, by: string, gro
   return terms
 }
 
+/** Tags that are of the edge, and of neither end. */
+export const EDGE_TAGS = new Set(['port', 'transport', 'scope', 'nat', 'original', 'original.port', 'original.address', 'role'])
+
+/** Tags of which all containers of a pod have one value. */
+const SHARED = new Set([
+  'service',
+  'service.namespace',
+  'cluster',
+  'namespace',
+  'workload',
+  'workload.kind',
+  'pod',
+  'pod.uid',
+  'node',
+  'host',
+  'host.id',
+  'zone',
+  'region',
+])
+
+/**
+ * The terms that leave out the hops within a pod where the map does: where nodes are by such a tag, each is from a node to itself. Names
+ * are such a tag where there was something to fold.
+ */
+export function hopTerms(tags: string[], loops: { shown: boolean; folded: number }): string[] {
+  const ofEnds = tags.filter((tag) => !EDGE_TAGS.has(tag))
+  const within = ofEnds.every((tag) => SHARED.has(tag) || (tag === 'name' && loops.folded > 0))
+  return within && !loops.shown && !tags.includes('scope') ? ['scope!=pod', 'scope!=container'] : []
+}
+
 /** One exact term: the value is quoted, so that nothing in it means anything. */
 export function term(side: 'client' | 'server' | '', tag: string, value: string): string {
   return `${side && side + '.'}${tag}=${value === '' ? '' : quote(value)}`

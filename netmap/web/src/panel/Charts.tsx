@@ -19,9 +19,10 @@ interface Picture {
   lines: Line[]
 }
 
-/** What a series is shown as. */
+/** What a series is shown as. Where nobody reported, in the running step for one, nothing is known: that is no nought. */
 export function pictures(s: Series): Picture[] {
-  const perSecond = (values: number[]) => values.map((v) => v / s.step)
+  const known = (values: (number | null)[]) => values.map((v, i) => (s.active[i] === null ? null : v))
+  const perSecond = (values: number[]) => known(values.map((v) => v / s.step))
   const all: Picture[] = [
     {
       title: 'Throughput',
@@ -43,8 +44,8 @@ export function pictures(s: Series): Picture[] {
       title: 'Connections',
       format: count,
       lines: [
-        { label: 'attempts', colour: 'accent', values: s.attempts },
-        { label: 'failures', colour: 'bad', dash: [5, 3], values: s.failures },
+        { label: 'attempts', colour: 'accent', values: known(s.attempts) },
+        { label: 'failures', colour: 'bad', dash: [5, 3], values: known(s.failures) },
         { label: 'open', colour: 'none', dash: [1, 3], values: s.active },
       ],
     },
@@ -52,8 +53,8 @@ export function pictures(s: Series): Picture[] {
       title: 'Trouble',
       format: count,
       lines: [
-        { label: 'resent', colour: 'warn', values: s.retransmits },
-        { label: 'breaks', colour: 'bad', dash: [5, 3], values: s.breaks },
+        { label: 'resent', colour: 'warn', values: known(s.retransmits) },
+        { label: 'breaks', colour: 'bad', dash: [5, 3], values: known(s.breaks) },
       ],
     },
   ]
@@ -194,6 +195,7 @@ function options(p: Picture, width: number, c: Colours, pointed: (i: number | nu
         label: l.label,
         stroke: c[l.colour],
         width: 1.5,
+        spanGaps: true,
         ...(l.dash && { dash: l.dash }),
         points: { size: 4 },
       })),

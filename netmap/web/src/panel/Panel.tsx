@@ -4,7 +4,7 @@ import { usePoll } from '../api/poll.ts'
 import type { Link, Series } from '../api/types.ts'
 import { withTerms } from '../filter/complete.ts'
 import { bytes, count, percent, rate, seconds } from '../format.ts'
-import { identityOf, termsOf, type Identity } from '../map/key.ts'
+import { hopTerms, identityOf, termsOf, type Identity } from '../map/key.ts'
 import type { MapEdge, Model } from '../map/model.ts'
 import { healthOf } from '../metrics.ts'
 import type { Change } from '../state/address.ts'
@@ -19,6 +19,8 @@ interface Props {
   change: Change
   model: Model | null
   links: Link[]
+  /** Hops within a pod that the figures of the page are without. */
+  folded: number
   /** Parameters that the figures of the page are asked with. */
   params: Params
 }
@@ -35,7 +37,7 @@ export function Panel(props: Props) {
   const key = JSON.stringify(chosen)
   const { panel, close } = useFocus(key, () => change({ selected: null }))
   if (!chosen) return null
-  const what = describe(chosen, state)
+  const what = describe(chosen, state, props.folded)
   return (
     <aside id="panel" class="panel" aria-label={what ? `Details of ${what.title}` : 'Details'} tabIndex={-1} ref={panel}>
       <div class="panel-head">
@@ -98,8 +100,9 @@ interface Described {
   parts: Part[]
 }
 
-function describe(chosen: Selection, state: State): Described | null {
+function describe(chosen: Selection, state: State, folded: number): Described | null {
   const { by, group } = state
+  const hops = (tags: string[]) => hopTerms(tags, { shown: state.loops, folded })
   if (chosen.kind === 'node') {
     const id = identityOf(chosen.id)
     if (!id) return null
@@ -107,8 +110,8 @@ function describe(chosen: Selection, state: State): Described | null {
       title: nodeName(id),
       note: note(id),
       parts: [
-        { heading: 'As client: what it connects to', terms: termsOf('client', id, by, group) },
-        { heading: 'As server: who connects to it', terms: termsOf('server', id, by, group) },
+        { heading: 'As client: what it connects to', terms: [...termsOf('client', id, by, group), ...hops([by])] },
+        { heading: 'As server: who connects to it', terms: [...termsOf('server', id, by, group), ...hops([by])] },
       ],
     }
   }
@@ -118,7 +121,7 @@ function describe(chosen: Selection, state: State): Described | null {
     return {
       title: `${nodeName(a)} → ${nodeName(b)}`,
       note: '',
-      parts: [{ heading: '', terms: [...termsOf('client', a, by, group), ...termsOf('server', b, by, group)] }],
+      parts: [{ heading: '', terms: [...termsOf('client', a, by, group), ...termsOf('server', b, by, group), ...hops([by])] }],
     }
   }
   const [clients, servers] = [state.clients.split(','), state.servers.split(',')]
@@ -128,7 +131,7 @@ function describe(chosen: Selection, state: State): Described | null {
   return {
     title: `${client.name} → ${server.name}${server.more.startsWith(':') ? server.more : ' ' + server.more}`.trim(),
     note: '',
-    parts: [{ heading: '', terms: rowTerms(row, clients, servers) }],
+    parts: [{ heading: '', terms: [...rowTerms(row, clients, servers), ...hops([...clients, ...servers])] }],
   }
 }
 

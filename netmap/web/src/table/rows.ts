@@ -1,5 +1,5 @@
 import type { Flows } from '../api/types.ts'
-import { term } from '../map/key.ts'
+import { EDGE_TAGS, term } from '../map/key.ts'
 import type { Measured } from '../metrics.ts'
 import { errorName, nodeName, tagName } from '../tags.ts'
 
@@ -79,14 +79,13 @@ export function rowTerms({ client, server }: RowIdentity, clients: string[], ser
 }
 
 function endTerms(side: 'client' | 'server', tags: string[], end: End): string[] {
-  const terms = tags.map((tag, i) => term(EDGE.has(tag) ? '' : side, tag, end.values[i] ?? ''))
-  const nameless = tags.every((tag, i) => EDGE.has(tag) || !end.values[i])
+  const terms = tags.map((tag, i) => term(EDGE_TAGS.has(tag) ? '' : side, tag, end.values[i] ?? ''))
+  const nameless = tags.every((tag, i) => EDGE_TAGS.has(tag) || !end.values[i])
   if (nameless && end.name)
     terms.push(TYPES.has(end.name) || tags.includes('name') ? term(side, 'type', end.name) : term(side, 'name', end.name))
   return [...terms, term(side, 'kind', end.kind)]
 }
 
-const EDGE = new Set(['port', 'transport', 'scope', 'nat', 'original', 'original.port', 'original.address', 'role'])
 const TYPES = new Set(['container', 'pod', 'service', 'node', 'host', 'private', 'public', 'unknown'])
 
 /** Failures or breaks of a row by what happened: "12 refused, 3 timed out". */
