@@ -5,11 +5,15 @@
 # make race        the tests of what runs in several goroutines, with the race detector
 # make bench       what netconn costs, against its targets (root; a quarter of an hour; PART=churn,bpf for parts)
 # make soak        a small machine with everything on it, for DURATION: nothing may be missing (root)
+# make web         the network map's page, netmap/web/dist, from its sources (node 20.19 or newer)
+# make check-web   proves that what is committed is what `make web` makes
+# make test-web    the page's tests: its parts, and the built distribution in a browser
+# make budget-web  what the page costs a browser: docs/performance.md
 # make lint        the borders between packages, style, the formats
-# make generate    what is generated: BPF objects, the receiver's metadata
+# make generate    what is generated: BPF objects, the components' metadata
 # make check-generated  proves that what is committed is what `make generate` makes
 #
-# Variables: CONFIG, LISTEN, TELEMETRY_PORT, INTERVAL, ROUNDS, ROWS for run; RUN, PACKAGES for test;
+# Variables: CONFIG, LISTEN, TELEMETRY_PORT, MAP, INTERVAL, ROUNDS, ROWS for run; RUN, PACKAGES for test;
 # PART, DURATION, FLAGS for bench and soak.
 
 SHELL := bash
@@ -20,9 +24,10 @@ GO    ?= go
 TOOL  := $(GO) tool -modfile=internal/tools/go.mod
 CLANG := clang-16
 
-# What the distribution is made of: the receiver and all that it imports, the BPF objects too.
-SOURCES := $(shell find receiver internal \( -path internal/tools -o -path internal/top -o -path internal/testnet -o -path internal/testcluster -o -name testdata \) -prune -o \
-	\( -name '*.go' ! -name '*_test.go' -o -name '*.o' \) -print)
+# What the distribution is made of: the receiver, the network map and all that they import, the BPF objects and the page too.
+SOURCES := $(shell find receiver internal netmap \( -path internal/tools -o -path internal/top -o -path internal/testnet -o -path internal/testcluster -o -name testdata \
+	-o -name node_modules -o -path netmap/web/src -o -path netmap/web/e2e \) -prune -o \
+	\( -name '*.go' ! -name '*_test.go' -o -name '*.o' -o -path 'netmap/web/dist/*' -type f \) -print)
 DISTRIBUTION := _build/otelcol-netconn
 
 .PHONY: build
@@ -45,6 +50,7 @@ _build/go.mod: builder-config.yaml go.mod internal/tools/go.mod
 CONFIG         ?= testdata/collector.yaml
 LISTEN         ?= 127.0.0.1:19464
 TELEMETRY_PORT ?= 19465
+MAP            ?= $(if $(filter testdata/collector.yaml,$(CONFIG)),127.0.0.1:19466)
 INTERVAL       ?= 2s
 ROUNDS         ?= 0
 ROWS           ?= 0
@@ -54,7 +60,7 @@ run:
 	@.ci/need-root run 'the kernel shows its sockets to nobody else'
 	@$(MAKE) --silent $(DISTRIBUTION)
 	@$(GO) build -o _build/top ./internal/top
-	@exec _build/top -listen '$(LISTEN)' -telemetry-port '$(TELEMETRY_PORT)' -interval '$(INTERVAL)' -rounds '$(ROUNDS)' \
+	@exec _build/top -listen '$(LISTEN)' -telemetry-port '$(TELEMETRY_PORT)' -map '$(MAP)' -interval '$(INTERVAL)' -rounds '$(ROUNDS)' \
 		-rows '$(ROWS)' -log _build/otelcol-netconn.log $(DISTRIBUTION) --config '$(CONFIG)'
 
 RUN      ?= .
@@ -66,7 +72,7 @@ test: $(DISTRIBUTION)
 
 .PHONY: race
 race: $(DISTRIBUTION)
-	@.ci/test -race ./receiver/... ./internal/...
+	@.ci/test -race ./receiver/... ./internal/... ./netmap/...
 
 # The API server of the tests, and what writes to it as a user would. A module file of their own keeps their hundreds of modules
 # apart from ours.
@@ -110,14 +116,41 @@ generate:
 	@.ci/install $(CLANG):clang-16 llvm-strip-16:llvm-16
 	$(GO) generate ./...
 
-GENERATED := internal/kernel/*_bpfel.* internal/conntrack/*_bpfel.* receiver/generated_*.go receiver/internal/metadata receiver/internal/metadatatest \
-	receiver/documentation.md bench/rival/*_bpfel.*
+GENERATED := internal/kernel/*_bpfel.* internal/conntrack/*_bpfel.* bench/rival/*_bpfel.* \
+	receiver/generated_*.go receiver/internal/metadata receiver/internal/metadatatest receiver/documentation.md \
+	netmap/*/generated_*.go netmap/*/internal/metadata netmap/*/internal/metadatatest netmap/*/documentation.md
 
 .PHONY: check-generated
 check-generated: generate
 	git diff --exit-code -- $(GENERATED)
 	@test -z "$$(git ls-files --others --exclude-standard -- $(GENERATED))" || \
 		{ echo 'generated, but not committed:'; git ls-files --others --exclude-standard -- $(GENERATED); exit 1; }
+
+WEB := netmap/web
+
+# What the page is built with, as the lock has it. npm writes its own lock when it is done.
+$(WEB)/node_modules/.package-lock.json: $(WEB)/package-lock.json
+	@.ci/need-node
+	@cd $(WEB) && npm ci --no-audit --no-fund --loglevel=error
+
+.PHONY: web
+web: $(WEB)/node_modules/.package-lock.json
+	@cd $(WEB) && npm run --silent build
+
+.PHONY: check-web
+check-web: web
+	git diff --exit-code -- $(WEB)/dist
+	@test -z "$$(git ls-files --others -- $(WEB)/dist)" || { echo 'built, but not committed:'; git ls-files --others -- $(WEB)/dist; exit 1; }
+
+.PHONY: test-web
+test-web: $(DISTRIBUTION) $(WEB)/node_modules/.package-lock.json
+	@.ci/install chromium:chromium
+	@cd $(WEB) && npm run --silent check && NETCONN_COLLECTOR='$(CURDIR)/$(DISTRIBUTION)' npm run --silent test
+
+.PHONY: budget-web
+budget-web: $(DISTRIBUTION) $(WEB)/node_modules/.package-lock.json
+	@.ci/install chromium:chromium
+	@cd $(WEB) && NETCONN_COLLECTOR='$(CURDIR)/$(DISTRIBUTION)' npm run --silent budget
 
 .PHONY: clean
 clean:

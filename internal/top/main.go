@@ -21,6 +21,7 @@ import (
 type options struct {
 	listen    string        // where the collector's Prometheus page is to be
 	telemetry string        // the port of the collector's own metrics, on 127.0.0.1
+	netmap    string        // where the collector's network map is to be; empty: it has none
 	interval  time.Duration // between two tables
 	rounds    int           // tables to show; 0: until interrupted
 	limit     int           // rows of a table; 0: what fits the terminal
@@ -56,6 +57,7 @@ func parseOptions(args []string, usage io.Writer) (options, error) {
 	}
 	flags.StringVar(&o.listen, "listen", "127.0.0.1:19464", "`address` of the collector's Prometheus page")
 	flags.StringVar(&o.telemetry, "telemetry-port", "19465", "`port` of the collector's own metrics")
+	flags.StringVar(&o.netmap, "map", "", "`address` of the collector's network map; empty: it has none")
 	flags.DurationVar(&o.interval, "interval", 2*time.Second, "time between two tables")
 	flags.IntVar(&o.rounds, "rounds", 0, "tables to show; 0: until interrupted")
 	flags.IntVar(&o.limit, "rows", 0, "rows of a table; 0: what fits the terminal, else 40")
@@ -97,6 +99,14 @@ func run(ctx context.Context, o options, out io.Writer) error {
 		return err
 	}
 	env := []string{"NETCONN_PROMETHEUS=" + o.listen, "NETCONN_TELEMETRY_PORT=" + o.telemetry}
+	note := fmt.Sprintf("Metrics: http://%s/metrics  Log: %s  Ctrl-C ends.", o.listen, o.log)
+	if o.netmap != "" {
+		if err := free("MAP", o.netmap); err != nil {
+			return err
+		}
+		env = append(env, "NETCONN_MAP="+o.netmap)
+		note = fmt.Sprintf("Network map: http://%s/\n%s", o.netmap, note)
+	}
 	c, err := startCollector(o.program, env, o.log)
 	if err != nil {
 		return err
@@ -104,7 +114,7 @@ func run(ctx context.Context, o options, out io.Writer) error {
 	v := &view{
 		out:    out,
 		fetch:  fetchFrom("http://" + o.listen + "/metrics"),
-		note:   fmt.Sprintf("Metrics: http://%s/metrics  Log: %s  Ctrl-C ends.", o.listen, o.log),
+		note:   note,
 		hidden: port,
 		limit:  o.limit,
 		redraw: isTerminal(out),
@@ -146,10 +156,10 @@ func free(variable, address string) error {
 
 func another(variable string, port int) string {
 	next := strconv.Itoa(port%60000 + 1000)
-	if variable == "LISTEN" {
-		return "127.0.0.1:" + next
+	if variable == "TELEMETRY_PORT" {
+		return next
 	}
-	return next
+	return "127.0.0.1:" + next
 }
 
 // fetchFrom reads a Prometheus page in its text format.

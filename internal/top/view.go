@@ -12,7 +12,7 @@ import (
 
 const (
 	defaultLimit = 40
-	frame        = 7 // lines that are not rows: note, summary, headings, "and n more", two empty ones, the cursor's
+	frame        = 8 // lines that are not rows: note of two, summary, headings, "and n more", two empty ones, the cursor's
 
 	clearScreen = "\x1b[H\x1b[2J"
 	toTop       = "\x1b[H"

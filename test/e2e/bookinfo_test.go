@@ -4,7 +4,6 @@ package e2e
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"net/netip"
 	"os"
@@ -109,35 +108,6 @@ func newWorld(t *testing.T, o bookinfo.Options) *bookinfo.World {
 	return w
 }
 
-// meshMetrics configures the counts, and the attributes that tell one hop from another whoever is at its ends.
-func meshMetrics(more ...string) string {
-	flow := append([]string{
-		"netconn.role", "network.transport", "server.port", "netconn.peer.type", "netconn.peer.scope", "netconn.peer.name",
-		"netconn.peer.container.name", "netconn.peer.container.id", "netconn.nat", "netconn.original_destination.name",
-		"netconn.original_destination.port", "netconn.original_destination.address",
-	}, more...)
-	var all []string
-	for metric, own := range map[string][]string{
-		"netconn.io": {"network.io.direction"}, "netconn.attempts": {"error.type"}, "netconn.closed": {"error.type"}, "netconn.active": {},
-	} {
-		all = append(all, fmt.Sprintf("%s: {attributes: [%s]}", metric, strings.Join(append(own, flow...), ", ")))
-	}
-	for _, metric := range []string{"netconn.tcp.rtt", "netconn.tcp.handshake.duration", "netconn.tcp.retransmits", "netconn.listen.drops"} {
-		all = append(all, metric+": {enabled: false}")
-	}
-	return "metrics: {" + strings.Join(all, ", ") + "}"
-}
-
-// A hop is the connections between two members of a mesh that have everything in common.
-type hop struct {
-	client, server    bookinfo.Member
-	port              int    // server.port
-	nat               string // netconn.nat
-	original          netip.AddrPort
-	connections, open int
-	there, back       int64 // bytes
-}
-
 // hopsOf returns what there was between the members. It takes the counts of who accepted, as those of who dialled do not know to whom a
 // rule brought them.
 func hopsOf(t *testing.T, w *bookinfo.World, o bookinfo.Options) (all []hop) {
@@ -150,7 +120,7 @@ func hopsOf(t *testing.T, w *bookinfo.World, o bookinfo.Options) (all []hop) {
 		for _, l := range legs {
 			if l.Accepted {
 				h := hopTo(w, o, m, l)
-				h.server, h.connections, h.open, h.there, h.back = m, l.Connections, l.Open, l.Received, l.Sent
+				h.server, h.connections, h.open, h.there, h.back = memberOf(m), l.Connections, l.Open, l.Received, l.Sent
 				all = append(all, h)
 			}
 		}
@@ -166,29 +136,29 @@ func hopTo(w *bookinfo.World, o bookinfo.Options, m bookinfo.Member, l actor.Leg
 	switch {
 	case m.Name == bookinfo.Gateway:
 		// The client asked a node, which asked the gateway in its own name.
-		return hop{client: w.Client(), port: 8080, nat: "dnat+snat", original: netip.MustParseAddrPort("172.18.0.3:30080")}
+		return hop{client: memberOf(w.Client()), port: 8080, nat: "dnat+snat", original: netip.MustParseAddrPort("172.18.0.3:30080")}
 	case m.Name == bookinfo.Ztunnel && l.Port == actor.TunnelPort:
-		none.client = w.Find(tunnelOf(w, from), bookinfo.Ztunnel)
+		none.client = memberOf(w.Find(tunnelOf(w, from), bookinfo.Ztunnel))
 		return none
 	case m.Name == bookinfo.Ztunnel: // from the application of the pod that it came to, or from outside the mesh
-		return hop{client: w.Find(from, appIn(from)), port: int(l.Original.Port()), nat: "redirect", original: l.Original}
+		return hop{client: memberOf(w.Find(from, appIn(from))), port: int(l.Original.Port()), nat: "redirect", original: l.Original}
 	case m.Name == bookinfo.Envoy && from == pod:
-		return hop{client: w.Find(pod, appIn(pod)), port: int(l.Original.Port()), nat: "redirect", original: l.Original}
+		return hop{client: memberOf(w.Find(pod, appIn(pod))), port: int(l.Original.Port()), nat: "redirect", original: l.Original}
 	case m.Name == bookinfo.Envoy && o.Sidecar.Transparent:
-		return hop{client: w.Proxy(from), port: int(l.Original.Port()), nat: "tproxy"}
+		return hop{client: memberOf(w.Proxy(from)), port: int(l.Original.Port()), nat: "tproxy"}
 	case m.Name == bookinfo.Envoy:
-		return hop{client: w.Proxy(from), port: int(l.Original.Port()), nat: "redirect", original: l.Original}
+		return hop{client: memberOf(w.Proxy(from)), port: int(l.Original.Port()), nat: "redirect", original: l.Original}
 	case o.Ambient:
-		none.client = w.Find(tunnelOf(w, pod), bookinfo.Ztunnel)
+		none.client = memberOf(w.Find(tunnelOf(w, pod), bookinfo.Ztunnel))
 		return none
 	case proxied:
-		none.client = w.Find(pod, bookinfo.Envoy)
+		none.client = memberOf(w.Find(pod, bookinfo.Envoy))
 		return none
 	case from == bookinfo.Gateway: // it knows where the pods are
-		none.client = w.Find(from, bookinfo.Gateway)
+		none.client = memberOf(w.Find(from, bookinfo.Gateway))
 		return none
 	}
-	return hop{client: w.Find(from, appIn(from)), port: 9080, nat: "dnat", original: w.Service(m.Name)}
+	return hop{client: memberOf(w.Find(from, appIn(from))), port: 9080, nat: "dnat", original: w.Service(m.Name)}
 }
 
 // podAt returns the name of the pod with an address.
@@ -217,65 +187,9 @@ func tunnelOf(w *bookinfo.World, pod string) string {
 	return ""
 }
 
-// expect returns what both ends of every hop are to tell, added up where they tell the same.
-func expect(hops []hop) counts {
-	want := make(counts)
-	add := func(m bookinfo.Member, name string, n int64) {
-		if want[keyOf(m)] == nil {
-			want[keyOf(m)] = make(map[string]int64)
-		}
-		want[keyOf(m)][name] += n
+func memberOf(m bookinfo.Member) member {
+	if m.Process == nil {
+		return member{name: "nobody"}
 	}
-	for _, h := range hops {
-		for _, end := range []struct {
-			own, other     bookinfo.Member
-			role           string
-			sent, received int64
-		}{{h.client, h.server, "client", h.there, h.back}, {h.server, h.client, "server", h.back, h.there}} {
-			flow := append(h.way(), "netconn.role="+end.role, "network.transport=tcp")
-			flow = append(flow, meeting(end.own, end.other)...)
-			add(end.own, of(flow, "netconn.io", "network.io.direction=transmit"), end.sent)
-			add(end.own, of(flow, "netconn.io", "network.io.direction=receive"), end.received)
-			add(end.own, of(flow, "netconn.attempts"), int64(h.connections))
-			add(end.own, of(flow, "netconn.active"), int64(h.open))
-			if closed := h.connections - h.open; closed > 0 {
-				add(end.own, of(flow, "netconn.closed"), int64(closed))
-			}
-		}
-	}
-	return want
-}
-
-// way returns the attributes that tell what was translated.
-func (h hop) way() []string {
-	way := []string{fmt.Sprint("server.port=", h.port), "netconn.nat=" + h.nat}
-	if h.original.IsValid() {
-		way = append(way, "netconn.original_destination.name=private", fmt.Sprint("netconn.original_destination.port=", h.original.Port()),
-			"netconn.original_destination.address="+h.original.Addr().String())
-	}
-	return way
-}
-
-// meeting returns the attributes of the other end, seen from a member.
-func meeting(own, other bookinfo.Member) []string {
-	if other.Pod == nil {
-		return []string{"netconn.peer.type=host", "netconn.peer.scope=node", "netconn.peer.name=" + other.Name}
-	}
-	scope := "node"
-	switch {
-	case own.ID == other.ID:
-		scope = "container"
-	case own.Pod == other.Pod:
-		scope = "pod"
-	}
-	return []string{"netconn.peer.type=pod", "netconn.peer.scope=" + scope, "netconn.peer.name=" + other.Name,
-		"netconn.peer.container.name=" + other.Name, "netconn.peer.container.id=" + other.ID}
-}
-
-// keyOf returns what a member's resource is known by.
-func keyOf(m bookinfo.Member) string {
-	if m.ID != "" {
-		return m.ID
-	}
-	return m.Name
+	return member{m.Name, m.ID, m.Pod}
 }

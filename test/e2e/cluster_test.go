@@ -38,18 +38,18 @@ func (r role) app() string { return appIn(r.pod) }
 
 const space = "bookinfo"
 
-// A stage is a mesh, and an API server that knows it.
-type stage struct {
+// A knownMesh is a mesh, and an API server that knows it.
+type knownMesh struct {
 	*testcluster.Cluster
 	world *bookinfo.World
 	pods  map[string]*corev1.Pod // by the names that the mesh has
 }
 
-// newStage writes a cluster, and makes the mesh that it describes: the API server gives pods their uids, their cgroups have them, and
+// newKnownMesh writes a cluster, and makes the mesh that it describes: the API server gives pods their uids, their cgroups have them, and
 // their status has the containers, as a kubelet would have it.
-func newStage(t *testing.T, o bookinfo.Options) *stage {
+func newKnownMesh(t *testing.T, o bookinfo.Options) *knownMesh {
 	t.Helper()
-	s := &stage{Cluster: testcluster.New(t), pods: make(map[string]*corev1.Pod)}
+	s := &knownMesh{Cluster: testcluster.New(t), pods: make(map[string]*corev1.Pod)}
 	s.Namespace(space)
 	for i, zone := range []string{"zone-a", "zone-b"} {
 		s.Node(fmt.Sprintf(`
@@ -75,7 +75,7 @@ spec: {type: NodePort, clusterIP: 10.96.1.9, selector: {app: gateway}, ports: [{
 	return s
 }
 
-func (s *stage) service(r role) {
+func (s *knownMesh) service(r role) {
 	at := s.world.Service(r.app())
 	s.Service(fmt.Sprintf(`
 metadata: {name: %s, namespace: %s}
@@ -109,7 +109,7 @@ func (r role) object(meshed bool) *corev1.Pod {
 }
 
 // report is what the kubelet does: addresses, and the ids of the containers.
-func (s *stage) report(t *testing.T, r role) {
+func (s *knownMesh) report(t *testing.T, r role) {
 	t.Helper()
 	p := s.pods[r.pod].DeepCopy()
 	now := metav1.Now()
@@ -141,8 +141,8 @@ func containerOf(m bookinfo.Member) string {
 	return m.Name
 }
 
-// runAgent starts the distribution with the configuration of deploy/base, as the agent of a node of the stage that sees all nodes.
-func (s *stage) runAgent(t *testing.T, kubeconfig string, sink *signals, more ...string) *agent {
+// runAgent starts the distribution with the configuration of deploy/base, as the agent of a node of the mesh that sees all nodes.
+func (s *knownMesh) runAgent(t *testing.T, kubeconfig string, sink *signals, more ...string) *agent {
 	t.Helper()
 	a := &agent{otlp: freeAddress(t), telemetry: freeAddress(t)}
 	a.collector = launch(t, nil, []string{
@@ -166,7 +166,7 @@ type agent struct {
 }
 
 // clientOf tells who connected to a member: of the pod whose address the socket has, or of its own pod.
-func (s *stage) clientOf(m bookinfo.Member, from string) bookinfo.Member {
+func (s *knownMesh) clientOf(m bookinfo.Member, from string) bookinfo.Member {
 	switch {
 	case m.Name == bookinfo.Gateway:
 		return s.world.Client()
@@ -182,7 +182,7 @@ func (s *stage) clientOf(m bookinfo.Member, from string) bookinfo.Member {
 }
 
 // edges returns the bytes between workloads and containers, as the processes have counted them: client -> server, there and back.
-func (s *stage) edges(t *testing.T) map[string][2]int64 {
+func (s *knownMesh) edges(t *testing.T) map[string][2]int64 {
 	t.Helper()
 	all := make(map[string][2]int64)
 	for _, m := range s.world.Members {
@@ -202,7 +202,7 @@ func (s *stage) edges(t *testing.T) map[string][2]int64 {
 }
 
 // endOf names an end of an edge: workload/container:tag.
-func (s *stage) endOf(m bookinfo.Member) string {
+func (s *knownMesh) endOf(m bookinfo.Member) string {
 	if m.Pod == nil {
 		return "host/" + m.Name
 	}

@@ -108,7 +108,13 @@ func runAs(t *testing.T, s setup, user *syscall.Credential) *collector {
 // runShipped starts the distribution with the configuration of `make run`, and its page at an address.
 func runShipped(t *testing.T, address string) *collector {
 	t.Helper()
-	return launch(t, nil, []string{"NETCONN_PROMETHEUS=" + address, "NETCONN_TELEMETRY_PORT=0"},
+	return runShippedWithMap(t, address, "127.0.0.1:0")
+}
+
+// runShippedWithMap also has the network map at an address.
+func runShippedWithMap(t *testing.T, address, netmap string) *collector {
+	t.Helper()
+	return launch(t, nil, []string{"NETCONN_PROMETHEUS=" + address, "NETCONN_TELEMETRY_PORT=0", "NETCONN_MAP=" + netmap},
 		"file:../../testdata/collector.yaml", "yaml:receivers::netconn::collection_interval: 1s")
 }
 

@@ -41,8 +41,24 @@ func (d dancer) do(words []string) error {
 		return d.doAlone(words[0], words[1])
 	case 3:
 		return d.doWith(words[0], words[1], words[2])
+	case 4:
+		return d.dialFrom(words[1], words[2], words[3])
 	}
-	return fmt.Errorf("understand %q: want two or three words", words)
+	return fmt.Errorf("understand %q: want two to four words", words)
+}
+
+// dialFrom is "dial NAME ADDRESS LOCAL".
+func (d dancer) dialFrom(name, address, local string) error {
+	from, err := net.ResolveTCPAddr("tcp", local)
+	if err != nil {
+		return err
+	}
+	c, err := (&net.Dialer{LocalAddr: from}).Dial("tcp", address)
+	if err != nil {
+		return err
+	}
+	d.ends[name] = c.(*net.TCPConn)
+	return nil
 }
 
 func (d dancer) doAlone(verb, name string) error {
@@ -90,6 +106,8 @@ func (d dancer) doWith(verb, name, object string) (err error) {
 		return err
 	}
 	switch verb {
+	case "visit":
+		return visit(name, n)
 	case "send":
 		_, err = d.ends[name].Write(make([]byte, n))
 		return err
@@ -119,6 +137,22 @@ func serve(l *net.TCPListener) {
 		_, _ = io.CopyN(io.Discard, c, 1)
 		c.Close()
 	}
+}
+
+// visit opens a number of connections, one after the other, each for a byte.
+func visit(address string, times int) error {
+	for range times {
+		c, err := net.Dial("tcp", address)
+		if err != nil {
+			return err
+		}
+		_, sendErr := c.Write([]byte{1})
+		_, endErr := io.Copy(io.Discard, c)
+		if err := errors.Join(sendErr, endErr, c.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // churn opens one connection after the other, for ever.

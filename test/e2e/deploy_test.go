@@ -34,7 +34,7 @@ func TestClusterDeploy(t *testing.T) {
 	}
 	kubectl(t, c, "apply", "-k", root+"/deploy/base")
 
-	s := &stage{Cluster: c}
+	s := &knownMesh{Cluster: c}
 	kubeconfig := c.KubeConfig("agent", c.ServiceAccount("netconn", "netconn-agent"))
 	a := s.runAgent(t, kubeconfig, newSignals(t))
 	all := []string{"endpointslices", "nodes", "pods", "services"}
@@ -68,7 +68,7 @@ func TestClusterDeploy(t *testing.T) {
 // The API server goes away and comes back. The agent tells, and collects all the while.
 func TestClusterAway(t *testing.T) {
 	c := testcluster.New(t)
-	s := &stage{Cluster: c}
+	s := &knownMesh{Cluster: c}
 	sink := newSignals(t)
 	a := s.runAgent(t, c.KubeConfig("agent", c.Admin), sink)
 	until(t, "all watches", func() bool { return len(a.connected()) == 4 })

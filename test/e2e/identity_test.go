@@ -17,7 +17,7 @@ import (
 // the version at both ends; services by their names; zones; and the same identity on metrics, events, traces and logs.
 func TestClusterMesh(t *testing.T) {
 	rules := rulesNamed(t, "sidecar-redirect.nft")
-	s := newStage(t, bookinfo.Options{Rules: &rules})
+	s := newKnownMesh(t, bookinfo.Options{Rules: &rules})
 	sink := newSignals(t)
 	a := s.runAgent(t, s.KubeConfig("agent", s.Admin), sink)
 	sink.await(t)
@@ -150,7 +150,7 @@ func wantOutside(t *testing.T, s *signals) {
 }
 
 // wantElsewhere has the gateway ask a pod that the API knows and this machine does not: it is told by its address.
-func (s *stage) wantElsewhere(t *testing.T, sink *signals) {
+func (s *knownMesh) wantElsewhere(t *testing.T, sink *signals) {
 	t.Helper()
 	s.Pod(`
 metadata: {name: cart-0, namespace: bookinfo, ownerReferences: [{apiVersion: apps/v1, kind: StatefulSet, name: cart, uid: "0", controller: true}]}
@@ -195,7 +195,7 @@ func identityOf(v values) values {
 
 // wantIdentity sends a span and a log record of an application with what it knows of itself, and finds them with the identity that
 // netconn's metrics and events of it have. What netconn says of it as a peer is its service.name, too.
-func (s *stage) wantIdentity(t *testing.T, a *agent, sink *signals) {
+func (s *knownMesh) wantIdentity(t *testing.T, a *agent, sink *signals) {
 	t.Helper()
 	app := s.world.Find("details", bookinfo.Details)
 	uid := string(s.pods["details"].UID)

@@ -32,7 +32,7 @@ func TestClusterServiceNames(t *testing.T) {
 		pods[i] = c.MakePod(p)
 	}
 	kubeconfig := c.KubeConfig("agent", c.Admin)
-	s, sink := &stage{Cluster: c}, newSignals(t)
+	s, sink := &knownMesh{Cluster: c}, newSignals(t)
 	a := s.runAgent(t, kubeconfig, sink)
 	t.Setenv("KUBECONFIG", kubeconfig)
 	k, err := kubernetes.Open(kubernetes.Config{AuthType: kubernetes.AuthKubeConfig, Scope: kubernetes.ScopeCluster}, time.Now)

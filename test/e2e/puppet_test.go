@@ -14,23 +14,51 @@ import (
 	"testing"
 
 	"github.com/netconn/netconn/internal/testnet"
+	"github.com/netconn/netconn/internal/testnet/mesh"
 )
 
 // A puppet is a process of the story.
 type puppet struct {
 	t       *testing.T
 	name    string
-	orders  io.Writer
+	orders  io.WriteCloser
 	answers *bufio.Scanner
 }
 
 // start runs a puppet whose executable has the name, in a cgroup and a network namespace.
 func start(t *testing.T, name string, in cgroup, at *testnet.Namespace) *puppet {
 	t.Helper()
+	c := puppetCommand(t, name)
+	c.SysProcAttr = in.attr()
+	return connected(t, name, c, func() { at.Start(c) })
+}
+
+// startIn runs a puppet in a container of a mesh. It ends with its input, so before the mesh is closed.
+func startIn(t *testing.T, name string, in *mesh.Container) *puppet {
+	t.Helper()
+	c := puppetCommand(t, name)
+	return connected(t, name, c, func() {
+		if err := in.Run(c); err != nil {
+			t.Fatalf("start %s: %v", c, err)
+		}
+		t.Cleanup(func() {
+			_ = c.Process.Kill()
+			_ = c.Wait()
+		})
+	})
+}
+
+func puppetCommand(t *testing.T, name string) *exec.Cmd {
+	t.Helper()
 	c := exec.Command(executableNamed(t, name))
 	c.Env = append(os.Environ(), puppetVariable+"=1")
 	c.Stderr = os.Stderr
-	c.SysProcAttr = in.attr()
+	return c
+}
+
+// connected has a puppet started, and holds its strings.
+func connected(t *testing.T, name string, c *exec.Cmd, begin func()) *puppet {
+	t.Helper()
 	orders, err := c.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -39,7 +67,7 @@ func start(t *testing.T, name string, in cgroup, at *testnet.Namespace) *puppet 
 	if err != nil {
 		t.Fatal(err)
 	}
-	at.Start(c)
+	begin()
 	return &puppet{t: t, name: name, orders: orders, answers: bufio.NewScanner(answers)}
 }
 
@@ -59,6 +87,17 @@ func executableNamed(t *testing.T, name string) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// leave ends the puppet, with all that it has.
+func (p *puppet) leave() {
+	p.t.Helper()
+	if err := p.orders.Close(); err != nil {
+		p.t.Fatal(err)
+	}
+	if p.answers.Scan() {
+		p.t.Fatalf("%s leaves with the words %q", p.name, p.answers.Text())
+	}
 }
 
 // begin gives an order, and returns how to wait for the answer.

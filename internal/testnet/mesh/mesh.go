@@ -70,8 +70,13 @@ func (m *Mesh) make(name string) (err error) {
 
 func programsOf(name string) string { return filepath.Join(os.TempDir(), name) }
 
-// bridge makes a bridge without any memory: what it forwards is up to the namespace's own rules and routes.
+// bridge makes a bridge that only bridges: no rule sees what it forwards, as none would on a machine without br_netfilter.
 func bridge(n *netns.Namespace, name string) error {
+	for _, variable := range []string{"net.bridge.bridge-nf-call-iptables", "net.bridge.bridge-nf-call-ip6tables"} {
+		if err := ifThere(n.Sysctl(variable, "0")); err != nil {
+			return err
+		}
+	}
 	return errors.Join(
 		n.Command("ip", "link", "add", name, "type", "bridge", "stp_state", "0", "forward_delay", "0"),
 		n.Command("ip", "link", "set", name, "up"),

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 
+	"github.com/netconn/netconn/internal/testnet/mesh/actor"
 	"github.com/netconn/netconn/internal/testnet/netns"
 )
 
@@ -69,7 +70,20 @@ func (m *Mesh) Node(name string, number int, addr4 string) (*Node, error) {
 	if err := n.masquerade(); err != nil {
 		return nil, err
 	}
-	return n, m.introduce(n)
+	if err := m.introduce(n); err != nil {
+		return nil, err
+	}
+	return n, n.inhabit()
+}
+
+// inhabit starts a process of the node's own, as every node has some: who looks for the machine's namespaces looks for their inhabitants.
+func (n *Node) inhabit() error {
+	host, err := n.Host()
+	if err != nil {
+		return err
+	}
+	_, err = host.Start(Spec{Name: "kubelet", Part: actor.Part{App: &actor.App{}}})
+	return err
 }
 
 // Outside makes a machine on the wire that knows nothing of pods and services: a client, or a server far away.
@@ -106,7 +120,11 @@ func (m *Mesh) attach(name, addr4 string) (*Node, error) {
 
 // forgetSoon shortens the life of the entries of closed connections, where the kernel has a table of them.
 func forgetSoon(n *netns.Namespace) error {
-	err := n.Sysctl("net.netfilter.nf_conntrack_tcp_timeout_time_wait", timeWait)
+	return ifThere(n.Sysctl("net.netfilter.nf_conntrack_tcp_timeout_time_wait", timeWait))
+}
+
+// ifThere takes it for no error that the kernel does not have a variable.
+func ifThere(err error) error {
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}

@@ -1,0 +1,71 @@
+package netmapextension
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"net/http"
+	"strings"
+)
+
+// apiError is what is wrong with a request.
+type apiError struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+	Field   string `json:"field,omitempty"`
+	Offset  *int   `json:"offset,omitempty"`
+}
+
+func (e apiError) Error() string { return e.Message }
+
+func fail(w http.ResponseWriter, status int, e apiError) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(map[string]apiError{"error": e}) // the client may have gone
+}
+
+// packFrom is how long an answer must be for compression to save a packet.
+const packFrom = 1400
+
+// answer writes a value. etag is empty where it is another one each time.
+func answer(w http.ResponseWriter, r *http.Request, etag string, value any) {
+	body, err := json.Marshal(value)
+	if err != nil {
+		fail(w, http.StatusInternalServerError, apiError{Code: "internal", Message: "encode the answer: " + err.Error()})
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Cache-Control", "no-cache")
+	h.Set("Vary", "Accept-Encoding")
+	if etag != "" {
+		h.Set("ETag", etag)
+	}
+	if len(body) >= packFrom && accepts(r, "gzip") {
+		h.Set("Content-Encoding", "gzip")
+		body = pack(body)
+	}
+	_, _ = w.Write(body) // the client may have gone
+}
+
+func pack(body []byte) []byte {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	_, _ = z.Write(body) // a buffer takes all
+	_ = z.Close()
+	return b.Bytes()
+}
+
+// unchanged tells whether the client has what it asks for, and if so, says so.
+func unchanged(w http.ResponseWriter, r *http.Request, etag string) bool {
+	for _, held := range strings.Split(r.Header.Get("If-None-Match"), ",") {
+		if strings.TrimPrefix(strings.TrimSpace(held), "W/") == etag {
+			w.Header().Set("ETag", etag)
+			w.Header().Set("Cache-Control", "no-cache")
+			w.WriteHeader(http.StatusNotModified)
+			return true
+		}
+	}
+	return false
+}

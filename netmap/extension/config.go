@@ -1,0 +1,203 @@
+package netmapextension
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/config/confighttp"
+	"go.opentelemetry.io/collector/config/confignet"
+
+	"github.com/netconn/netconn/netmap/internal/edge"
+)
+
+// Config is the configuration of the extension, netmap: in a collector's file.
+type Config struct {
+	// Where and how it is served: endpoint, tls, auth and what else the Collector's servers have. Not cors.
+	confighttp.ServerConfig `mapstructure:",squash"`
+
+	// AllowUnauthenticated lets everybody in who reaches an endpoint that is not on loopback.
+	AllowUnauthenticated bool `mapstructure:"allow_unauthenticated"`
+	// Hosts are names that the page may be asked for by, besides localhost, the endpoint's own and addresses.
+	Hosts []string `mapstructure:"hosts"`
+	// MaxEdges is how many edges are held, each once for each end that reports it; the rest is one, "other".
+	MaxEdges int `mapstructure:"max_edges"`
+	// LearningPeriod is how long after a host's first report its edges are not marked as new.
+	LearningPeriod time.Duration `mapstructure:"learning_period"`
+	// Links lead from an end of an edge to where more is known of it.
+	Links []LinkConfig `mapstructure:"links"`
+}
+
+// LinkConfig is a link. URL has attributes in braces, such as {k8s.pod.name}, and {from} and {to}.
+type LinkConfig struct {
+	Name string `mapstructure:"name"`
+	// Kind is traces, logs, metrics or other.
+	Kind string `mapstructure:"kind"`
+	URL  string `mapstructure:"url"`
+}
+
+const (
+	defaultEndpoint = "localhost:19466"
+	defaultMaxEdges = 20_000
+	mostEdges       = 1_000_000
+	maxLinks        = 50
+)
+
+func createDefaultConfig() component.Config {
+	server := confighttp.NewDefaultServerConfig()
+	server.NetAddr.Endpoint = defaultEndpoint
+	server.ReadHeaderTimeout = 10 * time.Second
+	server.ReadTimeout = 10 * time.Second // a GET has no body to wait for
+	server.MaxRequestBodySize = 1 << 10
+	server.CompressionAlgorithms = []string{""}
+	return &Config{ServerConfig: server, MaxEdges: defaultMaxEdges, LearningPeriod: 5 * time.Minute}
+}
+
+// Validate returns one error for each key that is wrong, and names the key in it. The embedded part validates itself.
+func (c *Config) Validate() error {
+	return errors.Join(
+		c.validateEndpoint(),
+		c.validateCORS(),
+		c.validateHosts(),
+		c.validateMaxEdges(),
+		c.validateLearning(),
+		c.validateLinks(),
+	)
+}
+
+func (c *Config) validateEndpoint() error {
+	if c.NetAddr.Endpoint == "" {
+		return errors.New("endpoint: must not be empty")
+	}
+	if c.Auth.HasValue() || c.AllowUnauthenticated {
+		return nil
+	}
+	if onLoopback, err := c.loopback(); err != nil || onLoopback {
+		return err
+	}
+	return fmt.Errorf("endpoint: %q is reachable from other machines, and would show this one's network to anybody; "+
+		"set auth, or allow_unauthenticated: true", c.NetAddr.Endpoint)
+}
+
+// loopback tells whether only this machine reaches the endpoint. A name other than localhost may be anybody's.
+func (c *Config) loopback() (bool, error) {
+	if c.NetAddr.Transport == confignet.TransportTypeUnix {
+		return true, nil
+	}
+	host, _, err := net.SplitHostPort(c.NetAddr.Endpoint)
+	if err != nil {
+		return false, fmt.Errorf("endpoint: %w", err)
+	}
+	if address, err := netip.ParseAddr(host); err == nil {
+		return address.Unmap().IsLoopback(), nil
+	}
+	return isLocalhost(host), nil
+}
+
+func isLocalhost(name string) bool {
+	name = strings.TrimSuffix(strings.ToLower(name), ".")
+	return name == "localhost" || strings.HasSuffix(name, ".localhost")
+}
+
+func (c *Config) validateCORS() error {
+	if c.CORS.HasValue() {
+		return errors.New("cors: no other origin may read the network map")
+	}
+	return nil
+}
+
+func (c *Config) validateHosts() error {
+	for _, h := range c.Hosts {
+		if h == "" || strings.ContainsAny(h, ":/*@ ") {
+			return fmt.Errorf("hosts: must be names without scheme, port or wildcard, not %q", h)
+		}
+	}
+	return nil
+}
+
+func (c *Config) validateMaxEdges() error {
+	if c.MaxEdges < 1 || c.MaxEdges > mostEdges {
+		return fmt.Errorf("max_edges: must be from 1 to %d, not %d", mostEdges, c.MaxEdges)
+	}
+	return nil
+}
+
+func (c *Config) validateLearning() error {
+	if c.LearningPeriod < 0 {
+		return fmt.Errorf("learning_period: must not be negative, but is %v", c.LearningPeriod)
+	}
+	return nil
+}
+
+func (c *Config) validateLinks() error {
+	if len(c.Links) > maxLinks {
+		return fmt.Errorf("links: must be at most %d, not %d", maxLinks, len(c.Links))
+	}
+	for i, l := range c.Links {
+		if err := l.validate(); err != nil {
+			return fmt.Errorf("links[%d]: %w", i, err)
+		}
+	}
+	return nil
+}
+
+var placeholder = regexp.MustCompile(`\{[^{}]*\}`)
+
+// validate lets only such templates through as lead to one place whatever an attribute is: labels are anybody's to choose.
+func (l *LinkConfig) validate() error {
+	if l.Name == "" {
+		return errors.New("name: must not be empty")
+	}
+	switch l.Kind {
+	case "traces", "logs", "metrics", "other":
+	default:
+		return fmt.Errorf("kind: must be traces, logs, metrics or other, not %q", l.Kind)
+	}
+	plain := placeholder.ReplaceAllString(l.URL, "x")
+	u, err := url.Parse(plain)
+	if err != nil {
+		return fmt.Errorf("url: %w", err)
+	}
+	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return fmt.Errorf("url: must begin with http:// or https:// and a host, not %q", l.URL)
+	}
+	fixed, _, _ := strings.Cut(strings.TrimPrefix(l.URL, u.Scheme+"://"), "/")
+	if strings.ContainsAny(fixed, "{}") {
+		return fmt.Errorf("url: the host must not depend on an attribute, as in %q", l.URL)
+	}
+	if strings.ContainsAny(plain, "{}") {
+		return fmt.Errorf("url: braces do not match in %q", l.URL)
+	}
+	for _, name := range l.placeholders() {
+		if name != "from" && name != "to" && !edge.IsAttribute(name) {
+			return fmt.Errorf("url: {%s} is no attribute of an end", name)
+		}
+	}
+	return nil
+}
+
+// placeholders returns the names in braces.
+func (l *LinkConfig) placeholders() []string {
+	var names []string
+	for _, p := range placeholder.FindAllString(l.URL, -1) {
+		names = append(names, p[1:len(p)-1])
+	}
+	return names
+}
+
+// needs returns the attributes that an end must have for the link.
+func (l *LinkConfig) needs() []string {
+	needed := []string{}
+	for _, name := range l.placeholders() {
+		if name != "from" && name != "to" {
+			needed = append(needed, name)
+		}
+	}
+	return needed
+}

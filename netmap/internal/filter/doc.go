@@ -1,0 +1,7 @@
+// Package filter decides which edges are shown, by terms such as
+//
+//	client.namespace=prod server.zone!=a *pay*
+//
+// In comes a text, which may be anybody's: it is bounded, and parsing it never panics. Out goes a [Filter], or an [*Error] that says
+// where the text is wrong. A Filter is immutable, and safe for concurrent use. docs/netmap-api.md describes the grammar.
+package filter

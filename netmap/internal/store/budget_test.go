@@ -1,0 +1,102 @@
+package store
+
+import (
+	"fmt"
+	"runtime"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/netconn/netconn/netmap/internal/feed"
+)
+
+// What the budgets are about: that many edges, all of which change at each collection.
+const budgetEdges = 20_000
+
+// BenchmarkAdd takes in one collection, which comes every 10 s.
+func BenchmarkAdd(b *testing.B) {
+	w := epoch()
+	s := New(Config{MaxEdges: budgetEdges, Now: w.time})
+	crowd := feed.Crowd{Workloads: 1000, Edges: budgetEdges, Start: w.now}
+	m := crowd.Metrics(w.pass(10 * time.Second))
+	s.Add(m)
+	b.ResetTimer()
+	var spent time.Duration
+	for i := range b.N {
+		b.StopTimer()
+		feed.Grow(m, int64(i+1), w.pass(10*time.Second))
+		b.StartTimer()
+		before := processor(b)
+		s.Add(m)
+		spent += processor(b) - before
+	}
+	b.ReportMetric(float64(spent)/float64(b.N)/float64(10*time.Second)*100, "%core")
+}
+
+// BenchmarkSnapshot adds up windows of both lengths of buckets.
+func BenchmarkSnapshot(b *testing.B) {
+	s, w := crowded(budgetEdges)
+	for _, window := range [...]int64{FineSpan, CoarseSpan} {
+		b.Run(fmt.Sprint(window, "s"), func(b *testing.B) {
+			r := s.Range(window, 0)
+			for b.Loop() {
+				clear(s.snapshots)
+				if n := len(s.Snapshot(r).Edges); n < budgetEdges {
+					b.Fatalf("%d edges at %v, want %d", n, w.now, budgetEdges)
+				}
+			}
+		})
+	}
+}
+
+// crowded returns a store of which every bucket has something of every edge.
+func crowded(edges int) (*Store, *watch) {
+	w := epoch()
+	s := New(Config{MaxEdges: edges, Now: w.time})
+	crowd := feed.Crowd{Workloads: 1000, Edges: edges, Start: w.now}
+	m := crowd.Metrics(w.now)
+	n := int64(0)
+	add := func(step time.Duration) {
+		if n++; n > 1 {
+			feed.Grow(m, n-1, w.pass(step))
+		}
+		s.Add(m)
+	}
+	for range CoarseSpan/CoarseStep - FineSpan/CoarseStep {
+		add(CoarseStep * time.Second)
+	}
+	for range FineSpan / FineStep {
+		add(FineStep * time.Second)
+	}
+	return s, w
+}
+
+// BenchmarkMemory measures what a full store takes, as the runtime sees it. One round is enough.
+func BenchmarkMemory(b *testing.B) {
+	for range b.N {
+		before := live()
+		s, _ := crowded(budgetEdges)
+		s.Snapshot(s.Range(FineSpan, 0))
+		taken := live() - before
+		b.ReportMetric(float64(taken)/1e6, "MB")
+		b.ReportMetric(float64(s.Status().Bytes)/1e6, "MB-by-status")
+		runtime.KeepAlive(s)
+	}
+}
+
+func live() uint64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+// processor is the time that this process was computing: the machine may have more to do than this.
+func processor(b *testing.B) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}

@@ -1,0 +1,113 @@
+package store
+
+import "github.com/netconn/netconn/netmap/internal/edge"
+
+// Step is one bucket of a history.
+type Step struct {
+	At int64 // Unix seconds at which it begins
+	Figures
+	Reported bool // Active is known
+}
+
+// History returns what the given edges of a snapshot have counted, added up, one Step for each bucket of the range, oldest
+// first. What was counted since the snapshot is in it.
+func (s *Store) History(snap *Snapshot, edges []int) []Step {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	steps := make([]Step, 0, (snap.To-snap.From)/snap.Step)
+	for at := snap.From; at < snap.To; at += snap.Step {
+		steps = append(steps, Step{At: at})
+	}
+	wanted := make(map[uint32]bool, len(edges)) // by slot; the value: the whole of it, else what it sent again
+	turned := make(map[uint32]bool)
+	for _, i := range edges {
+		e := &snap.Edges[i]
+		wanted[e.slot] = true
+		turned[e.slot] = e.Link.Role == edge.Server
+		for _, p := range e.partners {
+			wanted[p] = false
+		}
+	}
+	s.ringOf(snap.Step).within(snap.From, snap.To, func(b *bucket) {
+		step := &steps[(b.at-snap.From)/snap.Step]
+		for slot, whole := range wanted {
+			step.Retransmits += b.retransmits.get(slot)
+			if whole {
+				step.take(b, slot, turned[slot], &s.bounds)
+			}
+		}
+		for _, o := range b.outcomes {
+			if wanted[o.slot()] {
+				step.ended(o.kind(), uint64(o.n))
+			}
+		}
+	})
+	return steps
+}
+
+// take adds what one report has in a bucket, but for what it sent again.
+func (step *Step) take(b *bucket, slot uint32, turned bool, bounds *bounds) {
+	tx, rx := b.tx.get(slot), b.rx.get(slot)
+	if turned {
+		tx, rx = rx, tx
+	}
+	step.Tx += tx
+	step.Rx += rx
+	step.RTTs += b.rtts.get(slot)
+	if int(slot) < len(b.rttSum) {
+		step.RTTSum += float64(b.rttSum[slot].ticks()) * tick
+	}
+	step.Shakes += b.shakes.get(slot)
+	if int(slot) < len(b.shakeSum) {
+		step.ShakeSum += float64(b.shakeSum[slot].ticks()) * tick
+	}
+	step.Attempts += b.attempts.get(slot)
+	step.Closed += b.closed.get(slot)
+	if n := b.active.get(slot); n > 0 {
+		step.Active += n - 1
+		step.Reported = true
+	}
+	if int(slot) < len(b.rttMax) {
+		step.RTTMax = max(step.RTTMax, bounds.value(b.rttMax[slot]))
+	}
+}
+
+// Spark returns a figure of several rows of edges, bucket by bucket, oldest first.
+func (s *Store) Spark(snap *Snapshot, rows [][]int, figure func(*Figures) float64) [][]float64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make([][]float64, len(rows))
+	for i := range all {
+		all[i] = make([]float64, (snap.To-snap.From)/snap.Step)
+	}
+	s.ringOf(snap.Step).within(snap.From, snap.To, func(b *bucket) {
+		failed := b.failed(s.kinds)
+		for i, row := range rows {
+			var step Step
+			for _, j := range row {
+				e := &snap.Edges[j]
+				step.take(b, e.slot, e.Link.Role == edge.Server, &s.bounds)
+				step.Retransmits += b.retransmits.get(e.slot)
+				for _, p := range e.partners {
+					step.Retransmits += b.retransmits.get(p)
+				}
+				if n := failed[e.slot]; n > 0 {
+					step.ended(0, n)
+				}
+			}
+			all[i][(b.at-snap.From)/snap.Step] = figure(&step.Figures)
+		}
+	})
+	return all
+}
+
+// failed counts failed attempts by slot.
+func (b *bucket) failed(kinds []Kind) map[uint32]uint64 {
+	failed := make(map[uint32]uint64)
+	for _, o := range b.outcomes {
+		if !kinds[o.kind()].Closed {
+			failed[o.slot()] += uint64(o.n)
+		}
+	}
+	return failed
+}

@@ -1,0 +1,261 @@
+package store
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/netconn/netconn/netmap/internal/edge"
+	"github.com/netconn/netconn/netmap/internal/feed"
+)
+
+// pod is a container of a pod, as k8s_attributes describes it.
+func pod(node, workload, name, container, executable string) feed.Attributes {
+	return feed.Attributes{
+		"host.id": node, "host.name": node, "k8s.node.name": node, "container.id": "id-" + name + "-" + container,
+		"k8s.namespace.name": "shop", "k8s.deployment.name": workload, "k8s.pod.name": name, "k8s.pod.uid": "uid-" + name,
+		"k8s.container.name": container, "process.executable.name": executable, "container.image.tags": []string{"v1"},
+	}
+}
+
+// sees is what a point says of a peer that Kubernetes knows.
+func sees(role, workload, container, scope string, port int) feed.Attributes {
+	a := feed.Attributes{
+		"netconn.role": role, "network.transport": "tcp", "server.port": port,
+		"netconn.peer.type": "pod", "netconn.peer.scope": scope, "netconn.peer.name": workload,
+		"netconn.peer.k8s.namespace.name": "shop", "netconn.peer.k8s.workload.name": workload,
+		"netconn.peer.k8s.workload.kind": "Deployment",
+	}
+	if container != "" {
+		a["netconn.peer.container.name"] = container
+	}
+	return a
+}
+
+// program sees is what a point says of a peer of which only the program is known.
+func seesProgram(role, executable, scope string, port int) feed.Attributes {
+	return feed.Attributes{
+		"netconn.role": role, "network.transport": "tcp", "server.port": port,
+		"netconn.peer.type": "pod", "netconn.peer.scope": scope, "netconn.peer.name": executable,
+		"netconn.peer.container.name": executable,
+	}
+}
+
+func flow(resource, point feed.Attributes, tx, rx int64) feed.Flow {
+	return feed.Flow{Resource: resource, Point: point, Tx: tx, Rx: rx}
+}
+
+func TestTheClientsReportCounts(t *testing.T) {
+	w := newWorld(t, 10)
+	w.collect(
+		flow(program("h", "curl"), dials("nginx", 80), 100, 1000),
+		flow(program("h", "nginx"), serves("curl", 80), 1003, 101), // as the other end has it
+	)
+	w.wantEdges("curl -> nginx:80 node 100/1000")
+	e := w.Snapshot(w.Range(FineSpan, 0)).Edges[0]
+	if !e.ByClient || !e.ByPeer {
+		t.Errorf("reported by client %v, by server %v, want both", e.ByClient, e.ByPeer)
+	}
+}
+
+func TestOneSideAlone(t *testing.T) {
+	w := newWorld(t, 10)
+	w.collect(flow(program("h", "nginx"), serves("curl", 80), 1003, 101))
+	w.wantEdges("curl -> nginx:80 node 101/1003")
+}
+
+func TestEachEndCountsWhatItSentAgain(t *testing.T) {
+	w := newWorld(t, 10)
+	c := flow(program("h", "curl"), dials("nginx", 80), 100, 1000)
+	s := flow(program("h", "nginx"), serves("curl", 80), 1000, 100)
+	c.Retransmits, s.Retransmits = 2, 40
+	w.collect(c, s)
+	snap := w.Snapshot(w.Range(FineSpan, 0))
+	if got := snap.Edges[0].Retransmits; got != 42 {
+		t.Errorf("%d retransmits, want 42", got)
+	}
+	total := uint64(0)
+	for _, step := range w.History(snap, []int{0}) {
+		total += step.Retransmits
+	}
+	if total != 42 {
+		t.Errorf("%d retransmits over time, want 42", total)
+	}
+}
+
+func TestDifferentPortsHostsAndTransportsDoNotMatch(t *testing.T) {
+	w := newWorld(t, 10)
+	w.collect(
+		flow(program("h", "curl"), dials("nginx", 80), 1, 0),
+		flow(program("h", "nginx"), serves("curl", 81), 0, 2),
+		flow(program("g", "nginx"), serves("curl", 80), 0, 3),
+	)
+	w.wantEdges("curl -> nginx:80 node 1/0", "curl -> nginx:80 node 3/0", "curl -> nginx:81 node 2/0")
+}
+
+func TestRemoteEndsMatchByTheirWorkloads(t *testing.T) {
+	w := newWorld(t, 10)
+	w.collect(
+		// Two pods of the client, each seen from its own node; the server's view has both in one.
+		flow(pod("n1", "web", "web-1", "app", "node"), sees("client", "db", "", "remote", 5432), 10, 20),
+		flow(pod("n2", "web", "web-2", "app", "node"), sees("client", "db", "", "remote", 5432), 1, 2),
+		flow(pod("n3", "db", "db-1", "postgres", "postgres"), sees("server", "web", "app", "remote", 5432), 22, 11),
+	)
+	w.wantEdges("web/app -> db:5432 remote 1/2", "web/app -> db:5432 remote 10/20")
+}
+
+// What a server sent again belongs to one of several edges, and nobody can tell which.
+func TestRetransmitsOfSeveralClientsAreShared(t *testing.T) {
+	w := newWorld(t, 10)
+	s := flow(pod("n3", "db", "db-1", "postgres", "postgres"), sees("server", "web", "app", "remote", 5432), 22, 11)
+	s.Retransmits = 9
+	w.collect(
+		flow(pod("n1", "web", "web-1", "app", "node"), sees("client", "db", "", "remote", 5432), 10, 20),
+		flow(pod("n2", "web", "web-2", "app", "node"), sees("client", "db", "", "remote", 5432), 1, 2),
+		s,
+	)
+	snap := w.Snapshot(w.Range(FineSpan, 0))
+	if len(snap.Shared) != 1 || snap.Shared[0].Retransmits != 9 || len(snap.Shared[0].Edges) != 2 {
+		t.Errorf("shared: %+v, want 9 of two edges", snap.Shared)
+	}
+}
+
+func TestProgramsOfOtherHostsNeverMatch(t *testing.T) {
+	w := newWorld(t, 10)
+	away := feed.Attributes{"netconn.peer.scope": "remote"}
+	w.collect(
+		flow(program("h", "curl"), dials("nginx", 80).With(away), 1, 0),
+		flow(program("g", "nginx"), serves("curl", 80).With(away), 0, 1),
+	)
+	w.wantEdges("curl -> nginx:80 remote 1/0", "curl -> nginx:80 remote 1/0")
+}
+
+func TestUnnamedPeersNeverMatch(t *testing.T) {
+	w := newWorld(t, 10)
+	unnamed := func(role string) feed.Attributes {
+		return feed.Attributes{
+			"netconn.role": role, "network.transport": "tcp", "server.port": 80,
+			"netconn.peer.type": "private", "netconn.peer.scope": "remote",
+		}
+	}
+	w.collect(
+		flow(program("h", "curl"), unnamed("client"), 1, 2),
+		flow(program("g", "nginx"), unnamed("server"), 2, 1),
+	)
+	w.wantEdges("curl -> private:80 remote 1/2", "private -> nginx:80 remote 1/2")
+}
+
+// The receiver knows programs only, and a processor names the resources: each end is seen by its program.
+func TestResourcesOfKubernetesMatchPeersKnownByProgram(t *testing.T) {
+	w := newWorld(t, 10)
+	w.collect(
+		flow(pod("n1", "web", "web-1", "app", "node"), seesProgram("client", "redis", "node", 6379), 5, 6),
+		flow(pod("n1", "cache", "cache-1", "redis", "redis"), seesProgram("server", "node", "node", 6379), 6, 5),
+	)
+	w.wantEdges("web/app -> cache/redis:6379 node 5/6")
+}
+
+func TestUnknownRoles(t *testing.T) {
+	w := newWorld(t, 10)
+	unknown := func(peer string) feed.Attributes {
+		return feed.Attributes{
+			"netconn.role": "unknown", "network.transport": "tcp",
+			"netconn.peer.type": "host", "netconn.peer.scope": "node", "netconn.peer.name": peer,
+		}
+	}
+	w.collect(
+		flow(program("h", "a"), unknown("b"), 10, 20),
+		flow(program("h", "b"), unknown("a"), 20, 10),
+		flow(program("h", "self"), unknown("self"), 7, 7), // both ends in one report
+	)
+	w.wantEdges("a -> b:0 node 10/20", "self -> self:0 node 7/0")
+}
+
+// When the end that counts falls silent, the other one counts.
+func TestAReportThatEndedCountsNoLonger(t *testing.T) {
+	w := newWorld(t, 10)
+	w.collect(
+		flow(program("h", "curl"), dials("nginx", 80), 100, 0),
+		flow(program("h", "nginx"), serves("curl", 80), 0, 100),
+	)
+	for i := range 30 {
+		w.collect(flow(program("h", "nginx"), serves("curl", 80), 0, 101+int64(i)))
+	}
+	w.wantEdges("curl -> nginx:80 node 30/0")
+}
+
+func TestAPeerIsAllThatIsCertain(t *testing.T) {
+	w := newWorld(t, 100)
+	w.collect(
+		flow(pod("n1", "web", "web-1", "app", "node"), seesProgram("client", "redis", "node", 6379), 5, 6),
+		flow(pod("n1", "cache", "cache-1", "redis", "redis"), seesProgram("server", "node", "node", 6379), 6, 5),
+		// Two proxies: which one it is cannot be told by the program.
+		flow(pod("n1", "web", "web-1", "proxy", "envoy"), seesProgram("client", "envoy", "node", 80), 1, 1),
+		flow(pod("n1", "cache", "cache-1", "proxy", "envoy"), seesProgram("client", "redis", "pod", 6379), 2, 2),
+		// By the container's id it can.
+		flow(pod("n1", "web", "web-1", "proxy", "envoy"),
+			seesProgram("client", "envoy", "node", 90).With(feed.Attributes{"netconn.peer.container.id": "id-cache-1-proxy"}), 3, 3),
+	)
+	ends := map[uint16]*edge.End{}
+	scopes := map[uint16]edge.Scope{}
+	for _, e := range w.Snapshot(w.Range(FineSpan, 0)).Edges {
+		if e.Link.Scope == edge.ScopePod {
+			e.Link.Port = 1 // the hop within the pod
+		}
+		ends[e.Link.Port], scopes[e.Link.Port] = e.Server, e.Link.Scope
+	}
+	for port, want := range map[uint16]map[edge.Tag]string{
+		6379: {edge.Workload: "cache", edge.Pod: "cache-1", edge.Container: "redis", edge.ImageTag: "v1", edge.Node: "n1"},
+		80:   {edge.Workload: "", edge.Pod: "", edge.Executable: "envoy", edge.Node: "n1", edge.Host: "n1"},
+		1:    {edge.Workload: "cache", edge.Pod: "cache-1", edge.Namespace: "shop", edge.Name: "cache"},
+		90:   {edge.Workload: "cache", edge.Pod: "cache-1", edge.Container: "proxy", edge.Name: "cache"},
+	} {
+		got := map[edge.Tag]string{}
+		for tag := range want {
+			if ends[port] != nil {
+				got[tag] = ends[port].Get(tag)
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("server on port %d (-want +got):\n%s", port, diff)
+		}
+	}
+}
+
+func TestNothingOfAnotherNodeIsTaken(t *testing.T) {
+	w := newWorld(t, 10)
+	w.collect(
+		flow(pod("n1", "web", "web-1", "app", "node"), sees("client", "db", "postgres", "remote", 5432), 5, 6),
+		flow(pod("n2", "db", "db-1", "postgres", "postgres"), sees("server", "other", "app", "remote", 5432), 6, 5),
+	)
+	for _, e := range w.Snapshot(w.Range(FineSpan, 0)).Edges {
+		if e.Client.Get(edge.Workload) == "web" && (e.Server.Has(edge.Pod) || e.Server.Has(edge.Node)) {
+			t.Errorf("a peer on another node is taken for %v", *e.Server)
+		}
+	}
+}
+
+func TestNewEdges(t *testing.T) {
+	w := newWorld(t, 10)
+	w.config.Learning = time.Minute
+	w.collect(curl(1, 1))
+	w.pass(2 * time.Minute)
+	w.collect(curl(2, 2), flow(program("h", "curl"), dials("evil", 666), 1, 1))
+	learned := map[uint16]bool{}
+	for _, e := range w.Snapshot(w.Range(FineSpan, 0)).Edges {
+		learned[e.Link.Port] = e.Learned
+	}
+	if diff := cmp.Diff(map[uint16]bool{80: true, 666: true}, learned); diff != "" {
+		// The flow is as old as the store: only one that began later is new.
+		t.Errorf("learned (-want +got):\n%s", diff)
+	}
+	fresh := flow(program("h", "curl"), dials("evil", 667), 1, 1)
+	fresh.Start = w.now
+	w.collect(curl(3, 3), fresh)
+	for _, e := range w.Snapshot(w.Range(FineSpan, 0)).Edges {
+		if e.Link.Port == 667 && e.Learned {
+			t.Error("an edge that began after the learning period is not new")
+		}
+	}
+}

@@ -1,0 +1,113 @@
+package store
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/netconn/netconn/netmap/internal/edge"
+	"github.com/netconn/netconn/netmap/internal/feed"
+)
+
+// A watch is a clock that a test moves.
+type watch struct{ now time.Time }
+
+func (w *watch) time() time.Time { return w.now }
+
+func (w *watch) pass(d time.Duration) time.Time {
+	w.now = w.now.Add(d)
+	return w.now
+}
+
+// epoch is at the begin of a bucket of either length.
+func epoch() *watch { return &watch{time.Unix(1_800_000_000, 0)} }
+
+// A world is a store, its clock and what is told to it.
+type world struct {
+	*watch
+	*Store
+	t     *testing.T
+	began time.Time // of the flows
+}
+
+func newWorld(t *testing.T, maxEdges int) *world {
+	t.Helper()
+	w := epoch()
+	s := New(Config{MaxEdges: maxEdges, Now: w.time})
+	return &world{watch: w, Store: s, t: t, began: w.now}
+}
+
+// collect passes ten seconds and adds what has been collected at their end.
+func (w *world) collect(flows ...feed.Flow) { w.collectAs(feed.Cumulative, flows...) }
+
+func (w *world) collectAs(t feed.Temporality, flows ...feed.Flow) {
+	w.pass(10 * time.Second)
+	for i := range flows {
+		if flows[i].Start.IsZero() {
+			flows[i].Start = w.began
+		}
+		if flows[i].At.IsZero() {
+			flows[i].At = w.now
+		}
+	}
+	w.Add(feed.Metrics(t, flows...))
+}
+
+// edges describes those of the last five minutes as lines, in order.
+func (w *world) edges() []string { return describe(w.Snapshot(w.Range(FineSpan, 0))) }
+
+// hour describes those of the last hour.
+func (w *world) hour() []string { return describe(w.Snapshot(w.Range(CoarseSpan, 0))) }
+
+// describe writes an edge as: client -> server:port scope tx/rx.
+func describe(snap *Snapshot) []string {
+	lines := []string{}
+	for i := range snap.Edges {
+		e := &snap.Edges[i]
+		lines = append(lines, fmt.Sprintf("%s -> %s:%d %v %d/%d", named(e.Client), named(e.Server), e.Link.Port, e.Link.Scope, e.Tx, e.Rx))
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+func named(e *edge.End) string {
+	switch name := e.Get(edge.Name); {
+	case e.Kind() == edge.Other:
+		return "other"
+	case name == "":
+		return e.Get(edge.Type)
+	case e.Has(edge.Container) && e.Get(edge.Container) != name:
+		return name + "/" + e.Get(edge.Container)
+	default:
+		return name
+	}
+}
+
+// program is a host's process.
+func program(host, executable string) feed.Attributes {
+	return feed.Attributes{"host.id": host, "host.name": host, "process.executable.name": executable}
+}
+
+// dials is what a client's point says of a server on the same host.
+func dials(peer string, port int) feed.Attributes {
+	return feed.Attributes{
+		"netconn.role": "client", "network.transport": "tcp", "server.port": port,
+		"netconn.peer.type": "host", "netconn.peer.scope": "node", "netconn.peer.name": peer,
+	}
+}
+
+// serves is what a server's point says of a client on the same host.
+func serves(peer string, port int) feed.Attributes {
+	return dials(peer, port).With(feed.Attributes{"netconn.role": "server"})
+}
+
+// total adds up all edges of the last hour.
+func (w *world) total() (tx, rx uint64) {
+	snap := w.Snapshot(w.Range(CoarseSpan, 0))
+	for i := range snap.Edges {
+		tx += snap.Edges[i].Tx
+		rx += snap.Edges[i].Rx
+	}
+	return tx, rx
+}

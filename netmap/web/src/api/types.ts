@@ -1,0 +1,167 @@
+/** The answers of the API, version 1, as docs/netmap-api.md has them; only what the page reads. */
+
+export interface Status {
+  now: number
+  started: number
+  state: 'ok' | 'empty' | 'stale'
+  reason: string
+  learning_until: number
+  reporters: Reporter[]
+  store: {
+    edges: number
+    max_edges: number
+    ends: number
+    streams: number
+    max_streams: number
+    bytes: number
+    folded: number
+    expired: number
+  }
+  unresolved: { bytes: number; total: number; share: number; seconds: number }
+  dropped: Record<string, number>
+  links: Link[]
+  limits: { nodes: number; edges: number; rows: number }
+}
+
+export interface Reporter {
+  host: string
+  host_id: string
+  node: string
+  last: number
+  age: number
+  interval: number
+  state: 'ok' | 'stale'
+  points: number
+  edges: number
+}
+
+export interface Link {
+  name: string
+  kind: string
+  url: string
+  needs: string[]
+}
+
+export interface Tag {
+  tag: string
+  attribute: string
+  of: 'end' | 'edge'
+  ends: number
+  values: number
+}
+
+export interface TagValues {
+  values: { value: string; edges: number; volume: number }[]
+  more: boolean
+}
+
+/** Columns of figures, an entry an edge, a row or a bucket. */
+export interface Figures {
+  tx: number[]
+  rx: number[]
+  retransmits: number[]
+  rtt: (number | null)[]
+  attempts: number[]
+  failures: number[]
+  closed: number[]
+  breaks: number[]
+}
+
+export interface Totals {
+  edges: number
+  tx: number
+  rx: number
+  retransmits: number
+  attempts: number
+  failures: number
+  closed: number
+  breaks: number
+  active: number
+}
+
+/** By error.type: pairs of an edge's or row's index and a count. */
+export type Kinds = Record<string, [number, number][]>
+
+export interface Answer {
+  from: number
+  to: number
+  seconds: number
+  generation: number
+  totals: Totals
+  unattributed: { retransmits: number }
+}
+
+export interface Graph extends Answer {
+  by: string
+  group?: string
+  groups: string[]
+  nodes: { name: string[]; tag: string[]; group: number[]; kind: number[]; ends: number[] }
+  kinds: Kind[]
+  edges: Figures & { client: number[]; server: number[]; flags: number[]; count: number[]; active: number[] }
+  failures: Kinds
+  breaks: Kinds
+  shown: { edges: number; tx: number; rx: number }
+  folded: { loops: { edges: number; tx: number; rx: number }; nodes: number; edges: number }
+}
+
+export type Kind = 'internal' | 'external' | 'unresolved' | 'other'
+
+/** Bits of an edge's flags. */
+export const flags = { isNew: 1, undirected: 2, serverOnly: 4, zones: 8, regions: 16, unresolved: 32 }
+
+export interface Flows extends Answer, Figures {
+  clients: string[]
+  servers: string[]
+  rows: number
+  offset: number
+  kinds: Kind[]
+  client: string[][]
+  server: string[][]
+  client_kind: number[]
+  server_kind: number[]
+  client_name: string[]
+  server_name: string[]
+  flags: number[]
+  count: number[]
+  rtt_max: (number | null)[]
+  handshake: (number | null)[]
+  active: number[]
+  first: number[]
+  last: number[]
+  failures_by: Kinds
+  breaks_by: Kinds
+  spark?: { metric: string; step: number; values: (number | null)[][] }
+  folded: { loops: { edges: number; tx: number; rx: number } }
+}
+
+export interface Series extends Figures {
+  from: number
+  to: number
+  step: number
+  t: number[]
+  rtt_max: (number | null)[]
+  handshake: (number | null)[]
+  active: (number | null)[]
+  failures_by: Record<string, number[]>
+  breaks_by: Record<string, number[]>
+  totals: Totals
+  count: number
+  edges: Edge[]
+}
+
+export interface Edge extends Totals {
+  client: Record<string, string>
+  server: Record<string, string>
+  client_kind: Kind
+  server_kind: Kind
+  edge: Record<string, string>
+  reported_by: string[]
+  flags: number
+  first: number
+  last: number
+  rtt: number | null
+  rtt_max: number | null
+  handshake: number | null
+  failures_by: Record<string, number>
+  breaks_by: Record<string, number>
+}

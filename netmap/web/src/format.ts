@@ -1,0 +1,79 @@
+/** Figures as people read them: three digits, a unit, a no-break space between. Nothing measured is a dash, never a nought. */
+
+const NBSP = '\u00a0'
+export const NONE = '–'
+
+/** Bytes, in powers of 1000 as networks count: 1.23 MB. */
+export function bytes(n: number | null | undefined): string {
+  return scaled(n, 1000, ['B', 'kB', 'MB', 'GB', 'TB', 'PB'])
+}
+
+/** Bytes a second. */
+export function rate(n: number | null | undefined): string {
+  const s = bytes(n)
+  return s === NONE ? s : s + '/s'
+}
+
+/** A number of things: 12,345 as 12.3k. */
+export function count(n: number | null | undefined): string {
+  if (n === null || n === undefined || !Number.isFinite(n)) return NONE
+  return Math.abs(n) < 1000 ? digits(n) : scaled(n, 1000, ['', 'k', 'M', 'G']).replace(NBSP, '')
+}
+
+/** A share, of which 1 is everything. */
+export function percent(n: number | null | undefined): string {
+  if (n === null || n === undefined || !Number.isFinite(n)) return NONE
+  const p = n * 100
+  if (p > 0 && p < 0.01) return `<${NBSP}0.01${NBSP}%`.replace(NBSP, '')
+  if (p > 99.9 && p < 100) return `99.9${NBSP}%`
+  return digits(p) + NBSP + '%'
+}
+
+/** Seconds, as a duration of the network: 850 µs, 12.3 ms, 1.2 s. */
+export function seconds(n: number | null | undefined): string {
+  if (n === null || n === undefined || !Number.isFinite(n)) return NONE
+  if (n === 0) return `0${NBSP}s`
+  if (n < 1e-3) return digits(n * 1e6) + NBSP + 'µs'
+  if (n < 1) return digits(n * 1e3) + NBSP + 'ms'
+  return digits(n) + NBSP + 's'
+}
+
+/** How long ago, or for how long, in whole units: 3 s, 5 min, 2 h. */
+export function age(n: number): string {
+  const s = Math.max(0, Math.round(n))
+  if (s < 90) return s + NBSP + 's'
+  if (s < 5400) return Math.round(s / 60) + NBSP + 'min'
+  if (s < 129600) return Math.round(s / 3600) + NBSP + 'h'
+  return Math.round(s / 86400) + NBSP + 'd'
+}
+
+/** A window's name: 5 minutes. */
+export function span(s: number): string {
+  if (s < 60) return `${s} seconds`
+  if (s === 60) return '1 minute'
+  return s < 3600 ? `${Math.round(s / 60)} minutes` : s === 3600 ? '1 hour' : `${Math.round(s / 3600)} hours`
+}
+
+/** `1 edge`, `2 edges`. */
+export function plural(n: number, one: string, many = one + 's'): string {
+  return `${n.toLocaleString('en')} ${n === 1 ? one : many}`
+}
+
+function scaled(n: number | null | undefined, base: number, units: string[]): string {
+  if (n === null || n === undefined || !Number.isFinite(n)) return NONE
+  let value = n
+  let unit = 0
+  while (Math.abs(value) >= base * 0.9995 && unit < units.length - 1) {
+    value /= base
+    unit++
+  }
+  return digits(value) + NBSP + units[unit]
+}
+
+function digits(n: number): string {
+  if (n === 0) return '0'
+  const size = Math.abs(n)
+  if (size >= 99.95) return Math.round(n).toLocaleString('en')
+  const text = size >= 9.995 ? n.toFixed(1) : size >= 0.01 ? n.toFixed(2) : n.toPrecision(1)
+  return text.includes('.') && !text.includes('e') ? text.replace(/\.?0+$/, '') : text
+}

@@ -1,0 +1,9 @@
+import { render } from 'preact'
+import 'uplot/dist/uPlot.min.css'
+import './theme.css'
+import './app.css'
+import { App } from './app.tsx'
+
+const page = document.getElementById('page')!
+page.textContent = ''
+render(<App />, page)

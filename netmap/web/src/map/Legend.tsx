@@ -1,0 +1,100 @@
+import { healthOf, metricOf } from '../metrics.ts'
+import type { State } from '../state/state.ts'
+import type { Drawing } from './drawing.ts'
+
+/** What size, width, colour, shape and line mean now, in words. */
+export function Legend({ drawing, state }: { drawing: Drawing; state: State }) {
+  const [size, width, colour] = [metricOf(state.size), metricOf(state.width), healthOf(state.colour)]
+  const kinds = new Set(drawing.nodes.map((n) => n.kind))
+  return (
+    <details class="legend" open>
+      <summary>Legend</summary>
+      <dl>
+        <div>
+          <dt>Size</dt>
+          <dd>
+            {size.words}; largest {size.format(drawing.largest)}
+          </dd>
+        </div>
+        <div>
+          <dt>Width</dt>
+          <dd>
+            {width.words}; widest {width.format(drawing.widest)}; the arrow points at the server
+          </dd>
+        </div>
+        <div>
+          <dt>Colour, {colour.label.toLowerCase()}</dt>
+          <dd>
+            <span>
+              <Line level="good" />
+              {colour.good}
+            </span>
+            <span>
+              <Line level="warn" dash="10 3" />▲ {colour.warn}
+            </span>
+            <span>
+              <Line level="bad" dash="5 4" />✖ {colour.bad}
+            </span>
+          </dd>
+        </div>
+        <div>
+          <dt>Shape</dt>
+          <dd>
+            <span>
+              <Shape kind="internal" />
+              known
+            </span>
+            {kinds.has('external') && (
+              <span>
+                <Shape kind="external" />
+                external
+              </span>
+            )}
+            {kinds.has('unresolved') && (
+              <span>
+                <Shape kind="unresolved" />
+                unresolved
+              </span>
+            )}
+            {kinds.has('other') && (
+              <span>
+                <Shape kind="other" />
+                other, folded
+              </span>
+            )}
+            {drawing.edges.some((e) => e.unresolved) && (
+              <span>
+                <Line level="none" dash="2 4" />
+                an end is not known
+              </span>
+            )}
+            {drawing.edges.some((e) => e.isNew) && (
+              <span>
+                <Line level="new" />✚ new, first seen in the last 15 minutes
+              </span>
+            )}
+          </dd>
+        </div>
+      </dl>
+    </details>
+  )
+}
+
+function Line({ level, dash }: { level: string; dash?: string }) {
+  return (
+    <svg class={`swatch ${level}`} width="26" height="8" aria-hidden="true">
+      <line x1="1" y1="4" x2="25" y2="4" stroke="currentColor" stroke-width="3" stroke-dasharray={dash} />
+    </svg>
+  )
+}
+
+export function Shape({ kind }: { kind: string }) {
+  return (
+    <svg class={`swatch shape ${kind}`} width="14" height="14" viewBox="-7 -7 14 14" aria-hidden="true">
+      {kind === 'internal' && <circle r="5.5" fill="currentColor" />}
+      {kind === 'external' && <path d="M0-6.5 6.5 0 0 6.5-6.5 0Z" fill="currentColor" />}
+      {kind === 'unresolved' && <path d="M-6 0-3-5.2H3L6 0 3 5.2H-3Z" fill="none" stroke="currentColor" stroke-dasharray="2 1.5" />}
+      {kind === 'other' && <rect x="-5" y="-5" width="10" height="10" rx="2" fill="none" stroke="currentColor" stroke-width="2" />}
+    </svg>
+  )
+}

@@ -1,0 +1,162 @@
+import { useEffect, useMemo, useRef } from 'preact/hooks'
+import { glyphs, healthOf, levelWords, metricOf } from '../metrics.ts'
+import type { Change } from '../state/address.ts'
+import type { State } from '../state/state.ts'
+import { kindWords, nodeName } from '../tags.ts'
+import { Shape } from './Legend.tsx'
+import { identityOf } from './key.ts'
+import type { MapNode, Model } from './model.ts'
+
+/** The nodes of the map as a list: what the picture shows, for whoever does not see it, and for whoever looks for a name. */
+export function NodeList({ model, state, change }: { model: Model; state: State; change: Change }) {
+  const size = metricOf(state.size)
+  const text = state.find.trim().toLowerCase()
+  const nodes = useMemo(() => {
+    const of = (n: MapNode) => size.of(n.measured) ?? -1
+    return model.nodes
+      .filter((n) => `${nodeName(n.id)} ${n.id.group}`.toLowerCase().includes(text))
+      .sort((a, b) => of(b) - of(a) || (a.key < b.key ? -1 : 1))
+  }, [model, size, text])
+  const most = Math.max(...nodes.map((n) => size.of(n.measured) ?? 0), 0)
+  const selected = state.selected?.kind === 'node' ? state.selected.id : ''
+  const list = useRef<HTMLUListElement>(null)
+  useEffect(() => list.current?.querySelector('[aria-selected=true]')?.scrollIntoView({ block: 'nearest' }), [selected])
+
+  const move = (e: KeyboardEvent) => {
+    const at = nodes.findIndex((n) => n.key === selected)
+    const to: Record<string, number> = {
+      ArrowDown: Math.min(at + 1, nodes.length - 1),
+      ArrowUp: Math.max(at - 1, 0),
+      Home: 0,
+      End: nodes.length - 1,
+    }
+    const next = to[e.key]
+    if (next !== undefined && nodes[next]) {
+      e.preventDefault()
+      change({ selected: { kind: 'node', id: nodes[next].key } }, true)
+    } else if (e.key === 'Enter' && selected) {
+      e.preventDefault()
+      document.getElementById('panel')?.focus()
+    } else if (e.key === 'f' && selected) change({ focus: selected })
+    else if (e.key === 'h' && selected) change({ hide: [...state.hide, selected], selected: null })
+  }
+
+  return (
+    <section class="nodes" aria-label="Nodes">
+      <h2>
+        Nodes <small>by {size.label.toLowerCase()}</small>
+      </h2>
+      <input
+        type="search"
+        class="find"
+        placeholder="Find a node"
+        aria-label="Find a node"
+        value={state.find}
+        onInput={(e) => change({ find: e.currentTarget.value }, true)}
+      />
+      <Focus state={state} change={change} />
+      {nodes.length === 0 ? (
+        <p class="quiet">No node has this in its name.</p>
+      ) : (
+        <ul
+          ref={list}
+          role="listbox"
+          tabIndex={0}
+          aria-label="Nodes of the map. Enter opens the details, F focuses, H hides."
+          onKeyDown={move}
+          aria-activedescendant={nodes.some((n) => n.key === selected) ? optionId(selected) : undefined}
+        >
+          {nodes.map((n) => (
+            <Option
+              key={n.key}
+              node={n}
+              most={most}
+              state={state}
+              selected={n.key === selected}
+              choose={() => change({ selected: { kind: 'node', id: n.key } })}
+            />
+          ))}
+        </ul>
+      )}
+    </section>
+  )
+}
+
+const optionId = (key: string) => 'node-' + key.replaceAll('%', '_')
+
+function Option({
+  node: n,
+  most,
+  state,
+  selected,
+  choose,
+}: {
+  node: MapNode
+  most: number
+  state: State
+  selected: boolean
+  choose(): void
+}) {
+  const size = metricOf(state.size)
+  const level = healthOf(state.colour).level(n.measured)
+  const value = size.of(n.measured)
+  const kind = kindWords[n.id.kind]
+  return (
+    <li id={optionId(n.key)} role="option" aria-selected={selected} onClick={choose} class={`level-${level}`}>
+      <Shape kind={n.id.kind} />
+      <span class="name" title={nodeName(n.id)}>
+        {glyphs[level] && (
+          <b class={`level ${level}`} title={levelWords[level]}>
+            {glyphs[level]}
+            <span class="unseen"> {levelWords[level]}:</span>{' '}
+          </b>
+        )}
+        {nodeName(n.id)}
+        {n.id.group && <small> {n.id.group}</small>}
+        {kind && <small> {kind}</small>}
+        {n.isNew && <small class="new"> ✚ new</small>}
+      </span>
+      <span class="value">{size.format(value)}</span>
+      <svg class="bar" width="100%" height="2" aria-hidden="true">
+        <rect width={`${most && value ? Math.max(1, (value / most) * 100) : 0}%`} height="2" />
+      </svg>
+    </li>
+  )
+}
+
+/** What is in focus and what is hidden, and the way back. */
+function Focus({ state, change }: { state: State; change: Change }) {
+  const id = identityOf(state.focus)
+  return (
+    <>
+      {id && (
+        <div class="chip">
+          <span>
+            Focus on <b>{nodeName(id)}</b>
+          </span>
+          <label class="inline">
+            steps
+            <select value={String(state.hops)} onChange={(e) => change({ hops: +e.currentTarget.value })}>
+              {[1, 2, 3, 4, 5].map((n) => (
+                <option key={n} value={String(n)}>
+                  {n}
+                </option>
+              ))}
+            </select>
+          </label>
+          <button type="button" aria-label="End the focus" onClick={() => change({ focus: '' })}>
+            ×
+          </button>
+        </div>
+      )}
+      {state.hide.length > 0 && (
+        <div class="chip">
+          <span>{state.hide.length} hidden</span>
+          <button type="button" onClick={() => change({ hide: [] })}>
+            Show all
+          </button>
+        </div>
+      )}
+    </>
+  )
+}

@@ -1,0 +1,109 @@
+import { describe, expect, test } from 'vitest'
+import { flags } from '../api/types.ts'
+import { healthOf, metricOf, sum, type Measured } from '../metrics.ts'
+import { draw, shorten, type Encoding } from './drawing.ts'
+import { keyOf, type Identity } from './key.ts'
+import type { MapEdge, MapNode, Model } from './model.ts'
+
+const by = (size = 'volume', colour = 'problems'): Encoding => ({
+  size: metricOf(size),
+  width: metricOf('volume'),
+  colour: healthOf(colour),
+})
+const none: Measured = sum([], 300)
+const carried = (tx: number, more: Partial<Measured> = {}): Measured => ({ ...none, tx, ...more })
+
+function node(name: string, measured: Measured, more: Partial<Identity> = {}): MapNode {
+  const id: Identity = { kind: 'internal', tag: 'name', name, group: '', ...more }
+  return { key: keyOf(id), id, ends: 1, measured, isNew: false }
+}
+
+function edge(from: MapNode, to: MapNode, measured: Measured, bits = 0): MapEdge {
+  return { key: from.key + ',' + to.key, from: from.key, to: to.key, measured, flags: bits, count: 1, failures: [], breaks: [] }
+}
+
+function model(nodes: MapNode[], edges: MapEdge[], group = ''): Model {
+  return { by: 'name', group, nodes, edges, seconds: 300, bytes: 0, shown: 0, folded: { nodes: 0, edges: 0 }, hidden: 0 }
+}
+
+const [a, b] = [node('a', carried(100)), node('b', carried(25))]
+
+describe('a drawing', () => {
+  test('areas are what was measured', () => {
+    const { nodes } = draw(model([a, b], []), by())
+    expect(nodes.map((n) => n.size)).toEqual([64, 43])
+  })
+
+  test('states of health have a glyph, kinds have words', () => {
+    const ill = node('ill', carried(1e6, { attempts: 10, failures: 1 }))
+    const out = node('public', carried(5), { kind: 'external', tag: 'type' })
+    const { nodes } = draw(model([a, ill, out], []), by())
+    expect(nodes.map((n) => [n.level, n.label.replaceAll('\u00a0', ' ')])).toEqual([
+      ['good', 'a\n100 B'],
+      ['bad', '✖ ill\n1 MB'],
+      ['good', 'public addresses\nexternal · 5 B'],
+    ])
+  })
+
+  test('an edge says that it is new, whom it does not know, and what is wrong', () => {
+    const { edges } = draw(
+      model(
+        [a, b],
+        [
+          edge(a, b, carried(10, { attempts: 10, failures: 3 }), flags.isNew),
+          edge(b, a, none, flags.undirected | flags.unresolved),
+          edge(a, a, none),
+        ],
+      ),
+      by(),
+    )
+    expect(edges.map((e) => [e.label, e.isNew, e.undirected, e.unresolved, e.curved])).toEqual([
+      ['✚ new  ✖ 3 failed', true, false, false, true],
+      ['', false, true, true, true],
+      ['', false, false, false, true],
+    ])
+  })
+
+  test('of a crowd has names only', () => {
+    const crowd = Array.from({ length: 60 }, (_, i) => node(`n${i}`, carried(i)))
+    const edges = crowd.slice(1).map((n) => edge(crowd[0]!, n, carried(1), flags.isNew))
+    const drawing = draw(model(crowd, edges), by())
+    expect(drawing.nodes[7]!.label).toBe('n7')
+    expect(drawing.edges.every((e) => e.isNew && e.label === '')).toBe(true)
+  })
+
+  test('what is folded is not the measure of what has a name', () => {
+    const other = node('', carried(1e9), { kind: 'other', tag: '' })
+    const { nodes, largest } = draw(model([a, other], []), by())
+    expect([largest, ...nodes.map((n) => n.size)]).toEqual([100, 64, 64])
+  })
+
+  test('groups are those that have a name; who has none stands alone', () => {
+    const drawing = draw(model([node('a', none, { group: 'prod' }), node('b', none)], [], 'namespace'), by())
+    expect(drawing.groups).toEqual([{ key: 'group/prod', label: 'prod' }])
+    expect(drawing.nodes.map((n) => n.group)).toEqual(['group/prod', ''])
+  })
+})
+
+describe('the next drawing', () => {
+  const first = draw(model([a, b], [edge(a, b, carried(25))]), by())
+  const next = (nodes: MapNode[], measured: Measured) => draw(model(nodes, [edge(a, b, measured)]), by(), first)
+
+  test('is the same where the eye could not tell', () => {
+    const again = next([node('a', carried(99)), node('b', carried(26))], carried(26))
+    expect(again.nodes.map((n) => n.size)).toEqual(first.nodes.map((n) => n.size))
+    expect(again.edges[0]!.width).toBe(first.edges[0]!.width)
+    expect(again.largest).toBe(99)
+  })
+
+  test('follows what has changed', () => {
+    expect(next([node('a', carried(100)), node('b', carried(64))], carried(25)).nodes[1]!.size).toBeGreaterThan(first.nodes[1]!.size + 5)
+    expect(next([node('a', carried(1000)), node('b', carried(25))], carried(25)).nodes.map((n) => n.size)).toEqual([64, 28])
+  })
+})
+
+test('the middle of a long name goes, by letters and not by half of one', () => {
+  expect(shorten('abcdefgh', 5)).toBe('ab…gh')
+  expect(shorten('😀😀😀😀😀😀', 5)).toBe('😀😀…😀😀')
+  expect(shorten('abc', 5)).toBe('abc')
+})

@@ -1,0 +1,242 @@
+import { forceCollide, forceLink, forceManyBody, forceSimulation, forceX, forceY, type SimulationNodeDatum } from 'd3-force'
+import { ranks, type Link } from './rank.ts'
+
+/** A node to be placed: its group ('' for none) and its radius in pixels. */
+export interface Place {
+  id: string
+  group: string
+  radius: number
+}
+
+export interface Point {
+  x: number
+  y: number
+}
+
+export interface Request {
+  nodes: Place[]
+  links: Link[]
+  /** Where nodes are already: they stay there. */
+  pinned: Record<string, Point>
+}
+
+/** Room that a node takes beyond its circle: a label is below it, and is wider than it. */
+const LABEL = { width: 118, height: 30 }
+const COLUMN = 164
+const ROW = 92
+const GAP = { x: 66, y: 40 }
+/** Neighbouring columns are so far out of line that an edge which skips one does not run through its nodes. */
+const STAGGER = 27
+
+interface Body extends Omit<SimulationNodeDatum, 'x' | 'y'>, Point {
+  id: string
+  radius: number
+  wantX: number
+  wantY: number
+}
+
+interface Cluster {
+  group: string
+  nodes: Place[]
+  /** Positions around the cluster's middle, and its size with room for labels. */
+  at: Map<string, Point>
+  width: number
+  height: number
+}
+
+/**
+ * Positions for all nodes, in pixels around the origin. They are a function of what comes in: the same graph is laid out the same on
+ * every machine, whatever order it comes in. Clients stand left of what they call; the nodes of a group stand together, in a
+ * rectangle that no other group's cuts. A node that has a place keeps it; a new one gets the nearest free place to its group or,
+ * without one, to what it talks to.
+ */
+export function layout({ nodes, links, pinned }: Request): Record<string, Point> {
+  const sorted = [...nodes].sort((a, b) => (a.id < b.id ? -1 : 1))
+  const kept = sorted.filter((n) => pinned[n.id])
+  const placed = new Map<string, Point>(kept.map((n) => [n.id, pinned[n.id]!]))
+  if (!kept.length) arrange(sorted, links, placed)
+  else join(sorted, links, placed)
+  return Object.fromEntries(placed)
+}
+
+/** Lays out everything: each group by itself, then the groups as rectangles in columns, by rank. */
+function arrange(nodes: Place[], links: Link[], placed: Map<string, Point>) {
+  const clusters = split(nodes).map((c) => settle(c, links))
+  const home = new Map(clusters.flatMap((c) => c.nodes.map((n) => [n.id, c.group])))
+  const between = links
+    .map(({ from, to }) => ({ from: home.get(from) ?? '', to: home.get(to) ?? '' }))
+    .filter(({ from, to }) => from !== to)
+  const area = clusters.reduce((sum, c) => sum + (c.width + GAP.x) * (c.height + GAP.y), 0)
+  const tallest = Math.max(Math.sqrt(area), ...clusters.map((c) => c.height))
+  const centres = stack(clusters, between, tallest)
+  for (const c of clusters) {
+    const centre = centres.get(c.group)!
+    for (const [id, p] of c.at) placed.set(id, { x: Math.round(centre.x + p.x), y: Math.round(centre.y + p.y) })
+  }
+}
+
+/** Middles of rectangles that stand in columns by rank, near what calls them, no column taller than this. */
+function stack(clusters: Cluster[], links: Link[], tallest: number): Map<string, Point> {
+  const rank = ranks(
+    clusters.map((c) => c.group),
+    links,
+  )
+  const at = new Map<string, Point>()
+  let left = 0
+  for (const r of [...new Set(rank.values())].sort((a, b) => a - b)) {
+    const members = clusters.filter((c) => rank.get(c.group) === r)
+    const wanted = new Map(members.map((c) => [c.group, callersHeight(c.group, links, at)]))
+    members.sort((a, b) => wanted.get(a.group)! - wanted.get(b.group)! || (a.group < b.group ? -1 : 1))
+    while (members.length) {
+      let height = 0
+      const column: Cluster[] = []
+      while (members.length && (!column.length || height + members[0]!.height <= tallest)) {
+        column.push(members.shift()!)
+        height += column.at(-1)!.height + GAP.y
+      }
+      const width = Math.max(...column.map((c) => c.width))
+      let top = -(height - GAP.y) / 2
+      for (const c of column) {
+        at.set(c.group, { x: left + width / 2, y: top + c.height / 2 })
+        top += c.height + GAP.y
+      }
+      left += width + GAP.x
+    }
+  }
+  return at
+}
+
+/** Places what is new among what has a place. */
+function join(nodes: Place[], links: Link[], placed: Map<string, Point>) {
+  for (const c of split(nodes.filter((n) => !placed.has(n.id)))) {
+    const family = nodes.filter((n) => n.group === c.group && placed.has(n.id)).map((n) => placed.get(n.id)!)
+    if (c.group !== '' && !family.length) {
+      const settled = settle(c, links)
+      const centre = free(near(c.nodes, links, placed), settled.width / 2 + LABEL.width, settled.height / 2 + ROW / 2, [...placed.values()])
+      for (const [id, p] of settled.at) placed.set(id, { x: Math.round(centre.x + p.x), y: Math.round(centre.y + p.y) })
+      continue
+    }
+    for (const n of c.nodes) {
+      const wanted = c.group === '' ? near([n], links, placed) : middle(family)
+      placed.set(n.id, free(wanted, COLUMN * 0.7, ROW * 0.9, [...placed.values()]))
+    }
+  }
+}
+
+function split(nodes: Place[]): Cluster[] {
+  const groups = new Map<string, Place[]>()
+  for (const n of nodes) groups.set(n.group, [...(groups.get(n.group) ?? []), n])
+  return [...groups].map(([group, members]) => ({ group, nodes: members, at: new Map(), width: 0, height: 0 }))
+}
+
+/** Lays out the nodes of one group around their middle. */
+function settle(c: Cluster, links: Link[]): Cluster {
+  const at = simulate(c.nodes, links)
+  const centre = middle([...at.values()])
+  let [width, height] = [0, 0]
+  for (const n of c.nodes) {
+    const p = at.get(n.id)!
+    p.x -= centre.x
+    p.y -= centre.y
+    width = Math.max(width, 2 * Math.abs(p.x) + Math.max(2 * n.radius, LABEL.width))
+    height = Math.max(height, 2 * (Math.abs(p.y) + n.radius + LABEL.height))
+  }
+  return { ...c, at, width, height }
+}
+
+/**
+ * Columns by rank, wrapped where there are more nodes than a column holds; then forces pull what talks together, and nothing
+ * overlaps.
+ */
+function simulate(nodes: Place[], links: Link[]): Map<string, Point> {
+  const ids = new Set(nodes.map((n) => n.id))
+  const grouped = nodes.some((n) => n.group !== '')
+  const inside = links.filter((l) => l.from !== l.to && ids.has(l.from) && ids.has(l.to))
+  const start = columns([...ids], inside, grouped)
+  const bodies: Body[] = nodes.map((n) => {
+    const p = start.get(n.id)!
+    return { id: n.id, radius: Math.max(n.radius + 20, ROW / 2), x: p.x, y: p.y, wantX: p.x, wantY: p.y }
+  })
+  const simulation = forceSimulation(bodies)
+    .force('x', forceX<Body>((b) => b.wantX).strength(0.5))
+    .force('y', forceY<Body>((b) => b.wantY).strength(grouped ? 0.4 : 0.1))
+    .force(
+      'links',
+      forceLink<Body, { source: string; target: string }>(inside.map((l) => ({ source: l.from, target: l.to })))
+        .id((b) => b.id)
+        .distance(COLUMN)
+        .strength(0.05),
+    )
+    .force(
+      'apart',
+      forceManyBody<Body>()
+        .strength(-120)
+        .distanceMax(COLUMN * 2),
+    )
+    .force(
+      'collide',
+      forceCollide<Body>((b) => b.radius)
+        .strength(1)
+        .iterations(3),
+    )
+    .stop()
+  simulation.tick(nodes.length > 80 ? 140 : 260)
+  return new Map(bodies.map((b) => [b.id, { x: Math.round(b.x), y: Math.round(b.y) }]))
+}
+
+function columns(ids: string[], links: Link[], grouped: boolean): Map<string, Point> {
+  const rank = ranks(ids, links)
+  const skips = grouped || links.some((l) => Math.abs(rank.get(l.from)! - rank.get(l.to)!) > 1)
+  const rows = Math.max(5, Math.ceil(Math.sqrt(ids.length) * 1.1))
+  const at = new Map<string, Point>()
+  let x = 0
+  for (const r of [...new Set(rank.values())].sort((a, b) => a - b)) {
+    const members = ids.filter((id) => rank.get(id) === r)
+    const weight = new Map(members.map((id) => [id, callersHeight(id, links, at)]))
+    members.sort((a, b) => weight.get(a)! - weight.get(b)! || (a < b ? -1 : 1))
+    for (let i = 0; i < members.length; i += rows) {
+      const part = members.slice(i, i + rows)
+      const shift = skips ? ((x / COLUMN) % 2 ? STAGGER : -STAGGER) : 0
+      part.forEach((id, j) => at.set(id, { x, y: (j - (part.length - 1) / 2) * ROW + shift }))
+      x += COLUMN
+    }
+  }
+  return at
+}
+
+function callersHeight(id: string, links: Link[], at: Map<string, Point>): number {
+  const heights = links.filter((l) => l.to === id && at.has(l.from)).map((l) => at.get(l.from)!.y)
+  return heights.length ? heights.reduce((a, b) => a + b) / heights.length : 0
+}
+
+/** The middle of what these nodes talk to and has a place, right of callers and left of callees. */
+function near(nodes: Place[], links: Link[], placed: Map<string, Point>): Point {
+  const ids = new Set(nodes.map((n) => n.id))
+  const points: Point[] = []
+  for (const { from, to } of links) {
+    const [a, b] = [placed.get(from), placed.get(to)]
+    if (ids.has(to) && a) points.push({ x: a.x + COLUMN, y: a.y })
+    if (ids.has(from) && b) points.push({ x: b.x - COLUMN, y: b.y })
+  }
+  return middle(points.length ? points : [...placed.values()])
+}
+
+function middle(points: Point[]): Point {
+  if (!points.length) return { x: 0, y: 0 }
+  const xs = points.map((p) => p.x)
+  const ys = points.map((p) => p.y)
+  return { x: (Math.min(...xs) + Math.max(...xs)) / 2, y: (Math.min(...ys) + Math.max(...ys)) / 2 }
+}
+
+/** The nearest place to the wanted one with this room around it, on a spiral. */
+function free(wanted: Point, width: number, height: number, taken: Point[]): Point {
+  for (let i = 0; i < 4000; i++) {
+    const angle = i * 2.399963 // the golden angle: no two tries in one direction
+    const p = {
+      x: Math.round(wanted.x + Math.cos(angle) * 14 * Math.sqrt(i)),
+      y: Math.round(wanted.y + Math.sin(angle) * 14 * Math.sqrt(i)),
+    }
+    if (taken.every((t) => Math.abs(t.x - p.x) >= width || Math.abs(t.y - p.y) >= height)) return p
+  }
+  return wanted
+}

@@ -1,0 +1,220 @@
+import { flags, type Graph, type Kind } from '../api/types.ts'
+import { sum, type Measured, type Metric } from '../metrics.ts'
+import { keyOf, type Identity } from './key.ts'
+
+/** More than this is not drawn, however large the graph is: see fold. */
+export const MOST = { nodes: 150, edges: 500 }
+
+export interface MapNode {
+  key: string
+  id: Identity
+  ends: number
+  measured: Measured
+  /** Whether an edge of it is new. */
+  isNew: boolean
+}
+
+export interface MapEdge {
+  key: string
+  from: string
+  to: string
+  measured: Measured
+  flags: number
+  count: number
+  failures: [string, number][]
+  breaks: [string, number][]
+}
+
+/** What is drawn, and what is not. */
+export interface Model {
+  by: string
+  group: string
+  nodes: MapNode[]
+  edges: MapEdge[]
+  seconds: number
+  /** Bytes of all that the filter lets through, and of them those that are drawn by name. */
+  bytes: number
+  shown: number
+  /** Nodes and edges that went into "other", by the collector or here. */
+  folded: { nodes: number; edges: number }
+  /** Nodes hidden or beyond the focus. */
+  hidden: number
+}
+
+export interface Choice {
+  hide: string[]
+  focus: string
+  hops: number
+  rank: Metric
+}
+
+/** The graph of an answer, without what is hidden or out of focus, and folded to what can be drawn. */
+export function model(graph: Graph, choice: Choice): Model {
+  const all = read(graph)
+  const kept = visible(all, choice)
+  const edges = all.edges.filter((e) => kept.has(e.from) && kept.has(e.to))
+  const out = all.edges.length === edges.length ? [] : all.edges.filter((e) => !edges.includes(e))
+  const base: Model = {
+    by: graph.by,
+    group: graph.group ?? '',
+    nodes: all.nodes.filter((n) => kept.has(n.key)),
+    edges,
+    seconds: graph.seconds,
+    bytes: graph.totals.tx + graph.totals.rx,
+    shown: graph.shown.tx + graph.shown.rx - named(out),
+    folded: { nodes: graph.folded.nodes, edges: graph.folded.edges },
+    hidden: all.nodes.length - kept.size,
+  }
+  return measure(fold(base, choice.rank))
+}
+
+export const OTHER = keyOf({ kind: 'other', tag: '', name: '', group: '' })
+/** Whether a key is that of what is folded, or of what a receiver did not itemise. */
+export const isOther = (key: string) => key.startsWith('other//')
+
+function read(graph: Graph): { nodes: MapNode[]; edges: MapEdge[] } {
+  const { nodes: n, edges: e } = graph
+  const nodes = n.name.map((name, i): MapNode => {
+    const id: Identity = {
+      kind: graph.kinds[n.kind[i]!] as Kind,
+      tag: n.tag[i]!,
+      name,
+      group: graph.groups[n.group[i]!] ?? '',
+    }
+    return { key: keyOf(id), id, ends: n.ends[i]!, measured: sum([], graph.seconds), isNew: false }
+  })
+  const failures = spread(graph.failures)
+  const breaks = spread(graph.breaks)
+  const edges = e.client.map((client, i): MapEdge => {
+    const [from, to] = [nodes[client]!.key, nodes[e.server[i]!]!.key]
+    const measured: Measured = {
+      tx: e.tx[i]!,
+      rx: e.rx[i]!,
+      retransmits: e.retransmits[i]!,
+      rtt: e.rtt[i] ?? null,
+      attempts: e.attempts[i]!,
+      failures: e.failures[i]!,
+      closed: e.closed[i]!,
+      breaks: e.breaks[i]!,
+      active: e.active[i]!,
+      seconds: graph.seconds,
+    }
+    return {
+      key: from + ',' + to,
+      from,
+      to,
+      measured,
+      flags: e.flags[i]!,
+      count: e.count[i]!,
+      failures: failures.get(i) ?? [],
+      breaks: breaks.get(i) ?? [],
+    }
+  })
+  return { nodes, edges }
+}
+
+function spread(kinds: Graph['failures'] | undefined): Map<number, [string, number][]> {
+  const by = new Map<number, [string, number][]>()
+  for (const [type, pairs] of Object.entries(kinds ?? {})) for (const [i, n] of pairs) by.set(i, [...(by.get(i) ?? []), [type, n]])
+  return by
+}
+
+/** Keys of the nodes that are not hidden and, if one is in focus, at most so many steps from it, either way. */
+function visible({ nodes, edges }: { nodes: MapNode[]; edges: MapEdge[] }, { hide, focus, hops }: Choice): Set<string> {
+  const hidden = new Set(hide)
+  const all = new Set(nodes.map((n) => n.key).filter((k) => !hidden.has(k)))
+  if (!focus || !all.has(focus)) return all
+  let reached = new Set([focus])
+  for (let step = 0; step < hops; step++) {
+    const next = new Set(reached)
+    for (const { from, to } of edges) {
+      if (reached.has(from) && all.has(to)) next.add(to)
+      if (reached.has(to) && all.has(from)) next.add(from)
+    }
+    reached = next
+  }
+  return reached
+}
+
+/** Bytes of edges between nodes that have a name of their own. */
+function named(edges: MapEdge[]): number {
+  return edges.reduce((n, e) => (isOther(e.from) || isOther(e.to) ? n : n + e.measured.tx + e.measured.rx), 0)
+}
+
+/** Folds the least nodes, and then the least edges, into "other": what is drawn has a limit, what is added up has none. */
+function fold(m: Model, rank: Metric): Model {
+  const nodes = new Map(m.nodes.map((n) => [n.key, n]))
+  let edges = m.edges
+  const folded = new Set<string>()
+  if (nodes.size > MOST.nodes) {
+    const weight = new Map<string, number>()
+    for (const e of edges) for (const k of [e.from, e.to]) weight.set(k, (weight.get(k) ?? 0) + (rank.of(e.measured) ?? 0))
+    const least = [...nodes.keys()]
+      .filter((k) => !isOther(k))
+      .sort((a, b) => (weight.get(b) ?? 0) - (weight.get(a) ?? 0) || (a < b ? -1 : 1))
+    for (const k of least.slice(MOST.nodes - 1)) folded.add(k)
+  }
+  let shown = m.shown
+  if (folded.size) {
+    shown -= named(edges.filter((e) => folded.has(e.from) || folded.has(e.to)))
+    edges = join(edges.map((e) => move(e, folded.has(e.from), folded.has(e.to))))
+  }
+  let cut = 0
+  if (edges.length > MOST.edges) {
+    const order = [...edges].sort((a, b) => (rank.of(b.measured) ?? 0) - (rank.of(a.measured) ?? 0) || (a.key < b.key ? -1 : 1))
+    cut = order.length - MOST.edges
+    shown -= named(order.slice(MOST.edges))
+    edges = order.slice(0, MOST.edges)
+  }
+  const rest = [...nodes.values()].filter((n) => !folded.has(n.key))
+  if (folded.size && !nodes.has(OTHER)) rest.push({ ...rest[0]!, key: OTHER, id: { kind: 'other', tag: '', name: '', group: '' }, ends: 0 })
+  return { ...m, nodes: rest, edges, shown, folded: { nodes: m.folded.nodes + folded.size, edges: m.folded.edges + cut } }
+}
+
+function move(e: MapEdge, from: boolean, to: boolean): MapEdge {
+  if (!from && !to) return e
+  const [a, b] = [from ? OTHER : e.from, to ? OTHER : e.to]
+  return { ...e, from: a, to: b, key: a + ',' + b, flags: e.flags & ~flags.isNew }
+}
+
+/** Makes one edge of those that have the same ends. */
+function join(edges: MapEdge[]): MapEdge[] {
+  const by = new Map<string, MapEdge>()
+  for (const e of edges) {
+    const first = by.get(e.key)
+    if (!first) by.set(e.key, e)
+    else {
+      const both = first.flags & e.flags & flags.isNew
+      by.set(e.key, {
+        ...first,
+        measured: sum([first.measured, e.measured], e.measured.seconds),
+        count: first.count + e.count,
+        flags: ((first.flags | e.flags) & ~flags.isNew) | both,
+        failures: [...first.failures, ...e.failures],
+        breaks: [...first.breaks, ...e.breaks],
+      })
+    }
+  }
+  return [...by.values()]
+}
+
+/** What a node carries is what its edges carry; an edge to itself counts once. */
+function measure(m: Model): Model {
+  const of = new Map<string, MapEdge[]>(m.nodes.map((n) => [n.key, []]))
+  for (const e of m.edges) {
+    of.get(e.from)?.push(e)
+    if (e.to !== e.from) of.get(e.to)?.push(e)
+  }
+  const nodes = m.nodes.map((n) => {
+    const edges = of.get(n.key)!
+    return {
+      ...n,
+      measured: sum(
+        edges.map((e) => e.measured),
+        m.seconds,
+      ),
+      isNew: edges.some((e) => e.flags & flags.isNew),
+    }
+  })
+  return { ...m, nodes }
+}

@@ -1,0 +1,52 @@
+import { useEffect, useRef, useState } from 'preact/hooks'
+import type { Drawing } from './drawing.ts'
+import type { Point } from './layout.ts'
+import type { Order } from './layout.worker.ts'
+
+type Positions = Record<string, Point>
+
+/** Positions are kept of so many kinds of graphs. */
+const KEPT = 12
+
+/**
+ * Positions of what is drawn, worked out beside the page. While a graph is of one kind (nodes by this, groups by that), what has a
+ * position keeps it, also while it is away: whoever looks again finds everything where it was. Null until there are any.
+ */
+export function usePositions(drawing: Drawing, kind: string): Positions | null {
+  const worker = useRef<Worker | null>(null)
+  const known = useRef(new Map<string, Positions>())
+  const ticket = useRef(0)
+  const [positions, setPositions] = useState<Positions | null>(null)
+
+  useEffect(() => {
+    worker.current = new Worker(new URL('./layout.worker.ts', import.meta.url), { type: 'module' })
+    return () => worker.current?.terminate()
+  }, [])
+
+  const nodes = drawing.nodes.map((n) => n.key).join(',')
+  useEffect(() => {
+    const before = known.current.get(kind) ?? {}
+    const mine = ++ticket.current
+    if (drawing.nodes.every((n) => before[n.key])) {
+      setPositions(before)
+      return
+    }
+    const order: Order = {
+      ticket: mine,
+      nodes: drawing.nodes.map((n) => ({ id: n.key, group: n.group || (drawing.grouped ? n.key : ''), radius: 32 })),
+      links: drawing.edges.map(({ from, to }) => ({ from, to })),
+      pinned: before,
+    }
+    worker.current!.onmessage = (e: MessageEvent<{ ticket: number; positions: Positions }>) => {
+      if (e.data.ticket !== ticket.current) return
+      const all = { ...before, ...e.data.positions }
+      known.current.delete(kind)
+      known.current.set(kind, all)
+      if (known.current.size > KEPT) known.current.delete(known.current.keys().next().value!)
+      setPositions(all)
+    }
+    worker.current!.postMessage(order)
+  }, [nodes, kind])
+
+  return positions
+}

@@ -1,0 +1,52 @@
+/** An edge of the graph that is laid out, by ids. */
+export interface Link {
+  from: string
+  to: string
+}
+
+/**
+ * How many steps each node is behind those that nobody calls: clients stand left of what they call, and one that nobody calls stands
+ * just before the first that it calls, so that its edges do not cross what is between. Edges that close a circle are
+ * ignored; which ones they are depends on the ids alone, not on the order that nodes and edges come in.
+ */
+export function ranks(ids: string[], links: Link[], most = 7): Map<string, number> {
+  const out = new Map<string, string[]>(ids.map((id) => [id, []]))
+  const callers = new Map<string, number>(ids.map((id) => [id, 0]))
+  for (const { from, to } of links) {
+    if (from === to || !out.has(from) || !out.has(to)) continue
+    out.get(from)!.push(to)
+    callers.set(to, callers.get(to)! + 1)
+  }
+  for (const list of out.values()) list.sort()
+  const roots = [...ids].sort((a, b) => callers.get(a)! - callers.get(b)! || out.get(b)!.length - out.get(a)!.length || (a < b ? -1 : 1))
+  const order = finishing(roots, out)
+  const place = new Map(order.map((id, i) => [id, i]))
+  const rank = new Map<string, number>(ids.map((id) => [id, 0]))
+  for (const id of order)
+    for (const next of out.get(id)!)
+      if (place.get(next)! > place.get(id)!) rank.set(next, Math.min(most, Math.max(rank.get(next)!, rank.get(id)! + 1)))
+  for (const id of ids) if (!callers.get(id)) rank.set(id, Math.max(0, Math.min(...out.get(id)!.map((next) => rank.get(next)! - 1), most)))
+  for (const id of ids) if (!callers.get(id) && !out.get(id)!.length) rank.set(id, 0)
+  return rank
+}
+
+/** The nodes so that each stands before what it calls, but for edges that close a circle: reversed post-order, without recursion. */
+function finishing(roots: string[], out: Map<string, string[]>): string[] {
+  const done: string[] = []
+  const seen = new Set<string>()
+  for (const root of roots) {
+    if (seen.has(root)) continue
+    seen.add(root)
+    const stack: [string, number][] = [[root, 0]]
+    while (stack.length) {
+      const top = stack[stack.length - 1]!
+      const next = out.get(top[0])![top[1]++]
+      if (next === undefined) done.push(stack.pop()![0])
+      else if (!seen.has(next)) {
+        seen.add(next)
+        stack.push([next, 0])
+      }
+    }
+  }
+  return done.reverse()
+}

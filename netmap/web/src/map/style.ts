@@ -1,0 +1,131 @@
+import type { StylesheetJson } from 'cytoscape'
+import type { Colours } from './colours.ts'
+
+export const FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "DejaVu Sans", sans-serif'
+
+/**
+ * How the map looks. Kinds of nodes differ in shape, states of health in colour and, on edges, in the line; the glyph of a state is in the
+ * label. `letters` makes letters larger, where the view is far away. Edges are haystacks, the cheapest there are, but for the few
+ * that must curve.
+ */
+export function stylesheet(c: Colours, letters = 1): StylesheetJson {
+  return [
+    {
+      selector: 'node',
+      style: {
+        shape: 'ellipse',
+        'background-color': c.good,
+        'border-width': 2,
+        'border-color': c.canvas,
+        label: 'data(label)',
+        'font-family': FONT,
+        'font-size': 11 * letters,
+        color: c.text,
+        'text-valign': 'bottom',
+        'text-margin-y': 4,
+        'text-wrap': 'wrap',
+        'text-max-width': `${190 * letters}px`,
+        'line-height': 1.25,
+        'text-background-color': c.canvas,
+        'text-background-opacity': 0.82,
+        'text-background-padding': '2px',
+        'text-background-shape': 'roundrectangle',
+        'min-zoomed-font-size': 6,
+        'overlay-opacity': 0,
+      },
+    },
+    { selector: 'node[group ^= "group/"]', style: { 'text-background-color': c.group, 'border-color': c.group } },
+    { selector: 'node[size]', style: { width: 'data(size)', height: 'data(size)' } },
+    {
+      selector: ':parent',
+      style: {
+        shape: 'roundrectangle',
+        'background-color': c.group,
+        'background-opacity': 0.75,
+        'border-width': 1,
+        'border-color': c['group-line'],
+        padding: '22px',
+        'text-valign': 'top',
+        'text-margin-y': -4,
+        'font-size': 13 * letters,
+        'font-weight': 600,
+        color: c.text,
+        events: 'no',
+      },
+    },
+    { selector: 'node[level="warn"]', style: { 'background-color': c.warn } },
+    { selector: 'node[level="bad"]', style: { 'background-color': c.bad } },
+    { selector: 'node[level="none"]', style: { 'background-color': c.none } },
+    { selector: 'node[kind="external"]', style: { shape: 'diamond' } },
+    {
+      selector: 'node[kind="unresolved"]',
+      style: { shape: 'hexagon', 'background-opacity': 0.25, 'border-style': 'dashed', 'border-color': c.none, 'border-width': 2 },
+    },
+    {
+      selector: 'node[kind="other"]',
+      style: { shape: 'roundrectangle', 'background-opacity': 0.35, 'border-style': 'double', 'border-width': 4, 'border-color': c.none },
+    },
+    { selector: 'node[?isNew]', style: { 'border-color': c.new, 'border-width': 3 } },
+    {
+      selector: 'edge',
+      style: {
+        'curve-style': 'haystack',
+        'haystack-radius': 0,
+        width: 'data(width)',
+        'line-color': c.good,
+        'line-opacity': 0.62,
+        'mid-target-arrow-shape': 'triangle',
+        'mid-target-arrow-color': c.good,
+        'arrow-scale': 0.9,
+        'overlay-opacity': 0,
+        'font-family': FONT,
+        'font-size': 10 * letters,
+        color: c.text,
+        'text-background-color': c.canvas,
+        'text-background-opacity': 0.9,
+        'text-background-padding': '2px',
+        'text-background-shape': 'roundrectangle',
+        'min-zoomed-font-size': 7,
+      },
+    },
+    {
+      selector: 'edge[?curved]',
+      style: { 'curve-style': 'bezier', 'control-point-step-size': 34, 'loop-direction': '-45deg', 'loop-sweep': '60deg' },
+    },
+    { selector: 'edge[label != ""]', style: { label: 'data(label)' } },
+    { selector: 'edge[level="none"]', style: { 'line-color': c.none, 'mid-target-arrow-color': c.none } },
+    {
+      selector: 'edge[level="warn"]',
+      style: {
+        'line-color': c.warn,
+        'mid-target-arrow-color': c.warn,
+        'line-opacity': 0.9,
+        'line-style': 'dashed',
+        'line-dash-pattern': [10, 3],
+      },
+    },
+    {
+      selector: 'edge[level="bad"]',
+      style: {
+        'line-color': c.bad,
+        'mid-target-arrow-color': c.bad,
+        'line-opacity': 0.95,
+        'line-style': 'dashed',
+        'line-dash-pattern': [5, 4],
+      },
+    },
+    { selector: 'edge[?unresolved]', style: { 'line-style': 'dotted' } },
+    { selector: 'edge[?undirected]', style: { 'mid-target-arrow-shape': 'none' } },
+    {
+      selector: 'edge[?isNew]',
+      style: { 'underlay-color': c.new, 'underlay-opacity': 0.45, 'underlay-padding': 4, color: c.new, 'font-weight': 600 },
+    },
+    { selector: 'node.faded', style: { opacity: 0.22 } },
+    { selector: 'edge.faded', style: { 'line-opacity': 0.1, 'text-opacity': 0, 'mid-target-arrow-shape': 'none' } },
+    {
+      selector: 'node.selected',
+      style: { 'border-color': c.accent, 'border-width': 4, 'underlay-color': c.accent, 'underlay-opacity': 0.3, 'underlay-padding': 7 },
+    },
+    { selector: 'edge.selected', style: { 'underlay-color': c.accent, 'underlay-opacity': 0.4, 'underlay-padding': 5, 'line-opacity': 1 } },
+  ] as unknown as StylesheetJson // its types know not every property that it has
+}

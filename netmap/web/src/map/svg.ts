@@ -1,0 +1,113 @@
+import type { Colours } from './colours.ts'
+import type { Drawing, DrawnEdge, DrawnNode } from './drawing.ts'
+import type { Point } from './layout.ts'
+import { FONT } from './style.ts'
+
+const MARGIN = 70
+
+/**
+ * The drawing as an SVG document: shapes, lines and words as on the page. Everything that came from outside is escaped, so that a
+ * name is a name in whatever opens the file.
+ */
+export function svg(drawing: Drawing, positions: Record<string, Point>, c: Colours, title: string): string {
+  const nodes = drawing.nodes.filter((n) => positions[n.key])
+  const box = bounds(nodes, positions)
+  const parts = [
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="${box.x} ${box.y} ${box.width} ${box.height}" ` +
+      `width="${box.width}" height="${box.height}" ` +
+      `font-family="${escape(FONT)}" font-size="11" fill="${c.text}">`,
+    `<title>${escape(title)}</title>`,
+    `<rect x="${box.x}" y="${box.y}" width="${box.width}" height="${box.height}" fill="${c.canvas}"/>`,
+    ...drawing.groups.map((g) =>
+      group(
+        g,
+        nodes.filter((n) => n.group === g.key),
+        positions,
+        c,
+      ),
+    ),
+    ...drawing.edges.map((e) => edge(e, positions, c)),
+    ...nodes.map((n) => node(n, positions[n.key]!, c)),
+    '</svg>',
+  ]
+  return parts.filter(Boolean).join('\n') + '\n'
+}
+
+function bounds(nodes: DrawnNode[], positions: Record<string, Point>) {
+  const xs = nodes.map((n) => positions[n.key]!.x)
+  const ys = nodes.map((n) => positions[n.key]!.y)
+  if (!nodes.length) return { x: 0, y: 0, width: 2 * MARGIN, height: 2 * MARGIN }
+  const [x, y] = [Math.min(...xs) - MARGIN - 30, Math.min(...ys) - MARGIN]
+  return { x, y, width: Math.max(...xs) + MARGIN + 30 - x, height: Math.max(...ys) + MARGIN + 24 - y }
+}
+
+function group(g: { label: string }, members: DrawnNode[], positions: Record<string, Point>, c: Colours): string {
+  if (!members.length) return ''
+  const b = bounds(members, positions)
+  const pad = 24
+  return (
+    `<rect x="${b.x + pad}" y="${b.y + pad}" width="${b.width - 2 * pad}" height="${b.height - 2 * pad}" rx="8" ` +
+    `fill="${c.group}" stroke="${c['group-line']}"/>` +
+    `<text x="${b.x + b.width / 2}" y="${b.y + pad - 6}" text-anchor="middle" font-size="13" font-weight="600">${escape(g.label)}</text>`
+  )
+}
+
+function edge(e: DrawnEdge, positions: Record<string, Point>, c: Colours): string {
+  const [a, b] = [positions[e.from], positions[e.to]]
+  if (!a || !b) return ''
+  const dash = e.unresolved ? '1 4' : e.level === 'warn' ? '10 3' : e.level === 'bad' ? '5 4' : ''
+  const path = curve(e, a, b)
+  const stroke = `fill="none" stroke="${c[e.level]}" stroke-width="${e.width}"${dash && ` stroke-dasharray="${dash}"`}`
+  const halo = e.isNew ? `<path d="${path.d}" fill="none" stroke="${c.new}" stroke-opacity="0.45" stroke-width="${e.width + 8}"/>` : ''
+  const words = e.label ? `<text x="${path.x}" y="${path.y - 4}" font-size="10" ${label(c)}>${escape(e.label)}</text>` : ''
+  return `${halo}<path d="${path.d}" ${stroke}/>${e.undirected ? '' : arrow(path, a, b, e.width, c[e.level])}${words}`
+}
+
+/** The path of an edge, and its middle. */
+function curve(e: DrawnEdge, a: Point, b: Point): { d: string; x: number; y: number } {
+  if (e.from === e.to) return { d: `M${a.x} ${a.y}c-60 -20 -20 -60 0 0`, x: a.x - 25, y: a.y - 24 }
+  if (!e.curved) return { d: `M${a.x} ${a.y}L${b.x} ${b.y}`, x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 }
+  const length = Math.hypot(b.x - a.x, b.y - a.y) || 1
+  const [nx, ny] = [(-(b.y - a.y) / length) * 17, ((b.x - a.x) / length) * 17]
+  const [mx, my] = [(a.x + b.x) / 2 + nx, (a.y + b.y) / 2 + ny]
+  return { d: `M${a.x} ${a.y}Q${round(mx + nx)} ${round(my + ny)} ${b.x} ${b.y}`, x: round(mx), y: round(my) }
+}
+
+function arrow(at: { x: number; y: number }, a: Point, b: Point, width: number, colour: string): string {
+  const angle = round((Math.atan2(b.y - a.y, b.x - a.x) * 180) / Math.PI)
+  const s = 4 + width
+  return `<path d="M${s} 0L${-s} ${-s * 0.8}L${-s} ${s * 0.8}Z" fill="${colour}" transform="translate(${at.x} ${at.y}) rotate(${angle})"/>`
+}
+
+function node(n: DrawnNode, { x, y }: Point, c: Colours): string {
+  const r = n.size / 2
+  const border = n.isNew ? `stroke="${c.new}" stroke-width="3"` : `stroke="${c.canvas}" stroke-width="2"`
+  const hollow = `fill="${c[n.level]}" fill-opacity="0.3" stroke="${c.none}" stroke-width="2"`
+  const shapes = {
+    internal: `<circle cx="${x}" cy="${y}" r="${r}" fill="${c[n.level]}" ${border}/>`,
+    external: `<path d="M${x} ${y - r}L${x + r} ${y}L${x} ${y + r}L${x - r} ${y}Z" fill="${c[n.level]}" ${border}/>`,
+    unresolved: `<path d="${hexagon(x, y, r)}" ${hollow} stroke-dasharray="4 3"/>`,
+    other: `<rect x="${x - r}" y="${y - r}" width="${n.size}" height="${n.size}" rx="4" ${hollow}/>`,
+  }
+  const text = n.label.split('\n').map((line, i) => `<tspan x="${x}" dy="${i ? 14 : 0}">${escape(line)}</tspan>`)
+  const words = `<text x="${x}" y="${y + r + 14}" ${label(c)}>${text.join('')}</text>`
+  return `<g data-key="${escape(n.key)}">${shapes[n.kind]}${words}</g>`
+}
+
+const hexagon = (x: number, y: number, r: number) =>
+  `M${x - r} ${y}L${x - r / 2} ${y - r}H${x + r / 2}L${x + r} ${y}L${x + r / 2} ${y + r}H${x - r / 2}Z`
+
+/** Letters with the background around them, to be read over lines. */
+const label = (c: Colours) => `text-anchor="middle" stroke="${c.canvas}" stroke-width="3" paint-order="stroke"`
+
+const round = (n: number) => Math.round(n * 10) / 10
+
+function escape(s: string): string {
+  // What XML cannot hold at all goes; the rest is written as references.
+  return s
+    .replace(
+      /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g,
+      '\ufffd',
+    )
+    .replace(/[&<>"']/g, (ch) => `&#${ch.charCodeAt(0)};`)
+}

@@ -1,0 +1,208 @@
+import { useEffect, useRef, useState } from 'preact/hooks'
+import type uPlot from 'uplot'
+import type { Series } from '../api/types.ts'
+import { count, NONE, rate, seconds } from '../format.ts'
+import { colours, onSchemeChange, type Colours } from '../map/colours.ts'
+import { FONT } from '../map/style.ts'
+
+interface Line {
+  label: string
+  colour: keyof Colours
+  /** Lines differ in their pattern too. */
+  dash?: number[]
+  values: (number | null)[]
+}
+
+interface Picture {
+  title: string
+  format(n: number | null): string
+  lines: Line[]
+}
+
+/** What a series is shown as. Where nobody reported, in the running step for one, nothing is known: that is no nought. */
+export function pictures(s: Series): Picture[] {
+  const known = (values: (number | null)[]) => values.map((v, i) => (s.active[i] === null ? null : v))
+  const perSecond = (values: number[]) => known(values.map((v) => v / s.step))
+  const all: Picture[] = [
+    {
+      title: 'Throughput',
+      format: rate,
+      lines: [
+        { label: 'to the server', colour: 'accent', values: perSecond(s.tx) },
+        { label: 'back', colour: 'new', dash: [5, 3], values: perSecond(s.rx) },
+      ],
+    },
+    {
+      title: 'Round trip',
+      format: seconds,
+      lines: [
+        { label: 'mean', colour: 'accent', values: s.rtt },
+        { label: 'slowest, at most', colour: 'none', dash: [5, 3], values: s.rtt_max },
+      ],
+    },
+    {
+      title: 'Connections',
+      format: count,
+      lines: [
+        { label: 'attempts', colour: 'accent', values: known(s.attempts) },
+        { label: 'failures', colour: 'bad', dash: [5, 3], values: known(s.failures) },
+        { label: 'open', colour: 'none', dash: [1, 3], values: s.active },
+      ],
+    },
+    {
+      title: 'Trouble',
+      format: count,
+      lines: [
+        { label: 'resent', colour: 'warn', values: known(s.retransmits) },
+        { label: 'breaks', colour: 'bad', dash: [5, 3], values: known(s.breaks) },
+      ],
+    },
+  ]
+  return all
+}
+
+/** Loads the chart library when the first chart is to be drawn. */
+export function Charts({ series, theme }: { series: Series; theme: string }) {
+  const [library, setLibrary] = useState<{ make: typeof uPlot } | null>(null)
+  useEffect(() => {
+    let gone = false
+    void import('uplot').then((module) => gone || setLibrary({ make: module.default }))
+    return () => {
+      gone = true
+    }
+  }, [])
+  return (
+    <div class="charts">
+      {pictures(series).map((p) => (
+        <Chart key={p.title} t={series.t} picture={p} library={library?.make ?? null} theme={theme} />
+      ))}
+    </div>
+  )
+}
+
+interface ChartProps {
+  t: number[]
+  picture: Picture
+  library: typeof uPlot | null
+  theme: string
+}
+
+function Chart({ t, picture, library, theme }: ChartProps) {
+  const holder = useRef<HTMLDivElement>(null)
+  const plot = useRef<uPlot | null>(null)
+  const format = useRef(picture.format)
+  const [at, setAt] = useState<number | null>(null)
+  const [scheme, setScheme] = useState(0)
+  useEffect(() => onSchemeChange(() => setScheme((n) => n + 1)), [])
+
+  useEffect(() => {
+    if (!library || !holder.current) return
+    const el = holder.current
+    const made = new library(
+      options(picture, el.clientWidth, colours(), (i) => setAt(i ?? null)),
+      data(t, picture),
+      el,
+    )
+    plot.current = made
+    const sized = new ResizeObserver(() => made.setSize({ width: el.clientWidth, height: HEIGHT }))
+    sized.observe(el)
+    return () => {
+      sized.disconnect()
+      made.destroy()
+      plot.current = null
+    }
+  }, [library, theme, scheme])
+  useEffect(() => plot.current?.setData(data(t, picture)), [t, picture])
+  format.current = picture.format
+
+  const shown = at !== null && at < t.length ? at : null
+  return (
+    <figure class="chart">
+      <figcaption>
+        <b>{picture.title}</b>
+        {shown !== null && <time>{new Date(t[shown]! * 1000).toLocaleTimeString()}</time>}
+        {picture.lines.map((l) => (
+          <span key={l.label} class={`line ${l.colour}`}>
+            <Dash dash={l.dash} />
+            {l.label} {picture.format(valueAt(l.values, shown))}
+          </span>
+        ))}
+      </figcaption>
+      <div ref={holder} class="plot" role="img" aria-label={spoken(picture)} />
+    </figure>
+  )
+}
+
+function Dash({ dash }: { dash?: number[] | undefined }) {
+  return (
+    <svg width="16" height="6" aria-hidden="true">
+      <path d="M0 3H16" stroke="currentColor" stroke-width="2" stroke-dasharray={dash?.join(' ')} />
+    </svg>
+  )
+}
+
+/** The value where the pointer is, or the latest there is. */
+function valueAt(values: (number | null)[], i: number | null): number | null {
+  return i === null ? (values.findLast((v) => v !== null) ?? null) : (values[i] ?? null)
+}
+
+function spoken({ title, lines, format }: Picture): string {
+  const tell = (l: Line) => {
+    const known = l.values.filter((v) => v !== null)
+    return known.length
+      ? `${l.label}: latest ${format(known.at(-1)!)}, least ${format(Math.min(...known))}, most ${format(Math.max(...known))}`
+      : `${l.label}: nothing measured`
+  }
+  return `${title}. ${lines.map(tell).join('. ')}.`
+}
+
+const HEIGHT = 104
+
+const data = (t: number[], p: Picture): uPlot.AlignedData => [t, ...p.lines.map((l) => l.values)]
+
+function options(p: Picture, width: number, c: Colours, pointed: (i: number | null | undefined) => void): uPlot.Options {
+  const font = `10px ${FONT}`
+  return {
+    width: Math.max(width, 80),
+    height: HEIGHT,
+    legend: { show: false },
+    padding: [6, 4, 0, 0],
+    cursor: { y: false, points: { size: 6 }, drag: { x: false, y: false } },
+    scales: { y: { range: (_, __, most) => [0, most > 0 ? most * 1.1 : 1] } },
+    hooks: { setCursor: [(u) => pointed(u.cursor.idx)] },
+    axes: [
+      {
+        stroke: c.muted,
+        font,
+        size: 22,
+        grid: { show: false },
+        ticks: { stroke: c.line, size: 4 },
+        values: (_, ts) => ts.map((s) => clock(s)),
+      },
+      {
+        stroke: c.muted,
+        font,
+        size: 62,
+        grid: { stroke: c.line, width: 1 },
+        ticks: { show: false },
+        space: 28,
+        values: (_, vs) => vs.map((v) => (v === null ? NONE : p.format(v))),
+      },
+    ],
+    series: [
+      {},
+      ...p.lines.map((l): uPlot.Series => ({
+        label: l.label,
+        stroke: c[l.colour],
+        width: 1.5,
+        spanGaps: true,
+        ...(l.dash && { dash: l.dash }),
+        points: { size: 4 },
+      })),
+    ],
+  }
+}
+
+function clock(s: number): string {
+  return new Date(s * 1000).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', ...(s % 60 ? { second: '2-digit' } : {}) })
+}

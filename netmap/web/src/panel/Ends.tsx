@@ -1,0 +1,157 @@
+import { flags, type Edge, type Link } from '../api/types.ts'
+import { bytes, count, plural, seconds } from '../format.ts'
+import { errorName, kindWords, tagName } from '../tags.ts'
+import { fill } from './links.ts'
+
+/** The best name in an end's attributes, the most particular first. */
+const NAMES = [
+  'k8s.pod.name',
+  'k8s.workload.name',
+  'service.name',
+  'k8s.container.name',
+  'netconn.systemd.unit',
+  'process.executable.name',
+  'name',
+  'netconn.domain',
+  'network.address',
+  'netconn.type',
+]
+
+export function endTitle(end: Record<string, string>): string {
+  const name = NAMES.map((n) => end[n]).find(Boolean) ?? 'unknown'
+  const container = end['k8s.container.name']
+  return container && container !== name ? `${name} / ${container}` : name
+}
+
+interface Props {
+  edges: Edge[]
+  count: number
+  links: Link[]
+  from: number
+  to: number
+}
+
+/** The edges behind a figure, each with all that is known of both ends. */
+export function Ends({ edges, count: all, links, from, to }: Props) {
+  return (
+    <section class="ends">
+      <h3>
+        Endpoints <small>{all > edges.length ? `${edges.length} of ${plural(all, 'edge')}, most volume first` : plural(all, 'edge')}</small>
+      </h3>
+      {edges.map((e, i) => (
+        <End key={edgeKey(e)} edge={e} open={i === 0} links={links} from={from} to={to} />
+      ))}
+    </section>
+  )
+}
+
+const edgeKey = (e: Edge) => JSON.stringify([e.client, e.server, e.edge])
+
+function End({ edge: e, open, links, from, to }: { edge: Edge; open: boolean } & Pick<Props, 'links' | 'from' | 'to'>) {
+  const translated = e.edge.nat && e.edge.nat !== 'none'
+  return (
+    <details class="edge" open={open}>
+      <summary>
+        <span class="name">{endTitle(e.client)}</span> → <span class="name">{endTitle(e.server)}</span>
+        {e.edge.port && <>:{e.edge.port}</>} <small>{bytes(e.tx + e.rx)}</small>
+        {(e.flags & flags.isNew) !== 0 && <small class="new"> ✚ new</small>}
+      </summary>
+      {(translated || e.edge.original) && (
+        <p class="translation">
+          Asked for <b>{original(e)}</b>, connected to{' '}
+          <b>
+            {endTitle(e.server)}
+            {e.edge.port && ':' + e.edge.port}
+          </b>{' '}
+          <small>(NAT: {e.edge.nat})</small>
+        </p>
+      )}
+      <div class="both">
+        <Attributes title="Client" kind={kindWords[e.client_kind]} end={e.client} links={links} from={from} to={to} />
+        <Attributes title="Server" kind={kindWords[e.server_kind]} end={e.server} links={links} from={from} to={to} />
+      </div>
+      <dl class="pairs">
+        {Object.entries(e.edge).map(([tag, value]) => (
+          <div key={tag}>
+            <dt>{tagName(tag)}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
+        <div>
+          <dt>Reported by</dt>
+          <dd>{e.reported_by.join(' and ')}</dd>
+        </div>
+        <div>
+          <dt>Failures</dt>
+          <dd>{told(e.failures_by, e.failures)}</dd>
+        </div>
+        <div>
+          <dt>Breaks</dt>
+          <dd>{told(e.breaks_by, e.breaks)}</dd>
+        </div>
+        <div>
+          <dt>Handshake</dt>
+          <dd>{seconds(e.handshake)}</dd>
+        </div>
+        <div>
+          <dt>First seen</dt>
+          <dd>{new Date(e.first * 1000).toLocaleString()}</dd>
+        </div>
+        <div>
+          <dt>Last active</dt>
+          <dd>{new Date(e.last * 1000).toLocaleString()}</dd>
+        </div>
+      </dl>
+    </details>
+  )
+}
+
+function original(e: Edge): string {
+  const where = e.edge.original || e.edge['original.address'] || 'an address that is not reported'
+  return e.edge['original.port'] ? `${where}:${e.edge['original.port']}` : where
+}
+
+function told(by: Record<string, number>, all: number): string {
+  const kinds = Object.entries(by).map(([type, n]) => `${count(n)} ${errorName(type)}`)
+  return kinds.length ? kinds.join(', ') : count(all)
+}
+
+interface AttributesProps extends Pick<Props, 'links' | 'from' | 'to'> {
+  title: string
+  kind: string
+  end: Record<string, string>
+}
+
+function Attributes({ title, kind, end, links, from, to }: AttributesProps) {
+  const filled = links.flatMap((l) => {
+    const url = fill(l, end, from, to)
+    return url ? [{ ...l, url }] : []
+  })
+  return (
+    <div class="end">
+      <h4>
+        {title}
+        {kind && <small> {kind}</small>}
+      </h4>
+      <dl>
+        {Object.entries(end)
+          .sort(([a], [b]) => (a < b ? -1 : 1))
+          .map(([name, value]) => (
+            <div key={name}>
+              <dt>{name}</dt>
+              <dd>{value}</dd>
+            </div>
+          ))}
+      </dl>
+      {filled.length > 0 && (
+        <p class="links">
+          {filled.map((l) => (
+            <a key={l.name} href={l.url} target="_blank" rel="noopener noreferrer">
+              {l.name} <span aria-hidden="true">↗</span>
+            </a>
+          ))}
+        </p>
+      )}
+    </div>
+  )
+}

@@ -1,0 +1,248 @@
+import { useEffect, useRef } from 'preact/hooks'
+import { address, type Params } from '../api/client.ts'
+import { usePoll } from '../api/poll.ts'
+import type { Link, Series } from '../api/types.ts'
+import { withTerms } from '../filter/complete.ts'
+import { bytes, count, percent, rate, seconds } from '../format.ts'
+import { hopTerms, identityOf, termsOf, type Identity } from '../map/key.ts'
+import type { MapEdge, Model } from '../map/model.ts'
+import { healthOf } from '../metrics.ts'
+import type { Change } from '../state/address.ts'
+import type { Selection, State } from '../state/state.ts'
+import { endName, rowOf, rowTerms } from '../table/rows.ts'
+import { kindWords, nodeName } from '../tags.ts'
+import { Charts } from './Charts.tsx'
+import { Ends } from './Ends.tsx'
+
+interface Props {
+  state: State
+  change: Change
+  model: Model | null
+  links: Link[]
+  /** Hops within a pod that the figures of the page are without. */
+  folded: number
+  /** Parameters that the figures of the page are asked with. */
+  params: Params
+}
+
+/** A part of what is selected: the edges that these terms, beside the page's filter, hold for. */
+interface Part {
+  heading: string
+  terms: string[]
+}
+
+export function Panel(props: Props) {
+  const { state, change } = props
+  const chosen = state.selected
+  const key = JSON.stringify(chosen)
+  const { panel, close } = useFocus(key, () => change({ selected: null }))
+  if (!chosen) return null
+  const what = describe(chosen, state, props.folded)
+  return (
+    <aside id="panel" class="panel" aria-label={what ? `Details of ${what.title}` : 'Details'} tabIndex={-1} ref={panel}>
+      <div class="panel-head">
+        <h2>
+          {what?.title ?? 'Gone'}
+          {what?.note && <small> {what.note}</small>}
+        </h2>
+        <button type="button" class="close" aria-label="Close the details" onClick={close}>
+          ×
+        </button>
+      </div>
+      {what ? (
+        <Chosen key={key} {...props} chosen={chosen} what={what} />
+      ) : (
+        <p class="quiet">The address names something that this view does not have.</p>
+      )}
+    </aside>
+  )
+}
+
+/**
+ * Keeps the keyboard where its user is: going from one thing to another in the panel stays in it, Escape closes it from anywhere, and
+ * closing leads back to where it was opened.
+ */
+function useFocus(key: string, closed: () => void) {
+  const panel = useRef<HTMLElement>(null)
+  const opener = useRef<Element | null>(null)
+  const inside = useRef(false)
+  const close = () => {
+    closed()
+    if (opener.current instanceof HTMLElement && opener.current.isConnected) opener.current.focus()
+  }
+  const latest = useRef(close)
+  latest.current = close
+  useEffect(() => {
+    const moved = () => {
+      const active = document.activeElement
+      if (active && active !== document.body) inside.current = panel.current?.contains(active) ?? false
+    }
+    const pressed = (e: KeyboardEvent) => {
+      if (e.key === 'Escape' && !e.defaultPrevented) latest.current()
+    }
+    document.addEventListener('focusin', moved)
+    document.addEventListener('keydown', pressed)
+    return () => {
+      document.removeEventListener('focusin', moved)
+      document.removeEventListener('keydown', pressed)
+    }
+  }, [])
+  useEffect(() => {
+    if (inside.current) panel.current?.focus()
+    else opener.current = document.activeElement
+  }, [key])
+  return { panel, close }
+}
+
+interface Described {
+  title: string
+  note: string
+  parts: Part[]
+}
+
+function describe(chosen: Selection, state: State, folded: number): Described | null {
+  const { by, group } = state
+  const hops = (tags: string[]) => hopTerms(tags, { shown: state.loops, folded })
+  if (chosen.kind === 'node') {
+    const id = identityOf(chosen.id)
+    if (!id) return null
+    return {
+      title: nodeName(id),
+      note: note(id),
+      parts: [
+        { heading: 'As client: what it connects to', terms: [...termsOf('client', id, by, group), ...hops([by])] },
+        { heading: 'As server: who connects to it', terms: [...termsOf('server', id, by, group), ...hops([by])] },
+      ],
+    }
+  }
+  if (chosen.kind === 'edge') {
+    const [a, b] = [identityOf(chosen.from), identityOf(chosen.to)]
+    if (!a || !b) return null
+    return {
+      title: `${nodeName(a)} → ${nodeName(b)}`,
+      note: '',
+      parts: [{ heading: '', terms: [...termsOf('client', a, by, group), ...termsOf('server', b, by, group), ...hops([by])] }],
+    }
+  }
+  const [clients, servers] = [state.clients.split(','), state.servers.split(',')]
+  const row = rowOf(chosen.id, clients, servers)
+  if (!row) return null
+  const [client, server] = [endName(clients, row.client.values, row.client.name), endName(servers, row.server.values, row.server.name)]
+  return {
+    title: `${client.name} → ${server.name}${server.more.startsWith(':') ? server.more : ' ' + server.more}`.trim(),
+    note: '',
+    parts: [{ heading: '', terms: [...rowTerms(row, clients, servers), ...hops([...clients, ...servers])] }],
+  }
+}
+
+function note(id: Identity): string {
+  return [id.group, kindWords[id.kind]].filter(Boolean).join(', ')
+}
+
+function Chosen({ state, change, model, links, params, chosen, what }: Props & { chosen: Selection; what: Described }) {
+  return (
+    <>
+      <div class="actions">
+        {chosen.kind === 'node' && (
+          <>
+            <button type="button" onClick={() => change({ focus: chosen.id })} disabled={state.focus === chosen.id}>
+              Focus
+            </button>
+            <button type="button" onClick={() => change({ hide: [...state.hide, chosen.id], selected: null })}>
+              Hide
+            </button>
+          </>
+        )}
+        {what.parts.map((p, i) => (
+          <button key={i} type="button" onClick={() => change({ filter: withTerms(state.filter, p.terms), view: 'table', selected: null })}>
+            {what.parts.length > 1 ? (i ? 'Filter: as server' : 'Filter: as client') : 'Filter to this'}
+          </button>
+        ))}
+      </div>
+      {chosen.kind === 'node' && model && <Neighbours id={chosen.id} model={model} state={state} change={change} />}
+      {what.parts.map((p) => (
+        <PartView key={p.heading} part={p} state={state} links={links} params={params} />
+      ))}
+    </>
+  )
+}
+
+/** The edges of a node, each a way to its details. */
+function Neighbours({ id, model, state, change }: { id: string; model: Model; state: State; change: Change }) {
+  const volume = (e: MapEdge) => e.measured.tx + e.measured.rx
+  const edges = model.edges.filter((e) => e.from === id || e.to === id).sort((a, b) => volume(b) - volume(a))
+  const name = new Map(model.nodes.map((n) => [n.key, nodeName(n.id)]))
+  const colour = healthOf(state.colour)
+  if (!edges.length) return null
+  return (
+    <section class="neighbours">
+      <h3>
+        Edges <small>{edges.length}</small>
+      </h3>
+      <ul>
+        {edges.slice(0, 12).map((e) => (
+          <li key={e.key}>
+            <button type="button" onClick={() => change({ selected: { kind: 'edge', from: e.from, to: e.to } })}>
+              <span>{e.from === id ? '→ ' + name.get(e.to) : '← ' + name.get(e.from)}</span>
+              {['warn', 'bad'].includes(colour.level(e.measured)) && (
+                <small class={`level ${colour.level(e.measured)}`}>{colour.tell(e.measured)}</small>
+              )}
+              <small>{bytes(volume(e))}</small>
+            </button>
+          </li>
+        ))}
+      </ul>
+      {edges.length > 12 && <p class="quiet">and {edges.length - 12} more, in the table</p>}
+    </section>
+  )
+}
+
+function PartView({ part, state, links, params }: { part: Part; state: State; links: Link[]; params: Params }) {
+  const url = address('series', { ...params, filter: withTerms(state.filter, part.terms), edges: 20 })
+  const poll = usePoll<Series>(url, state.end > 0)
+  const s = poll.of === url ? poll.data : null
+  return (
+    <section class="part">
+      {part.heading && <h3>{part.heading}</h3>}
+      {poll.error && (
+        <p role="alert" class="level bad">
+          ✖ {poll.error.message}
+        </p>
+      )}
+      {!s && !poll.error && <p class="quiet">Loading …</p>}
+      {s && s.count === 0 && <p class="quiet">No connections.</p>}
+      {s && s.count > 0 && (
+        <>
+          <Summary series={s} />
+          <Charts series={s} theme={state.theme} />
+          <Ends edges={s.edges} count={s.count} links={links} from={s.from} to={s.to} />
+        </>
+      )}
+    </section>
+  )
+}
+
+function Summary({ series: s }: { series: Series }) {
+  const t = s.totals
+  const over = Math.max(1, s.to - s.from)
+  const figures: [string, string][] = [
+    ['Volume', `${bytes(t.tx)} out, ${bytes(t.rx)} back`],
+    ['Throughput', rate((t.tx + t.rx) / over)],
+    ['Round trip', seconds(s.rtt.findLast((v) => v !== null) ?? null)],
+    ['Resent', count(t.retransmits)],
+    ['Attempts', count(t.attempts)],
+    ['Failures', t.attempts ? `${count(t.failures)} (${percent(t.failures / t.attempts)})` : count(t.failures)],
+    ['Closed', t.breaks ? `${count(t.closed)}, ${count(t.breaks)} broke` : count(t.closed)],
+    ['Open', count(t.active)],
+  ]
+  return (
+    <dl class="summary">
+      {figures.map(([name, value]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>{value}</dd>
+        </div>
+      ))}
+    </dl>
+  )
+}

@@ -1,0 +1,35 @@
+import { describe, expect, test } from 'vitest'
+import { choose, presets } from './presets.ts'
+import { defaults, parse, serialise } from './state/state.ts'
+
+const known = (...tags: string[]) => tags.map((tag) => ({ tag, attribute: tag, of: 'end' as const, ends: 1, values: 2 }))
+
+describe.each(presets.map((p) => [p.label, p] as const))('%s', (_, preset) => {
+  test('is an address, and a state that another preset leaves nothing in', () => {
+    const dirty = {
+      ...defaults,
+      ...choose(
+        presets.find((p) => p.id === 'canary')!,
+        known('service'),
+      ),
+      hide: ['a'],
+      focus: 'b',
+    }
+    const state = { ...dirty, ...choose(preset, known('zone', 'region', 'service')) }
+    expect(parse(serialise(state))).toEqual(state)
+    expect(state).toMatchObject({ hide: [], focus: '', selected: null, preset: preset.id })
+    if (preset.id !== 'canary') expect(state.by).toBe('name')
+  })
+
+  test('says what it shows, and what to do', () => {
+    expect(preset.what).toMatch(/\.$/)
+    if (preset.id) expect(preset.advice).toMatch(/\.$/)
+  })
+})
+
+test('a canary is grouped by what is known', () => {
+  const canary = presets.find((p) => p.id === 'canary')!
+  expect(choose(canary, known('service', 'workload'))).toMatchObject({ group: 'service', servers: 'service,image.tag' })
+  expect(choose(canary, known('workload'))).toMatchObject({ group: 'workload' })
+  expect(choose(canary, [])).toMatchObject({ group: 'name' })
+})

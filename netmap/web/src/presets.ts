@@ -1,0 +1,100 @@
+import type { Tag } from './api/types.ts'
+import { defaults, type State } from './state/state.ts'
+
+/** A view that answers one question, with what to do about what it shows. */
+export interface Preset {
+  id: string
+  label: string
+  /** What is shown. */
+  what: string
+  /** What to do about it. */
+  advice: string
+  set(known: (tag: string) => boolean): Partial<State>
+}
+
+export const presets: Preset[] = [
+  {
+    id: '',
+    label: 'All traffic',
+    what: 'Everything that talks, by its best known name.',
+    advice: '',
+    set: () => ({}),
+  },
+  {
+    id: 'cross-zone',
+    label: 'Cross-zone',
+    what: 'Edges whose ends are in two zones.',
+    advice:
+      'Clouds charge for it, and each round trip is longer. Keep callers and callees in one zone: topology-aware routing ' +
+      '(trafficDistribution: PreferClose), a replica in each zone, or locality weights in the mesh.',
+    set: (known) => ({ only: 'zones', group: known('zone') ? 'zone' : '', clients: 'zone,name', servers: 'zone,name' }),
+  },
+  {
+    id: 'cross-region',
+    label: 'Cross-region',
+    what: 'Edges whose ends are in two regions.',
+    advice:
+      'The dearest and the slowest traffic there is. Look for replicas that are read from afar, and for backups to compress or to batch.',
+    set: (known) => ({
+      only: 'regions',
+      group: known('region') ? 'region' : '',
+      clients: 'region,name',
+      servers: 'region,name',
+      colour: 'rtt',
+    }),
+  },
+  {
+    id: 'out-of-mesh',
+    label: 'Out of the mesh',
+    what: 'Connections between two ends that no proxy opened: not encrypted and not authorised by the mesh.',
+    advice:
+      'Check that the pod has a sidecar, that the port is not excluded from redirection, and that mutual TLS is strict where it should be.',
+    set: () => ({
+      filter: 'client.kind=internal client.proxy= scope!=pod scope!=container',
+      clients: 'namespace,name',
+      servers: 'name,port',
+    }),
+  },
+  {
+    id: 'retransmits',
+    label: 'Top retransmits',
+    what: 'Where segments are sent again most.',
+    advice:
+      'A few edges of one node point at its link or its limits; one edge everywhere points at a full receiver; all edges across ' +
+      'zones point at the network between. Compare with the round trip.',
+    set: () => ({ view: 'table', sort: '-retransmits', colour: 'retransmits', width: 'retransmits', size: 'retransmits', problems: true }),
+  },
+  {
+    id: 'churn',
+    label: 'Highest churn',
+    what: 'Who opens the most connections for what is carried.',
+    advice:
+      'Each costs a handshake, a port and an entry in conntrack. Keep connections alive: HTTP keep-alive, a pool, or larger ' +
+      'idle limits at whichever end closes first.',
+    set: () => ({ view: 'table', sort: '-attempts', colour: 'churn', width: 'attempts', size: 'attempts' }),
+  },
+  {
+    id: 'new',
+    label: 'New edges',
+    what: 'Edges that were first seen in the last 15 minutes.',
+    advice: 'After a deployment they are what it added. Otherwise ask who has begun to talk, and whether a network policy should let it.',
+    set: () => ({ only: 'new', sort: '-volume' }),
+  },
+  {
+    id: 'canary',
+    label: 'Canary',
+    what: 'The image tags of each service, side by side.',
+    advice: 'Compare failures, breaks and round trips of the two tags, and the share of traffic that each has; then go on, or roll back.',
+    set: (known) => {
+      const of = ['service', 'workload'].find(known) ?? 'name'
+      return { by: 'image.tag', group: of, clients: 'name', servers: `${of},image.tag`, filter: 'server.image.tag!= server.proxy=' }
+    },
+  },
+]
+
+/** What choosing the preset changes: its own fields, and those that another one may have set. */
+export function choose(preset: Preset, tags: Tag[]): Partial<State> {
+  const known = (tag: string) => tags.some((t) => t.tag === tag && t.values > 0)
+  const { view: _, window: __, theme: ___, end: ____, ...reset } = defaults
+  return { ...reset, ...preset.set(known), preset: preset.id }
+}

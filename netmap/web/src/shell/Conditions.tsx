@@ -1,0 +1,35 @@
+import type { Condition } from './conditions.ts'
+
+const NAMES: Record<Condition['kind'], string> = {
+  error: '✖ Error',
+  stale: '▲ Stale',
+  partial: '◐ Partial',
+  truncated: '… Truncated',
+}
+
+/** What a reader of the figures must know, above them; told to whoever hears the page as it changes. */
+export function Conditions({ all }: { all: Condition[] }) {
+  return (
+    <div class="conditions" role="status">
+      {all.map((c) => (
+        <p key={c.text} class={`condition ${c.kind}`}>
+          <b>{NAMES[c.kind]}</b> {c.text}
+        </p>
+      ))}
+    </div>
+  )
+}
+
+export function Empty({ title, text, clear }: { title: string; text: string; clear: (() => void) | null }) {
+  return (
+    <div class="empty">
+      <h2>{title}</h2>
+      <p>{text}</p>
+      {clear && (
+        <button type="button" onClick={clear}>
+          Show everything
+        </button>
+      )}
+    </div>
+  )
+}

@@ -1,0 +1,158 @@
+import type { Tag } from '../api/types.ts'
+import { healths, metrics } from '../metrics.ts'
+import type { Change } from '../state/address.ts'
+import type { State } from '../state/state.ts'
+import { nodeTags, tagName } from '../tags.ts'
+
+interface Props {
+  state: State
+  change: Change
+  tags: Tag[]
+}
+
+export function Controls(props: Props) {
+  return props.state.view === 'map' ? <MapControls {...props} /> : <TableControls {...props} />
+}
+
+function MapControls({ state, change, tags }: Props) {
+  const reset = { focus: '', hide: [], selected: null }
+  return (
+    <div class="controls" role="group" aria-label="What the map shows">
+      <TagSelect label="Nodes by" value={state.by} tags={tags} set={(by) => change({ by, ...reset })} />
+      <TagSelect label="in groups by" value={state.group} tags={tags} none="no group" set={(group) => change({ group, ...reset })} />
+      <i class="rule" />
+      <Select label="Size" value={state.size} options={metrics} set={(size) => change({ size })} />
+      <Select label="Width" value={state.width} options={metrics} set={(width) => change({ width })} />
+      <Select label="Colour" value={state.colour} options={healths} set={(colour) => change({ colour })} />
+      <i class="rule" />
+      <Toggle label="Only problems" on={state.problems} set={(problems) => change({ problems })} />
+      <Toggle
+        label="Own sidecars"
+        title="Show the hop between an application and its own sidecar where both are one node"
+        on={state.loops}
+        set={(loops) => change({ loops })}
+      />
+    </div>
+  )
+}
+
+const first = (list: string) => list.split(',')[0]!
+const second = (list: string) => list.split(',').slice(1).join(',')
+
+function TableControls({ state, change, tags }: Props) {
+  const set = (field: 'clients' | 'servers', a: string, b: string) => change({ [field]: b && b !== a ? `${a},${b}` : a, selected: null })
+  return (
+    <div class="controls" role="group" aria-label="What a row stands for">
+      <TagSelect label="Clients by" value={first(state.clients)} tags={tags} set={(a) => set('clients', a, second(state.clients))} />
+      <TagSelect
+        label="and"
+        value={second(state.clients)}
+        tags={tags}
+        none="nothing"
+        set={(b) => set('clients', first(state.clients), b)}
+      />
+      <i class="rule" />
+      <TagSelect label="Servers by" value={first(state.servers)} tags={tags} edge set={(a) => set('servers', a, second(state.servers))} />
+      <TagSelect
+        label="and"
+        value={second(state.servers)}
+        tags={tags}
+        none="nothing"
+        edge
+        set={(b) => set('servers', first(state.servers), b)}
+      />
+      <i class="rule" />
+      <Toggle label="Only problems" on={state.problems} set={(problems) => change({ problems })} />
+      <Toggle
+        label="Own sidecars"
+        title="Count the hop between an application and its own sidecar where both are in one row"
+        on={state.loops}
+        set={(loops) => change({ loops })}
+      />
+    </div>
+  )
+}
+
+const EDGE_TAGS = ['port', 'original', 'original.port', 'nat', 'scope']
+
+interface TagSelectProps {
+  label: string
+  value: string
+  tags: Tag[]
+  /** What no tag is called, where there may be none. */
+  none?: string
+  /** Offers tags of the edge as well. */
+  edge?: boolean
+  set(tag: string): void
+}
+
+function TagSelect({ label, value, tags, none, edge, set }: TagSelectProps) {
+  const all = nodeTags(tags, value)
+  const more = edge ? EDGE_TAGS.filter((tag) => !all.some((t) => t.tag === tag)) : []
+  return (
+    <label class="inline">
+      {label}
+      <select value={value} onChange={(e) => set(e.currentTarget.value)}>
+        {none && <option value="">{none}</option>}
+        <optgroup label="With values now">
+          {all
+            .filter((t) => t.known)
+            .map((t) => (
+              <option key={t.tag} value={t.tag}>
+                {tagName(t.tag)}
+              </option>
+            ))}
+          {more.map((tag) => (
+            <option key={tag} value={tag}>
+              {tagName(tag)}
+            </option>
+          ))}
+        </optgroup>
+        <optgroup label="Nothing has these now">
+          {all
+            .filter((t) => !t.known)
+            .map((t) => (
+              <option key={t.tag} value={t.tag}>
+                {tagName(t.tag)}
+              </option>
+            ))}
+        </optgroup>
+        {value.includes(',') && <option value={value}>{value.split(',').map(tagName).join(' and ')}</option>}
+      </select>
+    </label>
+  )
+}
+
+function Select({
+  label,
+  value,
+  options,
+  set,
+}: {
+  label: string
+  value: string
+  options: { id: string; label: string }[]
+  set(id: string): void
+}) {
+  const known = options.some((o) => o.id === value) ? value : options[0]!.id
+  return (
+    <label class="inline">
+      {label}
+      <select value={known} onChange={(e) => set(e.currentTarget.value)}>
+        {options.map((o) => (
+          <option key={o.id} value={o.id}>
+            {o.label}
+          </option>
+        ))}
+      </select>
+    </label>
+  )
+}
+
+function Toggle({ label, title, on, set }: { label: string; title?: string; on: boolean; set(on: boolean): void }) {
+  return (
+    <label class="toggle" title={title}>
+      <input type="checkbox" checked={on} onChange={(e) => set(e.currentTarget.checked)} /> {label}
+    </label>
+  )
+}

@@ -1,0 +1,47 @@
+import type { Answer, Graph } from '../api/types.ts'
+import { bytes, count, percent, rate } from '../format.ts'
+import type { Model } from '../map/model.ts'
+
+/** The totals of everything that the filter lets through, drawn or not. */
+export function Figures({ answer, model, rows }: { answer: Answer; model: Model | null; rows: number | null }) {
+  const t = answer.totals
+  const volume = t.tx + t.rx
+  return (
+    <dl class="figures" aria-label="Totals">
+      <Figure name="Volume" value={bytes(volume)} note={`${bytes(t.tx)} to servers, ${bytes(t.rx)} back`} />
+      <Figure name="Throughput" value={rate(answer.seconds ? volume / answer.seconds : 0)} />
+      <Figure name="Attempts" value={count(t.attempts)} />
+      <Figure name="Failures" value={count(t.failures)} note={t.attempts ? percent(t.failures / t.attempts) : ''} bad={t.failures > 0} />
+      <Figure
+        name="Retransmits"
+        value={count(t.retransmits + answer.unattributed.retransmits)}
+        note={volume ? `${count(t.retransmits / (volume / 1e6))} per MB` : ''}
+      />
+      <Figure name="Open" value={count(t.active)} />
+      {model && <Figure name="Nodes" value={count(model.nodes.length)} note={model.hidden ? `${model.hidden} hidden` : ''} />}
+      <Figure name="Edges" value={count(t.edges)} note={rows === null ? '' : `${count(rows)} rows`} />
+      {model && <Figure name="Bytes shown" value={percent(model.bytes ? model.shown / model.bytes : 1)} note={folding(model)} />}
+    </dl>
+  )
+}
+
+function Figure({ name, value, note, bad }: { name: string; value: string; note?: string; bad?: boolean }) {
+  return (
+    <div class={bad ? 'figure bad' : 'figure'}>
+      <dt>{name}</dt>
+      <dd>
+        {value}
+        {note && <small>{note}</small>}
+      </dd>
+    </div>
+  )
+}
+
+function folding(m: Model): string {
+  const parts = [m.folded.nodes && `${count(m.folded.nodes)} nodes folded`, m.folded.edges && `${count(m.folded.edges)} edges folded`]
+  return parts.filter(Boolean).join(', ')
+}
+
+export function loops(graph: Pick<Graph, 'folded'>): number {
+  return graph.folded.loops.edges
+}

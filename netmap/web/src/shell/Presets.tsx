@@ -1,0 +1,43 @@
+import type { Tag } from '../api/types.ts'
+import { choose, presets } from '../presets.ts'
+import type { Change } from '../state/address.ts'
+import { serialise, type State } from '../state/state.ts'
+
+export function Presets({ state, change, tags }: { state: State; change: Change; tags: Tag[] }) {
+  return (
+    <nav class="presets" aria-label="Presets">
+      <h2>Views</h2>
+      <ul>
+        {presets.map((p) => {
+          const patch = choose(p, tags)
+          return (
+            <li key={p.id}>
+              <a
+                href={serialise({ ...state, ...patch }) || location.pathname}
+                aria-current={state.preset === p.id ? 'true' : undefined}
+                onClick={(e) => {
+                  if (e.ctrlKey || e.metaKey || e.shiftKey) return
+                  e.preventDefault()
+                  change(patch)
+                }}
+              >
+                {p.label}
+              </a>
+            </li>
+          )
+        })}
+      </ul>
+    </nav>
+  )
+}
+
+/** What the chosen preset shows, and what to do about it. */
+export function Advice({ state }: { state: State }) {
+  const preset = presets.find((p) => p.id === state.preset)
+  if (!preset || !preset.id) return null
+  return (
+    <p class="advice">
+      <strong>{preset.label}.</strong> {preset.what} <em>What to do:</em> {preset.advice}
+    </p>
+  )
+}

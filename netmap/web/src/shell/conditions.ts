@@ -1,0 +1,105 @@
+import type { ApiError } from '../api/client.ts'
+import type { Answer, Status } from '../api/types.ts'
+import { age, count, plural, span } from '../format.ts'
+import type { Model } from '../map/model.ts'
+import type { State } from '../state/state.ts'
+
+/** Something that a reader of the figures must know. */
+export interface Condition {
+  kind: 'error' | 'stale' | 'partial' | 'truncated'
+  text: string
+}
+
+export interface Known {
+  state: State
+  status: Status | null
+  statusError: ApiError | null
+  answer: Answer | null
+  error: ApiError | null
+  model: Model | null
+  /** Seconds since the collector last answered. */
+  since: number | null
+}
+
+/** What is to be said above the figures, the gravest first. */
+export function conditions({ state, status, statusError, answer, error, model, since }: Known): Condition[] {
+  const all: Condition[] = []
+  const failed = error && error.code !== 'bad_filter' ? error : statusError
+  if (failed) {
+    const kept = answer && since !== null ? ` What is shown is ${age(since)} old.` : ''
+    all.push({ kind: 'error', text: `The collector does not answer: ${failed.message}.${kept}` })
+  }
+  if (status?.state === 'stale')
+    all.push({ kind: 'stale', text: `Nobody has reported for ${age(quiet(status))}. What is shown is what was last known.` })
+  const stale = status?.state === 'ok' ? status.reporters.filter((r) => r.state === 'stale') : []
+  if (stale.length) {
+    const names = stale.map((r) => r.host || r.host_id || 'unnamed')
+    const some = names.slice(0, 3).join(', ') + (names.length > 3 ? ', …' : '')
+    const are = stale.length === 1 ? 'is' : 'are'
+    all.push({
+      kind: 'partial',
+      text: `${plural(stale.length, 'host')} of ${status!.reporters.length} ${are} silent: ${some}. Figures are without them.`,
+    })
+  }
+  if (status && status.state === 'ok' && answer && !state.end && answer.seconds < state.window - 60) {
+    const seen = Math.max(1, Math.round(answer.seconds))
+    all.push({
+      kind: 'partial',
+      text: `The collector has seen ${span(seen)} so far: figures are over these, not over ${span(state.window)}.`,
+    })
+  }
+  if (status && (status.store.edges >= status.store.max_edges || status.store.folded)) {
+    all.push({
+      kind: 'truncated',
+      text: `The store is full: what is beyond ${plural(status.store.max_edges, 'edge')} is counted as “other”. Raise max_edges to see it by name.`,
+    })
+  }
+  if (status?.dropped.streams)
+    all.push({
+      kind: 'truncated',
+      text: `The store is full: ${plural(status.dropped.streams, 'point')} that had no room went uncounted. Raise max_edges.`,
+    })
+  if (model && (model.folded.nodes || model.folded.edges)) {
+    const parts = [
+      model.folded.nodes && plural(model.folded.nodes, 'node'),
+      model.folded.edges && plural(model.folded.edges, 'edge'),
+    ].filter(Boolean)
+    all.push({
+      kind: 'truncated',
+      text: `${parts.join(' and ')} that carry least are folded into “other”. Filter, focus or group to see them.`,
+    })
+  }
+  return all
+}
+
+function quiet(status: Status): number {
+  return Math.min(...status.reporters.map((r) => r.age), status.now - status.started)
+}
+
+/** Why nothing is shown, and what to do. */
+export function emptiness({ state, status, answer, model }: Known): { title: string; text: string; clear: boolean } | null {
+  if (status?.state === 'empty')
+    return {
+      title: 'Nothing has been reported yet',
+      text: status.reason || 'No metrics of netconn have reached the netmap exporter.',
+      clear: false,
+    }
+  if (!answer) return null
+  const drawn = model ? model.nodes.length : answer.totals.edges
+  if (drawn > 0 && answer.totals.edges > 0) return null
+  const narrowed = state.filter || state.problems || state.only || state.hide.length > 0
+  if (narrowed) {
+    const what = [
+      state.filter && 'the filter',
+      state.problems && '“only problems”',
+      state.only && `“only ${state.only}”`,
+      state.hide.length && `${count(state.hide.length)} hidden nodes`,
+    ]
+    return {
+      title: 'Nothing matches',
+      text: `No edge of the last ${span(state.window)} passes ${what.filter(Boolean).join(', ')}.`,
+      clear: true,
+    }
+  }
+  return { title: 'No traffic', text: `No connection carried anything in the ${span(state.window)} looked at.`, clear: false }
+}

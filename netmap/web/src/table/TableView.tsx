@@ -1,0 +1,249 @@
+import { useState } from 'preact/hooks'
+import { address, ask, type Params } from '../api/client.ts'
+import { flags, type Flows } from '../api/types.ts'
+import { bytes, count, plural, rate, seconds } from '../format.ts'
+import { glyphs, healthOf, levelWords, retransmitRate } from '../metrics.ts'
+import { fileName, save } from '../save.ts'
+import type { Change } from '../state/address.ts'
+import type { State } from '../state/state.ts'
+import { kindWords } from '../tags.ts'
+import { csv } from './csv.ts'
+import { endName, kindsOf, measured, rowKey } from './rows.ts'
+import { Sparkline } from './Sparkline.tsx'
+
+export const PAGE = 200
+
+interface Column {
+  id: string
+  label: string
+  title: string
+}
+
+/** What can be sorted by is what the API sorts by. */
+const columns: Column[] = [
+  { id: 'volume', label: 'Volume', title: 'Payload bytes, both directions' },
+  { id: 'tx', label: 'Sent', title: 'From client to server' },
+  { id: 'rx', label: 'Received', title: 'From server to client' },
+  { id: '', label: 'Throughput', title: 'Bytes a second, both directions, and their course' },
+  { id: 'retransmits', label: 'Resent', title: 'Segments sent again, and how many in a megabyte' },
+  { id: 'rtt', label: 'Round trip', title: 'Mean, and the upper bound of the slowest samples' },
+  { id: 'attempts', label: 'Attempts', title: 'Connections tried' },
+  { id: 'failures', label: 'Failures', title: 'Attempts that failed, by kind' },
+  { id: 'closed', label: 'Closed', title: 'Connections that ended, and those that broke' },
+  { id: 'active', label: 'Open', title: 'Connections open at the end' },
+]
+
+interface Props {
+  flows: Flows
+  state: State
+  change: Change
+  params: Params
+  limit: number
+  more(): void
+}
+
+export function TableView(props: Props) {
+  const { flows, state, change } = props
+  return (
+    <section class="dependencies" aria-label="Dependencies">
+      <div class="scroll" tabIndex={0} role="region" aria-label="Table of dependencies">
+        <table>
+          <caption class="unseen">Dependencies: {plural(flows.rows, 'row')}. A row opens its details.</caption>
+          <thead>
+            <tr>
+              <Head column={{ id: 'client', label: 'Client', title: 'Who connected' }} state={state} change={change} text />
+              <Head column={{ id: 'server', label: 'Server', title: 'Who was connected to' }} state={state} change={change} text />
+              {columns.map((c) => (
+                <Head key={c.label} column={c} state={state} change={change} />
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {flows.client.map((_, i) => (
+              <Row key={rowKey(flows, i)} {...props} i={i} />
+            ))}
+          </tbody>
+        </table>
+      </div>
+      <Foot {...props} />
+    </section>
+  )
+}
+
+function Head({ column, state, change, text }: { column: Column; state: State; change: Change; text?: boolean }) {
+  const down = '-' + column.id
+  const sorted = state.sort === down ? 'descending' : state.sort === column.id ? 'ascending' : undefined
+  if (!column.id)
+    return (
+      <th scope="col" title={column.title}>
+        {column.label}
+      </th>
+    )
+  const next = text ? (sorted === 'ascending' ? down : column.id) : sorted === 'descending' ? column.id : down
+  return (
+    <th scope="col" class={text ? 'text' : undefined} aria-sort={sorted} title={column.title}>
+      <button type="button" onClick={() => change({ sort: next })}>
+        {column.label}
+        <span aria-hidden="true">{sorted === 'descending' ? ' ▾' : sorted === 'ascending' ? ' ▴' : ''}</span>
+      </button>
+    </th>
+  )
+}
+
+function Row({ flows, i, state, change }: Props & { i: number }) {
+  const m = measured(flows, i)
+  const colour = healthOf(state.colour)
+  const level = colour.level(m)
+  const [client, server] = [
+    endName(flows.clients, flows.client[i]!, flows.client_name[i]!),
+    endName(flows.servers, flows.server[i]!, flows.server_name[i]!),
+  ]
+  const id = rowKey(flows, i)
+  const selected = state.selected?.kind === 'row' && state.selected.id === id
+  const open = () => change({ selected: { kind: 'row', id } })
+  const perMB = retransmitRate(m)
+  const failures = kindsOf(flows.failures_by, i)
+  const breaks = kindsOf(flows.breaks_by, i)
+  return (
+    <tr class={selected ? 'selected' : undefined} onClick={open}>
+      <th scope="row">
+        <button
+          type="button"
+          class="row"
+          aria-expanded={selected}
+          onClick={(e) => {
+            e.stopPropagation()
+            open()
+          }}
+        >
+          {glyphs[level] && (
+            <b class={`level ${level}`} title={colour.tell(m)}>
+              <span aria-hidden="true">{glyphs[level]} </span>
+              <span class="unseen">
+                {levelWords[level]}: {colour.tell(m)}.{' '}
+              </span>
+            </b>
+          )}
+          <span class="name">{client.name}</span>
+          <small>
+            {client.more}
+            {kindNote(flows, flows.client_kind[i]!)}
+          </small>
+          <span class="unseen">
+            {' '}
+            to {server.name} {server.more}: details
+          </span>
+        </button>
+      </th>
+      <td class="text">
+        <span class="name">{server.name}</span>
+        <small>
+          {server.more}
+          {kindNote(flows, flows.server_kind[i]!)}
+        </small>
+        {(flags.isNew & flows.flags[i]!) !== 0 && <small class="new"> ✚ new</small>}
+      </td>
+      <td>{bytes(m.tx + m.rx)}</td>
+      <td>{bytes(m.tx)}</td>
+      <td>{bytes(m.rx)}</td>
+      <td class="course">
+        {rate(m.seconds ? (m.tx + m.rx) / m.seconds : 0)}
+        {flows.spark?.values[i] && <Sparkline values={flows.spark.values[i]} />}
+      </td>
+      <td>
+        {count(m.retransmits)}
+        {m.retransmits > 0 && perMB !== null && <small>{count(perMB)}/MB</small>}
+      </td>
+      <td>
+        {seconds(m.rtt)}
+        {flows.rtt_max[i] !== null && <small>≤ {seconds(flows.rtt_max[i])}</small>}
+      </td>
+      <td>{count(m.attempts)}</td>
+      <td>
+        {m.failures ? (
+          <>
+            {count(m.failures)}
+            <small>{failures}</small>
+          </>
+        ) : (
+          '0'
+        )}
+      </td>
+      <td>
+        {count(m.closed)}
+        {m.breaks > 0 && <small>{breaks || `${count(m.breaks)} broken`}</small>}
+      </td>
+      <td>{count(m.active)}</td>
+    </tr>
+  )
+}
+
+function kindNote(flows: Flows, kind: number): string {
+  const words = kindWords[flows.kinds[kind]!]
+  return words && ' ' + words
+}
+
+function Foot({ flows, params, limit, more }: Props) {
+  const [failed, setFailed] = useState('')
+  const [busy, setBusy] = useState(false)
+  const download = async () => {
+    setBusy(true)
+    setFailed('')
+    try {
+      save(fileName('dependencies', 'csv'), new Blob([csv(await everything(params))], { type: 'text/csv' }))
+    } catch (err) {
+      setFailed(`The export failed: ${err instanceof Error ? err.message : err}.`)
+    }
+    setBusy(false)
+  }
+  const shown = flows.client.length
+  return (
+    <div class="table-foot">
+      <span>{shown < flows.rows ? `${count(shown)} of ${plural(flows.rows, 'row')}; totals are of all` : plural(flows.rows, 'row')}</span>
+      {shown < flows.rows && limit < 1000 && (
+        <button type="button" onClick={more}>
+          Show more
+        </button>
+      )}
+      <div class="grow" />
+      {failed && (
+        <span role="alert" class="level bad">
+          {failed}
+        </span>
+      )}
+      <button type="button" disabled={busy} onClick={() => void download()}>
+        {busy ? 'Exporting …' : 'Export CSV'}
+      </button>
+    </div>
+  )
+}
+
+/** All rows, a thousand at a time, of one moment: what follows is asked for as of the first answer's end. */
+async function everything(params: Params): Promise<Flows> {
+  let all: Flows | null = null
+  let offset = 0
+  for (;;) {
+    const reply = await ask<Flows>(address('flows', { ...params, ...(all && { end: all.to }), spark: 'none', limit: 1000, offset }), null)
+    const page: Flows = reply!.data
+    const got = page.client.length
+    all = all ? append(all, page, offset) : page
+    offset += got
+    if (!got || offset >= page.rows) return all
+  }
+}
+
+function append(all: Flows, page: Flows, offset: number): Flows {
+  const joined = { ...all } as Flows & Record<string, unknown>
+  for (const [name, value] of Object.entries(page)) {
+    const before = (all as unknown as Record<string, unknown>)[name]
+    if (Array.isArray(value) && Array.isArray(before) && !['clients', 'servers', 'kinds'].includes(name))
+      joined[name] = [...before, ...value]
+  }
+  for (const name of ['failures_by', 'breaks_by'] as const) {
+    const by = { ...all[name] }
+    for (const [type, pairs] of Object.entries(page[name]))
+      by[type] = [...(by[type] ?? []), ...pairs.map(([i, n]): [number, number] => [i + offset, n])]
+    joined[name] = by
+  }
+  return joined
+}

@@ -1,0 +1,46 @@
+import { expect, test } from 'vitest'
+import type { Flows } from '../api/types.ts'
+import { csv } from './csv.ts'
+
+const flows = {
+  seconds: 300,
+  clients: ['name'],
+  servers: ['name', 'port'],
+  kinds: ['internal', 'external', 'unresolved', 'other'],
+  client: [['=cmd|calc'], ['a,"b"']],
+  server: [
+    ['shop', '80'],
+    ['', ''],
+  ],
+  client_kind: [0, 0],
+  server_kind: [0, 1],
+  client_name: ['=cmd|calc', 'a,"b"'],
+  server_name: ['shop', 'public'],
+  flags: [0, 0],
+  count: [1, 2],
+  tx: [1, 2],
+  rx: [3, 4],
+  retransmits: [0, 1],
+  rtt: [0.5, null],
+  rtt_max: [1, null],
+  handshake: [null, null],
+  attempts: [5, 6],
+  failures: [1, 0],
+  closed: [0, 0],
+  breaks: [0, 0],
+  active: [1, 0],
+  first: [0, 1],
+  last: [1764107120, 2],
+  failures_by: { refused: [[0, 1]] },
+  breaks_by: {},
+} as unknown as Flows
+
+test('a line a row, nothing that a spreadsheet runs', () => {
+  expect(csv(flows).split('\r\n')).toEqual([
+    'client_name,server_name,server_port,client_name,server_name,client_kind,server_kind,seconds,tx_bytes,rx_bytes,retransmits,rtt_seconds,' +
+      'rtt_max_seconds,handshake_seconds,attempts,failures,closed,breaks,active,edges,first,last,failures_refused',
+    "'=cmd|calc,shop,80,'=cmd|calc,shop,internal,internal,300,1,3,0,0.5,1,,5,1,0,0,1,1,,2025-11-25T21:45:20.000Z,1",
+    '"a,""b""",,,"a,""b""",public,internal,external,300,2,4,1,,,,6,0,0,0,0,2,1970-01-01T00:00:01.000Z,1970-01-01T00:00:02.000Z,0',
+    '',
+  ])
+})

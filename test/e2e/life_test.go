@@ -1,0 +1,181 @@
+//go:build linux
+
+package e2e
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/netconn/netconn/internal/testnet/mesh"
+)
+
+// by returns the views of a connection from the shop to the stock by way of an address.
+func by(address netip.Addr) *views {
+	return &views{client: shopAddr, server: stockAddr, clientLocal: shopAddr, clientFar: address, serverLocal: stockAddr, serverFar: shopAddr}
+}
+
+// toStock returns connections from the shop to the stock by way of a service.
+func (s *stage) toStock(service, listen netip.AddrPort, connections, open int, there, back int64) hop {
+	return hop{client: s.shop.member, server: s.stock.member, port: int(listen.Port()), nat: "dnat", original: service,
+		connections: connections, open: open, there: there, back: back, views: by(service.Addr())}
+}
+
+// A port of the client is used again at once, for another service and for the same one, which has another server by then: each connection
+// has its own translation.
+func TestPortUsedAgain(t *testing.T) {
+	s := setTheStage(t)
+	first, second := at(serviceAddr, 80), at(serviceAddr, 81)
+	one, two := at(stockAddr, 9080), at(stockAddr, 9081)
+	for _, n := range s.node {
+		s.check(n.Serve(
+			mesh.Service{Address: first, Endpoints: []netip.AddrPort{one, two}}, // in turn
+			mesh.Service{Address: second, Endpoints: []netip.AddrPort{one}},
+		))
+	}
+	local := at(shopAddr, 40_000)
+	for i, x := range []struct {
+		service, listen netip.AddrPort
+		there           int
+	}{{first, one, 1000}, {second, one, 20_000}, {first, two, 300_000}, {first, one, 5}} {
+		name := fmt.Sprint("c", i)
+		s.stock.ensure(x.listen.String())
+		s.shop.do("dial %s %s %s", name, x.service, local)
+		s.stock.do("accept s%s %s", name, x.listen)
+		exchange(s.shop.puppet, s.stock.puppet, name, x.there, 1)
+		s.stock.do("reset s%s", name) // which leaves no TIME_WAIT: the port is free
+		s.shop.do("break %s", name)
+	}
+	want := expect([]hop{
+		s.toStock(first, one, 2, 0, 1005, 2), s.toStock(first, two, 1, 0, 300_000, 1), s.toStock(second, one, 1, 0, 20_000, 1),
+	})
+	s.sink.want(wasReset(want, s.shop.member), 3)
+}
+
+// wasReset has all that a member's connections ended with be a reset from the other end.
+func wasReset(want counts, m member) counts {
+	series := make(map[string]int64)
+	for name, n := range want[m.key()] {
+		if metricOf(name) == "netconn.closed" {
+			attributes := strings.TrimSuffix(strings.TrimPrefix(name, "netconn.closed{"), "}")
+			name = named("netconn.closed", append(strings.Split(attributes, ", "), "error.type=reset")...)
+		}
+		series[name] = n
+	}
+	want[m.key()] = series
+	return want
+}
+
+// After a reset the entry lives on for a while, which operators shorten: the translation is known all the same.
+func TestResetByService(t *testing.T) {
+	for _, timeout := range []string{"10", "1"} {
+		t.Run("timeout "+timeout, func(t *testing.T) {
+			s := setTheStage(t)
+			for _, n := range s.node {
+				s.check(n.Sysctl("net.netfilter.nf_conntrack_tcp_timeout_close", timeout))
+			}
+			asked, listen := at(serviceAddr, 80), at(stockAddr, 9080)
+			service(asked, listen, 0)(s)
+			s.stock.ensure(listen.String())
+			for i := range 5 {
+				name := fmt.Sprint("c", i)
+				s.shop.do("dial %s %s", name, asked)
+				s.stock.do("accept s%s %s", name, listen)
+				exchange(s.shop.puppet, s.stock.puppet, name, 100, 200)
+				s.stock.do("reset s%s", name)
+				s.shop.do("break %s", name)
+			}
+			s.sink.want(wasReset(expect([]hop{s.toStock(asked, listen, 5, 0, 500, 1000)}), s.shop.member), 3)
+		})
+	}
+}
+
+// An attempt that is refused leaves no entry: its peer is what was asked for, and netconn says that it does not know.
+func TestRefusedByService(t *testing.T) {
+	s := setTheStage(t)
+	asked := at(serviceAddr, 80)
+	service(asked, at(stockAddr, 9099), 0)(s)
+	s.shop.refuse("connection refused", "dial c %s", asked)
+	x := stranger{nat: "unresolved", port: 80, client: shopAddr, server: serviceAddr, local: shopAddr, far: serviceAddr}
+	flow := x.flow("client")
+	s.sink.want(counts{s.shop.key(): {
+		of(flow, "netconn.io", "network.io.direction=transmit"): 0,
+		of(flow, "netconn.io", "network.io.direction=receive"):  0,
+		of(flow, "netconn.attempts", "error.type=refused"):      1,
+		of(flow, "netconn.active"):                              0,
+	}}, 3)
+}
+
+// What was found at the start is kept, though the entry is deleted by hand.
+func TestEntryDeleted(t *testing.T) {
+	s := setTheStage(t)
+	asked, listen := at(serviceAddr, 80), at(worldAddr, 9080)
+	apart(s, s.world.in, 9080)
+	service(asked, listen, 0)(s)
+	s.world.ensure(listen.String())
+	s.shop.do("dial c %s", asked)
+	s.shop.do("send c 1000")
+	s.world.do("accept sc %s", listen)
+	s.world.do("receive sc 1000")
+	s.world.do("send sc 20000")
+	s.shop.do("receive c 20000")
+	told := stranger{nat: "dnat+snat", port: 9080, original: asked, client: shopAddr, server: worldAddr, local: shopAddr, far: serviceAddr}
+	want := make(counts)
+	want.add(s.shop.member, told.flow("client"), 1, 1, 1000, 20_000)
+	s.sink.want(want, 1)
+	s.check(s.node[0].Command("conntrack", "-D", "-p", "tcp", "--orig-dst", serviceAddr.String()))
+	s.shop.do("send c 5000")
+	s.world.do("receive sc 5000")
+	clear(want)
+	want.add(s.shop.member, told.flow("client"), 1, 1, 6000, 20_000)
+	s.sink.want(want, 3)
+}
+
+// Two pods that have one address, each in a cluster of its own, are never taken for each other.
+func TestOneAddressTwice(t *testing.T) {
+	s := setTheStage(t)
+	other := &stage{t: t, sink: s.sink}
+	other.build()
+	asked, listen := at(serviceAddr, 80), at(stockAddr, 9080)
+	var hops []hop
+	for i, x := range []*stage{s, other} {
+		service(asked, listen, 0)(x)
+		x.stock.ensure(listen.String())
+		x.shop.do("dial c %s %s", asked, at(shopAddr, 40_000))
+		x.stock.do("accept sc %s", listen)
+		exchange(x.shop.puppet, x.stock.puppet, "c", 1000*(i+1), 7)
+		hops = append(hops, x.toStock(asked, listen, 1, 1, int64(1000*(i+1)), 7))
+	}
+	s.sink.want(expect(hops), 3)
+}
+
+// A pod that goes with its namespace, in the middle of a connection, takes nothing with it that is told of the other end.
+func TestNamespaceDeleted(t *testing.T) {
+	s := setTheStage(t)
+	asked, listen := at(serviceAddr, 80), at(stockAddr, 9080)
+	service(asked, listen, 0)(s)
+	s.stock.ensure(listen.String())
+	s.shop.do("dial c %s", asked)
+	s.stock.do("accept sc %s", listen)
+	exchange(s.shop.puppet, s.stock.puppet, "c", 1000, 20_000)
+	s.check(s.pod[0].Close())
+	s.shop.leave()
+	s.stock.do("finish sc")
+	want := expect([]hop{s.toStock(asked, listen, 1, 0, 1000, 20_000)})
+	delete(want, s.shop.key())
+	s.sink.want(want, 3)
+}
+
+// One connection after the other through a service, faster than anybody looks: none is unresolved.
+func TestChurnThroughService(t *testing.T) {
+	const connections = 1000
+	s := setTheStage(t)
+	asked, listen := at(serviceAddr, 80), at(stockAddr, 9080)
+	service(asked, listen, 0)(s)
+	s.stock.ensure(listen.String())
+	s.stock.do("serve %s", listen)
+	s.shop.do("visit %s %d", asked, connections)
+	h := s.toStock(asked, listen, connections, 0, connections, 0)
+	s.sink.want(expect([]hop{h}), 3)
+}
