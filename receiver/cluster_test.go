@@ -51,6 +51,7 @@ func TestClusterFaultsAreTold(t *testing.T) {
 		faults: func() []kubernetes.Fault { return faults }, health: func() kubernetes.Health { return kubernetes.Health{} },
 		close: func() { r.closed++ },
 	}
+	r.scraper.config.NodeName = "node-1"
 	r.start(t)
 	r.scraper.reportTo(signalMetrics, r)
 	missing := r.noCgroups(t)

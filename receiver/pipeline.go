@@ -79,6 +79,9 @@ func (p *pipeline) missing(found ...error) []error {
 	for _, w := range slices.Concat(p.owners.Warnings(), p.routes.warnings()) {
 		errs = append(errs, errors.New(w))
 	}
+	if p.cluster.there() && p.record.resources.host.node == "" {
+		errs = append(errs, errors.New("tell peers on this node from others by their addresses, and local zones: node_name is not set"))
+	}
 	stats, err := p.sockets.stats()
 	if err != nil {
 		errs = append(errs, err)

@@ -313,6 +313,7 @@ ports: [{name: "", port: 9080}]`)
 	if got, _ := ask("10.244.1.11"); got.Pod != "web-5c-a" {
 		t.Errorf("a pod of this node: %+v", got)
 	}
+	wantGetForbidden(t, c)
 	gets := 0
 	for _, r := range c.Requests() {
 		if r.Agent != "netconn" {
@@ -325,7 +326,19 @@ ports: [{name: "", port: 9080}]`)
 			t.Errorf("asked for the pods of other nodes: %s", r.URI)
 		}
 	}
-	if gets != 1 {
-		t.Errorf("%d pods were asked for, want 1", gets)
+	if gets != 2 {
+		t.Errorf("%d pods were asked for, want one by who may, and one by who may not", gets)
+	}
+}
+
+// wantGetForbidden has somebody ask who may list and watch, but not get.
+func wantGetForbidden(t *testing.T, c *testcluster.Cluster) {
+	t.Helper()
+	reader(t, c)
+	k := watched(t, Config{Scope: ScopeNode, Node: "node-1", QPS: 50, Burst: 50}, c.ServiceAccount("shop", "netconn"))
+	k.Address(Question{Address: netip.MustParseAddr("10.244.2.14"), At: time.Now(), Now: time.Now()})
+	until(t, "a sentence on the rights", func() bool { return len(k.Faults()) == 1 })
+	if f := k.Faults()[0]; f.About != "objects" || !strings.Contains(f.Err.Error(), "forbidden") {
+		t.Errorf("got %+v", f)
 	}
 }

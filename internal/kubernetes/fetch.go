@@ -102,13 +102,25 @@ func (f *fetcher) fetch(ctx context.Context, r request) {
 	f.store.putNode(place, f.now())
 }
 
-// fetched counts a request, and tells whether there is no answer.
+// fetched counts a request, and tells whether there is no answer. That an object is gone is an answer of the API, but of no use.
 func (s *Store) fetched(err error) (failed bool) {
 	s.stats.fetches.Add(1)
-	if err != nil && !apierrors.IsNotFound(err) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.fetchErr = err; err != nil && apierrors.IsNotFound(err) {
+		s.fetchErr = nil
+	}
+	if s.fetchErr != nil {
 		s.stats.fetchFailures.Add(1)
 	}
 	return err != nil
+}
+
+// fetchFault returns what stood in the way of the last request; nil: nothing.
+func (s *Store) fetchFault() error {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.fetchErr
 }
 
 func (s *Store) knowsNode(name string) bool {

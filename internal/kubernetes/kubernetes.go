@@ -190,6 +190,10 @@ func (k *Cluster) Faults() []Fault {
 			faults = append(faults, Fault{w.Kind, err})
 		}
 	}
+	if err := k.fetchFault(); err != nil {
+		err = fmt.Errorf("get pods and nodes by name in the Kubernetes API (without: pods of other nodes have no workload): %w", err)
+		faults = append(faults, Fault{"objects", err})
+	}
 	if h.Store.PodsRefused > 0 {
 		err := fmt.Errorf("keep the pods of the cluster: there are more than kubernetes::max_pods (%d), and those beyond it are not known "+
 			"as peers; scope: node is for clusters of that size", k.config.MaxPods)

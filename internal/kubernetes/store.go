@@ -33,8 +33,9 @@ type Store struct {
 	slices    map[key]*slice
 	endpoints map[netip.Addr][]served
 
-	wanted wanted // pods and nodes to ask for
-	stats  counters
+	wanted   wanted // pods and nodes to ask for
+	fetchErr error  // of the last request for one
+	stats    counters
 }
 
 // placed is a container of a pod, by its place there.

@@ -11,6 +11,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
@@ -125,7 +126,9 @@ func newWatch(kind string, client rest.Interface, of runtime.Object, selected me
 		},
 		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (apiwatch.Interface, error) {
 			stream, err := plain.WatchWithContext(ctx, o)
-			w.note(err)
+			if streams := o.SendInitialEvents != nil && *o.SendInitialEvents; !streams || !apierrors.IsInvalid(err) {
+				w.note(err) // a server that cannot begin a watch with a list says so, and is asked for the list
+			}
 			return stream, err
 		},
 	}, of, noting{f, w}, cache.ReflectorOptions{Name: "netconn " + kind})
