@@ -109,7 +109,7 @@ test('a refresh', async () => {
     longest.push(longestTask(await browser.stopTracing()))
   }
   rows.push({
-    what: `longest task of the main thread in each of ${REFRESHES} refreshes`,
+    what: `longest task of the main thread in each of ${REFRESHES} refreshes, processor time`,
     target: '<= 50 ms',
     measured: told(longest, 'ms'),
   })
@@ -153,21 +153,25 @@ function drawn(page: Page): Promise<string> {
     .then((label) => /\d+ nodes, \d+ edges/.exec(label!)![0])
 }
 
-/** Milliseconds of the longest task on the page's main thread. */
+/**
+ * Milliseconds that the longest task of the page's main thread took the processor: on a machine that others use at the same time, the
+ * clock would tell of them.
+ */
 function longestTask(trace: Buffer): number {
   interface Event {
     name: string
     ph: string
     pid: number
     tid: number
-    dur?: number
+    tdur?: number
     args?: { name?: string }
   }
   const { traceEvents } = JSON.parse(trace.toString()) as { traceEvents: Event[] }
-  const main = traceEvents.filter((e) => e.name === 'thread_name' && e.args?.name === 'CrRendererMain').map((e) => `${e.pid}/${e.tid}`)
+  const threads = traceEvents.filter((e) => e.name === 'thread_name' && e.args?.name === 'CrRendererMain')
+  const main = threads.map((e) => `${e.pid}/${e.tid}`)
   const tasks = traceEvents.filter((e) => e.ph === 'X' && /RunTask$/.test(e.name) && main.includes(`${e.pid}/${e.tid}`))
   expect(tasks.length, 'the trace has the tasks of the page').toBeGreaterThan(10)
-  return Math.max(...tasks.map((e) => (e.dur ?? 0) / 1000))
+  return Math.max(...tasks.map((e) => (e.tdur ?? 0) / 1000))
 }
 
 function told(samples: number[], unit: string): string {
