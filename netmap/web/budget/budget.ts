@@ -122,6 +122,7 @@ test('panning', async () => {
   await page.waitForTimeout(3000)
   const box = (await page.locator('.map-canvas').boundingBox())!
   const [x, y] = [box.x + box.width - 60, box.y + box.height - 60] // a corner where there is nothing to hit
+  const before = await page.locator('.map-canvas').screenshot()
   await page.mouse.move(x, y)
   await page.mouse.down()
   await page.evaluate(() => {
@@ -140,6 +141,8 @@ test('panning', async () => {
     await page.waitForTimeout(8)
   }
   await page.mouse.up()
+  await page.waitForTimeout(500)
+  expect(before.equals(await page.locator('.map-canvas').screenshot()), 'the map has moved').toBe(false)
   const frames = await page.evaluate(() => (window as unknown as { frames: number[] }).frames.slice(5))
   rows.push({ what: `frames while panning (${frames.length} of them, no GPU)`, target: 'median <= 20 ms', measured: told(frames, 'ms') })
   await page.context().close()
