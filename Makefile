@@ -4,6 +4,7 @@
 # make test-kubernetes  the tests that want a Kubernetes API server, which it builds from source (ten minutes the first time)
 # make race        the tests of what runs in several goroutines, with the race detector
 # make bench       what netconn costs, against its targets (root; a quarter of an hour; PART=churn,bpf for parts)
+# make bench-map    what the network map costs, against its budgets
 # make soak        a small machine with everything on it, for DURATION: nothing may be missing (root)
 # make web         the network map's page, netmap/web/dist, from its sources (node 20.19 or newer)
 # make check-web   proves that what is committed is what `make web` makes
@@ -103,6 +104,11 @@ bench soak:
 	@$(MAKE) --silent $(DISTRIBUTION)
 	@$(GO) build -o _build/bench ./bench
 	@_build/bench $(if $(filter soak,$@),soak -duration '$(DURATION)',-part '$(PART)') $(FLAGS) $(DISTRIBUTION)
+
+# What the network map costs, against its budgets; two minutes. Figures of time want a quiet machine.
+.PHONY: bench-map
+bench-map:
+	@$(GO) test -run '^TestTheLargestGraph' -v -bench . -benchtime 50x -timeout 20m ./netmap/internal/store ./netmap/extension | grep -E '^Bench|bytes'
 
 .PHONY: lint
 lint:
