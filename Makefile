@@ -1,5 +1,6 @@
 # make build       the distribution, _build/otelcol-netconn
 # make run         builds what is missing, and shows who talks to whom on this machine (root)
+# make demo        netconn on a service mesh of its own (root); make demo-down removes what a killed one has left
 # make test        every test; the kernel's need root
 # make test-kubernetes  the tests that want a Kubernetes API server, which it builds from source (ten minutes the first time)
 # make race        the tests of what runs in several goroutines, with the race detector
@@ -63,6 +64,27 @@ run:
 	@$(GO) build -o _build/top ./internal/top
 	@exec _build/top -listen '$(LISTEN)' -telemetry-port '$(TELEMETRY_PORT)' -map '$(MAP)' -interval '$(INTERVAL)' -rounds '$(ROUNDS)' \
 		-rows '$(ROWS)' -log _build/otelcol-netconn.log $(DISTRIBUTION) --config '$(CONFIG)'
+
+DEMO := _build/demo
+
+# netconn on a service mesh: see test/demo/doc.go. MARKDOWN=1 prints the picture of the README. Ctrl-C ends it and removes the mesh;
+# demo-down ends one that runs, and removes what one that was killed has left.
+.PHONY: demo demo-down
+demo:
+	@.ci/need-root $@ 'it makes network namespaces and reads the kernel'
+	@.ci/install ip:iproute2 iptables:iptables nft:nftables
+	@$(MAKE) --silent $(DISTRIBUTION)
+	@$(GO) build -o _build/top ./internal/top
+	@$(GO) build -o $(DEMO) ./test/demo
+	@exec $(DEMO) $(if $(MARKDOWN),-markdown) _build/top -listen '$(LISTEN)' -telemetry-port '$(TELEMETRY_PORT)' -map '$(MAP)' \
+		-interval '$(INTERVAL)' -rounds '$(if $(MARKDOWN),4,$(ROUNDS))' -rows '$(ROWS)' -log _build/demo.log \
+		-only client,gateway,productpage,details,reviews,ratings,envoy \
+		$(DISTRIBUTION) --config testdata/collector.yaml --config test/demo/networks.yaml
+
+demo-down:
+	@.ci/need-root $@ 'it removes network namespaces and cgroups'
+	@$(GO) build -o $(DEMO) ./test/demo
+	@$(DEMO) -down
 
 RUN      ?= .
 PACKAGES ?= ./...
