@@ -15,7 +15,8 @@
 //   - The gauges (RTT, jitter) are sampled once at each collection that credits something new, and so at the end too; an
 //     idle connection is not sampled again, however often it is reported. The handshake and the duration count once.
 //   - No counter of a flow ever falls. The totals of a connection's end are final, and reports that arrive after it are
-//     dropped and counted.
+//     dropped and counted, but for what Settle has credited: nothing may be reported of that any more.
+//   - Settle credits ended connections before the next collection, by the same rule of two seconds, from the end on.
 //   - Limits count flows, so that a connection is named, or in overflow, in all its metrics alike until it closes.
 //     Whatever the limits, the sums over all flows are the same.
 //   - A connection beyond MaxConnections is not kept. Its totals are credited to the overflow flow of the host when its

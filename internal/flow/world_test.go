@@ -71,7 +71,7 @@ var owners = []conn.Owner{{}, shop, bank, sshd, {Unit: "cron.service"}, {Contain
 // step does one thing that can happen on a machine.
 func (w *world) step() {
 	w.now = w.now.Add(time.Duration(w.next(200)) * time.Millisecond)
-	switch w.next(14) {
+	switch w.next(15) {
 	case 0, 1:
 		w.open(true)
 	case 2:
@@ -98,6 +98,8 @@ func (w *world) step() {
 	case 13:
 		w.now = w.now.Add([]time.Duration{0, time.Second, 10 * time.Second, 10 * time.Minute}[w.next(4)])
 		w.scrape()
+	case 14:
+		w.table.Settle(w.now, w.identify)
 	}
 }
 
