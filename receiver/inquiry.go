@@ -22,10 +22,10 @@ type inquiry struct {
 
 // ask asks about all that wait. What both sockets tell needs no asking.
 func (r *routes) ask(now time.Time) {
-	begun := make(map[conn.ID]bool)
+	clear(r.begun)
 	r.pending = r.pending[:0]
-	for _, w := range r.queue {
-		if q := r.inquire(w, begun); q != nil {
+	for i := range r.queue {
+		if q := r.inquire(&r.queue[i]); q != nil {
 			r.pending = append(r.pending, q)
 		}
 	}
@@ -35,21 +35,30 @@ func (r *routes) ask(now time.Time) {
 	}
 }
 
-// inquire begins an inquiry, unless the route is known without.
-func (r *routes) inquire(w waiting, begun map[conn.ID]bool) *inquiry {
-	q := &inquiry{waiting: w, asks: w.end, namespace: w.end.Namespace}
-	if other, found := r.pairs.Other(w.sequence); found {
-		server, known := nat.Server(w.end, other)
-		if nat.Mirrored(w.end, other) || !known {
-			r.keepBoth(w, other, nat.Between(w.end, other, nat.Step{}))
-			return nil
-		}
-		q.other, q.asks, q.namespace = &other, server, server.Namespace
+// inquire begins an inquiry, unless the route is known without. Of most connections it is: nothing is allocated for those.
+func (r *routes) inquire(w *waiting) *inquiry {
+	if r.pairs.Route(w.sequence, w.end.ID) != nil {
+		return nil // it was found out with that of the other end
 	}
-	if begun[q.asks.ID] {
-		return nil // both ends are new, and the inquiry is about both
+	other, found := r.pairs.Other(w.sequence)
+	if !found {
+		return r.begin(&inquiry{waiting: *w, asks: w.end, namespace: w.end.Namespace})
 	}
-	begun[q.asks.ID] = true
+	server, known := nat.Server(w.end, other)
+	if nat.Mirrored(w.end, other) || !known {
+		r.keepBoth(w, &other, nat.Between(w.end, other, nat.Step{}))
+		return nil
+	}
+	there := other // other itself would be allocated for every connection
+	return r.begin(&inquiry{waiting: *w, other: &there, asks: server, namespace: server.Namespace})
+}
+
+// begin claims the answers to an inquiry, unless there is one already that is about both ends.
+func (r *routes) begin(q *inquiry) *inquiry {
+	if r.begun[q.asks.ID] {
+		return nil
+	}
+	r.begun[q.asks.ID] = true
 	r.claim(q)
 	return q
 }

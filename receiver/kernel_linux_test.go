@@ -210,7 +210,9 @@ func (l *lab) exchanges(n int) {
 }
 
 // seen counts the ends that the events were made of, or would have been.
-func (l *lab) seen() int { return len(l.events.unsettled) + int(l.events.stats.Limited) }
+func (l *lab) seen() int {
+	return len(l.events.unsettled) + len(l.events.settled) + int(l.events.stats.Limited)
+}
 
 // told counts the events since the last collection by their names.
 func (l *lab) told() map[string]int {

@@ -27,6 +27,7 @@ type routes struct {
 	before  time.Time // when the ends of connections were read before the last time
 	queue   []waiting
 	asked   map[place]*inquiry // answered, and not confirmed yet
+	begun   map[conn.ID]bool   // of one round: about whose packets there is an inquiry
 	alone   map[conn.ID]*conn.Route
 	graves  []grave // of what is alone, oldest first
 	simple  [conn.NATTransparent + 1]conn.Route
@@ -59,7 +60,10 @@ type grave struct {
 }
 
 func newRoutes(t tables, pairs *pair.Index, now time.Time) *routes {
-	r := &routes{tables: t, pairs: pairs, last: now, asked: make(map[place]*inquiry), alone: make(map[conn.ID]*conn.Route)}
+	r := &routes{
+		tables: t, pairs: pairs, last: now,
+		asked: make(map[place]*inquiry), begun: make(map[conn.ID]bool), alone: make(map[conn.ID]*conn.Route),
+	}
 	for n := range r.simple {
 		r.simple[n].NAT = conn.NAT(n)
 	}
@@ -119,28 +123,29 @@ func (r *routes) conclude(q *inquiry) {
 		q.steps = []nat.Step{{Knowledge: nat.Unknown}}
 	}
 	if q.other == nil {
-		r.keep(q.waiting, nat.Follow(q.end, q.steps))
+		r.keep(&q.waiting, nat.Follow(q.end, q.steps))
 		return
 	}
 	var doorstep nat.Step
 	if len(q.steps) > 0 {
 		doorstep = q.steps[0]
 	}
-	r.keepBoth(q.waiting, *q.other, nat.Between(q.end, *q.other, doorstep))
+	r.keepBoth(&q.waiting, q.other, nat.Between(q.end, *q.other, doorstep))
 }
 
-func (r *routes) keepBoth(w waiting, other conn.End, route conn.Route) {
+func (r *routes) keepBoth(w *waiting, other *conn.End, route conn.Route) {
 	r.keep(w, route)
 	if other.ID != w.end.ID {
-		r.keep(waiting{other, w.sequence.Reverse()}, route)
+		r.keep(&waiting{*other, w.sequence.Reverse()}, route)
 	}
 }
 
 // keep keeps the route of one end. Most have none that tells more than the socket: they share one.
-func (r *routes) keep(w waiting, route conn.Route) {
+func (r *routes) keep(w *waiting, route conn.Route) {
 	kept := &r.simple[route.NAT]
-	if !obvious(w.end, route) {
-		kept = &route
+	if !obvious(&w.end, &route) {
+		own := route // route itself would be allocated for every connection
+		kept = &own
 	}
 	if w.sequence == (conn.Sequence{}) {
 		r.alone[w.end.ID] = kept
@@ -151,7 +156,7 @@ func (r *routes) keep(w waiting, route conn.Route) {
 }
 
 // obvious tells whether a route has no other addresses than the end's socket.
-func obvious(e conn.End, route conn.Route) bool {
+func obvious(e *conn.End, route *conn.Route) bool {
 	switch {
 	case route.Asked.IsValid():
 		return false
