@@ -175,7 +175,7 @@ func BenchmarkChurn(b *testing.B) {
 					}
 				}
 			}
-			for i := range 400 { // until as many are forgotten as there come
+			for i := range 150 { // until as many are forgotten as there come
 				turn(i)
 			}
 			b.ReportAllocs()

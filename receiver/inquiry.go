@@ -12,12 +12,28 @@ import (
 // An inquiry is what is asked about one connection, namespace after namespace outward.
 type inquiry struct {
 	waiting
-	other     *conn.End // nil: not on this machine, or not known
-	asks      conn.End  // whose packets are followed: of two ends the server's, and only on its doorstep
-	namespace uint32    // that is asked next
-	passed    []uint32  // those that were asked
+	paired    bool
+	other     conn.End // if it is paired: it is on this machine, and known
+	asks      conn.End // whose packets are followed: of two ends the server's, and only on its doorstep
+	namespace uint32   // that is asked next
+	passed    []uint32 // those that were asked
 	steps     []nat.Step
 	contested bool
+}
+
+// maxSpare bounds the inquiries that are kept to be used again.
+const maxSpare = 4096
+
+// inquiry returns one about a connection that waits, about which nothing is known.
+func (r *routes) inquiry(w *waiting) *inquiry {
+	n := len(r.spare)
+	if n == 0 {
+		return &inquiry{waiting: *w, asks: w.end, namespace: w.end.Namespace}
+	}
+	q := r.spare[n-1]
+	r.spare = r.spare[:n-1]
+	*q = inquiry{waiting: *w, asks: w.end, namespace: w.end.Namespace, passed: q.passed[:0], steps: q.steps[:0]}
+	return q
 }
 
 // ask asks about all that wait. What both sockets tell needs no asking.
@@ -42,15 +58,16 @@ func (r *routes) inquire(w *waiting) *inquiry {
 	}
 	other, found := r.pairs.Other(w.sequence)
 	if !found {
-		return r.begin(&inquiry{waiting: *w, asks: w.end, namespace: w.end.Namespace})
+		return r.begin(r.inquiry(w))
 	}
 	server, known := nat.Server(w.end, other)
 	if nat.Mirrored(w.end, other) || !known {
-		r.keepBoth(w, &other, nat.Between(w.end, other, nat.Step{}))
+		r.keepBoth(w, other, nat.Between(w.end, other, nat.Step{}))
 		return nil
 	}
-	there := other // other itself would be allocated for every connection
-	return r.begin(&inquiry{waiting: *w, other: &there, asks: server, namespace: server.Namespace})
+	both := r.inquiry(w)
+	both.paired, both.other, both.asks, both.namespace = true, other, server, server.Namespace
+	return r.begin(both)
 }
 
 // begin claims the answers to an inquiry, unless there is one already that is about both ends.
@@ -85,7 +102,8 @@ func (r *routes) round(all []*inquiry, now time.Time) (on []*inquiry) {
 	if r.tables.ask == nil {
 		return nil
 	}
-	questions := make([]conntrack.Question, len(all))
+	r.questions = slices.Grow(r.questions[:0], len(all))[:len(all)]
+	questions := r.questions
 	for i, q := range all {
 		questions[i] = conntrack.Question{Namespace: q.namespace, Process: q.asks.Process, Tuple: nat.Packet(q.asks, q.steps)}
 	}
@@ -130,7 +148,7 @@ func fits(p conn.Phase, s conntrack.State) bool {
 // advance moves an inquiry one namespace outward, and tells whether there is one.
 func (r *routes) advance(q *inquiry, now time.Time) bool {
 	last := q.steps[len(q.steps)-1]
-	if q.other != nil || last.Knowledge == nat.Unknown || last.Local || len(q.steps) == nat.MaxSteps {
+	if q.paired || last.Knowledge == nat.Unknown || last.Local || len(q.steps) == nat.MaxSteps {
 		return false
 	}
 	outer, err := r.tables.outer(now, q.namespace, nat.Packet(q.asks, q.steps).Destination.Addr())
