@@ -279,7 +279,7 @@ static __always_inline int snapshot(struct bpf_iter__bpf_sk_storage_map *ctx, bo
 	struct tcp_sock *tp;
 	int full = 0;
 
-	/* One that closed without being seen is absent, so that two passes close it. */
+	/* One that closed without being seen is absent, so that the passes close it. */
 	if (!sk || !t || sk->__sk_common.skc_state == TCP_CLOSE)
 		return 0;
 	tp = bpf_skc_to_tcp_sock(sk);
@@ -302,7 +302,7 @@ int snapshot_changed(struct bpf_iter__bpf_sk_storage_map *ctx)
 	return snapshot(ctx, false);
 }
 
-/* Every socket: what is in none of two such passes is gone. */
+/* Every socket: what is in none of three such passes is gone. */
 SEC("iter/bpf_sk_storage_map")
 int snapshot_all(struct bpf_iter__bpf_sk_storage_map *ctx)
 {

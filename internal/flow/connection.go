@@ -24,7 +24,7 @@ type connection struct {
 	active     bool // it is counted in Active
 	ended      bool // its end is counted
 	over       bool // the kernel reported its end: whatever comes later is late
-	lost       bool // it was absent from two full passes
+	lost       bool // it was absent from three full passes
 	sample     bool // there is a report whose gauges are not sampled yet
 }
 

@@ -48,8 +48,8 @@ type socket struct {
 	toldEnd   bool      // and that was reported
 	round     int       // of the last report
 	missed    int       // passes in a row without a report
-	skipped   bool      // the last pass skipped it
-	lost      bool      // two passes did
+	skipped   int       // passes in a row that skipped it
+	lost      bool      // three passes did
 	credited  bool
 	creditedC conn.Counters
 }
@@ -281,9 +281,9 @@ func (w *world) scrape() {
 			continue
 		}
 		if all {
-			s.skipped = w.next(10) == 0 && !s.skipped && s.missed == 0
+			s.skip(w.next(10) == 0)
 		}
-		if all && !s.skipped || !all && w.next(2) == 0 && s.told.Counters != s.c.Counters {
+		if all && s.skipped == 0 || !all && w.next(2) == 0 && s.told.Counters != s.c.Counters {
 			w.report(s)
 		}
 	}
@@ -302,6 +302,13 @@ func (w *world) scrape() {
 	w.checkDifferences(w.differences.Of(rs, w.now))
 	w.round++
 	w.last = w.now
+}
+
+// skip has a pass skip the socket, unless as many have that it would be lost.
+func (s *socket) skip(may bool) {
+	if s.skipped++; !may || s.skipped >= lostAfter || s.missed >= lostAfter-1 {
+		s.skipped = 0
+	}
 }
 
 // miss is what Reconcile should find.
