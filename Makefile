@@ -2,7 +2,7 @@
 # make run         builds what is missing, and shows who talks to whom on this machine (root)
 # make test        every test; the kernel's need root
 # make race        the tests of what runs in several goroutines, with the race detector
-# make bench       what netconn costs, against its targets (root; a quarter of an hour; PART=churn,bpf for parts)
+# make bench       what netconn costs, against its targets (root; a quarter of an hour; PART=churn,nat for parts)
 # make soak        a small machine with everything on it, for DURATION: nothing may be missing (root)
 # make lint        the borders between packages, style, the formats
 # make generate    what is generated: BPF objects, the receiver's metadata
@@ -74,7 +74,7 @@ DURATION ?= 20m
 .PHONY: bench soak
 bench soak:
 	@.ci/need-root $@ 'it makes network namespaces and reads the kernel'
-	@.ci/install ip:iproute2
+	@.ci/install ip:iproute2 iptables:iptables
 	@$(MAKE) --silent $(DISTRIBUTION)
 	@$(GO) build -o _build/bench ./bench
 	@_build/bench $(if $(filter soak,$@),soak -duration '$(DURATION)',-part '$(PART)') $(FLAGS) $(DISTRIBUTION)
