@@ -4,8 +4,8 @@
 # make test        every test; the kernel's need root
 # make test-kubernetes  the tests that want a Kubernetes API server, which it builds from source (ten minutes the first time)
 # make race        the tests of what runs in several goroutines, with the race detector
-# make bench       what netconn costs, against its targets (root; a quarter of an hour; PART=churn,bpf for parts)
-# make bench-map    what the network map costs, against its budgets
+# make bench       what netconn costs, against its targets (root; a quarter of an hour; PART=churn,nat for parts)
+# make bench-map   what the network map costs, against its budgets
 # make soak        a small machine with everything on it, for DURATION: nothing may be missing (root)
 # make web         the network map's page, netmap/web/dist, from its sources (node 20.19 or newer)
 # make check-web   proves that what is committed is what `make web` makes
@@ -122,7 +122,7 @@ DURATION ?= 20m
 .PHONY: bench soak
 bench soak:
 	@.ci/need-root $@ 'it makes network namespaces and reads the kernel'
-	@.ci/install ip:iproute2
+	@.ci/install ip:iproute2 iptables:iptables
 	@$(MAKE) --silent $(DISTRIBUTION)
 	@$(GO) build -o _build/bench ./bench
 	@_build/bench $(if $(filter soak,$@),soak -duration '$(DURATION)',-part '$(PART)') $(FLAGS) $(DISTRIBUTION)

@@ -42,7 +42,7 @@ func (b *bench) bpfOf(w workload, t *table) error {
 		return err
 	}
 	defer p.Close()
-	c, err := newCouples(p, b.load, w, b.cores)
+	c, err := newCouples(p, b.load, w, b.cores, lab.ServerAddress)
 	if err != nil {
 		return err
 	}

@@ -42,7 +42,7 @@ func (b *bench) costAt(rate int, t *table) error {
 		return err
 	}
 	defer p.Close()
-	c, err := newCouples(p, b.load, churn, b.cores)
+	c, err := newCouples(p, b.load, churn, b.cores, lab.ServerAddress)
 	if err != nil {
 		return err
 	}

@@ -29,8 +29,9 @@ var (
 // is to be measured.
 type couples struct{ clients, servers []*load.Process }
 
-// newCouples starts couples on the first cores, whose executable is the program.
-func newCouples(p *lab.Pair, program string, w workload, cores int) (*couples, error) {
+// newCouples starts couples on the first cores, whose executable is the program. Clients connect to the host, which is the server's address
+// or one that is translated to it.
+func newCouples(p *lab.Pair, program string, w workload, cores int, host string) (*couples, error) {
 	c := &couples{}
 	for core := range cores {
 		address := fmt.Sprintf("%s:%d", lab.ServerAddress, 9000+core)
@@ -39,6 +40,7 @@ func newCouples(p *lab.Pair, program string, w workload, cores int) (*couples, e
 			return nil, errors.Join(err, c.stop())
 		}
 		c.servers = append(c.servers, server)
+		address = fmt.Sprintf("%s:%d", host, 9000+core)
 		client, err := load.Start(load.Spec{Program: program, Role: w.client, Core: core, Address: address, In: p.Client})
 		if err != nil {
 			return nil, errors.Join(err, c.stop())

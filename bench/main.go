@@ -72,14 +72,14 @@ type part struct {
 func (b *bench) parts() []part {
 	return []part{
 		{"churn", b.path(churn)}, {"request", b.path(request)}, {"bulk", b.path(bulk)},
-		{"bpf", b.bpf}, {"live", b.live}, {"cost", b.cost}, {"ring", b.ring}, {"packages", b.packages},
+		{"bpf", b.bpf}, {"live", b.live}, {"cost", b.cost}, {"nat", b.nat}, {"ring", b.ring}, {"packages", b.packages},
 	}
 }
 
 func run(arguments []string) error {
 	b := &bench{progress: os.Stderr}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	chosen := flags.String("part", "", "comma-separated `parts`: churn, request, bulk, bpf, live, cost, ring, packages; default: all")
+	chosen := flags.String("part", "", "comma-separated `parts`: churn, request, bulk, bpf, live, cost, nat, ring, packages; default: all")
 	flags.IntVar(&b.pairs, "pairs", 20, "of slices, with and without")
 	flags.DurationVar(&b.slice, "slice", 500*time.Millisecond, "length of a slice")
 	flags.IntVar(&b.cores, "cores", runtime.NumCPU(), "that have load; with all of them, the collector has none of its own")

@@ -20,12 +20,9 @@ type measurement struct {
 // packages is the part of that name.
 func (b *bench) packages() error {
 	b.say("go test -bench")
-	command := exec.Command("go", "test", "-run", "^$", "-bench", ".", "-benchmem", "-benchtime", "300ms", "./internal/...",
-		"./receiver/...")
-	var out, complaints bytes.Buffer
-	command.Stdout, command.Stderr = &out, &complaints
-	if err := command.Run(); err != nil {
-		return fmt.Errorf("run the Go benchmarks: %w: %s%s", err, out.Bytes(), complaints.Bytes())
+	all, err := goBenchmarks(".", "./internal/...", "./receiver/...")
+	if err != nil {
+		return err
 	}
 	t := &table{
 		title: "The Go side, step by step",
@@ -33,11 +30,22 @@ func (b *bench) packages() error {
 			"connections, the benchmark says what one takes."},
 		head: []string{"package", "benchmark", "ns/op", "allocations/op", "B/op", "a connection"},
 	}
-	for _, m := range parseBenchmarks(out.Bytes()) {
+	for _, m := range all {
 		t.add(m.pkg, m.name, m.text("ns/op"), m.text("allocs/op"), m.text("B/op"), m.each())
 	}
 	b.tables = append(b.tables, t)
 	return nil
+}
+
+// goBenchmarks runs those of some packages that match a pattern.
+func goBenchmarks(pattern string, packages ...string) ([]measurement, error) {
+	command := exec.Command("go", append([]string{"test", "-run", "^$", "-bench", pattern, "-benchmem", "-benchtime", "300ms"}, packages...)...)
+	var out, complaints bytes.Buffer
+	command.Stdout, command.Stderr = &out, &complaints
+	if err := command.Run(); err != nil {
+		return nil, fmt.Errorf("run the Go benchmarks: %w: %s%s", err, out.Bytes(), complaints.Bytes())
+	}
+	return parseBenchmarks(out.Bytes()), nil
 }
 
 // parseBenchmarks reads the format of the Go benchmarks (golang.org/design/14313-benchmark-format).

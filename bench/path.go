@@ -148,7 +148,7 @@ func (b *bench) pathOf(w workload, t *table) error {
 		return err
 	}
 	defer p.Close()
-	c, err := newCouples(p, b.load, w, b.cores)
+	c, err := newCouples(p, b.load, w, b.cores, lab.ServerAddress)
 	if err != nil {
 		return err
 	}

@@ -44,7 +44,7 @@ func TestComparison(t *testing.T) {
 func TestCompareOrder(t *testing.T) {
 	p := newPair(t)
 	b := newBench(t)
-	c, err := newCouples(p, b.load, churn, b.cores)
+	c, err := newCouples(p, b.load, churn, b.cores, lab.ServerAddress)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +75,7 @@ func TestCompareOrder(t *testing.T) {
 
 func TestCompareTellsWhoFailed(t *testing.T) {
 	b := newBench(t)
-	c, err := newCouples(newPair(t), b.load, request, b.cores)
+	c, err := newCouples(newPair(t), b.load, request, b.cores, lab.ServerAddress)
 	if err != nil {
 		t.Fatal(err)
 	}

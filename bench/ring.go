@@ -62,7 +62,7 @@ func (b *bench) churnInto(ringBytes int) (done slice, got drained, err error) {
 		return done, got, err
 	}
 	defer p.Close()
-	c, err := newCouples(p, b.load, churn, b.cores)
+	c, err := newCouples(p, b.load, churn, b.cores, lab.ServerAddress)
 	if err != nil {
 		return done, got, err
 	}

@@ -6,6 +6,14 @@
 #include "tracked.h"
 #include <bpf/bpf_core_read.h>
 
+/* Both initial sequence numbers, from what the socket has now. The SYN counts as one in bytes_acked on the side that
+ * connected. */
+static __always_inline void read_isns(struct tracked *t, struct tcp_sock *tp)
+{
+	t->isn_local = tp->snd_una - (__u32)tp->bytes_acked - (t->role != ROLE_CLIENT);
+	t->isn_remote = tp->rcv_nxt - (__u32)tp->bytes_received - 1;
+}
+
 /* The sequence number of the FIN counts as one in snd_nxt and snd_una once it was sent; until then it is only in
  * write_seq. */
 static __always_inline bool fin_sent(struct tcp_sock *tp, int state)
@@ -238,6 +246,7 @@ static __always_inline void report_end(struct sock *sk, struct tracked *t, struc
 	r->counters = c;
 	r->phase = phase;
 	r->error = sk->sk_err ? sk->sk_err : phase == PHASE_FAILED ? sk->sk_err_soft : 0;
+	t->flags = 0; /* before the reader can know of the end: no later snapshot has the socket */
 	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 /* The life of every TCP socket. No program here runs for a packet, a send or a receive: the kernel counts in the
  * socket, and the counters are read when it closes and when a snapshot is asked for. */
+#include "adopt.h"
 #include "kernel.h"
 #include "process.h"
 #include "records.h"
@@ -20,14 +21,6 @@ const enum record_kind *kind_type __attribute__((unused));
 const enum role *role_type __attribute__((unused));
 const enum phase *phase_type __attribute__((unused));
 const enum counter *counter_type __attribute__((unused));
-
-/* Both initial sequence numbers, from what the socket has now. The SYN counts as one in bytes_acked on the side that
- * connected. */
-static __always_inline void read_isns(struct tracked *t, struct tcp_sock *tp)
-{
-	t->isn_local = tp->snd_una - (__u32)tp->bytes_acked - (t->role != ROLE_CLIENT);
-	t->isn_remote = tp->rcv_nxt - (__u32)tp->bytes_received - 1;
-}
 
 /* connect(): runs in the caller. A socket that connects again starts anew. */
 static __always_inline void on_connecting(struct sock *sk)
@@ -63,12 +56,6 @@ static __always_inline void on_listening(struct sock *sk)
 	fresh.first_drops = sk->sk_drops.counter;
 	read_process(&fresh.process, bpf_get_current_task_btf());
 	*t = fresh;
-}
-
-/* Nobody opened it that netconn saw, or systemd did, which listens for others. */
-static __always_inline bool owner_doubtful(struct tracked *t)
-{
-	return !t->process.pid || (t->process.pid == 1 && t->role == ROLE_SERVER);
 }
 
 /* Makes the inherited entry the accepted socket's own. Without a listener's entry the owner stays unknown until it is
@@ -292,7 +279,7 @@ static __always_inline int snapshot(struct bpf_iter__bpf_sk_storage_map *ctx, bo
 	struct tcp_sock *tp;
 	int full = 0;
 
-	/* One that closed without being seen is absent, so that two passes close it. */
+	/* One that closed without being seen is absent, so that the passes close it. */
 	if (!sk || !t || sk->__sk_common.skc_state == TCP_CLOSE)
 		return 0;
 	tp = bpf_skc_to_tcp_sock(sk);
@@ -315,70 +302,11 @@ int snapshot_changed(struct bpf_iter__bpf_sk_storage_map *ctx)
 	return snapshot(ctx, false);
 }
 
-/* Every socket: what is in none of two such passes is gone. */
+/* Every socket: what is in none of three such passes is gone. */
 SEC("iter/bpf_sk_storage_map")
 int snapshot_all(struct bpf_iter__bpf_sk_storage_map *ctx)
 {
 	return snapshot(ctx, true);
-}
-
-/* Which side connected: bytes_acked counts the SYN, bytes_sent does not. */
-static __always_inline __u8 role_of(struct tcp_sock *tp, int state)
-{
-	__u64 syn;
-
-	if (state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT)
-		return ROLE_UNKNOWN;
-	syn = tp->bytes_acked - (tp->bytes_sent - tp->bytes_retrans - (tp->snd_nxt - tp->snd_una));
-	return syn == 1 ? ROLE_CLIENT : syn == 0 ? ROLE_SERVER : ROLE_UNKNOWN;
-}
-
-static __always_inline bool fill_adopted(struct tracked *t, struct sock *sk, struct tcp_sock *tp, int state)
-{
-	struct counters base = {};
-
-	t->first_lost = tp->lost;
-	switch (state) {
-	case TCP_CLOSE:
-	case TCP_SYN_RECV:
-	case TCP_NEW_SYN_RECV:
-	case TCP_TIME_WAIT:
-		return false;
-	case TCP_LISTEN:
-		t->flags = LISTENING;
-		t->listen_port = sk->__sk_common.skc_num;
-		t->first_drops = sk->sk_drops.counter;
-		return true;
-	case TCP_SYN_SENT:
-		t->flags = CONNECTING | SEEN_OPENING;
-		t->role = ROLE_CLIENT;
-		return true;
-	}
-	t->flags = ESTABLISHED | BASELINED;
-	t->role = role_of(tp, state);
-	read_isns(t, tp);
-	read_counters(&base, tp, t->role, state);
-	return bpf_sk_storage_get(&baselines, sk, &base, BPF_SK_STORAGE_GET_F_CREATE) != 0;
-}
-
-static __always_inline void adopt_socket(struct sock *sk, struct task_struct *task)
-{
-	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
-	struct tracked *t = tracked_of(sk);
-	struct tracked fresh = {};
-
-	if (!tp)
-		return;
-	if (t) {
-		if (owner_doubtful(t))
-			read_process(&t->process, task);
-		return;
-	}
-	if (!fill_adopted(&fresh, sk, tp, sk->__sk_common.skc_state))
-		return;
-	read_process(&fresh.process, task);
-	if (track(sk, &fresh))
-		count(COUNT_ADOPTED);
 }
 
 /* Every open file of every process: sockets older than netconn get an owner, a role and a baseline. Runs in the reader,

@@ -107,4 +107,10 @@ static __always_inline struct tracked *track(struct sock *sk, struct tracked *in
 	return t;
 }
 
+/* Nobody opened it that netconn saw, or systemd did, which listens for others. */
+static __always_inline bool owner_doubtful(struct tracked *t)
+{
+	return !t->process.pid || (t->process.pid == 1 && t->role == ROLE_SERVER);
+}
+
 #endif

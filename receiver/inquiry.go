@@ -13,20 +13,36 @@ import (
 // An inquiry is what is asked about one connection, namespace after namespace outward.
 type inquiry struct {
 	waiting
-	other     *conn.End // nil: not on this machine, or not known
-	asks      conn.End  // whose packets are followed: of two ends the server's, and only on its doorstep
-	namespace uint32    // that is asked next
-	passed    []uint32  // those that were asked
+	paired    bool
+	other     conn.End // if it is paired: it is on this machine, and known
+	asks      conn.End // whose packets are followed: of two ends the server's, and only on its doorstep
+	namespace uint32   // that is asked next
+	passed    []uint32 // those that were asked
 	steps     []nat.Step
 	contested bool
 }
 
+// maxSpare bounds the inquiries that are kept to be used again.
+const maxSpare = 4096
+
+// inquiry returns one about a connection that waits, about which nothing is known.
+func (r *routes) inquiry(w *waiting) *inquiry {
+	n := len(r.spare)
+	if n == 0 {
+		return &inquiry{waiting: *w, asks: w.end, namespace: w.end.Namespace}
+	}
+	q := r.spare[n-1]
+	r.spare = r.spare[:n-1]
+	*q = inquiry{waiting: *w, asks: w.end, namespace: w.end.Namespace, passed: q.passed[:0], steps: q.steps[:0]}
+	return q
+}
+
 // ask asks about all that wait. What both sockets tell needs no asking.
 func (r *routes) ask(now time.Time) {
-	begun := make(map[conn.ID]bool)
+	clear(r.begun)
 	r.pending = r.pending[:0]
-	for _, w := range r.queue {
-		if q := r.inquire(w, begun); q != nil {
+	for i := range r.queue {
+		if q := r.inquire(&r.queue[i]); q != nil {
 			r.pending = append(r.pending, q)
 		}
 	}
@@ -50,21 +66,31 @@ func (r *routes) postpone(q *inquiry) {
 	}
 }
 
-// inquire begins an inquiry, unless the route is known without.
-func (r *routes) inquire(w waiting, begun map[conn.ID]bool) *inquiry {
-	q := &inquiry{waiting: w, asks: w.end, namespace: w.end.Namespace}
-	if other, found := r.pairs.Other(w.sequence); found {
-		server, known := nat.Server(w.end, other)
-		if nat.Mirrored(w.end, other) || !known {
-			r.keepBoth(w, other, nat.Between(w.end, other, nat.Step{}))
-			return nil
-		}
-		q.other, q.asks, q.namespace = &other, server, server.Namespace
+// inquire begins an inquiry, unless the route is known without. Of most connections it is: nothing is allocated for those.
+func (r *routes) inquire(w *waiting) *inquiry {
+	if r.pairs.Route(w.sequence, w.end.ID) != nil {
+		return nil // it was found out with that of the other end
 	}
-	if begun[q.asks.ID] {
-		return nil // both ends are new, and the inquiry is about both
+	other, found := r.pairs.Other(w.sequence)
+	if !found {
+		return r.begin(r.inquiry(w))
 	}
-	begun[q.asks.ID] = true
+	server, known := nat.Server(w.end, other)
+	if nat.Mirrored(w.end, other) || !known {
+		r.keepBoth(w, other, nat.Between(w.end, other, nat.Step{}))
+		return nil
+	}
+	both := r.inquiry(w)
+	both.paired, both.other, both.asks, both.namespace = true, other, server, server.Namespace
+	return r.begin(both)
+}
+
+// begin claims the answers to an inquiry, unless there is one already that is about both ends.
+func (r *routes) begin(q *inquiry) *inquiry {
+	if r.begun[q.asks.ID] {
+		return nil
+	}
+	r.begun[q.asks.ID] = true
 	if !r.claim(q) {
 		return nil
 	}
@@ -96,7 +122,8 @@ func (r *routes) round(all []*inquiry, now time.Time) (on []*inquiry) {
 	if r.tables.ask == nil {
 		return nil
 	}
-	questions := make([]conntrack.Question, len(all))
+	r.questions = slices.Grow(r.questions[:0], len(all))[:len(all)]
+	questions := r.questions
 	for i, q := range all {
 		questions[i] = conntrack.Question{Namespace: q.namespace, Process: q.asks.Process, Tuple: nat.Packet(q.asks, q.steps)}
 	}
@@ -144,7 +171,7 @@ func fits(p conn.Phase, s conntrack.State) bool {
 // advance moves an inquiry one namespace outward, and tells whether there is one.
 func (r *routes) advance(q *inquiry, now time.Time) bool {
 	last := q.steps[len(q.steps)-1]
-	if q.other != nil || last.Knowledge == nat.Unknown || last.Local || len(q.steps) == nat.MaxSteps {
+	if q.paired || last.Knowledge == nat.Unknown || last.Local || len(q.steps) == nat.MaxSteps {
 		return false
 	}
 	outer, err := r.tables.outer(now, q.namespace, nat.Packet(q.asks, q.steps).Destination.Addr())

@@ -93,7 +93,8 @@ func (p *plant) told(n int) []way {
 	p.t.Helper()
 	for deadline := time.Now().Add(5 * time.Second); len(p.ways) < n; {
 		if time.Now().After(deadline) {
-			p.t.Fatalf("%d connections were told of, want %d: %+v", len(p.ways), n, p.ways)
+			stats, _ := p.sockets.stats()
+			p.t.Fatalf("%d connections were told of, want %d: %+v; the kernel did not run %d programs", len(p.ways), n, p.ways, stats.Missed)
 		}
 		p.hear()
 		if len(p.routes.queue)+len(p.routes.asked) == 0 { // nobody is waiting for anything but the other end

@@ -172,15 +172,29 @@ func (p *pipeline) confirm(now time.Time) error {
 	return p.drain(now)
 }
 
-// drain reads the reports of ended connections, so that their ring does not fill up between two collections, and finds their routes
-// before connection tracking forgets them.
+// drain reads the reports of ended connections, so that their ring does not fill up between two collections, finds their routes before
+// connection tracking forgets them, and lets go of those that are certain.
 func (p *pipeline) drain(now time.Time) error {
-	defer p.routes.settle(now)
+	defer p.settle(now)
 	p.routes.read(now)
 	if err := p.sockets.drain(p.handler(now)); err != nil {
 		return fmt.Errorf("read the ended connections: %w", err)
 	}
 	return nil
+}
+
+// settle comes after each reading. Flows and events look for other ends before those may expire.
+func (p *pipeline) settle(now time.Time) {
+	p.routes.settle(now)
+	p.flows.Settle(now, func(c conn.Conn) (flow.Key, bool) {
+		key, settled := p.identify(c, now)
+		if settled {
+			p.pairs.Done(c.Sequence, c.ID)
+		}
+		return key, settled
+	})
+	p.events.settle(now, p.meeting(now))
+	p.pairs.Expire(now)
 }
 
 func (p *pipeline) handler(now time.Time) kernel.Handler {

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/netconn/netconn/internal/conn"
+	"github.com/netconn/netconn/internal/conntrack"
 	"github.com/netconn/netconn/internal/nat"
 	"github.com/netconn/netconn/internal/pair"
 )
@@ -30,6 +31,7 @@ type routes struct {
 	before  time.Time // when the ends of connections were read before the last time
 	queue   []waiting
 	asked   map[place]*inquiry // answered, and not confirmed yet
+	begun   map[conn.ID]bool   // of one round: about whose packets there is an inquiry
 	alone   map[conn.ID]*conn.Route
 	graves  []grave // of what is alone, oldest first
 	simple  [conn.NATTransparent + 1]conn.Route
@@ -37,6 +39,9 @@ type routes struct {
 	stats   routeStats
 	pending []*inquiry // of one round
 	later   []waiting  // what came too early
+
+	questions []conntrack.Question // of one round
+	spare     []*inquiry           // to be used again
 }
 
 // routeStats counts since the start.
@@ -65,7 +70,10 @@ type grave struct {
 }
 
 func newRoutes(t tables, pairs *pair.Index, now time.Time) *routes {
-	r := &routes{tables: t, pairs: pairs, last: now, asked: make(map[place]*inquiry), alone: make(map[conn.ID]*conn.Route)}
+	r := &routes{
+		tables: t, pairs: pairs, last: now,
+		asked: make(map[place]*inquiry), begun: make(map[conn.ID]bool), alone: make(map[conn.ID]*conn.Route),
+	}
 	for n := range r.simple {
 		r.simple[n].NAT = conn.NAT(n)
 	}
@@ -103,7 +111,9 @@ func (r *routes) contest(c conn.Conn) {
 // settle confirms what was asked before the last reports were read, and asks about those. More tells that there is something to confirm.
 func (r *routes) settle(now time.Time) (more bool) {
 	for _, q := range r.asked {
-		r.conclude(q)
+		if r.conclude(q); len(r.spare) < maxSpare {
+			r.spare = append(r.spare, q)
+		}
 	}
 	clear(r.asked)
 	r.ask(now)
@@ -124,29 +134,35 @@ func (r *routes) conclude(q *inquiry) {
 		r.stats.Contested++
 		q.steps = []nat.Step{{Knowledge: nat.Unknown}}
 	}
-	if q.other == nil {
-		r.keep(q.waiting, nat.Follow(q.end, q.steps))
+	if !q.paired {
+		r.keep(&q.waiting, nat.Follow(q.end, q.steps), nil)
 		return
 	}
 	var doorstep nat.Step
 	if len(q.steps) > 0 {
 		doorstep = q.steps[0]
 	}
-	r.keepBoth(q.waiting, *q.other, nat.Between(q.end, *q.other, doorstep))
+	r.keepBoth(&q.waiting, q.other, nat.Between(q.end, q.other, doorstep))
 }
 
-func (r *routes) keepBoth(w waiting, other conn.End, route conn.Route) {
-	r.keep(w, route)
+func (r *routes) keepBoth(w *waiting, other conn.End, route conn.Route) {
+	own := r.keep(w, route, nil)
 	if other.ID != w.end.ID {
-		r.keep(waiting{end: other, sequence: w.sequence.Reverse()}, route)
+		r.keep(&waiting{end: other, sequence: w.sequence.Reverse()}, route, own)
 	}
 }
 
-// keep keeps the route of one end. Most have none that tells more than the socket: they share one.
-func (r *routes) keep(w waiting, route conn.Route) {
-	kept := &r.simple[route.NAT]
-	if !obvious(w.end, route) {
-		kept = &route
+// keep keeps the route of one end. Most have none that tells more than the socket: they share one. What is kept of any other is returned,
+// for the other end to share.
+func (r *routes) keep(w *waiting, route conn.Route, own *conn.Route) (kept *conn.Route) {
+	switch {
+	case obvious(&w.end, &route):
+		kept = &r.simple[route.NAT]
+	case own != nil && *own == route:
+		kept = own
+	default:
+		own := route // route itself would be allocated for every connection
+		kept = &own
 	}
 	if w.sequence == (conn.Sequence{}) {
 		r.alone[w.end.ID] = kept
@@ -154,10 +170,11 @@ func (r *routes) keep(w waiting, route conn.Route) {
 		r.pairs.SetRoute(w.sequence, w.end.ID, kept)
 	}
 	r.stats.Routes[route.NAT]++
+	return kept
 }
 
 // obvious tells whether a route has no other addresses than the end's socket.
-func obvious(e conn.End, route conn.Route) bool {
+func obvious(e *conn.End, route *conn.Route) bool {
 	switch {
 	case route.Asked.IsValid():
 		return false

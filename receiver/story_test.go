@@ -121,7 +121,7 @@ func readStory(t *testing.T, file string) *story {
 }
 
 // emptyHost is the root of a host that has a process table and cgroups, and nothing in either.
-func emptyHost(t *testing.T) string {
+func emptyHost(t testing.TB) string {
 	t.Helper()
 	root := t.TempDir()
 	for _, dir := range []string{"proc/1", "sys/fs/cgroup"} {

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -26,6 +27,7 @@ type Options struct {
 	Dir      string        // where its log goes
 	Interval time.Duration // of collections
 	OTLP     string        // URL that it exports to; empty: to its log, one line a collection
+	Health   bool          // it shows its own metrics, see Collector.Health
 }
 
 var configuration = template.Must(template.New("configuration").Parse(`
@@ -46,7 +48,11 @@ extensions:
   pprof: {endpoint: "{{.Profiles}}"}
 service:
   extensions: [pprof]
+{{- if .Health}}
+  telemetry: {metrics: {readers: [{pull: {exporter: {prometheus: {host: {{.Telemetry.Addr}}, port: {{.Telemetry.Port}}}}}}]}}
+{{- else}}
   telemetry: {metrics: {level: none}}
+{{- end}}
   pipelines:
     metrics: {receivers: [netconn], exporters: [{{if .OTLP}}otlp_http{{else}}debug{{end}}]}
 `))
@@ -59,11 +65,12 @@ const ready = "Everything is ready."
 
 // A Collector is a child process.
 type Collector struct {
-	PID      int
-	profiles string // address
-	log      string // path
-	ended    chan struct{}
-	state    *os.ProcessState // valid once ended is closed
+	PID       int
+	profiles  string // address
+	telemetry string // address, if it shows its own metrics
+	log       string // path
+	ended     chan struct{}
+	state     *os.ProcessState // valid once ended is closed
 }
 
 // Start starts the distribution, and waits until it runs. It ends with this program.
@@ -72,13 +79,13 @@ func Start(o Options) (*Collector, error) {
 	if err != nil {
 		return nil, err
 	}
-	var text bytes.Buffer
-	err = configuration.Execute(&text, struct {
-		Options
-		Profiles string
-	}{o, profiles})
+	telemetry, err := freeAddress()
 	if err != nil {
-		return nil, fmt.Errorf("write configuration: %w", err)
+		return nil, err
+	}
+	text, err := configure(o, profiles, telemetry)
+	if err != nil {
+		return nil, err
 	}
 	log, err := os.CreateTemp(o.Dir, "collector-*.log")
 	if err != nil {
@@ -86,10 +93,10 @@ func Start(o Options) (*Collector, error) {
 	}
 	defer log.Close()
 	command := exec.Command(o.Program, "--config", "env:NETCONN_BENCH_CONFIGURATION")
-	command.Env = append(os.Environ(), "NETCONN_BENCH_CONFIGURATION="+text.String())
+	command.Env = append(os.Environ(), "NETCONN_BENCH_CONFIGURATION="+text)
 	command.Stdout, command.Stderr = log, log
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	c := &Collector{profiles: profiles, log: log.Name(), ended: make(chan struct{})}
+	c := &Collector{profiles: profiles, telemetry: telemetry, log: log.Name(), ended: make(chan struct{})}
 	if err := c.start(command); err != nil {
 		return nil, fmt.Errorf("start the collector: %w", err)
 	}
@@ -97,6 +104,24 @@ func Start(o Options) (*Collector, error) {
 		return nil, errors.Join(err, c.Stop())
 	}
 	return c, nil
+}
+
+// configure writes the configuration.
+func configure(o Options, profiles, telemetry string) (string, error) {
+	at, err := netip.ParseAddrPort(telemetry)
+	if err != nil {
+		return "", fmt.Errorf("read address: %w", err)
+	}
+	var text strings.Builder
+	err = configuration.Execute(&text, struct {
+		Options
+		Profiles  string
+		Telemetry netip.AddrPort
+	}{o, profiles, at})
+	if err != nil {
+		return "", fmt.Errorf("write configuration: %w", err)
+	}
+	return text.String(), nil
 }
 
 // start keeps the thread that the child is started from, because the child is killed with that thread.

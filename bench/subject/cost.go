@@ -140,18 +140,47 @@ func (c *Collector) Profile(name, path string) error {
 	return os.WriteFile(path, []byte(text), 0o644)
 }
 
+// Health returns the sum of the collector's own metrics of one name, 0 if there is none yet. It was started to show them.
+func (c *Collector) Health(name string) (float64, error) {
+	text, err := get("http://" + c.telemetry + "/metrics")
+	if err != nil {
+		return 0, fmt.Errorf("read the collector's own metrics: %w", err)
+	}
+	return sumOf(strings.NewReader(text), name), nil
+}
+
+// sumOf adds up the samples of one name in Prometheus' text format; those of a counter may end in _total.
+func sumOf(text io.Reader, name string) (sum float64) {
+	for lines := bufio.NewScanner(text); lines.Scan(); {
+		line := lines.Text()
+		end := strings.IndexAny(line, "{ ")
+		if end < 0 || line[:end] != name && line[:end] != name+"_total" {
+			continue
+		}
+		if v, err := strconv.ParseFloat(line[strings.LastIndexByte(line, ' ')+1:], 64); err == nil {
+			sum += v
+		}
+	}
+	return sum
+}
+
 func (c *Collector) profile(name string) (string, error) {
-	response, err := http.Get("http://" + c.profiles + "/debug/pprof/" + name)
+	text, err := get("http://" + c.profiles + "/debug/pprof/" + name)
 	if err != nil {
 		return "", fmt.Errorf("read profile %s: %w", name, err)
+	}
+	return text, nil
+}
+
+func get(url string) (string, error) {
+	response, err := http.Get(url)
+	if err != nil {
+		return "", err
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
 	if err == nil && response.StatusCode != http.StatusOK {
 		err = errors.New(response.Status)
 	}
-	if err != nil {
-		return "", fmt.Errorf("read profile %s: %w", name, err)
-	}
-	return string(text), nil
+	return string(text), err
 }

@@ -3,7 +3,6 @@
 package subject
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -52,27 +51,35 @@ func TestParseField(t *testing.T) {
 }
 
 func TestConfiguration(t *testing.T) {
+	silent := map[string]any{"level": "none"}
 	for name, c := range map[string]struct {
-		otlp string
-		want map[string]any
+		options         Options
+		want, telemetry map[string]any
 	}{
-		"to its log": {"", map[string]any{"debug": map[string]any{}}},
-		"to a sink": {"http://127.0.0.1:1", map[string]any{"otlp_http": map[string]any{
+		"to its log": {Options{}, map[string]any{"debug": map[string]any{}}, silent},
+		"to a sink": {Options{OTLP: "http://127.0.0.1:1"}, map[string]any{"otlp_http": map[string]any{
 			"endpoint": "http://127.0.0.1:1", "encoding": "json", "compression": "none",
 			"sending_queue": map[string]any{"enabled": false}, "retry_on_failure": map[string]any{"enabled": false},
-		}}},
+		}}, silent},
+		"with its own metrics": {Options{Health: true}, map[string]any{"debug": map[string]any{}}, map[string]any{
+			"readers": []any{map[string]any{"pull": map[string]any{"exporter": map[string]any{"prometheus": map[string]any{
+				"host": "127.0.0.1", "port": 3,
+			}}}}},
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var text bytes.Buffer
-			err := configuration.Execute(&text, struct {
-				Options
-				Profiles string
-			}{Options{Interval: 3 * time.Second, OTLP: c.otlp}, "127.0.0.1:2"})
+			c.options.Interval = 3 * time.Second
+			text, err := configure(c.options, "127.0.0.1:2", "127.0.0.1:3")
 			if err != nil {
 				t.Fatal(err)
 			}
-			var got struct{ Receivers, Exporters map[string]any }
-			if err := yaml.Unmarshal(text.Bytes(), &got); err != nil {
+			var got struct {
+				Receivers, Exporters map[string]any
+				Service              struct {
+					Telemetry struct{ Metrics map[string]any }
+				}
+			}
+			if err := yaml.Unmarshal([]byte(text), &got); err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(c.want, got.Exporters); diff != "" {
@@ -82,7 +89,20 @@ func TestConfiguration(t *testing.T) {
 			if diff := cmp.Diff(receivers, got.Receivers); diff != "" {
 				t.Error(diff)
 			}
+			if diff := cmp.Diff(c.telemetry, got.Service.Telemetry.Metrics); diff != "" {
+				t.Error(diff)
+			}
 		})
+	}
+}
+
+func TestSumOf(t *testing.T) {
+	const page = "# HELP looked_up_total How often.\n# TYPE looked_up_total counter\n" +
+		"looked_up_total{result=\"found\"} 40\nlooked_up_total{result=\"no { entry\"} 2\nlooked_up 1\nlooked_up_later_total 7\nrest 5"
+	for name, want := range map[string]float64{"looked_up": 43, "rest": 5, "looked": 0} {
+		if got := sumOf(strings.NewReader(page), name); got != want {
+			t.Errorf("%s: got %v, want %v", name, got, want)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package flow
 
 import (
 	"time"
+	"unique"
 
 	"github.com/netconn/netconn/internal/conn"
 )
@@ -9,13 +10,13 @@ import (
 // connection is what is kept of a connection between its reports. There may be hundreds of thousands, so the report
 // itself is kept only as long as there is something to do with it, in a visit.
 type connection struct {
-	flow     *flow         // that it is credited to; nil: not yet
-	owner    conn.Owner    // as last reported: when the kernel corrects it, the identity is asked for again
-	credited conn.Counters // what flows have been given of its totals
-	first    time.Duration // of the first report, since the table's start
-	round    uint32        // of collections, at the last report
-	visit    int32         // index in the table's visits, -1: nothing to do
-	missed   uint8         // full passes in a row that it was absent from
+	flow     *flow                     // that it is credited to; nil: not yet
+	owner    unique.Handle[conn.Owner] // as last reported: when the kernel corrects it, the identity is asked for again
+	credited conn.Counters             // what flows have been given of its totals
+	first    time.Duration             // of the first report, since the table's start
+	round    uint32                    // of collections, at the last report
+	visit    int32                     // index in the table's visits, -1: nothing to do
+	missed   uint8                     // full passes in a row that it was absent from
 
 	settled    bool // the identity is final
 	began      bool // its attempt is counted
@@ -23,33 +24,25 @@ type connection struct {
 	active     bool // it is counted in Active
 	ended      bool // its end is counted
 	over       bool // the kernel reported its end: whatever comes later is late
-	lost       bool // it was absent from two full passes
+	lost       bool // it was absent from three full passes
 	sample     bool // there is a report whose gauges are not sampled yet
 }
 
-// visit is a connection for which the next collection has something to do, with its last report. The report's counters
-// are the maxima of all reports.
-type visit struct {
-	of     *connection
-	since  time.Time // the last collection before the first report that is not credited yet
-	report conn.Conn
-}
-
 // credit gives f, which is the connection's flow by now, what is not credited yet.
-func (k *connection) credit(f *flow, r conn.Conn, buckets []float64) {
+func (k *connection) credit(f *flow, r *report, buckets []float64) {
 	f.Connections = true
 	k.begin(f, r)
-	if f.add(increments(k.credited, r.Counters)) {
+	if f.add(increments(k.credited, r.counters)) {
 		f.touched = true
 	}
-	k.credited = r.Counters
+	k.credited = r.counters
 	k.observe(f, r, buckets)
 	switch {
 	case k.ended:
 	case k.over:
 		k.end(f, reason(r))
-		if r.SeenOpening && r.Age > 0 {
-			f.Duration.observe(buckets, r.Age)
+		if r.seenOpening && r.age > 0 {
+			f.Duration.observe(buckets, r.age)
 		}
 	case k.lost:
 		// No duration: the age of the last report is not that of the end.
@@ -58,16 +51,16 @@ func (k *connection) credit(f *flow, r conn.Conn, buckets []float64) {
 }
 
 // begin counts the attempt, once, and makes the connection active unless it failed.
-func (k *connection) begin(f *flow, r conn.Conn) {
+func (k *connection) begin(f *flow, r *report) {
 	if k.began {
 		return
 	}
 	k.began, f.touched = true, true
-	failed := r.Phase == conn.Failed
+	failed := r.phase == conn.Failed
 	switch {
-	case r.SeenOpening && failed:
+	case r.seenOpening && failed:
 		f.Attempts[reason(r)]++
-	case r.SeenOpening:
+	case r.seenOpening:
 		f.Attempts[conn.NoError]++
 	}
 	if failed {
@@ -86,16 +79,16 @@ func (k *connection) end(f *flow, e conn.Error) {
 }
 
 // observe samples the gauges, and the handshake once. A duration of zero is no sample.
-func (k *connection) observe(f *flow, r conn.Conn, buckets []float64) {
-	if k.sample && r.Counters.RTT > 0 {
-		f.RTT.observe(buckets, r.Counters.RTT)
+func (k *connection) observe(f *flow, r *report, buckets []float64) {
+	if k.sample && r.counters.RTT > 0 {
+		f.RTT.observe(buckets, r.counters.RTT)
 	}
-	if k.sample && r.Counters.RTTVariation > 0 {
-		f.Jitter.observe(buckets, r.Counters.RTTVariation)
+	if k.sample && r.counters.RTTVariation > 0 {
+		f.Jitter.observe(buckets, r.counters.RTTVariation)
 	}
 	k.sample = false
-	if !k.handshaken && r.Handshake > 0 {
-		f.Handshake.observe(buckets, r.Handshake)
+	if !k.handshaken && r.handshake > 0 {
+		f.Handshake.observe(buckets, r.handshake)
 		k.handshaken = true
 	}
 }
@@ -126,9 +119,9 @@ func (k *connection) leave() {
 
 // reason returns the outcome of a failed attempt or the reason of an end, as an index that exists. A failure without a
 // reason must not count as a success.
-func reason(r conn.Conn) conn.Error {
-	if r.Error >= conn.Errors || r.Phase == conn.Failed && r.Error == conn.NoError {
+func reason(r *report) conn.Error {
+	if r.error >= conn.Errors || r.phase == conn.Failed && r.error == conn.NoError {
 		return conn.Other
 	}
-	return r.Error
+	return r.error
 }

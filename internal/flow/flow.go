@@ -15,7 +15,8 @@
 //   - The gauges (RTT, jitter) are sampled once at each collection that credits something new, and so at the end too; an
 //     idle connection is not sampled again, however often it is reported. The handshake and the duration count once.
 //   - No counter of a flow ever falls. The totals of a connection's end are final, and reports that arrive after it are
-//     dropped and counted.
+//     dropped and counted, but for what Settle has credited: nothing may be reported of that any more.
+//   - Settle credits ended connections before the next collection, by the same rule of two seconds, from the end on.
 //   - Limits count flows, so that a connection is named, or in overflow, in all its metrics alike until it closes.
 //     Whatever the limits, the sums over all flows are the same.
 //   - A connection beyond MaxConnections is not kept. Its totals are credited to the overflow flow of the host when its
@@ -24,7 +25,7 @@
 //     (If the kernel cannot report its end either, what its live reports told is not counted.)
 //   - A flow with a live connection or listener never expires; an idle one does by silence, after it has shown an Active
 //     of zero. Its return is a new flow, with a start not before the last point of the old one.
-//   - A connection whose end was lost is closed as lost when it is absent from two full passes in a row.
+//   - A connection whose end was lost is closed as lost when it is absent from three full passes in a row.
 //
 // Time comes in with every call and must not run backwards. A Table is not safe for concurrent use. Nothing here fails:
 // what cannot be itemised is in an overflow flow, and what is dropped is in Stats.
@@ -177,7 +178,7 @@ type Stats struct {
 	Listeners   int    // tracked and not closed
 	Pending     int    // connections that no flow was credited with yet
 	Late        uint64 // reports that arrived after the end of their connection
-	Lost        uint64 // connections closed because two passes did not find them
+	Lost        uint64 // connections closed because three passes did not find them
 	Deferred    uint64 // reports of live connections that were beyond MaxConnections: they count at its end
 	Beyond      uint64 // ends of connections that were beyond MaxConnections
 }

@@ -16,12 +16,12 @@ type limit struct {
 
 // beyond tells whether there is no room for a connection that is not kept. A live one is also refused while it may have
 // ended beyond the limit: it would be counted a second time, and never end.
-func (t *Table) beyond(c conn.Conn) bool {
+func (t *Table) beyond(c *conn.Conn) bool {
 	return len(t.connections) >= t.config.MaxConnections || c.Phase == conn.Open && t.limit.sealed
 }
 
 // creditBeyond counts the totals of a connection that is not kept, if this is its end.
-func (t *Table) creditBeyond(c conn.Conn, now time.Time) {
+func (t *Table) creditBeyond(c *conn.Conn, now time.Time) {
 	if c.Phase == conn.Open {
 		t.limit.deferred++
 		return
@@ -30,7 +30,9 @@ func (t *Table) creditBeyond(c conn.Conn, now time.Time) {
 	t.limit.sealed, t.limit.since = true, now
 	r, _ := t.resource(conn.Owner{})
 	k := connection{over: true, sample: true}
-	k.credit(t.overflow(r), c, t.config.Buckets)
+	var end report
+	end.keep(c)
+	k.credit(t.overflow(r), &end, t.config.Buckets)
 }
 
 // unseal comes with each collection: the live reports that the last end overtook have come by now.

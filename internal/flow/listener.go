@@ -36,7 +36,7 @@ func (t *Table) Listener(l conn.Listener, now time.Time) {
 	k.count(l.Drops)
 	if l.Closed {
 		k.over = true
-		t.graves = append(t.graves, grave{id: l.ID, since: now})
+		t.graves = append(t.graves, grave{id: l.ID, since: now.Sub(t.start)})
 	}
 }
 

@@ -9,11 +9,12 @@ import (
 const (
 	// passEvery is how long the table goes without a full pass when nothing is known to be lost.
 	passEvery = 5 * time.Minute
-	// lostAfter is how many full passes in a row miss a connection before it is closed as lost: one pass may skip.
-	lostAfter = 2
+	// lostAfter is how many full passes in a row miss a connection before it is closed as lost: one that is interrupted may skip it, and
+	// so may the next, which was seen once in a hundred thousand under a full ring.
+	lostAfter = 3
 	// forgottenAfter is how many do before it is forgotten too. Until then a report of it, which proves that it lives after
 	// all, adds its increments and is not taken for a new connection.
-	forgottenAfter = 4
+	forgottenAfter = 5
 )
 
 // Lose takes the kernel side's sums of what it could not report, which only grow. What they have grown by is counted in
@@ -49,14 +50,14 @@ func (f *flow) lose(d conn.Losses) {
 	f.Closed[conn.Lost] += d.Closed
 }
 
-// NeedsPass tells whether the next snapshot should report every connection: after a loss until two passes have followed
-// it, while a connection was absent from the last pass only, and otherwise every five minutes.
+// NeedsPass tells whether the next snapshot should report every connection: after a loss until three passes have
+// followed it, while a connection was absent from the last pass only, and otherwise every five minutes.
 func (t *Table) NeedsPass() bool {
 	return t.passes > 0 || t.collected.Sub(t.passed) >= passEvery
 }
 
 // Reconcile comes after a full pass, when all its reports are applied, and before the Collect that follows: what was not
-// reported since the last Collect was absent from the pass. What is absent from two passes in a row is closed as lost,
+// reported since the last Collect was absent from the pass. What is absent from three passes in a row is closed as lost,
 // once.
 func (t *Table) Reconcile(now time.Time) {
 	t.passed = now

@@ -51,12 +51,13 @@ func TestNeedsPass(t *testing.T) {
 	table.Lose(conn.Losses{Known: 1}, at(320))
 	scrape(320, false) // a loss
 	scrape(330, true)
-	scrape(340, true)                          // two passes since
-	table.Lose(conn.Losses{Known: 1}, at(350)) // the same sums again
-	scrape(350, false)
-	table.Lose(conn.Losses{Known: 1, Sent: 1}, at(360))
+	scrape(340, true)
+	scrape(350, true)                          // three passes since
+	table.Lose(conn.Losses{Known: 1}, at(360)) // the same sums again
 	scrape(360, false)
-	want := []bool{false, false, true, false, true, true, false, false, true}
+	table.Lose(conn.Losses{Known: 1, Sent: 1}, at(370))
+	scrape(370, false)
+	want := []bool{false, false, true, false, true, true, true, false, false, true}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -94,13 +95,15 @@ func lost(port uint16) Flow {
 	return f
 }
 
-func TestAbsentFromTwoPassesIsLost(t *testing.T) {
+func TestAbsentFromThreePassesIsLost(t *testing.T) {
 	p := newPasses()
-	expect(t, "one pass", p.pass(81), flows(shop, alive(80), alive(81)))
-	if !p.NeedsPass() {
-		t.Error("a connection is missing and no other pass is wanted")
+	for pass := range lostAfter - 1 {
+		expect(t, "not enough passes", p.pass(81), flows(shop, alive(80), alive(81)))
+		if !p.NeedsPass() {
+			t.Errorf("after pass %d a connection is missing and no other pass is wanted", pass)
+		}
 	}
-	expect(t, "two passes", p.pass(81), flows(shop, lost(80), alive(81)))
+	expect(t, "three passes", p.pass(81), flows(shop, lost(80), alive(81)))
 	if p.NeedsPass() {
 		t.Error("nothing is missing and another pass is wanted")
 	}
@@ -116,12 +119,16 @@ func TestAbsentFromTwoPassesIsLost(t *testing.T) {
 	}
 }
 
-func TestSkippedByOnePassLives(t *testing.T) {
+// One pass may skip a connection, and so may the one after it.
+func TestSkippedByPassesLives(t *testing.T) {
 	p := newPasses()
-	for range 3 {
-		p.pass(81)
+	for i := range 6 {
+		for range 1 + i%(lostAfter-1) {
+			p.pass(81)
+		}
 		expect(t, "back in the next pass", p.pass(80, 81), flows(shop, alive(80), alive(81)))
 	}
+	p.pass(81)
 	p.pass(81)
 	p.second++
 	p.Apply(sent(dial(80, 80), 1, 0), at(p.second)) // a snapshot between the passes

@@ -163,16 +163,15 @@ func TestReturnDoesNotOverlap(t *testing.T) {
 	shut(table, at(1.1), shop, 80)
 	table.Collect(at(1.2), byPort)
 
-	const mourned = 11.2 // the end is remembered for 10 s, and holds its flow
 	waiting := func(c conn.Conn) (Key, bool) {
 		k, _ := byPort(c)
 		return k, c.ID.Cookie != 2
 	}
-	table.Apply(sent(dial(2, 80), 7, 0), at(mourned-1))
-	table.Collect(at(mourned-0.9), waiting) // the last point of the old flow
-	expect(t, "expired", table.Collect(at(mourned), waiting))
-	expect(t, "back", table.Collect(at(mourned+1.1), waiting), flows(shop, Flow{
-		Key: toPort(shop, 80), Start: at(mourned - 0.9), Connections: true, Sent: 7, Attempts: outcomes(conn.NoError), Active: 1,
+	table.Apply(sent(dial(2, 80), 7, 0), at(1.22))
+	table.Collect(at(1.25), waiting) // the last point of the old flow
+	expect(t, "expired", table.Collect(at(1.3), waiting))
+	expect(t, "back", table.Collect(at(3.3), waiting), flows(shop, Flow{
+		Key: toPort(shop, 80), Start: at(1.25), Connections: true, Sent: 7, Attempts: outcomes(conn.NoError), Active: 1,
 	}))
 	if n := len(table.buried); n != 0 {
 		t.Errorf("%d expired flows are still remembered", n)

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"time"
+	"unique"
 
 	"github.com/netconn/netconn/internal/conn"
 )
@@ -24,8 +25,13 @@ type Table struct {
 	start  time.Time
 
 	connections map[conn.ID]*connection
-	visits      []visit // connections that the next collection has something to do for
-	graves      []grave // of ended connections and listeners, oldest first
+	visits      visits        // connections that the next collection has something to do for
+	ends        []conn.ID     // of visits, those that ended since the last Settle, in order
+	due         []conn.ID     // those that ended before that: the next Settle asks about them
+	waiting     []conn.ID     // those that it was not told enough of
+	graves      []grave       // of ended connections and listeners, oldest first
+	spare       []*connection // to be used again
+	dead        *connection   // stands for all whose end is credited: nothing but that is remembered of them
 	listeners   map[conn.ID]*listener
 
 	resources map[conn.Owner]*resource
@@ -48,8 +54,11 @@ type Table struct {
 // grave is where the end of a connection or a listener is remembered.
 type grave struct {
 	id    conn.ID
-	since time.Time
+	since time.Duration // since the table's start
 }
+
+// maxSpare bounds what is kept to be used again: as many as begin and end between two readings of the kernel on a busy machine.
+const maxSpare = 4096
 
 // New returns an empty table. What the first collection shows starts now.
 func New(c Config, now time.Time) *Table {
@@ -57,6 +66,7 @@ func New(c Config, now time.Time) *Table {
 		config:      c.withDefaults(),
 		start:       now,
 		connections: make(map[conn.ID]*connection),
+		dead:        &connection{over: true, ended: true, visit: -1},
 		listeners:   make(map[conn.ID]*listener),
 		resources:   make(map[conn.Owner]*resource),
 		buried:      make(map[identity]time.Time),
@@ -69,12 +79,12 @@ func New(c Config, now time.Time) *Table {
 // end are final. Nothing shows before the next Collect.
 func (t *Table) Apply(c conn.Conn, now time.Time) {
 	k, known := t.connections[c.ID]
-	if !known && t.beyond(c) {
-		t.creditBeyond(c, now)
+	if !known && t.beyond(&c) {
+		t.creditBeyond(&c, now)
 		return
 	}
 	if !known {
-		k = t.track(c, now)
+		k = t.track(&c, now)
 	}
 	if k.over {
 		t.late++
@@ -86,14 +96,20 @@ func (t *Table) Apply(c conn.Conn, now time.Time) {
 		c.Counters = latest(before, c.Counters)
 	}
 	news := !known || c.Phase != conn.Open || !sameCounts(before, c.Counters)
-	if news || !k.settled || k.owner != c.Owner {
-		t.note(k, c, news)
+	if news || !k.settled || k.owner.Value() != c.Owner {
+		t.note(k, &c, news, now)
 	}
 }
 
 // track begins to keep a connection.
-func (t *Table) track(c conn.Conn, now time.Time) *connection {
-	k := &connection{owner: c.Owner, first: now.Sub(t.start), visit: -1}
+func (t *Table) track(c *conn.Conn, now time.Time) *connection {
+	var k *connection
+	if n := len(t.spare); n > 0 {
+		k, t.spare = t.spare[n-1], t.spare[:n-1]
+	} else {
+		k = new(connection)
+	}
+	*k = connection{owner: unique.Make(c.Owner), first: now.Sub(t.start), visit: -1}
 	t.connections[c.ID] = k
 	t.open++
 	return k
@@ -102,28 +118,70 @@ func (t *Table) track(c conn.Conn, now time.Time) *connection {
 // totals returns the maxima of what was reported so far.
 func (t *Table) totals(k *connection) conn.Counters {
 	if k.visit >= 0 {
-		return t.visits[k.visit].report.Counters
+		return t.visits.at(k.visit).report.counters
 	}
 	return k.credited
 }
 
 // note keeps a report for the next collection. News is false for one that repeats what is known.
-func (t *Table) note(k *connection, c conn.Conn, news bool) {
-	if k.owner != c.Owner {
-		k.owner, k.settled = c.Owner, false
+func (t *Table) note(k *connection, c *conn.Conn, news bool, now time.Time) {
+	if k.owner.Value() != c.Owner {
+		k.owner, k.settled = unique.Make(c.Owner), false
 	}
+	k.sample = k.sample || news
+	if k.visit < 0 {
+		k.visit = int32(t.visits.n)
+		v := t.visits.add()
+		v.of, v.since = k, t.collected
+	}
+	v := t.visits.at(k.visit)
+	v.report.keep(c)
 	if c.Phase != conn.Open {
 		if k.over = true; !k.lost {
 			t.open--
 		}
+		v.ended = now.Sub(t.start)
+		t.ends = append(t.ends, c.ID)
 	}
-	k.sample = k.sample || news
-	if k.visit >= 0 {
-		t.visits[k.visit].report = c
-		return
+}
+
+// Settle credits the connections that have ended, as far as id is certain of them or has had two seconds since: nothing has to be kept of
+// them until the next Collect then. Call it after each reading of the kernel, after which no late report can follow. It asks about a connection one reading after that of its end,
+// which may bring the other end, and once more when its time is over. Nothing shows before the next Collect.
+func (t *Table) Settle(now time.Time, id Identify) {
+	n := 0
+	for n < len(t.waiting) && t.settle(t.waiting[n], now, id, true) {
+		n++
 	}
-	k.visit = int32(len(t.visits))
-	t.visits = append(t.visits, visit{of: k, since: t.collected, report: c})
+	t.waiting = slices.Delete(t.waiting, 0, n)
+	for _, end := range t.due {
+		if !t.settle(end, now, id, false) {
+			t.waiting = append(t.waiting, end)
+		}
+	}
+	t.due, t.ends = t.ends, t.due[:0]
+}
+
+// settle credits one connection that has ended, and tells whether there is nothing left to do for it.
+func (t *Table) settle(ended conn.ID, now time.Time, id Identify, waited bool) (done bool) {
+	k := t.connections[ended]
+	if k == nil || k.visit < 0 {
+		return true // a collection came first
+	}
+	v := t.visits.at(k.visit)
+	late := now.Sub(t.start)-v.ended >= patience
+	if waited && !late {
+		return false
+	}
+	f := t.identify(v, late, id)
+	if f == nil {
+		return false
+	}
+	t.credit(v, f)
+	t.visits.remove(k.visit)
+	t.dismiss(k)
+	delete(t.connections, ended)
+	return true
 }
 
 // Collect credits what was reported since the last collection, as far as id can tell where, and returns every flow. It
@@ -141,50 +199,65 @@ func (t *Table) Collect(now time.Time, id Identify) []Resource {
 
 // creditAll visits the connections that are waiting for it, and keeps those that must be visited again.
 func (t *Table) creditAll(now time.Time, id Identify) {
-	n := len(t.visits)
-	kept := t.visits[:0]
-	for i := range t.visits {
-		v := &t.visits[i]
+	kept := int32(0)
+	for i := range int32(t.visits.n) {
+		v := t.visits.at(i)
 		k := v.of
-		if k.visit = -1; t.credit(v, now, id) {
-			k.visit = int32(len(kept))
-			kept = append(kept, *v)
+		if k.visit = -1; !t.visit(v, now, id) {
+			continue
 		}
+		k.visit = kept
+		if kept != i {
+			*t.visits.at(kept) = *v
+		}
+		kept++
 	}
-	clear(t.visits[len(kept):])
-	t.visits = kept
-	if cap(kept) > 4*n+1024 { // after a full pass there is room for every connection
-		t.visits = append(make([]visit, 0, n), kept...)
-	}
+	t.visits.cut(int(kept))
 }
 
-// credit credits one connection, and tells whether it must be visited again without a new report.
-func (t *Table) credit(v *visit, now time.Time, id Identify) (again bool) {
+// visit credits one connection, and tells whether it must be visited again without a new report.
+func (t *Table) visit(v *visit, now time.Time, id Identify) (again bool) {
 	k := v.of
 	age := now.Sub(t.start) - k.first
-	f := t.identify(v, age, id)
+	f := t.identify(v, age >= patience || k.flow != nil, id)
 	if f == nil {
 		return true
 	}
-	f.coverFrom(v.since)
-	k.move(f)
-	k.credit(f, v.report, t.config.Buckets)
+	t.credit(v, f)
 	if k.over {
-		t.graves = append(t.graves, grave{id: v.report.ID, since: now})
+		t.connections[v.report.id] = t.dead
+		t.graves = append(t.graves, grave{id: v.report.id, since: now.Sub(t.start)})
+		t.dismiss(k)
 		return false
 	}
 	v.since = now
 	return !k.settled && age < curiosity
 }
 
-// identify returns the flow that a connection is to be credited to, or nil where a better answer is worth waiting for.
-func (t *Table) identify(v *visit, age time.Duration, id Identify) *flow {
+// credit gives a flow what is new of a connection.
+func (t *Table) credit(v *visit, f *flow) {
+	f.coverFrom(v.since)
+	v.of.move(f)
+	v.of.credit(f, &v.report, t.config.Buckets)
+}
+
+// dismiss lets go of an ended connection.
+func (t *Table) dismiss(k *connection) {
+	k.leave()
+	if len(t.spare) < maxSpare {
+		t.spare = append(t.spare, k)
+	}
+}
+
+// identify returns the flow that a connection is to be credited to, or nil where a better answer is worth waiting for, unless it must be
+// credited now.
+func (t *Table) identify(v *visit, must bool, id Identify) *flow {
 	k := v.of
 	if k.flow != nil && (k.settled || k.flow.Overflow) {
 		return k.flow
 	}
-	key, settled := id(v.report)
-	if k.flow == nil && !settled && age < patience {
+	key, settled := id(v.conn())
+	if !settled && !must {
 		return nil
 	}
 	f := t.place(key, k.flow)
@@ -196,7 +269,7 @@ func (t *Table) identify(v *visit, age time.Duration, id Identify) *flow {
 func (t *Table) forget(now time.Time) {
 	t.limit.unseal(now)
 	n := 0
-	for n < len(t.graves) && now.Sub(t.graves[n].since) >= mourning {
+	for n < len(t.graves) && now.Sub(t.start)-t.graves[n].since >= mourning {
 		id := t.graves[n].id
 		if k := t.connections[id]; k != nil && k.over {
 			t.drop(id, k)
@@ -255,8 +328,8 @@ func (t *Table) Stats() Stats {
 		Deferred:    t.limit.deferred,
 		Beyond:      t.limit.ends,
 	}
-	for i := range t.visits {
-		if t.visits[i].of.flow == nil {
+	for i := range int32(t.visits.n) {
+		if t.visits.at(i).of.flow == nil {
 			s.Pending++
 		}
 	}

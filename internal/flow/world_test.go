@@ -48,8 +48,8 @@ type socket struct {
 	toldEnd   bool      // and that was reported
 	round     int       // of the last report
 	missed    int       // passes in a row without a report
-	skipped   bool      // the last pass skipped it
-	lost      bool      // two passes did
+	skipped   int       // passes in a row that skipped it
+	lost      bool      // three passes did
 	credited  bool
 	creditedC conn.Counters
 }
@@ -71,7 +71,7 @@ var owners = []conn.Owner{{}, shop, bank, sshd, {Unit: "cron.service"}, {Contain
 // step does one thing that can happen on a machine.
 func (w *world) step() {
 	w.now = w.now.Add(time.Duration(w.next(200)) * time.Millisecond)
-	switch w.next(14) {
+	switch w.next(15) {
 	case 0, 1:
 		w.open(true)
 	case 2:
@@ -98,6 +98,8 @@ func (w *world) step() {
 	case 13:
 		w.now = w.now.Add([]time.Duration{0, time.Second, 10 * time.Second, 10 * time.Minute}[w.next(4)])
 		w.scrape()
+	case 14:
+		w.table.Settle(w.now, w.identify)
 	}
 }
 
@@ -279,9 +281,9 @@ func (w *world) scrape() {
 			continue
 		}
 		if all {
-			s.skipped = w.next(10) == 0 && !s.skipped && s.missed == 0
+			s.skip(w.next(10) == 0)
 		}
-		if all && !s.skipped || !all && w.next(2) == 0 && s.told.Counters != s.c.Counters {
+		if all && s.skipped == 0 || !all && w.next(2) == 0 && s.told.Counters != s.c.Counters {
 			w.report(s)
 		}
 	}
@@ -300,6 +302,13 @@ func (w *world) scrape() {
 	w.checkDifferences(w.differences.Of(rs, w.now))
 	w.round++
 	w.last = w.now
+}
+
+// skip has a pass skip the socket, unless as many have that it would be lost.
+func (s *socket) skip(may bool) {
+	if s.skipped++; !may || s.skipped >= lostAfter || s.missed >= lostAfter-1 {
+		s.skipped = 0
+	}
 }
 
 // miss is what Reconcile should find.

@@ -203,13 +203,12 @@ func (s *Sockets) Snapshot(all bool, h Handler) error {
 		records, err := s.live.drain(h)
 		return records, errors.Join(err, s.Drain(h))
 	}
-	if err := run(pass, empty); err != nil {
-		return fmt.Errorf("snapshot: %w", err)
+	err := run(pass, empty)
+	if err != nil {
+		err = fmt.Errorf("snapshot: %w", err)
 	}
-	if _, err := empty(); err != nil {
-		return err
-	}
-	return s.Drain(h)
+	_, emptyErr := empty() // after a pass that broke off too: nothing of it may come with the next
+	return errors.Join(err, emptyErr, s.Drain(h))
 }
 
 // Losses returns what could not be itemised since Open. A change of state that a program missed counts as the end of a connection that is

@@ -11,6 +11,7 @@
 package pair
 
 import (
+	"iter"
 	"maps"
 	"slices"
 	"time"
@@ -23,6 +24,9 @@ import (
 // still finds it.
 const Grace = 30 * time.Second
 
+// Rest is how long it stays if the other end has closed too: longer than anything waits for the answer who that is.
+const Rest = 3 * time.Second
+
 // Silence is how long an end stays without any report. Snapshots of all connections come more often than that, so what is silent for so
 // long has ended, and the report of it was lost.
 const Silence = 20 * time.Minute
@@ -32,14 +36,20 @@ type Index struct {
 	Limit   int    // how many ends are kept, the closed ones in their grace included; 0: any number
 	Refused uint64 // reports of ends that there was no room for
 
-	ends   map[conn.Sequence]end
-	closed []closed  // in the order of their closing
+	ends   map[conn.Sequence]*end
+	closed queue     // in the order of their closing, for Rest
+	alone  queue     // those that are older, while their other ends live or are not known
+	done   []closed  // whose connections nobody will ask about
+	spare  []*end    // to be used again
 	began  time.Time // when Add was first called
 	swept  time.Time // when Expire last looked at every end
 }
 
-// end is one of two: they have each other's sequence reversed, so each has a key of its own. There may be hundreds of thousands, and a
-// map keeps a value of up to 128 bytes in itself: so many ends have one owner that it is kept once.
+// maxSpare bounds what is kept to be used again.
+const maxSpare = 4096
+
+// end is one of two: they have each other's sequence reversed, so each has a key of its own. There may be hundreds of thousands, and so
+// many have one owner that it is kept once.
 type end struct {
 	id                       conn.ID
 	tuple                    conn.Tuple
@@ -51,9 +61,10 @@ type end struct {
 	phase                    conn.Phase
 	error                    conn.Error
 	seenOpening, transparent bool
+	done                     bool
 }
 
-func (e end) public() conn.End {
+func (e *end) public() conn.End {
 	return conn.End{
 		ID: e.id, Namespace: e.namespace, Process: e.process, Tuple: e.tuple, Role: e.role, Phase: e.phase, Error: e.error,
 		SeenOpening: e.seenOpening, Transparent: e.transparent, Owner: e.owner.Value(),
@@ -63,11 +74,36 @@ func (e end) public() conn.End {
 type closed struct {
 	sequence conn.Sequence
 	id       conn.ID
-	at       time.Time
+	at       time.Duration // since the index began
+}
+
+// queue holds ends in the order of their closing. What is taken is given back when it is half of it: not to move all that waits each time.
+type queue struct {
+	all   []closed
+	taken int
+}
+
+func (q *queue) push(c closed) { q.all = append(q.all, c) }
+
+func (q *queue) len() int { return len(q.all) - q.taken }
+
+// until takes out the ends that closed before a time.
+func (q *queue) until(at time.Duration) iter.Seq[closed] {
+	return func(yield func(closed) bool) {
+		for q.taken < len(q.all) && q.all[q.taken].at < at {
+			q.taken++
+			if !yield(q.all[q.taken-1]) {
+				break
+			}
+		}
+		if 2*q.taken >= len(q.all) {
+			q.all, q.taken = slices.Delete(q.all, 0, q.taken), 0
+		}
+	}
 }
 
 // New returns an index that knows no connection.
-func New() *Index { return &Index{ends: map[conn.Sequence]end{}} }
+func New() *Index { return &Index{ends: map[conn.Sequence]*end{}} }
 
 // Add keeps a report. First tells that it is the first of its connection. A connection that was never established has no other end, and is
 // not kept.
@@ -75,30 +111,51 @@ func (x *Index) Add(c conn.Conn, now time.Time) (first bool) {
 	if c.Sequence == (conn.Sequence{}) {
 		return false
 	}
-	known, there := x.ends[c.Sequence]
-	same := there && known.id == c.ID
-	if same && known.phase != conn.Open {
+	e := x.ends[c.Sequence]
+	same := e != nil && e.id == c.ID
+	if same && e.phase != conn.Open {
 		return false // a live report that was overtaken by the end
-	}
-	if !there && x.Limit > 0 && len(x.ends) >= x.Limit {
-		x.Refused++
-		return false
 	}
 	if x.began.IsZero() {
 		x.began = now
 	}
-	e := end{
-		id: c.ID, tuple: c.Tuple, owner: unique.Make(c.Owner), namespace: c.Namespace, process: c.Process.PID, seen: x.seconds(now),
-		role: c.Role, phase: c.Phase, error: c.Error, seenOpening: c.SeenOpening, transparent: c.Transparent,
+	if e == nil {
+		if x.Limit > 0 && len(x.ends) >= x.Limit {
+			x.Refused++
+			return false
+		}
+		e = x.take()
+		x.ends[c.Sequence] = e
 	}
-	if same {
-		e.route = known.route
+	route := e.route
+	if !same {
+		route = nil
 	}
-	x.ends[c.Sequence] = e
+	*e = end{
+		id: c.ID, tuple: c.Tuple, owner: unique.Make(c.Owner), route: route, namespace: c.Namespace, process: c.Process.PID,
+		seen: x.seconds(now), role: c.Role, phase: c.Phase, error: c.Error, seenOpening: c.SeenOpening, transparent: c.Transparent,
+	}
 	if c.Phase == conn.Closed {
-		x.closed = append(x.closed, closed{c.Sequence, c.ID, now})
+		x.closed.push(closed{c.Sequence, c.ID, now.Sub(x.began)})
 	}
 	return !same
+}
+
+func (x *Index) take() (e *end) {
+	n := len(x.spare)
+	if n == 0 {
+		return new(end)
+	}
+	e, x.spare = x.spare[n-1], x.spare[:n-1]
+	return e
+}
+
+// drop forgets an end.
+func (x *Index) drop(s conn.Sequence, e *end) {
+	delete(x.ends, s)
+	if *e = (end{}); len(x.spare) < maxSpare {
+		x.spare = append(x.spare, e)
+	}
 }
 
 func (x *Index) seconds(now time.Time) uint32 { return uint32(now.Sub(x.began) / time.Second) }
@@ -122,7 +179,7 @@ func (x *Index) End(s conn.Sequence) (conn.End, bool) {
 
 // Route returns the route that was set for an end; nil: none.
 func (x *Index) Route(s conn.Sequence, id conn.ID) *conn.Route {
-	if e := x.ends[s]; e.id == id {
+	if e := x.ends[s]; e != nil && e.id == id {
 		return e.route
 	}
 	return nil
@@ -130,24 +187,68 @@ func (x *Index) Route(s conn.Sequence, id conn.ID) *conn.Route {
 
 // SetRoute keeps the route of an end with it. Nothing happens if the end is not kept.
 func (x *Index) SetRoute(s conn.Sequence, id conn.ID, r *conn.Route) {
-	if e, ok := x.ends[s]; ok && e.id == id {
+	if e := x.ends[s]; e != nil && e.id == id {
 		e.route = r
-		x.ends[s] = e
 	}
 }
 
-// Expire forgets what closed longer than Grace ago, and what has been silent for Silence.
-func (x *Index) Expire(now time.Time) {
-	gone := 0
-	for gone < len(x.closed) && now.Sub(x.closed[gone].at) > Grace {
-		c := x.closed[gone]
-		if x.ends[c.sequence].id == c.id {
-			delete(x.ends, c.sequence)
-		}
-		gone++
+// Done tells that nobody will ask any more for the other end of one that has closed. When that is so for both, Expire forgets both.
+func (x *Index) Done(s conn.Sequence, id conn.ID) {
+	e, other := x.ends[s], x.ends[s.Reverse()]
+	if e == nil || e.id != id || e.phase == conn.Open {
+		return
 	}
-	x.closed = slices.Delete(x.closed, 0, gone)
+	e.done = true
+	if other != nil && other.done {
+		x.done = append(x.done, closed{sequence: s, id: id})
+	}
+}
+
+// Expire forgets the connections of which all is done, those whose two ends closed longer than Rest ago, the ends that closed longer than Grace ago, and what has been
+// silent for Silence.
+func (x *Index) Expire(now time.Time) {
+	for _, c := range x.done {
+		if x.is(c) {
+			x.dropBoth(c.sequence)
+		}
+	}
+	x.done = x.done[:0]
+	at := now.Sub(x.began)
+	for c := range x.closed.until(at - Rest) {
+		x.rest(c)
+	}
+	for c := range x.alone.until(at - Grace) {
+		if x.is(c) {
+			x.drop(c.sequence, x.ends[c.sequence])
+		}
+	}
 	x.sweep(now)
+}
+
+// is tells whether an end that has closed is still there.
+func (x *Index) is(c closed) bool {
+	e := x.ends[c.sequence]
+	return e != nil && e.id == c.id
+}
+
+// rest forgets an end and the other one, if that closed no later: in the same second at most.
+func (x *Index) rest(c closed) {
+	if !x.is(c) {
+		return // with the other one, or another connection has the numbers
+	}
+	other := x.ends[c.sequence.Reverse()]
+	if other == nil || other.phase == conn.Open || other.seen > uint32(c.at/time.Second) {
+		x.alone.push(c)
+		return
+	}
+	x.dropBoth(c.sequence)
+}
+
+func (x *Index) dropBoth(s conn.Sequence) {
+	x.drop(s, x.ends[s])
+	if other := x.ends[s.Reverse()]; other != nil {
+		x.drop(s.Reverse(), other)
+	}
 }
 
 func (x *Index) sweep(now time.Time) {
@@ -156,5 +257,5 @@ func (x *Index) sweep(now time.Time) {
 	}
 	x.swept = now
 	silent := uint32(Silence / time.Second)
-	maps.DeleteFunc(x.ends, func(_ conn.Sequence, e end) bool { return x.seconds(now)-e.seen > silent })
+	maps.DeleteFunc(x.ends, func(_ conn.Sequence, e *end) bool { return x.seconds(now)-e.seen > silent })
 }

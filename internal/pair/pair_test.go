@@ -108,6 +108,58 @@ func TestClosedStaysForTheGrace(t *testing.T) {
 	want(t, x, server, nil)
 }
 
+// When both ends have closed, nothing is asked about them any more a moment later, whichever closed first.
+func TestBothClosedRest(t *testing.T) {
+	for name, later := range map[string]time.Duration{
+		"at once": 0, "within a second": 900 * time.Millisecond, "a while later": 2 * time.Second, "after the rest": 10 * time.Second,
+	} {
+		t.Run(name, func(t *testing.T) {
+			client, server := ends(100)
+			x := New()
+			x.Add(client, start)
+			x.Add(server, start)
+			client, server = closing(client), closing(server)
+			x.Add(client, start)
+			for at := time.Duration(0); at < later; at += 100 * time.Millisecond {
+				x.Expire(start.Add(at))
+			}
+			x.Add(server, start.Add(later))
+			x.Expire(start.Add(later + 2*time.Second))
+			want(t, x, server, &client)
+			want(t, x, client, &server)
+			x.Expire(start.Add(later + Rest + 1))
+			if len(x.ends)+x.closed.len() > 0 {
+				t.Errorf("%d ends and %d closed ones stay", len(x.ends), x.closed.len())
+			}
+		})
+	}
+}
+
+func TestDone(t *testing.T) {
+	client, server := ends(100)
+	x := New()
+	x.Add(client, start)
+	x.Done(client.Sequence, client.ID) // it lives
+	client, server = closing(client), closing(server)
+	x.Add(client, start)
+	x.Add(server, start)
+	x.Done(server.Sequence, server.ID)
+	x.Done(server.Sequence, server.ID)
+	x.Done(client.Sequence, conn.ID{Cookie: 999})
+	x.Expire(start)
+	want(t, x, server, &client)
+	want(t, x, client, &server)
+	x.Done(client.Sequence, client.ID)
+	want(t, x, client, &server)
+	x.Expire(start)
+	want(t, x, server, nil)
+	want(t, x, client, nil)
+	x.Expire(start.Add(Rest + 1))
+	if n := len(x.ends) + x.closed.len() + x.alone.len() + len(x.done); n != 0 {
+		t.Errorf("%d things are kept", n)
+	}
+}
+
 func TestSequenceUsedAgainOutlivesTheFirst(t *testing.T) {
 	client, server := ends(100)
 	x := New()
@@ -182,8 +234,8 @@ func FuzzPairs(f *testing.F) {
 		}
 		x.Expire(now.Add(2 * Silence))
 		x.Expire(now.Add(4 * Silence))
-		if len(x.ends)+len(x.closed) > 0 {
-			t.Fatalf("%d ends and %d closed ones stay", len(x.ends), len(x.closed))
+		if len(x.ends)+x.closed.len()+x.alone.len() > 0 {
+			t.Fatalf("%d ends, %d closed and %d lone ones stay", len(x.ends), x.closed.len(), x.alone.len())
 		}
 	})
 }

@@ -709,7 +709,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.NetconnConnectionsVanished, err = builder.meter.Int64ObservableCounter(
 		"otelcol_netconn_connections_vanished",
-		metric.WithDescription("Connections closed as lost, because two passes over all sockets in a row did not find them. [Development]"),
+		metric.WithDescription("Connections closed as lost, because three passes over all sockets in a row did not find them. [Development]"),
 		metric.WithUnit("{connection}"),
 	)
 	errs = errors.Join(errs, err)

@@ -104,7 +104,7 @@ func AssertEqualNetconnConnectionsPending(t *testing.T, tt *componenttest.Teleme
 func AssertEqualNetconnConnectionsVanished(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_netconn_connections_vanished",
-		Description: "Connections closed as lost, because two passes over all sockets in a row did not find them. [Development]",
+		Description: "Connections closed as lost, because three passes over all sockets in a row did not find them. [Development]",
 		Unit:        "{connection}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/* Sockets older than netconn: what can be told of them by what they are now, and what was theirs before. */
+#ifndef NETCONN_ADOPT_H
+#define NETCONN_ADOPT_H
+
+#include "process.h"
+#include "report.h"
+#include "tracked.h"
+#include <bpf/bpf_helpers.h>
+
+/* Which side connected: bytes_acked counts the SYN, bytes_sent does not. */
+static __always_inline __u8 role_of(struct tcp_sock *tp, int state)
+{
+	__u64 syn;
+
+	if (state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT)
+		return ROLE_UNKNOWN;
+	syn = tp->bytes_acked - (tp->bytes_sent - tp->bytes_retrans - (tp->snd_nxt - tp->snd_una));
+	return syn == 1 ? ROLE_CLIENT : syn == 0 ? ROLE_SERVER : ROLE_UNKNOWN;
+}
+
+static __always_inline bool fill_adopted(struct tracked *t, struct sock *sk, struct tcp_sock *tp, int state)
+{
+	struct counters base = {};
+
+	t->first_lost = tp->lost;
+	switch (state) {
+	case TCP_CLOSE:
+	case TCP_SYN_RECV:
+	case TCP_NEW_SYN_RECV:
+	case TCP_TIME_WAIT:
+		return false;
+	case TCP_LISTEN:
+		t->flags = LISTENING;
+		t->listen_port = sk->__sk_common.skc_num;
+		t->first_drops = sk->sk_drops.counter;
+		return true;
+	case TCP_SYN_SENT:
+		t->flags = CONNECTING | SEEN_OPENING;
+		t->role = ROLE_CLIENT;
+		return true;
+	}
+	t->flags = ESTABLISHED | BASELINED;
+	t->role = role_of(tp, state);
+	read_isns(t, tp);
+	read_counters(&base, tp, t->role, state);
+	return bpf_sk_storage_get(&baselines, sk, &base, BPF_SK_STORAGE_GET_F_CREATE) != 0;
+}
+
+static __always_inline void adopt_socket(struct sock *sk, struct task_struct *task)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	struct tracked *t = tracked_of(sk);
+	struct tracked fresh = {};
+
+	if (!tp)
+		return;
+	if (t) {
+		if (owner_doubtful(t))
+			read_process(&t->process, task);
+		return;
+	}
+	if (!fill_adopted(&fresh, sk, tp, sk->__sk_common.skc_state))
+		return;
+	read_process(&fresh.process, task);
+	if (track(sk, &fresh))
+		count(COUNT_ADOPTED);
+}
+
+#endif

@@ -1,0 +1,134 @@
+package flow
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+	"unique"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/netconn/netconn/internal/conn"
+)
+
+func TestReportKeepsAllButTheProcess(t *testing.T) {
+	c := edit(sent(ended(dial(7, 443), conn.Reset), 1, 2), func(c *conn.Conn) {
+		c.Namespace, c.Transparent, c.Sequence = 9, true, conn.Sequence{Local: 3, Remote: 4}
+		c.Handshake, c.Age = time.Millisecond, time.Second
+	})
+	v := visit{of: &connection{owner: unique.Make(c.Owner)}}
+	v.report.keep(&c)
+	if got := v.conn(); got != c {
+		t.Errorf("got %+v, want %+v", got, c)
+	}
+	c.Process.PID = 5
+	v.report.keep(&c)
+	if got := v.conn(); got.Process != (conn.Process{}) {
+		t.Errorf("got the process %+v", got.Process)
+	}
+}
+
+// Whatever is taken out, each connection that is left knows where its visit is.
+func TestVisitsKeepTheirPlaces(t *testing.T) {
+	var l visits
+	random := rand.New(rand.NewPCG(1, 2))
+	left := map[*connection]bool{}
+	for range 10_000 {
+		if n := int32(l.n); n > 0 && random.IntN(5) < 2 {
+			v := l.at(random.Int32N(n))
+			delete(left, v.of)
+			l.remove(v.of.visit)
+			continue
+		}
+		k := &connection{visit: int32(l.n)}
+		l.add().of = k
+		left[k] = true
+	}
+	if l.n != len(left) {
+		t.Fatalf("%d visits of %d connections", l.n, len(left))
+	}
+	for k := range left {
+		if l.at(k.visit).of != k {
+			t.Fatalf("at %d is another one's", k.visit)
+		}
+	}
+	for l.n > 0 {
+		l.remove(0)
+	}
+	for _, piece := range l.pieces {
+		if *piece != ([visitsTogether]visit{}) {
+			t.Fatal("something is held that was taken out")
+		}
+	}
+}
+
+func TestSettleCreditsWhatHasEnded(t *testing.T) {
+	table := New(Config{}, at(0))
+	table.Apply(sent(ended(dial(1, 80), conn.NoError), 10, 0), at(1))
+	table.Apply(sent(dial(2, 80), 5, 0), at(1)) // lives
+	table.Settle(at(1), func(conn.Conn) (Key, bool) {
+		t.Error("asked before the reading after the end")
+		return Key{}, true
+	})
+	table.Settle(at(1.1), byPort)
+	if n := len(table.ends) + len(table.due) + len(table.waiting); table.visits.n != 1 || n != 0 {
+		t.Errorf("%d visits and %d ends; want the visit of the one that lives", table.visits.n, n)
+	}
+	if n := len(table.connections); n != 1 {
+		t.Errorf("%d connections are kept, want the one that lives", n)
+	}
+	expect(t, "both", table.Collect(at(10), byPort), flows(shop, Flow{
+		Key: toPort(shop, 80), Start: at(0), Connections: true, Sent: 15,
+		Attempts: [conn.Errors]uint64{conn.NoError: 2}, Closed: outcomes(conn.NoError), Active: 1,
+	}))
+	want := Stats{Resources: 1, Flows: 1, Connections: 1}
+	if diff := cmp.Diff(want, table.Stats()); diff != "" {
+		t.Errorf("stats (-want +got):\n%s", diff)
+	}
+}
+
+// What is not certain waits for two seconds after the end, and nobody is asked meanwhile.
+func TestSettleWaits(t *testing.T) {
+	table := New(Config{}, at(0))
+	asked := 0
+	unsure := func(c conn.Conn) (Key, bool) {
+		asked++
+		return guess("db", false)(c)
+	}
+	table.Apply(ended(dial(1, 80), conn.NoError), at(1))
+	table.Settle(at(1), unsure)
+	table.Apply(ended(dial(2, 81), conn.NoError), at(2))
+	table.Settle(at(2), unsure)
+	for _, step := range []struct {
+		second       float64
+		asked, waits int
+	}{{2.1, 2, 2}, {2.9, 2, 2}, {3, 3, 1}, {3.9, 3, 1}, {4, 4, 0}, {9, 4, 0}} {
+		table.Settle(at(step.second), unsure)
+		if asked != step.asked || len(table.waiting) != step.waits || table.visits.n != step.waits {
+			t.Errorf("at %v s: asked %d times, %d wait, %d visits; want %+v", step.second, asked, len(table.waiting), table.visits.n, step)
+		}
+	}
+	if got := table.Collect(at(10), unsure); len(got) != 1 || len(got[0].Flows) != 2 {
+		t.Errorf("got %+v, want both flows", got)
+	}
+}
+
+// A collection between two readings takes what waits, and is not repeated.
+func TestSettleAfterACollection(t *testing.T) {
+	table := New(Config{}, at(0))
+	table.Apply(ended(dial(1, 80), conn.NoError), at(1))
+	table.Settle(at(1), guess("db", false))
+	table.Settle(at(1.1), guess("db", false))
+	table.Apply(ended(dial(2, 80), conn.NoError), at(4))
+	want := flows(shop, Flow{
+		Key: toPort(shop, 80), Start: at(0), Connections: true,
+		Attempts: [conn.Errors]uint64{conn.NoError: 2}, Closed: [conn.Errors]uint64{conn.NoError: 2},
+	})
+	expect(t, "by the collection", table.Collect(at(5), byPort), want)
+	table.Settle(at(8), byPort)
+	table.Settle(at(9), byPort)
+	expect(t, "once", table.Collect(at(15), byPort), want)
+	if n := len(table.ends) + len(table.due) + len(table.waiting); n != 0 {
+		t.Errorf("%d ends are kept", n)
+	}
+}

@@ -1,0 +1,190 @@
+//go:build linux
+
+package netconnreceiver
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/netconn/netconn/internal/conn"
+	"github.com/netconn/netconn/internal/conntrack"
+	"github.com/netconn/netconn/internal/kernel"
+)
+
+// A mill makes connections that were opened and closed since it was last drained, as many as it is told to.
+type mill struct {
+	connections int    // at each drain
+	lone        bool   // the other end is elsewhere
+	dialled     string // the address that clients ask for
+	made        uint32
+}
+
+func (m *mill) open() (sockets, error) {
+	return sockets{
+		drain:    m.drain,
+		snapshot: func(bool, kernel.Handler) error { return nil },
+		losses:   func() (conn.Losses, error) { return conn.Losses{}, nil },
+		stats:    func() (kernel.Stats, error) { return kernel.Stats{}, nil },
+		close:    func() error { return nil },
+	}, nil
+}
+
+func (m *mill) drain(h kernel.Handler) error {
+	server, asked := netip.MustParseAddrPort("10.97.0.2:9000"), netip.MustParseAddrPort(m.dialled)
+	for range m.connections {
+		m.made++
+		c := conn.Conn{
+			ID: conn.ID{Cookie: 2 * uint64(m.made), Generation: 1}, Namespace: 1, Role: conn.RoleClient, Phase: conn.Closed, SeenOpening: true,
+			Sequence: conn.Sequence{Local: m.made * 2654435761, Remote: m.made},
+			Tuple: conn.Tuple{
+				Source:      netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 97, 0, 1}), uint16(1024+m.made%60000)),
+				Destination: asked,
+			},
+			Handshake: 20 * time.Microsecond, Age: 100 * time.Microsecond,
+			Counters: conn.Counters{Sent: 100, Received: 1000, SegmentsSent: 5, SegmentsReceived: 5, RTT: 20 * time.Microsecond},
+			Process:  conn.Process{PID: 10, Executable: "curl"},
+		}
+		h.Conn(c)
+		if m.lone {
+			continue
+		}
+		c.Tuple.Destination = server
+		c.ID.Cookie++
+		c.Namespace, c.Role, c.Sequence, c.Tuple, c.Handshake = 2, conn.RoleServer, c.Sequence.Reverse(), c.Tuple.Reverse(), 0
+		c.Process = conn.Process{PID: 11, Executable: "nginx"}
+		h.Conn(c)
+	}
+	return nil
+}
+
+// ask has each connection translated to where the server is, or none.
+func (m *mill) ask(string, time.Time) (tables, error) {
+	var answers []conntrack.Answer
+	server := netip.MustParseAddrPort("10.97.0.2:9000")
+	return tables{
+		ask: func(_ time.Time, questions []conntrack.Question) []conntrack.Answer {
+			answers = answers[:0]
+			for _, q := range questions {
+				a := conntrack.Answer{Tuple: q.Tuple, State: conntrack.TimeWait}
+				switch {
+				case q.Tuple.Destination.Port() != server.Port(): // a client's
+					a.Tuple.Destination = server
+				case q.Namespace != 2:
+					a = conntrack.Answer{Result: conntrack.NoEntry}
+				}
+				answers = append(answers, a)
+			}
+			return answers
+		},
+		local: func(time.Time, uint32, netip.Addr) bool { return false },
+		outer: func(time.Time, uint32, netip.Addr) (uint32, error) { return 0, nil },
+	}, nil
+}
+
+// processorTime is what the process has used: on a machine with other work the time of the clock tells less.
+func processorTime(b *testing.B) time.Duration {
+	b.Helper()
+	var u unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// start returns the pipeline that the mill feeds, with the time of its machine.
+func (m *mill) start(t testing.TB) (p *pipeline, now time.Time) {
+	now = time.Unix(1_700_000_000, 0)
+	c := createDefaultConfig().(*Config)
+	c.RootPath = emptyHost(t)
+	p, err := newPipeline(c, machine{
+		open: m.open, ask: m.ask, join: joinCluster, now: func() time.Time { return now },
+		host: func(string) (string, string, error) { return "id", "node", nil },
+	}, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p, now
+}
+
+// What has ended is let go of as it is read: neither time nor memory grows with what is between two collections.
+func TestChurnKeepsNothing(t *testing.T) {
+	m := &mill{connections: 500, dialled: "10.97.0.2:9000"}
+	p, now := m.start(t)
+	read := func() {
+		now = now.Add(drainInterval)
+		if err := p.drain(now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 40 { // until all that is used again is there
+		read()
+	}
+	allocations := testing.AllocsPerRun(20, read)
+	if limit := float64(m.connections) / 20; allocations > limit {
+		t.Errorf("%v allocations for %d connections, want at most %v", allocations, m.connections, limit)
+	}
+	m.connections = 0
+	for range 3 {
+		read()
+	}
+	if pending := p.flows.Stats().Pending; pending != 0 {
+		t.Errorf("%d connections wait", pending)
+	}
+	resources, err := p.read(now.Add(drainInterval))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var attempts, active uint64
+	for _, r := range resources {
+		for _, f := range r.Flows {
+			attempts += f.Attempts[conn.NoError]
+			active += uint64(f.Active)
+			if f.Key.NAT != conn.NATNone || f.Key.Peer.Type != conn.PeerHost {
+				t.Errorf("flow %+v, want a host's without translation", f.Key)
+			}
+		}
+	}
+	if want := 2 * uint64(m.made); attempts != want || active != 0 || p.routes.stats.Routes[conn.NATNone] != want {
+		t.Errorf("%d attempts, %d active, %d routes; want %d, 0, %d", attempts, active, p.routes.stats.Routes[conn.NATNone], want, want)
+	}
+}
+
+// The cost of a connection that was opened and closed, from its decoded reports to its flow, at ten thousand a second: an operation is
+// a reading of the ring, and each hundredth ends with a collection.
+func BenchmarkChurn(b *testing.B) {
+	for name, m := range map[string]*mill{
+		"both ends":               {dialled: "10.97.0.2:9000"},
+		"both ends, translated":   {dialled: "10.96.0.1:80"},
+		"client only":             {dialled: "10.97.0.2:9000", lone: true},
+		"client only, translated": {dialled: "10.96.0.1:80", lone: true},
+	} {
+		b.Run(name, func(b *testing.B) {
+			m.connections = 1000
+			p, now := m.start(b)
+			turn := func(i int) {
+				now = now.Add(drainInterval)
+				if err := p.drain(now); err != nil {
+					b.Fatal(err)
+				}
+				if i%100 == 99 {
+					if _, err := p.collect(now); err != nil {
+						b.Fatal(err)
+					}
+				}
+			}
+			for i := range 150 { // until as many are forgotten as there come
+				turn(i)
+			}
+			b.ReportAllocs()
+			b.ResetTimer()
+			before := processorTime(b)
+			for i := range b.N {
+				turn(i)
+			}
+			b.ReportMetric(float64((processorTime(b)-before).Nanoseconds())/float64(b.N*m.connections), "CPU-ns/connection")
+		})
+	}
+}
