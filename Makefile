@@ -1,9 +1,11 @@
 # make build       the distribution, _build/otelcol-netconn
 # make run         builds what is missing, and shows who talks to whom on this machine (root)
+# make demo        netconn on a service mesh of its own (root); make demo-down removes what a killed one has left
 # make test        every test; the kernel's need root
 # make test-kubernetes  the tests that want a Kubernetes API server, which it builds from source (ten minutes the first time)
 # make race        the tests of what runs in several goroutines, with the race detector
 # make bench       what netconn costs, against its targets (root; a quarter of an hour; PART=churn,bpf for parts)
+# make bench-map    what the network map costs, against its budgets
 # make soak        a small machine with everything on it, for DURATION: nothing may be missing (root)
 # make web         the network map's page, netmap/web/dist, from its sources (node 20.19 or newer)
 # make check-web   proves that what is committed is what `make web` makes
@@ -63,6 +65,27 @@ run:
 	@exec _build/top -listen '$(LISTEN)' -telemetry-port '$(TELEMETRY_PORT)' -map '$(MAP)' -interval '$(INTERVAL)' -rounds '$(ROUNDS)' \
 		-rows '$(ROWS)' -log _build/otelcol-netconn.log $(DISTRIBUTION) --config '$(CONFIG)'
 
+DEMO := _build/demo
+
+# netconn on a service mesh: see test/demo/doc.go. MARKDOWN=1 prints the picture of the README. Ctrl-C ends it and removes the mesh;
+# demo-down ends one that runs, and removes what one that was killed has left.
+.PHONY: demo demo-down
+demo:
+	@.ci/need-root $@ 'it makes network namespaces and reads the kernel'
+	@.ci/install ip:iproute2 iptables:iptables nft:nftables
+	@$(MAKE) --silent $(DISTRIBUTION)
+	@$(GO) build -o _build/top ./internal/top
+	@$(GO) build -o $(DEMO) ./test/demo
+	@exec $(DEMO) $(if $(MARKDOWN),-markdown) _build/top -listen '$(LISTEN)' -telemetry-port '$(TELEMETRY_PORT)' -map '$(MAP)' \
+		-interval '$(INTERVAL)' -rounds '$(if $(MARKDOWN),4,$(ROUNDS))' -rows '$(ROWS)' -log _build/demo.log \
+		-only client,gateway,productpage,details,reviews,ratings,envoy \
+		$(DISTRIBUTION) --config testdata/collector.yaml --config test/demo/networks.yaml
+
+demo-down:
+	@.ci/need-root $@ 'it removes network namespaces and cgroups'
+	@$(GO) build -o $(DEMO) ./test/demo
+	@$(DEMO) -down
+
 RUN      ?= .
 PACKAGES ?= ./...
 
@@ -103,6 +126,11 @@ bench soak:
 	@$(MAKE) --silent $(DISTRIBUTION)
 	@$(GO) build -o _build/bench ./bench
 	@_build/bench $(if $(filter soak,$@),soak -duration '$(DURATION)',-part '$(PART)') $(FLAGS) $(DISTRIBUTION)
+
+# What the network map costs, against its budgets; two minutes. Figures of time want a quiet machine.
+.PHONY: bench-map
+bench-map:
+	@$(GO) test -run '^TestTheLargestGraph' -v -bench . -benchtime 50x -timeout 20m ./netmap/internal/store ./netmap/extension | grep -E '^Bench|bytes'
 
 .PHONY: lint
 lint:

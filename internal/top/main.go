@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"runtime"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -25,6 +26,7 @@ type options struct {
 	interval  time.Duration // between two tables
 	rounds    int           // tables to show; 0: until interrupted
 	limit     int           // rows of a table; 0: what fits the terminal
+	only      []string      // executables whose flows are shown; none: all
 	log       string        // the collector's
 	program   []string      // the collector and its arguments
 }
@@ -61,6 +63,10 @@ func parseOptions(args []string, usage io.Writer) (options, error) {
 	flags.DurationVar(&o.interval, "interval", 2*time.Second, "time between two tables")
 	flags.IntVar(&o.rounds, "rounds", 0, "tables to show; 0: until interrupted")
 	flags.IntVar(&o.limit, "rows", 0, "rows of a table; 0: what fits the terminal, else 40")
+	flags.Func("only", "executables whose flows are shown, such as `envoy,reviews`; default: all", func(list string) error {
+		o.only = strings.Split(list, ",")
+		return nil
+	})
 	flags.StringVar(&o.log, "log", "collector.log", "`file` for the collector's log")
 	if err := flags.Parse(args); err != nil {
 		return options{}, err
@@ -116,6 +122,7 @@ func run(ctx context.Context, o options, out io.Writer) error {
 		fetch:  fetchFrom("http://" + o.listen + "/metrics"),
 		note:   note,
 		hidden: port,
+		only:   o.only,
 		limit:  o.limit,
 		redraw: isTerminal(out),
 	}

@@ -25,12 +25,19 @@ type flow struct {
 	peerName string // empty: nobody knows
 	peerType string
 	scope    string // where the peer is
-	overflow bool   // everything beyond netconn's limits
+	way      way
+	overflow bool // everything beyond netconn's limits
 }
 
 // An owner is the program at this end.
 type owner struct {
 	executable, container, unit string
+}
+
+// A way is how the addresses were translated between the two ends.
+type way struct {
+	nat        string // a kind
+	name, port string // of what the client asked for, where it was translated
 }
 
 // totals are since netconn first saw the flow, but for active, which is now.
@@ -128,6 +135,11 @@ func flowOf(label map[string]string) flow {
 		peerName: peer,
 		peerType: label["netconn_peer_type"],
 		scope:    label["netconn_peer_scope"],
+		way: way{
+			nat:  label["netconn_nat"],
+			name: label["netconn_original_destination_name"],
+			port: label["netconn_original_destination_port"],
+		},
 		overflow: label["otel_metric_overflow"] == "true",
 	}
 }

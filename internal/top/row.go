@@ -16,11 +16,11 @@ type row struct {
 }
 
 // rowsOf returns the flows of a page, the fastest first, with what changed since an earlier page. The flows of the server
-// port hidden are left out: they are the reading of the page itself.
-func rowsOf(before, now page, hidden string) []row {
+// port hidden are left out: they are the reading of the page itself. Where only some executables are asked for, so are the flows of others.
+func rowsOf(before, now page, hidden string, only []string) []row {
 	var rows []row
 	for f, t := range now.flows {
-		if f.port == hidden && hidden != "" {
+		if f.port == hidden && hidden != "" || len(only) > 0 && !slices.Contains(only, f.owner.executable) {
 			continue
 		}
 		rows = append(rows, rowOf(f, before.flows[f], t, now.at.Sub(before.at), !before.at.IsZero()))
@@ -63,5 +63,6 @@ func compareRows(a, b row) int {
 		cmp.Compare(a.peerType, b.peerType),
 		cmp.Compare(a.scope, b.scope),
 		cmp.Compare(a.port, b.port),
+		cmp.Compare(a.way.String(), b.way.String()),
 	)
 }

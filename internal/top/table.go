@@ -30,6 +30,7 @@ func columns() []column {
 		{"PEER", true, 0, peer},
 		{"WHERE", true, 4, func(r row) string { return r.scope }},
 		{"PORT", false, 0, func(r row) string { return dash(r.port) }},
+		{"NAT", true, 7, func(r row) string { return r.way.String() }},
 		{"OUT/s", false, 0, func(r row) string { return rate(r.sending, r.rated) }},
 		{"IN/s", false, 0, func(r row) string { return rate(r.receiving, r.rated) }},
 		{"OUT", false, 3, func(r row) string { return size(r.sent) }},
@@ -111,6 +112,9 @@ func layOut(rows []row) []laid {
 		for _, text := range l.cells {
 			l.width = max(l.width, utf8.RuneCountInString(text))
 		}
+		if c.heading == "NAT" && !slices.ContainsFunc(l.cells[1:], func(text string) bool { return text != "" }) {
+			continue // most machines translate nothing
+		}
 		all = append(all, l)
 	}
 	return all
@@ -183,6 +187,17 @@ func (o owner) String() string {
 		return name + " [" + unit + "]"
 	}
 	return name
+}
+
+// String tells what was translated, and what the client asked for: "dnat services:80".
+func (w way) String() string {
+	switch {
+	case w.nat == "none":
+		return ""
+	case w.port == "":
+		return w.nat
+	}
+	return w.nat + " " + w.name + ":" + w.port
 }
 
 func peer(r row) string {

@@ -29,14 +29,14 @@ func TestTable(t *testing.T) {
 			}
 			p := readPage(t, now)
 			var table bytes.Buffer
-			render(&table, p.host, p.at.UTC(), rowsOf(before, p, "19464"), room{rows: 6})
+			render(&table, p.host, p.at.UTC(), rowsOf(before, p, "19464", nil), room{rows: 6})
 			golden(t, filepath.Join(dir, "want.txt"), table.String())
 		})
 	}
 }
 
 func TestTableOfANarrowTerminal(t *testing.T) {
-	rows := rowsOf(readPage(t, "testdata/next/before.txt"), readPage(t, "testdata/next/now.txt"), "19464")
+	rows := rowsOf(readPage(t, "testdata/next/before.txt"), readPage(t, "testdata/next/now.txt"), "19464", nil)
 	got := map[int]string{}
 	for _, width := range []int{0, 150, 140, 120, 100, 1} {
 		var table bytes.Buffer

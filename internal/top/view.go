@@ -24,10 +24,11 @@ const (
 type view struct {
 	out    io.Writer
 	fetch  func(context.Context) (page, error)
-	note   string // above every table on a terminal, whose screen is cleared
-	hidden string // server port of the page
-	limit  int    // rows; 0: what fits
-	redraw bool   // out is a terminal
+	note   string   // above every table on a terminal, whose screen is cleared
+	hidden string   // server port of the page
+	only   []string // executables whose flows are shown; none: all
+	limit  int      // rows; 0: what fits
+	redraw bool     // out is a terminal
 
 	before, now page
 	drawn       bool
@@ -44,7 +45,7 @@ func (v *view) show(ctx context.Context) error {
 	}
 	r := v.room()
 	var table bytes.Buffer
-	render(&table, v.now.host, v.now.at, rowsOf(v.before, v.now, v.hidden), r)
+	render(&table, v.now.host, v.now.at, rowsOf(v.before, v.now, v.hidden, v.only), r)
 	return v.write(table.Bytes(), r.width)
 }
 

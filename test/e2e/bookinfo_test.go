@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"net/netip"
 	"os"
-	"slices"
 	"strings"
 	"testing"
 
@@ -64,15 +63,11 @@ func variantsIn(t *testing.T, dir fs.FS) []bookinfo.Variant {
 
 func rulesNamed(t *testing.T, name string) mesh.Family {
 	t.Helper()
-	families, err := mesh.Families(mesh.Own())
+	f, err := mesh.FamilyNamed(mesh.Own(), name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	i := slices.IndexFunc(families, func(f mesh.Family) bool { return f.Name == name })
-	if i < 0 {
-		t.Fatalf("there are no rules %s", name)
-	}
-	return families[i]
+	return f
 }
 
 // wantMesh has a mesh answer requests, and waits until the distribution tells of every hop what the processes tell.

@@ -58,6 +58,20 @@ func Families(dir fs.FS) ([]Family, error) {
 	return all, nil
 }
 
+// FamilyNamed returns one of the families in a folder.
+func FamilyNamed(dir fs.FS, name string) (Family, error) {
+	all, err := Families(dir)
+	if err != nil {
+		return Family{}, err
+	}
+	for _, f := range all {
+		if f.Name == name {
+			return f, nil
+		}
+	}
+	return Family{}, fmt.Errorf("look for the rules %s: %w", name, fs.ErrNotExist)
+}
+
 // split takes the name of a file apart. What is of no kind has no rules.
 func split(file string) (name, kind string) {
 	for _, kind := range []string{".v4", ".v6", ".routes", ".nft"} {

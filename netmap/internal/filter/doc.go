@@ -3,5 +3,6 @@
 //	client.namespace=prod server.zone!=a *pay*
 //
 // In comes a text, which may be anybody's: it is bounded, and parsing it never panics. Out goes a [Filter], or an [*Error] that says
-// where the text is wrong. A Filter is immutable, and safe for concurrent use. docs/netmap-api.md describes the grammar.
+// where the text is wrong. A Filter is immutable, and safe for concurrent use; a [Matcher] of it is for one goroutine.
+// docs/netmap-api.md describes the grammar.
 package filter

@@ -98,7 +98,7 @@ func TestMatch(t *testing.T) {
 			t.Errorf("%s: %v", text, err)
 			continue
 		}
-		if got := f.Match(c, s, l); got != want {
+		if got := f.Matcher().Match(c, s, l); got != want {
 			t.Errorf("%s: %v, want %v", text, got, want)
 		}
 	}
@@ -146,10 +146,10 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
-		holds := parsed.Match(c, s, l)
+		holds := parsed.Matcher().Match(c, s, l)
 		if len(parsed.terms) == 1 {
 			parsed.terms[0].not = !parsed.terms[0].not
-			if parsed.Match(c, s, l) == holds {
+			if parsed.Matcher().Match(c, s, l) == holds {
 				t.Fatalf("%q: the term and its negation both hold: %v", text, holds)
 			}
 		}

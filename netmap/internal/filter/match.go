@@ -67,24 +67,49 @@ func newMatch(v string, quoted, address bool) match {
 // Empty tells whether everything is let through.
 func (f *Filter) Empty() bool { return len(f.terms) == 0 }
 
-// Match tells whether an edge is let through.
-func (f *Filter) Match(c, s *edge.End, l *edge.Link) bool {
-	for i := range f.terms {
-		if t := &f.terms[i]; t.holds(c, s, l) == t.not {
+// A Matcher matches many edges of few ends: it looks at each end once. Not for concurrent use.
+type Matcher struct {
+	filter *Filter
+	ends   []map[*edge.End]bool // by term: whether it holds for an end
+}
+
+// Matcher returns a new one.
+func (f *Filter) Matcher() *Matcher {
+	m := &Matcher{filter: f, ends: make([]map[*edge.End]bool, len(f.terms))}
+	for i := range m.ends {
+		m.ends[i] = make(map[*edge.End]bool)
+	}
+	return m
+}
+
+// Match tells whether an edge is let through. The ends are not to change.
+func (m *Matcher) Match(c, s *edge.End, l *edge.Link) bool {
+	for i := range m.filter.terms {
+		if m.holds(i, c, s, l) == m.filter.terms[i].not {
 			return false
 		}
 	}
 	return true
 }
 
-func (t *term) holds(c, s *edge.End, l *edge.Link) bool {
-	if t.what == tagOfEdge {
+func (m *Matcher) holds(i int, c, s *edge.End, l *edge.Link) bool {
+	t := &m.filter.terms[i]
+	switch {
+	case t.what == tagOfEdge:
 		return t.one(l.Get(t.link))
-	}
-	if t.what == anything && t.anywhere(l) {
+	case t.side != server && m.end(i, c), t.side != client && m.end(i, s):
 		return true
 	}
-	return t.side != server && t.end(c) || t.side != client && t.end(s)
+	return t.what == anything && t.anywhere(l)
+}
+
+func (m *Matcher) end(i int, e *edge.End) bool {
+	holds, known := m.ends[i][e]
+	if !known {
+		holds = m.filter.terms[i].end(e)
+		m.ends[i][e] = holds
+	}
+	return holds
 }
 
 // end tells whether the term holds for an end.

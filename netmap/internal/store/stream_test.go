@@ -242,8 +242,8 @@ func TestFiguresOfAllMetrics(t *testing.T) {
 		outcomes[snap.Kinds[o.Kind]] = o.N
 	}
 	got.Outcomes = nil
-	close := cmp.Comparer(func(a, b float64) bool { return a-b < 1e-6 && b-a < 1e-6 })
-	if diff := cmp.Diff(want, got, close); diff != "" {
+	nearly := cmp.Comparer(func(a, b float64) bool { return a-b < 1e-6 && b-a < 1e-6 })
+	if diff := cmp.Diff(want, got, nearly); diff != "" {
 		t.Errorf("figures (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff(map[Kind]uint64{{false, "refused"}: 2, {true, "reset"}: 1}, outcomes); diff != "" {

@@ -25,6 +25,18 @@ func (s *sums) add(i int, e *store.Edge, flags int) {
 	s.edges = append(s.edges, i)
 }
 
+// merge adds what other has.
+func (s *sums) merge(other *sums) {
+	if len(s.edges) == 0 {
+		s.flags, s.first, s.last = other.flags, other.first, other.last
+	}
+	everyNew := s.flags & other.flags & flagNew
+	s.flags = (s.flags|other.flags)&^flagNew | everyNew
+	s.first, s.last = min(s.first, other.first), max(s.last, other.last)
+	s.Add(&other.Figures)
+	s.edges = append(s.edges, other.edges...)
+}
+
 // grouping is the edges of a snapshot that a query lets through, by a key.
 type grouping[K comparable] struct {
 	keys   []K

@@ -15,6 +15,8 @@ type Query struct {
 	Only     int   // flags that an edge must have
 	Loops    bool  // hops within a node are edges too
 	New      int64 // an edge is new if it was first seen within so many seconds
+
+	matcher *filter.Matcher // of Filter, once something was matched
 }
 
 // Flags of an edge, as the API has them.
@@ -62,7 +64,10 @@ func (q *Query) lets(snap *store.Snapshot, e *store.Edge) bool {
 	if q.Only != 0 && q.flags(snap, e)&q.Only != q.Only {
 		return false
 	}
-	return q.Filter.Match(e.Client, e.Server, &e.Link)
+	if q.matcher == nil {
+		q.matcher = q.Filter.Matcher()
+	}
+	return q.matcher.Match(e.Client, e.Server, &e.Link)
 }
 
 // By is a property that edges are grouped by: a tag of an end or, for servers, of the edge.

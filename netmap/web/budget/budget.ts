@@ -109,7 +109,7 @@ test('a refresh', async () => {
     longest.push(longestTask(await browser.stopTracing()))
   }
   rows.push({
-    what: `longest task of the main thread in each of ${REFRESHES} refreshes`,
+    what: `longest task of the main thread in each of ${REFRESHES} refreshes, processor time`,
     target: '<= 50 ms',
     measured: told(longest, 'ms'),
   })
@@ -122,6 +122,7 @@ test('panning', async () => {
   await page.waitForTimeout(3000)
   const box = (await page.locator('.map-canvas').boundingBox())!
   const [x, y] = [box.x + box.width - 60, box.y + box.height - 60] // a corner where there is nothing to hit
+  const before = await page.locator('.map-canvas').screenshot()
   await page.mouse.move(x, y)
   await page.mouse.down()
   await page.evaluate(() => {
@@ -140,6 +141,8 @@ test('panning', async () => {
     await page.waitForTimeout(8)
   }
   await page.mouse.up()
+  await page.waitForTimeout(500)
+  expect(before.equals(await page.locator('.map-canvas').screenshot()), 'the map has moved').toBe(false)
   const frames = await page.evaluate(() => (window as unknown as { frames: number[] }).frames.slice(5))
   rows.push({ what: `frames while panning (${frames.length} of them, no GPU)`, target: 'median <= 20 ms', measured: told(frames, 'ms') })
   await page.context().close()
@@ -153,21 +156,25 @@ function drawn(page: Page): Promise<string> {
     .then((label) => /\d+ nodes, \d+ edges/.exec(label!)![0])
 }
 
-/** Milliseconds of the longest task on the page's main thread. */
+/**
+ * Milliseconds that the longest task of the page's main thread took the processor: on a machine that others use at the same time, the
+ * clock would tell of them.
+ */
 function longestTask(trace: Buffer): number {
   interface Event {
     name: string
     ph: string
     pid: number
     tid: number
-    dur?: number
+    tdur?: number
     args?: { name?: string }
   }
   const { traceEvents } = JSON.parse(trace.toString()) as { traceEvents: Event[] }
-  const main = traceEvents.filter((e) => e.name === 'thread_name' && e.args?.name === 'CrRendererMain').map((e) => `${e.pid}/${e.tid}`)
+  const threads = traceEvents.filter((e) => e.name === 'thread_name' && e.args?.name === 'CrRendererMain')
+  const main = threads.map((e) => `${e.pid}/${e.tid}`)
   const tasks = traceEvents.filter((e) => e.ph === 'X' && /RunTask$/.test(e.name) && main.includes(`${e.pid}/${e.tid}`))
   expect(tasks.length, 'the trace has the tasks of the page').toBeGreaterThan(10)
-  return Math.max(...tasks.map((e) => (e.dur ?? 0) / 1000))
+  return Math.max(...tasks.map((e) => (e.tdur ?? 0) / 1000))
 }
 
 function told(samples: number[], unit: string): string {

@@ -206,6 +206,17 @@ async function tabTo(page: Page, selector: string) {
   throw new Error(`${selector} cannot be reached by the keyboard`)
 }
 
+test('enlarged to four times its size, everything is still there, one below the other', async () => {
+  const { page, complaints } = await open(browser, collector.page + '?by=workload', { viewport: { width: 360, height: 640 } })
+  expect((await nodeNames(page)).length).toBe(7)
+  await page.getByRole('link', { name: 'Cross-zone' }).scrollIntoViewIfNeeded()
+  expect(await page.evaluate(() => document.documentElement.scrollWidth), 'nothing is beside the page').toBeLessThanOrEqual(360)
+  await page.locator('.map-canvas').scrollIntoViewIfNeeded()
+  expect(await page.locator('.map-canvas').boundingBox()).toMatchObject({ width: 360 })
+  expect(complaints).toEqual([])
+  await page.close()
+})
+
 describe.each([
   ['light', { colorScheme: 'light' as const }],
   ['dark', { colorScheme: 'dark' as const }],

@@ -73,6 +73,15 @@ describe('the page says how it is', () => {
     await page.close()
   })
 
+  test('a view that there is none of, and the way back', async () => {
+    const { page } = await open(browser, fed.page + '?by=colour')
+    await page.locator('.empty h2', { hasText: 'There is no such view' }).waitFor()
+    await page.getByRole('button', { name: 'Start over' }).click()
+    await nodeNames(page)
+    expect(page.url()).toBe(fed.page)
+    await page.close()
+  })
+
   test('partial, as long as less was seen than was asked for', async () => {
     const { page } = await open(browser, fed.page + '?window=3600')
     await condition(page, 'partial').first().waitFor()
@@ -109,6 +118,8 @@ describe('the page says how it is', () => {
     expect(await figure(page, 'Volume'), 'totals are whole').toBe('1.3 MB')
     // 100 of 10 kB and 47 or 48 of 1 kB are drawn by name; the rest is folded.
     expect(await figure(page, 'Bytes shown')).toMatch(/^80\.[56] %$/)
+    await page.locator('.nodes [role=option]', { hasText: 'other' }).click()
+    await page.locator('.panel', { hasText: 'Many are folded into this one' }).waitFor()
     await page.close()
     await crowded.stop()
   })

@@ -3,21 +3,20 @@ import { address, type Params } from './api/client.ts'
 import { usePoll, type Poll } from './api/poll.ts'
 import type { Flows, Graph, Status, Tag } from './api/types.ts'
 import { FilterBox } from './filter/FilterBox.tsx'
-import { plural } from './format.ts'
 import { MapView, useModel } from './map/MapView.tsx'
 import { NodeList } from './map/NodeList.tsx'
 import { MOST } from './map/model.ts'
 import { metricOf } from './metrics.ts'
 import { Panel } from './panel/Panel.tsx'
 import { conditions, emptiness, type Known } from './shell/conditions.ts'
-import { Conditions, Empty } from './shell/Conditions.tsx'
+import { Conditions, Empty, Missing } from './shell/Conditions.tsx'
 import { Controls } from './shell/Controls.tsx'
 import { Figures } from './shell/Figures.tsx'
 import { Advice, Presets } from './shell/Presets.tsx'
 import { StatusBar } from './shell/StatusBar.tsx'
 import { TopBar } from './shell/TopBar.tsx'
 import { useAddress } from './state/address.ts'
-import type { State } from './state/state.ts'
+import { defaults, type State } from './state/state.ts'
 import { PAGE, TableView } from './table/TableView.tsx'
 
 export function App() {
@@ -69,22 +68,15 @@ export function App() {
         <Presets state={state} change={change} tags={tagList} />
         {state.view === 'map' && model && <NodeList model={model} state={state} change={change} />}
       </div>
-      <main id="main" tabIndex={-1}>
+      <main id="main" tabIndex={-1} aria-busy={poll.waiting}>
+        {poll.waiting && poll.data && <div class="progress" aria-hidden="true" />}
         <Advice state={state} />
         <Conditions all={conditions(known)} />
-        {poll.data && <Figures answer={poll.data} model={known.model} rows={state.view === 'table' ? flows.data!.rows : null} />}
-        {loops > 0 && !state.loops && <p class="unseen">{plural(loops, 'hop')} between applications and their own sidecars not counted.</p>}
+        {poll.data && (
+          <Figures answer={poll.data} model={known.model} rows={state.view === 'table' ? flows.data!.rows : null} loops={loops} />
+        )}
         <div class="content">
-          {!poll.data && !poll.error && !empty && (
-            <p class="quiet center" role="status">
-              Loading …
-            </p>
-          )}
-          {poll.error && !poll.data && (
-            <p class="quiet center" role="alert">
-              ✖ {poll.error.message}. Trying again …
-            </p>
-          )}
+          {!poll.data && !empty && <Missing error={poll.error} startOver={() => change({ ...defaults, theme: state.theme })} />}
           {empty && (
             <Empty
               {...empty}

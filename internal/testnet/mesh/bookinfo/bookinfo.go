@@ -40,7 +40,7 @@ type Options struct {
 	Rules   *mesh.Family  // of each pod that a proxy is to be in the way of; nil: there is no proxy
 	Ambient bool          // the proxy is a ztunnel, else a sidecar
 	Sidecar actor.Sidecar // as what each of them is to work; its endpoints are filled in
-	Keep    bool          // applications keep their connections, else each request has its own
+	Keep    bool          // applications keep their connections, else each request has its own, as the client's always has
 
 	UID func(pod string) string // that each pod has; nil: any
 
@@ -260,7 +260,7 @@ func (w *World) outside() error {
 	if err != nil {
 		return err
 	}
-	p, err := c.Start(mesh.Spec{Name: Client, Part: actor.Part{App: &actor.App{KeepAlive: w.options.Keep}}})
+	p, err := c.Start(mesh.Spec{Name: Client, Part: actor.Part{App: &actor.App{}}}) // it keeps no connection
 	if err != nil {
 		return err
 	}

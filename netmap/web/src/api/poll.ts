@@ -7,6 +7,8 @@ export interface Poll<T> {
   /** The request that the data answers. */
   of: string
   error: ApiError | null
+  /** The answer to what is asked for now is still to come. */
+  waiting: boolean
   /** When the collector last answered, in milliseconds since 1970. */
   at: number
 }
@@ -20,7 +22,7 @@ const AFTER_ERROR = [1000, 2000, 5000]
  * asks at once. While paused it asks only when the address is another one.
  */
 export function usePoll<T>(url: string | null, paused = false): Poll<T> {
-  const [poll, setPoll] = useState<Poll<T>>({ data: null, of: '', error: null, at: 0 })
+  const [poll, setPoll] = useState<Omit<Poll<T>, 'waiting'>>({ data: null, of: '', error: null, at: 0 })
   const last = useRef({ url: '', etag: null as string | null })
 
   useEffect(() => {
@@ -63,5 +65,5 @@ export function usePoll<T>(url: string | null, paused = false): Poll<T> {
     }
   }, [url, paused])
 
-  return poll
+  return { ...poll, waiting: url !== null && poll.of !== url && !poll.error }
 }

@@ -2,23 +2,31 @@ import { fileName, save } from '../save.ts'
 import type { MapCanvas } from './canvas.ts'
 import { colours } from './colours.ts'
 
-/** Zoom, and the map as a picture. */
-export function MapTools({ map, svg }: { map: MapCanvas | null; svg: () => string }) {
+/** Zoom, and the map as a picture, as soon as there is one. */
+export function MapTools({ map, ready, svg }: { map: MapCanvas | null; ready: boolean; svg: () => string }) {
   return (
     <div class="map-tools" role="group" aria-label="View of the map">
-      <button type="button" onClick={() => map?.zoom(1.25)} aria-label="Zoom in" title="Zoom in (+)">
+      <button type="button" disabled={!map || !ready} onClick={() => map?.zoom(1.25)} aria-label="Zoom in" title="Zoom in (+)">
         +
       </button>
-      <button type="button" onClick={() => map?.zoom(0.8)} aria-label="Zoom out" title="Zoom out (−)">
+      <button type="button" disabled={!map || !ready} onClick={() => map?.zoom(0.8)} aria-label="Zoom out" title="Zoom out (−)">
         −
       </button>
-      <button type="button" onClick={() => map?.fit()} title="Show all (0)">
+      <button type="button" disabled={!map || !ready} onClick={() => map?.fit()} title="Show all (0)">
         Fit
       </button>
-      <button type="button" onClick={() => void map?.png(colours().canvas).then((blob) => save(fileName('map', 'png'), blob))}>
+      <button
+        type="button"
+        disabled={!map || !ready}
+        onClick={() => void map?.png(colours().canvas).then((blob) => save(fileName('map', 'png'), blob))}
+      >
         PNG
       </button>
-      <button type="button" onClick={() => save(fileName('map', 'svg'), new Blob([svg()], { type: 'image/svg+xml' }))}>
+      <button
+        type="button"
+        disabled={!map || !ready}
+        onClick={() => save(fileName('map', 'svg'), new Blob([svg()], { type: 'image/svg+xml' }))}
+      >
         SVG
       </button>
     </div>

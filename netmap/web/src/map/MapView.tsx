@@ -66,7 +66,7 @@ export function MapView({ model: m, state, change }: Props) {
           aria-label={`${title}. Arrow keys move the view, plus and minus zoom, 0 shows all. The list of nodes tells the same in words.`}
           onKeyDown={(e) => canvas.map && steer(canvas.map, e)}
         />
-        <MapTools map={canvas.map} svg={() => svg(drawing, positions ?? {}, colours(), title)} />
+        <MapTools map={canvas.map} ready={positions !== null} svg={() => svg(drawing, positions ?? {}, colours(), title)} />
         {pointed && <Tip m={m} at={pointed} state={state} />}
       </div>
       <Legend drawing={drawing} state={state} />

@@ -166,7 +166,7 @@ function options(p: Picture, width: number, c: Colours, pointed: (i: number | nu
     width: Math.max(width, 80),
     height: HEIGHT,
     legend: { show: false },
-    padding: [6, 4, 0, 0],
+    padding: [6, 14, 0, 0],
     cursor: { y: false, points: { size: 6 }, drag: { x: false, y: false } },
     scales: { y: { range: (_, __, most) => [0, most > 0 ? most * 1.1 : 1] } },
     hooks: { setCursor: [(u) => pointed(u.cursor.idx)] },

@@ -97,6 +97,8 @@ function useFocus(key: string, closed: () => void) {
 interface Described {
   title: string
   note: string
+  /** What there is to say where there are no parts. */
+  hint?: string
   parts: Part[]
 }
 
@@ -106,6 +108,7 @@ function describe(chosen: Selection, state: State, folded: number): Described | 
   if (chosen.kind === 'node') {
     const id = identityOf(chosen.id)
     if (!id) return null
+    if (isFolded(id)) return { title: nodeName(id), note: note(id), hint: FOLDED, parts: [] }
     return {
       title: nodeName(id),
       note: note(id),
@@ -118,8 +121,10 @@ function describe(chosen: Selection, state: State, folded: number): Described | 
   if (chosen.kind === 'edge') {
     const [a, b] = [identityOf(chosen.from), identityOf(chosen.to)]
     if (!a || !b) return null
+    const title = `${nodeName(a)} → ${nodeName(b)}`
+    if (isFolded(a) || isFolded(b)) return { title, note: '', hint: FOLDED, parts: [] }
     return {
-      title: `${nodeName(a)} → ${nodeName(b)}`,
+      title,
       note: '',
       parts: [{ heading: '', terms: [...termsOf('client', a, by, group), ...termsOf('server', b, by, group), ...hops([by])] }],
     }
@@ -134,6 +139,10 @@ function describe(chosen: Selection, state: State, folded: number): Described | 
     parts: [{ heading: '', terms: [...rowTerms(row, clients, servers), ...hops([...clients, ...servers])] }],
   }
 }
+
+/** No filter tells what is folded from what is not, as it is folded after the filter. */
+const isFolded = (id: Identity) => id.kind === 'other' && id.tag === ''
+const FOLDED = 'Many are folded into this one. To see them by name, filter, group, or put a node in focus.'
 
 function note(id: Identity): string {
   return [id.group, kindWords[id.kind]].filter(Boolean).join(', ')
@@ -160,6 +169,7 @@ function Chosen({ state, change, model, links, params, chosen, what }: Props & {
         ))}
       </div>
       {chosen.kind === 'node' && model && <Neighbours id={chosen.id} model={model} state={state} change={change} />}
+      {what.hint && <p class="hint quiet">{what.hint}</p>}
       {what.parts.map((p) => (
         <PartView key={p.heading} part={p} state={state} links={links} params={params} />
       ))}

@@ -1,3 +1,4 @@
+import type { ApiError } from '../api/client.ts'
 import type { Condition } from './conditions.ts'
 
 const NAMES: Record<Condition['kind'], string> = {
@@ -28,6 +29,30 @@ export function Empty({ title, text, clear }: { title: string; text: string; cle
       {clear && (
         <button type="button" onClick={clear}>
           Show everything
+        </button>
+      )}
+    </div>
+  )
+}
+
+/** What stands where nothing was answered yet. */
+export function Missing({ error, startOver }: { error: ApiError | null; startOver: () => void }) {
+  if (!error) {
+    return (
+      <p class="quiet center" role="status">
+        Loading …
+      </p>
+    )
+  }
+  return (
+    <div class="empty" role="alert">
+      <h2>{error.permanent ? 'There is no such view' : 'No answer'}</h2>
+      <p>
+        {error.message}.{!error.permanent && ' Trying again …'}
+      </p>
+      {error.permanent && (
+        <button type="button" onClick={startOver}>
+          Start over
         </button>
       )}
     </div>

@@ -1,9 +1,17 @@
-import type { Answer, Graph } from '../api/types.ts'
-import { bytes, count, percent, rate } from '../format.ts'
+import type { Answer } from '../api/types.ts'
+import { bytes, count, percent, plural, rate } from '../format.ts'
 import type { Model } from '../map/model.ts'
 
+interface Props {
+  answer: Answer
+  model: Model | null
+  rows: number | null
+  /** Hops within a node that are not counted. */
+  loops: number
+}
+
 /** The totals of everything that the filter lets through, drawn or not. */
-export function Figures({ answer, model, rows }: { answer: Answer; model: Model | null; rows: number | null }) {
+export function Figures({ answer, model, rows, loops }: Props) {
   const t = answer.totals
   const volume = t.tx + t.rx
   return (
@@ -19,7 +27,7 @@ export function Figures({ answer, model, rows }: { answer: Answer; model: Model 
       />
       <Figure name="Open" value={count(t.active)} />
       {model && <Figure name="Nodes" value={count(model.nodes.length)} note={model.hidden ? `${model.hidden} hidden` : ''} />}
-      <Figure name="Edges" value={count(t.edges)} note={rows === null ? '' : `${count(rows)} rows`} />
+      <Figure name="Edges" value={count(t.edges)} note={edgeNote(rows, loops)} />
       {model && <Figure name="Bytes shown" value={percent(model.bytes ? model.shown / model.bytes : 1)} note={folding(model)} />}
     </dl>
   )
@@ -37,11 +45,11 @@ function Figure({ name, value, note, bad }: { name: string; value: string; note?
   )
 }
 
+function edgeNote(rows: number | null, loops: number): string {
+  return [rows !== null && plural(rows, 'row'), loops > 0 && `${plural(loops, 'hop')} to own sidecars left out`].filter(Boolean).join(', ')
+}
+
 function folding(m: Model): string {
   const parts = [m.folded.nodes && `${count(m.folded.nodes)} nodes folded`, m.folded.edges && `${count(m.folded.edges)} edges folded`]
   return parts.filter(Boolean).join(', ')
-}
-
-export function loops(graph: Pick<Graph, 'folded'>): number {
-  return graph.folded.loops.edges
 }

@@ -27,7 +27,10 @@ export function conditions({ state, status, statusError, answer, error, model, s
   const failed = error && error.code !== 'bad_filter' ? error : statusError
   if (failed) {
     const kept = answer && since !== null ? ` What is shown is ${age(since)} old.` : ''
-    all.push({ kind: 'error', text: `The collector does not answer: ${failed.message}.${kept}` })
+    all.push({
+      kind: 'error',
+      text: `${failed.permanent ? 'The collector refuses this view' : 'The collector does not answer'}: ${failed.message}.${kept}`,
+    })
   }
   if (status?.state === 'stale')
     all.push({ kind: 'stale', text: `Nobody has reported for ${age(quiet(status))}. What is shown is what was last known.` })

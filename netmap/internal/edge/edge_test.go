@@ -1,0 +1,226 @@
+package edge
+
+import (
+	"hash/maphash"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+)
+
+func attributes(t *testing.T, raw map[string]any) pcommon.Map {
+	t.Helper()
+	m := pcommon.NewMap()
+	if err := m.FromRaw(raw); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// tags returns those that an end has.
+func tags(e End) map[string]string {
+	all := map[string]string{}
+	for t := range Tags {
+		if e.Has(t) {
+			all[t.String()] = e.Get(t)
+		}
+	}
+	return all
+}
+
+func TestSelf(t *testing.T) {
+	for name, c := range map[string]struct {
+		in   map[string]any
+		want map[string]string
+	}{
+		"a program": {
+			map[string]any{"host.name": "h", "process.executable.name": "sshd", "netconn.systemd.unit": "ssh.service"},
+			map[string]string{"name": "sshd", "executable": "sshd", "unit": "ssh.service", "host": "h", "type": "host"},
+		},
+		"a unit": {
+			map[string]any{"netconn.systemd.unit": "ssh.service"},
+			map[string]string{"name": "ssh.service", "unit": "ssh.service", "type": "host"},
+		},
+		"a container": {
+			map[string]any{"container.id": "c", "process.executable.name": "nginx"},
+			map[string]string{"name": "nginx", "executable": "nginx", "container": "nginx", "container.id": "c", "type": "container"},
+		},
+		"a pod": {
+			map[string]any{
+				"container.id": "c", "k8s.pod.uid": "u", "k8s.pod.name": "web-1", "k8s.namespace.name": "shop", "k8s.deployment.name": "web",
+				"k8s.replicaset.name": "web-77", "k8s.container.name": "app", "process.executable.name": "node", "service.name": "web-svc",
+				"container.image.name": "shop/web", "container.image.tags": []any{"v2", "latest"}, "cloud.region": "r",
+			},
+			map[string]string{
+				"name": "web", "workload": "web", "workload.kind": "deployment", "pod": "web-1", "pod.uid": "u", "namespace": "shop",
+				"container": "app", "container.id": "c", "executable": "node", "service": "web-svc", "image": "shop/web", "image.tag": "v2",
+				"region": "r", "type": "pod",
+			},
+		},
+		"a job of a cron job": {
+			map[string]any{"k8s.pod.uid": "u", "k8s.job.name": "backup-1", "k8s.cronjob.name": "backup"},
+			map[string]string{"name": "backup", "workload": "backup", "workload.kind": "cronjob", "pod.uid": "u", "type": "pod"},
+		},
+		"a pod that nothing owns": {
+			map[string]any{"k8s.pod.name": "debug", "k8s.namespace.name": "x"},
+			map[string]string{"name": "debug", "workload": "debug", "pod": "debug", "namespace": "x", "type": "pod"},
+		},
+		"nothing": {nil, map[string]string{"type": "host"}},
+	} {
+		if diff := cmp.Diff(c.want, tags(Self(attributes(t, c.in)))); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+func TestPeer(t *testing.T) {
+	for name, c := range map[string]struct {
+		in   map[string]any
+		want map[string]string
+	}{
+		"a program": {
+			map[string]any{"netconn.peer.type": "host", "netconn.peer.name": "sshd"},
+			map[string]string{"name": "sshd", "executable": "sshd", "type": "host"},
+		},
+		"a unit": {
+			map[string]any{"netconn.peer.type": "host", "netconn.peer.name": "user.slice"},
+			map[string]string{"name": "user.slice", "unit": "user.slice", "type": "host"},
+		},
+		"a container": {
+			map[string]any{"netconn.peer.type": "container", "netconn.peer.name": "nginx", "netconn.peer.container.name": "nginx"},
+			map[string]string{"name": "nginx", "executable": "nginx", "container": "nginx", "type": "container"},
+		},
+		"a pod of Kubernetes": {
+			map[string]any{
+				"netconn.peer.type": "pod", "netconn.peer.name": "web", "netconn.peer.container.name": "app", "netconn.peer.k8s.namespace.name": "shop",
+				"netconn.peer.k8s.workload.name": "web", "netconn.peer.k8s.workload.kind": "Deployment", "service.peer.name": "web-svc",
+				"netconn.peer.container.image.tag": "v2", "netconn.peer.zone": "a", "netconn.peer.proxy": "sidecar",
+			},
+			map[string]string{
+				"name": "web", "workload": "web", "workload.kind": "deployment", "namespace": "shop", "container": "app", "service": "web-svc",
+				"image.tag": "v2", "zone": "a", "proxy": "sidecar", "type": "pod",
+			},
+		},
+		"beyond a limit": {map[string]any{"otel.metric.overflow": true}, map[string]string{"type": "other"}},
+		"nothing":        {nil, map[string]string{}},
+	} {
+		if diff := cmp.Diff(c.want, tags(Peer(attributes(t, c.in)))); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+func TestLink(t *testing.T) {
+	l := ReadLink(attributes(t, map[string]any{
+		"netconn.role": "server", "netconn.peer.scope": "pod", "server.port": 9080, "network.transport": "tcp", "netconn.nat": "redirect",
+		"netconn.original_destination.name": "reviews", "netconn.original_destination.port": "80",
+	}))
+	want := Link{Server, ScopePod, 9080, 80, Text("tcp"), Text("redirect"), Text("reviews"), Value{}}
+	if l != want {
+		t.Errorf("got %+v, want %+v", l, want)
+	}
+	if l := ReadLink(attributes(t, map[string]any{"server.port": 70000, "netconn.role": "x", "netconn.peer.scope": "y"})); l != (Link{}) {
+		t.Errorf("nonsense is read as %+v", l)
+	}
+}
+
+// For the client the server is far, and the other way round; who is really there is better than what the socket says.
+func TestAddresses(t *testing.T) {
+	point := attributes(t, map[string]any{
+		"client.address": "10.0.0.1", "server.address": "10.0.0.2", "network.local.address": "127.0.0.1", "network.peer.address": "10.96.0.1",
+	})
+	for role, want := range map[Role][2]string{
+		Client: {"10.0.0.1", "10.0.0.2"}, Server: {"10.0.0.2", "10.0.0.1"}, Unknown: {"127.0.0.1", "10.96.0.1"},
+	} {
+		var local, peer End
+		Addresses(point, role, &local, &peer)
+		if got := [2]string{local.Get(Address), peer.Get(Address)}; got != want {
+			t.Errorf("%v: %v, want %v", role, got, want)
+		}
+	}
+}
+
+func TestTextIsBounded(t *testing.T) {
+	for _, s := range []string{strings.Repeat("a", 1000), strings.Repeat("ü", 500), strings.Repeat("\xff", 1000), "a\xffb", strings.Repeat("a", 255) + "ü"} {
+		got := Text(s).String()
+		if !utf8.ValidString(got) || len(got) > 3*maxValue || len(got) == 0 {
+			t.Errorf("%.20q of %d bytes is %d bytes", s, len(s), len(got))
+		}
+	}
+	if Text("") != (Value{}) || Text("a") != Text(strings.ToLower("A")) || Text("a") == Text("b") {
+		t.Error("equal texts are equal values")
+	}
+}
+
+func TestNamesAreUnique(t *testing.T) {
+	seen := map[string]bool{}
+	for tag := range Tags {
+		if back, ok := ParseTag(tag.String()); !ok || back != tag || seen[tag.String()] || !IsAttribute(tag.Attribute()) {
+			t.Errorf("tag %d is %q", tag, tag)
+		}
+		seen[tag.String()] = true
+	}
+	for tag := range LinkTags {
+		if back, ok := ParseLinkTag(tag.String()); !ok || back != tag || seen[tag.String()] {
+			t.Errorf("tag %d of edges is %q", tag, tag)
+		}
+		seen[tag.String()] = true
+	}
+}
+
+// Whoever the two ends are, their reports of one edge share a key, one of them is primary, and no other edge has it.
+func TestBothReportsShareAKey(t *testing.T) {
+	seed := maphash.MakeSeed()
+	resource := func(raw map[string]any) End { return Self(attributes(t, raw)) }
+	view := func(raw map[string]any) End { return Peer(attributes(t, raw)) }
+	web := resource(map[string]any{
+		"host.id": "h", "k8s.pod.uid": "u1", "container.id": "c1", "k8s.namespace.name": "n", "k8s.deployment.name": "web", "k8s.container.name": "app",
+		"process.executable.name": "node",
+	})
+	db := resource(map[string]any{"host.id": "h", "process.executable.name": "postgres", "netconn.systemd.unit": "postgresql.service"})
+	webByKubernetes := view(map[string]any{
+		"netconn.peer.type": "pod", "netconn.peer.k8s.namespace.name": "n", "netconn.peer.k8s.workload.name": "web", "netconn.peer.container.name": "app",
+	})
+	webWithoutContainer := view(map[string]any{
+		"netconn.peer.type": "pod", "netconn.peer.k8s.namespace.name": "n", "netconn.peer.k8s.workload.name": "web",
+	})
+	webByProgram := view(map[string]any{"netconn.peer.type": "pod", "netconn.peer.name": "node", "netconn.peer.container.name": "node"})
+	dbByProgram := view(map[string]any{"netconn.peer.type": "host", "netconn.peer.name": "postgres"})
+	for name, webSeen := range map[string]End{"kubernetes": webByKubernetes, "workload": webWithoutContainer, "program": webByProgram} {
+		client := Link{Role: Client, Scope: ScopeNode, Port: 5432}
+		server := Link{Role: Server, Scope: ScopeNode, Port: 5432}
+		shared := 0
+		for _, a := range client.Keys(&web, &dbByProgram, seed) {
+			for _, b := range server.Keys(&db, &webSeen, seed) {
+				if a.Hash == b.Hash {
+					shared++
+					if !a.Primary || b.Primary {
+						t.Errorf("%s: the client's report is not the one that counts", name)
+					}
+				}
+			}
+		}
+		if shared != 1 {
+			t.Errorf("%s: %d shared keys, want 1", name, shared)
+		}
+		other := server
+		other.Port = 5433
+		for _, a := range client.Keys(&web, &dbByProgram, seed) {
+			for _, b := range other.Keys(&db, &webSeen, seed) {
+				if a.Hash == b.Hash {
+					t.Errorf("%s: another port has the same key", name)
+				}
+			}
+		}
+	}
+	remote := Link{Role: Client, Scope: ScopeRemote, Port: 5432}
+	if keys := remote.Keys(&web, &dbByProgram, seed); len(keys) != 0 {
+		t.Errorf("a program of another machine has keys: %v", keys)
+	}
+	unknown := Link{Role: Client, Scope: ScopeUnknown}
+	if keys := unknown.Keys(&web, &webByKubernetes, seed); len(keys) != 0 {
+		t.Errorf("an edge of unknown scope has keys: %v", keys)
+	}
+}
