@@ -61,14 +61,17 @@ func (s *Store) holderAt(a netip.Addr, at time.Time) (h *holding, ambiguous bool
 	return h, n > 1
 }
 
-// only returns the last of the holdings in which a moment lies, and how many there are.
+// only returns the last of the holdings in which a moment lies, and how many pods there are that it may be. A pod may have two, if an old
+// list did not have it.
 func only(holdings []*holding, at time.Time, from func(*pod) time.Time) (found *holding, n int) {
 	for _, h := range holdings {
 		if at.Before(from(h.pod)) || !h.until.IsZero() && at.After(h.until) {
 			continue
 		}
+		if found == nil || found.pod.uid != h.pod.uid {
+			n++
+		}
 		found = h
-		n++
 	}
 	return found, n
 }

@@ -194,7 +194,7 @@ func (k *Cluster) Faults() []Fault {
 		err = fmt.Errorf("get pods and nodes by name in the Kubernetes API (without: pods of other nodes have no workload): %w", err)
 		faults = append(faults, Fault{"objects", err})
 	}
-	if h.Store.PodsRefused > 0 {
+	if h.Store.PodsRefused > 0 && h.Store.Pods >= k.config.MaxPods {
 		err := fmt.Errorf("keep the pods of the cluster: there are more than kubernetes::max_pods (%d), and those beyond it are not known "+
 			"as peers; scope: node is for clusters of that size", k.config.MaxPods)
 		faults = append(faults, Fault{"max_pods", err})

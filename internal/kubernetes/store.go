@@ -129,7 +129,9 @@ func (s *Store) index(p *pod) {
 func (s *Store) unindex(p *pod) {
 	for _, c := range p.containers {
 		for _, id := range c.ids {
-			delete(s.containers, id)
+			if s.containers[id].pod == p { // or the pod is there again, as another record
+				delete(s.containers, id)
+			}
 		}
 	}
 	s.unindexPorts(p)

@@ -163,6 +163,29 @@ func TestPodMadeAnew(t *testing.T) {
 	}
 }
 
+// An API server that is behind lists what was before: a pod that is known is not in the list, and then it is there again.
+func TestPodIsThereAgain(t *testing.T) {
+	s := NewStore(Config{})
+	p := func() *pod {
+		p := podAt("web", 0, time.Second, shared)
+		p.containers = []container{{name: "app", ids: []string{"c1"}, runs: true}}
+		return p
+	}
+	s.putPod(p(), after(2*time.Second))
+	s.keepPods(nil, after(10*time.Second))
+	s.putPod(p(), after(11*time.Second))
+	for _, at := range []time.Duration{5 * time.Second, 10500 * time.Millisecond, 20 * time.Second} {
+		wantWho(t, s, at, time.Minute, "web", Final)
+	}
+	s.Expire(after(10*time.Second + Grace + time.Second))
+	if _, a := s.Container("c1"); a != Final {
+		t.Error("its container is forgotten with the record of before")
+	}
+	if _, a := s.Pod("uid-web"); a != Final {
+		t.Error("it is forgotten with the record of before")
+	}
+}
+
 func TestMaxPods(t *testing.T) {
 	s := NewStore(Config{MaxPods: 2})
 	for i := range 3 {
@@ -171,6 +194,14 @@ func TestMaxPods(t *testing.T) {
 	s.putPod(podAt("p0", 0, 0), start) // an update has room
 	if got := s.Stats(); got.Pods != 2 || got.PodsRefused != 1 {
 		t.Errorf("pods %d, refused %d; want 2, 1", got.Pods, got.PodsRefused)
+	}
+	k := &Cluster{Store: s}
+	if f := k.Faults(); len(f) != 1 || f[0].About != "max_pods" {
+		t.Errorf("faults %v, want one", f)
+	}
+	s.dropPod(key{"shop", "p1"}, start)
+	if f := k.Faults(); len(f) != 0 {
+		t.Errorf("faults %v, though there is room", f)
 	}
 }
 

@@ -188,6 +188,52 @@ func BenchmarkDescribe(b *testing.B) {
 	}
 }
 
+func TestEnrich(t *testing.T) {
+	web := conn.Peer{Type: conn.PeerPod, Scope: conn.ScopeRemote, Name: "web", Workload: "web", ContainerName: "app", ContainerID: "c1"}
+	rows := map[string]struct{ base, known, want conn.Peer }{
+		"nothing is known": {
+			base: conn.Peer{Type: conn.PeerPrivate, Scope: conn.ScopeRemote, Name: "office"},
+			want: conn.Peer{Type: conn.PeerPrivate, Scope: conn.ScopeRemote, Name: "office"},
+		},
+		"an address": {base: conn.Peer{Type: conn.PeerPrivate, Scope: conn.ScopeRemote, Name: "pods"}, known: web, want: web},
+		"an address of this node": {
+			base:  conn.Peer{Type: conn.PeerPrivate, Scope: conn.ScopeRemote},
+			known: conn.Peer{Type: conn.PeerPod, Scope: conn.ScopeNode, Name: "web"},
+			want:  conn.Peer{Type: conn.PeerPod, Scope: conn.ScopeNode, Name: "web"},
+		},
+		"an address, and not where it is": {
+			base:  conn.Peer{Type: conn.PeerPrivate, Scope: conn.ScopeRemote},
+			known: conn.Peer{Type: conn.PeerPod, Name: "web"},
+			want:  conn.Peer{Type: conn.PeerPod, Scope: conn.ScopeRemote, Name: "web"},
+		},
+		"a service, of which nobody knows who answers": {
+			base:  conn.Peer{Type: conn.PeerPrivate, Scope: conn.ScopeRemote},
+			known: conn.Peer{Type: conn.PeerService, Scope: conn.ScopeUnknown, Name: "reviews"},
+			want:  conn.Peer{Type: conn.PeerService, Scope: conn.ScopeUnknown, Name: "reviews"},
+		},
+		"one's own sidecar": {
+			base:  conn.Peer{Type: conn.PeerPod, Scope: conn.ScopePod, Name: "envoy", ContainerName: "envoy", ContainerID: "c2"},
+			known: conn.Peer{Type: conn.PeerPod, Scope: conn.ScopeNode, Name: "web", ContainerName: "istio-proxy", ContainerID: "c2"},
+			want:  conn.Peer{Type: conn.PeerPod, Scope: conn.ScopePod, Name: "web", ContainerName: "istio-proxy", ContainerID: "c2"},
+		},
+		"a pod here, but not its container": {
+			base:  conn.Peer{Type: conn.PeerPod, Scope: conn.ScopeNode, Name: "app", ContainerName: "app", ContainerID: "c3"},
+			known: conn.Peer{Type: conn.PeerPod, Scope: conn.ScopeNode, Name: "web"},
+			want:  conn.Peer{Type: conn.PeerPod, Scope: conn.ScopeNode, Name: "web", ContainerName: "app", ContainerID: "c3"},
+		},
+		"a process of the host": {
+			base:  conn.Peer{Type: conn.PeerHost, Scope: conn.ScopeNode, Name: "kubelet"},
+			known: conn.Peer{Zone: "a"},
+			want:  conn.Peer{Type: conn.PeerHost, Scope: conn.ScopeNode, Name: "kubelet", Zone: "a"},
+		},
+	}
+	for name, row := range rows {
+		if diff := cmp.Diff(row.want, Enrich(row.base, row.known)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
 // describe describes the peer of a connection that is not translated, and whose other end is elsewhere.
 func describe(r *Resolver, c conn.Conn) conn.Peer {
 	return r.Describe(c, nil, c.Tuple.Destination.Addr())
