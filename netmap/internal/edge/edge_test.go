@@ -130,6 +130,7 @@ func TestLink(t *testing.T) {
 func TestAddresses(t *testing.T) {
 	point := attributes(t, map[string]any{
 		"client.address": "10.0.0.1", "server.address": "10.0.0.2", "network.local.address": "127.0.0.1", "network.peer.address": "10.96.0.1",
+		"netconn.local.zone": "a",
 	})
 	for role, want := range map[Role][2]string{
 		Client: {"10.0.0.1", "10.0.0.2"}, Server: {"10.0.0.2", "10.0.0.1"}, Unknown: {"127.0.0.1", "10.96.0.1"},
@@ -138,6 +139,9 @@ func TestAddresses(t *testing.T) {
 		Addresses(point, role, &local, &peer)
 		if got := [2]string{local.Get(Address), peer.Get(Address)}; got != want {
 			t.Errorf("%v: %v, want %v", role, got, want)
+		}
+		if local.Get(Zone) != "a" || peer.Has(Zone) {
+			t.Errorf("%v: zones %q and %q, want that of the local end", role, local.Get(Zone), peer.Get(Zone))
 		}
 	}
 }

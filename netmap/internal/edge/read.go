@@ -151,8 +151,8 @@ func ReadLink(point pcommon.Map) Link {
 	return l
 }
 
-// Addresses sets the addresses of both ends from the attributes of a point, as far as it has them: who is really there before
-// what the socket says.
+// Addresses sets the addresses of both ends, and the zone of the local one where its resource has none, from the attributes of
+// a point, as far as it has them: who is really there before what the socket says.
 func Addresses(point pcommon.Map, r Role, local, peer *End) {
 	near, far := "client.address", "server.address"
 	if r == Server {
@@ -161,6 +161,7 @@ func Addresses(point pcommon.Map, r Role, local, peer *End) {
 	if r == Unknown {
 		near, far = "", ""
 	}
+	local.fill(Zone, Text(text(point, "netconn.local.zone")))
 	local.set(Address, text(point, "network.local.address"))
 	local.set(Address, text(point, near))
 	peer.set(Address, text(point, "network.peer.address"))
