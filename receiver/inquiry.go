@@ -13,9 +13,9 @@ import (
 // An inquiry is what is asked about one connection, namespace after namespace outward.
 type inquiry struct {
 	waiting
+	other     *conn.End // of a pair; else not on this machine, or not known
 	paired    bool
-	other     conn.End // if it is paired: it is on this machine, and known
-	asks      conn.End // whose packets are followed: of two ends the server's, and only on its doorstep
+	theirs    bool     // the other end's packets are followed: of two ends the server's, and only on its doorstep
 	namespace uint32   // that is asked next
 	passed    []uint32 // those that were asked
 	steps     []nat.Step
@@ -29,28 +29,54 @@ const maxSpare = 4096
 func (r *routes) inquiry(w *waiting) *inquiry {
 	n := len(r.spare)
 	if n == 0 {
-		return &inquiry{waiting: *w, asks: w.end, namespace: w.end.Namespace}
+		return &inquiry{waiting: *w, namespace: w.end.Namespace}
 	}
 	q := r.spare[n-1]
 	r.spare = r.spare[:n-1]
-	*q = inquiry{waiting: *w, asks: w.end, namespace: w.end.Namespace, passed: q.passed[:0], steps: q.steps[:0]}
+	*q = inquiry{waiting: *w, other: q.other, namespace: w.end.Namespace, passed: q.passed[:0], steps: q.steps[:0]}
 	return q
+}
+
+// asks returns the end whose packets are followed.
+func (q *inquiry) asks() *conn.End {
+	if q.theirs {
+		return q.other
+	}
+	return &q.end
+}
+
+// pair makes the inquiry one about two ends.
+func (q *inquiry) pair(other, server conn.End) {
+	if q.other == nil {
+		q.other = new(conn.End)
+	}
+	*q.other = other
+	q.paired, q.theirs, q.namespace = true, server.ID != q.end.ID, server.Namespace
 }
 
 // ask asks about all that wait. What both sockets tell needs no asking.
 func (r *routes) ask(now time.Time) {
 	clear(r.begun)
 	r.pending = r.pending[:0]
-	for i := range r.queue {
-		if q := r.inquire(&r.queue[i]); q != nil {
-			r.pending = append(r.pending, q)
+	early := r.later
+	r.later = nil
+	for _, n := range r.queue {
+		if end, known := r.pairs.Unrouted(n.sequence, n.id); known {
+			r.inquire(&waiting{end: end, sequence: n.sequence, ended: r.before})
 		}
 	}
-	r.queue = r.queue[:0]
+	for _, end := range r.attempts {
+		r.inquire(&waiting{end: end, ended: r.before})
+	}
+	for i := range early {
+		if w := &early[i]; r.route(w.sequence, w.end.ID) == nil {
+			r.inquire(w)
+		}
+	}
+	r.queue, r.attempts = r.queue[:0], r.attempts[:0]
 	for len(r.pending) > 0 {
 		r.pending = r.round(r.pending, now)
 	}
-	r.queue, r.later = append(r.queue, r.later...), r.later[:0]
 }
 
 // postpone has a connection asked about again, if it has not been too often.
@@ -61,50 +87,48 @@ func (r *routes) postpone(q *inquiry) {
 	}
 	q.tries++
 	r.later = append(r.later, q.waiting)
-	if at := (place{q.asks.Namespace, q.asks.Tuple}); r.asked[at] == q {
+	if at := (place{q.asks().Namespace, q.asks().Tuple}); r.asked[at] == q {
 		delete(r.asked, at)
 	}
 }
 
 // inquire begins an inquiry, unless the route is known without. Of most connections it is: nothing is allocated for those.
-func (r *routes) inquire(w *waiting) *inquiry {
-	if r.pairs.Route(w.sequence, w.end.ID) != nil {
-		return nil // it was found out with that of the other end
-	}
+func (r *routes) inquire(w *waiting) {
 	other, found := r.pairs.Other(w.sequence)
 	if !found {
-		return r.begin(r.inquiry(w))
+		r.begin(r.inquiry(w))
+		return
 	}
 	server, known := nat.Server(w.end, other)
 	if nat.Mirrored(w.end, other) || !known {
 		r.keepBoth(w, other, nat.Between(w.end, other, nat.Step{}))
-		return nil
+		return
 	}
 	both := r.inquiry(w)
-	both.paired, both.other, both.asks, both.namespace = true, other, server, server.Namespace
-	return r.begin(both)
+	both.pair(other, server)
+	r.begin(both)
 }
 
 // begin claims the answers to an inquiry, unless there is one already that is about both ends.
-func (r *routes) begin(q *inquiry) *inquiry {
-	if r.begun[q.asks.ID] {
-		return nil
+func (r *routes) begin(q *inquiry) {
+	if r.begun[q.asks().ID] {
+		return
 	}
-	r.begun[q.asks.ID] = true
-	if !r.claim(q) {
-		return nil
+	r.begun[q.asks().ID] = true
+	if r.claim(q) {
+		r.pending = append(r.pending, q)
 	}
-	return q
 }
 
 // claim makes the answer the inquiry's own, or tells that it is another one's. Of two connections that have one tuple one after the other it
 // is the later one's: that which is open, or else that whose end was reported later.
 func (r *routes) claim(q *inquiry) bool {
-	at := place{q.asks.Namespace, q.asks.Tuple}
+	asks := q.asks()
+	at := place{asks.Namespace, asks.Tuple}
 	before := r.asked[at]
-	if before != nil && before.asks.ID != q.asks.ID {
+	if before != nil && before.asks().ID != asks.ID {
 		loser := before
-		if before.asks.Phase == conn.Open && q.asks.Phase != conn.Open {
+		if before.asks().Phase == conn.Open && asks.Phase != conn.Open {
 			loser = q
 		}
 		loser.contested = true
@@ -125,7 +149,7 @@ func (r *routes) round(all []*inquiry, now time.Time) (on []*inquiry) {
 	r.questions = slices.Grow(r.questions[:0], len(all))[:len(all)]
 	questions := r.questions
 	for i, q := range all {
-		questions[i] = conntrack.Question{Namespace: q.namespace, Process: q.asks.Process, Tuple: nat.Packet(q.asks, q.steps)}
+		questions[i] = conntrack.Question{Namespace: q.namespace, Process: q.asks().Process, Tuple: nat.Packet(*q.asks(), q.steps)}
 	}
 	on = all[:0]
 	for i, a := range r.tables.ask(now, questions) {
@@ -147,9 +171,9 @@ func (r *routes) step(q *inquiry, asked conntrack.Question, a conntrack.Answer, 
 	switch {
 	case a.Result == conntrack.NoEntry:
 		return nat.Step{
-			Knowledge: nat.Without(q.asks, now.Sub(q.ended).Seconds()), Local: r.tables.local(now, q.namespace, asked.Tuple.Destination.Addr()),
+			Knowledge: nat.Without(*q.asks(), now.Sub(q.ended).Seconds()), Local: r.tables.local(now, q.namespace, asked.Tuple.Destination.Addr()),
 		}
-	case a.Result == conntrack.Found && fits(q.asks.Phase, a.State):
+	case a.Result == conntrack.Found && fits(q.asks().Phase, a.State):
 		return nat.Step{
 			Knowledge: nat.Tracked, Out: a.Tuple, Reply: a.Reply, Local: r.tables.local(now, q.namespace, a.Tuple.Destination.Addr()),
 		}
@@ -174,7 +198,7 @@ func (r *routes) advance(q *inquiry, now time.Time) bool {
 	if q.paired || last.Knowledge == nat.Unknown || last.Local || len(q.steps) == nat.MaxSteps {
 		return false
 	}
-	outer, err := r.tables.outer(now, q.namespace, nat.Packet(q.asks, q.steps).Destination.Addr())
+	outer, err := r.tables.outer(now, q.namespace, nat.Packet(*q.asks(), q.steps).Destination.Addr())
 	if errors.Is(err, conntrack.ErrEarly) {
 		r.postpone(q)
 		return false

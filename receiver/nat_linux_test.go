@@ -97,7 +97,7 @@ func (p *plant) told(n int) []way {
 			p.t.Fatalf("%d connections were told of, want %d: %+v; the kernel did not run %d programs", len(p.ways), n, p.ways, stats.Missed)
 		}
 		p.hear()
-		if len(p.routes.queue)+len(p.routes.asked) == 0 { // nobody is waiting for anything but the other end
+		if r := p.routes; len(r.queue)+len(r.attempts)+len(r.later)+len(r.asked) == 0 { // nobody is waiting for anything but the other end
 			now := time.Now()
 			p.events.settle(now.Add(eventPatience), p.meeting(now))
 		}

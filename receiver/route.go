@@ -13,9 +13,10 @@ const (
 	// maxTries is how often a connection is asked about whose namespace is not found yet: a tenth of a second apart, for as long as its
 	// entry is certain to live.
 	maxTries = 10
-	// maxQueued is how many connections wait to be asked about. When there are more they are asked about at once, which takes a few
-	// milliseconds: the ring of ended connections holds a second at ten thousand a second.
-	maxQueued = 1 << 14
+	// maxQueued is how many connections wait to be asked about. When there are more they are asked about at once, which takes a tenth of a
+	// second: the ring of ended connections holds a second at ten thousand a second. A snapshot shows both ends of a connection anywhere in
+	// it, and who was asked about before is asked about in vain.
+	maxQueued = 1 << 17
 	// aloneGrace is how long the route of a connection that has no pair is kept: longer than anything is told of an attempt.
 	aloneGrace = time.Minute
 )
@@ -29,7 +30,7 @@ type routes struct {
 	tables  tables
 	pairs   *pair.Index
 	before  time.Time // when the ends of connections were read before the last time
-	queue   []waiting
+	queue   []noted
 	asked   map[place]*inquiry // answered, and not confirmed yet
 	begun   map[conn.ID]bool   // of one round: about whose packets there is an inquiry
 	alone   map[conn.ID]*conn.Route
@@ -40,6 +41,7 @@ type routes struct {
 	pending []*inquiry // of one round
 	later   []waiting  // what came too early
 
+	attempts  []conn.End           // never established, and not asked about yet
 	questions []conntrack.Question // of one round
 	spare     []*inquiry           // to be used again
 }
@@ -50,7 +52,13 @@ type routeStats struct {
 	Contested uint64                          // answers that may be about another connection
 }
 
-// A waiting connection was reported, and nobody was asked about it yet.
+// A noted connection was reported, and nobody was asked about it yet. The index of pairs knows the rest.
+type noted struct {
+	sequence conn.Sequence
+	id       conn.ID
+}
+
+// A waiting end has no route yet.
 type waiting struct {
 	end      conn.End
 	sequence conn.Sequence
@@ -97,13 +105,18 @@ func (r *routes) note(c conn.Conn, first bool, now time.Time) {
 	if len(r.asked) > 0 {
 		r.contest(c)
 	}
-	if r.queue = append(r.queue, waiting{end: c.End(), sequence: c.Sequence, ended: r.before}); len(r.queue) >= maxQueued {
+	if c.Sequence == (conn.Sequence{}) {
+		r.attempts = append(r.attempts, c.End())
+	} else {
+		r.queue = append(r.queue, noted{c.Sequence, c.ID})
+	}
+	if len(r.queue)+len(r.attempts) >= maxQueued {
 		r.ask(now)
 	}
 }
 
 func (r *routes) contest(c conn.Conn) {
-	if q := r.asked[place{c.Namespace, c.Tuple}]; q != nil && q.asks.ID != c.ID {
+	if q := r.asked[place{c.Namespace, c.Tuple}]; q != nil && q.asks().ID != c.ID {
 		q.contested = true
 	}
 }
@@ -121,11 +134,13 @@ func (r *routes) settle(now time.Time) (more bool) {
 }
 
 // of returns the route of a connection; nil: it is not known yet.
-func (r *routes) of(c conn.Conn) *conn.Route {
-	if c.Sequence == (conn.Sequence{}) {
-		return r.alone[c.ID]
+func (r *routes) of(c conn.Conn) *conn.Route { return r.route(c.Sequence, c.ID) }
+
+func (r *routes) route(s conn.Sequence, id conn.ID) *conn.Route {
+	if s == (conn.Sequence{}) {
+		return r.alone[id]
 	}
-	return r.pairs.Route(c.Sequence, c.ID)
+	return r.pairs.Route(s, id)
 }
 
 // conclude keeps the outcome of an inquiry, for both ends if both are here.
@@ -142,7 +157,7 @@ func (r *routes) conclude(q *inquiry) {
 	if len(q.steps) > 0 {
 		doorstep = q.steps[0]
 	}
-	r.keepBoth(&q.waiting, q.other, nat.Between(q.end, q.other, doorstep))
+	r.keepBoth(&q.waiting, *q.other, nat.Between(q.end, *q.other, doorstep))
 }
 
 func (r *routes) keepBoth(w *waiting, other conn.End, route conn.Route) {

@@ -119,3 +119,22 @@ func heap() uint64 {
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
 }
+
+// The cost of finding the flow of a connection, among a thousand that are in use alike, and where most belong to few.
+func BenchmarkPlace(b *testing.B) {
+	table, reports := crowd(10_000)
+	keys := make([]Key, len(reports))
+	for i := range reports {
+		keys[i], _ = byPort(reports[i])
+		keys[i].Peer = conn.Peer{Type: conn.PeerPod, Scope: conn.ScopeNode, Name: "database", ContainerName: "database"}
+	}
+	for name, n := range map[string]int{"a thousand": len(keys), "few": 8} {
+		b.Run(name, func(b *testing.B) {
+			i := 0
+			for b.Loop() {
+				table.place(keys[i%n], nil)
+				i++
+			}
+		})
+	}
+}

@@ -20,6 +20,7 @@ type resource struct {
 // flow is a Flow with what is needed to keep it.
 type flow struct {
 	Flow
+	of      *resource
 	users   int       // connections and listeners that are counted here and may still be reported
 	floor   time.Time // last point of an earlier flow of the same identity
 	changed time.Time // the last collection that showed a change
@@ -78,9 +79,37 @@ func (t *Table) resource(o conn.Owner) (r *resource, within bool) {
 	return r, true
 }
 
+// recent are flows that were found lately. A key is large, and most connections belong to few flows: to compare one key takes a fifth of
+// finding the owner and then the key in maps.
+type recent [256]*flow
+
+// slot returns where a flow with this key may be: what is looked at differs between most, and is little.
+func (r *recent) slot(k *Key) **flow {
+	n := uint(k.ServerPort)*5 + uint(k.Role)
+	for _, s := range [...]string{k.Owner.ContainerID, k.Owner.Executable, k.Peer.Name} {
+		if len(s) > 0 {
+			n = n*31 + uint(s[0])*17 + uint(s[len(s)-1])
+		}
+	}
+	return &r[n%uint(len(r))]
+}
+
 // place returns the flow that a key is counted in: its own, or the overflow flow of its resource or of the host. Where
 // there is no room it returns stay, unless that is nil.
 func (t *Table) place(k Key, stay *flow) *flow {
+	slot := t.recent.slot(&k)
+	if f := *slot; f != nil && f.Key == k {
+		f.of.gone = false // who has a connection is there
+		return f
+	}
+	f := t.find(k, stay)
+	if !f.Overflow && f != stay {
+		*slot = f
+	}
+	return f
+}
+
+func (t *Table) find(k Key, stay *flow) *flow {
 	r, within := t.resource(k.Owner)
 	if within {
 		if f := r.flows[k]; f != nil {
@@ -110,6 +139,7 @@ func (t *Table) overflow(r *resource) *flow {
 func (t *Table) newFlow(r *resource, id identity) *flow {
 	f := &flow{
 		Flow:    Flow{Key: id.key, Overflow: id.overflow, Start: t.collected},
+		of:      r,
 		floor:   t.buried[id],
 		touched: true,
 		fresh:   true,
@@ -182,6 +212,7 @@ func (t *Table) holds(r *resource, f *Flow) bool {
 
 // bury remembers when an expired flow was last shown, which is at the last collection, like every flow.
 func (t *Table) bury(f *flow) {
+	clear(t.recent[:])
 	t.buried[identity{key: f.Key, overflow: f.Overflow}] = t.collected
 }
 

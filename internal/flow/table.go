@@ -35,6 +35,7 @@ type Table struct {
 	listeners   map[conn.ID]*listener
 
 	resources map[conn.Owner]*resource
+	recent    recent
 	unsorted  bool // there is a resource that is not in order yet
 	order     []*resource
 	view      []Resource
