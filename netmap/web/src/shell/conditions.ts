@@ -1,6 +1,6 @@
 import type { ApiError } from '../api/client.ts'
 import type { Answer, Status } from '../api/types.ts'
-import { age, count, plural, span } from '../format.ts'
+import { age, plural, span } from '../format.ts'
 import type { Model } from '../map/model.ts'
 import type { State } from '../state/state.ts'
 
@@ -44,7 +44,7 @@ export function conditions({ state, status, statusError, answer, error, model, s
       text: `${plural(stale.length, 'host')} of ${status!.reporters.length} ${are} silent: ${some}. Figures are without them.`,
     })
   }
-  if (status && status.state === 'ok' && answer && !state.end && answer.seconds < state.window - 60) {
+  if (status && status.state !== 'empty' && answer && !state.end && answer.seconds < state.window - 60) {
     const seen = Math.max(1, Math.round(answer.seconds))
     all.push({
       kind: 'partial',
@@ -69,7 +69,7 @@ export function conditions({ state, status, statusError, answer, error, model, s
     ].filter(Boolean)
     all.push({
       kind: 'truncated',
-      text: `${parts.join(' and ')} that carry least are folded into “other”. Filter, focus or group to see them.`,
+      text: `Only the largest are drawn; folded into “other”: ${parts.join(' and ')}. Filter, focus or group to see them.`,
     })
   }
   return all
@@ -96,7 +96,7 @@ export function emptiness({ state, status, answer, model }: Known): { title: str
       state.filter && 'the filter',
       state.problems && '“only problems”',
       state.only && `“only ${state.only}”`,
-      state.hide.length && `${count(state.hide.length)} hidden nodes`,
+      state.hide.length && plural(state.hide.length, 'hidden node'),
     ]
     return {
       title: 'Nothing matches',

@@ -1,0 +1,75 @@
+import { describe, expect, test } from 'vitest'
+import { ApiError } from '../api/client.ts'
+import type { Answer, Status } from '../api/types.ts'
+import type { Model } from '../map/model.ts'
+import { defaults } from '../state/state.ts'
+import { conditions, emptiness, type Known } from './conditions.ts'
+
+const reporter = { host: 'n1', host_id: '1', node: '', last: 0, age: 2, interval: 10, state: 'ok' as const, points: 1, edges: 1 }
+const status: Status = {
+  now: 1000,
+  started: 0,
+  state: 'ok',
+  reason: '',
+  learning_until: 0,
+  reporters: [reporter],
+  store: { edges: 1, max_edges: 10, ends: 2, streams: 1, max_streams: 20, bytes: 1, folded: 0, expired: 0 },
+  unresolved: { bytes: 0, total: 1, share: 0, seconds: 300 },
+  dropped: { streams: 0 },
+  links: [],
+  limits: { nodes: 1000, edges: 5000, rows: 1000 },
+}
+const totals = { edges: 3, tx: 1, rx: 1, retransmits: 0, attempts: 1, failures: 0, closed: 0, breaks: 0, active: 0 }
+const answer: Answer = { from: 700, to: 1000, seconds: 300, generation: 1, totals, unattributed: { retransmits: 0 } }
+const well: Known = { state: defaults, status, statusError: null, answer, error: null, model: null, since: 2 }
+const kinds = (more: Partial<Known>) => conditions({ ...well, ...more }).map((c) => c.kind)
+
+describe('what is to be said', () => {
+  test('is nothing where all is well', () => {
+    expect(conditions(well)).toEqual([])
+    expect(conditions({ ...well, status: null, answer: null, since: null })).toEqual([])
+  })
+
+  test('no answer is another thing than a refusal, and a wrong filter is said at the filter', () => {
+    const text = (code: string) => conditions({ ...well, error: new ApiError(code, 'because') })[0]?.text
+    expect(text('unreachable')).toMatch(/^The collector does not answer: because\. What is shown is 2/)
+    expect(text('bad_parameter')).toMatch(/^The collector refuses this view: because/)
+    expect(text('bad_filter')).toBeUndefined()
+    expect(kinds({ statusError: new ApiError('unreachable', 'x') })).toEqual(['error'])
+  })
+
+  test('silence of all, of some, and little seen so far', () => {
+    const stale = { ...reporter, state: 'stale' as const }
+    expect(kinds({ status: { ...status, state: 'stale', reporters: [stale] } })).toEqual(['stale'])
+    expect(kinds({ status: { ...status, reporters: [reporter, stale] } })).toEqual(['partial'])
+    expect(kinds({ answer: { ...answer, seconds: 20 } })).toEqual(['partial'])
+    expect(kinds({ answer: { ...answer, seconds: 20 }, status: { ...status, state: 'stale', reporters: [stale] } })).toEqual([
+      'stale',
+      'partial',
+    ])
+    expect(kinds({ answer: { ...answer, seconds: 20 }, state: { ...defaults, end: 900 } }), 'paused').toEqual([])
+  })
+
+  test('want of room', () => {
+    expect(kinds({ status: { ...status, store: { ...status.store, edges: 10 } } })).toEqual(['truncated'])
+    expect(kinds({ status: { ...status, dropped: { streams: 7 } } })).toEqual(['truncated'])
+    const folded = { folded: { nodes: 1, edges: 0 }, nodes: [1, 2] } as unknown as Model
+    expect(conditions({ ...well, model: folded })[0]?.text).toMatch(/folded into “other”: 1 node\./)
+  })
+})
+
+describe('emptiness', () => {
+  const nothing = { ...answer, totals: { ...totals, edges: 0 } }
+  test('has a cause', () => {
+    expect(emptiness(well)).toBeNull()
+    expect(emptiness({ ...well, status: { ...status, state: 'empty', reason: 'Nobody sends.' } })?.text).toBe('Nobody sends.')
+    expect(emptiness({ ...well, answer: nothing })).toMatchObject({ title: 'No traffic', clear: false })
+  })
+
+  test('that the user asked for has a way back', () => {
+    const state = { ...defaults, filter: 'port=1', problems: true, only: 'new', hide: ['x'] }
+    const said = emptiness({ ...well, state, answer: nothing })
+    expect(said).toMatchObject({ clear: true })
+    expect(said?.text).toContain('the filter, “only problems”, “only new”, 1 hidden node')
+  })
+})
