@@ -77,7 +77,7 @@ demo:
 	@$(GO) build -o _build/top ./internal/top
 	@$(GO) build -o $(DEMO) ./test/demo
 	@exec $(DEMO) $(if $(MARKDOWN),-markdown) _build/top -listen '$(LISTEN)' -telemetry-port '$(TELEMETRY_PORT)' -map '$(MAP)' \
-		-interval '$(INTERVAL)' -rounds '$(if $(MARKDOWN),4,$(ROUNDS))' -rows '$(ROWS)' -log _build/demo.log \
+		-interval '$(INTERVAL)' -rounds '$(if $(MARKDOWN),0,$(ROUNDS))' -rows '$(ROWS)' -log _build/demo.log \
 		-only client,gateway,productpage,details,reviews,ratings,envoy \
 		$(DISTRIBUTION) --config testdata/collector.yaml --config test/demo/networks.yaml
 

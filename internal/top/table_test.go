@@ -150,3 +150,14 @@ func TestClip(t *testing.T) {
 		t.Errorf("clip: %q", got)
 	}
 }
+
+// Of a crowded machine, only what somebody asks for.
+func TestOnlySomeOwners(t *testing.T) {
+	var got []string
+	for _, r := range rowsOf(page{}, readPage(t, "testdata/translated/now.txt"), "", []string{"productpage", "nobody"}) {
+		got = append(got, r.owner.executable)
+	}
+	if diff := cmp.Diff([]string{"productpage"}, got); diff != "" {
+		t.Errorf("owners (-want +got):\n%s", diff)
+	}
+}

@@ -96,7 +96,7 @@ func show(ctx context.Context, o options, w *bookinfo.World, out io.Writer) erro
 	if err != nil {
 		return errors.Join(err, t.end())
 	}
-	s := &screen{out: out, markdown: o.markdown}
+	s := &screen{out: out, markdown: o.markdown, wanted: rowsOf(w, before)}
 	s.begin(w, before)
 	topErr := s.table(ctx, o.program)
 	if err := errors.Join(topErr, t.end()); err != nil {

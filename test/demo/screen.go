@@ -12,15 +12,28 @@ import (
 	"os/exec"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/netconn/netconn/internal/testnet/mesh/bookinfo"
 )
 
-// A screen shows what there is before and after. For Markdown it keeps the table, and shows all at the end.
+// A screen shows what there is before and after. For Markdown it keeps the table until all that is wanted is in it, and shows both at the
+// end.
 type screen struct {
 	out      io.Writer
 	markdown bool
+	wanted   []socketRow
 	shown    bytes.Buffer // what top has shown
+	complete func()       // called when all that is wanted is in it
+}
+
+// Write is what top calls, through a pipe, where the table is kept.
+func (s *screen) Write(b []byte) (int, error) {
+	s.shown.Write(b)
+	if strings.Count(pick(s.shown.String(), s.wanted), "\n") > len(s.wanted) {
+		s.complete()
+	}
+	return len(b), nil
 }
 
 // begin tells what there is, and what a socket list shows of it.
@@ -39,7 +52,9 @@ func (s *screen) table(ctx context.Context, program []string) error {
 	c := exec.Command(program[0], program[1:]...)
 	c.Stdout, c.Stderr = s.out, os.Stderr
 	if s.markdown {
-		c.Stdout = &s.shown
+		c.Stdout = s
+		ctx, s.complete = context.WithTimeout(ctx, time.Minute)
+		defer s.complete()
 	}
 	// Whatever ends demo ends top, and that ends the collector. An interrupt of the terminal reaches both.
 	c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
@@ -70,7 +85,11 @@ func wrap(err error) error {
 // end tells what the processes have counted, or prints the picture.
 func (s *screen) end(w *bookinfo.World, before []bookinfo.Seen, t *traffic) error {
 	if s.markdown {
-		fmt.Fprintf(s.out, "A socket list shows this:\n\n%s\nnetconn shows this:\n\n%s", indent(lines(before)), indent(pick(s.shown.String(), rowsOf(w, before))))
+		after := pick(s.shown.String(), s.wanted)
+		if strings.Count(after, "\n") <= len(s.wanted) {
+			return fmt.Errorf("wait for the sockets in the table: it has\n%s", after)
+		}
+		fmt.Fprintf(s.out, "A socket list shows this:\n\n%s\nnetconn shows this:\n\n%s", indent(lines(before)), indent(after))
 		return nil
 	}
 	dialled, _, err := w.Totals()
