@@ -73,7 +73,7 @@ func (b *bench) passes(n int, t *table) (err error) {
 	var errs []error
 	pass := func(all, fold bool, want int) {
 		d, err := r.snapshot(all, fold)
-		if err == nil && r.seen < want {
+		if err == nil && r.seen < want-want/10_000 { // one pass may skip a socket, or find it locked
 			err = fmt.Errorf("take a snapshot: it has %d of %d sockets", r.seen, want)
 		}
 		times, errs = append(times, d), append(errs, err)

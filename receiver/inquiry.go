@@ -12,9 +12,9 @@ import (
 // An inquiry is what is asked about one connection, namespace after namespace outward.
 type inquiry struct {
 	waiting
+	other     *conn.End // of a pair; else not on this machine, or not known
 	paired    bool
-	other     conn.End // if it is paired: it is on this machine, and known
-	asks      conn.End // whose packets are followed: of two ends the server's, and only on its doorstep
+	theirs    bool     // the other end's packets are followed: of two ends the server's, and only on its doorstep
 	namespace uint32   // that is asked next
 	passed    []uint32 // those that were asked
 	steps     []nat.Step
@@ -28,65 +28,84 @@ const maxSpare = 4096
 func (r *routes) inquiry(w *waiting) *inquiry {
 	n := len(r.spare)
 	if n == 0 {
-		return &inquiry{waiting: *w, asks: w.end, namespace: w.end.Namespace}
+		return &inquiry{waiting: *w, namespace: w.end.Namespace}
 	}
 	q := r.spare[n-1]
 	r.spare = r.spare[:n-1]
-	*q = inquiry{waiting: *w, asks: w.end, namespace: w.end.Namespace, passed: q.passed[:0], steps: q.steps[:0]}
+	*q = inquiry{waiting: *w, other: q.other, namespace: w.end.Namespace, passed: q.passed[:0], steps: q.steps[:0]}
 	return q
+}
+
+// asks returns the end whose packets are followed.
+func (q *inquiry) asks() *conn.End {
+	if q.theirs {
+		return q.other
+	}
+	return &q.end
+}
+
+// pair makes the inquiry one about two ends.
+func (q *inquiry) pair(other, server conn.End) {
+	if q.other == nil {
+		q.other = new(conn.End)
+	}
+	*q.other = other
+	q.paired, q.theirs, q.namespace = true, server.ID != q.end.ID, server.Namespace
 }
 
 // ask asks about all that wait. What both sockets tell needs no asking.
 func (r *routes) ask(now time.Time) {
 	clear(r.begun)
 	r.pending = r.pending[:0]
-	for i := range r.queue {
-		if q := r.inquire(&r.queue[i]); q != nil {
-			r.pending = append(r.pending, q)
+	for _, n := range r.queue {
+		if end, known := r.pairs.Unrouted(n.sequence, n.id); known {
+			r.inquire(&waiting{end, n.sequence})
 		}
 	}
-	r.queue = r.queue[:0]
+	for _, end := range r.attempts {
+		r.inquire(&waiting{end: end})
+	}
+	r.queue, r.attempts = r.queue[:0], r.attempts[:0]
 	for len(r.pending) > 0 {
 		r.pending = r.round(r.pending, now)
 	}
 }
 
 // inquire begins an inquiry, unless the route is known without. Of most connections it is: nothing is allocated for those.
-func (r *routes) inquire(w *waiting) *inquiry {
-	if r.pairs.Route(w.sequence, w.end.ID) != nil {
-		return nil // it was found out with that of the other end
-	}
+func (r *routes) inquire(w *waiting) {
 	other, found := r.pairs.Other(w.sequence)
 	if !found {
-		return r.begin(r.inquiry(w))
+		r.begin(r.inquiry(w))
+		return
 	}
 	server, known := nat.Server(w.end, other)
 	if nat.Mirrored(w.end, other) || !known {
 		r.keepBoth(w, other, nat.Between(w.end, other, nat.Step{}))
-		return nil
+		return
 	}
 	both := r.inquiry(w)
-	both.paired, both.other, both.asks, both.namespace = true, other, server, server.Namespace
-	return r.begin(both)
+	both.pair(other, server)
+	r.begin(both)
 }
 
 // begin claims the answers to an inquiry, unless there is one already that is about both ends.
-func (r *routes) begin(q *inquiry) *inquiry {
-	if r.begun[q.asks.ID] {
-		return nil
+func (r *routes) begin(q *inquiry) {
+	if r.begun[q.asks().ID] {
+		return
 	}
-	r.begun[q.asks.ID] = true
+	r.begun[q.asks().ID] = true
 	r.claim(q)
-	return q
+	r.pending = append(r.pending, q)
 }
 
 // claim makes the answer the inquiry's own. Of two connections that have one tuple one after the other it is the later one's, which is the
 // one that is open, or else the one whose end was reported later.
 func (r *routes) claim(q *inquiry) {
-	at := place{q.asks.Namespace, q.asks.Tuple}
+	asks := q.asks()
+	at := place{asks.Namespace, asks.Tuple}
 	before := r.asked[at]
-	if before != nil && before.asks.ID != q.asks.ID {
-		if before.asks.Phase == conn.Open && q.asks.Phase != conn.Open {
+	if before != nil && before.asks().ID != asks.ID {
+		if before.asks().Phase == conn.Open && asks.Phase != conn.Open {
 			q.contested = true
 			r.conclude(q)
 			return
@@ -105,7 +124,7 @@ func (r *routes) round(all []*inquiry, now time.Time) (on []*inquiry) {
 	r.questions = slices.Grow(r.questions[:0], len(all))[:len(all)]
 	questions := r.questions
 	for i, q := range all {
-		questions[i] = conntrack.Question{Namespace: q.namespace, Process: q.asks.Process, Tuple: nat.Packet(q.asks, q.steps)}
+		questions[i] = conntrack.Question{Namespace: q.namespace, Process: q.asks().Process, Tuple: nat.Packet(*q.asks(), q.steps)}
 	}
 	on = all[:0]
 	for i, a := range r.tables.ask(now, questions) {
@@ -124,9 +143,9 @@ func (r *routes) step(q *inquiry, asked conntrack.Question, a conntrack.Answer, 
 	case a.Result == conntrack.NoEntry:
 		age := now.Sub(r.before).Seconds()
 		return nat.Step{
-			Knowledge: nat.Without(q.asks, age), Local: r.tables.local(now, q.namespace, asked.Tuple.Destination.Addr()),
+			Knowledge: nat.Without(*q.asks(), age), Local: r.tables.local(now, q.namespace, asked.Tuple.Destination.Addr()),
 		}
-	case a.Result == conntrack.Found && fits(q.asks.Phase, a.State):
+	case a.Result == conntrack.Found && fits(q.asks().Phase, a.State):
 		return nat.Step{
 			Knowledge: nat.Tracked, Out: a.Tuple, Reply: a.Reply, Local: r.tables.local(now, q.namespace, a.Tuple.Destination.Addr()),
 		}
@@ -151,7 +170,7 @@ func (r *routes) advance(q *inquiry, now time.Time) bool {
 	if q.paired || last.Knowledge == nat.Unknown || last.Local || len(q.steps) == nat.MaxSteps {
 		return false
 	}
-	outer, err := r.tables.outer(now, q.namespace, nat.Packet(q.asks, q.steps).Destination.Addr())
+	outer, err := r.tables.outer(now, q.namespace, nat.Packet(*q.asks(), q.steps).Destination.Addr())
 	if err != nil {
 		q.steps = append(q.steps, nat.Step{Knowledge: nat.Unknown})
 		return false

@@ -10,9 +10,10 @@ import (
 )
 
 const (
-	// maxQueued is how many connections wait to be asked about. When there are more they are asked about at once, which takes a few
-	// milliseconds: the ring of ended connections holds a second at ten thousand a second.
-	maxQueued = 1 << 14
+	// maxQueued is how many connections wait to be asked about. When there are more they are asked about at once, which takes a tenth of a
+	// second: the ring of ended connections holds a second at ten thousand a second. A snapshot shows both ends of a connection anywhere in
+	// it, and who was asked about before is asked about in vain.
+	maxQueued = 1 << 17
 	// aloneGrace is how long the route of a connection that has no pair is kept: longer than anything is told of an attempt.
 	aloneGrace = time.Minute
 )
@@ -26,7 +27,7 @@ type routes struct {
 	tables  tables
 	pairs   *pair.Index
 	before  time.Time // when the ends of connections were read before the last time
-	queue   []waiting
+	queue   []noted
 	asked   map[place]*inquiry // answered, and not confirmed yet
 	begun   map[conn.ID]bool   // of one round: about whose packets there is an inquiry
 	alone   map[conn.ID]*conn.Route
@@ -36,6 +37,7 @@ type routes struct {
 	stats   routeStats
 	pending []*inquiry // of one round
 
+	attempts  []conn.End           // never established, and not asked about yet
 	questions []conntrack.Question // of one round
 	spare     []*inquiry           // to be used again
 }
@@ -46,7 +48,13 @@ type routeStats struct {
 	Contested uint64                          // answers that may be about another connection
 }
 
-// A waiting connection was reported, and nobody was asked about it yet.
+// A noted connection was reported, and nobody was asked about it yet. The index of pairs knows the rest.
+type noted struct {
+	sequence conn.Sequence
+	id       conn.ID
+}
+
+// A waiting end has no route yet.
 type waiting struct {
 	end      conn.End
 	sequence conn.Sequence
@@ -91,7 +99,12 @@ func (r *routes) note(c conn.Conn, first bool, now time.Time) {
 	if len(r.asked) > 0 {
 		r.contest(c)
 	}
-	if r.queue = append(r.queue, waiting{c.End(), c.Sequence}); len(r.queue) >= maxQueued {
+	if c.Sequence == (conn.Sequence{}) {
+		r.attempts = append(r.attempts, c.End())
+	} else {
+		r.queue = append(r.queue, noted{c.Sequence, c.ID})
+	}
+	if len(r.queue)+len(r.attempts) >= maxQueued {
 		r.ask(now)
 	}
 }
@@ -136,7 +149,7 @@ func (r *routes) conclude(q *inquiry) {
 	if len(q.steps) > 0 {
 		doorstep = q.steps[0]
 	}
-	r.keepBoth(&q.waiting, q.other, nat.Between(q.end, q.other, doorstep))
+	r.keepBoth(&q.waiting, *q.other, nat.Between(q.end, *q.other, doorstep))
 }
 
 func (r *routes) keepBoth(w *waiting, other conn.End, route conn.Route) {

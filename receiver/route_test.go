@@ -236,7 +236,7 @@ func TestManyWait(t *testing.T) {
 	var reports []conn.Conn
 	for i := range uint64(maxQueued + 10) {
 		c := dialled(i+1, conn.Open)
-		c.Tuple.Source = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)}), 40000)
+		c.Tuple.Source = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), 40000)
 		reports = append(reports, c)
 	}
 	j.read(reports...)

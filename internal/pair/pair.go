@@ -177,6 +177,15 @@ func (x *Index) End(s conn.Sequence) (conn.End, bool) {
 	return e.public(), true
 }
 
+// Unrouted returns an end of a connection if no route was set for it.
+func (x *Index) Unrouted(s conn.Sequence, id conn.ID) (conn.End, bool) {
+	e := x.ends[s]
+	if e == nil || e.id != id || e.route != nil {
+		return conn.End{}, false
+	}
+	return e.public(), true
+}
+
 // Route returns the route that was set for an end; nil: none.
 func (x *Index) Route(s conn.Sequence, id conn.ID) *conn.Route {
 	if e := x.ends[s]; e != nil && e.id == id {
