@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/netconn/netconn/internal/testnet/mesh"
+	"github.com/netconn/netconn/internal/testnet/netns"
 )
 
 // A translation is a way from a client to a server, and what both are to tell of it.
@@ -26,6 +27,20 @@ type translation struct {
 func shop(s *stage) *actress  { return s.shop }
 func stock(s *stage) *actress { return s.stock }
 func world(s *stage) *actress { return s.world }
+
+// probe is a process of the stock's node, as kubelet is.
+func probe(s *stage) *actress { return s.hireOutside("probe", s.node[1]) }
+
+// ambientHost brings the stock's node and pod the rules of ambient mode.
+func ambientHost(s *stage) {
+	s.t.Helper()
+	s.check(s.node[1].AllowProbes(s.pod[1]))
+	for name, n := range map[string]*netns.Namespace{"ambient-host.nft": s.node[1].Namespace, "ambient-pod.nft": s.pod[1].Namespace} {
+		rules, err := mesh.FamilyNamed(mesh.Own(), name)
+		s.check(err)
+		s.check(rules.Load(n))
+	}
+}
 
 // service brings a service to both nodes.
 func service(service, endpoint netip.AddrPort, nodePort uint16) func(*stage) {
@@ -115,6 +130,11 @@ func translations() map[string]translation {
 			client: world, rules: all(service(at(serviceAddr, 80), at(stockAddr, 80), 30080), redirectAtStock(9080)),
 			dial: at(nodeAddr, 30080), listen: at(stockAddr, 9080), from: worldAddr, seen: nodeAddr,
 			port: 80, nat: "dnat+snat", original: true,
+		},
+		"a node's probe of a pod in ambient mode": {
+			client: probe, rules: ambientHost,
+			dial: at(stockAddr, 9080), listen: at(stockAddr, 9080), from: netip.MustParseAddr("10.244.2.1"),
+			seen: netip.MustParseAddr("169.254.7.127"), port: 9080, nat: "snat",
 		},
 		"IPv6, nothing": {
 			dial: at(stockAddr6, 9080), listen: at(stockAddr6, 9080), from: shopAddr6, seen: shopAddr6, port: 9080, nat: "none",

@@ -94,10 +94,16 @@ func (s *stage) build() {
 	s.pod[1], err = s.node[1].Pod("stock", 13)
 	s.check(err)
 	s.shop, s.stock = s.hire("shop", s.pod[0]), s.hire("stock", s.pod[1])
-	host, err := s.outside.Host()
+	s.world = s.hireOutside("world", s.outside)
+}
+
+// hireOutside starts a puppet that is in no pod.
+func (s *stage) hireOutside(name string, machine *mesh.Node) *actress {
+	s.t.Helper()
+	host, err := machine.Host()
 	s.check(err)
-	name := fmt.Sprintf("world%x", randomBytes(4))
-	s.world = &actress{startIn(s.t, name, host), member{name: name}, s.outside.Namespace, make(map[string]bool)}
+	name = fmt.Sprintf("%s%x", name, randomBytes(4))
+	return &actress{startIn(s.t, name, host), member{name: name}, machine.Namespace, make(map[string]bool)}
 }
 
 // hire starts a puppet in a container of its own.
