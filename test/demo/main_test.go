@@ -57,6 +57,9 @@ func begin(t *testing.T, name string) *exec.Cmd {
 	t.Cleanup(func() {
 		_ = c.Process.Kill()
 		_ = c.Wait()
+		if err := mesh.Sweep(name); err != nil {
+			t.Error(err)
+		}
 		os.Remove(filepath.Join(os.TempDir(), name+".lock"))
 	})
 	var said strings.Builder

@@ -22,13 +22,20 @@ type dancer struct {
 	ends      map[string]*net.TCPConn
 }
 
-// dance does what it reads, line by line, and answers each line with one: empty, or why it could not be done. It ends
-// with its input, so that no puppet outlives the test.
+// dance does what it reads, line by line, and answers each line with one: empty, or why it could not be done. It ends with its input, even
+// in the middle of what it does, so that no puppet outlives the test.
 func dance() {
 	d := dancer{listeners: map[string]*net.TCPListener{}, ends: map[string]*net.TCPConn{}}
-	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+	orders := make(chan string)
+	go func() {
+		for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+			orders <- lines.Text()
+		}
+		os.Exit(0)
+	}()
+	for order := range orders {
 		answer := ""
-		if err := d.do(strings.Fields(lines.Text())); err != nil {
+		if err := d.do(strings.Fields(order)); err != nil {
 			answer = strings.ReplaceAll(err.Error(), "\n", " ")
 		}
 		fmt.Println(answer)

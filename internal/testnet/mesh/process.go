@@ -42,6 +42,7 @@ type Process struct {
 	decoder *json.Decoder
 	mu      sync.Mutex // one order at a time
 	ended   bool
+	last    []actor.Leg // of a process that was stopped while an order was done
 }
 
 // Start starts a process in a container, and waits until it plays its part: what is to listen listens.
@@ -151,7 +152,11 @@ func (p *Process) answer() ([]actor.Leg, error) {
 	if err := p.decoder.Decode(&a); err != nil {
 		return nil, fmt.Errorf("listen to %s: %w", p.Name, err)
 	}
-	if a.Error != "" {
+	switch {
+	case a.Last:
+		p.last = append([]actor.Leg{}, a.Legs...) // not nil
+		return nil, fmt.Errorf("tell %s: it was stopped meanwhile", p.Name)
+	case a.Error != "":
 		return nil, fmt.Errorf("%s: %s", p.Name, a.Error)
 	}
 	return a.Legs, nil
@@ -170,8 +175,9 @@ func (p *Process) Kill() error {
 	return err
 }
 
-// Stop ends the process, and returns what it has counted. A second call does nothing.
+// Stop ends the process, even if it does what it was told still, and returns what it has counted. A second call does nothing.
 func (p *Process) Stop() ([]actor.Leg, error) {
+	p.orders.Close() // whoever waits for an answer gets the last one
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.ended {
@@ -180,10 +186,14 @@ func (p *Process) Stop() ([]actor.Leg, error) {
 	p.ended = true
 	insist := time.AfterFunc(patience, func() { _ = unix.Kill(p.Pid(), unix.SIGKILL) })
 	defer insist.Stop()
-	p.orders.Close()
-	legs, err := p.answer()
+	var err error
+	if p.last == nil {
+		if _, err = p.answer(); p.last != nil {
+			err = nil
+		}
+	}
 	if end := p.command.Wait(); end != nil {
 		err = errors.Join(err, fmt.Errorf("end %s: %w", p.Name, end))
 	}
-	return legs, err
+	return p.last, err
 }

@@ -38,6 +38,7 @@ type Order struct {
 type Answer struct {
 	Legs  []Leg
 	Error string `json:",omitempty"`
+	Last  bool   `json:",omitempty"` // the input has ended
 }
 
 // A player is a part that is played.
@@ -58,26 +59,44 @@ func Main() bool {
 	return true
 }
 
+// perform ends with its input, even in the middle of an order.
 func perform(in io.Reader, out io.Writer) error {
-	orders, answers := json.NewDecoder(in), json.NewEncoder(out)
-	counted := newLedger()
+	orders, ended := make(chan Order), make(chan error, 1)
+	go func() { ended <- read(in, orders) }()
+	answers, counted := json.NewEncoder(out), newLedger()
 	var app *App
 	for {
-		var o Order
-		if err := orders.Decode(&o); err != nil {
-			if !errors.Is(err, io.EOF) {
-				return fmt.Errorf("read an order: %w", err)
+		done := make(chan error, 1)
+		select {
+		case o := <-orders:
+			go func() { done <- o.do(&app, counted) }()
+		case err := <-ended:
+			return errors.Join(err, answers.Encode(Answer{Legs: counted.legs(), Last: true}))
+		}
+		select {
+		case err := <-done:
+			a := Answer{Legs: counted.legs()}
+			if err != nil {
+				a.Error = err.Error()
 			}
-			return answers.Encode(Answer{Legs: counted.legs()})
+			if err := answers.Encode(a); err != nil {
+				return fmt.Errorf("answer: %w", err)
+			}
+		case err := <-ended:
+			return errors.Join(err, answers.Encode(Answer{Legs: counted.legs(), Last: true}))
 		}
-		err := o.do(&app, counted)
-		a := Answer{Legs: counted.legs()}
-		if err != nil {
-			a.Error = err.Error()
+	}
+}
+
+func read(in io.Reader, orders chan<- Order) error {
+	for decoder := json.NewDecoder(in); ; {
+		var o Order
+		if err := decoder.Decode(&o); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return fmt.Errorf("read an order: %w", err)
 		}
-		if err := answers.Encode(a); err != nil {
-			return fmt.Errorf("answer: %w", err)
-		}
+		orders <- o
 	}
 }
 
