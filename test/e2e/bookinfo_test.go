@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"net/netip"
 	"os"
@@ -90,7 +91,7 @@ func newWorld(t *testing.T, o bookinfo.Options) *bookinfo.World {
 	if os.Geteuid() != 0 {
 		testnet.Require(t, errors.New("a mesh needs root"))
 	}
-	o.Mesh.Name = mesh.Unique("netconn-e2e")
+	o.Mesh.Name, o.Client = mesh.Unique("netconn-e2e"), fmt.Sprintf("client%x", randomBytes(4))
 	w, err := bookinfo.New(o)
 	if err != nil {
 		t.Fatal(err)

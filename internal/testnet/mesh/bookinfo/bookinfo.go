@@ -9,6 +9,7 @@
 package bookinfo
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -37,6 +38,7 @@ const Front = "http://172.18.0.3:30080/productpage"
 // Options say how the mesh is made.
 type Options struct {
 	Mesh    mesh.Options
+	Client  string        // name of the client's executable, where it is to be nobody else's on the machine; empty: client
 	Rules   *mesh.Family  // of each pod that a proxy is to be in the way of; nil: there is no proxy
 	Ambient bool          // the proxy is a ztunnel, else a sidecar
 	Sidecar actor.Sidecar // as what each of them is to work; its endpoints are filled in
@@ -260,7 +262,7 @@ func (w *World) outside() error {
 	if err != nil {
 		return err
 	}
-	p, err := c.Start(mesh.Spec{Name: Client, Part: actor.Part{App: &actor.App{}}}) // it keeps no connection
+	p, err := c.Start(mesh.Spec{Name: cmp.Or(w.options.Client, Client), Part: actor.Part{App: &actor.App{}}}) // it keeps no connection
 	if err != nil {
 		return err
 	}
