@@ -9,8 +9,8 @@
 //
 // A namespace is named by its inode. It is found through the process that the question names, else by a search of all processes and
 // mounts, which takes no more than a fiftieth of the time, and then known by an id that keeps nothing alive: a namespace that ends is let
-// go, and the kernel tells when. What is known of its interfaces is read once, and again after the kernel said that they changed: nothing is
-// polled.
+// go, and the kernel tells when. What is known of its interfaces is read once, and again after the kernel said that they changed: nothing
+// is polled.
 //
 // A Tables is not safe for concurrent use.
 package conntrack
