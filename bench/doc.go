@@ -5,9 +5,9 @@
 //
 // The parts of bench: churn, request, bulk (operations, CPU and p99 of that workload with and without netconn, and with two other
 // designs, package rival), bpf (run time of BPF programs), live (many open connections), cost (CPU of the collector, and whether
-// anything is lost, at full churn), nat (what it costs to find out who was translated to whom), ring (that what a ring too small refuses is counted), packages (the Go benchmarks of the
-// packages). soak runs for as long as it is told to, and exits with status 1 if a connection or a byte is missing that no counter
-// tells of.
+// anything is lost, at full churn), nat (what it costs to find out who was translated to whom), ring (that what a ring too small
+// refuses is counted), packages (the Go benchmarks of the packages). soak runs for as long as it is told to, and exits with status 1 if
+// a connection or a byte is missing that no counter tells of.
 //
 // The machine is to be quiet: what else runs on it is in the figures. It needs root, iproute2 and iptables.
 package main

@@ -43,8 +43,8 @@ func (b *bench) lookups() error {
 	}
 	t := &table{
 		title: "NAT: look-ups",
-		notes: []string{"CPU of the process, for a connection that is translated: from the kernel's function in a BPF program (lookup) and " +
-			"from ctnetlink (netlink), alone and with others."},
+		notes: []string{"CPU of the process, for a connection that is translated: from the kernel's function in a BPF program (lookup) " +
+			"and from ctnetlink (netlink), alone and with others."},
 		head: []string{"source", "together", "CPU a look-up", "allocations a look-up"},
 	}
 	limits := map[string]float64{"lookup": 0.3, "netlink": 5}
@@ -174,8 +174,8 @@ func byNAT(all []sink.Series, belongs func(sink.Series) bool) map[string]int64 {
 func (b *bench) quiet() error {
 	t := &table{
 		title: "NAT: namespaces in which nothing happens",
-		notes: []string{fmt.Sprintf("One open connection in each, and nothing new for %v; the distribution with its default interval of 10 s.",
-			idleFor)},
+		notes: []string{fmt.Sprintf("One open connection in each, and nothing new for %v; the distribution with its default interval of "+
+			"10 s.", idleFor)},
 		head: []string{"namespaces", "known to the collector", "look-ups", "searches", "CPU while idle"},
 	}
 	for _, n := range []int{0, natNamespaces} {

@@ -39,7 +39,8 @@ func (b *bench) packages() error {
 
 // goBenchmarks runs those of some packages that match a pattern.
 func goBenchmarks(pattern string, packages ...string) ([]measurement, error) {
-	command := exec.Command("go", append([]string{"test", "-run", "^$", "-bench", pattern, "-benchmem", "-benchtime", "300ms"}, packages...)...)
+	arguments := []string{"test", "-run", "^$", "-bench", pattern, "-benchmem", "-benchtime", "300ms"}
+	command := exec.Command("go", append(arguments, packages...)...)
 	var out, complaints bytes.Buffer
 	command.Stdout, command.Stderr = &out, &complaints
 	if err := command.Run(); err != nil {

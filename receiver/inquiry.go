@@ -120,8 +120,8 @@ func (r *routes) begin(q *inquiry) {
 	}
 }
 
-// claim makes the answer the inquiry's own, or tells that it is another one's. Of two connections that have one tuple one after the other it
-// is the later one's: that which is open, or else that whose end was reported later.
+// claim makes the answer the inquiry's own, or tells that it is another one's. Of two connections that have one tuple one after the other
+// it is the later one's: that which is open, or else that whose end was reported later.
 func (r *routes) claim(q *inquiry) bool {
 	asks := q.asks()
 	at := place{asks.Namespace, asks.Tuple}
@@ -171,7 +171,8 @@ func (r *routes) step(q *inquiry, asked conntrack.Question, a conntrack.Answer, 
 	switch {
 	case a.Result == conntrack.NoEntry:
 		return nat.Step{
-			Knowledge: nat.Without(*q.asks(), now.Sub(q.ended).Seconds()), Local: r.tables.local(now, q.namespace, asked.Tuple.Destination.Addr()),
+			Knowledge: nat.Without(*q.asks(), now.Sub(q.ended).Seconds()),
+			Local:     r.tables.local(now, q.namespace, asked.Tuple.Destination.Addr()),
 		}
 	case a.Result == conntrack.Found && fits(q.asks().Phase, a.State):
 		return nat.Step{

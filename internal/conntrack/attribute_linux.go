@@ -11,8 +11,9 @@ import (
 
 var errShort = errors.New("decode netlink message: too short")
 
-// attributes returns the attributes of a netlink message (struct nlattr) without the flags of their kinds, and ends where they make no sense
-// any more. They are read and written here rather than by the library, which allocates for each, and an answer of ctnetlink has forty.
+// attributes returns the attributes of a netlink message (struct nlattr) without the flags of their kinds, and ends where they make no
+// sense any more. They are read and written here rather than by the library, which allocates for each, and an answer of ctnetlink has
+// forty.
 func attributes(data []byte) iter.Seq2[uint16, []byte] {
 	return func(yield func(uint16, []byte) bool) {
 		for len(data) >= unix.SizeofNlAttr {

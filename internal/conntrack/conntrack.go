@@ -8,9 +8,9 @@
 // a time (Linux 5.18, zones with 6.11). Without it netlink is asked, entry by entry.
 //
 // A namespace is named by its inode. It is found through the process that the question names, else by a search of all processes and
-// mounts, which takes no more than a fiftieth of the time, and then known by an id that keeps nothing alive: a namespace that ends is let go, and
-// the kernel tells when. What is known of its interfaces is read once, and again after the kernel said that they changed: nothing is
-// polled.
+// mounts, which takes no more than a fiftieth of the time, and then known by an id that keeps nothing alive: a namespace that ends is let
+// go, and the kernel tells when. What is known of its interfaces is read once, and again after the kernel said that they changed: nothing
+// is polled.
 //
 // A Tables is not safe for concurrent use.
 package conntrack

@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The time from one search to the next: so many times what the last one took, but not less than this. Of threads there are many more than of
-// processes and mounts.
+// The time from one search to the next: so many times what the last one took, but not less than this. Of threads there are many more than
+// of processes and mounts.
 const (
 	searchShare  = 50
 	searchPause  = 50 * time.Millisecond
@@ -49,8 +49,8 @@ func (f *finder) through(process, inode uint32) (path string, found bool) {
 // early tells whether there may be no search yet: what finds nothing new would find nothing new a moment later either.
 func (f *finder) early(now time.Time) bool { return now.Before(f.next) }
 
-// search returns a path for each namespace that a process is in, or that is mounted somewhere in the sight of the first process or our own (as
-// container runtimes and ip netns do); now and then also for those that only a thread is in: then it is complete.
+// search returns a path for each namespace that a process is in, or that is mounted somewhere in the sight of the first process or our own
+// (as container runtimes and ip netns do); now and then also for those that only a thread is in: then it is complete.
 func (f *finder) search(now time.Time) (paths map[uint32]string, complete bool) {
 	f.searches++
 	began := time.Now()

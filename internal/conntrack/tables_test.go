@@ -316,7 +316,7 @@ func TestNamespaceThatWasNeverThere(t *testing.T) {
 func TestMountedNamespace(t *testing.T) {
 	name := fmt.Sprintf("netconn-test-%d", os.Getpid())
 	if out, err := exec.Command("ip", "netns", "add", name).CombinedOutput(); err != nil {
-		testnet.Require(t, fmt.Errorf("ip netns add: %v: %s", err, out))
+		testnet.Require(t, fmt.Errorf("ip netns add: %w: %s", err, out))
 	}
 	t.Cleanup(func() { _ = exec.Command("ip", "netns", "delete", name).Run() })
 	var st unix.Stat_t

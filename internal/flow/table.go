@@ -147,8 +147,9 @@ func (t *Table) note(k *connection, c *conn.Conn, news bool, now time.Time) {
 }
 
 // Settle credits the connections that have ended, as far as id is certain of them or has had two seconds since: nothing has to be kept of
-// them until the next Collect then. Call it after each reading of the kernel, after which no late report can follow. It asks about a connection one reading after that of its end,
-// which may bring the other end, and once more when its time is over. Nothing shows before the next Collect.
+// them until the next Collect then. Call it after each reading of the kernel, after which no late report can follow. It asks about a
+// connection one reading after that of its end, which may bring the other end, and once more when its time is over. Nothing shows before
+// the next Collect.
 func (t *Table) Settle(now time.Time, id Identify) {
 	n := 0
 	for n < len(t.waiting) && t.settle(t.waiting[n], now, id, true) {

@@ -44,11 +44,12 @@ func (v *visit) conn() conn.Conn {
 	r := &v.report
 	return conn.Conn{
 		ID: r.id, Tuple: r.tuple, Counters: r.counters, Handshake: r.handshake, Age: r.age, Moment: r.moment, Sequence: r.sequence,
-		Namespace: r.namespace, Role: r.role, Phase: r.phase, Error: r.error, SeenOpening: r.seenOpening, Transparent: r.transparent, Owner: v.of.owner.Value(),
+		Namespace: r.namespace, Role: r.role, Phase: r.phase, Error: r.error, SeenOpening: r.seenOpening, Transparent: r.transparent,
+		Owner: v.of.owner.Value(),
 	}
 }
 
-// visitsTogether is how many visits are allocated at once: 256 of them are 56 KiB.
+// visitsTogether is how many visits are allocated at once: 256 of them are 62 KiB.
 const visitsTogether = 256
 
 // sparePieces is how many stay when they are not needed: with them, what ends from one reading of the kernel to the next on a busy machine

@@ -3,8 +3,8 @@
 //
 // In: nothing but the kernel (Linux 5.12 or newer, with type information). Out: reports in the vocabulary of package conn, handed to the
 // functions of a Handler on the caller's goroutine, in the order in which the kernel wrote them within each of two streams: ends of
-// connections (Drain), and the connections that are alive (Snapshot). Between the two there is no order: a connection may be reported
-// alive after its end was reported, and the reader has to drop that.
+// connections (Drain), and the connections that are alive (Snapshot). Between the two there is no order while a Snapshot runs: a connection
+// that ends meanwhile may be reported alive after its end was, and the reader has to drop that. After it, nothing is reported of it.
 //
 // Nothing is lost silently: what the kernel could not report is in Losses and Stats.
 //

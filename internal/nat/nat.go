@@ -80,7 +80,7 @@ func Follow(e conn.End, steps []Step) conn.Route {
 	return w.route()
 }
 
-// connected tells whether the end is the client's. Of one that does not know the first translation tells it; without any it does not matter.
+// connected tells whether the end is the client's. Of one that does not know the first translation tells it; without any it matters not.
 func connected(e conn.End, steps []Step) bool {
 	if e.Role != conn.RoleUnknown {
 		return e.Role == conn.RoleClient

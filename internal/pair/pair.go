@@ -213,8 +213,8 @@ func (x *Index) Done(s conn.Sequence, id conn.ID) {
 	}
 }
 
-// Expire forgets the connections of which all is done, those whose two ends closed longer than Rest ago, the ends that closed longer than Grace ago, and what has been
-// silent for Silence.
+// Expire forgets the connections of which all is done, those whose two ends closed longer than Rest ago, the ends that closed longer than
+// Grace ago, and what has been silent for Silence.
 func (x *Index) Expire(now time.Time) {
 	for _, c := range x.done {
 		if x.is(c) {
