@@ -79,7 +79,7 @@ func (m *mill) ask(string, time.Time) (tables, error) {
 			}
 			return answers
 		},
-		local: func(time.Time, uint32, netip.Addr) bool { return false },
+		local: func(time.Time, uint32, netip.Addr) (bool, error) { return false, nil },
 		outer: func(time.Time, uint32, netip.Addr) (uint32, error) { return 0, nil },
 	}, nil
 }

@@ -60,23 +60,43 @@ func (r *routes) ask(now time.Time) {
 	r.pending = r.pending[:0]
 	early := r.later
 	r.later = nil
-	for _, n := range r.queue {
-		if end, known := r.pairs.Unrouted(n.sequence, n.id); known {
-			r.inquire(&waiting{end: end, sequence: n.sequence, ended: r.before})
-		}
-	}
-	for _, end := range r.attempts {
-		r.inquire(&waiting{end: end, ended: r.before})
-	}
 	for i := range early {
-		if w := &early[i]; r.route(w.sequence, w.end.ID) == nil {
+		if w := &early[i]; r.renew(w) {
 			r.inquire(w)
 		}
 	}
-	r.queue, r.attempts = r.queue[:0], r.attempts[:0]
+	r.askQueue()
 	for len(r.pending) > 0 {
 		r.pending = r.round(r.pending, now)
 	}
+}
+
+// askQueue begins with what was reported, in that order: claim relies on it.
+func (r *routes) askQueue() {
+	attempts := r.attempts
+	for _, n := range r.queue {
+		w := waiting{sequence: n.sequence, ended: r.before}
+		if n.sequence == (conn.Sequence{}) {
+			w.end, attempts = attempts[0], attempts[1:]
+			r.inquire(&w)
+		} else if end, known := r.pairs.Unrouted(n.sequence, n.id); known {
+			w.end = end
+			r.inquire(&w)
+		}
+	}
+	r.queue, r.attempts = r.queue[:0], r.attempts[:0]
+}
+
+// renew brings an end that waits up to date, and tells whether its route is still not known.
+func (r *routes) renew(w *waiting) bool {
+	if w.sequence == (conn.Sequence{}) {
+		return r.alone[w.end.ID] == nil
+	}
+	end, unrouted := r.pairs.Unrouted(w.sequence, w.end.ID)
+	if unrouted {
+		w.end = end
+	}
+	return unrouted
 }
 
 // postpone has a connection asked about again, if it has not been too often.
@@ -149,37 +169,42 @@ func (r *routes) round(all []*inquiry, now time.Time) (on []*inquiry) {
 	r.questions = slices.Grow(r.questions[:0], len(all))[:len(all)]
 	questions := r.questions
 	for i, q := range all {
-		questions[i] = conntrack.Question{Namespace: q.namespace, Process: q.asks().Process, Tuple: nat.Packet(*q.asks(), q.steps)}
+		questions[i] = conntrack.Question{
+			Namespace: q.namespace, Process: q.asks().Process, Open: q.asks().Phase == conn.Open, Tuple: nat.Packet(*q.asks(), q.steps),
+		}
 	}
 	on = all[:0]
 	for i, a := range r.tables.ask(now, questions) {
 		q := all[i]
-		if a.Result == conntrack.Early {
+		s, early := r.step(q, questions[i], a, now)
+		if early {
 			r.postpone(q)
 			continue
 		}
-		q.steps = append(q.steps, r.step(q, questions[i], a, now))
-		if r.advance(q, now) {
+		if q.steps = append(q.steps, s); r.advance(q, now) {
 			on = append(on, q)
 		}
 	}
 	return on
 }
 
-// step turns an answer into what it means for the connection.
-func (r *routes) step(q *inquiry, asked conntrack.Question, a conntrack.Answer, now time.Time) nat.Step {
+// step turns an answer into what it means for the connection; early: it is too early to know.
+func (r *routes) step(q *inquiry, asked conntrack.Question, a conntrack.Answer, now time.Time) (s nat.Step, early bool) {
+	out := asked.Tuple
 	switch {
 	case a.Result == conntrack.NoEntry:
-		return nat.Step{
-			Knowledge: nat.Without(*q.asks(), now.Sub(q.ended).Seconds()),
-			Local:     r.tables.local(now, q.namespace, asked.Tuple.Destination.Addr()),
-		}
+		s.Knowledge = nat.Without(*q.asks(), r.clock().Sub(q.ended).Seconds(), a.Tracks)
 	case a.Result == conntrack.Found && fits(q.asks().Phase, a.State):
-		return nat.Step{
-			Knowledge: nat.Tracked, Out: a.Tuple, Reply: a.Reply, Local: r.tables.local(now, q.namespace, a.Tuple.Destination.Addr()),
-		}
+		s, out = nat.Step{Knowledge: nat.Tracked, Out: a.Tuple, Reply: a.Reply}, a.Tuple
+	default:
+		return s, a.Result == conntrack.Early
 	}
-	return nat.Step{Knowledge: nat.Unknown}
+	local, err := r.tables.local(now, q.namespace, out.Destination.Addr())
+	if err != nil {
+		return nat.Step{}, errors.Is(err, conntrack.ErrEarly)
+	}
+	s.Local = local
+	return s, false
 }
 
 // fits tells whether an entry's state can be that of the connection. An entry that is open is not that of a connection that has ended.

@@ -32,7 +32,7 @@ type sockets struct {
 // tables are the methods of conntrack.Tables, with the same rule. The zero value: connection tracking cannot be asked.
 type tables struct {
 	ask      func(now time.Time, questions []conntrack.Question) []conntrack.Answer
-	local    func(now time.Time, namespace uint32, a netip.Addr) bool
+	local    func(now time.Time, namespace uint32, a netip.Addr) (bool, error)
 	outer    func(now time.Time, namespace uint32, to netip.Addr) (uint32, error)
 	warnings func() []string
 	stats    func() conntrack.Stats

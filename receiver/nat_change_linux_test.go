@@ -118,6 +118,47 @@ func TestEntryDeletedByHand(t *testing.T) {
 	wantWays(t, p.told(1), wayTo("10.244.2.13:9080"))
 }
 
+// Nothing was read before somebody deleted the entries: nobody can know.
+func TestEntriesDeletedBeforeTheyAreRead(t *testing.T) {
+	s := newSite(t)
+	first, _, _ := backends(t, s)
+	p := newPlant(t, s.pod)
+	one := dialFrom(t, s.pod, "10.96.1.3:80")
+	say(t, one, first)
+	reset(one)
+	wantWays(t, p.told(1), wayTo("10.244.2.13:9080"))
+	two := dialFrom(t, s.pod, "10.96.1.3:80")
+	say(t, two, first)
+	reset(two)
+	s.node.Command("conntrack", "-F")
+	wantWays(t, p.told(1), unresolved())
+}
+
+// A zone comes into use after the table was read for zones.
+func TestZoneThatComesLater(t *testing.T) {
+	s := newSite(t)
+	first, _, _ := backends(t, s)
+	p := newPlant(t, s.pod)
+	plain := dialFrom(t, s.pod, "10.244.2.13:9080")
+	say(t, plain, first)
+	p.read()
+	for _, side := range []string{"pod0", "pod1"} {
+		s.node.Command("iptables", "-t", "raw", "-A", "PREROUTING", "-i", side, "-j", "CT", "--zone", "5")
+	}
+	c, err := s.pod.TryDial(net.Dialer{}, "10.96.1.3:80")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	say(t, c, first)
+	for range 30 {
+		p.read()
+		time.Sleep(100 * time.Millisecond)
+	}
+	reset(c)
+	wantWays(t, p.told(1), wayTo("10.244.2.13:9080"))
+}
+
 // An entry that was reset is gone within a second: what is read in time is known, and what is read later is not taken for untranslated.
 func TestShortTimeouts(t *testing.T) {
 	for name, c := range map[string]struct {

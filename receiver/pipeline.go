@@ -57,7 +57,7 @@ func newPipeline(c *Config, m machine, version string) (*pipeline, error) {
 		events:  newEvents(c),
 	}
 	p.pairs.Limit = c.MaxConnections
-	p.routes = newRoutes(t, p.pairs, now)
+	p.routes = newRoutes(t, p.pairs, m.now)
 	p.journal = &journal{version: version, resources: p.record.resources}
 	p.degraded = p.missing(hostErr, tablesErr, clusterErr)
 	return p, nil

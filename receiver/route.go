@@ -17,8 +17,8 @@ const (
 	// second: the ring of ended connections holds a second at ten thousand a second. A snapshot shows both ends of a connection anywhere in
 	// it, and who was asked about before is asked about in vain.
 	maxQueued = 1 << 17
-	// aloneGrace is how long the route of a connection that has no pair is kept: longer than anything is told of an attempt.
-	aloneGrace = time.Minute
+	// aloneGrace is how long the route of a connection that has no pair is kept: longer than anything waits to be told of an attempt.
+	aloneGrace = 5 * time.Second
 )
 
 // routes finds the route of each connection once, soon after it was first reported.
@@ -29,6 +29,7 @@ const (
 type routes struct {
 	tables  tables
 	pairs   *pair.Index
+	clock   func() time.Time
 	before  time.Time // when the ends of connections were read before the last time
 	queue   []noted
 	asked   map[place]*inquiry // answered, and not confirmed yet
@@ -41,18 +42,18 @@ type routes struct {
 	pending []*inquiry // of one round
 	later   []waiting  // what came too early
 
-	attempts  []conn.End           // never established, and not asked about yet
+	attempts  []conn.End           // of those in the queue that were never established, in its order
 	questions []conntrack.Question // of one round
 	spare     []*inquiry           // to be used again
 }
 
 // routeStats counts since the start.
 type routeStats struct {
-	Routes    [conn.NATTransparent + 1]uint64 // by kind, each connection once
+	Routes    [conn.NATTransparent + 1]uint64 // by kind, each end once, as it was first found
 	Contested uint64                          // answers that may be about another connection
 }
 
-// A noted connection was reported, and nobody was asked about it yet. The index of pairs knows the rest.
+// A noted connection was reported, and nobody was asked about it yet. The index of pairs knows the rest, but for what was never established.
 type noted struct {
 	sequence conn.Sequence
 	id       conn.ID
@@ -77,9 +78,9 @@ type grave struct {
 	at time.Time
 }
 
-func newRoutes(t tables, pairs *pair.Index, now time.Time) *routes {
+func newRoutes(t tables, pairs *pair.Index, clock func() time.Time) *routes {
 	r := &routes{
-		tables: t, pairs: pairs, last: now,
+		tables: t, pairs: pairs, clock: clock, last: clock(),
 		asked: make(map[place]*inquiry), begun: make(map[conn.ID]bool), alone: make(map[conn.ID]*conn.Route),
 	}
 	for n := range r.simple {
@@ -93,25 +94,47 @@ func (r *routes) read(now time.Time) { r.before, r.last = r.last, now }
 
 // note takes a report; first tells whether the index of pairs did not know the connection before.
 func (r *routes) note(c conn.Conn, first bool, now time.Time) {
-	if c.Sequence == (conn.Sequence{}) {
-		if _, known := r.alone[c.ID]; known {
+	switch {
+	case c.Sequence == (conn.Sequence{}):
+		if !r.noteAlone(c, now) {
 			return
 		}
-		r.alone[c.ID] = nil
-		r.graves = append(r.graves, grave{c.ID, now})
-	} else if !first {
+	case !first:
+		r.noteEnd(c)
 		return
 	}
 	if len(r.asked) > 0 {
 		r.contest(c)
 	}
-	if c.Sequence == (conn.Sequence{}) {
-		r.attempts = append(r.attempts, c.End())
-	} else {
-		r.queue = append(r.queue, noted{c.Sequence, c.ID})
-	}
-	if len(r.queue)+len(r.attempts) >= maxQueued {
+	if r.queue = append(r.queue, noted{c.Sequence, c.ID}); len(r.queue) >= maxQueued {
 		r.ask(now)
+	}
+}
+
+// noteAlone takes a connection that the index of pairs does not keep, and tells whether it is new. As many are kept as there.
+func (r *routes) noteAlone(c conn.Conn, now time.Time) (first bool) {
+	if _, known := r.alone[c.ID]; known {
+		return false
+	}
+	if r.pairs.Limit > 0 && len(r.alone) >= r.pairs.Limit {
+		r.stats.Routes[conn.NATUnresolved]++
+		return false
+	}
+	r.alone[c.ID] = nil
+	r.graves = append(r.graves, grave{c.ID, now})
+	r.attempts = append(r.attempts, c.End())
+	return true
+}
+
+// noteEnd takes the end of a connection that was asked about while it was open: by then it may have ended, and the answer be another one's.
+func (r *routes) noteEnd(c conn.Conn) {
+	if c.Phase == conn.Open || len(r.asked) == 0 {
+		return
+	}
+	at := place{c.Namespace, c.Tuple}
+	if q := r.asked[at]; q != nil && q.asks().ID == c.ID && q.asks().Phase == conn.Open {
+		delete(r.asked, at)
+		r.later = append(r.later, waiting{end: q.end, sequence: q.sequence, ended: r.before})
 	}
 }
 
@@ -137,10 +160,13 @@ func (r *routes) settle(now time.Time) (more bool) {
 func (r *routes) of(c conn.Conn) *conn.Route { return r.route(c.Sequence, c.ID) }
 
 func (r *routes) route(s conn.Sequence, id conn.ID) *conn.Route {
-	if s == (conn.Sequence{}) {
-		return r.alone[id]
+	if s != (conn.Sequence{}) {
+		return r.pairs.Route(s, id)
 	}
-	return r.pairs.Route(s, id)
+	if route, there := r.alone[id]; there {
+		return route
+	}
+	return &r.simple[conn.NATUnresolved] // there was no room for it
 }
 
 // conclude keeps the outcome of an inquiry, for both ends if both are here.
@@ -167,9 +193,16 @@ func (r *routes) keepBoth(w *waiting, other conn.End, route conn.Route) {
 	}
 }
 
-// keep keeps the route of one end. Most have none that tells more than the socket: they share one. What is kept of any other is returned,
-// for the other end to share.
+// keep keeps the route of one end, unless a better one is known. Most have none that tells more than the socket: they share one. What is
+// kept of any other is returned, for the other end to share.
 func (r *routes) keep(w *waiting, route conn.Route, own *conn.Route) (kept *conn.Route) {
+	before := r.route(w.sequence, w.end.ID)
+	switch {
+	case before == nil:
+		r.stats.Routes[route.NAT]++
+	case route.NAT == conn.NATUnresolved && before.NAT != conn.NATUnresolved && before.Asked.IsValid():
+		return before // what two sockets tell refutes at most that nothing was translated
+	}
 	switch {
 	case obvious(&w.end, &route):
 		kept = &r.simple[route.NAT]
@@ -184,7 +217,6 @@ func (r *routes) keep(w *waiting, route conn.Route, own *conn.Route) (kept *conn
 	} else {
 		r.pairs.SetRoute(w.sequence, w.end.ID, kept)
 	}
-	r.stats.Routes[route.NAT]++
 	return kept
 }
 

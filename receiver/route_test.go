@@ -38,7 +38,7 @@ func (o *oracle) tables() tables {
 			}
 			return answers
 		},
-		local: func(_ time.Time, _ uint32, a netip.Addr) bool { return a.IsLoopback() },
+		local: func(_ time.Time, _ uint32, a netip.Addr) (bool, error) { return a.IsLoopback(), nil },
 		outer: func(_ time.Time, namespace uint32, _ netip.Addr) (uint32, error) {
 			if o.lost[namespace] {
 				return 0, errors.New("not known")
@@ -56,7 +56,9 @@ type journey struct {
 }
 
 func newJourney(t *testing.T, o *oracle) *journey {
-	return &journey{newRoutes(o.tables(), pair.New(), at(0)), t, at(0)}
+	j := &journey{t: t, now: at(0)}
+	j.routes = newRoutes(o.tables(), pair.New(), func() time.Time { return j.now })
+	return j
 }
 
 // read reads reports a moment later.
@@ -313,5 +315,76 @@ func TestTooEarly(t *testing.T) {
 			}
 			j.want(c1, c.want)
 		})
+	}
+}
+
+// An attempt that was refused and the connection after it have one tuple: the order of their reports tells whose the answer is.
+func TestAttemptBeforeAConnection(t *testing.T) {
+	refused := dialled(1, conn.Failed)
+	refused.Sequence, refused.Error = conn.Sequence{}, conn.Refused
+	j := newJourney(t, service(conntrack.TimeWait))
+	j.read(refused, dialled(2, conn.Closed))
+	j.read()
+	j.want(refused, &conn.Route{NAT: conn.NATUnresolved})
+	j.want(dialled(2, conn.Closed), toBackend())
+}
+
+// What waits for its namespace may end meanwhile, and its tuple be used again: then the answer is the newer one's.
+func TestTooEarlyAndUsedAgain(t *testing.T) {
+	o := service(conntrack.Established)
+	j := newJourney(t, o)
+	ask, early := j.tables.ask, true
+	j.tables.ask = func(now time.Time, questions []conntrack.Question) []conntrack.Answer {
+		if early {
+			early = false
+			return []conntrack.Answer{{Result: conntrack.Early}}
+		}
+		return ask(now, questions)
+	}
+	j.read(dialled(1, conn.Open))
+	j.read(dialled(1, conn.Closed), dialled(2, conn.Open))
+	j.read()
+	j.want(dialled(1, conn.Closed), &conn.Route{NAT: conn.NATUnresolved})
+	j.want(dialled(2, conn.Open), toBackend())
+}
+
+// A connection that was asked about while it was open has ended before the answer counts, and the answer is that of a newer one.
+func TestOvertakenWhileOpen(t *testing.T) {
+	j := newJourney(t, service(conntrack.Established)) // an entry that is open
+	j.read(dialled(1, conn.Open))
+	j.read(dialled(1, conn.Closed))
+	j.read()
+	j.want(dialled(1, conn.Closed), &conn.Route{NAT: conn.NATUnresolved})
+}
+
+// What is known of a connection is not given up for an answer that is none.
+func TestUnresolvedReplacesNothing(t *testing.T) {
+	o := service(conntrack.Established)
+	j := newJourney(t, o)
+	client := dialled(1, conn.Open)
+	j.read(client)
+	j.read()
+	server := client
+	server.ID.Cookie, server.Role, server.Namespace = 7, conn.RoleServer, 3
+	server.Sequence = client.Sequence.Reverse()
+	server.Tuple = conn.Tuple{Source: netip.MustParseAddrPort("10.244.2.13:15006"), Destination: client.Tuple.Source}
+	o.answers[place{3, server.Tuple}] = conntrack.Answer{Result: conntrack.NoNamespace}
+	j.read(server)
+	j.read()
+	j.want(client, toBackend())
+}
+
+// A port scan leaves no more behind than connections may.
+func TestAttemptsAreBounded(t *testing.T) {
+	j := newJourney(t, &oracle{})
+	j.pairs.Limit = 10
+	for id := range uint64(100) {
+		c := dialled(id+1, conn.Failed)
+		c.Sequence, c.Error = conn.Sequence{}, conn.Refused
+		j.read(c)
+	}
+	j.read()
+	if len(j.alone) != 10 || j.stats.Routes[conn.NATUnresolved] != 100 {
+		t.Errorf("%d kept, %d unresolved", len(j.alone), j.stats.Routes[conn.NATUnresolved])
 	}
 }

@@ -163,7 +163,7 @@ func (k *script) ask(string, time.Time) (tables, error) {
 			}
 			return answers
 		},
-		local: func(_ time.Time, _ uint32, a netip.Addr) bool { return a.IsLoopback() },
+		local: func(_ time.Time, _ uint32, a netip.Addr) (bool, error) { return a.IsLoopback(), nil },
 		outer: func(time.Time, uint32, netip.Addr) (uint32, error) { return 0, nil },
 		close: func() error { return nil },
 	}, nil

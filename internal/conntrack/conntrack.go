@@ -35,6 +35,7 @@ type Question struct {
 	Namespace uint32     // inode of the network namespace
 	Process   uint32     // one that may be in it, 0: not known; a hint, and no harm if it is wrong
 	Protocol  uint8      // TCP, UDP; 0: TCP
+	Open      bool       // the connection is open, so that an entry it has is there still: none in a zone yet unknown is looked for
 	Tuple     conn.Tuple // of the packet, before this namespace translates it
 }
 
@@ -43,10 +44,10 @@ type Result uint8
 
 const (
 	Found       Result = iota
-	NoEntry            // no packet like this is known in any zone that is known
-	Ambiguous          // zones of one namespace translate it differently
+	NoEntry            // no packet like this is known
+	Ambiguous          // zones of one namespace translate it differently, or not all of them are known
 	NoNamespace        // it is gone, or may not be entered
-	Early              // the namespace is not known, and it is too early to search for it again: ask a moment later
+	Early              // it is too early to search for the namespace again, or for a zone in it: ask a moment later
 	Failed             // for any other reason
 	Results            // how many there are
 )
@@ -62,6 +63,7 @@ type Answer struct {
 	Tuple  conn.Tuple // of the packet when it leaves the namespace; that of the question: it is not translated
 	Reply  bool       // the packet belongs to the answering direction
 	State  State      // of a TCP connection
+	Tracks bool       // of NoEntry: the namespace tracks connections, so there may have been an entry
 }
 
 // State is how far a TCP connection has come for connection tracking: enum tcp_conntrack of the kernel's

@@ -27,23 +27,43 @@ type finder struct {
 	next     time.Time // when there may be another search
 	threads  time.Time // and one that looks at threads
 	searches uint64
+	misses   map[miss]struct{} // since the last search
 }
+
+// A miss is a process that is not in a namespace.
+type miss struct{ process, inode uint32 }
+
+// maxThreads of a process are looked at, when it is named as one that may be in a namespace.
+const maxThreads = 64
 
 // through looks for a namespace in one process, of which only a thread may be in it.
 func (f *finder) through(process, inode uint32) (path string, found bool) {
-	if process == 0 {
+	if _, missed := f.misses[miss{process, inode}]; missed || process == 0 {
 		return "", false
 	}
 	own := filepath.Join(f.proc, strconv.FormatUint(uint64(process), 10))
-	for _, pattern := range []string{"ns/net", "task/*/ns/net"} {
-		links, _ := filepath.Glob(filepath.Join(own, pattern)) // the error is that of a pattern
-		for _, link := range links {
-			if there, err := inodeOf(link); err == nil && there == inode {
-				return link, true
-			}
+	links := []string{filepath.Join(own, "ns/net")}
+	for _, thread := range threads(own) {
+		links = append(links, filepath.Join(own, "task", thread, "ns/net"))
+	}
+	for _, link := range links {
+		if there, err := inodeOf(link); err == nil && there == inode {
+			return link, true
 		}
 	}
+	f.misses[miss{process, inode}] = struct{}{}
 	return "", false
+}
+
+// threads returns the first threads of a process.
+func threads(process string) []string {
+	dir, err := os.Open(filepath.Join(process, "task"))
+	if err != nil {
+		return nil // it has ended
+	}
+	defer dir.Close()
+	names, _ := dir.Readdirnames(maxThreads) // what was read before an error counts
+	return names
 }
 
 // early tells whether there may be no search yet: what finds nothing new would find nothing new a moment later either.
@@ -53,6 +73,7 @@ func (f *finder) early(now time.Time) bool { return now.Before(f.next) }
 // (as container runtimes and ip netns do); now and then also for those that only a thread is in: then it is complete.
 func (f *finder) search(now time.Time) (paths map[uint32]string, complete bool) {
 	f.searches++
+	clear(f.misses)
 	began := time.Now()
 	threads := !now.Before(f.threads)
 	pattern := "ns/net"

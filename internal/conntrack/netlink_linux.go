@@ -16,6 +16,10 @@ import (
 const (
 	ctGet = unix.NFNL_SUBSYS_CTNETLINK<<8 | 1 // IPCTNL_MSG_CT_GET
 
+	ctGetStats = unix.NFNL_SUBSYS_CTNETLINK<<8 | 5 // IPCTNL_MSG_CT_GET_STATS
+
+	ctaStatsGlobalEntries = 1
+
 	ctaTupleOrig  = 1
 	ctaTupleReply = 2
 	ctaProtoinfo  = 4
@@ -62,8 +66,12 @@ func (k *asker) ask(queries []query, answers []Answer) {
 	}
 	for _, n := range order {
 		if err := k.askIn(n, queries, of[n], answers); err != nil {
+			result := NoNamespace
+			if errors.Is(err, ErrEarly) {
+				result = Early
+			}
 			for _, i := range of[n] {
-				answers[i] = Answer{Result: NoNamespace}
+				answers[i] = Answer{Result: result}
 			}
 		}
 	}
@@ -151,18 +159,23 @@ func resultOf(errorMessage []byte) Result {
 // appendRequest appends the request for the entry that has the query's tuple in either direction.
 func appendRequest(out []byte, sequence uint32, q query) []byte {
 	start := len(out)
-	out = append(out, make([]byte, unix.SizeofNlMsghdr)...)
-	out = append(out, family(q.tuple), unix.NFNETLINK_V0, 0, 0)
+	out = appendHeader(out, ctGet, sequence, family(q.tuple))
 	out = appendAttribute(out, ctaTupleOrig|unix.NLA_F_NESTED, func(b []byte) []byte { return appendTuple(b, q) })
 	if q.zone != 0 {
 		out = appendPort(out, ctaZone, q.zone)
 	}
-	header := out[start:]
-	binary.NativeEndian.PutUint32(header[0:], uint32(len(header)))
-	binary.NativeEndian.PutUint16(header[4:], ctGet)
-	binary.NativeEndian.PutUint16(header[6:], unix.NLM_F_REQUEST)
-	binary.NativeEndian.PutUint32(header[8:], sequence)
+	binary.NativeEndian.PutUint32(out[start:], uint32(len(out)-start))
 	return out
+}
+
+// appendHeader appends the header of a request without attributes (struct nlmsghdr, struct nfgenmsg).
+func appendHeader(out []byte, kind uint16, sequence uint32, family uint8) []byte {
+	out = binary.NativeEndian.AppendUint32(out, unix.SizeofNlMsghdr+sizeofNfgenmsg)
+	out = binary.NativeEndian.AppendUint16(out, kind)
+	out = binary.NativeEndian.AppendUint16(out, unix.NLM_F_REQUEST)
+	out = binary.NativeEndian.AppendUint32(out, sequence)
+	out = binary.NativeEndian.AppendUint32(out, 0) // from whom: the kernel knows
+	return append(out, family, unix.NFNETLINK_V0, 0, 0)
 }
 
 func family(t conn.Tuple) uint8 {

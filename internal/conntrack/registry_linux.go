@@ -19,7 +19,13 @@ type namespace struct {
 	id    int32
 	path  string // by which it was found last
 	zones zones
-	view  *view // nil: not read yet, or changed since
+
+	tracks bool      // connections, as far as was seen
+	census time.Time // when that may be asked for again
+
+	examined time.Time // for what it means that it has no entry
+	unknown  error     // why that could not be found out
+	view     *view     // nil: not read yet, or changed since
 }
 
 // A registry holds the namespaces that are known.
@@ -36,7 +42,7 @@ type registry struct {
 
 func openRegistry(r *room, proc string, now time.Time) (*registry, error) {
 	g := &registry{
-		finder: finder{proc: proc}, room: r, inodes: make(map[uint32]*namespace), ids: make(map[int32]*namespace),
+		finder: finder{proc: proc, misses: make(map[miss]struct{})}, room: r, inodes: make(map[uint32]*namespace), ids: make(map[int32]*namespace),
 	}
 	var err error
 	if g.route, err = dial(unix.NETLINK_ROUTE, r.file); err != nil {
@@ -85,6 +91,9 @@ func (g *registry) look(now time.Time) (complete bool) {
 		return false
 	}
 	paths, complete := g.search(now)
+	if g.events == nil && complete {
+		g.sweep()
+	}
 	for inode, path := range paths {
 		if n := g.inodes[inode]; n != nil {
 			n.path = path
@@ -103,10 +112,14 @@ func (g *registry) register(inode uint32, path string) (*namespace, error) {
 	}
 	defer file.Close()
 	n := &namespace{inode: inode, path: path, id: g.last + 1}
-	if err := g.name(file, n.id); err != nil {
+	err = g.name(file, n.id)
+	if errors.Is(err, unix.EEXIST) { // it was let go by mistake
+		n.id, err = g.named(file)
+	}
+	if err != nil {
 		return nil, err
 	}
-	g.last++
+	g.last = max(g.last, n.id)
 	g.inodes[inode], g.ids[n.id] = n, n
 	return n, nil
 }
@@ -120,11 +133,49 @@ func (g *registry) name(file *os.File, id int32) error {
 	return err
 }
 
+// named returns the room's id of a namespace that has one.
+func (g *registry) named(file *os.File) (int32, error) {
+	answers, err := request(g.route, unix.RTM_GETNSID, 0, appendNumber(make([]byte, sizeofRtgenmsg), unix.NETNSA_FD, uint32(file.Fd())))
+	if err != nil {
+		return 0, fmt.Errorf("ask for the id of a namespace: %w", err)
+	}
+	for _, m := range answers {
+		if id, _ := parseNamespaceID(m.Data); id >= 0 {
+			return id, nil
+		}
+	}
+	return 0, errors.New("ask for the id of a namespace: it has none")
+}
+
+// sweep forgets the namespaces that the room has no id for any more, where the kernel could not tell.
+func (g *registry) sweep() {
+	answers, err := request(g.route, unix.RTM_GETNSID, netlink.Dump, make([]byte, sizeofRtgenmsg))
+	if err != nil {
+		return // as before
+	}
+	alive := make(map[int32]bool, len(answers))
+	for _, m := range answers {
+		id, _ := parseNamespaceID(m.Data)
+		alive[id] = true
+	}
+	for id, n := range g.ids {
+		if !alive[id] {
+			g.forget(n)
+		}
+	}
+}
+
 // sizeofRtgenmsg is that of struct rtgenmsg with what aligns the attributes after it.
 const sizeofRtgenmsg = 4
 
+// requestTime is how long an answer of the kernel may take: it comes at once, or never.
+const requestTime = time.Second
+
 // request sends a netlink message and returns the answers.
 func request(c *netlink.Conn, kind uint16, flags netlink.HeaderFlags, message []byte) ([]netlink.Message, error) {
+	if err := c.SetReadDeadline(time.Now().Add(requestTime)); err != nil {
+		return nil, fmt.Errorf("limit the time of an answer: %w", err)
+	}
 	return c.Execute(netlink.Message{
 		Header: netlink.Header{Type: netlink.HeaderType(kind), Flags: netlink.Request | flags}, Data: message,
 	})
@@ -157,7 +208,8 @@ func (g *registry) refresh() {
 	if !missed {
 		return
 	}
-	for _, n := range g.inodes { // which of them have ended is found out by asking
+	g.sweep()
+	for _, n := range g.inodes {
 		n.view = nil
 	}
 }
@@ -167,8 +219,12 @@ func (g *registry) enter(now time.Time, n *namespace) (*os.File, error) {
 	if file, err := open(n.path, n.inode); err == nil {
 		return file, nil
 	}
-	g.look(now)
-	return open(n.path, n.inode)
+	early := !g.look(now)
+	file, err := open(n.path, n.inode)
+	if err != nil && early {
+		return nil, fmt.Errorf("%w: %w", ErrEarly, err)
+	}
+	return file, err
 }
 
 // peer returns the namespace that has an id in n's own counting, or nil if it is not known.

@@ -16,19 +16,17 @@ import (
 // present tells that the kernel has connection tracking, as a module or built in. It is of the initial namespace, and visible in all.
 const present = "/proc/sys/net/netfilter/nf_conntrack_max"
 
-// sourcePause is how long it takes from one attempt to find a source to the next: connection tracking may be loaded at any time.
-const sourcePause = 30 * time.Second
-
 // Tables are the connection tracking tables of every network namespace of the machine, from Open to Close.
 type Tables struct {
 	options  Options
 	room     *room
 	registry *registry
-	lookup   *lookup // nil: the kernel has no such function (yet)
-	netlink  *asker  // nil: the kernel has no connection tracking (yet)
-	tried    time.Time
+	lookup   *lookup     // nil: the kernel has no such function (yet)
+	netlink  *asker      // nil: the kernel has no connection tracking (yet)
+	slow     error       // why connection tracking is asked through netlink
 	closers  []io.Closer // in the order in which they were opened
 	stats    Stats
+	now      time.Time // of the question
 
 	queries  []query // of one round, with the questions that they are of
 	of       []int
@@ -54,7 +52,7 @@ func (t *Tables) open(now time.Time) (err error) {
 		return err
 	}
 	t.closers = append(t.closers, t.registry)
-	return t.choose(now)
+	return t.choose()
 }
 
 func explain(err error) error {
@@ -66,18 +64,18 @@ func explain(err error) error {
 
 // choose looks for a source, the better one first. Where the kernel has no connection tracking there is none, and nothing is translated.
 // Asking must not have it loaded.
-func (t *Tables) choose(now time.Time) error {
-	t.tried = now
+func (t *Tables) choose() error {
 	if _, err := os.Stat(present); err != nil {
 		return nil
 	}
-	t.netlink = &asker{enter: func(n *namespace) (*os.File, error) { return t.registry.enter(now, n) }}
+	t.netlink = &asker{enter: func(n *namespace) (*os.File, error) { return t.registry.enter(t.now, n) }}
 	t.stats.Source = Netlink
 	if t.options.Source == Netlink {
 		return nil
 	}
 	l, err := openLookup(t.room)
 	if err != nil {
+		t.slow = err
 		if t.options.Source == Lookup {
 			return err
 		}
@@ -89,20 +87,27 @@ func (t *Tables) choose(now time.Time) error {
 }
 
 // Warnings name what costs more or is known later than it could be, each in a sentence.
-func (t *Tables) Warnings() []string {
-	if t.registry.deaf == nil {
-		return nil
+func (t *Tables) Warnings() (warnings []string) {
+	if err := t.registry.deaf; err != nil {
+		warnings = append(warnings, fmt.Sprintf("changes of interfaces are seen a minute late: %v", err))
 	}
-	return []string{fmt.Sprintf("changes of interfaces are seen a minute late: %v", t.registry.deaf)}
+	if t.slow != nil {
+		warnings = append(warnings, fmt.Sprintf("connection tracking is asked through netlink, which takes twenty times as long: %v", t.slow))
+	}
+	if t.lookup != nil && !t.lookup.zones {
+		warnings = append(warnings, "zones of connection tracking are asked about through netlink, which takes longer: Linux 6.11 needs not")
+	}
+	return warnings
 }
 
 // Ask answers questions, in their order. What it returns is valid until the next call.
 func (t *Tables) Ask(now time.Time, questions []Question) []Answer {
 	t.answers = slices.Grow(t.answers[:0], len(questions))[:len(questions)]
 	answers := t.answers
+	t.now = now
 	t.registry.refresh()
-	if t.lookup == nil && t.options.Source != Netlink && now.Sub(t.tried) >= sourcePause {
-		_ = t.choose(now) // as before
+	if t.netlink == nil {
+		_ = t.choose() // as before
 	}
 	if t.netlink == nil {
 		for i := range answers {
@@ -114,8 +119,13 @@ func (t *Tables) Ask(now time.Time, questions []Question) []Answer {
 	if t.forget(questions, answers) {
 		t.answer(now, questions, answers, func(i int) bool { return answers[i].Result == NoNamespace })
 	}
-	if t.learn(now, questions, answers) {
+	if t.examine(now, questions, answers) {
 		t.answer(now, questions, answers, func(i int) bool { return answers[i].Result == NoEntry })
+	}
+	for i := range answers {
+		if answers[i].Result == NoEntry {
+			t.qualify(now, questions[i], &answers[i])
+		}
 	}
 	return t.count(answers)
 }
@@ -151,6 +161,7 @@ func (t *Tables) answer(now time.Time, questions []Question, answers []Answer, w
 	t.run()
 	for i, a := range t.answered {
 		q := t.of[i]
+		t.queries[i].namespace.tracks = t.queries[i].namespace.tracks || a.Result == Found
 		answers[q] = merge(questions[q], answers[q], a)
 	}
 }
@@ -233,51 +244,71 @@ func (t *Tables) forget(questions []Question, answers []Answer) (some bool) {
 	return some
 }
 
-// learn reads the tables in which something was not found, for their zones.
-func (t *Tables) learn(now time.Time, questions []Question, answers []Answer) (found bool) {
+// examine looks at the namespaces in which something was not found, each once.
+func (t *Tables) examine(now time.Time, questions []Question, answers []Answer) (found bool) {
 	for i, a := range answers {
-		if a.Result != NoEntry {
-			continue
-		}
 		n := t.registry.inodes[questions[i].Namespace]
-		if n == nil || now.Before(n.zones.next) {
+		if a.Result != NoEntry || n == nil || n.examined.Equal(now) {
 			continue
 		}
-		t.stats.Dumps++
-		more, _ := t.registry.learn(now, n) // what cannot be read has no zones that are known
+		n.examined = now
+		reads := n.zones.read
+		more, err := t.registry.examine(now, n)
 		found = found || more
+		n.unknown = err
+		if !n.zones.read.Equal(reads) {
+			t.stats.Dumps++
+		}
 	}
 	return found
 }
 
-// Local tells whether an address belongs to an interface of a namespace.
-func (t *Tables) Local(now time.Time, inode uint32, a netip.Addr) bool {
+// qualify says what it means that there is no entry. In a namespace that tracks connections there may be one in a zone that came into use
+// after its table was read: of a connection that is open that is found out.
+func (t *Tables) qualify(now time.Time, q Question, a *Answer) {
+	n := t.registry.inodes[q.Namespace]
+	switch {
+	case n == nil:
+	case errors.Is(n.unknown, ErrEarly):
+		a.Result = Early
+	case n.unknown != nil || n.zones.incomplete:
+		a.Result = Ambiguous
+	case n.tracks && q.Open && !n.zones.read.Equal(now):
+		a.Result = Early
+	default:
+		a.Tracks = n.tracks
+	}
+}
+
+// Local tells whether an address belongs to an interface of a namespace. The error says that it is not known, or not yet (ErrEarly).
+func (t *Tables) Local(now time.Time, inode uint32, a netip.Addr) (bool, error) {
 	if a.IsLoopback() {
-		return true
+		return true, nil
 	}
-	n, _ := t.registry.find(now, inode, 0)
-	if n == nil {
-		return false
-	}
-	v, err := t.registry.see(now, n)
+	v, err := t.view(now, inode)
 	if err != nil {
-		return false
+		return false, err
 	}
 	_, local := v.addresses[a.WithZone("")]
-	return local
+	return local, nil
+}
+
+// view returns what is known of the interfaces of a namespace.
+func (t *Tables) view(now time.Time, inode uint32) (*view, error) {
+	n, early := t.registry.find(now, inode, 0)
+	switch {
+	case early:
+		return nil, fmt.Errorf("find network namespace %d: %w", inode, ErrEarly)
+	case n == nil:
+		return nil, fmt.Errorf("find network namespace %d: it has ended, or cannot be entered", inode)
+	}
+	return t.registry.see(now, n)
 }
 
 // Outer returns the namespace at the other end of the interface by which packets leave a namespace for elsewhere; 0: they leave the
 // machine, or go nowhere. The error says that there is one, and it is not known which, or not yet (ErrEarly).
 func (t *Tables) Outer(now time.Time, inode uint32, to netip.Addr) (uint32, error) {
-	n, early := t.registry.find(now, inode, 0)
-	switch {
-	case early:
-		return 0, fmt.Errorf("find network namespace %d: %w", inode, ErrEarly)
-	case n == nil:
-		return 0, fmt.Errorf("find network namespace %d: it has ended, or cannot be entered", inode)
-	}
-	v, err := t.registry.see(now, n)
+	v, err := t.view(now, inode)
 	if err != nil {
 		return 0, err
 	}

@@ -17,7 +17,7 @@ func Open(Options, time.Time) (*Tables, error) {
 }
 
 func (*Tables) Ask(time.Time, []Question) []Answer                  { return nil }
-func (*Tables) Local(time.Time, uint32, netip.Addr) bool            { return false }
+func (*Tables) Local(time.Time, uint32, netip.Addr) (bool, error)   { return false, nil }
 func (*Tables) Outer(time.Time, uint32, netip.Addr) (uint32, error) { return 0, nil }
 func (*Tables) Warnings() []string                                  { return nil }
 func (*Tables) Stats() Stats                                        { return Stats{} }

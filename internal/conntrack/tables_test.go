@@ -359,7 +359,14 @@ func TestOuter(t *testing.T) {
 func TestLocal(t *testing.T) {
 	pod, _, _ := chain(t)
 	x := openTables(t, Options{})
-	local := func(a string) bool { return x.Local(time.Now(), pod.Inode, netip.MustParseAddr(a)) }
+	local := func(a string) bool {
+		t.Helper()
+		is, err := x.Local(time.Now(), pod.Inode, netip.MustParseAddr(a))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return is
+	}
 	got := map[string]bool{}
 	for _, a := range []string{"127.0.0.6", "::1", "10.78.1.1", "10.78.1.2", "10.78.9.9"} {
 		got[a] = local(a)

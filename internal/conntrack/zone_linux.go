@@ -1,6 +1,7 @@
 package conntrack
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -14,70 +15,129 @@ import (
 const (
 	// maxZones of a namespace are asked about beside zone 0: each is a lookup more.
 	maxZones = 8
-	// A namespace's table is read for its zones when something is not found in those that are known, but not again before this has
-	// passed; where nothing new was found, twice as much each time.
-	dumpPause    = 10 * time.Second
-	maxDumpPause = 10 * time.Minute
-	// dumpTime is how long a table is read: what a larger one holds after that goes unread.
-	dumpTime = 200 * time.Millisecond
+	// dumpTime is how long a namespace's table is read for its zones: what a larger one holds after that goes unread.
+	dumpTime = time.Second
+	// dumpPause is how long it takes from one reading to the next at least; it is also so many times as long as the last one took.
+	dumpPause = time.Second
+	dumpShare = 50
+	// censusPause is how long it takes from one question for the size of a table that was empty to the next.
+	censusPause = time.Second
 )
 
 // zones are those of a namespace, beside zone 0, in which entries were seen.
 type zones struct {
-	known []uint16
-	next  time.Time // when the table may be read again
-	pause time.Duration
+	known      []uint16
+	incomplete bool      // there are more than are asked about, or more than could be read
+	read       time.Time // when the table was read
+	next       time.Time // when it may be read again
 }
 
-// learn reads a namespace's table for zones that are not known yet, unless it was read lately. It tells whether it found any.
-func (g *registry) learn(now time.Time, n *namespace) (found bool, err error) {
-	z := &n.zones
-	z.pause = min(max(2*z.pause, dumpPause), maxDumpPause)
-	z.next = now.Add(z.pause)
+// examine finds out what it means that a namespace has no entry: whether it tracks connections at all, and if so in which zones. It tells
+// whether it found a zone. Neither is asked for at every question: see the pauses.
+func (g *registry) examine(now time.Time, n *namespace) (found bool, err error) {
+	if !n.tracks && now.Before(n.census) || n.tracks && now.Before(n.zones.next) {
+		return false, nil
+	}
 	file, err := g.enter(now, n)
 	if err != nil {
 		return false, err
 	}
 	defer file.Close()
-	before := len(z.known)
-	if err := dumpZones(file, z.add); err != nil {
-		return false, err
+	if !n.tracks {
+		n.census = now.Add(censusPause)
+		entries, err := countEntries(file)
+		if n.tracks = entries > 0; err != nil || !n.tracks {
+			return false, err
+		}
 	}
-	if found = len(z.known) > before; found {
-		z.pause = 0
+	before := len(n.zones.known)
+	err = n.zones.learn(now, file)
+	return len(n.zones.known) > before, err
+}
+
+// learn reads a table for zones that are not known yet.
+func (z *zones) learn(now time.Time, in *os.File) error {
+	began := time.Now()
+	z.incomplete = false
+	whole, err := dumpZones(in, z.add)
+	z.incomplete = z.incomplete || !whole || err != nil
+	z.read, z.next = now, now.Add(max(dumpPause, dumpShare*time.Since(began)))
+	return err
+}
+
+// countEntries returns how many connections a namespace tracks.
+func countEntries(in *os.File) (uint32, error) {
+	c, err := dial(unix.NETLINK_NETFILTER, in)
+	if err != nil {
+		return 0, err
 	}
-	return found, nil
+	defer c.Close()
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return 0, fmt.Errorf("use netlink socket: %w", err)
+	}
+	answer := make([]byte, 512)
+	var n int
+	// The answer is marked as one of several, and no other follows: the library would wait for it.
+	if err := raw.Control(func(fd uintptr) { n, err = askSize(int(fd), answer) }); err != nil {
+		return 0, fmt.Errorf("use netlink socket: %w", err)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("ask for the size of a table: %w", err)
+	}
+	return parseSize(answer[:n])
+}
+
+func askSize(fd int, answer []byte) (int, error) {
+	if err := unix.Sendto(fd, appendHeader(nil, ctGetStats, 0, unix.AF_UNSPEC), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+		return 0, err
+	}
+	n, _, err := unix.Recvfrom(fd, answer, unix.MSG_DONTWAIT)
+	return n, err
+}
+
+func parseSize(answer []byte) (uint32, error) {
+	for kind, value := range attributes(answer[min(unix.SizeofNlMsghdr+sizeofNfgenmsg, len(answer)):]) {
+		if kind == ctaStatsGlobalEntries && len(value) == 4 {
+			return binary.BigEndian.Uint32(value), nil
+		}
+	}
+	return 0, errors.New("read the size of a table: no answer")
 }
 
 // add keeps a zone if there is room.
 func (z *zones) add(zone uint16) {
-	if zone != 0 && len(z.known) < maxZones && !slices.Contains(z.known, zone) {
+	switch {
+	case zone == 0 || slices.Contains(z.known, zone):
+	case len(z.known) == maxZones:
+		z.incomplete = true
+	default:
 		z.known = append(z.known, zone)
 	}
 }
 
-// dumpZones reads the table of a namespace, of which only the zones are looked at.
-func dumpZones(in *os.File, add func(uint16)) error {
+// dumpZones reads the table of a namespace, of which only the zones are looked at, and tells whether it read all of it.
+func dumpZones(in *os.File, add func(uint16)) (whole bool, err error) {
 	c, err := dial(unix.NETLINK_NETFILTER, in)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer c.Close()
 	if err := c.SetReadDeadline(time.Now().Add(dumpTime)); err != nil {
-		return fmt.Errorf("limit the time to read a table: %w", err)
+		return false, fmt.Errorf("limit the time to read a table: %w", err)
 	}
 	if _, err := c.Send(netlink.Message{
 		Header: netlink.Header{Type: ctGet, Flags: netlink.Request | netlink.Dump},
 		Data:   []byte{unix.AF_UNSPEC, unix.NFNETLINK_V0, 0, 0},
 	}); err != nil {
-		return fmt.Errorf("ask for a table: %w", err)
+		return false, fmt.Errorf("ask for a table: %w", err)
 	}
 	for m, err := range c.ReceiveIter() {
 		if errors.Is(err, os.ErrDeadlineExceeded) {
-			return nil
+			return false, nil
 		}
 		if err != nil {
-			return fmt.Errorf("read a table: %w", err)
+			return false, fmt.Errorf("read a table: %w", err)
 		}
 		if e, err := parseEntry(m.Data); err == nil {
 			for _, zone := range e.zones {
@@ -85,5 +145,5 @@ func dumpZones(in *os.File, add func(uint16)) error {
 			}
 		}
 	}
-	return nil
+	return true, nil
 }

@@ -53,13 +53,14 @@ func Packet(e conn.End, steps []Step) conn.Tuple {
 }
 
 // Without returns what it means that a namespace has no entry for an end's packet. Age is how long ago the connection may have ended at
-// most, in seconds. An entry outlives its connection by a second at least, whatever its timeouts, but not one that was refused, and an
-// attempt that a rule drops on its way never gets one. Of a connection older than netconn the entry may have expired.
-func Without(e conn.End, age float64) Knowledge {
+// most, in seconds; tracks tells whether the namespace tracks connections. Of one that is open there would be an entry. After its end it may
+// have been deleted, or its timeout be short, where there are entries at all; where there seem to be none, the last may have expired. A
+// refused attempt leaves none, one that a rule drops on its way never gets one, and one of a connection older than netconn may have expired.
+func Without(e conn.End, age float64, tracks bool) Knowledge {
 	switch {
 	case e.Phase == conn.Failed && e.Error == conn.NotSent:
 		return Absent
-	case e.Phase == conn.Failed, !e.SeenOpening, e.Phase == conn.Closed && age >= 1:
+	case e.Phase == conn.Failed, !e.SeenOpening, e.Phase == conn.Closed && (tracks || age >= 1):
 		return Doubted
 	}
 	return Absent

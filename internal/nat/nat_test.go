@@ -168,21 +168,23 @@ func TestWithout(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*conn.End)
 		age    float64
+		tracks bool
 		want   Knowledge
 	}{
-		"open":                 {func(*conn.End) {}, 0, Absent},
-		"open for long":        {func(*conn.End) {}, 1000, Absent},
-		"older than netconn":   {func(e *conn.End) { e.SeenOpening = false }, 0, Doubted},
-		"just closed":          {func(e *conn.End) { e.Phase = conn.Closed }, 0.1, Absent},
-		"closed some time ago": {func(e *conn.End) { e.Phase = conn.Closed }, 1, Doubted},
-		"refused":              {func(e *conn.End) { e.Phase, e.Error = conn.Failed, conn.Refused }, 0, Doubted},
-		"dropped on the way":   {func(e *conn.End) { e.Phase, e.Error = conn.Failed, conn.TimedOut }, 0, Doubted},
-		"never sent":           {func(e *conn.End) { e.Phase, e.Error = conn.Failed, conn.NotSent }, 0, Absent},
+		"open":                                {func(*conn.End) {}, 0, true, Absent},
+		"open for long":                       {func(*conn.End) {}, 1000, true, Absent},
+		"older than netconn":                  {func(e *conn.End) { e.SeenOpening = false }, 0, false, Doubted},
+		"just closed":                         {func(e *conn.End) { e.Phase = conn.Closed }, 0.1, false, Absent},
+		"just closed, where there are others": {func(e *conn.End) { e.Phase = conn.Closed }, 0.1, true, Doubted},
+		"closed some time ago":                {func(e *conn.End) { e.Phase = conn.Closed }, 1, false, Doubted},
+		"refused":                             {func(e *conn.End) { e.Phase, e.Error = conn.Failed, conn.Refused }, 0, false, Doubted},
+		"dropped on the way":                  {func(e *conn.End) { e.Phase, e.Error = conn.Failed, conn.TimedOut }, 0, false, Doubted},
+		"never sent":                          {func(e *conn.End) { e.Phase, e.Error = conn.Failed, conn.NotSent }, 0, true, Absent},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := client(app, backend)
 			c.change(&e)
-			if got := Without(e, c.age); got != c.want {
+			if got := Without(e, c.age, c.tracks); got != c.want {
 				t.Errorf("got %v, want %v", got, c.want)
 			}
 		})
