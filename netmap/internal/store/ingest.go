@@ -12,9 +12,10 @@ import (
 
 // A resource is one that was met.
 type resource struct {
-	end  edge.End
-	host *host
-	seen int64
+	end    edge.End
+	source uint64 // hash of what its attributes say of who emits them
+	host   *host
+	seen   int64
 }
 
 // point is what all types of points have.
@@ -91,7 +92,7 @@ func (b *batch) enter(attrs pcommon.Map) {
 	b.hash = s.hash(attrs)
 	r := s.resources[b.hash]
 	if r == nil {
-		r = &resource{end: edge.Self(attrs)}
+		r = &resource{end: edge.Self(attrs), source: s.source(attrs, b.hash)}
 		s.resources[b.hash] = r
 	}
 	r.host, r.seen = s.hostOf(&r.end, b.now), b.now
@@ -180,13 +181,16 @@ func (b *batch) open(p *point) *stream {
 		return nil
 	}
 	b.point = *p
-	key := s.hash(p.attrs) + b.hash*0x9e3779b97f4a7c15
+	key := s.hash(p.attrs) + b.resource.source*0x9e3779b97f4a7c15
 	t := s.streams[key]
-	if t == nil {
+	switch {
+	case t == nil:
 		if t = s.begin(key, b, p); t == nil {
 			s.counts.streams++
 			return nil
 		}
+	case t.resource != b.hash:
+		b.move(t)
 	}
 	t.seen = b.now
 	s.reports[t.slot].seen = b.now

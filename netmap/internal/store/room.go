@@ -135,9 +135,7 @@ func (s *Store) tidy(now int64) {
 	s.tidied = now
 	for key, t := range s.streams {
 		if t.seen < now-activeMemory && t.open > 0 {
-			r := &s.reports[t.slot]
-			r.open -= min(r.open, t.open)
-			t.open = 0
+			s.close(t)
 		}
 		if t.seen < now-forget {
 			delete(s.streams, key)

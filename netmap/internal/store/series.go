@@ -1,11 +1,9 @@
 package store
 
 import (
-	"hash/maphash"
 	"math"
 	"time"
 
-	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
 	"github.com/netconn/netconn/netmap/internal/edge"
@@ -120,7 +118,7 @@ func (s *Store) begin(key uint64, b *batch, p *point) *stream {
 	if len(s.streams) >= 2*s.config.MaxEdges {
 		return nil
 	}
-	t := &stream{first: b.now}
+	t := &stream{resource: b.hash, first: b.now}
 	if began := p.start / int64(time.Second); !p.delta && began > 0 {
 		t.first = min(t.first, began)
 	}
@@ -128,36 +126,3 @@ func (s *Store) begin(key uint64, b *batch, p *point) *stream {
 	t.slot = s.place(b, p, t)
 	return t
 }
-
-// hash returns the same for the same attributes in any order, but for those that tell the series of one stream apart.
-func (s *Store) hash(attrs pcommon.Map) uint64 {
-	var total uint64
-	for k, v := range attrs.All() {
-		if k == edge.Direction || k == edge.ErrorType {
-			continue
-		}
-		var h uint64
-		switch v.Type() {
-		case pcommon.ValueTypeStr:
-			h = s.text(v.Str())
-		case pcommon.ValueTypeInt:
-			h = uint64(v.Int()) + 1
-		default:
-			h = s.text(v.AsString())
-		}
-		total += mix(s.text(k), h)
-	}
-	return total
-}
-
-// mix is the finaliser of MurmurHash3 over two hashes in order.
-func mix(a, b uint64) uint64 {
-	h := a*0x9e3779b97f4a7c15 ^ b
-	h ^= h >> 33
-	h *= 0xff51afd7ed558ccd
-	h ^= h >> 33
-	h *= 0xc4ceb9fe1a85ec53
-	return h ^ h>>33
-}
-
-func (s *Store) text(v string) uint64 { return maphash.String(s.seed, v) }
