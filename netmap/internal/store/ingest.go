@@ -22,6 +22,7 @@ type resource struct {
 type point struct {
 	start, at int64 // Unix nanoseconds
 	delta     bool
+	state     bool // what is now, not what is added up over time
 	attrs     pcommon.Map
 }
 
@@ -93,7 +94,9 @@ func (b *batch) enter(attrs pcommon.Map) {
 	r := s.resources[b.hash]
 	if r == nil {
 		r = &resource{end: edge.Self(attrs), source: s.source(attrs, b.hash)}
-		s.resources[b.hash] = r
+		if len(s.resources) < 2*s.config.MaxEdges {
+			s.resources[b.hash] = r
+		}
 	}
 	r.host, r.seen = s.hostOf(&r.end, b.now), b.now
 	b.resource = r
@@ -127,7 +130,7 @@ func (b *batch) sums(add func(p point, value int64)) func(pmetric.Metric) {
 				b.store.counts.values++
 				continue
 			}
-			add(point{int64(d.StartTimestamp()), int64(d.Timestamp()), delta, d.Attributes()}, value)
+			add(point{start: int64(d.StartTimestamp()), at: int64(d.Timestamp()), delta: delta, attrs: d.Attributes()}, value)
 		}
 	}
 }
@@ -160,7 +163,7 @@ func (b *batch) histograms(add func(point, pmetric.HistogramDataPoint)) func(pme
 				b.store.counts.values++
 				continue
 			}
-			add(point{int64(d.StartTimestamp()), int64(d.Timestamp()), delta, d.Attributes()}, d)
+			add(point{start: int64(d.StartTimestamp()), at: int64(d.Timestamp()), delta: delta, attrs: d.Attributes()}, d)
 		}
 	}
 }

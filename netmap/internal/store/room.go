@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"github.com/netconn/netconn/netmap/internal/edge"
 )
@@ -82,6 +83,35 @@ func (s *Store) leave(now int64) bool {
 		return cmp.Or(cmp.Compare(s.reports[a].changed, s.reports[b].changed), cmp.Compare(a, b))
 	})
 	s.fold(idle[:min(len(idle), max(1, s.config.MaxEdges/64))])
+	return true
+}
+
+// oust makes room for a stream: those that have been silent for long are forgotten, a few at a time, as finding them takes a look at
+// all. False: all are busy. What one of them has counted must not be counted again when it comes back, so that from then on all that
+// began before begins with a baseline.
+func (s *Store) oust(now int64) bool {
+	if now < s.busyUntil {
+		return false
+	}
+	var silent []uint64
+	for key, t := range s.streams {
+		if t.seen < now-outOfSight {
+			silent = append(silent, key)
+		}
+	}
+	if len(silent) == 0 {
+		s.busyUntil = now + FineStep
+		return false
+	}
+	slices.SortFunc(silent, func(a, b uint64) int {
+		return cmp.Or(cmp.Compare(s.streams[a].seen, s.streams[b].seen), cmp.Compare(a, b))
+	})
+	for _, key := range silent[:min(len(silent), max(1, s.config.MaxEdges/32))] {
+		t := s.streams[key]
+		s.close(t)
+		s.baseline = max(s.baseline, (t.seen+1)*int64(time.Second))
+		delete(s.streams, key)
+	}
 	return true
 }
 

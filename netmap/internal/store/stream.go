@@ -142,6 +142,7 @@ type stream struct {
 	resource uint64 // hash of the attributes that its resource had last
 	first    int64  // when it was first seen, Unix seconds
 	seen     int64  // when it was last received, Unix seconds
+	opened   int64  // what began before begins with a baseline, Unix nanoseconds
 
 	tx, rx, retransmits counter
 	outcomes            []outcomes
