@@ -167,7 +167,8 @@ func (l *LinkConfig) validate() error {
 	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 		return fmt.Errorf("url: must begin with http:// or https:// and a host, not %q", l.URL)
 	}
-	fixed, _, _ := strings.Cut(strings.TrimPrefix(l.URL, u.Scheme+"://"), "/")
+	_, rest, _ := strings.Cut(l.URL, "://") // not by u.Scheme, which is in lower case
+	fixed, _, _ := strings.Cut(rest, "/")
 	if strings.ContainsAny(fixed, "{}") {
 		return fmt.Errorf("url: the host must not depend on an attribute, as in %q", l.URL)
 	}

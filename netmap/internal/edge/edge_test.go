@@ -59,6 +59,18 @@ func TestSelf(t *testing.T) {
 				"region": "r", "type": "pod",
 			},
 		},
+		"a sidecar": {
+			map[string]any{"container.id": "c", "k8s.container.name": "linkerd-proxy"},
+			map[string]string{"container": "linkerd-proxy", "container.id": "c", "proxy": "sidecar", "type": "container"},
+		},
+		"a sidecar that somebody has named": {
+			map[string]any{"container.id": "c", "container.name": "istio-proxy", "netconn.proxy": "gateway"},
+			map[string]string{"container": "istio-proxy", "container.id": "c", "proxy": "gateway", "type": "container"},
+		},
+		"a program that has a sidecar's name": {
+			map[string]any{"process.executable.name": "linkerd-proxy"},
+			map[string]string{"name": "linkerd-proxy", "executable": "linkerd-proxy", "type": "host"},
+		},
 		"a job of a cron job": {
 			map[string]any{"k8s.pod.uid": "u", "k8s.job.name": "backup-1", "k8s.cronjob.name": "backup"},
 			map[string]string{"name": "backup", "workload": "backup", "workload.kind": "cronjob", "pod.uid": "u", "type": "pod"},

@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -24,6 +25,10 @@ func port(p uint16) string {
 // workloads are the owners of a pod, the one that a person made before those that follow from it. Their attributes end in
 // .name.
 var workloads = [...]string{"cronjob", "job", "deployment", "statefulset", "daemonset", "replicaset", "replicationcontroller"}
+
+// sidecars are the containers that meshes put into pods, by their names. The receiver has netconn.proxy for peers only, and there
+// is no attribute of Kubernetes by which a resource would tell. A gateway of Istio has such a container too.
+var sidecars = [...]string{"istio-proxy", "linkerd-proxy", "kuma-sidecar", "consul-dataplane"}
 
 // Self reads an end from the resource of its own metrics.
 func Self(resource pcommon.Map) End {
@@ -56,6 +61,9 @@ func Self(resource pcommon.Map) End {
 	}
 	if e.Get(Type) != typeHost {
 		e.fill(Container, e[Executable])
+	}
+	if slices.Contains(sidecars[:], e.Get(Container)) {
+		e.fill(Proxy, Text("sidecar"))
 	}
 	for _, t := range [...]Tag{Workload, Service, Executable, Unit} {
 		e.fill(Name, e[t])

@@ -14,7 +14,9 @@
 // A stream remembers the last values of one source for one set of attributes, so that what is new can be told: a cumulative
 // series whose value falls, or whose start moves on, has begun anew and counts from zero. The first value of a series that
 // began before the store did is a baseline and counts nothing. A point that is not newer than the one before is dropped.
-// Several streams may be of one report.
+// Several streams may be of one report. Which source it is, is told by the attributes that the receiver itself sets, so that a stream goes
+// on when a processor adds to a resource or changes what it has added: the stream moves to the report of the new attributes, and what
+// it has counted stays where it was.
 //
 // # Limits
 //
@@ -22,7 +24,9 @@
 // newcomer does not get in. Either way what they have counted, and will count, is in a report that stands for all of them
 // ("other"), so totals hold. When both ends report an edge, and the one that counts leaves, the other one leaves with it,
 // uncounted. A stream whose report left comes back with its next change, if there is room again. At twice MaxEdges streams,
-// points of new ones are dropped and counted.
+// those that have been silent for five minutes are forgotten, a few at a time; from then on what began before they were last heard of
+// begins with a baseline, as it may be one of them. Where none is silent, points of new ones are dropped and counted, but for deltas,
+// which need no memory. Resources beyond twice MaxEdges are read anew each time.
 //
 // A report or a stream that nobody has sent for an hour is forgotten.
 //

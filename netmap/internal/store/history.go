@@ -18,26 +18,24 @@ func (s *Store) History(snap *Snapshot, edges []int) []Step {
 	for at := snap.From; at < snap.To; at += snap.Step {
 		steps = append(steps, Step{At: at})
 	}
-	wanted := make(map[uint32]bool, len(edges)) // by slot; the value: the whole of it, else what it sent again
-	turned := make(map[uint32]bool)
+	wanted := make(map[uint32]*Edge, len(edges)) // by slot; nil: only what it sent again
 	for _, i := range edges {
 		e := &snap.Edges[i]
-		wanted[e.slot] = true
-		turned[e.slot] = e.Link.Role == edge.Server
+		wanted[e.slot] = e
 		for _, p := range e.partners {
-			wanted[p] = false
+			wanted[p] = nil
 		}
 	}
 	s.ringOf(snap.Step).within(snap.From, snap.To, func(b *bucket) {
 		step := &steps[(b.at-snap.From)/snap.Step]
-		for slot, whole := range wanted {
+		for slot, e := range wanted {
 			step.Retransmits += b.retransmits.get(slot)
-			if whole {
-				step.take(b, slot, turned[slot], &s.bounds)
+			if e != nil {
+				step.take(b, e, &s.bounds)
 			}
 		}
 		for _, o := range b.outcomes {
-			if wanted[o.slot()] {
+			if wanted[o.slot()] != nil {
 				step.ended(o.kind(), uint64(o.n))
 			}
 		}
@@ -45,11 +43,15 @@ func (s *Store) History(snap *Snapshot, edges []int) []Step {
 	return steps
 }
 
-// take adds what one report has in a bucket, but for what it sent again.
-func (step *Step) take(b *bucket, slot uint32, turned bool, bounds *bounds) {
+// take adds what the report of an edge has in a bucket, but for what it sent again.
+func (step *Step) take(b *bucket, e *Edge, bounds *bounds) {
+	slot := e.slot
 	tx, rx := b.tx.get(slot), b.rx.get(slot)
-	if turned {
+	switch {
+	case e.Link.Role == edge.Server:
 		tx, rx = rx, tx
+	case e.both:
+		rx = 0
 	}
 	step.Tx += tx
 	step.Rx += rx
@@ -86,7 +88,7 @@ func (s *Store) Spark(snap *Snapshot, rows [][]int, figure func(*Figures) float6
 			var step Step
 			for _, j := range row {
 				e := &snap.Edges[j]
-				step.take(b, e.slot, e.Link.Role == edge.Server, &s.bounds)
+				step.take(b, e, &s.bounds)
 				step.Retransmits += b.retransmits.get(e.slot)
 				for _, p := range e.partners {
 					step.Retransmits += b.retransmits.get(p)

@@ -65,7 +65,7 @@ type Status struct {
 	Ends       int
 	Streams    int
 	MaxStreams int
-	Bytes      int // of buckets, streams, reports and ends; what the runtime adds is not in it
+	Bytes      int // of buckets, streams, reports, resources and ends; what the runtime adds is not in it
 	Folded     uint64
 	Expired    uint64
 	Late       uint64
@@ -120,14 +120,16 @@ func (s *Store) Status() Status {
 
 // Sizes of what is held in bytes, measured with the maps and slices that lead to it.
 const (
-	streamBytes = 480
-	reportBytes = 480
-	endBytes    = 260
+	streamBytes   = 490
+	reportBytes   = 480
+	endBytes      = 260
+	resourceBytes = 280
 )
 
 // bytes estimates the memory in use.
 func (s *Store) bytes() int {
-	n := len(s.streams)*streamBytes + len(s.reports)*reportBytes + len(s.ends)*endBytes
+	n := len(s.streams)*streamBytes + len(s.reports)*reportBytes + len(s.ends)*endBytes +
+		len(s.resources)*resourceBytes
 	for _, r := range [...]*ring{s.fine, s.coarse} {
 		for i := range r.buckets {
 			n += r.buckets[i].bytes()

@@ -12,15 +12,17 @@ import (
 
 // A resource is one that was met.
 type resource struct {
-	end  edge.End
-	host *host
-	seen int64
+	end    edge.End
+	source uint64 // hash of what its attributes say of who emits them
+	host   *host
+	seen   int64
 }
 
 // point is what all types of points have.
 type point struct {
 	start, at int64 // Unix nanoseconds
 	delta     bool
+	state     bool // what is now, not what is added up over time
 	attrs     pcommon.Map
 }
 
@@ -91,8 +93,10 @@ func (b *batch) enter(attrs pcommon.Map) {
 	b.hash = s.hash(attrs)
 	r := s.resources[b.hash]
 	if r == nil {
-		r = &resource{end: edge.Self(attrs)}
-		s.resources[b.hash] = r
+		r = &resource{end: edge.Self(attrs), source: s.source(attrs, b.hash)}
+		if len(s.resources) < 2*s.config.MaxEdges {
+			s.resources[b.hash] = r
+		}
 	}
 	r.host, r.seen = s.hostOf(&r.end, b.now), b.now
 	b.resource = r
@@ -126,7 +130,7 @@ func (b *batch) sums(add func(p point, value int64)) func(pmetric.Metric) {
 				b.store.counts.values++
 				continue
 			}
-			add(point{int64(d.StartTimestamp()), int64(d.Timestamp()), delta, d.Attributes()}, value)
+			add(point{start: int64(d.StartTimestamp()), at: int64(d.Timestamp()), delta: delta, attrs: d.Attributes()}, value)
 		}
 	}
 }
@@ -159,7 +163,7 @@ func (b *batch) histograms(add func(point, pmetric.HistogramDataPoint)) func(pme
 				b.store.counts.values++
 				continue
 			}
-			add(point{int64(d.StartTimestamp()), int64(d.Timestamp()), delta, d.Attributes()}, d)
+			add(point{start: int64(d.StartTimestamp()), at: int64(d.Timestamp()), delta: delta, attrs: d.Attributes()}, d)
 		}
 	}
 }
@@ -180,13 +184,16 @@ func (b *batch) open(p *point) *stream {
 		return nil
 	}
 	b.point = *p
-	key := s.hash(p.attrs) + b.hash*0x9e3779b97f4a7c15
+	key := s.hash(p.attrs) + b.resource.source*0x9e3779b97f4a7c15
 	t := s.streams[key]
-	if t == nil {
+	switch {
+	case t == nil:
 		if t = s.begin(key, b, p); t == nil {
 			s.counts.streams++
 			return nil
 		}
+	case t.resource != b.hash:
+		b.move(t)
 	}
 	t.seen = b.now
 	s.reports[t.slot].seen = b.now

@@ -172,6 +172,28 @@ func TestUnknownRoles(t *testing.T) {
 	w.wantEdges("a -> b:0 node 10/20", "self -> self:0 node 7/0")
 }
 
+// Where one report has both ends of each connection, a series has what the edge has.
+func TestASeriesOfBothEndsInOneReport(t *testing.T) {
+	w := newWorld(t, 10)
+	unknown := feed.Attributes{
+		"netconn.role": "unknown", "network.transport": "tcp",
+		"netconn.peer.type": "host", "netconn.peer.scope": "node", "netconn.peer.name": "self",
+	}
+	w.collect(flow(program("h", "self"), unknown, 7, 7))
+	snap := w.Snapshot(w.Range(FineSpan, 0))
+	var tx, rx uint64
+	for _, step := range w.History(snap, []int{0}) {
+		tx, rx = tx+step.Tx, rx+step.Rx
+	}
+	spark := 0.0
+	for _, v := range w.Spark(snap, [][]int{{0}}, func(f *Figures) float64 { return float64(f.Tx + f.Rx) })[0] {
+		spark += v
+	}
+	if tx != 7 || rx != 0 || spark != 7 {
+		t.Errorf("history %d/%d, sparkline %v; want 7/0 and 7, as the edge has", tx, rx, spark)
+	}
+}
+
 // When the end that counts falls silent, the other one counts.
 func TestAReportThatEndedCountsNoLonger(t *testing.T) {
 	w := newWorld(t, 10)

@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"github.com/netconn/netconn/netmap/internal/edge"
 )
@@ -85,6 +86,35 @@ func (s *Store) leave(now int64) bool {
 	return true
 }
 
+// oust makes room for a stream: those that have been silent for long are forgotten, a few at a time, as finding them takes a look at
+// all. False: all are busy. What one of them has counted must not be counted again when it comes back, so that from then on all that
+// began before begins with a baseline.
+func (s *Store) oust(now int64) bool {
+	if now < s.busyUntil {
+		return false
+	}
+	var silent []uint64
+	for key, t := range s.streams {
+		if t.seen < now-outOfSight {
+			silent = append(silent, key)
+		}
+	}
+	if len(silent) == 0 {
+		s.busyUntil = now + FineStep
+		return false
+	}
+	slices.SortFunc(silent, func(a, b uint64) int {
+		return cmp.Or(cmp.Compare(s.streams[a].seen, s.streams[b].seen), cmp.Compare(a, b))
+	})
+	for _, key := range silent[:min(len(silent), max(1, s.config.MaxEdges/32))] {
+		t := s.streams[key]
+		s.close(t)
+		s.baseline = max(s.baseline, (t.seen+1)*int64(time.Second))
+		delete(s.streams, key)
+	}
+	return true
+}
+
 // fold moves reports, and those of the same edges that do not count, to the slots that stand for others.
 func (s *Store) fold(slots []uint32) {
 	m := s.matches()
@@ -135,9 +165,7 @@ func (s *Store) tidy(now int64) {
 	s.tidied = now
 	for key, t := range s.streams {
 		if t.seen < now-activeMemory && t.open > 0 {
-			r := &s.reports[t.slot]
-			r.open -= min(r.open, t.open)
-			t.open = 0
+			s.close(t)
 		}
 		if t.seen < now-forget {
 			delete(s.streams, key)

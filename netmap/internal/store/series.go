@@ -1,11 +1,9 @@
 package store
 
 import (
-	"hash/maphash"
 	"math"
 	"time"
 
-	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
 	"github.com/netconn/netconn/netmap/internal/edge"
@@ -17,7 +15,7 @@ func (b *batch) add(p point, value int64, series func(*stream) *counter, put fun
 	if t == nil {
 		return
 	}
-	n, v := series(t).next(p, value, b.store.opened)
+	n, v := series(t).next(p, value, t.opened)
 	if b.settle(t, v, n > 0) {
 		b.each(func(k *bucket) { put(k, t.slot, n) })
 	}
@@ -56,6 +54,7 @@ func (b *batch) ended(p point, value int64, closed bool) {
 
 // active notes how many connections are open: a state, not something that is added up over time.
 func (b *batch) active(p point, value int64) {
+	p.state = true
 	t := b.open(&p)
 	if t == nil {
 		return
@@ -107,7 +106,7 @@ func (b *batch) sample(
 	if *h == nil {
 		*h = &histogram{ranked: h == &t.rtt}
 	}
-	s, v := (*h).next(p, d, b.store.opened)
+	s, v := (*h).next(p, d, t.opened)
 	if b.settle(t, v, false); v == disorder || s.count == 0 {
 		return
 	}
@@ -115,49 +114,20 @@ func (b *batch) sample(
 	b.each(func(k *bucket) { put(k, t.slot, s, ticks) })
 }
 
-// begin makes the stream of a point that is the first of its attributes; nil if there is no room.
+// begin makes the stream of a point that is the first of its attributes. Without room for one it is not kept, which will do for what
+// is added up at the source; for what has to be compared with the value before it is nil.
 func (s *Store) begin(key uint64, b *batch, p *point) *stream {
-	if len(s.streams) >= 2*s.config.MaxEdges {
+	room := len(s.streams) < 2*s.config.MaxEdges || s.oust(b.now)
+	if !room && (!p.delta || p.state) {
 		return nil
 	}
-	t := &stream{first: b.now}
+	t := &stream{resource: b.hash, first: b.now, opened: s.baseline}
 	if began := p.start / int64(time.Second); !p.delta && began > 0 {
 		t.first = min(t.first, began)
 	}
-	s.streams[key] = t
+	if room {
+		s.streams[key] = t
+	}
 	t.slot = s.place(b, p, t)
 	return t
 }
-
-// hash returns the same for the same attributes in any order, but for those that tell the series of one stream apart.
-func (s *Store) hash(attrs pcommon.Map) uint64 {
-	var total uint64
-	for k, v := range attrs.All() {
-		if k == edge.Direction || k == edge.ErrorType {
-			continue
-		}
-		var h uint64
-		switch v.Type() {
-		case pcommon.ValueTypeStr:
-			h = s.text(v.Str())
-		case pcommon.ValueTypeInt:
-			h = uint64(v.Int()) + 1
-		default:
-			h = s.text(v.AsString())
-		}
-		total += mix(s.text(k), h)
-	}
-	return total
-}
-
-// mix is the finaliser of MurmurHash3 over two hashes in order.
-func mix(a, b uint64) uint64 {
-	h := a*0x9e3779b97f4a7c15 ^ b
-	h ^= h >> 33
-	h *= 0xff51afd7ed558ccd
-	h ^= h >> 33
-	h *= 0xc4ceb9fe1a85ec53
-	return h ^ h>>33
-}
-
-func (s *Store) text(v string) uint64 { return maphash.String(s.seed, v) }

@@ -34,6 +34,7 @@ type Edge struct {
 	ByClient, ByPeer bool  // who reports it; ByPeer: the server
 
 	slot     uint32
+	both     bool     // both ends are in the one report, so that Rx is what Tx has already
 	partners []uint32 // reports that do not count, of this edge alone
 }
 
@@ -272,7 +273,7 @@ func (s *Store) edge(g *registry, slot uint32, f Figures) Edge {
 		ByClient: r.link.Role != edge.Server, ByPeer: r.link.Role == edge.Server, slot: slot,
 	}
 	if r.link.Role == edge.Unknown && r.link.Scope.Local() && e.Client == e.Server {
-		e.Rx = 0 // both ends of each connection are in this report, so what one has received the other has sent
+		e.both, e.Rx = true, 0
 	}
 	e.orient()
 	return e

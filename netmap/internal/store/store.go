@@ -14,6 +14,7 @@ const (
 	// FineSpan and CoarseSpan are how far back they reach, in seconds.
 	FineSpan, CoarseSpan = 30 * FineStep, 60 * CoarseStep
 
+	outOfSight   = 300        // a stream that was silent for longer makes room for a new one, seconds
 	forget       = CoarseSpan // what nobody has sent for so long is forgotten, seconds
 	settled      = 60         // what has changed within so many seconds does not leave for a newcomer
 	activeMemory = 120        // how long a number of open connections holds without a new report, seconds
@@ -60,6 +61,8 @@ type Store struct {
 	topology     uint64 // rises with each report that comes or goes
 	tidied       int64  // Unix seconds
 	fullUntil    int64  // nothing can leave before, Unix seconds
+	busyUntil    int64  // no stream will have been silent before, Unix seconds
+	baseline     int64  // what began before may have been counted by a stream that is forgotten, Unix nanoseconds
 	matched      matches
 	known        registry
 	snapshots    map[Range]*Snapshot // of the present generation
@@ -99,9 +102,11 @@ func New(c Config) *Store {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	opened := c.Now().UnixNano()
 	return &Store{
 		config:    c,
-		opened:    c.Now().UnixNano(),
+		opened:    opened,
+		baseline:  opened,
 		seed:      maphash.MakeSeed(),
 		fine:      newRing(FineStep, FineSpan/FineStep),
 		coarse:    newRing(CoarseStep, CoarseSpan/CoarseStep),

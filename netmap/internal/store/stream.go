@@ -138,9 +138,11 @@ func highest(d pmetric.HistogramDataPoint, before []uint32) float64 {
 
 // A stream is what one source says of one set of attributes.
 type stream struct {
-	slot  uint32 // of its report, or of the one that stands for those beyond the limit
-	first int64  // when it was first seen, Unix seconds
-	seen  int64  // when it was last received, Unix seconds
+	slot     uint32 // of its report, or of the one that stands for those beyond the limit
+	resource uint64 // hash of the attributes that its resource had last
+	first    int64  // when it was first seen, Unix seconds
+	seen     int64  // when it was last received, Unix seconds
+	opened   int64  // what began before begins with a baseline, Unix nanoseconds
 
 	tx, rx, retransmits counter
 	outcomes            []outcomes

@@ -218,6 +218,21 @@ func TestTheMeshByPrograms(t *testing.T) {
 	)
 }
 
+// outOfMesh is the filter of the page's preset of that name.
+const outOfMesh = "client.kind=internal client.proxy= scope!=pod scope!=container"
+
+// What sidecars open is the mesh, whether or not anybody says of a resource that it is one.
+func TestOutOfTheMesh(t *testing.T) {
+	for name, v := range map[string]view{"by kubernetes": byKubernetes, "by program": byProgram} {
+		w := newWorld(store.Config{})
+		w.collect(append(mesh(v), hop(v, "n1", side{"cron-1", "job", "curl"}, side{"ratings-1", "app", "python"}, "node", 9080, 7, 8, nil)...)...)
+		g := w.graph(t, "workload", "", outOfMesh)
+		if g.Totals.Edges != 1 || g.Totals.Tx != 7 {
+			t.Errorf("%s: %v, want only what the job sends past the sidecars", name, lines(g))
+		}
+	}
+}
+
 func TestLoopsCanBeShown(t *testing.T) {
 	w := newWorld(store.Config{})
 	w.collect(mesh(byKubernetes)...)

@@ -5,6 +5,16 @@ import { bytes, count } from '../src/format.ts'
 import { exported, figure, launch, nodeNames, open, plain } from './browser.ts'
 import { Collector } from './collector.ts'
 import { EVIL, expected, intruder, mesh } from './mesh.ts'
+import { choose, presets } from '../src/presets.ts'
+import { defaults, serialise } from '../src/state/state.ts'
+
+const outOfMesh = serialise({
+  ...defaults,
+  ...choose(
+    presets.find((p) => p.id === 'out-of-mesh')!,
+    [],
+  ),
+})
 
 let browser: Browser
 let collector: Collector
@@ -44,6 +54,12 @@ describe('the map', () => {
       'nothing that was sent is dropped',
     ).toBe(0)
     expect(complaints).toEqual([])
+    await page.close()
+  })
+
+  test('has nothing out of the mesh as long as sidecars open all', async () => {
+    const { page } = await open(browser, collector.page + outOfMesh)
+    await page.getByText('Nothing matches').waitFor()
     await page.close()
   })
 
@@ -141,6 +157,9 @@ describe('the map', () => {
 
     await page.goto(collector.page + '?preset=new&only=new&by=workload')
     expect(await nodeNames(page)).toEqual([EVIL, 'ratings'])
+
+    await page.goto(collector.page + outOfMesh)
+    expect(await nodeNames(page), 'out of the mesh').toEqual([EVIL, 'ratings'])
     await page.close()
   })
 

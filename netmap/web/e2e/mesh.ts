@@ -47,7 +47,6 @@ export function self(c: Container): Attributes {
     'container.image.tag': c.tag,
     'service.name': c.service,
     'service.namespace': 'bookinfo',
-    ...(c.proxy && { 'netconn.proxy': c.proxy }),
   }
 }
 

@@ -33,6 +33,7 @@ export function App() {
   const model = useModel(state.view === 'map' ? graph.data : null, state)
   const poll: Poll<Graph | Flows> = state.view === 'map' ? graph : flows
   const since = useSince(poll.at)
+  const tagList = tags.data?.tags ?? []
   const known: Known = {
     state,
     status: status.data,
@@ -41,9 +42,9 @@ export function App() {
     error: poll.error,
     model: state.view === 'map' ? model : null,
     since,
+    tags: tagList,
   }
   const empty = emptiness(known)
-  const tagList = tags.data?.tags ?? []
   const filterError = poll.error?.code === 'bad_filter' ? poll.error : null
   const loops = poll.data?.folded.loops.edges ?? 0
 
@@ -70,7 +71,7 @@ export function App() {
       </div>
       <main id="main" tabIndex={-1} aria-busy={poll.waiting}>
         {poll.waiting && poll.data && <div class="progress" aria-hidden="true" />}
-        <Advice state={state} />
+        <Advice state={state} tags={tagList} />
         <Conditions all={conditions(known)} />
         {poll.data && (
           <Figures answer={poll.data} model={known.model} rows={state.view === 'table' ? flows.data!.rows : null} loops={loops} />

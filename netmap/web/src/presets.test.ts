@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { choose, presets } from './presets.ts'
+import { choose, lack, presets } from './presets.ts'
 import { defaults, parse, serialise } from './state/state.ts'
 
 const known = (...tags: string[]) => tags.map((tag) => ({ tag, attribute: tag, of: 'end' as const, ends: 1, values: 2 }))
@@ -32,4 +32,13 @@ test('a canary is grouped by what is known', () => {
   expect(choose(canary, known('service', 'workload'))).toMatchObject({ group: 'service', servers: 'service,image.tag' })
   expect(choose(canary, known('workload'))).toMatchObject({ group: 'workload' })
   expect(choose(canary, [])).toMatchObject({ group: 'name' })
+})
+
+test('what a preset cannot tell, it says', () => {
+  const none = known('zone', 'region', 'proxy', 'name').map((t) => ({ ...t, values: t.tag === 'name' ? 1 : 0 }))
+  const lacking = (tags: typeof none) => presets.filter((p) => lack(p.id, tags)).map((p) => p.id)
+  expect(lacking(none)).toEqual(['cross-zone', 'cross-region', 'out-of-mesh'])
+  expect(lacking(known('zone', 'name'))).toEqual(['cross-region', 'out-of-mesh'])
+  expect(lacking(known('zone', 'region', 'proxy'))).toEqual([])
+  expect(lacking([]), 'not known yet').toEqual([])
 })

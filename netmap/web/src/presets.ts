@@ -9,6 +9,8 @@ export interface Preset {
   what: string
   /** What to do about it. */
   advice: string
+  /** The tag without which it cannot be told, and what is shown then. */
+  needs?: { tag: string; without: string }
   set(known: (tag: string) => boolean): Partial<State>
 }
 
@@ -27,6 +29,7 @@ export const presets: Preset[] = [
     advice:
       'Clouds charge for it, and each round trip is longer. Keep callers and callees in one zone: topology-aware routing ' +
       '(trafficDistribution: PreferClose), a replica in each zone, or locality weights in the mesh.',
+    needs: { tag: 'zone', without: 'No end has a zone, so there is none to cross: let a processor set cloud.availability_zone.' },
     set: (known) => ({ only: 'zones', group: known('zone') ? 'zone' : '', clients: 'zone,name', servers: 'zone,name' }),
   },
   {
@@ -35,6 +38,7 @@ export const presets: Preset[] = [
     what: 'Edges whose ends are in two regions.',
     advice:
       'The dearest and the slowest traffic there is. Look for replicas that are read from afar, and for backups to compress or to batch.',
+    needs: { tag: 'region', without: 'No end has a region, so there is none to cross: let a processor set cloud.region.' },
     set: (known) => ({
       only: 'regions',
       group: known('region') ? 'region' : '',
@@ -49,6 +53,10 @@ export const presets: Preset[] = [
     what: 'Connections between two ends that no proxy opened: not encrypted and not authorised by the mesh.',
     advice:
       'Check that the pod has a sidecar, that the port is not excluded from redirection, and that mutual TLS is strict where it should be.',
+    needs: {
+      tag: 'proxy',
+      without: 'No end is known to be a proxy, so this is all traffic: there is no mesh, or containers have no names here.',
+    },
     set: () => ({
       filter: 'client.kind=internal client.proxy= scope!=pod scope!=container',
       clients: 'namespace,name',
@@ -92,9 +100,16 @@ export const presets: Preset[] = [
   },
 ]
 
+const knows = (tags: Tag[]) => (tag: string) => tags.some((t) => t.tag === tag && t.values > 0)
+
+/** Why the preset cannot tell what it is for; empty where it can, or while it is not known which tags there are. */
+export function lack(id: string, tags: Tag[]): string {
+  const needs = presets.find((p) => p.id === id)?.needs
+  return needs && tags.length > 0 && !knows(tags)(needs.tag) ? needs.without : ''
+}
+
 /** What choosing the preset changes: its own fields, and those that another one may have set. */
 export function choose(preset: Preset, tags: Tag[]): Partial<State> {
-  const known = (tag: string) => tags.some((t) => t.tag === tag && t.values > 0)
   const { view: _, window: __, theme: ___, end: ____, ...reset } = defaults
-  return { ...reset, ...preset.set(known), preset: preset.id }
+  return { ...reset, ...preset.set(knows(tags)), preset: preset.id }
 }

@@ -1,5 +1,5 @@
 import type { Tag } from '../api/types.ts'
-import { choose, presets } from '../presets.ts'
+import { choose, lack, presets } from '../presets.ts'
 import type { Change } from '../state/address.ts'
 import { serialise, type State } from '../state/state.ts'
 
@@ -32,9 +32,16 @@ export function Presets({ state, change, tags }: { state: State; change: Change;
 }
 
 /** What the chosen preset shows, and what to do about it. */
-export function Advice({ state }: { state: State }) {
+export function Advice({ state, tags }: { state: State; tags: Tag[] }) {
   const preset = presets.find((p) => p.id === state.preset)
   if (!preset || !preset.id) return null
+  const lacking = lack(preset.id, tags)
+  if (lacking)
+    return (
+      <p class="advice">
+        <strong>{preset.label}.</strong> {lacking}
+      </p>
+    )
   return (
     <p class="advice">
       <strong>{preset.label}.</strong> {preset.what} <em>What to do:</em> {preset.advice}

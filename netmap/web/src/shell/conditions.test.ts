@@ -21,7 +21,7 @@ const status: Status = {
 }
 const totals = { edges: 3, tx: 1, rx: 1, retransmits: 0, attempts: 1, failures: 0, closed: 0, breaks: 0, active: 0 }
 const answer: Answer = { from: 700, to: 1000, seconds: 300, generation: 1, totals, unattributed: { retransmits: 0 } }
-const well: Known = { state: defaults, status, statusError: null, answer, error: null, model: null, since: 2 }
+const well: Known = { state: defaults, status, statusError: null, answer, error: null, model: null, since: 2, tags: [] }
 const kinds = (more: Partial<Known>) => conditions({ ...well, ...more }).map((c) => c.kind)
 
 describe('what is to be said', () => {
@@ -64,6 +64,15 @@ describe('emptiness', () => {
     expect(emptiness(well)).toBeNull()
     expect(emptiness({ ...well, status: { ...status, state: 'empty', reason: 'Nobody sends.' } })?.text).toBe('Nobody sends.')
     expect(emptiness({ ...well, answer: nothing })).toMatchObject({ title: 'No traffic', clear: false })
+  })
+
+  test('of a preset is for want of what it is told by, where nothing has that', () => {
+    const state = { ...defaults, preset: 'cross-zone', only: 'zones' as const }
+    const tag = (name: string, values: number) => ({ tag: name, attribute: name, of: 'end' as const, ends: values, values })
+    const title = (tags: Known['tags']) => emptiness({ ...well, state, answer: nothing, tags })?.title
+    expect(title([tag('name', 3), tag('zone', 0)])).toBe('This cannot be told')
+    expect(title([tag('name', 3), tag('zone', 2)])).toBe('Nothing matches')
+    expect(title([]), 'not known yet').toBe('Nothing matches')
   })
 
   test('that the user asked for has a way back', () => {

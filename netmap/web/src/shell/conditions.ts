@@ -1,7 +1,8 @@
 import type { ApiError } from '../api/client.ts'
-import type { Answer, Status } from '../api/types.ts'
+import type { Answer, Status, Tag } from '../api/types.ts'
 import { age, plural, span } from '../format.ts'
 import type { Model } from '../map/model.ts'
+import { lack } from '../presets.ts'
 import type { State } from '../state/state.ts'
 
 /** Something that a reader of the figures must know. */
@@ -19,6 +20,8 @@ export interface Known {
   model: Model | null
   /** Seconds since the collector last answered. */
   since: number | null
+  /** Empty: not known yet. */
+  tags: Tag[]
 }
 
 /** What is to be said above the figures, the gravest first. */
@@ -80,7 +83,7 @@ function quiet(status: Status): number {
 }
 
 /** Why nothing is shown, and what to do. */
-export function emptiness({ state, status, answer, model }: Known): { title: string; text: string; clear: boolean } | null {
+export function emptiness({ state, status, answer, model, tags }: Known): { title: string; text: string; clear: boolean } | null {
   if (status?.state === 'empty')
     return {
       title: 'Nothing has been reported yet',
@@ -90,6 +93,8 @@ export function emptiness({ state, status, answer, model }: Known): { title: str
   if (!answer) return null
   const drawn = model ? model.nodes.length : answer.totals.edges
   if (drawn > 0 && answer.totals.edges > 0) return null
+  const lacking = lack(state.preset, tags)
+  if (lacking) return { title: 'This cannot be told', text: lacking, clear: true }
   const narrowed = state.filter || state.problems || state.only || state.hide.length > 0
   if (narrowed) {
     const what = [

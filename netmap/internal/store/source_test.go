@@ -1,0 +1,94 @@
+package store
+
+import (
+	"maps"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/netconn/netconn/netmap/internal/edge"
+	"github.com/netconn/netconn/netmap/internal/feed"
+)
+
+// bare is a pod's resource as the receiver emits it, before a processor knows the pod.
+func bare(full feed.Attributes) feed.Attributes {
+	own := feed.Attributes{}
+	for _, name := range []string{"host.id", "host.name", "container.id", "k8s.pod.uid", "process.executable.name"} {
+		if v, ok := full[name]; ok {
+			own[name] = v
+		}
+	}
+	return own
+}
+
+// A processor knows the pod one collection later, and its labels are changed after that: the series goes on.
+func TestAStreamOutlivesItsResourcesAttributes(t *testing.T) {
+	known := pod("n1", "web", "web-1", "app", "node")
+	labelled := known.With(feed.Attributes{"service.name": "shop-web"})
+	w := newWorld(t, 10)
+	for i, resource := range []feed.Attributes{bare(known), known, labelled} {
+		n := int64(i+1) * 100
+		f := flow(resource, seesProgram("client", "redis", "remote", 6379), n, 10*n)
+		f.Attempts, f.Active, f.RTTs = map[string]int64{"": int64(i + 1)}, 4, make([]float64, i+1)
+		w.collect(f)
+	}
+	snap := w.Snapshot(w.Range(FineSpan, 0))
+	var all Figures
+	active := map[string]uint64{}
+	for i := range snap.Edges {
+		all.Add(&snap.Edges[i].Figures)
+		active[snap.Edges[i].Client.Get(edge.Service)] += snap.Edges[i].Active
+	}
+	all.Outcomes = nil
+	if diff := cmp.Diff(Figures{Tx: 300, Rx: 3000, Attempts: 3, Active: 4, RTTs: 3, RTTMax: 5e-05}, all); diff != "" {
+		t.Errorf("figures of all edges (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(map[string]uint64{"": 0, "shop-web": 4}, active); diff != "" {
+		t.Errorf("open connections by the client's service (-want +got):\n%s", diff)
+	}
+	if got := w.Status().Streams; got != 1 {
+		t.Errorf("%d streams, want 1", got)
+	}
+}
+
+// What a processor has taken away may be what told two sources apart: nothing is joined then.
+func TestStreamsOfSourcesThatCannotBeToldAreKeptApart(t *testing.T) {
+	for name, gone := range map[string][]string{
+		"without a host":      {"host.id"},
+		"without a container": {"container.id", "k8s.pod.uid"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			one, two := pod("n1", "web", "web-1", "app", "node"), pod("n1", "web", "web-2", "app", "node")
+			for _, k := range gone {
+				delete(one, k)
+				delete(two, k)
+			}
+			w := newWorld(t, 10)
+			w.collect(
+				flow(one, seesProgram("client", "redis", "remote", 6379), 100, 0),
+				flow(two, seesProgram("client", "redis", "remote", 6379), 30, 0),
+			)
+			if tx, _ := w.total(); tx != 130 {
+				t.Errorf("%d bytes, want 130", tx)
+			}
+		})
+	}
+}
+
+// Two containers of one pod, and two programs of one host, are two sources.
+func TestStreamsOfTwoSourcesAreTwo(t *testing.T) {
+	for name, resources := range map[string][2]feed.Attributes{
+		"containers": {pod("n1", "web", "web-1", "app", "envoy"), pod("n1", "web", "web-1", "proxy", "envoy")},
+		"programs":   {program("h", "a"), program("h", "b")},
+		"hosts":      {program("h", "a"), program("g", "a")},
+		"units":      {{"host.id": "h", "netconn.systemd.unit": "a.service"}, {"host.id": "h", "netconn.systemd.unit": "b.service"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, 10)
+			w.collect(flow(maps.Clone(resources[0]), dials("x", 1), 100, 0), flow(maps.Clone(resources[1]), dials("x", 1), 30, 0))
+			if tx, _ := w.total(); tx != 130 {
+				t.Errorf("%d bytes, want 130", tx)
+			}
+		})
+	}
+}
