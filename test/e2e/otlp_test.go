@@ -41,18 +41,18 @@ func goShopping(t *testing.T) *shopping {
 
 func toStock() []string {
 	return []string{"netconn.role=client", "network.transport=tcp", "server.port=9080", "netconn.peer.type=pod",
-		"netconn.peer.scope=node", "netconn.peer.name=stock", "netconn.peer.container.name=stock"}
+		"netconn.peer.scope=node", "netconn.peer.name=stock", "netconn.peer.container.name=stock", "netconn.nat=none"}
 }
 
 func fromShop() []string {
 	return []string{"netconn.role=server", "network.transport=tcp", "server.port=9080", "netconn.peer.type=pod",
-		"netconn.peer.scope=node", "netconn.peer.name=shop", "netconn.peer.container.name=shop"}
+		"netconn.peer.scope=node", "netconn.peer.name=shop", "netconn.peer.container.name=shop", "netconn.nat=none"}
 }
 
-// A refused attempt never met anybody, so its peer is an address, and an address is no attribute.
+// A refused attempt never met anybody, so its peer is an address, and an address is no attribute. What was translated is not known.
 func toNobody() []string {
 	return []string{"netconn.role=client", "network.transport=tcp", "server.port=9081", "netconn.peer.type=private",
-		"netconn.peer.scope=remote"}
+		"netconn.peer.scope=remote", "netconn.nat=unresolved"}
 }
 
 // What two pods say to each other arrives at an OTLP receiver with the names of both, to the byte.
