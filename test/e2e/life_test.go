@@ -154,12 +154,7 @@ func TestEntryDeleted(t *testing.T) {
 	apart(s, s.world.in, 9080)
 	service(asked, listen, 0)(s)
 	s.world.ensure(listen.String())
-	s.shop.do("dial c %s", asked)
-	s.shop.do("send c 1000")
-	s.world.do("accept sc %s", listen)
-	s.world.do("receive sc 1000")
-	s.world.do("send sc 20000")
-	s.shop.do("receive c 20000")
+	afar(s.shop, s.world, "c", asked, listen)
 	told := stranger{nat: "dnat+snat", port: 9080, original: asked, client: shopAddr, server: worldAddr, local: shopAddr, far: serviceAddr}
 	want := make(counts)
 	want.add(s.shop.member, told.flow("client"), 1, 1, 1000, 20_000)
