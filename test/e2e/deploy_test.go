@@ -15,8 +15,11 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
+	"sigs.k8s.io/yaml"
 
 	"github.com/netconn/netconn/internal/testcluster"
+	"github.com/netconn/netconn/internal/testnet"
 )
 
 const (
@@ -116,6 +119,49 @@ func (a *agent) connected() []string {
 	}
 	slices.Sort(kinds)
 	return kinds
+}
+
+// With the capabilities that the DaemonSet names, and no other, nothing is missing.
+func TestDeployCapabilities(t *testing.T) {
+	if _, err := exec.LookPath("setpriv"); err != nil {
+		testnet.Require(t, err)
+	}
+	set := "-all"
+	for _, name := range agentCapabilities(t) {
+		set += ",+" + strings.ToLower(name)
+	}
+	health := freeAddress(t)
+	s := setup{Health: health, Receiver: []string{"error_mode: ignore", "collection_interval: 100ms"}}
+	c := launchBy(t, exec.Command("setpriv", "--bounding-set="+set, "--no-new-privs", "/proc/self/fd/3"), nil,
+		[]string{"NETCONN_TEST_CONFIGURATION=" + s.text(t)}, "env:NETCONN_TEST_CONFIGURATION")
+	until(t, "health", func() bool { return healthy(health) })
+	until(t, "collections", func() bool { return strings.Count(c.said(), `"resource metrics"`) > 5 })
+	for _, unwanted := range []string{"Something is missing.", "No connections are read."} {
+		if strings.Contains(c.said(), unwanted) {
+			t.Errorf("with %s: %s", set, unwanted)
+		}
+	}
+}
+
+// agentCapabilities are those that the DaemonSet adds.
+func agentCapabilities(t *testing.T) []string {
+	t.Helper()
+	text, err := os.ReadFile(root + "/deploy/base/daemonset.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var set appsv1.DaemonSet
+	if err := yaml.UnmarshalStrict(text, &set); err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, name := range set.Spec.Template.Spec.Containers[0].SecurityContext.Capabilities.Add {
+		names = append(names, string(name))
+	}
+	if len(names) == 0 {
+		t.Fatal("the DaemonSet adds no capabilities")
+	}
+	return names
 }
 
 // The configurations of deploy/ load in the distribution.
