@@ -43,11 +43,11 @@ func (s *Store) Address(q Question) (conn.Peer, Answer) {
 		s.stats.ambiguous.Add(1)
 		return conn.Peer{}, Unknown
 	case h != nil:
-		return s.answered(s.describe(h.pod, h.pod.reached(q.Port)), h.answer(q.At, q.Now))
+		return s.answered(s.asHeard(h.pod.source(), q, s.describe(h.pod, h.pod.reached(q.Port)), h.answer(q.At, q.Now)))
 	}
 	for _, look := range []func(Question) (conn.Peer, Answer){s.service, s.node, s.endpoint} {
 		if p, a := look(q); a != Unknown {
-			return s.answered(p, a)
+			return s.answered(s.asHeard(kindPods, q, p, a))
 		}
 	}
 	return s.answered(conn.Peer{}, Unknown)

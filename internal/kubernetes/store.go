@@ -33,6 +33,8 @@ type Store struct {
 	slices    map[key]*slice
 	endpoints map[netip.Addr][]served
 
+	silences map[string]silence // by kind; none: it is watched
+
 	wanted   wanted // pods and nodes to ask for
 	fetchErr error  // of the last request for one
 	stats    counters
@@ -71,6 +73,7 @@ func NewStore(c Config) *Store {
 		nodeAddresses: make(map[netip.Addr]*node),
 		slices:        make(map[key]*slice),
 		endpoints:     make(map[netip.Addr][]served),
+		silences:      make(map[string]silence),
 		wanted:        newWanted(),
 	}
 }
@@ -166,10 +169,14 @@ func (s *Store) dropPod(k key, now time.Time) {
 	}
 }
 
-// end keeps a pod for those that were connected to it.
+// end keeps a pod for those that were connected to it. Of one that ended in a silence nobody knows how long it had its addresses since.
 func (s *Store) end(p *pod, now time.Time) {
+	until := now
+	if silent, known := s.silences[p.source()]; known && silent.over.IsZero() {
+		until = silent.from
+	}
 	for _, a := range p.addresses {
-		s.release(a, p, now)
+		s.release(a, p, until)
 	}
 	s.unindexPorts(p)
 	p.ended = now
