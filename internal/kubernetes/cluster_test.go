@@ -299,7 +299,7 @@ endpoints: [{addresses: [10.244.2.14], nodeName: node-2, zone: zone-b, targetRef
 ports: [{name: "", port: 9080}]`)
 	k := watched(t, Config{Scope: ScopeNode, Node: "node-1", QPS: 50, Burst: 50}, c.Admin)
 	ask := func(address string) (conn.Peer, Answer) {
-		return k.Address(Question{Address: netip.MustParseAddr(address), At: time.Now().Add(-time.Minute), Now: time.Now()})
+		return k.Address(Question{Address: netip.MustParseAddr(address), Port: 9080, At: time.Now().Add(-time.Minute), Now: time.Now()})
 	}
 	first, answer := ask("10.244.2.14")
 	if first.Pod != "reviews-7d4-b" || first.Name != "reviews" || first.Zone != "zone-b" || answer != Provisional {

@@ -184,28 +184,60 @@ func (s *Store) node(q Question) (conn.Peer, Answer) {
 	return p, Final
 }
 
-// endpoint describes what a service leads to: a pod of another node, which is asked for, or an address that was entered by hand.
+// endpoint describes what a service leads to: a pod of another node, which is asked for, or an address that was entered by hand. A slice
+// has pods in the network of their node at the node's address, where others listen too.
 func (s *Store) endpoint(q Question) (conn.Peer, Answer) {
 	list := s.endpoints[q.Address]
 	if len(list) == 0 {
 		return conn.Peer{}, Unknown
 	}
-	e := list[0]
-	d := conn.Peer{Type: conn.PeerService, Name: e.of.service, Namespace: e.of.key.namespace, Node: e.node}
-	answer := Final
-	if e.pod != "" {
-		d.Type, d.Pod = conn.PeerPod, e.pod
-		answer = Provisional
-		s.wanted.pod(e.uid, key{e.of.key.namespace, e.pod})
+	e, pods := list[0], false
+	for _, other := range list {
+		if other.pod != "" {
+			pods = true
+			s.wanted.pod(request{other.uid, key{other.of.key.namespace, other.pod}, q.Address})
+		}
 	}
-	for _, other := range list[1:] { // of several services none is the one that was meant
-		if other.of.service != e.of.service || other.of.key.namespace != e.of.key.namespace {
+	if !pods {
+		return s.entered(list), Final
+	}
+	d := conn.Peer{Type: conn.PeerPod, Namespace: e.of.key.namespace, Pod: e.pod, Node: e.node}
+	reached := false
+	for _, other := range list {
+		switch {
+		case other.uid != e.uid:
+			return conn.Peer{}, Unknown
+		case !slices.Contains(other.of.ports, q.Port):
+		case !reached:
+			d.Name, reached = other.of.service, true
+		case d.Name != other.of.service: // of several services none is the one that was meant
 			d.Name = ""
 		}
 	}
-	s.place(&d)
+	if !reached {
+		return conn.Peer{}, Unknown
+	}
+	s.placeEndpoint(&d, e)
+	return d, Provisional
+}
+
+// entered describes an address that was entered by hand, for one service or for several, of which none is the one that was meant.
+func (s *Store) entered(list []served) conn.Peer {
+	e := list[0]
+	d := conn.Peer{Type: conn.PeerService, Name: e.of.service, Namespace: e.of.key.namespace, Node: e.node}
+	for _, other := range list[1:] {
+		if other.of.service != e.of.service || other.of.key.namespace != e.of.key.namespace {
+			d.Name, d.Namespace = "", ""
+		}
+	}
+	s.placeEndpoint(&d, e)
+	return d
+}
+
+// placeEndpoint fills in where an endpoint is; of a node that is not known, the slice tells the zone.
+func (s *Store) placeEndpoint(d *conn.Peer, e served) {
+	s.place(d)
 	if d.Zone == "" {
 		d.Zone = e.zone
 	}
-	return d, answer
 }

@@ -82,6 +82,10 @@ func NewStore(c Config) *Store {
 func (s *Store) putPod(p *pod, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.addPod(p, now)
+}
+
+func (s *Store) addPod(p *pod, now time.Time) {
 	known := s.pods[p.key]
 	if known != nil && known.uid != p.uid { // made anew under the same name, as those of a StatefulSet are
 		s.end(known, now)
@@ -208,6 +212,7 @@ func (s *Store) Expire(now time.Time) {
 	for a := range s.holders {
 		remove(s.holders, a, func(h *holding) bool { return !h.until.IsZero() && now.Sub(h.until) > Grace })
 	}
+	s.expireNodes(now)
 	s.wanted.expire(now)
 }
 
@@ -331,7 +336,7 @@ func (s *Store) endFetched(before *slice, now time.Time) {
 		if p == nil || !p.fetched || !p.ended.IsZero() {
 			continue
 		}
-		if !slices.ContainsFunc(s.endpoints[e.address], func(other served) bool { return other.uid == e.uid }) {
+		if !s.serves(e.address, e.uid) {
 			s.end(p, now)
 		}
 	}
@@ -367,7 +372,7 @@ func (s *Store) nodeKeys() []key {
 	defer s.mu.RUnlock()
 	var keys []key
 	for name, n := range s.nodes {
-		if !n.fetched {
+		if n.fetched.IsZero() {
 			keys = append(keys, key{name: name})
 		}
 	}

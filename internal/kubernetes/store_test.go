@@ -311,11 +311,11 @@ func TestContainerReached(t *testing.T) {
 // With ScopeNode a pod of another node is asked for once, and is known for as long as a slice names it.
 func TestEndpointIsAskedFor(t *testing.T) {
 	s := NewStore(Config{Scope: ScopeNode, Node: "node-1"})
-	list := &slice{key: key{"shop", "reviews-x"}, service: "reviews",
+	list := &slice{key: key{"shop", "reviews-x"}, service: "reviews", ports: []uint16{9080},
 		endpoints: []endpoint{{address: shared, pod: "reviews-1", uid: "uid-reviews-1", node: "node-2", zone: "b"}}}
 	s.putSlice(list, start)
 	ask := func() (conn.Peer, Answer) {
-		return s.Address(Question{Address: shared, At: after(60e9), Now: after(120e9)})
+		return s.Address(Question{Address: shared, Port: 9080, At: after(60e9), Now: after(120e9)})
 	}
 	for range 3 {
 		got, a := ask()
