@@ -126,6 +126,18 @@ func (p *pod) reached(port uint16) *container {
 	return p.alone(func(c container) bool { return slices.Contains(c.ports, port) })
 }
 
+// exposedAt returns the container that is reached at a port of the pod's node, or nil where that is not certain.
+func (p *pod) exposedAt(port uint16) *container {
+	i := slices.IndexFunc(p.hostPorts, func(e exposed) bool { return e.port == port })
+	if i < 0 || p.meshed {
+		return nil
+	}
+	if n := p.hostPorts[i].container; n >= 0 && n < len(p.containers) {
+		return &p.containers[n]
+	}
+	return nil
+}
+
 // alone returns the only container that matches, or nil.
 func (p *pod) alone(match func(container) bool) *container {
 	i := slices.IndexFunc(p.containers, match)
@@ -173,7 +185,7 @@ func (s *Store) node(q Question) (conn.Peer, Answer) {
 	if q.Port != 0 {
 		if pods := s.hostPorts[hostPort{n.key.name, q.Port}]; len(pods) == 1 && !q.At.Before(pods[0].began) {
 			p := pods[0]
-			return s.describe(p, p.alone(func(c container) bool { return slices.Contains(c.ports, q.Port) })), Final
+			return s.describe(p, p.exposedAt(q.Port)), Final
 		}
 		if v := s.nodePorts[q.Port]; v != nil {
 			return v.peer(), Final

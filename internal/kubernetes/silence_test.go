@@ -96,7 +96,7 @@ func TestSilenceOfSlices(t *testing.T) {
 // hostPod is a pod in the network of a node, with one container that declares a port.
 func hostPod(name, node string, port uint16) *pod {
 	p := podAt(name, 0, 0)
-	p.node, p.hostPorts = node, []uint16{port}
+	p.node, p.hostPorts = node, []exposed{{port, 0}}
 	p.containers = []container{{name: name, ports: []uint16{port}, runs: true}}
 	return p
 }

@@ -127,8 +127,8 @@ func (s *Store) index(p *pod) {
 	if p.over || !p.ended.IsZero() {
 		return
 	}
-	for _, port := range p.hostPorts {
-		at := hostPort{p.node, port}
+	for _, e := range p.hostPorts {
+		at := hostPort{p.node, e.port}
 		s.hostPorts[at] = append(s.hostPorts[at], p)
 	}
 }
@@ -145,8 +145,8 @@ func (s *Store) unindex(p *pod) {
 }
 
 func (s *Store) unindexPorts(p *pod) {
-	for _, port := range p.hostPorts {
-		at := hostPort{p.node, port}
+	for _, e := range p.hostPorts {
+		at := hostPort{p.node, e.port}
 		remove(s.hostPorts, at, func(other *pod) bool { return other == p })
 	}
 }
