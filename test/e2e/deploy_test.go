@@ -32,7 +32,7 @@ const (
 func TestClusterDeploy(t *testing.T) {
 	c := testcluster.New(t)
 	kubectl(t, c, "apply", "-f", root+"/deploy/base/namespace.yaml") // a dry run makes none
-	for _, overlay := range []string{"base", "gateway", "large"} {
+	for _, overlay := range []string{"base", "gateway", "large", "map"} {
 		kubectl(t, c, "apply", "--dry-run=server", "-k", root+"/deploy/"+overlay)
 	}
 	kubectl(t, c, "apply", "-k", root+"/deploy/base")
@@ -146,14 +146,8 @@ func TestDeployCapabilities(t *testing.T) {
 // agentCapabilities are those that the DaemonSet adds.
 func agentCapabilities(t *testing.T) []string {
 	t.Helper()
-	text, err := os.ReadFile(root + "/deploy/base/daemonset.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
 	var set appsv1.DaemonSet
-	if err := yaml.UnmarshalStrict(text, &set); err != nil {
-		t.Fatal(err)
-	}
+	read(t, root+"/deploy/base/daemonset.yaml", &set)
 	var names []string
 	for _, name := range set.Spec.Template.Spec.Containers[0].SecurityContext.Capabilities.Add {
 		names = append(names, string(name))
@@ -167,13 +161,68 @@ func agentCapabilities(t *testing.T) []string {
 // The configurations of deploy/ load in the distribution.
 func TestDeployConfigurations(t *testing.T) {
 	program := distribution(t)
-	for _, name := range []string{"base", "gateway"} {
-		command := exec.Command("/proc/self/fd/3", "validate", "--config", root+"/deploy/"+name+"/collector.yaml")
+	for name, files := range map[string][]string{
+		"agent": {"base/collector.yaml"}, "gateway": {"gateway/collector.yaml"}, "gateway with the map": {"map/collector.yaml"},
+		"agent of the map": {"base/collector.yaml", "map/zones.yaml"},
+	} {
+		command := exec.Command("/proc/self/fd/3", "validate")
+		for _, file := range files {
+			command.Args = append(command.Args, "--config", root+"/deploy/"+file)
+		}
 		command.ExtraFiles = []*os.File{program}
 		command.Env = append(os.Environ(), "K8S_NODE_NAME=node-1")
 		if out, err := command.CombinedOutput(); err != nil {
 			t.Errorf("%s: %v\n%s", name, err, out)
 		}
+	}
+}
+
+// The gateway of deploy/map serves the map where its port is forwarded to.
+func TestDeployMap(t *testing.T) {
+	page, health := freeAddress(t), freeAddress(t)
+	launch(t, nil, []string{"NETCONN_MAP=" + page, "OTLP_LISTEN=" + freeAddress(t), "HEALTH_LISTEN=" + health, "BACKEND_ENDPOINT=" + freeAddress(t)},
+		"file:"+root+"/deploy/map/collector.yaml", "yaml:service::telemetry::metrics::level: none")
+	until(t, "health", func() bool { return healthy(health) })
+	if !healthy(page) {
+		t.Error("there is no page")
+	}
+}
+
+// The agents of deploy/map have the attributes that they have by default, and the zones.
+func TestDeployZones(t *testing.T) {
+	var zones struct {
+		Receivers struct {
+			Netconn struct {
+				Metrics map[string]struct{ Attributes []string }
+			}
+		}
+	}
+	read(t, root+"/deploy/map/zones.yaml", &zones)
+	var declared struct {
+		Attributes map[string]struct {
+			Level string `json:"requirement_level"`
+		}
+		Metrics map[string]struct{ Attributes []string }
+	}
+	read(t, root+"/receiver/metadata.yaml", &declared)
+	want := slices.DeleteFunc(declared.Metrics["netconn.io"].Attributes, func(a string) bool {
+		return declared.Attributes[a].Level == "opt_in"
+	})
+	want = append(want, "netconn.peer.zone", "netconn.peer.region", "netconn.local.zone")
+	if diff := cmp.Diff(want, zones.Receivers.Netconn.Metrics["netconn.io"].Attributes); diff != "" {
+		t.Errorf("netconn.io (-want +got):\n%s", diff)
+	}
+}
+
+// read reads a file of YAML.
+func read(t *testing.T, path string, into any) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := yaml.Unmarshal(text, into); err != nil {
+		t.Fatalf("%s: %v", path, err)
 	}
 }
 
