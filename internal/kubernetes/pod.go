@@ -175,8 +175,8 @@ func containerPorts(c *corev1.Container) []uint16 {
 	return ports
 }
 
-// hostPorts are the ports of the node that lead to the pod. In the node's network each port of a container is one. One that is bound to some
-// of the node's addresses is left out: of which, a look-up could not tell.
+// hostPorts are the ports of the node that lead to the pod. In the node's network each port of a container is one. One that is bound to
+// some of the node's addresses is left out: of which, a look-up could not tell.
 func hostPorts(p *corev1.Pod) []exposed {
 	var ports []exposed
 	n := 0
