@@ -16,6 +16,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	quantity "k8s.io/apimachinery/pkg/api/resource"
 	"sigs.k8s.io/yaml"
 
 	"github.com/netconn/netconn/internal/testcluster"
@@ -143,13 +145,48 @@ func TestDeployCapabilities(t *testing.T) {
 	}
 }
 
-// agentCapabilities are those that the DaemonSet adds.
-func agentCapabilities(t *testing.T) []string {
+// measuredNeed finds in docs/performance.md what 100,000 connections with both ends on the node take in the kernel, and with 10,000 pods.
+var measuredNeed = regexp.MustCompile(`(?m)^\| 100,000, both ends here \|[^|]*\|[^|]*\| (\d+) MB [^|]*\| (\d+) MiB \|`)
+
+// The agent's limit is above what was measured, and leaves room for the kernel beside what Go may use.
+func TestDeployMemory(t *testing.T) {
+	text, err := os.ReadFile(root + "/docs/performance.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := measuredNeed.FindStringSubmatch(string(text))
+	if row == nil {
+		t.Fatal("docs/performance.md does not tell what the agent needs")
+	}
+	kernel, need := quantity.MustParse(row[1]+"M"), quantity.MustParse(row[2]+"Mi")
+	agent := agentContainer(t)
+	limit := agent.Resources.Limits.Memory()
+	i := slices.IndexFunc(agent.Env, func(v corev1.EnvVar) bool { return v.Name == "GOMEMLIMIT" })
+	if i < 0 {
+		t.Fatal("GOMEMLIMIT is not set")
+	}
+	forGo := quantity.MustParse(strings.TrimSuffix(agent.Env[i].Value, "B"))
+	if limit.Cmp(need) < 0 {
+		t.Errorf("the limit is %v, and %v are needed", limit, &need)
+	}
+	if forGo.Value()+kernel.Value() > limit.Value() {
+		t.Errorf("the limit is %v, Go may use %v, and the kernel needs %v", limit, &forGo, &kernel)
+	}
+}
+
+// agentContainer is that of the DaemonSet.
+func agentContainer(t *testing.T) corev1.Container {
 	t.Helper()
 	var set appsv1.DaemonSet
 	read(t, root+"/deploy/base/daemonset.yaml", &set)
+	return set.Spec.Template.Spec.Containers[0]
+}
+
+// agentCapabilities are those that the DaemonSet adds.
+func agentCapabilities(t *testing.T) []string {
+	t.Helper()
 	var names []string
-	for _, name := range set.Spec.Template.Spec.Containers[0].SecurityContext.Capabilities.Add {
+	for _, name := range agentContainer(t).SecurityContext.Capabilities.Add {
 		names = append(names, string(name))
 	}
 	if len(names) == 0 {
