@@ -216,10 +216,14 @@ func TestClusterChanges(t *testing.T) {
 		t.Errorf("just before: %q", got)
 	}
 
+	heard := time.Now()
 	c.Stop()
-	until(t, "a sentence on the API server", func() bool { return len(k.Faults()) > 0 })
-	if got := who(before.Add(-time.Minute)) + who(time.Now()); got != "shellnext" {
+	until(t, "a sentence on the API server", func() bool { return len(k.Faults()) == 4 })
+	if got := who(before.Add(-time.Minute)) + who(heard); got != "shellnext" {
 		t.Errorf("without the API server: %q", got)
+	}
+	if got := who(time.Now()); got != "" {
+		t.Errorf("%q is told of a time of which the API told nothing", got)
 	}
 	c.Start()
 	c.Pod(strings.NewReplacer("shell", "third", "10.244.2.21", "10.244.2.22").Replace(shopPods[len(shopPods)-1]))
@@ -231,6 +235,7 @@ func TestClusterChanges(t *testing.T) {
 	if err := c.Client.RbacV1().ClusterRoleBindings().Delete(ctx, role.Name, metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
+	heard = time.Now()
 	c.Stop() // a watch that is open goes on without the rights
 	c.Start()
 	until(t, "a sentence on the rights", func() bool {
@@ -241,7 +246,7 @@ func TestClusterChanges(t *testing.T) {
 		}
 		return len(k.Faults()) == 4
 	})
-	if got := who(time.Now()); got != "third" {
+	if got := who(heard) + who(time.Now()); got != "third" {
 		t.Errorf("without rights: %q", got)
 	}
 	role.ResourceVersion = ""
@@ -294,7 +299,7 @@ endpoints: [{addresses: [10.244.2.14], nodeName: node-2, zone: zone-b, targetRef
 ports: [{name: "", port: 9080}]`)
 	k := watched(t, Config{Scope: ScopeNode, Node: "node-1", QPS: 50, Burst: 50}, c.Admin)
 	ask := func(address string) (conn.Peer, Answer) {
-		return k.Address(Question{Address: netip.MustParseAddr(address), At: time.Now().Add(-time.Minute), Now: time.Now()})
+		return k.Address(Question{Address: netip.MustParseAddr(address), Port: 9080, At: time.Now().Add(-time.Minute), Now: time.Now()})
 	}
 	first, answer := ask("10.244.2.14")
 	if first.Pod != "reviews-7d4-b" || first.Name != "reviews" || first.Zone != "zone-b" || answer != Provisional {

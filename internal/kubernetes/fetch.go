@@ -2,6 +2,8 @@ package kubernetes
 
 import (
 	"context"
+	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,8 +22,9 @@ type wanted struct {
 }
 
 type request struct {
-	uid string
-	key key
+	uid     string
+	key     key
+	address netip.Addr // that a slice has it at
 }
 
 // maxWanted bounds what waits to be asked for; what is beyond it is asked for when it is looked up again.
@@ -31,15 +34,15 @@ func newWanted() wanted {
 	return wanted{mu: &sync.Mutex{}, asked: make(map[string]time.Time), queue: make(chan request, maxWanted)}
 }
 
-func (w wanted) pod(uid string, k key) {
+func (w wanted) pod(r request) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if _, ok := w.asked[uid]; ok {
+	if _, ok := w.asked[r.uid]; ok {
 		return
 	}
 	select {
-	case w.queue <- request{uid, k}:
-		w.asked[uid] = time.Time{}
+	case w.queue <- r:
+		w.asked[r.uid] = time.Time{}
 	default:
 	}
 }
@@ -88,9 +91,7 @@ func (f *fetcher) fetch(ctx context.Context, r request) {
 		return
 	}
 	d := describePod(p)
-	d.fetched = true
-	f.store.putPod(d, f.now())
-	if d.node == "" || f.store.knowsNode(d.node) {
+	if kept := f.store.putFetched(d, r, f.now()); !kept || d.node == "" || f.store.knowsNode(d.node) {
 		return
 	}
 	n, err := f.api.core.Nodes().Get(ctx, d.node, fromCache)
@@ -98,8 +99,49 @@ func (f *fetcher) fetch(ctx context.Context, r request) {
 		return
 	}
 	place := describeNode(n)
-	place.fetched = true
-	f.store.putNode(place, f.now())
+	place.fetched = f.now()
+	f.store.putNode(place, place.fetched)
+}
+
+// putFetched takes a pod that was asked for, unless it has left its slice meanwhile: then nothing would tell of its end.
+func (s *Store) putFetched(p *pod, r request, now time.Time) (kept bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.serves(r.address, r.uid) {
+		return false
+	}
+	p.fetched = true
+	s.addPod(p, now)
+	return true
+}
+
+// serves tells whether a slice has a pod at an address.
+func (s *Store) serves(a netip.Addr, uid string) bool {
+	return slices.ContainsFunc(s.endpoints[a], func(e served) bool { return e.uid == uid })
+}
+
+// expireNodes forgets the nodes that were asked for and that nothing is known to run on: nothing tells of their end.
+func (s *Store) expireNodes(now time.Time) {
+	old := make(map[string]bool)
+	for name, n := range s.nodes {
+		if !n.fetched.IsZero() && now.Sub(n.fetched) > Grace {
+			old[name] = true
+		}
+	}
+	if len(old) == 0 {
+		return
+	}
+	for _, p := range s.uids {
+		delete(old, p.node)
+	}
+	for _, v := range s.slices {
+		for _, e := range v.endpoints {
+			delete(old, e.node)
+		}
+	}
+	for name := range old {
+		s.removeNode(name)
+	}
 }
 
 // fetched counts a request, and tells whether there is no answer. That an object is gone is an answer of the API, but of no use.

@@ -8,8 +8,9 @@
 // cache. Listing again, reconnecting and backing off (0.8 s to 30 s) are the reflectors'.
 //
 // Time: an address belongs to one pod after another, so a look-up names a moment, and the answer is who had the address then. What has
-// ended stays known for Grace. A moment at which two pods may have had the address has no answer. The moments are of this machine's
-// clock; those of the API (when a pod's network was there) are of other machines, to the second.
+// ended stays known for Grace. While the API does not tell, what it told before is Provisional, and of a moment since there is no answer,
+// but for services, nodes and containers. A moment at which two pods may have had the address has no answer. The moments are of this
+// machine's clock; those of the API (when a pod's network was there) are of other machines, to the second.
 //
 // Scope: with ScopeCluster every pod of the cluster is watched, which is right up to a size (see docs/design.md). With ScopeNode only
 // the pods of one node are; for others the endpoint slices, which kube-proxy watches on every node as well, tell which pod has an

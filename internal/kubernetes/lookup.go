@@ -43,11 +43,11 @@ func (s *Store) Address(q Question) (conn.Peer, Answer) {
 		s.stats.ambiguous.Add(1)
 		return conn.Peer{}, Unknown
 	case h != nil:
-		return s.answered(s.describe(h.pod, h.pod.reached(q.Port)), h.answer(q.At, q.Now))
+		return s.answered(s.asHeard(h.pod.source(), q, s.describe(h.pod, h.pod.reached(q.Port)), h.answer(q.At, q.Now)))
 	}
 	for _, look := range []func(Question) (conn.Peer, Answer){s.service, s.node, s.endpoint} {
 		if p, a := look(q); a != Unknown {
-			return s.answered(p, a)
+			return s.answered(s.asHeard(kindPods, q, p, a))
 		}
 	}
 	return s.answered(conn.Peer{}, Unknown)
@@ -126,6 +126,18 @@ func (p *pod) reached(port uint16) *container {
 	return p.alone(func(c container) bool { return slices.Contains(c.ports, port) })
 }
 
+// exposedAt returns the container that is reached at a port of the pod's node, or nil where that is not certain.
+func (p *pod) exposedAt(port uint16) *container {
+	i := slices.IndexFunc(p.hostPorts, func(e exposed) bool { return e.port == port })
+	if i < 0 || p.meshed {
+		return nil
+	}
+	if n := p.hostPorts[i].container; n >= 0 && n < len(p.containers) {
+		return &p.containers[n]
+	}
+	return nil
+}
+
 // alone returns the only container that matches, or nil.
 func (p *pod) alone(match func(container) bool) *container {
 	i := slices.IndexFunc(p.containers, match)
@@ -173,7 +185,7 @@ func (s *Store) node(q Question) (conn.Peer, Answer) {
 	if q.Port != 0 {
 		if pods := s.hostPorts[hostPort{n.key.name, q.Port}]; len(pods) == 1 && !q.At.Before(pods[0].began) {
 			p := pods[0]
-			return s.describe(p, p.alone(func(c container) bool { return slices.Contains(c.ports, q.Port) })), Final
+			return s.describe(p, p.exposedAt(q.Port)), Final
 		}
 		if v := s.nodePorts[q.Port]; v != nil {
 			return v.peer(), Final
@@ -184,28 +196,60 @@ func (s *Store) node(q Question) (conn.Peer, Answer) {
 	return p, Final
 }
 
-// endpoint describes what a service leads to: a pod of another node, which is asked for, or an address that was entered by hand.
+// endpoint describes what a service leads to: a pod of another node, which is asked for, or an address that was entered by hand. A slice
+// has pods in the network of their node at the node's address, where others listen too.
 func (s *Store) endpoint(q Question) (conn.Peer, Answer) {
 	list := s.endpoints[q.Address]
 	if len(list) == 0 {
 		return conn.Peer{}, Unknown
 	}
-	e := list[0]
-	d := conn.Peer{Type: conn.PeerService, Name: e.of.service, Namespace: e.of.key.namespace, Node: e.node}
-	answer := Final
-	if e.pod != "" {
-		d.Type, d.Pod = conn.PeerPod, e.pod
-		answer = Provisional
-		s.wanted.pod(e.uid, key{e.of.key.namespace, e.pod})
+	e, pods := list[0], false
+	for _, other := range list {
+		if other.pod != "" {
+			pods = true
+			s.wanted.pod(request{other.uid, key{other.of.key.namespace, other.pod}, q.Address})
+		}
 	}
-	for _, other := range list[1:] { // of several services none is the one that was meant
-		if other.of.service != e.of.service || other.of.key.namespace != e.of.key.namespace {
+	if !pods {
+		return s.entered(list), Final
+	}
+	d := conn.Peer{Type: conn.PeerPod, Namespace: e.of.key.namespace, Pod: e.pod, Node: e.node}
+	reached := false
+	for _, other := range list {
+		switch {
+		case other.uid != e.uid:
+			return conn.Peer{}, Unknown
+		case !slices.Contains(other.of.ports, q.Port):
+		case !reached:
+			d.Name, reached = other.of.service, true
+		case d.Name != other.of.service: // of several services none is the one that was meant
 			d.Name = ""
 		}
 	}
-	s.place(&d)
+	if !reached {
+		return conn.Peer{}, Unknown
+	}
+	s.placeEndpoint(&d, e)
+	return d, Provisional
+}
+
+// entered describes an address that was entered by hand, for one service or for several, of which none is the one that was meant.
+func (s *Store) entered(list []served) conn.Peer {
+	e := list[0]
+	d := conn.Peer{Type: conn.PeerService, Name: e.of.service, Namespace: e.of.key.namespace, Node: e.node}
+	for _, other := range list[1:] {
+		if other.of.service != e.of.service || other.of.key.namespace != e.of.key.namespace {
+			d.Name, d.Namespace = "", ""
+		}
+	}
+	s.placeEndpoint(&d, e)
+	return d
+}
+
+// placeEndpoint fills in where an endpoint is; of a node that is not known, the slice tells the zone.
+func (s *Store) placeEndpoint(d *conn.Peer, e served) {
+	s.place(d)
 	if d.Zone == "" {
 		d.Zone = e.zone
 	}
-	return d, answer
 }

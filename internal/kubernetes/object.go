@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -50,7 +51,7 @@ type node struct {
 	key          key
 	addresses    []netip.Addr
 	zone, region string
-	fetched      bool // it was asked for by name and is not watched
+	fetched      time.Time // when it was asked for by name; zero: it is watched
 }
 
 func describeNode(n *corev1.Node) *node {
@@ -74,6 +75,7 @@ func describeNode(n *corev1.Node) *node {
 type slice struct {
 	key       key
 	service   string
+	ports     []uint16 // at which all of the endpoints are reached
 	endpoints []endpoint
 }
 
@@ -87,6 +89,11 @@ type endpoint struct {
 
 func describeSlice(s *discoveryv1.EndpointSlice) *slice {
 	d := &slice{key: key{one(s.Namespace), s.Name}, service: one(s.Labels[discoveryv1.LabelServiceName])}
+	for _, p := range s.Ports {
+		if p.Port != nil && (p.Protocol == nil || tcp(*p.Protocol)) {
+			d.ports = appendPort(d.ports, *p.Port)
+		}
+	}
 	for i := range s.Endpoints {
 		e := &s.Endpoints[i]
 		if len(e.Addresses) == 0 { // the others are of no use to anybody, says the API

@@ -26,7 +26,7 @@ type pod struct {
 	meshed         bool       // there is a proxy that takes what is meant for the others
 	containers     []container
 	addresses      []netip.Addr // its own; none if it has those of its node
-	hostPorts      []uint16     // on which it is reached at its node's addresses
+	hostPorts      []exposed    // on which it is reached at its node's addresses
 	began          time.Time    // it cannot have had its addresses before
 	ready          time.Time    // it cannot have had its addresses before, as far as is known
 	leaving        bool         // it was asked to end
@@ -44,6 +44,12 @@ type container struct {
 	ports []uint16
 	proxy conn.Proxy
 	runs  bool // or may run again
+}
+
+// exposed is a port of the node, and the container that it leads to, by its place in the pod; -1: it may be one of several.
+type exposed struct {
+	port      uint16
+	container int
 }
 
 // key names an object within its kind.
@@ -169,21 +175,39 @@ func containerPorts(c *corev1.Container) []uint16 {
 	return ports
 }
 
-// hostPorts are the ports of the node that lead to the pod. In the node's network each port of a container is one.
-func hostPorts(p *corev1.Pod) []uint16 {
-	var ports []uint16
+// hostPorts are the ports of the node that lead to the pod. In the node's network each port of a container is one. One that is bound to
+// some of the node's addresses is left out: of which, a look-up could not tell.
+func hostPorts(p *corev1.Pod) []exposed {
+	var ports []exposed
+	n := 0
 	for _, containers := range [][]corev1.Container{p.Spec.Containers, p.Spec.InitContainers} {
 		for _, c := range containers {
 			for _, port := range c.Ports {
-				switch {
-				case !tcp(port.Protocol):
-				case p.Spec.HostNetwork:
-					ports = appendPort(ports, port.ContainerPort)
-				default:
-					ports = appendPort(ports, port.HostPort)
+				if !tcp(port.Protocol) || port.HostIP != "" && !parseAddress(port.HostIP).IsUnspecified() {
+					continue
+				}
+				if p.Spec.HostNetwork {
+					ports = expose(ports, port.ContainerPort, n)
+				} else {
+					ports = expose(ports, port.HostPort, n)
 				}
 			}
+			n++
 		}
+	}
+	return ports
+}
+
+func expose(ports []exposed, p int32, container int) []exposed {
+	if p <= 0 || p > 65535 {
+		return ports
+	}
+	i := slices.IndexFunc(ports, func(e exposed) bool { return e.port == uint16(p) })
+	switch {
+	case i < 0:
+		return append(ports, exposed{uint16(p), container})
+	case ports[i].container != container:
+		ports[i].container = -1
 	}
 	return ports
 }

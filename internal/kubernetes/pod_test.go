@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -136,15 +137,41 @@ func TestHostNetwork(t *testing.T) {
 metadata: {name: exporter}
 spec: {nodeName: node-1, hostNetwork: true, containers: [{name: e, ports: [{containerPort: 9100, hostPort: 9100}]}]}
 status: {podIP: 192.0.2.1, podIPs: [{ip: 192.0.2.1}]}`))
-	if d.addresses != nil || len(d.hostPorts) != 1 || d.hostPorts[0] != 9100 {
+	if d.addresses != nil || !slices.Equal(d.hostPorts, []exposed{{9100, 0}}) {
 		t.Errorf("addresses %v, ports %v", d.addresses, d.hostPorts)
 	}
 	d = describePod(object[corev1.Pod](t, `
 metadata: {name: web}
 spec: {nodeName: node-1, containers: [{name: e, ports: [{containerPort: 80, hostPort: 8080}]}]}
 status: {podIP: 10.244.1.7}`))
-	if len(d.addresses) != 1 || len(d.hostPorts) != 1 || d.hostPorts[0] != 8080 {
+	if len(d.addresses) != 1 || !slices.Equal(d.hostPorts, []exposed{{8080, 0}}) {
 		t.Errorf("addresses %v, ports %v", d.addresses, d.hostPorts)
+	}
+}
+
+// A port of the node leads to one container, whatever ports the others have, and only if it is one of all of the node's addresses.
+func TestHostPorts(t *testing.T) {
+	for _, c := range []struct {
+		what, spec string
+		want       []exposed
+	}{
+		{"of the second container", `
+containers: [{name: a, ports: [{containerPort: 8080}]}, {name: b, ports: [{containerPort: 80, hostPort: 8080}]}]`, []exposed{{8080, 1}}},
+		{"of a native sidecar", `
+containers: [{name: a}]
+initContainers: [{name: b, restartPolicy: Always, ports: [{containerPort: 80, hostPort: 8080}]}]`, []exposed{{8080, 1}}},
+		{"all addresses, in words", `
+containers: [{name: a, ports: [{containerPort: 80, hostPort: 80, hostIP: 0.0.0.0}, {containerPort: 81, hostPort: 81, hostIP: "::"}]}]`, []exposed{{80, 0}, {81, 0}}},
+		{"loopback", `containers: [{name: a, ports: [{containerPort: 80, hostPort: 80, hostIP: 127.0.0.1}]}]`, nil},
+		{"two in the node's network", `
+hostNetwork: true
+containers: [{name: a, ports: [{containerPort: 80}]}, {name: b, ports: [{containerPort: 80}, {containerPort: 81}]}]`, []exposed{{80, -1}, {81, 1}}},
+		{"UDP", `containers: [{name: a, ports: [{containerPort: 53, hostPort: 53, protocol: UDP}]}]`, nil},
+	} {
+		d := describePod(object[corev1.Pod](t, "metadata: {name: web}\nspec:"+strings.ReplaceAll("\n"+strings.TrimSpace(c.spec), "\n", "\n  ")))
+		if !slices.Equal(d.hostPorts, c.want) {
+			t.Errorf("%s: %v, want %v", c.what, d.hostPorts, c.want)
+		}
 	}
 }
 

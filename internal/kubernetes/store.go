@@ -33,6 +33,8 @@ type Store struct {
 	slices    map[key]*slice
 	endpoints map[netip.Addr][]served
 
+	silences map[string]silence // by kind; none: it is watched
+
 	wanted   wanted // pods and nodes to ask for
 	fetchErr error  // of the last request for one
 	stats    counters
@@ -71,6 +73,7 @@ func NewStore(c Config) *Store {
 		nodeAddresses: make(map[netip.Addr]*node),
 		slices:        make(map[key]*slice),
 		endpoints:     make(map[netip.Addr][]served),
+		silences:      make(map[string]silence),
 		wanted:        newWanted(),
 	}
 }
@@ -79,6 +82,10 @@ func NewStore(c Config) *Store {
 func (s *Store) putPod(p *pod, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.addPod(p, now)
+}
+
+func (s *Store) addPod(p *pod, now time.Time) {
 	known := s.pods[p.key]
 	if known != nil && known.uid != p.uid { // made anew under the same name, as those of a StatefulSet are
 		s.end(known, now)
@@ -120,8 +127,8 @@ func (s *Store) index(p *pod) {
 	if p.over || !p.ended.IsZero() {
 		return
 	}
-	for _, port := range p.hostPorts {
-		at := hostPort{p.node, port}
+	for _, e := range p.hostPorts {
+		at := hostPort{p.node, e.port}
 		s.hostPorts[at] = append(s.hostPorts[at], p)
 	}
 }
@@ -138,8 +145,8 @@ func (s *Store) unindex(p *pod) {
 }
 
 func (s *Store) unindexPorts(p *pod) {
-	for _, port := range p.hostPorts {
-		at := hostPort{p.node, port}
+	for _, e := range p.hostPorts {
+		at := hostPort{p.node, e.port}
 		remove(s.hostPorts, at, func(other *pod) bool { return other == p })
 	}
 }
@@ -166,10 +173,14 @@ func (s *Store) dropPod(k key, now time.Time) {
 	}
 }
 
-// end keeps a pod for those that were connected to it.
+// end keeps a pod for those that were connected to it. Of one that ended in a silence nobody knows how long it had its addresses since.
 func (s *Store) end(p *pod, now time.Time) {
+	until := now
+	if silent, known := s.silences[p.source()]; known && silent.over.IsZero() {
+		until = silent.from
+	}
 	for _, a := range p.addresses {
-		s.release(a, p, now)
+		s.release(a, p, until)
 	}
 	s.unindexPorts(p)
 	p.ended = now
@@ -201,6 +212,7 @@ func (s *Store) Expire(now time.Time) {
 	for a := range s.holders {
 		remove(s.holders, a, func(h *holding) bool { return !h.until.IsZero() && now.Sub(h.until) > Grace })
 	}
+	s.expireNodes(now)
 	s.wanted.expire(now)
 }
 
@@ -324,7 +336,7 @@ func (s *Store) endFetched(before *slice, now time.Time) {
 		if p == nil || !p.fetched || !p.ended.IsZero() {
 			continue
 		}
-		if !slices.ContainsFunc(s.endpoints[e.address], func(other served) bool { return other.uid == e.uid }) {
+		if !s.serves(e.address, e.uid) {
 			s.end(p, now)
 		}
 	}
@@ -360,7 +372,7 @@ func (s *Store) nodeKeys() []key {
 	defer s.mu.RUnlock()
 	var keys []key
 	for name, n := range s.nodes {
-		if !n.fetched {
+		if n.fetched.IsZero() {
 			keys = append(keys, key{name: name})
 		}
 	}

@@ -216,7 +216,7 @@ func TestServicesAndNodes(t *testing.T) {
 	s.putService(&service{key: key{"shop", "web"}, addresses: []netip.Addr{addr("203.0.113.9")}, ports: []uint16{80}}, start)
 	s.putService(&service{key: key{"shop", "mail"}, addresses: []netip.Addr{addr("203.0.113.9")}, ports: []uint16{25}}, start)
 	exporter := podAt("exporter", 0, 0)
-	exporter.node, exporter.hostPorts = "node-2", []uint16{9100}
+	exporter.node, exporter.hostPorts = "node-2", []exposed{{9100, 1}}
 	exporter.containers = []container{{name: "side", runs: true}, {name: "exporter", ports: []uint16{9100}, tag: "v1", runs: true}}
 	s.putPod(exporter, start)
 	s.putSlice(&slice{key: key{"shop", "db-x"}, service: "db", endpoints: []endpoint{{address: addr("198.51.100.5"), zone: "z"}}}, start)
@@ -275,12 +275,37 @@ func TestHostPortOfTwoPods(t *testing.T) {
 	s.putNode(&node{key: key{name: "node-2"}, addresses: []netip.Addr{a}}, start)
 	for _, name := range []string{"one", "two"} {
 		p := podAt(name, 0, 0)
-		p.node, p.hostPorts = "node-2", []uint16{9100}
+		p.node, p.hostPorts = "node-2", []exposed{{9100, 0}}
 		s.putPod(p, start)
 	}
 	if got, _ := s.Address(Question{Address: a, Port: 9100, At: after(1), Now: after(time.Hour)}); got.Type != conn.PeerNode {
 		t.Errorf("got %+v", got)
 	}
+}
+
+// At a port of the node it is the container that has the port, and not one that has the number within the pod; a proxy in front of it may
+// take it.
+func TestContainerAtHostPort(t *testing.T) {
+	p := podAt("web", 0, 0, shared)
+	p.node, p.hostPorts = "node-2", []exposed{{8080, 1}, {9090, -1}}
+	p.containers = []container{{name: "a", ports: []uint16{8080}, runs: true}, {name: "b", ports: []uint16{80}, runs: true}}
+	s := NewStore(Config{})
+	s.putNode(&node{key: key{name: "node-2"}, addresses: []netip.Addr{node2}}, start)
+	want := func(port uint16, pod, container string) {
+		t.Helper()
+		got, _ := s.Address(Question{Address: node2, Port: port, At: after(1), Now: after(time.Hour)})
+		if got.Pod != pod || got.ContainerName != container {
+			t.Errorf("port %d: %+v", port, got)
+		}
+	}
+	s.putPod(p, start)
+	want(8080, "web", "b")
+	want(9090, "web", "")
+	want(80, "", "")
+	meshed := *p
+	meshed.meshed = true
+	s.putPod(&meshed, start)
+	want(8080, "web", "")
 }
 
 // What is reached at a pod's address is told only where there is no doubt.
@@ -311,11 +336,11 @@ func TestContainerReached(t *testing.T) {
 // With ScopeNode a pod of another node is asked for once, and is known for as long as a slice names it.
 func TestEndpointIsAskedFor(t *testing.T) {
 	s := NewStore(Config{Scope: ScopeNode, Node: "node-1"})
-	list := &slice{key: key{"shop", "reviews-x"}, service: "reviews",
+	list := &slice{key: key{"shop", "reviews-x"}, service: "reviews", ports: []uint16{9080},
 		endpoints: []endpoint{{address: shared, pod: "reviews-1", uid: "uid-reviews-1", node: "node-2", zone: "b"}}}
 	s.putSlice(list, start)
 	ask := func() (conn.Peer, Answer) {
-		return s.Address(Question{Address: shared, At: after(60e9), Now: after(120e9)})
+		return s.Address(Question{Address: shared, Port: 9080, At: after(60e9), Now: after(120e9)})
 	}
 	for range 3 {
 		got, a := ask()

@@ -88,15 +88,19 @@ func watches(c Config, a api, s *Store, now func() time.Time) []*watch {
 		nodes = fields.OneTermEqualSelector("metadata.name", c.Node)
 		selected = ""
 	}
+	of := func(kind string) *watch {
+		s.lose(kind, now())
+		return &watch{kind: kind, store: s, now: now}
+	}
 	core, discovery := a.core.RESTClient(), a.discovery.RESTClient()
 	return []*watch{
-		newWatch(kindPods, core, &corev1.Pod{}, metav1.ListOptions{FieldSelector: pods.String()},
+		newWatch(of(kindPods), core, &corev1.Pod{}, metav1.ListOptions{FieldSelector: pods.String()},
 			feed[*corev1.Pod, *pod]{describePod, s.putPod, s.dropPod, s.keepPods, now}),
-		newWatch(kindServices, core, &corev1.Service{}, metav1.ListOptions{},
+		newWatch(of(kindServices), core, &corev1.Service{}, metav1.ListOptions{},
 			feed[*corev1.Service, *service]{describeService, s.putService, s.dropService, s.keepServices, now}),
-		newWatch(kindNodes, core, &corev1.Node{}, metav1.ListOptions{FieldSelector: nodes.String()},
+		newWatch(of(kindNodes), core, &corev1.Node{}, metav1.ListOptions{FieldSelector: nodes.String()},
 			feed[*corev1.Node, *node]{describeNode, s.putNode, s.dropNode, s.keepNodes, now}),
-		newWatch(kindSlices, discovery, &discoveryv1.EndpointSlice{}, metav1.ListOptions{LabelSelector: selected},
+		newWatch(of(kindSlices), discovery, &discoveryv1.EndpointSlice{}, metav1.ListOptions{LabelSelector: selected},
 			feed[*discoveryv1.EndpointSlice, *slice]{describeSlice, s.putSlice, s.dropSlice, s.keepSlices, now}),
 	}
 }
@@ -104,6 +108,8 @@ func watches(c Config, a api, s *Store, now func() time.Time) []*watch {
 // watch is one kind of object, listed and watched by a reflector.
 type watch struct {
 	kind      string
+	store     *Store
+	now       func() time.Time
 	reflector *cache.Reflector
 
 	mu       sync.Mutex
@@ -112,12 +118,11 @@ type watch struct {
 	err      error
 }
 
-func newWatch(kind string, client rest.Interface, of runtime.Object, selected metav1.ListOptions, f cache.ReflectorStore) *watch {
-	w := &watch{kind: kind}
+func newWatch(w *watch, client rest.Interface, of runtime.Object, selected metav1.ListOptions, f cache.ReflectorStore) *watch {
 	selects := func(o *metav1.ListOptions) {
 		o.FieldSelector, o.LabelSelector = selected.FieldSelector, selected.LabelSelector
 	}
-	plain := cache.NewFilteredListWatchFromClient(client, kind, metav1.NamespaceAll, selects)
+	plain := cache.NewFilteredListWatchFromClient(client, w.kind, metav1.NamespaceAll, selects)
 	w.reflector = cache.NewReflectorWithOptions(&cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
 			list, err := plain.ListWithContext(ctx, o)
@@ -128,10 +133,11 @@ func newWatch(kind string, client rest.Interface, of runtime.Object, selected me
 			stream, err := plain.WatchWithContext(ctx, o)
 			if streams := o.SendInitialEvents != nil && *o.SendInitialEvents; !streams || !apierrors.IsInvalid(err) {
 				w.note(err) // a server that cannot begin a watch with a list says so, and is asked for the list
+				w.resumed(err == nil && !streams)
 			}
 			return stream, err
 		},
-	}, of, noting{f, w}, cache.ReflectorOptions{Name: "netconn " + kind})
+	}, of, noting{f, w}, cache.ReflectorOptions{Name: "netconn " + w.kind})
 	return w
 }
 
@@ -146,6 +152,14 @@ func (w *watch) note(err error) {
 	}
 	if w.err = err; err != nil {
 		w.failures++
+		w.store.lose(w.kind, w.now())
+	}
+}
+
+// resumed tells the store that a watch without a list has begun: of one with a list, the end of the list tells.
+func (w *watch) resumed(yes bool) {
+	if yes {
+		w.store.resume(w.kind, w.now())
 	}
 }
 
@@ -165,7 +179,10 @@ func (n noting) Replace(list []any, version string) error {
 	err := n.ReflectorStore.Replace(list, version)
 	n.watch.mu.Lock()
 	defer n.watch.mu.Unlock()
-	n.watch.synced = n.watch.synced || err == nil
+	if err == nil {
+		n.watch.synced = true
+		n.watch.store.listed(n.watch.kind)
+	}
 	return err
 }
 

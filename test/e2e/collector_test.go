@@ -120,13 +120,18 @@ func runShippedWithMap(t *testing.T, address, netmap string) *collector {
 
 func launch(t *testing.T, user *syscall.Credential, environment []string, configurations ...string) *collector {
 	t.Helper()
+	// A user without rights may not follow the path of the program, so it gets the file.
+	return launchBy(t, exec.Command("/proc/self/fd/3"), user, environment, configurations...)
+}
+
+// launchBy starts the distribution, which is file 3, by a command that lacks the configurations.
+func launchBy(t *testing.T, command *exec.Cmd, user *syscall.Credential, environment []string, configurations ...string) *collector {
+	t.Helper()
 	log, err := os.Create(filepath.Join(t.TempDir(), "collector.log"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer log.Close()
-	// A user without rights may not follow the path of the program, so it gets the file.
-	command := exec.Command("/proc/self/fd/3")
 	for _, c := range configurations {
 		command.Args = append(command.Args, "--config", c)
 	}

@@ -15,8 +15,13 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	quantity "k8s.io/apimachinery/pkg/api/resource"
+	"sigs.k8s.io/yaml"
 
 	"github.com/netconn/netconn/internal/testcluster"
+	"github.com/netconn/netconn/internal/testnet"
 )
 
 const (
@@ -29,7 +34,7 @@ const (
 func TestClusterDeploy(t *testing.T) {
 	c := testcluster.New(t)
 	kubectl(t, c, "apply", "-f", root+"/deploy/base/namespace.yaml") // a dry run makes none
-	for _, overlay := range []string{"base", "gateway", "large"} {
+	for _, overlay := range []string{"base", "gateway", "large", "map"} {
 		kubectl(t, c, "apply", "--dry-run=server", "-k", root+"/deploy/"+overlay)
 	}
 	kubectl(t, c, "apply", "-k", root+"/deploy/base")
@@ -118,16 +123,143 @@ func (a *agent) connected() []string {
 	return kinds
 }
 
+// With the capabilities that the DaemonSet names, and no other, nothing is missing.
+func TestDeployCapabilities(t *testing.T) {
+	if _, err := exec.LookPath("setpriv"); err != nil {
+		testnet.Require(t, err)
+	}
+	set := "-all"
+	for _, name := range agentCapabilities(t) {
+		set += ",+" + strings.ToLower(name)
+	}
+	health := freeAddress(t)
+	s := setup{Health: health, Receiver: []string{"error_mode: ignore", "collection_interval: 100ms"}}
+	c := launchBy(t, exec.Command("setpriv", "--bounding-set="+set, "--no-new-privs", "/proc/self/fd/3"), nil,
+		[]string{"NETCONN_TEST_CONFIGURATION=" + s.text(t)}, "env:NETCONN_TEST_CONFIGURATION")
+	until(t, "health", func() bool { return healthy(health) })
+	until(t, "collections", func() bool { return strings.Count(c.said(), `"resource metrics"`) > 5 })
+	for _, unwanted := range []string{"Something is missing.", "No connections are read."} {
+		if strings.Contains(c.said(), unwanted) {
+			t.Errorf("with %s: %s", set, unwanted)
+		}
+	}
+}
+
+// measuredNeed finds in docs/performance.md what 100,000 connections with both ends on the node take in the kernel, and with 10,000 pods.
+var measuredNeed = regexp.MustCompile(`(?m)^\| 100,000, both ends here \|[^|]*\|[^|]*\| (\d+) MB [^|]*\| (\d+) MiB \|`)
+
+// The agent's limit is above what was measured, and leaves room for the kernel beside what Go may use.
+func TestDeployMemory(t *testing.T) {
+	text, err := os.ReadFile(root + "/docs/performance.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := measuredNeed.FindStringSubmatch(string(text))
+	if row == nil {
+		t.Fatal("docs/performance.md does not tell what the agent needs")
+	}
+	kernel, need := quantity.MustParse(row[1]+"M"), quantity.MustParse(row[2]+"Mi")
+	agent := agentContainer(t)
+	limit := agent.Resources.Limits.Memory()
+	i := slices.IndexFunc(agent.Env, func(v corev1.EnvVar) bool { return v.Name == "GOMEMLIMIT" })
+	if i < 0 {
+		t.Fatal("GOMEMLIMIT is not set")
+	}
+	forGo := quantity.MustParse(strings.TrimSuffix(agent.Env[i].Value, "B"))
+	if limit.Cmp(need) < 0 {
+		t.Errorf("the limit is %v, and %v are needed", limit, &need)
+	}
+	if forGo.Value()+kernel.Value() > limit.Value() {
+		t.Errorf("the limit is %v, Go may use %v, and the kernel needs %v", limit, &forGo, &kernel)
+	}
+}
+
+// agentContainer is that of the DaemonSet.
+func agentContainer(t *testing.T) corev1.Container {
+	t.Helper()
+	var set appsv1.DaemonSet
+	read(t, root+"/deploy/base/daemonset.yaml", &set)
+	return set.Spec.Template.Spec.Containers[0]
+}
+
+// agentCapabilities are those that the DaemonSet adds.
+func agentCapabilities(t *testing.T) []string {
+	t.Helper()
+	var names []string
+	for _, name := range agentContainer(t).SecurityContext.Capabilities.Add {
+		names = append(names, string(name))
+	}
+	if len(names) == 0 {
+		t.Fatal("the DaemonSet adds no capabilities")
+	}
+	return names
+}
+
 // The configurations of deploy/ load in the distribution.
 func TestDeployConfigurations(t *testing.T) {
 	program := distribution(t)
-	for _, name := range []string{"base", "gateway"} {
-		command := exec.Command("/proc/self/fd/3", "validate", "--config", root+"/deploy/"+name+"/collector.yaml")
+	for name, files := range map[string][]string{
+		"agent": {"base/collector.yaml"}, "gateway": {"gateway/collector.yaml"}, "gateway with the map": {"map/collector.yaml"},
+		"agent of the map": {"base/collector.yaml", "map/zones.yaml"},
+	} {
+		command := exec.Command("/proc/self/fd/3", "validate")
+		for _, file := range files {
+			command.Args = append(command.Args, "--config", root+"/deploy/"+file)
+		}
 		command.ExtraFiles = []*os.File{program}
 		command.Env = append(os.Environ(), "K8S_NODE_NAME=node-1")
 		if out, err := command.CombinedOutput(); err != nil {
 			t.Errorf("%s: %v\n%s", name, err, out)
 		}
+	}
+}
+
+// The gateway of deploy/map serves the map where its port is forwarded to.
+func TestDeployMap(t *testing.T) {
+	page, health := freeAddress(t), freeAddress(t)
+	launch(t, nil, []string{"NETCONN_MAP=" + page, "OTLP_LISTEN=" + freeAddress(t), "HEALTH_LISTEN=" + health, "BACKEND_ENDPOINT=" + freeAddress(t)},
+		"file:"+root+"/deploy/map/collector.yaml", "yaml:service::telemetry::metrics::level: none")
+	until(t, "health", func() bool { return healthy(health) })
+	if !healthy(page) {
+		t.Error("there is no page")
+	}
+}
+
+// The agents of deploy/map have the attributes that they have by default, and the zones.
+func TestDeployZones(t *testing.T) {
+	var zones struct {
+		Receivers struct {
+			Netconn struct {
+				Metrics map[string]struct{ Attributes []string }
+			}
+		}
+	}
+	read(t, root+"/deploy/map/zones.yaml", &zones)
+	var declared struct {
+		Attributes map[string]struct {
+			Level string `json:"requirement_level"`
+		}
+		Metrics map[string]struct{ Attributes []string }
+	}
+	read(t, root+"/receiver/metadata.yaml", &declared)
+	want := slices.DeleteFunc(declared.Metrics["netconn.io"].Attributes, func(a string) bool {
+		return declared.Attributes[a].Level == "opt_in"
+	})
+	want = append(want, "netconn.peer.zone", "netconn.peer.region", "netconn.local.zone")
+	if diff := cmp.Diff(want, zones.Receivers.Netconn.Metrics["netconn.io"].Attributes); diff != "" {
+		t.Errorf("netconn.io (-want +got):\n%s", diff)
+	}
+}
+
+// read reads a file of YAML.
+func read(t *testing.T, path string, into any) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := yaml.Unmarshal(text, into); err != nil {
+		t.Fatalf("%s: %v", path, err)
 	}
 }
 

@@ -35,7 +35,7 @@ func TestClusterMesh(t *testing.T) {
 	}
 	t.Run("services", func(t *testing.T) { wantServices(t, sink) })
 	t.Run("zones", func(t *testing.T) { wantZones(t, sink, want) })
-	t.Run("outside", func(t *testing.T) { wantOutside(t, sink) })
+	t.Run("outside", func(t *testing.T) { wantOutside(t, sink, s.world.Client().Name) })
 	t.Run("elsewhere", func(t *testing.T) { s.wantElsewhere(t, sink) })
 	t.Run("identity", func(t *testing.T) { s.wantIdentity(t, a, sink) })
 }
@@ -134,7 +134,7 @@ func wantZones(t *testing.T, s *signals, edges map[string][2]int64) {
 }
 
 // wantOutside has the client that came through the node's port.
-func wantOutside(t *testing.T, s *signals) {
+func wantOutside(t *testing.T, s *signals, client string) {
 	t.Helper()
 	got := s.sum("netconn.attempts", func(n number) string {
 		if n.point["netconn.role"] != "server" || n.resource["k8s.deployment.name"] != "front" {
@@ -143,7 +143,7 @@ func wantOutside(t *testing.T, s *signals) {
 		return fmt.Sprintf("%s, %s, asked for %s:%s, %s", n.point["netconn.peer.type"], n.point["netconn.peer.name"],
 			n.point["netconn.original_destination.name"], n.point["netconn.original_destination.port"], n.point["netconn.nat"])
 	})
-	want := map[string]int64{"host, client, asked for front.bookinfo:30080, dnat+snat": asked}
+	want := map[string]int64{"host, " + client + ", asked for front.bookinfo:30080, dnat+snat": asked}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
