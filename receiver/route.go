@@ -53,7 +53,8 @@ type routeStats struct {
 	Contested uint64                          // answers that may be about another connection
 }
 
-// A noted connection was reported, and nobody was asked about it yet. The index of pairs knows the rest, but for what was never established.
+// A noted connection was reported, and nobody was asked about it yet. The index of pairs knows the rest, but for what was never
+// established.
 type noted struct {
 	sequence conn.Sequence
 	id       conn.ID

@@ -42,7 +42,8 @@ type registry struct {
 
 func openRegistry(r *room, proc string, now time.Time) (*registry, error) {
 	g := &registry{
-		finder: finder{proc: proc, misses: make(map[miss]struct{})}, room: r, inodes: make(map[uint32]*namespace), ids: make(map[int32]*namespace),
+		finder: finder{proc: proc, misses: make(map[miss]struct{})}, room: r,
+		inodes: make(map[uint32]*namespace), ids: make(map[int32]*namespace),
 	}
 	var err error
 	if g.route, err = dial(unix.NETLINK_ROUTE, r.file); err != nil {

@@ -92,10 +92,10 @@ func (t *Tables) Warnings() (warnings []string) {
 		warnings = append(warnings, fmt.Sprintf("changes of interfaces are seen a minute late: %v", err))
 	}
 	if t.slow != nil {
-		warnings = append(warnings, fmt.Sprintf("connection tracking is asked through netlink, which takes twenty times as long: %v", t.slow))
+		warnings = append(warnings, fmt.Sprintf("connection tracking is asked through netlink, which takes longer: %v", t.slow))
 	}
 	if t.lookup != nil && !t.lookup.zones {
-		warnings = append(warnings, "zones of connection tracking are asked about through netlink, which takes longer: Linux 6.11 needs not")
+		warnings = append(warnings, "zones of connection tracking are asked about through netlink, which takes longer than from Linux 6.11 on")
 	}
 	return warnings
 }

@@ -89,7 +89,8 @@ func countEntries(in *os.File) (uint32, error) {
 }
 
 func askSize(fd int, answer []byte) (int, error) {
-	if err := unix.Sendto(fd, appendHeader(nil, ctGetStats, 0, unix.AF_UNSPEC), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+	request := appendHeader(nil, ctGetStats, 0, unix.AF_UNSPEC)
+	if err := unix.Sendto(fd, request, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
 		return 0, err
 	}
 	n, _, err := unix.Recvfrom(fd, answer, unix.MSG_DONTWAIT)

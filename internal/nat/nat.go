@@ -53,9 +53,10 @@ func Packet(e conn.End, steps []Step) conn.Tuple {
 }
 
 // Without returns what it means that a namespace has no entry for an end's packet. Age is how long ago the connection may have ended at
-// most, in seconds; tracks tells whether the namespace tracks connections. Of one that is open there would be an entry. After its end it may
-// have been deleted, or its timeout be short, where there are entries at all; where there seem to be none, the last may have expired. A
-// refused attempt leaves none, one that a rule drops on its way never gets one, and one of a connection older than netconn may have expired.
+// most, in seconds; tracks tells whether the namespace tracks connections. Of one that is open there would be an entry. After its end it
+// may have been deleted, or its timeout be short, where there are entries at all; where there seem to be none, the last may have expired.
+// A refused attempt leaves none, one that a rule drops on its way never gets one, and one of a connection older than netconn may have
+// expired.
 func Without(e conn.End, age float64, tracks bool) Knowledge {
 	switch {
 	case e.Phase == conn.Failed && e.Error == conn.NotSent:
