@@ -43,7 +43,7 @@ func (f *finder) through(process, inode uint32) (path string, found bool) {
 	}
 	own := filepath.Join(f.proc, strconv.FormatUint(uint64(process), 10))
 	links := []string{filepath.Join(own, "ns/net")}
-	for _, thread := range threads(own) {
+	for _, thread := range names(filepath.Join(own, "task"), maxThreads) {
 		links = append(links, filepath.Join(own, "task", thread, "ns/net"))
 	}
 	for _, link := range links {
@@ -55,14 +55,14 @@ func (f *finder) through(process, inode uint32) (path string, found bool) {
 	return "", false
 }
 
-// threads returns the first threads of a process.
-func threads(process string) []string {
-	dir, err := os.Open(filepath.Join(process, "task"))
+// names returns the first names in a folder of /proc; -1: all.
+func names(path string, most int) []string {
+	dir, err := os.Open(path)
 	if err != nil {
-		return nil // it has ended
+		return nil // the process has ended
 	}
 	defer dir.Close()
-	names, _ := dir.Readdirnames(maxThreads) // what was read before an error counts
+	names, _ := dir.Readdirnames(most) // what was read before an error counts
 	return names
 }
 
@@ -76,16 +76,18 @@ func (f *finder) search(now time.Time) (paths map[uint32]string, complete bool) 
 	clear(f.misses)
 	began := time.Now()
 	threads := !now.Before(f.threads)
-	pattern := "ns/net"
-	if threads {
-		pattern = "task/*/ns/net"
-	}
 	paths = make(map[uint32]string)
-	links, _ := filepath.Glob(filepath.Join(f.proc, "[0-9]*", pattern)) // the error is that of a pattern
-	for _, link := range links {
-		if inode, err := inodeOf(link); err == nil { // it may have ended, or belong to a user namespace that is shut to us
-			paths[inode] = link
+	for _, process := range names(f.proc, -1) {
+		if process[0] < '1' || process[0] > '9' {
+			continue
 		}
+		own := filepath.Join(f.proc, process)
+		if threads {
+			for _, thread := range names(filepath.Join(own, "task"), -1) {
+				addLink(paths, filepath.Join(own, "task", thread, "ns/net"))
+			}
+		}
+		addLink(paths, filepath.Join(own, "ns/net")) // it lasts longer than a thread
 	}
 	for _, process := range []string{"1", "self"} {
 		f.addMounts(paths, filepath.Join(f.proc, process)) // a mount outlives the processes
@@ -96,6 +98,12 @@ func (f *finder) search(now time.Time) (paths map[uint32]string, complete bool) 
 		f.threads = now.Add(max(pause, threadsPause))
 	}
 	return paths, threads
+}
+
+func addLink(paths map[uint32]string, link string) {
+	if inode, err := inodeOf(link); err == nil { // it may have ended, or belong to a user namespace that is shut to us
+		paths[inode] = link
+	}
 }
 
 func (f *finder) addMounts(paths map[uint32]string, process string) {

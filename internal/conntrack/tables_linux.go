@@ -95,7 +95,7 @@ func (t *Tables) Warnings() (warnings []string) {
 		warnings = append(warnings, fmt.Sprintf("connection tracking is asked through netlink, which takes longer: %v", t.slow))
 	}
 	if t.lookup != nil && !t.lookup.zones {
-		warnings = append(warnings, "zones of connection tracking are asked about through netlink, which takes longer than from Linux 6.11 on")
+		warnings = append(warnings, "zones of connection tracking are asked about through netlink: it takes Linux 6.11 to do better")
 	}
 	return warnings
 }
