@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	// maxTries is how often a connection is asked about whose namespace is not found yet: a tenth of a second apart, for as long as the entry
-	// of a connection that was reset lives.
+	// maxTries is how often a connection is asked about whose namespace is not found yet: a tenth of a second apart, for as long as the
+	// entry of a connection that was reset lives.
 	maxTries = 100
 	// maxQueued is how many connections wait to be asked about. When there are more they are asked about at once, which takes a tenth of a
 	// second: the ring of ended connections holds a second at ten thousand a second. A snapshot shows both ends of a connection anywhere in
