@@ -75,7 +75,7 @@ func rulesNamed(t *testing.T, name string) mesh.Family {
 func wantMesh(t *testing.T, o bookinfo.Options) {
 	t.Helper()
 	sink := newSink(t)
-	run(t, setup{Receiver: []string{"collection_interval: 1s", meshMetrics()}, OTLP: sink.address})
+	run(t, setup{Receiver: []string{"collection_interval: 500ms", meshMetrics()}, OTLP: sink.address})
 	sink.next(1)
 	w := newWorld(t, o)
 	if err := w.Ask(asked); err != nil {

@@ -60,7 +60,7 @@ func TestPodBytesOnceAScope(t *testing.T) {
 	rules := rulesNamed(t, "sidecar-redirect.nft")
 	o := bookinfo.Options{Rules: &rules}
 	sink := newSink(t)
-	run(t, setup{Receiver: []string{"collection_interval: 1s", meshMetrics()}, OTLP: sink.address})
+	run(t, setup{Receiver: []string{"collection_interval: 500ms", meshMetrics()}, OTLP: sink.address})
 	sink.next(1)
 	w := newWorld(t, o)
 	if err := w.Ask(asked); err != nil {

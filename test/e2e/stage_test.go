@@ -64,7 +64,7 @@ func raise(t *testing.T, before, after func(*stage), receiver ...string) *stage 
 		testnet.Require(t, errors.New("a mesh needs root"))
 	}
 	s := &stage{t: t, sink: newSink(t)}
-	lines := append([]string{"collection_interval: 1s",
+	lines := append([]string{"collection_interval: 500ms",
 		meshMetrics("server.address", "client.address", "network.peer.address", "network.local.address")}, receiver...)
 	before(s)
 	run(t, setup{Receiver: lines, OTLP: s.sink.address})
