@@ -45,7 +45,8 @@ func (p *pipeline) meet(c conn.Conn, now time.Time) acquaintance {
 // noOther tells whether the other end of a connection will stay what it is: it was found here, or it cannot be here.
 func (p *pipeline) noOther(c conn.Conn, other *conn.End, named conn.Peer) bool {
 	if other != nil {
-		return other.Owner != conn.Owner{}
+		// Without a route of its own the other end is being asked about, and what is known of the way was found out without it.
+		return other.Owner != conn.Owner{} && p.pairs.Route(c.Sequence.Reverse(), other.ID) != nil
 	}
 	return c.Sequence == conn.Sequence{} || named.Type == conn.PeerPod && named.Scope == conn.ScopeRemote
 }
