@@ -8,6 +8,7 @@ import (
 
 	"github.com/netconn/netconn/bench/lab"
 	"github.com/netconn/netconn/bench/load"
+	"github.com/netconn/netconn/internal/testnet/netns"
 )
 
 // holdsEach is how many connections one process has both ends of: a process may have 20,000 files on some machines.
@@ -16,7 +17,7 @@ const holdsEach = 9_000
 // A crowd is many open connections, with both ends in a namespace of their own: each process has an address of 127.0.0.0/8, and so all
 // ports.
 type crowd struct {
-	namespace *lab.Namespace
+	namespace *netns.Namespace
 	holders   []*load.Process
 	counts    []int // connections of each
 }

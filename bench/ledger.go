@@ -12,6 +12,7 @@ import (
 	"github.com/netconn/netconn/bench/load"
 	"github.com/netconn/netconn/bench/sink"
 	"github.com/netconn/netconn/bench/subject"
+	"github.com/netconn/netconn/internal/testnet/netns"
 )
 
 // A tenant is a process in a container of its own.
@@ -56,7 +57,7 @@ type ledger struct {
 }
 
 // admit starts a process in a new container.
-func (s *soak) admit(in *lab.Namespace, of *side) (*tenant, error) {
+func (s *soak) admit(in *netns.Namespace, of *side) (*tenant, error) {
 	home, err := lab.NewContainer(s.parent)
 	if err != nil {
 		return nil, err

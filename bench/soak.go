@@ -14,6 +14,7 @@ import (
 	"github.com/netconn/netconn/bench/load"
 	"github.com/netconn/netconn/bench/sink"
 	"github.com/netconn/netconn/bench/subject"
+	"github.com/netconn/netconn/internal/testnet/netns"
 )
 
 // A soak is a machine in small: a server in a container, a client that opens and closes connections, one whose connections stay, and
@@ -84,7 +85,7 @@ func (s *soak) prepare() (err error) {
 	}
 	for _, t := range []struct {
 		who  **tenant
-		in   *lab.Namespace
+		in   *netns.Namespace
 		side *side
 	}{{&s.server, s.net.Server, &s.made.servers}, {&s.churner, s.net.Client, &s.made.clients}, {&s.keeper, s.net.Client, &s.made.clients}} {
 		if *t.who, err = s.admit(t.in, t.side); err != nil {

@@ -6,27 +6,17 @@
 package lab
 
 import (
-	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"runtime"
-	"strings"
+	"errors"
+	"net/netip"
 
-	"golang.org/x/sys/unix"
+	"github.com/netconn/netconn/internal/testnet/netns"
 )
-
-// A Namespace is a network namespace; it lives as long as its handle, and the sockets in it.
-type Namespace struct{ handle *os.File }
 
 // NewNamespace makes a namespace whose loopback interface is up. Ports are plentiful, and none is spent on TIME_WAIT: a slice of a
 // benchmark starts as the one before it did.
-func NewNamespace() (*Namespace, error) {
-	n := &Namespace{}
-	if err := onThread(n.enter); err != nil {
-		return nil, err
-	}
-	if err := n.Command("ip", "link", "set", "lo", "up"); err != nil {
+func NewNamespace() (*netns.Namespace, error) {
+	n, err := netns.New()
+	if err != nil {
 		return nil, err
 	}
 	for name, value := range map[string]string{
@@ -35,66 +25,11 @@ func NewNamespace() (*Namespace, error) {
 		"net.core.somaxconn":           "16384",
 	} {
 		if err := n.Sysctl(name, value); err != nil {
-			return nil, err
+			return nil, errors.Join(err, n.Close())
 		}
 	}
 	return n, nil
 }
-
-func (n *Namespace) enter() error {
-	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
-		return fmt.Errorf("make network namespace: %w", err)
-	}
-	handle, err := os.Open("/proc/thread-self/ns/net")
-	if err != nil {
-		return fmt.Errorf("open network namespace: %w", err)
-	}
-	n.handle = handle
-	return nil
-}
-
-// onThread runs f on a thread of its own, which ends with it: no other goroutine is ever in the namespace.
-func onThread(f func() error) error {
-	done := make(chan error)
-	go func() {
-		runtime.LockOSThread()
-		done <- f()
-	}()
-	return <-done
-}
-
-// Do runs f in the namespace. Processes that it starts and sockets that it opens belong to the namespace; goroutines that it starts do
-// not. The thread ends with f, so a process that f starts must not ask to be killed with its parent.
-func (n *Namespace) Do(f func() error) error {
-	return onThread(func() error {
-		if err := unix.Setns(int(n.handle.Fd()), unix.CLONE_NEWNET); err != nil {
-			return fmt.Errorf("enter network namespace: %w", err)
-		}
-		return f()
-	})
-}
-
-// Command runs a program in the namespace.
-func (n *Namespace) Command(name string, arguments ...string) error {
-	return n.Do(func() error {
-		out, err := exec.Command(name, arguments...).CombinedOutput()
-		if err != nil {
-			return fmt.Errorf("run %s %s: %w: %s", name, strings.Join(arguments, " "), err, out)
-		}
-		return nil
-	})
-}
-
-// Sysctl sets a variable of the namespace, such as net.ipv4.ip_local_port_range.
-func (n *Namespace) Sysctl(name, value string) error {
-	return n.Do(func() error {
-		path := filepath.Join("/proc/sys", strings.ReplaceAll(name, ".", "/"))
-		return os.WriteFile(path, []byte(value), 0)
-	})
-}
-
-// Close gives the handle back.
-func (n *Namespace) Close() error { return n.handle.Close() }
 
 // The two ends of a Pair.
 const (
@@ -104,7 +39,7 @@ const (
 )
 
 // A Pair is two namespaces that a virtual cable joins.
-type Pair struct{ Client, Server *Namespace }
+type Pair struct{ Client, Server *netns.Namespace }
 
 // NewPair makes two namespaces and the cable.
 func NewPair() (*Pair, error) {
@@ -126,23 +61,10 @@ func NewPair() (*Pair, error) {
 }
 
 func (p *Pair) join() error {
-	peer := fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), p.Server.handle.Fd())
-	err := p.Client.Command("ip", "link", "add", Interface, "type", "veth", "peer", "name", Interface, "netns", peer)
-	if err != nil {
-		return err
+	end := func(n *netns.Namespace, address string) netns.End {
+		return netns.End{In: n, Interface: Interface, Addresses: []netip.Prefix{netip.MustParsePrefix(address + "/24")}}
 	}
-	for _, end := range []struct {
-		namespace *Namespace
-		address   string
-	}{{p.Client, ClientAddress}, {p.Server, ServerAddress}} {
-		if err := end.namespace.Command("ip", "address", "add", end.address+"/24", "dev", Interface); err != nil {
-			return err
-		}
-		if err := end.namespace.Command("ip", "link", "set", Interface, "up"); err != nil {
-			return err
-		}
-	}
-	return nil
+	return netns.Link(end(p.Client, ClientAddress), end(p.Server, ServerAddress))
 }
 
 // Close gives both namespaces back.

@@ -57,40 +57,6 @@ func TestPair(t *testing.T) {
 	}
 }
 
-func TestNamespacesAreApart(t *testing.T) {
-	p := newPair(t)
-	ids := make(map[string]bool)
-	note := func() error {
-		id, err := os.Readlink("/proc/thread-self/ns/net")
-		ids[id] = true
-		return err
-	}
-	for range 2 {
-		if err := onThread(note); err != nil {
-			t.Fatal(err)
-		}
-		for _, n := range []*Namespace{p.Client, p.Server} {
-			if err := n.Do(note); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	if len(ids) != 3 {
-		t.Errorf("got %v, want this machine's and two more", ids)
-	}
-}
-
-func TestCommandSaysWhy(t *testing.T) {
-	p := newPair(t)
-	err := p.Client.Command("ip", "link", "set", "nobody", "up")
-	if err == nil || !strings.Contains(err.Error(), "nobody") {
-		t.Errorf("got %v", err)
-	}
-	if err := p.Client.Sysctl("net.ipv4.nonsense", "1"); err == nil {
-		t.Error("what is no variable was set")
-	}
-}
-
 func TestContainer(t *testing.T) {
 	parent := fmt.Sprintf("netconn-lab-%d", os.Getpid())
 	c, err := NewContainer(parent)

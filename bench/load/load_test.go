@@ -13,6 +13,7 @@ import (
 
 	"github.com/netconn/netconn/bench/lab"
 	"github.com/netconn/netconn/internal/testnet"
+	"github.com/netconn/netconn/internal/testnet/netns"
 )
 
 func TestMain(m *testing.M) {
@@ -46,7 +47,7 @@ func newStory(t *testing.T) *story {
 	return &story{t, p, program}
 }
 
-func (s *story) start(role Role, in *lab.Namespace, address string) *Process {
+func (s *story) start(role Role, in *netns.Namespace, address string) *Process {
 	s.t.Helper()
 	p, err := Start(Spec{Program: s.program, Role: role, Core: 0, Address: address, In: in})
 	if err != nil {

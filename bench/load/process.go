@@ -15,6 +15,7 @@ import (
 	"syscall"
 
 	"github.com/netconn/netconn/bench/lab"
+	"github.com/netconn/netconn/internal/testnet/netns"
 )
 
 // A Spec says which process is to be started.
@@ -23,7 +24,7 @@ type Spec struct {
 	Role    Role
 	Core    int    // that it is pinned to; less than 0: none
 	Address string // where it listens or connects to, IPv4 with the port
-	In      *lab.Namespace
+	In      *netns.Namespace
 	Of      *lab.Container // nil: the cgroup of this process
 }
 

@@ -13,7 +13,7 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
-	"github.com/netconn/netconn/bench/lab"
+	"github.com/netconn/netconn/internal/testnet/netns"
 )
 
 // A Rival is what is loaded, from Calls or Packets to Close.
@@ -31,7 +31,7 @@ func Calls() (*Rival, error) {
 }
 
 // Packets counts each packet on one interface of a namespace, both ways.
-func Packets(n *lab.Namespace, name string) (*Rival, error) {
+func Packets(n *netns.Namespace, name string) (*Rival, error) {
 	return load(func(r *Rival) error {
 		return n.Do(func() error {
 			i, err := net.InterfaceByName(name)

@@ -3,9 +3,10 @@ package conntrack
 import (
 	"fmt"
 	"os"
-	"runtime"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/netconn/netconn/internal/thread"
 )
 
 // A room is a thread in a network namespace of its own. Ids that it gives to other namespaces are nobody else's, so they can be its own
@@ -18,16 +19,15 @@ type room struct {
 func openRoom() (*room, error) {
 	r := &room{work: make(chan func())}
 	ready := make(chan error)
-	go r.serve(ready)
+	thread.Go(func() { r.serve(ready) })
 	if err := <-ready; err != nil {
 		return nil, err
 	}
 	return r, nil
 }
 
-// serve owns the thread, which ends with it as it is never unlocked.
+// serve owns the thread, which ends with it.
 func (r *room) serve(ready chan<- error) {
-	runtime.LockOSThread()
 	err := r.enter()
 	ready <- err
 	if err != nil {

@@ -3,17 +3,16 @@
 package testnet
 
 import (
-	"fmt"
 	"net"
 	"net/netip"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"runtime"
-	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/netconn/netconn/internal/testnet/netns"
+	"github.com/netconn/netconn/internal/thread"
 )
 
 // Require skips the test where the kernel or the rights do not allow it; with NETCONN_REQUIRE_KERNEL=1 that is a failure, so that a
@@ -31,80 +30,52 @@ func Require(t testing.TB, missing error) {
 
 // Namespace is a network namespace.
 type Namespace struct {
-	Inode uint32
-	t     testing.TB
-	file  *os.File
-	work  chan func()
+	*netns.Namespace
+	t testing.TB
 }
 
-// New makes a namespace whose loopback interface is up.
+// New makes a namespace whose loopback interface is up. A thread stands in it until the end of the test, as a process does in a pod's: a
+// namespace is found by who is in it.
 func New(t testing.TB) *Namespace {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		Require(t, fmt.Errorf("network namespaces need root"))
-	}
-	n := &Namespace{t: t, work: make(chan func())}
-	ready := make(chan error)
-	go n.serve(ready)
-	if err := <-ready; err != nil {
+	n, err := netns.New()
+	if err != nil {
 		Require(t, err)
 	}
-	t.Cleanup(func() {
-		close(n.work)
-		n.file.Close()
+	leave := make(chan struct{})
+	there := make(chan error)
+	thread.Go(func() {
+		there <- n.Enter()
+		<-leave
 	})
-	n.Command("ip", "link", "set", "lo", "up")
-	return n
+	if err := <-there; err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		close(leave)
+		n.Close()
+	})
+	return &Namespace{Namespace: n, t: t}
 }
 
-// serve owns the thread that stands in the namespace. It ends with the goroutine, as it is never unlocked.
-func (n *Namespace) serve(ready chan<- error) {
-	runtime.LockOSThread()
-	err := n.enter()
-	ready <- err
-	if err != nil {
-		return
-	}
-	for f := range n.work {
-		f()
-	}
-}
-
-func (n *Namespace) enter() error {
-	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
-		return fmt.Errorf("make network namespace: %w", err)
-	}
-	file, err := os.Open(fmt.Sprintf("/proc/self/task/%d/ns/net", unix.Gettid()))
-	if err != nil {
-		return err
-	}
-	var st unix.Stat_t
-	if err := unix.Fstat(int(file.Fd()), &st); err != nil {
-		return err
-	}
-	n.file, n.Inode = file, uint32(st.Ino)
-	return nil
-}
-
-// Do runs f in the namespace, one at a time. Processes that f starts, and sockets that it opens, belong to the namespace; goroutines that
-// it starts do not.
+// Do runs f in the namespace. Processes that f starts, and sockets that it opens, belong to the namespace; goroutines that it starts do
+// not.
 func (n *Namespace) Do(f func()) {
-	done := make(chan struct{})
-	n.work <- func() {
-		defer close(done)
+	n.t.Helper()
+	err := n.Namespace.Do(func() error {
 		f()
+		return nil
+	})
+	if err != nil {
+		n.t.Fatal(err)
 	}
-	<-done
 }
 
 // Command runs a program in the namespace, and ends the test if it fails.
 func (n *Namespace) Command(name string, arguments ...string) {
 	n.t.Helper()
-	var out []byte
-	var err error
-	n.Do(func() { out, err = exec.Command(name, arguments...).CombinedOutput() })
-	if err != nil {
-		n.t.Fatalf("%s %s: %v\n%s", name, strings.Join(arguments, " "), err, out)
+	if err := n.Namespace.Command(name, arguments...); err != nil {
+		n.t.Fatal(err)
 	}
 }
 
@@ -125,24 +96,16 @@ func (n *Namespace) Start(command *exec.Cmd) {
 // HasSysctl tells whether the namespace has a variable of its own.
 func (n *Namespace) HasSysctl(name string) (has bool) {
 	n.Do(func() {
-		_, err := os.Stat(sysctlPath(name))
+		_, err := os.Stat(netns.SysctlPath(name))
 		has = err == nil
 	})
 	return has
 }
 
-func sysctlPath(name string) string {
-	return filepath.Join("/proc/sys", strings.ReplaceAll(name, ".", "/"))
-}
-
 // Sysctl sets a variable of the namespace, such as net.ipv4.tcp_syn_retries.
 func (n *Namespace) Sysctl(name, value string) {
 	n.t.Helper()
-	var err error
-	n.Do(func() {
-		err = os.WriteFile(sysctlPath(name), []byte(value), 0)
-	})
-	if err != nil {
+	if err := n.Namespace.Sysctl(name, value); err != nil {
 		n.t.Fatal(err)
 	}
 }
@@ -209,17 +172,10 @@ func (n *Namespace) Socket(family int) (fd int) {
 // Link joins two namespaces by a pair of interfaces with the given addresses, for instance 10.1.0.1/24 and 10.1.0.2/24, or IPv6.
 func Link(a, b *Namespace, name string, addressA, addressB string) {
 	a.t.Helper()
-	peer := fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), b.file.Fd())
-	a.Command("ip", "link", "add", name, "type", "veth", "peer", "name", name, "netns", peer)
-	for _, end := range []struct {
-		namespace *Namespace
-		address   string
-	}{{a, addressA}, {b, addressB}} {
-		arguments := []string{"address", "add", end.address, "dev", name}
-		if netip.MustParsePrefix(end.address).Addr().Is6() {
-			arguments = append(arguments, "nodad")
-		}
-		end.namespace.Command("ip", arguments...)
-		end.namespace.Command("ip", "link", "set", name, "up")
+	end := func(n *Namespace, address string) netns.End {
+		return netns.End{In: n.Namespace, Interface: name, Addresses: []netip.Prefix{netip.MustParsePrefix(address)}}
+	}
+	if err := netns.Link(end(a, addressA), end(b, addressB)); err != nil {
+		a.t.Fatal(err)
 	}
 }

@@ -13,10 +13,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/netconn/netconn/internal/thread"
 )
 
 // A Namespace is a network namespace.
@@ -28,7 +29,7 @@ type Namespace struct {
 // New makes a namespace whose loopback interface is up.
 func New() (*Namespace, error) {
 	n := &Namespace{}
-	if err := onThread(n.enter); err != nil {
+	if err := thread.Run(n.unshare); err != nil {
 		return nil, err
 	}
 	if err := n.Command("ip", "link", "set", "lo", "up"); err != nil {
@@ -37,7 +38,7 @@ func New() (*Namespace, error) {
 	return n, nil
 }
 
-func (n *Namespace) enter() error {
+func (n *Namespace) unshare() error {
 	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 		return fmt.Errorf("make network namespace: %w", err)
 	}
@@ -53,25 +54,23 @@ func (n *Namespace) enter() error {
 	return nil
 }
 
-// onThread runs f on a thread of its own, which ends with it: no other goroutine is ever in the namespace.
-func onThread(f func() error) error {
-	done := make(chan error)
-	go func() {
-		runtime.LockOSThread()
-		done <- f()
-	}()
-	return <-done
-}
-
 // Do runs f in the namespace. Processes that it starts and sockets that it opens belong to the namespace; goroutines that it starts do
 // not. The thread ends with f, so a process that f starts must not ask to be killed with its parent.
 func (n *Namespace) Do(f func() error) error {
-	return onThread(func() error {
-		if err := unix.Setns(int(n.handle.Fd()), unix.CLONE_NEWNET); err != nil {
-			return fmt.Errorf("enter network namespace: %w", err)
+	return thread.Run(func() error {
+		if err := n.Enter(); err != nil {
+			return err
 		}
 		return f()
 	})
+}
+
+// Enter takes the calling thread into the namespace, which is to be one of package thread: there is no way back.
+func (n *Namespace) Enter() error {
+	if err := unix.Setns(int(n.handle.Fd()), unix.CLONE_NEWNET); err != nil {
+		return fmt.Errorf("enter network namespace: %w", err)
+	}
+	return nil
 }
 
 // Command runs a program in the namespace.
@@ -107,8 +106,13 @@ func (n *Namespace) Output(name string, arguments ...string) (out string, err er
 // Sysctl sets a variable of the namespace, such as net.ipv4.ip_forward. One that the kernel does not have is os.ErrNotExist.
 func (n *Namespace) Sysctl(name, value string) error {
 	return n.Do(func() error {
-		return os.WriteFile(filepath.Join("/proc/sys", strings.ReplaceAll(name, ".", "/")), []byte(value), 0)
+		return os.WriteFile(SysctlPath(name), []byte(value), 0)
 	})
+}
+
+// SysctlPath is where a variable is, for one who is in the namespace.
+func SysctlPath(name string) string {
+	return filepath.Join("/proc/sys", strings.ReplaceAll(name, ".", "/"))
 }
 
 // File is the handle, to pass to a process that is to work in the namespace.

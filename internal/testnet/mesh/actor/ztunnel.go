@@ -9,11 +9,12 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"runtime"
 	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/netconn/netconn/internal/thread"
 )
 
 // TunnelPort is where a ztunnel accepts what another one has tunnelled.
@@ -153,14 +154,10 @@ func readLine(c counted) (string, error) {
 
 // within runs f on a thread of its own that stands in a namespace.
 func within(fd int, f func() error) error {
-	done := make(chan error)
-	go func() {
-		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
+	return thread.Run(func() error {
 		if err := unix.Setns(fd, unix.CLONE_NEWNET); err != nil {
-			done <- os.NewSyscallError("setns", err)
-			return
+			return os.NewSyscallError("setns", err)
 		}
-		done <- f()
-	}()
-	return <-done
+		return f()
+	})
 }
