@@ -2,7 +2,6 @@
 /* Asks conntrack. An object of its own: where the kernel cannot load it, the sockets are read all the same. */
 #include "kernel.h"
 #include "records.h"
-#include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 
 char _license[] SEC("license")
@@ -54,31 +53,35 @@ static __always_inline __u32 write_tuple(struct bpf_sock_tuple *tuple, const str
 	return sizeof(tuple->ipv6);
 }
 
+/* The kernel's function returns a pointer that the verifier knows the type of, so its fields are read as they stand. */
 static __always_inline void write_address(__u8 *out, const union nf_inet_addr *address, __u16 family)
 {
-	__u32 words[4];
+	__u32 *words = (__u32 *)out;
 
-	bpf_core_read(words, sizeof(words), &address->all);
-	if (family == AF_INET) {
-		__builtin_memset(out, 0, 10);
-		out[10] = out[11] = 0xff;
-		__builtin_memcpy(out + 12, words, 4);
-		return;
-	}
-	__builtin_memcpy(out, words, 16);
+	words[0] = family == AF_INET ? 0 : address->all[0];
+	words[1] = family == AF_INET ? 0 : address->all[1];
+	words[2] = family == AF_INET ? __builtin_bswap32(0xffff) : address->all[2];
+	words[3] = family == AF_INET ? address->all[0] : address->all[3];
+}
+
+static __always_inline void write_other(struct lookup *l, const struct nf_conntrack_tuple *other)
+{
+	__u16 family = other->src.l3num;
+
+	write_address(l->other_source, &other->src.u3, family);
+	write_address(l->other_destination, &other->dst.u3, family);
+	l->other_source_port = __builtin_bswap16(other->src.u.all);
+	l->other_destination_port = __builtin_bswap16(other->dst.u.all);
 }
 
 static __always_inline void answer(struct lookup *l, struct nf_conn *ct, __u8 direction)
 {
-	struct nf_conntrack_tuple *other = direction ? &ct->tuplehash[0].tuple : &ct->tuplehash[1].tuple;
-	__u16 family = BPF_CORE_READ(other, src.l3num);
-
-	write_address(l->other_source, &other->src.u3, family);
-	write_address(l->other_destination, &other->dst.u3, family);
-	l->other_source_port = __builtin_bswap16(BPF_CORE_READ(other, src.u.all));
-	l->other_destination_port = __builtin_bswap16(BPF_CORE_READ(other, dst.u.all));
+	if (direction)
+		write_other(l, &ct->tuplehash[0].tuple);
+	else
+		write_other(l, &ct->tuplehash[1].tuple);
 	l->direction = direction;
-	l->tcp_state = l->protocol == IPPROTO_TCP ? BPF_CORE_READ(ct, proto.tcp.state) : 0;
+	l->tcp_state = l->protocol == IPPROTO_TCP ? ct->proto.tcp.state : 0;
 	l->error = 0;
 }
 
