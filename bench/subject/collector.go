@@ -14,11 +14,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"syscall"
 	"text/template"
 	"time"
+
+	"github.com/netconn/netconn/internal/testnet/child"
 )
 
 // Options of a collector.
@@ -65,12 +66,10 @@ const ready = "Everything is ready."
 
 // A Collector is a child process.
 type Collector struct {
-	PID       int
 	profiles  string // address
 	telemetry string // address, if it shows its own metrics
 	log       string // path
-	ended     chan struct{}
-	state     *os.ProcessState // valid once ended is closed
+	*child.Child
 }
 
 // Start starts the distribution, and waits until it runs. It ends with this program.
@@ -95,9 +94,9 @@ func Start(o Options) (*Collector, error) {
 	command := exec.Command(o.Program, "--config", "env:NETCONN_BENCH_CONFIGURATION")
 	command.Env = append(os.Environ(), "NETCONN_BENCH_CONFIGURATION="+text)
 	command.Stdout, command.Stderr = log, log
-	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	c := &Collector{profiles: profiles, telemetry: telemetry, log: log.Name(), ended: make(chan struct{})}
-	if err := c.start(command); err != nil {
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	c := &Collector{profiles: profiles, telemetry: telemetry, log: log.Name()}
+	if c.Child, err = child.Start(command); err != nil {
 		return nil, fmt.Errorf("start the collector: %w", err)
 	}
 	if err := c.awaitReady(1); err != nil {
@@ -124,27 +123,6 @@ func configure(o Options, profiles, telemetry string) (string, error) {
 	return text.String(), nil
 }
 
-// start keeps the thread that the child is started from, because the child is killed with that thread.
-func (c *Collector) start(command *exec.Cmd) error {
-	started := make(chan error)
-	go func() {
-		runtime.LockOSThread()
-		err := command.Start()
-		started <- err
-		if err != nil {
-			return
-		}
-		_ = command.Wait() // the state tells
-		c.state = command.ProcessState
-		close(c.ended)
-	}()
-	if err := <-started; err != nil {
-		return err
-	}
-	c.PID = command.Process.Pid
-	return nil
-}
-
 // awaitReady waits until the collector has said for the n-th time that it is ready.
 func (c *Collector) awaitReady(n int) error {
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
@@ -156,8 +134,8 @@ func (c *Collector) awaitReady(n int) error {
 			return nil
 		}
 		select {
-		case <-c.ended:
-			return fmt.Errorf("start the collector: it ended (%s): %s", c.state, tail(text))
+		case <-c.Ended:
+			return fmt.Errorf("start the collector: it ended (%s): %s", c.State(), tail(text))
 		default:
 		}
 	}
@@ -180,23 +158,18 @@ func (c *Collector) Reload() error {
 
 // Stop ends it in order. It may be called twice.
 func (c *Collector) Stop() error {
-	select {
-	case <-c.ended:
-	default:
-		_ = syscall.Kill(c.PID, syscall.SIGTERM) // it may be a zombie
-	}
+	c.Signal(syscall.SIGTERM)
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	select {
-	case <-c.ended:
-		if !c.state.Success() {
+	case <-c.Ended:
+		if !c.State().Success() {
 			text, _ := os.ReadFile(c.log)
-			return fmt.Errorf("stop the collector: %s: %s", c.state, tail(text))
+			return fmt.Errorf("stop the collector: %s: %s", c.State(), tail(text))
 		}
 		return nil
 	case <-ctx.Done():
-		_ = syscall.Kill(c.PID, syscall.SIGKILL)
-		<-c.ended
+		c.Kill()
 		return fmt.Errorf("stop the collector: it was still running after %v; its log is %s", patience, filepath.Clean(c.log))
 	}
 }

@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -20,6 +19,7 @@ import (
 
 	"github.com/netconn/netconn/internal/conn"
 	"github.com/netconn/netconn/internal/testnet"
+	"github.com/netconn/netconn/internal/testnet/child"
 )
 
 // tables opens both sources, each of which must give the same answers.
@@ -249,32 +249,27 @@ func TestMerge(t *testing.T) {
 	}
 }
 
-// child starts a process in a network namespace of its own, and returns the namespace and what ends it.
-func child(t *testing.T) (inode, process uint32, end func()) {
+// guest starts a process in a network namespace of its own, and returns the namespace and what ends it.
+func guest(t *testing.T) (inode, process uint32, end func()) {
 	t.Helper()
 	command := exec.Command("sleep", "60")
-	command.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL}
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
-	end = sync.OnceFunc(func() {
-		_ = command.Process.Kill()
-		_ = command.Wait()
-	})
-	t.Cleanup(end)
-	process = uint32(command.Process.Pid)
-	inode, err := inodeOf(fmt.Sprintf("/proc/%d/ns/net", process))
+	command.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
+	c, err := child.Start(command)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return inode, process, end
+	t.Cleanup(c.Kill)
+	if inode, err = inodeOf(fmt.Sprintf("/proc/%d/ns/net", c.PID)); err != nil {
+		t.Fatal(err)
+	}
+	return inode, uint32(c.PID), c.Kill
 }
 
 // Nothing here keeps a namespace alive, and what is told of one that has ended is not told of another one with its inode.
 func TestNamespaceThatEnds(t *testing.T) {
 	tables(t, func(t *testing.T, x *Tables) {
 		nobody := tuple("127.0.0.1:1", "127.0.0.1:2")
-		inode, process, end := child(t)
+		inode, process, end := guest(t)
 		question := Question{Namespace: inode, Process: process, Tuple: nobody}
 		result := func() Result { return x.Ask(time.Now(), []Question{question})[0].Result }
 		wantEqual(t, "while it lives", result(), NoEntry)
@@ -287,7 +282,7 @@ func TestNamespaceThatEnds(t *testing.T) {
 			t.Error("it is known still")
 		}
 		for range 100 {
-			again, process, _ := child(t)
+			again, process, _ := guest(t)
 			if again != inode {
 				continue
 			}
@@ -391,7 +386,7 @@ func TestAnotherMember(t *testing.T) {
 		t.Fatal(err)
 	}
 	tables(t, func(t *testing.T, x *Tables) {
-		inode, _, _ := child(t)
+		inode, _, _ := guest(t)
 		question := Question{Namespace: inode, Process: uint32(gone.Process.Pid), Tuple: tuple("127.0.0.1:1", "127.0.0.1:2")}
 		later := time.Now().Add(time.Hour) // when there may be another search
 		wantEqual(t, "answer", x.Ask(later, []Question{question})[0], Answer{Result: NoEntry})

@@ -19,14 +19,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
-	"syscall"
 	"testing"
 	"time"
 
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
+
+	"github.com/netconn/netconn/internal/testnet/child"
 )
 
 // startTime is what a start takes at most on a machine that has other things to do.
@@ -43,8 +43,8 @@ type Cluster struct {
 
 	t     testing.TB
 	dir   string
-	etcd  *process
-	api   *process
+	etcd  *child.Child
+	api   *child.Child
 	port  int
 	store string // address of etcd
 }
@@ -81,11 +81,11 @@ func New(t testing.TB) *Cluster {
 	c.Audit = c.path("audit.log")
 	a := newAuthority(t, c.dir)
 	c.startEtcd()
-	t.Cleanup(func() { c.etcd.kill() })
+	t.Cleanup(func() { c.etcd.Kill() })
 	c.write("audit.yaml", auditPolicy)
 	c.port = freePort(t)
 	c.Start()
-	t.Cleanup(func() { c.api.kill() })
+	t.Cleanup(func() { c.api.Kill() })
 	c.Admin = &rest.Config{Host: c.Host(), TLSClientConfig: a.client("netconn-test", "system:masters"), QPS: -1}
 	client, err := kubernetes.NewForConfig(c.Admin)
 	if err != nil {
@@ -141,8 +141,8 @@ func (c *Cluster) Start() {
 	anonymous := &http.Client{Transport: insecure()}
 	c.wait("the API server", func() error {
 		select {
-		case <-c.api.ended:
-			return fmt.Errorf("it has ended: %w", c.api.err)
+		case <-c.api.Ended:
+			return fmt.Errorf("it has ended: %s", c.api.State())
 		default:
 			return get(anonymous, c.Host()+"/readyz")
 		}
@@ -150,7 +150,7 @@ func (c *Cluster) Start() {
 }
 
 // Stop kills the API server. What it knew stays in etcd.
-func (c *Cluster) Stop() { c.api.kill() }
+func (c *Cluster) Stop() { c.api.Kill() }
 
 func get(client *http.Client, url string) error {
 	response, err := client.Get(url)
@@ -186,47 +186,20 @@ func (c *Cluster) logs() []byte {
 	return all.Bytes()
 }
 
-// process is a program that runs beside the test and does not outlive it.
-type process struct {
-	command *exec.Cmd
-	ended   chan struct{}
-	err     error // valid once ended is closed
-}
-
-func start(t testing.TB, log, program string, arguments ...string) *process {
+func start(t testing.TB, log, program string, arguments ...string) *child.Child {
 	t.Helper()
 	file, err := os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	p := &process{command: exec.Command(program, arguments...), ended: make(chan struct{})}
-	p.command.Stdout, p.command.Stderr = file, file
-	p.command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	started := make(chan error)
-	go func() {
-		runtime.LockOSThread() // the child is killed with the thread that it is started from
-		err := p.command.Start()
-		started <- err
-		if err == nil {
-			p.err = p.command.Wait()
-			close(p.ended)
-		}
-	}()
-	if err := <-started; err != nil {
+	command := exec.Command(program, arguments...)
+	command.Stdout, command.Stderr = file, file
+	c, err := child.Start(command)
+	if err != nil {
 		t.Fatalf("start %s: %v", program, err)
 	}
-	return p
-}
-
-func (p *process) kill() {
-	select {
-	case <-p.ended: // the pid may be somebody else's by now
-		return
-	default:
-	}
-	_ = p.command.Process.Kill() // it may have ended in between
-	<-p.ended
+	return c
 }
 
 func freePort(t testing.TB) int {

@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -18,6 +17,7 @@ import (
 	"time"
 
 	"github.com/netconn/netconn/internal/testnet"
+	"github.com/netconn/netconn/internal/testnet/child"
 )
 
 // A setup is what a story has configured. Empty: it is not there.
@@ -86,11 +86,9 @@ func port(address string) string { return address[strings.LastIndexByte(address,
 
 // A collector is the distribution as a child process.
 type collector struct {
-	t     *testing.T
-	pid   int
-	log   string // path
-	ended chan struct{}
-	state *os.ProcessState // valid once ended is closed
+	*child.Child
+	t   *testing.T
+	log string // path
 }
 
 // run starts the distribution, and kills it at the end of the test if it is still there.
@@ -138,32 +136,14 @@ func launchBy(t *testing.T, command *exec.Cmd, user *syscall.Credential, environ
 	command.Env = append(os.Environ(), environment...)
 	command.ExtraFiles = []*os.File{distribution(t)}
 	command.Stdout, command.Stderr = log, log
-	command.SysProcAttr = &syscall.SysProcAttr{Credential: user, Pdeathsig: syscall.SIGKILL}
-	c := &collector{t: t, log: log.Name(), ended: make(chan struct{})}
-	c.start(command)
+	command.SysProcAttr = &syscall.SysProcAttr{Credential: user}
+	started, err := child.Start(command)
+	if err != nil {
+		t.Fatalf("start the distribution: %v", err)
+	}
+	c := &collector{Child: started, t: t, log: log.Name()}
 	t.Cleanup(c.end)
 	return c
-}
-
-// start keeps the thread that the child is started from, because the child is killed with that thread.
-func (c *collector) start(command *exec.Cmd) {
-	c.t.Helper()
-	started := make(chan error)
-	go func() {
-		runtime.LockOSThread()
-		err := command.Start()
-		started <- err
-		if err != nil {
-			return
-		}
-		_ = command.Wait() // the state tells
-		c.state = command.ProcessState
-		close(c.ended)
-	}()
-	if err := <-started; err != nil {
-		c.t.Fatalf("start the distribution: %v", err)
-	}
-	c.pid = command.Process.Pid
 }
 
 // distribution opens the program that is tested.
@@ -186,19 +166,10 @@ func distribution(t *testing.T) *os.File {
 
 // end kills what a failed test left, and shows what the collector had to say.
 func (c *collector) end() {
-	c.signal(syscall.SIGKILL)
-	<-c.ended
+	c.Kill()
 	if c.t.Failed() {
 		text := c.said()
 		c.t.Logf("the end of the collector's log:\n%s", text[max(0, len(text)-4000):])
-	}
-}
-
-func (c *collector) signal(s syscall.Signal) {
-	select {
-	case <-c.ended: // the pid may be somebody else's by now
-	default:
-		_ = syscall.Kill(c.pid, s) // it may be a zombie
 	}
 }
 
@@ -216,8 +187,8 @@ func (c *collector) said() string {
 func (c *collector) exit() int {
 	c.t.Helper()
 	select {
-	case <-c.ended:
-		return c.state.ExitCode()
+	case <-c.Ended:
+		return c.State().ExitCode()
 	case <-time.After(deadline):
 		c.t.Fatal("the collector does not end")
 		return 0

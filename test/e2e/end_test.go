@@ -33,7 +33,7 @@ func TestEndsWithoutTrace(t *testing.T) {
 			s.shop.do("churn %s", stockAddress)
 			closed := of(toStock(), "netconn.closed")
 			until(t, "traffic", func() bool { return sink.latest().find(s.shopID).counts()[closed] > 100 })
-			objects := objectsOf(t, c.pid)
+			objects := objectsOf(t, c.PID)
 			if len(objects) < 5 {
 				t.Fatalf("the collector has %v in the kernel, which is too little to be all", objects)
 			}
@@ -43,7 +43,7 @@ func TestEndsWithoutTrace(t *testing.T) {
 				}
 			}
 			// The collector waits for the answer: the collection is not over.
-			sink.duringExport(func() { c.signal(test.signal) })
+			sink.duringExport(func() { c.Signal(test.signal) })
 			if status := c.exit(); status != test.status {
 				t.Errorf("exit status %d, want %d", status, test.status)
 			}

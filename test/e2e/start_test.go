@@ -75,7 +75,7 @@ func TestStartsWithoutRights(t *testing.T) {
 	if !healthy(health) {
 		t.Error("the collector is not there any more")
 	}
-	c.signal(syscall.SIGTERM)
+	c.Signal(syscall.SIGTERM)
 	if status := c.exit(); status != 0 {
 		t.Errorf("exit status %d, want 0", status)
 	}
