@@ -115,7 +115,7 @@ func askSome(fd int, queries []query, which []int, answers []Answer, buffer []by
 		return
 	}
 	for answered := 0; answered < len(which); answered++ {
-		n, _, err := unix.Recvfrom(fd, buffer, unix.MSG_DONTWAIT)
+		n, err := unix.Read(fd, buffer) // the socket does not block
 		if errors.Is(err, unix.EINTR) {
 			answered--
 			continue
