@@ -67,6 +67,20 @@ func TestSelf(t *testing.T) {
 			map[string]any{"container.id": "c", "container.name": "istio-proxy", "netconn.proxy": "gateway"},
 			map[string]string{"container": "istio-proxy", "container.id": "c", "proxy": "gateway", "type": "container"},
 		},
+		"a gateway, which has a sidecar's name": {
+			map[string]any{
+				"container.id": "c", "k8s.container.name": "istio-proxy", "k8s.pod.labels.gateway.networking.k8s.io/gateway-name": "shop",
+			},
+			map[string]string{"container": "istio-proxy", "container.id": "c", "proxy": "gateway", "type": "container"},
+		},
+		"Istio's own gateway": {
+			map[string]any{"container.id": "c", "k8s.container.name": "istio-proxy", "k8s.pod.label.istio": "ingressgateway"},
+			map[string]string{"container": "istio-proxy", "container.id": "c", "proxy": "gateway", "type": "container"},
+		},
+		"Istio's control plane, which is no gateway": {
+			map[string]any{"container.id": "c", "k8s.container.name": "discovery", "k8s.pod.labels.istio": "pilot"},
+			map[string]string{"container": "discovery", "container.id": "c", "type": "container"},
+		},
 		"a program that has a sidecar's name": {
 			map[string]any{"process.executable.name": "linkerd-proxy"},
 			map[string]string{"name": "linkerd-proxy", "executable": "linkerd-proxy", "type": "host"},

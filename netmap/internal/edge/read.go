@@ -26,9 +26,33 @@ func port(p uint16) string {
 // .name.
 var workloads = [...]string{"cronjob", "job", "deployment", "statefulset", "daemonset", "replicaset", "replicationcontroller"}
 
-// sidecars are the containers that meshes put into pods, by their names. The receiver has netconn.proxy for peers only, and there
-// is no attribute of Kubernetes by which a resource would tell. A gateway of Istio has such a container too.
+// sidecars are the containers that meshes put into pods, by their names. The receiver has netconn.proxy for peers only.
 var sidecars = [...]string{"istio-proxy", "linkerd-proxy", "kuma-sidecar", "consul-dataplane"}
+
+// podLabels are what the k8s_attributes processor calls a label of a pod, with and without its gate EmitV1K8sConventions.
+var podLabels = [...]string{"k8s.pod.label.", "k8s.pod.labels."}
+
+// gatewayLabels are on pods that are all proxy: those of the Gateway API, of Istio, of Envoy Gateway.
+var gatewayLabels = [...]string{
+	"gateway.networking.k8s.io/gateway-name",
+	"gateway.istio.io/managed",
+	"gateway.envoyproxy.io/owning-gateway-name",
+}
+
+// gateway tells by the labels of a pod, which the processor has to extract.
+func gateway(resource pcommon.Map) bool {
+	for _, label := range podLabels {
+		for _, key := range gatewayLabels {
+			if _, named := resource.Get(label + key); named {
+				return true
+			}
+		}
+		if strings.HasSuffix(text(resource, label+"istio"), "gateway") { // ingressgateway, egressgateway, eastwestgateway
+			return true
+		}
+	}
+	return false
+}
 
 // Self reads an end from the resource of its own metrics.
 func Self(resource pcommon.Map) End {
@@ -62,13 +86,21 @@ func Self(resource pcommon.Map) End {
 	if e.Get(Type) != typeHost {
 		e.fill(Container, e[Executable])
 	}
-	if slices.Contains(sidecars[:], e.Get(Container)) {
-		e.fill(Proxy, Text("sidecar"))
-	}
+	e.fill(Proxy, proxy(resource, e.Get(Container)))
 	for _, t := range [...]Tag{Workload, Service, Executable, Unit} {
 		e.fill(Name, e[t])
 	}
 	return e
+}
+
+func proxy(resource pcommon.Map, container string) Value {
+	switch {
+	case gateway(resource):
+		return Text("gateway")
+	case slices.Contains(sidecars[:], container):
+		return Text("sidecar")
+	}
+	return Text("")
 }
 
 // Peer reads the other end from the attributes of a point.
