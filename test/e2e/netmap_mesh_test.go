@@ -164,6 +164,10 @@ func TestClusterNetworkMap(t *testing.T) {
 	if got := d.bytes(); len(got) != 1 || got[call] != containers["reviews/reviews -> reviews/istio-proxy"] {
 		t.Errorf("what reviews asks for: %v, want %s", got, call)
 	}
+	const way = "/front -> /productpage"
+	wantDrawn(t, "what gateways send on", map[string][2]int{way: workloads[way]}, func() drawing {
+		return drawn(t, address, "workload", "", mine+" client.proxy=gateway")
+	})
 }
 
 // shortly returns workload and container of an end as knownMesh names it.
