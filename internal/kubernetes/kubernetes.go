@@ -5,7 +5,7 @@
 // better answer may follow (Answer). So an API server that is away, slow or refuses costs the answers that only it has.
 //
 // Of an object only what is used is kept, and only once: the reflectors of client-go fill a Store of our own instead of an informer's
-// cache. Listing again, reconnecting and backing off (0.8 s to 30 s) are the reflectors'.
+// cache. Listing again, reconnecting and pausing in between (0.8 s to 60 s, and twice if a watch cannot go on where it was) are theirs.
 //
 // Time: an address belongs to one pod after another, so a look-up names a moment, and the answer is who had the address then. What has
 // ended stays known for Grace. While the API does not tell, what it told before is Provisional, and of a moment since there is no answer,

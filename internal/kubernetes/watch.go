@@ -131,11 +131,15 @@ func newWatch(w *watch, client rest.Interface, of runtime.Object, selected metav
 		},
 		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (apiwatch.Interface, error) {
 			stream, err := plain.WatchWithContext(ctx, o)
-			if streams := o.SendInitialEvents != nil && *o.SendInitialEvents; !streams || !apierrors.IsInvalid(err) {
+			streams := o.SendInitialEvents != nil && *o.SendInitialEvents
+			if !streams || !apierrors.IsInvalid(err) {
 				w.note(err) // a server that cannot begin a watch with a list says so, and is asked for the list
 				w.resumed(err == nil && !streams)
 			}
-			return stream, err
+			if err != nil {
+				return nil, err
+			}
+			return overhear(stream, func(err error) { w.broken(err, streams) }), nil
 		},
 	}, of, noting{f, w}, cache.ReflectorOptions{Name: "netconn " + w.kind})
 	return w
@@ -161,6 +165,53 @@ func (w *watch) resumed(yes bool) {
 	if yes {
 		w.store.resume(w.kind, w.now())
 	}
+}
+
+// broken takes note of an error that ends a watch. A server that was away lets a watch go on and says in it that it does not know any
+// more what has changed since; then the list is asked for, after a pause. That the list cannot come in a watch is no fault.
+func (w *watch) broken(err error, streams bool) {
+	if !streams {
+		w.note(err)
+		return
+	}
+	w.store.lose(w.kind, w.now())
+}
+
+// overheard is a watch on its way to the reflector. (watch.Filter would wait for ever for who has stopped to listen.)
+type overheard struct {
+	apiwatch.Interface
+	events chan apiwatch.Event
+	done   chan struct{}
+	stop   func()
+}
+
+// overhear returns a watch whose errors are told before it passes them on.
+func overhear(stream apiwatch.Interface, tell func(error)) apiwatch.Interface {
+	o := &overheard{Interface: stream, events: make(chan apiwatch.Event), done: make(chan struct{})}
+	o.stop = sync.OnceFunc(func() { close(o.done) })
+	go o.pass(tell)
+	return o
+}
+
+func (o *overheard) pass(tell func(error)) {
+	defer close(o.events)
+	for e := range o.Interface.ResultChan() {
+		if e.Type == apiwatch.Error {
+			tell(apierrors.FromObject(e.Object))
+		}
+		select {
+		case o.events <- e:
+		case <-o.done:
+			return
+		}
+	}
+}
+
+func (o *overheard) ResultChan() <-chan apiwatch.Event { return o.events }
+
+func (o *overheard) Stop() {
+	o.stop()
+	o.Interface.Stop()
 }
 
 func (w *watch) health() WatchHealth {
