@@ -15,7 +15,7 @@
 # make generate    what is generated: BPF objects, the components' metadata
 # make check-generated  proves that what is committed is what `make generate` makes
 #
-# Variables: CONFIG, LISTEN, TELEMETRY_PORT, MAP, INTERVAL, ROUNDS, ROWS for run; RUN, PACKAGES for test;
+# Variables: CONFIG, LISTEN, TELEMETRY_PORT, MAP, INTERVAL, ROUNDS, ROWS for run; RUN, PACKAGES for test; RUN for test-kubernetes;
 # PART, DURATION, FLAGS for bench and soak.
 
 SHELL := bash
@@ -86,10 +86,10 @@ demo-down:
 	@$(GO) build -o $(DEMO) ./test/demo
 	@$(DEMO) -down
 
-RUN      ?= .
 PACKAGES ?= ./...
 
 .PHONY: test
+test: RUN ?= .
 test: $(DISTRIBUTION)
 	@.ci/test -run '$(RUN)' $(PACKAGES)
 
@@ -111,9 +111,10 @@ $(KUBERNETES) &: internal/tools/kubernetes/go.mod
 	@touch $(KUBERNETES)
 
 .PHONY: test-kubernetes
+test-kubernetes: RUN ?= Cluster
 test-kubernetes: $(DISTRIBUTION) $(KUBERNETES)
 	@.ci/install etcd:etcd-server
-	@NETCONN_KUBERNETES='$(CURDIR)/_build/kubernetes' NETCONN_REQUIRE_KUBERNETES=1 .ci/test -run Cluster ./internal/kubernetes ./test/e2e
+	@NETCONN_KUBERNETES='$(CURDIR)/_build/kubernetes' NETCONN_REQUIRE_KUBERNETES=1 .ci/test -run '$(RUN)' ./internal/kubernetes ./test/e2e
 
 PART     ?=
 DURATION ?= 20m
