@@ -5,6 +5,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -50,12 +51,7 @@ type knownMesh struct {
 func newKnownMesh(t *testing.T, o bookinfo.Options) *knownMesh {
 	t.Helper()
 	s := &knownMesh{Cluster: testcluster.New(t), pods: make(map[string]*corev1.Pod)}
-	s.Namespace(space)
-	for i, zone := range []string{"zone-a", "zone-b"} {
-		s.Node(fmt.Sprintf(`
-metadata: {name: node%d, labels: {topology.kubernetes.io/zone: %s, topology.kubernetes.io/region: east}}
-status: {addresses: [{type: InternalIP, address: 172.18.0.%d}]}`, i+1, zone, i+3))
-	}
+	writeNodes(s.Cluster)
 	for _, r := range bookinfoRoles() {
 		s.pods[r.pod] = s.MakePod(r.object(o.Rules != nil))
 	}
@@ -73,6 +69,16 @@ spec: {type: NodePort, clusterIP: 10.96.1.9, selector: {app: gateway}, ports: [{
 		s.report(t, r)
 	}
 	return s
+}
+
+// writeNodes tells the API server of the nodes that every mesh has, and makes the namespace.
+func writeNodes(c *testcluster.Cluster) {
+	c.Namespace(space)
+	for i, zone := range []string{"zone-a", "zone-b"} {
+		c.Node(fmt.Sprintf(`
+metadata: {name: node%d, labels: {topology.kubernetes.io/zone: %s, topology.kubernetes.io/region: east}}
+status: {addresses: [{type: InternalIP, address: 172.18.0.%d}]}`, i+1, zone, i+3))
+	}
 }
 
 func (s *knownMesh) service(r role) {
@@ -141,13 +147,15 @@ func containerOf(m bookinfo.Member) string {
 	return m.Name
 }
 
-// runAgent starts the distribution with the configuration of deploy/base, as the agent of a node of the mesh that sees all nodes.
-func (s *knownMesh) runAgent(t *testing.T, kubeconfig string, sink *signals, more ...string) *agent {
+// runAgent starts the distribution with the configuration of deploy/base, as the agent of a node of the mesh that sees all nodes. The
+// health check tells what the components say of themselves, which it does not by default yet.
+func runAgent(t *testing.T, kubeconfig string, sink *signals, more ...string) *agent {
 	t.Helper()
-	a := &agent{otlp: freeAddress(t), telemetry: freeAddress(t)}
-	a.collector = launch(t, nil, []string{
+	a := &agent{otlp: freeAddress(t), telemetry: freeAddress(t), health: freeAddress(t)}
+	command := exec.Command("/proc/self/fd/3", "--feature-gates=+extension.healthcheck.useComponentStatus")
+	a.collector = launchBy(t, command, nil, []string{
 		"KUBECONFIG=" + kubeconfig, "KUBERNETES_AUTH=kubeConfig", "NETCONN_ROOT=/", "K8S_NODE_NAME=node1",
-		"OTLP_ENDPOINT=" + sink.address, "OTLP_LISTEN=" + a.otlp, "HEALTH_LISTEN=" + freeAddress(t),
+		"OTLP_ENDPOINT=" + sink.address, "OTLP_LISTEN=" + a.otlp, "HEALTH_LISTEN=" + a.health,
 		"TELEMETRY_HOST=" + host(a.telemetry), "TELEMETRY_PORT=" + port(a.telemetry),
 	}, append([]string{
 		"file:../../testdata/kubernetes.yaml",
@@ -162,7 +170,7 @@ func (s *knownMesh) runAgent(t *testing.T, kubeconfig string, sink *signals, mor
 // An agent is a distribution that runs with the configuration of a node's agent.
 type agent struct {
 	*collector
-	otlp, telemetry string // addresses
+	otlp, telemetry, health string // addresses
 }
 
 // clientOf tells who connected to a member: of the pod whose address the socket has, or of its own pod.

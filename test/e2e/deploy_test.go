@@ -39,11 +39,9 @@ func TestClusterDeploy(t *testing.T) {
 	}
 	kubectl(t, c, "apply", "-k", root+"/deploy/base")
 
-	s := &knownMesh{Cluster: c}
 	kubeconfig := c.KubeConfig("agent", c.ServiceAccount("netconn", "netconn-agent"))
-	a := s.runAgent(t, kubeconfig, newSignals(t))
-	all := []string{"endpointslices", "nodes", "pods", "services"}
-	until(t, "all watches", func() bool { return slices.Equal(a.connected(), all) })
+	a := runAgent(t, kubeconfig, newSignals(t))
+	until(t, "all watches", func() bool { return slices.Equal(a.connected(), watched) })
 	if strings.Contains(a.said(), "forbidden") {
 		t.Error("something is forbidden")
 	}
@@ -54,7 +52,7 @@ func TestClusterDeploy(t *testing.T) {
 		}
 	}
 	may := make(map[string]bool)
-	for _, kind := range all {
+	for _, kind := range watched {
 		may["list "+kind], may["watch "+kind] = true, true
 	}
 	if diff := cmp.Diff(may, used); diff != "" {
@@ -63,36 +61,11 @@ func TestClusterDeploy(t *testing.T) {
 
 	kubectl(t, c, "patch", "clusterrole", "netconn-agent", "--type=json",
 		`-p=[{"op": "replace", "path": "/rules/0/resources", "value": ["pods", "services"]}]`)
-	b := s.runAgent(t, kubeconfig, newSignals(t))
+	b := runAgent(t, kubeconfig, newSignals(t))
 	until(t, "all watches but one", func() bool { return slices.Equal(b.connected(), []string{"endpointslices", "pods", "services"}) })
 	until(t, "a sentence", func() bool {
 		return strings.Contains(b.said(), "watch nodes in the Kubernetes API (without: nodes are not told from other hosts, and there are no zones)")
 	})
-}
-
-// The API server goes away and comes back. The agent tells, and collects all the while.
-func TestClusterAway(t *testing.T) {
-	c := testcluster.New(t)
-	s := &knownMesh{Cluster: c}
-	sink := newSignals(t)
-	a := s.runAgent(t, c.KubeConfig("agent", c.Admin), sink)
-	until(t, "all watches", func() bool { return len(a.connected()) == 4 })
-	c.Stop()
-	until(t, "no watch", func() bool { return len(a.connected()) == 0 })
-	if !strings.Contains(a.said(), "watch pods in the Kubernetes API (without: peers have no names of workloads)") {
-		t.Error("there is no sentence")
-	}
-	sink.mu.Lock()
-	seen := sink.latest
-	sink.mu.Unlock()
-	until(t, "collections without the API", func() bool {
-		sink.mu.Lock()
-		defer sink.mu.Unlock()
-		return sink.latest > seen
-	})
-	c.Start()
-	until(t, "all watches again", func() bool { return len(a.connected()) == 4 })
-	until(t, "the good news", func() bool { return strings.Contains(a.said(), "It works again.") })
 }
 
 func kubectl(t *testing.T, c *testcluster.Cluster, arguments ...string) {
@@ -101,6 +74,9 @@ func kubectl(t *testing.T, c *testcluster.Cluster, arguments ...string) {
 		t.Fatalf("kubectl %s: %v\n%s", strings.Join(arguments, " "), err, out)
 	}
 }
+
+// watched are the kinds of objects that an agent watches.
+var watched = []string{"endpointslices", "nodes", "pods", "services"}
 
 var watchConnected = regexp.MustCompile(`(?m)^otelcol_netconn_kubernetes_connected\{.*netconn_kind="([a-z]+)".*\} 1$`)
 

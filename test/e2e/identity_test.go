@@ -19,7 +19,7 @@ func TestClusterMesh(t *testing.T) {
 	rules := rulesNamed(t, "sidecar-redirect.nft")
 	s := newKnownMesh(t, bookinfo.Options{Rules: &rules})
 	sink := newSignals(t)
-	a := s.runAgent(t, s.KubeConfig("agent", s.Admin), sink)
+	a := runAgent(t, s.KubeConfig("agent", s.Admin), sink)
 	sink.await(t)
 	if err := s.world.Ask(asked); err != nil {
 		t.Fatal(err)

@@ -41,8 +41,10 @@ func until(t *testing.T, what string, yes func() bool) {
 }
 
 // poll asks until the answer is yes, or the deadline has passed.
-func poll(yes func() bool) bool {
-	for end := time.Now().Add(deadline); !yes(); time.Sleep(5 * time.Millisecond) {
+func poll(yes func() bool) bool { return pollFor(deadline, yes) }
+
+func pollFor(limit time.Duration, yes func() bool) bool {
+	for end := time.Now().Add(limit); !yes(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			return false
 		}

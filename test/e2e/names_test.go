@@ -5,6 +5,7 @@ package e2e
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -32,8 +33,8 @@ func TestClusterServiceNames(t *testing.T) {
 		pods[i] = c.MakePod(p)
 	}
 	kubeconfig := c.KubeConfig("agent", c.Admin)
-	s, sink := &knownMesh{Cluster: c}, newSignals(t)
-	a := s.runAgent(t, kubeconfig, sink)
+	sink := newSignals(t)
+	a := runAgent(t, kubeconfig, sink)
 	t.Setenv("KUBECONFIG", kubeconfig)
 	k, err := kubernetes.Open(kubernetes.Config{AuthType: kubernetes.AuthKubeConfig, Scope: kubernetes.ScopeCluster}, time.Now)
 	if err != nil {
@@ -41,7 +42,7 @@ func TestClusterServiceNames(t *testing.T) {
 	}
 	t.Cleanup(k.Close)
 	until(t, "everything to be listed", k.Synced)
-	until(t, "all watches", func() bool { return len(a.connected()) == 4 })
+	until(t, "all watches", func() bool { return slices.Equal(a.connected(), watched) })
 
 	for i, r := range rows {
 		t.Run(r.What, func(t *testing.T) {

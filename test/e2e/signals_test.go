@@ -3,12 +3,14 @@
 package e2e
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 
+	gocmp "github.com/google/go-cmp/cmp"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
@@ -29,6 +31,15 @@ func textOf(m pcommon.Map) values {
 		v[key] = value.AsString()
 	}
 	return v
+}
+
+// of returns the values of some attributes, in their order; - for those that are not there.
+func (v values) of(attributes ...string) string {
+	var all []string
+	for _, key := range attributes {
+		all = append(all, cmp.Or(v[key], "-"))
+	}
+	return strings.Join(all, " ")
 }
 
 // A number is a point of a sum, with the attributes of its resource.
@@ -171,6 +182,27 @@ func (s *signals) sum(metric string, of func(number) string) map[string]int64 {
 		}
 	}
 	return sums
+}
+
+// settle waits until what is told is what is wanted, in three collections in a row: what is too much never gets less.
+func (s *signals) settle(t *testing.T, want map[string]int64, told func() map[string]int64) {
+	t.Helper()
+	diff, same := "", 0
+	var seen pcommon.Timestamp
+	if !poll(func() bool {
+		s.mu.Lock()
+		latest := s.latest
+		s.mu.Unlock()
+		if diff = gocmp.Diff(want, told()); diff != "" {
+			same = 0
+		} else if latest > seen {
+			seen = latest
+			same++
+		}
+		return same == 3
+	}) {
+		t.Fatalf("(-want +told):\n%s", diff)
+	}
 }
 
 // sendSpan sends a span of an instrumented application to an agent; sendLog a log record.

@@ -60,9 +60,6 @@ func setTheStage(t *testing.T, receiver ...string) *stage {
 // raise makes what is there before the distribution starts, and what comes after.
 func raise(t *testing.T, before, after func(*stage), receiver ...string) *stage {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		testnet.Require(t, errors.New("a mesh needs root"))
-	}
 	s := &stage{t: t, sink: newSink(t)}
 	lines := append([]string{"collection_interval: 500ms",
 		meshMetrics("server.address", "client.address", "network.peer.address", "network.local.address")}, receiver...)
@@ -76,6 +73,9 @@ func raise(t *testing.T, before, after func(*stage), receiver ...string) *stage 
 // build makes what is on the stage. Names of processes that are in no container are nobody else's on this machine.
 func (s *stage) build() {
 	s.t.Helper()
+	if os.Geteuid() != 0 {
+		testnet.Require(s.t, errors.New("a mesh needs root"))
+	}
 	m, err := mesh.New(mesh.Options{Name: mesh.Unique("netconn-stage")})
 	s.check(err)
 	s.t.Cleanup(func() {

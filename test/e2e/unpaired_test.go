@@ -123,6 +123,12 @@ func TestUnpaired(t *testing.T) {
 func afar(client, server *actress, name string, dial, listen netip.AddrPort) {
 	client.t.Helper()
 	client.do("dial %s %s", name, dial)
+	greet(client, server, name, listen)
+}
+
+// greet is what comes after the client has connected.
+func greet(client, server *actress, name string, listen netip.AddrPort) {
+	client.t.Helper()
 	client.do("send %s 1000", name)
 	server.do("accept s%s %s", name, listen)
 	server.do("receive s%s 1000", name)
