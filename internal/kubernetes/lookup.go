@@ -65,7 +65,7 @@ func (s *Store) Service(to netip.AddrPort) string {
 	if v == nil {
 		return ""
 	}
-	return v.key.name + "." + v.key.namespace
+	return v.full
 }
 
 // Here returns the zone and the region of the node that this runs on; empty: not known.

@@ -13,6 +13,7 @@ import (
 // service is what is kept of a service.
 type service struct {
 	key       key
+	full      string       // reviews.default; the store puts it together, as it is looked up for each connection
 	addresses []netip.Addr // its cluster addresses, external ones and those of load balancers; none: headless or a name in DNS
 	ports     []uint16
 	nodePorts []uint16

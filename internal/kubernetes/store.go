@@ -227,6 +227,7 @@ func (s *Store) putService(v *service, _ time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.removeService(v.key)
+	v.full = v.key.name + "." + v.key.namespace
 	s.services[v.key] = v
 	for _, a := range v.addresses {
 		s.addresses[a] = append(s.addresses[a], v)
