@@ -5,38 +5,45 @@ package netconnreceiver
 import (
 	"fmt"
 	"net/netip"
+	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/netconn/netconn/internal/conn"
+	"github.com/netconn/netconn/internal/conntrack"
 	"github.com/netconn/netconn/internal/kernel"
 	"github.com/netconn/netconn/internal/kubernetes"
 	"github.com/netconn/netconn/internal/testcluster"
 )
 
-// How many pods the clusters of the benchmark have: none, those that are connected to, and ten thousand with them.
-const (
-	metPods   = 100
-	crowdPods = 10_000
-)
+// A crowd is what the cluster of the benchmark has.
+type crowd struct{ pods, services int }
 
-// BenchmarkCrowd is a collection each second of a thousand connections to a hundred pods, in clusters that know none, those, or ten
-// thousand: all of one workload, so that the points are as many. The clusters are watched in an API server.
+// met is how many services are asked for, and how many pods answer.
+const met = 100
+
+// BenchmarkCrowd is a collection each second of a thousand connections to the addresses of a hundred services, translated to a hundred pods,
+// in clusters that know none of both, those, or ten thousand pods and a thousand services. The pods are of one workload, and each service
+// has a port of its own, so that the points are as many. The clusters are watched in an API server.
 func BenchmarkCrowd(b *testing.B) {
 	c := testcluster.New(b)
 	c.Namespace("shop")
 	b.Setenv("KUBECONFIG", c.KubeConfig("crowd", c.Admin))
-	known := 0
-	for _, pods := range []int{0, metPods, crowdPods} {
-		makePods(c, known, pods)
-		known = pods
-		b.Run(fmt.Sprintf("pods=%d", pods), func(b *testing.B) { collectFrom(b, pods) })
+	known := crowd{}
+	for _, all := range []crowd{{}, {pods: met, services: met}, {pods: 10_000, services: 1000}} {
+		makeObjects(known.pods, all.pods, func(i int) { makePod(c, i) })
+		makeObjects(known.services, all.services, func(i int) { makeService(c, i, all) })
+		known = all
+		b.Run(fmt.Sprintf("pods=%d,services=%d", all.pods, all.services), func(b *testing.B) { collectFrom(b, all) })
 	}
 }
 
-func collectFrom(b *testing.B, pods int) {
-	p, now := startKnowing(b, pods)
+func collectFrom(b *testing.B, all crowd) {
+	p, now := startKnowing(b, all)
 	turn := func() {
 		now = now.Add(time.Second)
 		if err := p.drain(now); err != nil {
@@ -49,6 +56,7 @@ func collectFrom(b *testing.B, pods int) {
 	for range 10 { // until as many are certain as there come
 		turn()
 	}
+	runtime.GC() // what the list has left
 	b.ReportAllocs()
 	b.ResetTimer()
 	before := processorTime(b)
@@ -57,21 +65,44 @@ func collectFrom(b *testing.B, pods int) {
 	}
 	b.ReportMetric(float64((processorTime(b)-before).Nanoseconds())/float64(b.N), "CPU-ns/collection")
 	b.StopTimer()
-	answers := p.cluster.health().Store.Answers
-	if got := answers[kubernetes.Final] > 0; got != (pods > 0) {
-		b.Errorf("with %d pods the answers are %v", pods, answers)
+	turn()
+	checkFlows(b, p, now, all)
+}
+
+// checkFlows holds that the connections were named: services by their addresses, and the pods that they were translated to.
+func checkFlows(b *testing.B, p *pipeline, now time.Time, all crowd) {
+	b.Helper()
+	resources, err := p.read(now)
+	if err != nil {
+		b.Fatal(err)
+	}
+	want := map[string]int{"private of ": met}
+	if all.services > 0 {
+		want = make(map[string]int)
+		for i := range met {
+			want[fmt.Sprintf("service-%d.shop of shop", i)] = 1
+		}
+	}
+	got := make(map[string]int)
+	for _, r := range resources {
+		for _, f := range r.Flows {
+			got[f.Key.Original.Name+" of "+f.Key.Peer.Service]++
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		b.Errorf("flows (-want +got):\n%s", diff)
 	}
 }
 
-// startKnowing returns a pipeline that is fed with connections to pods, once its cluster knows as many.
-func startKnowing(b *testing.B, pods int) (*pipeline, time.Time) {
+// startKnowing returns a pipeline that is fed with connections to services, once its cluster knows as much.
+func startKnowing(b *testing.B, all crowd) (*pipeline, time.Time) {
 	b.Helper()
 	now := time.Unix(1_700_000_000, 0)
-	m := &mill{connections: 1000, dialled: "10.97.0.2:9000", lone: true}
+	m := &mill{connections: 1000, dialled: "10.96.1.1:80", lone: true}
 	c := createDefaultConfig().(*Config)
 	c.RootPath, c.NodeName, c.Kubernetes.AuthType = emptyHost(b), "node-1", kubernetes.AuthKubeConfig
 	p, err := newPipeline(c, machine{
-		open: m.openToPods, ask: m.ask, join: joinCluster, now: func() time.Time { return now },
+		open: m.openToServices, ask: m.askServices, join: joinCluster, now: func() time.Time { return now },
 		host: func(string) (string, string, error) { return "id", "node-1", nil },
 	}, "test")
 	if err != nil {
@@ -88,19 +119,20 @@ func startKnowing(b *testing.B, pods int) (*pipeline, time.Time) {
 			b.Fatal("waited in vain for the pods to be listed")
 		}
 	}
-	if got := p.cluster.health().Store.Pods; got != pods {
-		b.Fatalf("%d pods are known, want %d", got, pods)
+	known := p.cluster.health().Store
+	if got := (crowd{known.Pods, known.Services - 1}); got != all || known.Slices != all.services { // every cluster has one for its API
+		b.Fatalf("known are %+v and %d slices, want %+v", got, known.Slices, all)
 	}
 	return p, now
 }
 
-// openToPods leads the connections of the mill to the pods that are met, one after another.
-func (m *mill) openToPods() (sockets, error) {
+// openToServices leads the connections of the mill to the services that are met, one after another.
+func (m *mill) openToServices() (sockets, error) {
 	s, err := m.open()
 	s.drain = func(h kernel.Handler) error {
 		to, lead := 0, h.Conn
 		h.Conn = func(c conn.Conn) {
-			c.Tuple.Destination = netip.AddrPortFrom(crowdAddress(to%metPods), 9000)
+			c.Tuple.Destination = serviceAddress(to % met)
 			to++
 			lead(c)
 		}
@@ -109,21 +141,39 @@ func (m *mill) openToPods() (sockets, error) {
 	return s, err
 }
 
-func crowdAddress(i int) netip.Addr {
+// askServices has each connection translated to the pod of its service's number.
+func (m *mill) askServices(root string, now time.Time) (tables, error) {
+	t, err := m.ask(root, now)
+	translate := t.ask
+	t.ask = func(now time.Time, questions []conntrack.Question) []conntrack.Answer {
+		answers := translate(now, questions)
+		for i, q := range questions {
+			answers[i].Tuple.Destination = netip.AddrPortFrom(podAddress(int(q.Tuple.Destination.Port())-firstPort), 9000)
+		}
+		return answers
+	}
+	return t, err
+}
+
+func podAddress(i int) netip.Addr {
 	return netip.AddrFrom4([4]byte{10, 244, byte(i / 250), byte(1 + i%250)})
 }
 
-// makePods writes pods to the API, from one number to another.
-func makePods(c *testcluster.Cluster, from, to int) {
+// firstPort is that of the first service; each has the next one.
+const firstPort = 10_000
+
+func serviceAddress(i int) netip.AddrPort {
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 96, byte(1 + i/250), byte(1 + i%250)}), uint16(firstPort+i))
+}
+
+// makeObjects writes objects to the API, from one number to another.
+func makeObjects(from, to int, write func(int)) {
 	numbers := make(chan int)
 	var work sync.WaitGroup
 	for range 8 {
 		work.Go(func() {
 			for i := range numbers {
-				c.Pod(fmt.Sprintf(`
-metadata: {name: pod-%d, namespace: shop, labels: {app.kubernetes.io/name: shop}}
-spec: {nodeName: node-%d, containers: [{name: app, image: "example.com/shop:1", ports: [{containerPort: 9000}]}]}
-status: {phase: Running, startTime: "2023-01-01T00:00:00Z", podIP: %[3]s, podIPs: [{ip: %[3]s}]}`, i, 2+i%100, crowdAddress(i)))
+				write(i)
 			}
 		})
 	}
@@ -132,4 +182,28 @@ status: {phase: Running, startTime: "2023-01-01T00:00:00Z", podIP: %[3]s, podIPs
 	}
 	close(numbers)
 	work.Wait()
+}
+
+func makePod(c *testcluster.Cluster, i int) {
+	c.Pod(fmt.Sprintf(`
+metadata: {name: pod-%d, namespace: shop, labels: {app.kubernetes.io/name: shop}}
+spec: {nodeName: node-%d, containers: [{name: app, image: "example.com/shop:1", ports: [{containerPort: 9000}]}]}
+status: {phase: Running, startTime: "2023-01-01T00:00:00Z", podIP: %[3]s, podIPs: [{ip: %[3]s}]}`, i, 2+i%100, podAddress(i)))
+}
+
+// makeService writes a service, and a slice with its pods. Kubernetes' own slices are not watched where all pods are: these are another's.
+func makeService(c *testcluster.Cluster, i int, all crowd) {
+	to := serviceAddress(i)
+	c.Service(fmt.Sprintf(`
+metadata: {name: service-%d, namespace: shop}
+spec: {clusterIP: %s, ports: [{port: %d, targetPort: 9000}]}`, i, to.Addr(), to.Port()))
+	var endpoints []string
+	for n := i; n < all.pods; n += all.services {
+		endpoints = append(endpoints, fmt.Sprintf("{addresses: [%s], nodeName: node-%d, targetRef: {kind: Pod, name: pod-%d}}", podAddress(n), 2+n%100, n))
+	}
+	c.Slice(fmt.Sprintf(`
+metadata: {name: service-%[1]d-0, namespace: shop, labels: {kubernetes.io/service-name: service-%[1]d}}
+addressType: IPv4
+endpoints: [%s]
+ports: [{name: "", port: 9000}]`, i, strings.Join(endpoints, ", ")))
 }
