@@ -25,7 +25,7 @@ const backAfter = 3 * time.Minute
 // each kind of objects), the component's status and a metric tell. When it is back, an address is another pod's: what was connected before
 // keeps the old name, what is connected since has the new one, and of what began between no pod is named that may have been another.
 func TestClusterAway(t *testing.T) {
-	t.Parallel()
+	t.Parallel() // only own connections are looked at, whoever else has the same addresses meanwhile
 	c := testcluster.New(t)
 	x := &absence{stage: newKnownStage(t, c), signals: newSignals(t), want: make(map[string]int64)}
 	c.Pod(stockObject("stock"))

@@ -32,6 +32,7 @@ const (
 // What is in deploy/ is taken by an API server, and an agent that runs with the rights that it gives has all that it needs and nothing
 // that it does not use. Without one of them it goes on, and says which.
 func TestClusterDeploy(t *testing.T) {
+	t.Parallel() // no connections are looked at
 	c := testcluster.New(t)
 	kubectl(t, c, "apply", "-f", root+"/deploy/base/namespace.yaml") // a dry run makes none
 	for _, overlay := range []string{"base", "gateway", "large", "map"} {
