@@ -35,7 +35,7 @@ func TestClusterOutside(t *testing.T) {
 	s, sink := newKnownStage(t, c), newSignals(t)
 	c.Service(`
 metadata: {name: front, namespace: bookinfo}
-spec: {type: NodePort, clusterIP: 10.96.1.3, selector: {app: shop}, ports: [{port: 80, targetPort: 9080, nodePort: 30080}]}`)
+spec: {type: NodePort, clusterIP: 10.96.1.3, selector: {app: shop}, ports: [{port: 80, targetPort: 9080, nodePort: 30090}]}`)
 	a := runAgent(t, c.KubeConfig("agent", c.Admin), sink, describedFlows,
 		"yaml:receivers::netconn::networks: {office: [172.18.0.1/32], pods: [10.244.0.0/16]}")
 	until(t, "all watches", func() bool { return slices.Equal(a.connected(), watched) })
@@ -43,7 +43,7 @@ spec: {type: NodePort, clusterIP: 10.96.1.3, selector: {app: shop}, ports: [{por
 	kubelet := s.hireOutside("kubelet", s.node[1])
 	s.check(s.outside.Address("eth0", netip.PrefixFrom(strangerAddr, 32)))
 	s.check(s.node[0].Command("ip", "route", "add", strangerAddr.String(), "dev", "eth0"))
-	api, shopPort, nodePort := at(s.node[1].Addr4, 10250), at(shopAddr, 9080), at(nodeAddr, 30080)
+	api, shopPort, nodePort := at(s.node[1].Addr4, 10250), at(shopAddr, 9080), at(nodeAddr, 30090)
 	service(at(serviceAddr, 80), shopPort, nodePort.Port())(s)
 	apart(s, s.node[1].Namespace, int(api.Port()))
 	apart(s, s.pod[0].Namespace, int(shopPort.Port()))
@@ -64,10 +64,10 @@ spec: {type: NodePort, clusterIP: 10.96.1.3, selector: {app: shop}, ports: [{por
 		"shop client 10250 node remote - node2 zone-b east snat - - receive":                   20_000,
 		"kubelet server 10250 node node - node1 zone-a east none - - transmit":                 20_000,
 		"kubelet server 10250 node node - node1 zone-a east none - - receive":                  1000,
-		"shop server 9080 private remote office - - - dnat+snat front.bookinfo 30080 transmit": 40_000,
-		"shop server 9080 private remote office - - - dnat+snat front.bookinfo 30080 receive":  2000,
-		"shop server 9080 public remote - - - - dnat+snat front.bookinfo 30080 transmit":       20_000,
-		"shop server 9080 public remote - - - - dnat+snat front.bookinfo 30080 receive":        1000,
+		"shop server 9080 private remote office - - - dnat+snat front.bookinfo 30090 transmit": 40_000,
+		"shop server 9080 private remote office - - - dnat+snat front.bookinfo 30090 receive":  2000,
+		"shop server 9080 public remote - - - - dnat+snat front.bookinfo 30090 transmit":       20_000,
+		"shop server 9080 public remote - - - - dnat+snat front.bookinfo 30090 receive":        1000,
 	}, func() map[string]int64 {
 		return sink.told("netconn.io", who, "netconn.role", "server.port", "netconn.peer.type", "netconn.peer.scope",
 			"netconn.peer.name", "netconn.peer.k8s.node.name", "netconn.peer.zone", "netconn.peer.region", "netconn.nat",

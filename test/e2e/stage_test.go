@@ -35,15 +35,16 @@ type actress struct {
 	listens map[string]bool
 }
 
-// The addresses of a stage. The service and the far service are nobody's, and are brought to the nodes by whoever needs them.
+// The addresses of a stage. No other mesh of the tests has these pods: whoever looks on there sees this one too, and would know them. The
+// service and the far service are nobody's, and are brought to the nodes by whoever needs them.
 var (
-	shopAddr    = netip.MustParseAddr("10.244.1.11")
-	stockAddr   = netip.MustParseAddr("10.244.2.13")
+	shopAddr    = netip.MustParseAddr("10.244.1.31")
+	stockAddr   = netip.MustParseAddr("10.244.2.33")
 	worldAddr   = netip.MustParseAddr("172.18.0.1")
 	nodeAddr    = netip.MustParseAddr("172.18.0.3")
 	serviceAddr = netip.MustParseAddr("10.96.1.3")
-	shopAddr6   = netip.MustParseAddr("fd00:10:244:1::b")
-	stockAddr6  = netip.MustParseAddr("fd00:10:244:2::d")
+	shopAddr6   = netip.MustParseAddr("fd00:10:244:1::1f")
+	stockAddr6  = netip.MustParseAddr("fd00:10:244:2::21")
 	nodeAddr6   = netip.MustParseAddr("fd00:172:18::3")
 	worldAddr6  = netip.MustParseAddr("fd00:172:18::1")
 	service6    = netip.MustParseAddr("fd00:10:96::3")
@@ -89,9 +90,9 @@ func (s *stage) build() {
 	}
 	s.outside, err = m.Outside("outside", worldAddr.String())
 	s.check(err)
-	s.pod[0], err = s.node[0].Pod("shop", 11)
+	s.pod[0], err = s.node[0].Pod("shop", 31)
 	s.check(err)
-	s.pod[1], err = s.node[1].Pod("stock", 13)
+	s.pod[1], err = s.node[1].Pod("stock", 33)
 	s.check(err)
 	s.shop, s.stock = s.hire("shop", s.pod[0]), s.hire("stock", s.pod[1])
 	s.world = s.hireOutside("world", s.outside)
