@@ -20,10 +20,11 @@ type namespace struct {
 	path  string // by which it was found last
 	zones zones
 
-	tracks bool      // connections, as far as was seen
-	census time.Time // when that may be asked for again
+	tracks  bool      // connections, as far as was seen
+	counted time.Time // when it tracked none
+	census  time.Time // when that may be asked for again
 
-	examined time.Time // for what it means that it has no entry
+	examined time.Time // for what its answers mean
 	unknown  error     // why that could not be found out
 	view     *view     // nil: not read yet, or changed since
 }

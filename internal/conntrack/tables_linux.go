@@ -120,10 +120,10 @@ func (t *Tables) Ask(now time.Time, questions []Question) []Answer {
 		t.answer(now, questions, answers, func(i int) bool { return answers[i].Result == NoNamespace })
 	}
 	if t.examine(now, questions, answers) {
-		t.answer(now, questions, answers, func(i int) bool { return answers[i].Result == NoEntry })
+		t.answer(now, questions, answers, func(i int) bool { return untranslated(questions[i], answers[i]) })
 	}
 	for i := range answers {
-		if answers[i].Result == NoEntry {
+		if untranslated(questions[i], answers[i]) {
 			t.qualify(now, questions[i], &answers[i])
 		}
 	}
@@ -211,23 +211,34 @@ func (t *Tables) runZoned() {
 	}
 }
 
-// merge adds the answer of one zone to those of the zones before. A translation counts more than an entry without one: a packet may pass
-// several zones of a namespace. Two translations that differ are no answer.
+// untranslated tells whether an answer would change if another zone had the packet too.
+func untranslated(q Question, a Answer) bool {
+	return a.Result == NoEntry || a.Result == Found && a.Tuple == q.Tuple
+}
+
+// merge adds the answer of one zone to those of the zones before. A translation counts more than a zone that could not be asked, and that
+// more than an entry without a translation: a packet may pass several zones of a namespace. Two translations that differ are no answer.
 func merge(q Question, before, a Answer) Answer {
-	switch {
-	case a.Result == NoEntry || before.Result == Ambiguous:
-		return before
-	case a.Result != Found:
-		if before.Result == NoEntry {
-			return a
+	weight := func(a Answer) int {
+		switch {
+		case a.Result == NoEntry:
+			return 0
+		case untranslated(q, a):
+			return 1
+		case a.Result != Found:
+			return 2
 		}
+		return 3
+	}
+	switch w := weight(before); {
+	case before.Result == Ambiguous || w > weight(a):
 		return before
-	case before.Result != Found || before.Tuple == q.Tuple:
-		return a
-	case a.Tuple == q.Tuple || a.Tuple == before.Tuple:
+	case w == 3 && a.Tuple != before.Tuple:
+		return Answer{Result: Ambiguous}
+	case w == weight(a):
 		return before
 	}
-	return Answer{Result: Ambiguous}
+	return a
 }
 
 // forget lets go of the namespaces that the kernel says have ended, so that another one that has the inode now is found.
@@ -244,11 +255,15 @@ func (t *Tables) forget(questions []Question, answers []Answer) (some bool) {
 	return some
 }
 
-// examine looks at the namespaces in which something was not found, each once.
+// examine looks at the namespaces that translate something in no zone that is known, each once. Where a packet has an entry the zones are
+// most likely all known: they are looked for less often.
 func (t *Tables) examine(now time.Time, questions []Question, answers []Answer) (found bool) {
 	for i, a := range answers {
 		n := t.registry.inodes[questions[i].Namespace]
-		if a.Result != NoEntry || n == nil || n.examined.Equal(now) {
+		switch {
+		case n == nil || n.examined.Equal(now) || !untranslated(questions[i], a):
+			continue
+		case a.Result == Found && now.Sub(n.zones.read) < zonesAge:
 			continue
 		}
 		n.examined = now
@@ -263,18 +278,23 @@ func (t *Tables) examine(now time.Time, questions []Question, answers []Answer) 
 	return found
 }
 
-// qualify says what it means that there is no entry. In a namespace that tracks connections there may be one in a zone that came into use
-// after its table was read: of a connection that is open that is found out.
+// qualify says what it means that no zone that is known translates a packet. In a namespace that tracks connections there may be an entry
+// in a zone that came into use after its table was read, and one that tracked none may do so since: of a connection that is open that is
+// found out. A zone that is known of and not asked about may translate even what has an entry elsewhere.
 func (t *Tables) qualify(now time.Time, q Question, a *Answer) {
 	n := t.registry.inodes[q.Namespace]
 	switch {
 	case n == nil:
+	case n.zones.more:
+		*a = Answer{Result: Ambiguous}
+	case a.Result == Found && now.Sub(n.zones.read) < zonesAge:
 	case errors.Is(n.unknown, ErrEarly):
-		a.Result = Early
-	case n.unknown != nil || n.zones.incomplete:
-		a.Result = Ambiguous
-	case n.tracks && q.Open && !n.zones.read.Equal(now):
-		a.Result = Early
+		*a = Answer{Result: Early}
+	case a.Result == Found && !n.zones.read.IsZero(): // it may not be read again yet, or cannot be
+	case n.unknown != nil || n.zones.part:
+		*a = Answer{Result: Ambiguous}
+	case q.Open && !n.zones.read.Equal(now) && (n.tracks || !n.counted.Equal(now)):
+		*a = Answer{Result: Early}
 	default:
 		a.Tracks = n.tracks
 	}

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -48,9 +49,25 @@ func openTables(t testing.TB, o Options) *Tables {
 	return x
 }
 
-// ask asks one question.
+// ask asks one question, until it is not too early any more.
 func ask(x *Tables, n *testnet.Namespace, packet conn.Tuple) Answer {
-	return x.Ask(time.Now(), []Question{{Namespace: n.Inode, Process: uint32(os.Getpid()), Tuple: packet}})[0]
+	answers, _ := askFrom(x, time.Now(), about(n, packet))
+	return answers[0]
+}
+
+// askFrom asks from a time on, and returns when it was not too early any more.
+func askFrom(x *Tables, at time.Time, questions ...Question) ([]Answer, time.Time) {
+	for {
+		answers := x.Ask(at, questions)
+		if !slices.ContainsFunc(answers, func(a Answer) bool { return a.Result == Early }) {
+			return answers, at
+		}
+		at = at.Add(searchPause)
+	}
+}
+
+func about(n *testnet.Namespace, packet conn.Tuple) Question {
+	return Question{Namespace: n.Inode, Process: uint32(os.Getpid()), Tuple: packet}
 }
 
 func tuple(source, destination string) conn.Tuple {
@@ -238,6 +255,9 @@ func TestMerge(t *testing.T) {
 		"ended":                          {[]Answer{gone, none}, gone},
 		"ended between two zones":        {[]Answer{none, gone}, gone},
 		"ended after an answer":          {[]Answer{one, gone}, one},
+		"ended after an entry":           {[]Answer{plain, gone}, gone},
+		"ended before an entry":          {[]Answer{gone, plain}, gone},
+		"ended before an answer":         {[]Answer{gone, one}, one},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := none
@@ -324,31 +344,32 @@ func TestMountedNamespace(t *testing.T) {
 	})
 }
 
+// outer returns the namespace around one.
+func outer(t *testing.T, x *Tables, of *testnet.Namespace) uint32 {
+	t.Helper()
+	for at := time.Now(); ; at = at.Add(searchPause) {
+		inode, err := x.Outer(at, of.Inode, netip.MustParseAddr("198.51.100.1"))
+		if errors.Is(err, ErrEarly) {
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return inode
+	}
+}
+
 func TestOuter(t *testing.T) {
 	pod, node, _ := chain(t)
 	x := openTables(t, Options{})
-	outer := func(of *testnet.Namespace) uint32 {
-		t.Helper()
-		for {
-			inode, err := x.Outer(time.Now(), of.Inode, netip.MustParseAddr("198.51.100.1"))
-			if errors.Is(err, ErrEarly) {
-				time.Sleep(searchPause)
-				continue
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			return inode
-		}
-	}
-	wantEqual(t, "outside the pod", outer(pod), node.Inode)
-	wantEqual(t, "outside the node", outer(node), 0)
+	wantEqual(t, "outside the pod", outer(t, x, pod), node.Inode)
+	wantEqual(t, "outside the node", outer(t, x, node), 0)
 
 	other := testnet.New(t)
 	testnet.Link(pod, other, "up1", "10.79.1.1/24", "10.79.1.2/24")
 	pod.Command("ip", "route", "replace", "default", "via", "10.79.1.2")
 	x.Ask(time.Now(), nil)
-	wantEqual(t, "outside the pod after its route has changed", outer(pod), other.Inode)
+	wantEqual(t, "outside the pod after its route has changed", outer(t, x, pod), other.Inode)
 }
 
 func TestLocal(t *testing.T) {

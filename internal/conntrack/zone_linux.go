@@ -20,20 +20,24 @@ const (
 	// dumpPause is how long it takes from one reading to the next at least; it is also so many times as long as the last one took.
 	dumpPause = time.Second
 	dumpShare = 50
+	// zonesAge is how long it takes from one reading to the next where packets are known, and no zone that was seen translates them. Zones
+	// come with what sets a namespace up, and to read fifty thousand entries takes a tenth of a second or more.
+	zonesAge = 10 * time.Minute
 	// censusPause is how long it takes from one question for the size of a table that was empty to the next.
 	censusPause = time.Second
 )
 
 // zones are those of a namespace, beside zone 0, in which entries were seen.
 type zones struct {
-	known      []uint16
-	incomplete bool      // there are more than are asked about, or more than could be read
-	read       time.Time // when the table was read
-	next       time.Time // when it may be read again
+	known []uint16
+	more  bool      // than are asked about were seen
+	part  bool      // of the table could be read, and not all
+	read  time.Time // when it was read
+	next  time.Time // when it may be read again
 }
 
-// examine finds out what it means that a namespace has no entry: whether it tracks connections at all, and if so in which zones. It tells
-// whether it found a zone. Neither is asked for at every question: see the pauses.
+// examine finds out whether a namespace tracks connections at all, and if so in which zones. It tells whether it found a zone. Neither is
+// asked for at every question: see the pauses.
 func (g *registry) examine(now time.Time, n *namespace) (found bool, err error) {
 	if !n.tracks && now.Before(n.census) || n.tracks && now.Before(n.zones.next) {
 		return false, nil
@@ -44,7 +48,7 @@ func (g *registry) examine(now time.Time, n *namespace) (found bool, err error) 
 	}
 	defer file.Close()
 	if !n.tracks {
-		n.census = now.Add(censusPause)
+		n.counted, n.census = now, now.Add(censusPause)
 		entries, err := countEntries(file)
 		if n.tracks = entries > 0; err != nil || !n.tracks {
 			return false, err
@@ -57,10 +61,11 @@ func (g *registry) examine(now time.Time, n *namespace) (found bool, err error) 
 
 // learn reads a table for zones that are not known yet.
 func (z *zones) learn(now time.Time, in *os.File) error {
-	began := time.Now()
-	z.incomplete = false
+	began, before := time.Now(), z.more
+	z.more = false
 	whole, err := dumpZones(in, z.add)
-	z.incomplete = z.incomplete || !whole || err != nil
+	z.part = !whole || err != nil
+	z.more = z.more || z.part && before
 	z.read, z.next = now, now.Add(max(dumpPause, dumpShare*time.Since(began)))
 	return err
 }
@@ -111,7 +116,7 @@ func (z *zones) add(zone uint16) {
 	switch {
 	case zone == 0 || slices.Contains(z.known, zone):
 	case len(z.known) == maxZones:
-		z.incomplete = true
+		z.more = true
 	default:
 		z.known = append(z.known, zone)
 	}
