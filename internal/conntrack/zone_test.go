@@ -17,14 +17,19 @@ import (
 
 // insert makes an entry by hand: a packet of an open connection, and what becomes of it.
 func insert(n *testnet.Namespace, zone int, packet, out conn.Tuple) {
+	n.Command("conntrack", entryArguments(zone, packet, out)...)
+}
+
+func entryArguments(zone int, packet, out conn.Tuple) []string {
 	arguments := []string{"-I", "-p", "tcp", "--state", "ESTABLISHED", "--timeout", "600", "--zone", strconv.Itoa(zone)}
-	for name, a := range map[string]netip.AddrPort{
-		"src": packet.Source, "dst": packet.Destination, "reply-src": out.Destination, "reply-dst": out.Source,
-	} {
-		port := map[string]string{"src": "sport", "dst": "dport", "reply-src": "reply-port-src", "reply-dst": "reply-port-dst"}[name]
-		arguments = append(arguments, "--"+name, a.Addr().String(), "--"+port, strconv.Itoa(int(a.Port())))
+	add := func(address, port string, of netip.AddrPort) {
+		arguments = append(arguments, address, of.Addr().String(), port, strconv.Itoa(int(of.Port())))
 	}
-	n.Command("conntrack", arguments...)
+	add("--src", "--sport", packet.Source)
+	add("--dst", "--dport", packet.Destination)
+	add("--reply-src", "--reply-port-src", out.Destination)
+	add("--reply-dst", "--reply-port-dst", out.Source)
+	return arguments
 }
 
 // inZone has connections to a port tracked in a zone, and leads them to another port: both sides' entry is in the zone.
