@@ -159,6 +159,35 @@ func TestZoneThatComesLater(t *testing.T) {
 	wantWays(t, p.told(1), wayTo("10.244.2.13:9080"))
 }
 
+// Nothing was tracked anywhere when the namespaces were looked at, and then a rule translates.
+func TestRuleThatComesLater(t *testing.T) {
+	for name, c := range map[string]struct {
+		where func(site) *testnet.Namespace
+		rule  string
+	}{
+		"in the pod":  {func(s site) *testnet.Namespace { return s.pod }, "-A OUTPUT "},
+		"on the node": {func(s site) *testnet.Namespace { return s.node }, "-A PREROUTING "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t)
+			l := s.other.Listen("10.244.2.13:9080")
+			p := newPlant(t, s.pod)
+			exchange := func(address string) {
+				conn := dialFrom(t, s.pod, address)
+				say(t, conn, l)
+				reset(conn)
+			}
+			exchange("10.244.2.13:9080")
+			before := wayTo("10.244.2.13:9080")
+			before.NAT, before.Asked = "none", ""
+			wantWays(t, p.told(1), before)
+			rule(c.where(s), c.rule+dnatToOther)
+			exchange("10.96.1.3:80")
+			wantWays(t, p.told(1), wayTo("10.244.2.13:9080"))
+		})
+	}
+}
+
 // An entry that was reset is gone within a second: what is read in time is known, and what is read later is not taken for untranslated.
 func TestShortTimeouts(t *testing.T) {
 	for name, c := range map[string]struct {
