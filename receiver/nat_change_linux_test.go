@@ -255,19 +255,17 @@ func TestAttempts(t *testing.T) {
 	rule(s.node, "-A PREROUTING "+dnatToOther)
 	s.pod.Sysctl("net.ipv4.tcp_syn_retries", "1")
 	p := newPlant(t, s.pod)
-	if c, err := s.pod.TryDial(net.Dialer{}, "10.96.1.3:80"); err == nil {
-		c.Close()
-		t.Fatal("somebody listens")
+	attempt := func() {
+		if c, err := s.pod.TryDial(net.Dialer{Timeout: 20 * time.Second}, "10.96.1.3:80"); err == nil {
+			c.Close()
+			t.Fatal("somebody listens")
+		}
 	}
-	asked := way{Role: "client", NAT: "unresolved", Error: "refused", Server: "10.96.1.3:80", Client: "10.244.1.11", Peer: "remote"}
-	wantWays(t, p.told(1), asked)
-
+	p.wantAttempt(attempt, way{
+		Role: "client", NAT: "unresolved", Error: "refused", Server: "10.96.1.3:80", Client: "10.244.1.11", Peer: "remote",
+	})
 	s.other.Command("iptables", "-A", "INPUT", "-p", "tcp", "-j", "DROP")
-	if c, err := s.pod.TryDial(net.Dialer{Timeout: 20 * time.Second}, "10.96.1.3:80"); err == nil {
-		c.Close()
-		t.Fatal("it was not dropped")
-	}
-	wantWays(t, p.told(1), way{
+	p.wantAttempt(attempt, way{
 		Role: "client", NAT: "dnat", Error: "timed_out", Server: "10.244.2.13:9080", Client: "10.244.1.11", Asked: "10.96.1.3:80",
 		Peer: "remote",
 	})

@@ -47,7 +47,8 @@ func newPlant(t *testing.T, watched ...*testnet.Namespace) *plant {
 	c.Events.Enabled, c.Events.MaxPerSecond = true, 100_000
 	opened, err := newPipeline(c, machine{
 		open: func() (sockets, error) {
-			return onlyOf(openKernel(t, kernel.Options{}), func(n uint32) bool { return p.watched[n] }), nil
+			// What other programs end between two readings must not crowd out the test's own.
+			return onlyOf(openKernel(t, kernel.Options{RingBytes: 1 << 25}), func(n uint32) bool { return p.watched[n] }), nil
 		},
 		ask:  openTables,
 		host: owner.Host,
@@ -91,11 +92,17 @@ func (p *plant) hear() {
 // told returns the ways of the connections that have ended, n of them: the clients' first.
 func (p *plant) told(n int) []way {
 	p.t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); len(p.ways) < n; {
-		if time.Now().After(deadline) {
-			stats, _ := p.sockets.stats()
-			p.t.Fatalf("%d connections were told of, want %d: %+v; the kernel did not run %d programs", len(p.ways), n, p.ways, stats.Missed)
-		}
+	ways := p.await(n)
+	if len(ways) < n {
+		p.t.Fatalf("%d connections were told of, want %d: %+v; the kernel could not report %d", len(ways), n, ways, p.lost())
+	}
+	return ways
+}
+
+// await returns as many ways as there are within a few seconds, n of them at most.
+func (p *plant) await(n int) []way {
+	p.t.Helper()
+	for deadline := time.Now().Add(5 * time.Second); len(p.ways) < n && time.Now().Before(deadline); {
 		p.hear()
 		if r := p.routes; len(r.queue)+len(r.attempts)+len(r.later)+len(r.asked) == 0 { // nobody is waiting for anything but the other end
 			now := time.Now()
@@ -109,6 +116,35 @@ func (p *plant) told(n int) []way {
 	ways := p.ways
 	p.ways = nil
 	return ways
+}
+
+// lost returns how often the kernel could not report something, anywhere on the machine: it did not run a program that it had interrupted,
+// or the ring was full.
+func (p *plant) lost() uint64 {
+	p.t.Helper()
+	stats, err := p.sockets.stats()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return stats.Missed + stats.RingRefused + stats.StorageRefused
+}
+
+// wantAttempt makes an attempt to connect, and compares what is told of it. Where the kernel could not report something meanwhile, that may
+// be nothing, or less: the attempt is made again then.
+func (p *plant) wantAttempt(attempt func(), want way) {
+	p.t.Helper()
+	for range 5 {
+		before := p.lost()
+		attempt()
+		got := p.await(1)
+		lost := p.lost() - before
+		if lost == 0 || cmp.Equal(got, []way{want}) {
+			wantWays(p.t, got, want)
+			return
+		}
+		p.t.Logf("an attempt was told of as %+v; meanwhile the kernel could not report %d", got, lost)
+	}
+	p.t.Error("during each of five attempts the kernel could not report something")
 }
 
 func wayOf(e *event) way {
