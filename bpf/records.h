@@ -52,6 +52,9 @@ struct counters {
 	__u32 reserved;
 };
 
+/* The end was seen late, when the application may have taken the errno: there was one, or not. */
+#define ERROR_UNSEEN 0xffff
+
 struct connection_record {
 	__u32 kind;
 	__u32 generation;
@@ -67,7 +70,8 @@ struct connection_record {
 	__u32 netns;
 	__u16 local_port;
 	__u16 remote_port;
-	__u16 error; /* errno at the end; 0 is a cancel for PHASE_FAILED, a proper end for PHASE_CLOSED */
+	__u16 error; /* errno at the end, or ERROR_UNSEEN; 0 is a cancel for PHASE_FAILED, a proper end for PHASE_CLOSED
+		      */
 	__u8 role;
 	__u8 phase;
 	__u8 seen_opening;

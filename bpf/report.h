@@ -229,9 +229,17 @@ static __always_inline void lose(struct tracked *t, const struct counters *c, __
 	add(&l->closed, phase == PHASE_CLOSED);
 }
 
+/* What the kernel left in the socket when it ended. */
+static __always_inline __u16 error_of(struct sock *sk, __u8 phase)
+{
+	if (sk->sk_err)
+		return sk->sk_err;
+	return phase == PHASE_FAILED ? sk->sk_err_soft : 0;
+}
+
 /* Reports the end. Nobody is woken: readers poll, as a wake-up costs more than all the rest. */
 static __always_inline void report_end(struct sock *sk, struct tracked *t, struct tcp_sock *tp, __u8 phase,
-				       int old_state)
+				       int old_state, __u16 error)
 {
 	struct counters c = {};
 	struct connection_record *r;
@@ -245,7 +253,7 @@ static __always_inline void report_end(struct sock *sk, struct tracked *t, struc
 	describe(r, sk, t, tp);
 	r->counters = c;
 	r->phase = phase;
-	r->error = sk->sk_err ? sk->sk_err : phase == PHASE_FAILED ? sk->sk_err_soft : 0;
+	r->error = error;
 	t->flags = 0; /* before the reader can know of the end: no later snapshot has the socket */
 	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
 }

@@ -134,6 +134,7 @@ static __always_inline void on_closing(struct sock *sk, int new_state)
 	if (!t || !tp)
 		return;
 	catch_up(t, tp, new_state);
+	t->flags |= CLOSING;
 	if (owner_doubtful(t) && task->mm)
 		read_process(&t->process, task);
 }
@@ -168,9 +169,9 @@ static __always_inline void on_closed(struct sock *sk, int old_state)
 		if (old_state == TCP_LISTEN)
 			on_listener_closed(sk, t);
 	} else if (t->flags & ESTABLISHED) {
-		report_end(sk, t, tp, PHASE_CLOSED, old_state);
+		report_end(sk, t, tp, PHASE_CLOSED, old_state, error_of(sk, PHASE_CLOSED));
 	} else if (t->flags & CONNECTING) {
-		report_end(sk, t, tp, PHASE_FAILED, old_state);
+		report_end(sk, t, tp, PHASE_FAILED, old_state, error_of(sk, PHASE_FAILED));
 	}
 	t->flags = 0;
 }
@@ -200,6 +201,50 @@ int BPF_PROG(socket_state, struct sock *sk, int old_state, int new_state)
 		on_closed(sk, old_state);
 		break;
 	}
+	return 0;
+}
+
+/* Whether both sides have said that they are done, and were heard. */
+static __always_inline bool ended_properly(struct tracked *t, struct tcp_sock *tp)
+{
+	bool fin_received = (tp->inet_conn.icsk_inet.sk.__sk_common.skc_flags >> SOCK_DONE) & 1;
+
+	return (t->flags & CLOSING) && fin_received && tp->snd_una == tp->write_seq;
+}
+
+/* A socket that ended while socket_state could not be run, with what is still to be seen of its end. bytes_acked counts
+ * the SYN: who connected and has it acknowledged was established, unseen too. */
+static __always_inline void report_late(struct sock *sk, struct tracked *t, struct tcp_sock *tp)
+{
+	int last_state = t->flags & CLOSING ? TCP_LAST_ACK : TCP_ESTABLISHED;
+	__u8 phase = PHASE_CLOSED;
+	__u16 error;
+
+	if ((t->flags & CONNECTING) && tp->bytes_acked)
+		establish(t, tp, TCP_ESTABLISHED);
+	if (t->flags & CONNECTING)
+		phase = PHASE_FAILED;
+	error = error_of(sk, phase);
+	if (!error && !(phase == PHASE_CLOSED && ended_properly(t, tp)))
+		error = ERROR_UNSEEN;
+	report_end(sk, t, tp, phase, last_state, error);
+	t->flags = 0;
+}
+
+/* The end of a socket's life, after its last change of state. The kernel does not run a program that it has
+ * interrupted, so that change may have been missed: a packet that another processor hands over interrupts whatever runs
+ * here. Since Linux 4.16 (e8fce23946b7). */
+SEC("tp_btf/tcp_destroy_sock")
+int BPF_PROG(socket_destroyed, struct sock *sk)
+{
+	struct tracked *t = tracked_of(sk);
+	struct tcp_sock *tp;
+
+	if (!t || !(t->flags & (CONNECTING | ESTABLISHED)))
+		return 0;
+	tp = bpf_skc_to_tcp_sock(sk);
+	if (tp)
+		report_late(sk, t, tp);
 	return 0;
 }
 

@@ -14,6 +14,7 @@ enum {
 	SEEN_OPENING = 1 << 3, /* the outcome of the attempt happened after netconn started */
 	BASELINED = 1 << 4,    /* older than netconn: the counters in baselines are not netconn's to report */
 	REPORTED = 1 << 5,     /* a snapshot has reported it, so a reader knows it */
+	CLOSING = 1 << 6,      /* shutdown() or close() was called, so a FIN follows the last byte */
 };
 
 struct tracked {

@@ -76,7 +76,7 @@ const (
 	NotSent   // for a reason on this side: no local port was free, for one
 	Aborted   // by an administrator (ss -K)
 	Lost      // the kernel's report of the end was lost
-	Other     // an errno that has no name here
+	Other     // an errno that has no name here, or one that the application had taken before the end was seen
 	Errors    // how many there are
 )
 

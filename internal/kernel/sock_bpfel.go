@@ -164,6 +164,7 @@ const (
 	sockProgCgroupMade      = "cgroup_made"
 	sockProgSnapshotAll     = "snapshot_all"
 	sockProgSnapshotChanged = "snapshot_changed"
+	sockProgSocketDestroyed = "socket_destroyed"
 	sockProgSocketState     = "socket_state"
 	sockVarCgroupType       = "cgroup_type"
 	sockVarConnectionType   = "connection_type"
@@ -220,6 +221,7 @@ type sockProgramSpecs struct {
 	CgroupMade      *ebpf.ProgramSpec `ebpf:"cgroup_made"`
 	SnapshotAll     *ebpf.ProgramSpec `ebpf:"snapshot_all"`
 	SnapshotChanged *ebpf.ProgramSpec `ebpf:"snapshot_changed"`
+	SocketDestroyed *ebpf.ProgramSpec `ebpf:"socket_destroyed"`
 	SocketState     *ebpf.ProgramSpec `ebpf:"socket_state"`
 }
 
@@ -308,6 +310,7 @@ type sockPrograms struct {
 	CgroupMade      *ebpf.Program `ebpf:"cgroup_made"`
 	SnapshotAll     *ebpf.Program `ebpf:"snapshot_all"`
 	SnapshotChanged *ebpf.Program `ebpf:"snapshot_changed"`
+	SocketDestroyed *ebpf.Program `ebpf:"socket_destroyed"`
 	SocketState     *ebpf.Program `ebpf:"socket_state"`
 }
 
@@ -317,6 +320,7 @@ func (p *sockPrograms) Close() error {
 		p.CgroupMade,
 		p.SnapshotAll,
 		p.SnapshotChanged,
+		p.SocketDestroyed,
 		p.SocketState,
 	)
 }

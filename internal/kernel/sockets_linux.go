@@ -96,6 +96,8 @@ func (s *Sockets) attach() (err error) {
 	if err := s.attachTracing("socket_state", s.objects.SocketState); err != nil {
 		return err
 	}
+	// Without it ends are missed now and then, which Stats counts.
+	_ = s.attachTracing("socket_destroyed", s.objects.SocketDestroyed)
 	// Without it a container that is gone before it was asked for has no name: a loss that Stats names, but no reason to stop.
 	_ = s.attachTracing("cgroup_made", s.objects.CgroupMade)
 	if s.changed, err = s.attachSnapshot("snapshot_changed", s.objects.SnapshotChanged); err != nil {

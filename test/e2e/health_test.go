@@ -48,6 +48,7 @@ func TestHealth(t *testing.T) {
 func allAttached() map[string]float64 {
 	return map[string]float64{
 		named("otelcol_netconn_program_attached", "netconn_program=socket_state"):     1,
+		named("otelcol_netconn_program_attached", "netconn_program=socket_destroyed"): 1,
 		named("otelcol_netconn_program_attached", "netconn_program=cgroup_made"):      1,
 		named("otelcol_netconn_program_attached", "netconn_program=snapshot_changed"): 1,
 		named("otelcol_netconn_program_attached", "netconn_program=snapshot_all"):     1,

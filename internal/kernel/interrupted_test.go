@@ -1,0 +1,206 @@
+//go:build linux
+
+package kernel
+
+import (
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cilium/ebpf/link"
+	"golang.org/x/sys/unix"
+
+	"github.com/netconn/netconn/internal/conn"
+	"github.com/netconn/netconn/internal/testnet"
+)
+
+// deafen has socket_state miss what comes, as it does while the kernel has interrupted it.
+func (w *observer) deafen() {
+	w.t.Helper()
+	id, known := must(w.objects.SocketState.Info())(w.t).ID()
+	for _, c := range w.closers {
+		l, ok := c.(link.Link)
+		if !ok || !known {
+			continue
+		}
+		if info, err := l.Info(); err == nil && info.Program == id {
+			if err := l.Close(); err != nil {
+				w.t.Fatal(err)
+			}
+			return
+		}
+	}
+	w.t.Fatal("socket_state has no link")
+}
+
+func must[T any](v T, err error) func(testing.TB) T {
+	return func(t testing.TB) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+}
+
+// An end that socket_state missed is told when the socket is destroyed, with every byte. The reason of an attempt that failed has been
+// given to the application by then.
+func TestEndSeenLate(t *testing.T) {
+	block := []string{"iptables", "-I", "INPUT", "-j", "DROP"}
+	pass := []string{"iptables", "-D", "INPUT", "-j", "DROP"}
+	t.Run("both agree", func(t *testing.T) {
+		w := newWire(t)
+		o := w.observe(t)
+		client, server := w.connect()
+		write(t, client, 1000)
+		read(t, server, 1000)
+		write(t, server, 77)
+		read(t, client, 77)
+		client.CloseWrite()
+		readEnd(t, server)
+		w.client.Command(block[0], block[1:]...) // the answer to the last FIN stays out
+		server.Close()
+		o.deafen()
+		w.client.Command(pass[0], pass[1:]...)
+		readEnd(t, client)
+		client.Close()
+		o.wantEnded(outcome{conn.RoleClient, conn.Closed, "", 1000, 77}, outcome{conn.RoleServer, conn.Closed, "", 77, 1000})
+	})
+	t.Run("reset", func(t *testing.T) {
+		w := newWire(t)
+		o := observe(t, Options{}, w.client) // who resets runs the program itself, and interrupts nobody
+		client, server := w.connect()
+		write(t, client, 1000)
+		read(t, server, 1000)
+		o.deafen()
+		server.SetLinger(0)
+		server.Close()
+		if _, err := client.Read(make([]byte, 1)); !errors.Is(err, unix.ECONNRESET) {
+			t.Fatal(err)
+		}
+		client.Close()
+		o.wantEnded(outcome{conn.RoleClient, conn.Closed, "_OTHER", 1000, 0})
+	})
+	t.Run("refused", func(t *testing.T) {
+		w := newWire(t)
+		o := w.observe(t)
+		w.server.Command(block[0], block[1:]...) // the first SYN
+		fd := w.client.Socket(unix.AF_INET)
+		if err := unix.SetNonblock(fd, true); err != nil {
+			t.Fatal(err)
+		}
+		refusing := &unix.SockaddrInet4{Addr: [4]byte{10, 77, 0, 2}, Port: 81}
+		if err := unix.Connect(fd, refusing); !errors.Is(err, unix.EINPROGRESS) {
+			t.Fatal(err)
+		}
+		o.deafen()
+		w.server.Command(pass[0], pass[1:]...)
+		for err := error(unix.EALREADY); !errors.Is(err, unix.ECONNREFUSED); err = unix.Connect(fd, refusing) {
+			if !errors.Is(err, unix.EALREADY) {
+				t.Fatal(err)
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		unix.Close(fd)
+		o.wantEnded(outcome{conn.RoleClient, conn.Failed, "_OTHER", 0, 0})
+	})
+}
+
+// A packet that one processor hands over to another interrupts whatever runs there, netconn's programs too. What they miss then is told
+// later: of the clients, whose last change of state comes with a packet, every one.
+func TestProgramsThatInterruptThemselves(t *testing.T) {
+	const workers, each = 8, 1000
+	n := testnet.New(t)
+	if err := n.Namespace.Command("unshare", "--mount", "sh", "-c",
+		"mount -t sysfs none /sys && echo 3 >/sys/class/net/lo/queues/rx-0/rps_cpus"); err != nil {
+		testnet.Require(t, err)
+	}
+	o := observe(t, Options{}, n)
+	l := n.Listen("127.0.0.1:9080")
+	go echo(l)
+	var all sync.WaitGroup
+	for range workers {
+		all.Go(func() {
+			n.Do(func() {
+				for range each {
+					if err := visit("127.0.0.1:9080"); err != nil {
+						t.Error(err)
+						return
+					}
+				}
+			})
+		})
+	}
+	done := make(chan struct{})
+	go func() {
+		all.Wait()
+		close(done)
+	}()
+	o.until("the visits", func() bool {
+		select {
+		case <-done:
+			return true
+		default:
+			return false
+		}
+	})
+	waitClosed(t, n)
+	o.until("the clients", func() bool { return o.of(conn.RoleClient) == workers*each })
+	stats := must(o.Stats())(t)
+	if stats.Missed == 0 {
+		testnet.Require(t, errors.New("nothing was interrupted: it takes two processors that are not busy otherwise"))
+	}
+	for _, c := range o.ended {
+		if got := (outcome{c.Role, c.Phase, c.Error.String(), c.Counters.Sent, c.Counters.Received}); got != (outcome{c.Role, conn.Closed, "", 1, 1}) {
+			t.Errorf("told of %+v", c)
+		}
+	}
+	lost := workers*each - o.of(conn.RoleServer)
+	t.Logf("%d runs missed, %d servers not told of", stats.Missed, lost)
+	if uint64(lost) > stats.Missed {
+		t.Errorf("%d servers are not told of, and %d runs were missed", lost, stats.Missed)
+	}
+}
+
+// of counts the ended connections with a role.
+func (w *observer) of(role conn.Role) (count int) {
+	for _, c := range w.ended {
+		if c.Role == role {
+			count++
+		}
+	}
+	return count
+}
+
+func echo(l net.Listener) {
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		go func() {
+			defer c.Close()
+			io.Copy(c, c)
+		}()
+	}
+}
+
+// visit sends one byte, and waits until it is back and the other side has ended too.
+func visit(address string) error {
+	c, err := net.Dial("tcp", address)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if _, err := c.Write([]byte{1}); err != nil {
+		return err
+	}
+	if err := c.(*net.TCPConn).CloseWrite(); err != nil {
+		return err
+	}
+	_, err = io.Copy(io.Discard, c)
+	return err
+}
