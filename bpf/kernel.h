@@ -96,6 +96,7 @@ struct ns_common {
 
 struct net {
 	struct ns_common ns;
+	__u64 net_cookie; /* since Linux 5.12 (3d368ab87cf6) */
 };
 
 typedef struct {

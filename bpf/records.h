@@ -63,6 +63,7 @@ struct connection_record {
 	struct counters counters;
 	__u64 age_ns;
 	__u64 handshake_ns;
+	__u64 netns_cookie; /* unlike the inode never another one's; 0: not known */
 	__u8 local[16];
 	__u8 remote[16];
 	__u32 isn_local;
@@ -145,7 +146,7 @@ enum counter {
 
 _Static_assert(sizeof(struct process) == 48, "process");
 _Static_assert(sizeof(struct counters) == 56, "counters");
-_Static_assert(sizeof(struct connection_record) == 192, "connection_record");
+_Static_assert(sizeof(struct connection_record) == 200, "connection_record");
 _Static_assert(sizeof(struct listener_record) == 96, "listener_record");
 _Static_assert(sizeof(struct cgroup_record) == 528, "cgroup_record");
 _Static_assert(sizeof(struct losses) == 56, "losses");

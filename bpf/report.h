@@ -170,6 +170,13 @@ static __always_inline __u32 netns_of(struct sock *sk)
 	return sk->__sk_common.skc_net.net->ns.inum;
 }
 
+static __always_inline __u64 netns_cookie_of(struct sock *sk)
+{
+	struct net *net = sk->__sk_common.skc_net.net;
+
+	return bpf_core_field_exists(net->net_cookie) ? net->net_cookie : 0;
+}
+
 static __always_inline __u64 age_ns(struct tracked *t)
 {
 	return t->opened_ns ? bpf_ktime_get_ns() - t->opened_ns : 0;
@@ -196,6 +203,7 @@ static __always_inline void describe(struct connection_record *r, struct sock *s
 	r->isn_local = t->isn_local;
 	r->isn_remote = t->isn_remote;
 	r->netns = netns_of(sk);
+	r->netns_cookie = netns_cookie_of(sk);
 	r->local_port = local_port(tp);
 	r->remote_port = __builtin_bswap16(sk->__sk_common.skc_dport);
 	r->role = t->role;

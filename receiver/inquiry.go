@@ -172,6 +172,9 @@ func (r *routes) round(all []*inquiry, now time.Time) (on []*inquiry) {
 		questions[i] = conntrack.Question{
 			Namespace: q.namespace, Process: q.asks().Process, Open: q.asks().Phase == conn.Open, Tuple: nat.Packet(*q.asks(), q.steps),
 		}
+		if len(q.passed) == 0 {
+			questions[i].Cookie = q.asks().Cookie // of those further out only the inode is known
+		}
 	}
 	on = all[:0]
 	for i, a := range r.tables.ask(now, questions) {

@@ -233,13 +233,18 @@ func TestOneAddressTwice(t *testing.T) {
 // The namespace is gone before anybody is asked: its sockets told who is there, and how they were translated is not known.
 func TestNamespaceDeletedInTheMiddle(t *testing.T) {
 	p := newPlant(t)
+	var inode uint32
 	t.Run("its life", func(t *testing.T) {
 		n := testnet.New(t)
+		inode = n.Inode
 		p.watched[n.Inode] = true
 		rule(n, "-A OUTPUT -p tcp -d 127.0.0.9 --dport 80 -j REDIRECT --to-ports 9080")
 		p.exchange(n, n.Listen("127.0.0.1:9080"), "127.0.0.9:80")
 	})
-	time.Sleep(100 * time.Millisecond) // it ends in the background
+	// It ends in the background, and as a rule another one gets its inode, which is not to answer in its place.
+	for n, i := testnet.New(t), 0; n.Inode != inode && i < 100; n, i = testnet.New(t), i+1 {
+		time.Sleep(time.Millisecond)
+	}
 	c := way{
 		Role: "client", NAT: "unresolved", Server: "127.0.0.1:9080", Client: "127.0.0.1", Asked: "127.0.0.9:80", Peer: "node",
 		Sent: sentOut, Received: sentBack,

@@ -131,6 +131,7 @@ type Owner struct {
 // End is what is kept of an end of a connection: for the other end on the same machine to know, and to find its route.
 type End struct {
 	ID          ID
+	Cookie      uint64 // of Namespace
 	Namespace   uint32
 	Process     uint32 // that opened it
 	Tuple       Tuple  // as its socket has it
@@ -173,6 +174,7 @@ type Route struct {
 type Conn struct {
 	ID          ID
 	Namespace   uint32 // inode of the network namespace of the socket
+	Cookie      uint64 // of that namespace; an inode is soon another one's, a cookie never (Linux 5.14); 0: not known
 	Tuple       Tuple  // as the socket has it, before any translation; Source is local
 	Role        Role
 	Phase       Phase
@@ -202,8 +204,8 @@ func (r Route) Remote(t Tuple) (remote netip.AddrPort, known bool) {
 // End returns what is kept of the connection.
 func (c Conn) End() End {
 	return End{
-		ID: c.ID, Namespace: c.Namespace, Process: c.Process.PID, Tuple: c.Tuple, Role: c.Role, Phase: c.Phase, Error: c.Error,
-		SeenOpening: c.SeenOpening, Transparent: c.Transparent, Owner: c.Owner,
+		ID: c.ID, Cookie: c.Cookie, Namespace: c.Namespace, Process: c.Process.PID, Tuple: c.Tuple, Role: c.Role, Phase: c.Phase,
+		Error: c.Error, SeenOpening: c.SeenOpening, Transparent: c.Transparent, Owner: c.Owner,
 	}
 }
 

@@ -33,6 +33,7 @@ const (
 // Question asks for the entry of a packet.
 type Question struct {
 	Namespace uint32     // inode of the network namespace
+	Cookie    uint64     // of the namespace (SO_NETNS_COOKIE): another one that has the inode by now is not asked; 0: not known
 	Process   uint32     // one that may be in it, 0: not known; a hint, and no harm if it is wrong
 	Protocol  uint8      // TCP, UDP; 0: TCP
 	Open      bool       // the connection is open, so that an entry it has is there still: none in a zone yet unknown is looked for

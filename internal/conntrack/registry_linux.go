@@ -15,10 +15,11 @@ const currentNamespace = -1
 
 // A namespace is known by an id in the room. Neither the id nor anything here keeps it alive.
 type namespace struct {
-	inode uint32
-	id    int32
-	path  string // by which it was found last
-	zones zones
+	inode  uint32
+	cookie uint64 // 0: the kernel does not tell
+	id     int32
+	path   string // by which it was found last
+	zones  zones
 
 	tracks  bool      // connections, as far as was seen
 	counted time.Time // when it tracked none
@@ -72,18 +73,33 @@ func dial(family int, in *os.File) (*netlink.Conn, error) {
 	return c, nil
 }
 
+// sought is what a namespace is known by where it was met.
+type sought struct {
+	inode  uint32
+	cookie uint64 // 0: not known
+}
+
+// known returns the namespace that is sought. One that has its inode and another cookie is not.
+func (g *registry) known(s sought) *namespace {
+	n := g.inodes[s.inode]
+	if n != nil && s.cookie != 0 && n.cookie != 0 && s.cookie != n.cookie {
+		return nil
+	}
+	return n
+}
+
 // find returns a namespace, or nil if it cannot be found or entered; early tells that it may be found a moment later.
-func (g *registry) find(now time.Time, inode, process uint32) (n *namespace, early bool) {
-	if n := g.inodes[inode]; n != nil {
+func (g *registry) find(now time.Time, s sought, process uint32) (n *namespace, early bool) {
+	if n := g.known(s); n != nil {
 		return n, false
 	}
-	if path, found := g.through(process, inode); found {
-		if n, err := g.register(inode, path); err == nil {
+	if path, found := g.through(process, s.inode); found && g.register(s.inode, path) == nil {
+		if n := g.known(s); n != nil {
 			return n, false
 		}
 	}
 	early = !g.look(now)
-	n = g.inodes[inode]
+	n = g.known(s)
 	return n, early && n == nil
 }
 
@@ -101,29 +117,49 @@ func (g *registry) look(now time.Time) (complete bool) {
 			n.path = path
 			continue
 		}
-		_, _ = g.register(inode, path) // it has ended, or is not ours to look into: whoever asks is told so
+		_ = g.register(inode, path) // it has ended, or is not ours to look into: whoever asks is told so
 	}
 	return complete
 }
 
 // register gives a namespace an id. It is open no longer than that takes.
-func (g *registry) register(inode uint32, path string) (*namespace, error) {
+func (g *registry) register(inode uint32, path string) error {
 	file, err := open(path, inode)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer file.Close()
-	n := &namespace{inode: inode, path: path, id: g.last + 1}
+	n := &namespace{inode: inode, cookie: cookieOf(file), path: path, id: g.last + 1}
 	err = g.name(file, n.id)
 	if errors.Is(err, unix.EEXIST) { // it was let go by mistake
 		n.id, err = g.named(file)
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
 	g.last = max(g.last, n.id)
 	g.inodes[inode], g.ids[n.id] = n, n
-	return n, nil
+	return nil
+}
+
+// cookieOf returns the number of a namespace that no other one ever has, from a socket in it; 0: not known (before Linux 5.14).
+func cookieOf(namespace *os.File) (cookie uint64) {
+	c, err := dial(unix.NETLINK_ROUTE, namespace)
+	if err != nil {
+		return 0
+	}
+	defer c.Close()
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return 0
+	}
+	_ = raw.Control(func(fd uintptr) {
+		cookie, err = unix.GetsockoptUint64(int(fd), unix.SOL_SOCKET, unix.SO_NETNS_COOKIE)
+	})
+	if err != nil {
+		return 0
+	}
+	return cookie
 }
 
 // name makes id the room's id of a namespace (RTM_NEWNSID).

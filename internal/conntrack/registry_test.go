@@ -80,7 +80,7 @@ func TestEventsThatWereLost(t *testing.T) {
 	x := openTables(t, Options{})
 	wantEqual(t, "outside the pod", outer(t, x, pod), node.Inode)
 	inode, process, end := guest(t)
-	n, _ := x.registry.find(time.Now().Add(time.Hour), inode, process)
+	n, _ := x.registry.find(time.Now().Add(time.Hour), sought{inode: inode}, process)
 	if n == nil {
 		t.Fatal("the child's namespace is not found")
 	}

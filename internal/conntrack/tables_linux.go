@@ -144,7 +144,7 @@ func (t *Tables) answer(now time.Time, questions []Question, answers []Answer, w
 		if !which(i) {
 			continue
 		}
-		n, early := t.registry.find(now, questions[i].Namespace, questions[i].Process)
+		n, early := t.registry.find(now, sought{questions[i].Namespace, questions[i].Cookie}, questions[i].Process)
 		if n == nil {
 			answers[i] = Answer{Result: NoNamespace}
 			if early {
@@ -247,7 +247,7 @@ func (t *Tables) forget(questions []Question, answers []Answer) (some bool) {
 		if a.Result != NoNamespace {
 			continue
 		}
-		if n := t.registry.inodes[questions[i].Namespace]; n != nil {
+		if n := t.registry.known(sought{questions[i].Namespace, questions[i].Cookie}); n != nil {
 			t.registry.forget(n)
 			some = true
 		}
@@ -315,7 +315,7 @@ func (t *Tables) Local(now time.Time, inode uint32, a netip.Addr) (bool, error) 
 
 // view returns what is known of the interfaces of a namespace.
 func (t *Tables) view(now time.Time, inode uint32) (*view, error) {
-	n, early := t.registry.find(now, inode, 0)
+	n, early := t.registry.find(now, sought{inode: inode}, 0)
 	switch {
 	case early:
 		return nil, fmt.Errorf("find network namespace %d: %w", inode, ErrEarly)

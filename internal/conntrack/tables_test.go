@@ -314,6 +314,43 @@ func TestNamespaceThatEnds(t *testing.T) {
 	})
 }
 
+// A namespace has ended before anybody asked about it, and another one has its inode: that is not asked in its place, nor forgotten with it.
+func TestNamespaceThatHadTheInode(t *testing.T) {
+	tables(t, func(t *testing.T, x *Tables) {
+		inode, process, _ := guest(t)
+		living := Question{Namespace: inode, Process: process, Cookie: cookie(t, process), Tuple: tuple("127.0.0.1:1", "127.0.0.1:2")}
+		if living.Cookie == 0 {
+			t.Skip("the kernel does not tell cookies")
+		}
+		dead, whichever := living, living
+		dead.Process, dead.Cookie, whichever.Cookie = 0, living.Cookie-1, 0
+		results := func(now time.Time) (all [4]Result) {
+			for i, a := range x.Ask(now, []Question{dead, living, whichever, dead}) {
+				all[i] = a.Result
+			}
+			return all
+		}
+		now := time.Now().Add(time.Hour)
+		wantEqual(t, "results", results(now), [4]Result{NoNamespace, NoEntry, NoEntry, Early})
+		known := x.registry.inodes[inode]
+		wantEqual(t, "results an hour later", results(now.Add(time.Hour)), [4]Result{NoNamespace, NoEntry, NoEntry, Early})
+		if x.registry.inodes[inode] != known {
+			t.Error("the living one was forgotten with the dead one")
+		}
+	})
+}
+
+// cookie returns the cookie of the network namespace that a process is in; 0: the kernel does not tell.
+func cookie(t *testing.T, process uint32) uint64 {
+	t.Helper()
+	file, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", process))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	return cookieOf(file)
+}
+
 func TestNamespaceThatWasNeverThere(t *testing.T) {
 	tables(t, func(t *testing.T, x *Tables) {
 		question := Question{Namespace: 1, Process: 1, Tuple: tuple("127.0.0.1:1", "127.0.0.1:2")}

@@ -72,6 +72,7 @@ func (d *decoder) connection(r sockConnectionRecord) conn.Conn {
 	return conn.Conn{
 		ID:          conn.ID{Cookie: r.Cookie, Generation: r.Generation},
 		Namespace:   r.Netns,
+		Cookie:      r.NetnsCookie,
 		Tuple:       conn.Tuple{Source: endpoint(r.Local, r.LocalPort), Destination: endpoint(r.Remote, r.RemotePort)},
 		Role:        role(r.Role),
 		Phase:       phase(r.Phase),

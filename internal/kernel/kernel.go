@@ -16,7 +16,7 @@ import "github.com/netconn/netconn/internal/conn"
 // Options are the sizes of the two rings in bytes. Zero means the default; other values are rounded up to a power of two of at least one
 // page.
 type Options struct {
-	RingBytes         int // of ended connections, 192 bytes each; default 4 MiB
+	RingBytes         int // of ended connections, 200 bytes each; default 4 MiB
 	SnapshotRingBytes int // emptied as often as it fills up, which makes a pass longer; default 4 MiB
 }
 

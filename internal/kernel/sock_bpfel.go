@@ -30,6 +30,7 @@ type sockConnectionRecord struct {
 	Counters    sockCounters
 	AgeNs       uint64
 	HandshakeNs uint64
+	NetnsCookie uint64
 	Local       [16]uint8
 	Remote      [16]uint8
 	IsnLocal    uint32

@@ -55,6 +55,7 @@ type end struct {
 	tuple                    conn.Tuple
 	owner                    unique.Handle[conn.Owner]
 	route                    *conn.Route
+	cookie                   uint64 // of namespace
 	namespace, process       uint32
 	seen                     uint32 // seconds since the index began
 	role                     conn.Role
@@ -66,8 +67,8 @@ type end struct {
 
 func (e *end) public() conn.End {
 	return conn.End{
-		ID: e.id, Namespace: e.namespace, Process: e.process, Tuple: e.tuple, Role: e.role, Phase: e.phase, Error: e.error,
-		SeenOpening: e.seenOpening, Transparent: e.transparent, Owner: e.owner.Value(),
+		ID: e.id, Cookie: e.cookie, Namespace: e.namespace, Process: e.process, Tuple: e.tuple, Role: e.role, Phase: e.phase,
+		Error: e.error, SeenOpening: e.seenOpening, Transparent: e.transparent, Owner: e.owner.Value(),
 	}
 }
 
@@ -132,8 +133,9 @@ func (x *Index) Add(c conn.Conn, now time.Time) (first bool) {
 		route = nil
 	}
 	*e = end{
-		id: c.ID, tuple: c.Tuple, owner: unique.Make(c.Owner), route: route, namespace: c.Namespace, process: c.Process.PID,
-		seen: x.seconds(now), role: c.Role, phase: c.Phase, error: c.Error, seenOpening: c.SeenOpening, transparent: c.Transparent,
+		id: c.ID, tuple: c.Tuple, owner: unique.Make(c.Owner), route: route, cookie: c.Cookie, namespace: c.Namespace,
+		process: c.Process.PID, seen: x.seconds(now), role: c.Role, phase: c.Phase, error: c.Error, seenOpening: c.SeenOpening,
+		transparent: c.Transparent,
 	}
 	if c.Phase == conn.Closed {
 		x.closed.push(closed{c.Sequence, c.ID, now.Sub(x.began)})
