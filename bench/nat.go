@@ -74,9 +74,9 @@ func (b *bench) ways() error {
 	t := &table{
 		title: "NAT: resolved connections",
 		notes: []string{fmt.Sprintf("%d connections a second for %v between two namespaces, both ends watched, as in \"Churn\"; the "+
-			"destination is translated on the client's side, or not. Look-ups: answers of connection tracking to the collector.",
-			natRate, churnFor)},
-		head: []string{"translated", "connections/s", "CPU a connection", "look-ups a connection", "ends", "of these dnat", "unresolved"},
+			"destination %s is translated on the client's side. Look-ups: answers of connection tracking to the collector.",
+			natRate, churnFor, serviceAddress)},
+		head: []string{"destination", "connections/s", "CPU a connection", "look-ups a connection", "ends", "of these dnat", "unresolved"},
 	}
 	var cpu [2]float64
 	for i, address := range []string{lab.ServerAddress, serviceAddress} {
