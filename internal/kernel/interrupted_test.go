@@ -139,14 +139,16 @@ func TestProgramsThatInterruptThemselves(t *testing.T) {
 		all.Wait()
 		close(done)
 	}()
-	o.until("the visits", func() bool {
+	for visiting := true; visiting; {
 		select {
 		case <-done:
-			return true
-		default:
-			return false
+			visiting = false
+		case <-time.After(2 * time.Millisecond):
 		}
-	})
+		if err := o.Drain(o.handler()); err != nil {
+			t.Fatal(err)
+		}
+	}
 	waitClosed(t, n)
 	o.until("the clients", func() bool { return o.of(conn.RoleClient) == workers*each })
 	stats := must(o.Stats())(t)
