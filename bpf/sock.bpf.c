@@ -90,7 +90,9 @@ static __always_inline void connected_unseen(struct tracked *t)
 static __always_inline void establish(struct tracked *t, struct tcp_sock *tp, int old_state)
 {
 	if (t->flags & CONNECTING) {
-		t->handshake_ns = age_ns(t);
+		/* Else it was seen too late to be measured. */
+		if (old_state == TCP_SYN_SENT || old_state == TCP_SYN_RECV)
+			t->handshake_ns = age_ns(t);
 		t->flags &= ~CONNECTING;
 	} else if (old_state == TCP_SYN_SENT) {
 		connected_unseen(t);

@@ -109,6 +109,30 @@ func TestEndSeenLate(t *testing.T) {
 	})
 }
 
+// A handshake that socket_state missed has no time: that at which it is found to be over is another one.
+func TestHandshakeSeenLate(t *testing.T) {
+	w := newWire(t)
+	o := w.observe(t)
+	w.server.Command("iptables", "-I", "INPUT", "-j", "DROP") // the first SYN
+	fd := w.client.Socket(unix.AF_INET)
+	defer unix.Close(fd)
+	if err := unix.SetNonblock(fd, true); err != nil {
+		t.Fatal(err)
+	}
+	to := &unix.SockaddrInet4{Addr: [4]byte{10, 77, 0, 2}, Port: 9080}
+	if err := unix.Connect(fd, to); !errors.Is(err, unix.EINPROGRESS) {
+		t.Fatal(err)
+	}
+	o.deafen()
+	w.server.Command("iptables", "-D", "INPUT", "-j", "DROP")
+	c := must(w.listener.AcceptTCP())(t)
+	defer c.Close()
+	o.snapshot(true)
+	if got := o.liveOf(conn.RoleClient); got.Handshake != 0 || got.Age < time.Millisecond {
+		t.Errorf("a handshake of %v in a life of %v, want none", got.Handshake, got.Age)
+	}
+}
+
 // A packet that one processor hands over to another interrupts whatever runs there, netconn's programs too. What they miss then is told
 // later: of the clients, whose last change of state comes with a packet, every one.
 func TestProgramsThatInterruptThemselves(t *testing.T) {
