@@ -27,7 +27,7 @@ TOOL  := $(GO) tool -modfile=internal/tools/go.mod
 CLANG := clang-16
 
 # What the distribution is made of: the receiver, the network map and all that they import, the BPF objects and the page too.
-SOURCES := $(shell find receiver internal netmap \( -path internal/tools -o -path internal/top -o -path internal/testnet -o -path internal/testcluster -o -name testdata \
+SOURCES := $(shell find receiver internal netmap \( -path internal/tools -o -path internal/cmd -o -path internal/bench -o -path internal/e2e -o -path internal/testnet -o -path internal/testcluster -o -name testdata \
 	-o -name node_modules -o -path netmap/web/src -o -path netmap/web/e2e \) -prune -o \
 	\( -name '*.go' ! -name '*_test.go' -o -name '*.o' -o -path 'netmap/web/dist/*' -type f \) -print)
 DISTRIBUTION := _build/otelcol-netconn
@@ -59,31 +59,31 @@ ROWS           ?= 0
 
 .PHONY: run
 run:
-	@.ci/need-root run 'the kernel shows its sockets to nobody else'
+	@internal/tools/need-root run 'the kernel shows its sockets to nobody else'
 	@$(MAKE) --silent $(DISTRIBUTION)
-	@$(GO) build -o _build/top ./internal/top
+	@$(GO) build -o _build/top ./internal/cmd/top
 	@exec _build/top -listen '$(LISTEN)' -telemetry-port '$(TELEMETRY_PORT)' -map '$(MAP)' -interval '$(INTERVAL)' -rounds '$(ROUNDS)' \
 		-rows '$(ROWS)' -log _build/otelcol-netconn.log $(DISTRIBUTION) --config '$(CONFIG)'
 
 DEMO := _build/demo
 
-# netconn on a service mesh: see test/demo/doc.go. MARKDOWN=1 prints the picture of the README. Ctrl-C ends it and removes the mesh;
+# netconn on a service mesh: see internal/cmd/demo/doc.go. MARKDOWN=1 prints the picture of the README. Ctrl-C ends it and removes the mesh;
 # demo-down ends one that runs, and removes what one that was killed has left.
 .PHONY: demo demo-down
 demo:
-	@.ci/need-root $@ 'it makes network namespaces and reads the kernel'
-	@.ci/install ip:iproute2 iptables:iptables nft:nftables
+	@internal/tools/need-root $@ 'it makes network namespaces and reads the kernel'
+	@internal/tools/install ip:iproute2 iptables:iptables nft:nftables
 	@$(MAKE) --silent $(DISTRIBUTION)
-	@$(GO) build -o _build/top ./internal/top
-	@$(GO) build -o $(DEMO) ./test/demo
+	@$(GO) build -o _build/top ./internal/cmd/top
+	@$(GO) build -o $(DEMO) ./internal/cmd/demo
 	@exec $(DEMO) $(if $(MARKDOWN),-markdown) _build/top -listen '$(LISTEN)' -telemetry-port '$(TELEMETRY_PORT)' -map '$(MAP)' \
 		-interval '$(INTERVAL)' -rounds '$(if $(MARKDOWN),0,$(ROUNDS))' -rows '$(ROWS)' -log _build/demo.log \
 		-only client,gateway,productpage,details,reviews,ratings,envoy \
-		$(DISTRIBUTION) --config testdata/collector.yaml --config test/demo/networks.yaml
+		$(DISTRIBUTION) --config testdata/collector.yaml --config internal/cmd/demo/networks.yaml
 
 demo-down:
-	@.ci/need-root $@ 'it removes network namespaces and cgroups'
-	@$(GO) build -o $(DEMO) ./test/demo
+	@internal/tools/need-root $@ 'it removes network namespaces and cgroups'
+	@$(GO) build -o $(DEMO) ./internal/cmd/demo
 	@$(DEMO) -down
 
 PACKAGES ?= ./...
@@ -91,11 +91,11 @@ PACKAGES ?= ./...
 .PHONY: test
 test: RUN ?= .
 test: $(DISTRIBUTION)
-	@.ci/test -run '$(RUN)' $(PACKAGES)
+	@internal/tools/test -run '$(RUN)' $(PACKAGES)
 
 .PHONY: race
 race: $(DISTRIBUTION)
-	@.ci/test -race ./receiver/... ./internal/... ./netmap/...
+	@internal/tools/test -race ./receiver/... ./internal/... ./netmap/...
 
 # The API server of the tests, and what writes to it as a user would. A module file of their own keeps their hundreds of modules
 # apart from ours.
@@ -113,40 +113,40 @@ $(KUBERNETES) &: internal/tools/kubernetes/go.mod
 .PHONY: test-kubernetes
 test-kubernetes: RUN ?= Cluster
 test-kubernetes: $(DISTRIBUTION) $(KUBERNETES)
-	@.ci/install etcd:etcd-server
-	@NETCONN_KUBERNETES='$(CURDIR)/_build/kubernetes' NETCONN_REQUIRE_KUBERNETES=1 .ci/test -run '$(RUN)' ./internal/kubernetes ./test/e2e
+	@internal/tools/install etcd:etcd-server
+	@NETCONN_KUBERNETES='$(CURDIR)/_build/kubernetes' NETCONN_REQUIRE_KUBERNETES=1 internal/tools/test -run '$(RUN)' ./internal/kubernetes ./internal/e2e
 
 PART     ?=
 DURATION ?= 20m
 
-# What netconn costs, and whether anything is lost: see bench/doc.go. They want a quiet machine, and print Markdown at the end.
+# What netconn costs, and whether anything is lost: see internal/bench/doc.go. They want a quiet machine, and print Markdown at the end.
 .PHONY: bench soak
 bench soak:
-	@.ci/need-root $@ 'it makes network namespaces and reads the kernel'
-	@.ci/install ip:iproute2 iptables:iptables
+	@internal/tools/need-root $@ 'it makes network namespaces and reads the kernel'
+	@internal/tools/install ip:iproute2 iptables:iptables
 	@$(MAKE) --silent $(DISTRIBUTION)
-	@$(GO) build -o _build/bench ./bench
+	@$(GO) build -o _build/bench ./internal/bench
 	@_build/bench $(if $(filter soak,$@),soak -duration '$(DURATION)',-part '$(PART)') $(FLAGS) $(DISTRIBUTION)
 
 # What the network map costs, against its budgets; two minutes. Figures of time want a quiet machine.
 .PHONY: bench-map
 bench-map:
-	@$(GO) test -run '^TestTheLargestGraph' -v -bench . -benchtime 50x -timeout 20m ./netmap/internal/store ./netmap/extension | grep -E '^Bench|bytes'
+	@$(GO) test -run '^TestTheLargestGraph' -v -bench . -benchtime 50x -timeout 20m ./netmap/internal/store ./netmap/netmapextension | grep -E '^Bench|bytes'
 
 .PHONY: lint
 lint:
 	$(TOOL) golangci-lint run --allow-parallel-runners
 	GOOS=darwin $(GO) vet ./...
-	@if command -v clang-format-16 >/dev/null; then clang-format-16 --dry-run -Werror bpf/*.[ch] bench/rival/bpf/*.[ch]; \
+	@if command -v clang-format-16 >/dev/null; then clang-format-16 --dry-run -Werror bpf/*.[ch] internal/bench/rival/bpf/*.[ch]; \
 	else echo 'bpf/: format not checked, it takes clang-format-16'; fi
 
 .PHONY: generate
 generate:
-	@.ci/install $(CLANG):clang-16 llvm-strip-16:llvm-16
+	@internal/tools/install $(CLANG):clang-16 llvm-strip-16:llvm-16
 	$(GO) generate ./...
 
-GENERATED := internal/kernel/*_bpfel.* internal/conntrack/*_bpfel.* bench/rival/*_bpfel.* \
-	receiver/generated_*.go receiver/internal/metadata receiver/internal/metadatatest receiver/documentation.md \
+GENERATED := internal/kernel/*_bpfel.* internal/conntrack/*_bpfel.* internal/bench/rival/*_bpfel.* \
+	receiver/netconnreceiver/generated_*.go receiver/netconnreceiver/internal/metadata receiver/netconnreceiver/internal/metadatatest receiver/netconnreceiver/documentation.md \
 	netmap/*/generated_*.go netmap/*/internal/metadata netmap/*/internal/metadatatest netmap/*/documentation.md
 
 .PHONY: check-generated
@@ -159,7 +159,7 @@ WEB := netmap/web
 
 # What the page is built with, as the lock has it. npm writes its own lock when it is done.
 $(WEB)/node_modules/.package-lock.json: $(WEB)/package-lock.json
-	@.ci/need-node
+	@internal/tools/need-node
 	@cd $(WEB) && npm ci --no-audit --no-fund --loglevel=error
 
 .PHONY: web
@@ -173,12 +173,12 @@ check-web: web
 
 .PHONY: test-web
 test-web: $(DISTRIBUTION) $(WEB)/node_modules/.package-lock.json
-	@.ci/install chromium:chromium
+	@internal/tools/install chromium:chromium
 	@cd $(WEB) && npm run --silent check && NETCONN_COLLECTOR='$(CURDIR)/$(DISTRIBUTION)' npm run --silent test
 
 .PHONY: budget-web
 budget-web: $(DISTRIBUTION) $(WEB)/node_modules/.package-lock.json
-	@.ci/install chromium:chromium
+	@internal/tools/install chromium:chromium
 	@cd $(WEB) && NETCONN_COLLECTOR='$(CURDIR)/$(DISTRIBUTION)' npm run --silent budget
 
 .PHONY: clean
@@ -187,18 +187,18 @@ clean:
 
 KERNELS ?= 6.1 6.12
 
-# The tests that ask the kernel, in other kernels than this machine's (see .ci/vm). One test of internal/owner wants the memory
+# The tests that ask the kernel, in other kernels than this machine's (see internal/tools/vm). One test of internal/owner wants the memory
 # controller of cgroup version 1: it is mounted for it, and where the kernel is built without, as Debian's 6.12, the test is left
 # out. One of internal/conntrack wants connection tracking not to be loaded: it goes first.
 .PHONY: vm-test
 vm-test:
 	@mkdir -p _build/vm/tests
-	@.ci/install iptables:iptables ethtool:ethtool conntrack:conntrack
+	@internal/tools/install iptables:iptables ethtool:ethtool conntrack:conntrack
 	@$(GO) test -c -o _build/vm/tests/ ./internal/kernel ./internal/owner ./internal/conntrack
 	@status=0; for series in $(KERNELS); do for package in kernel owner conntrack; do \
 		echo "== internal/$$package in Linux $$series"; \
 		log=_build/vm/tests/$$package-$$series.log; \
-		.ci/vm $$series env NETCONN_REQUIRE_KERNEL=1 bash -c 'cd internal/$$0; run() { ../../_build/vm/tests/$$0.test -test.v "$$@"; }; \
+		internal/tools/vm $$series env NETCONN_REQUIRE_KERNEL=1 bash -c 'cd internal/$$0; run() { ../../_build/vm/tests/$$0.test -test.v "$$@"; }; \
 			case $$0 in owner) \
 				v1=/sys/fs/cgroup/memory; mkdir $$v1; \
 				mount -t cgroup -o memory none $$v1 2>/dev/null || { rmdir $$v1; set -- -test.skip="^TestKernelVersion1\$$"; };; \
@@ -206,5 +206,5 @@ vm-test:
 				set -- "^TestModuleThatIsLoadedLater\$$"; run -test.run="$$1" || exit; set -- -test.skip="$$1";; \
 			esac; \
 			conntrack -L >/dev/null 2>&1; run "$$@"' $$package >$$log 2>&1 || { status=1; cat $$log; }; \
-		$(GO) tool test2json -p $$package <$$log | awk -f .ci/count.awk || status=1; \
+		$(GO) tool test2json -p $$package <$$log | awk -f internal/tools/count.awk || status=1; \
 	done; done; exit $$status

@@ -1,0 +1,106 @@
+//go:build linux
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/netconn/netconn/internal/bench/lab"
+	"github.com/netconn/netconn/internal/bench/load"
+	"github.com/netconn/netconn/internal/conn"
+	"github.com/netconn/netconn/internal/kernel"
+)
+
+// A drained is what came out of the ring, of the load's own, and what the kernel counted as lost since, of the whole machine.
+type drained struct {
+	ends, sent uint64
+	lost       conn.Losses
+}
+
+// ring is the part of the cost that a ring which is too small has: what it refuses must be counted.
+func (b *bench) ring() error {
+	t := &table{
+		title: "Full churn and the ring of ended connections",
+		notes: []string{fmt.Sprintf("The kernel side in the benchmark's own process, drained every 100 ms as the receiver does, while "+
+			"connections are opened and closed for %v. Missing: neither reported nor counted as lost. The counters are of the whole "+
+			"machine: less than 0 are other programs' connections.", churnFor/2)},
+		head: []string{"ring", "connections/s", "ends", "reported", "counted as lost", "missing", "bytes sent", "reported",
+			"counted as lost", "missing"},
+	}
+	for _, size := range []int{4 << 20, 4 << 10} {
+		b.say("churn with a ring of %d bytes", size)
+		done, got, err := b.churnInto(size)
+		if err != nil {
+			return fmt.Errorf("churn with a ring of %d bytes: %w", size, err)
+		}
+		if got.ends > 2*done.Operations {
+			return fmt.Errorf("churn with a ring of %d bytes: %d ends are reported, %d were", size, got.ends, 2*done.Operations)
+		}
+		t.add(ringRow(size, done, got)...)
+		b.goals = append(b.goals, goal{what: fmt.Sprintf("ring of %d KiB: ends not reported, not counted", size>>10),
+			measured: float64(int64(2*done.Operations) - int64(got.ends+got.lost.Closed))})
+	}
+	b.tables = append(b.tables, t)
+	return nil
+}
+
+func ringRow(size int, done slice, got drained) []string {
+	ends, bytes := 2*done.Operations, done.Operations*(load.RequestSize+load.ResponseSize)
+	row := []string{fmt.Sprintf("%d KiB", size>>10), fmt.Sprintf("%.0f", done.Rate)}
+	for _, f := range []struct{ made, reported, lost uint64 }{{ends, got.ends, got.lost.Closed}, {bytes, got.sent, got.lost.Sent}} {
+		row = append(row, fmt.Sprint(f.made), fmt.Sprint(f.reported), fmt.Sprint(f.lost), fmt.Sprint(int64(f.made-f.reported-f.lost)))
+	}
+	return row
+}
+
+func (b *bench) churnInto(ringBytes int) (done slice, got drained, err error) {
+	p, err := lab.NewPair()
+	if err != nil {
+		return done, got, err
+	}
+	defer p.Close()
+	c, err := newCouples(p, b.load, churn, b.cores, lab.ServerAddress)
+	if err != nil {
+		return done, got, err
+	}
+	s, err := kernel.Open(kernel.Options{RingBytes: ringBytes})
+	if err != nil {
+		return done, got, errors.Join(err, c.stop())
+	}
+	ran := make(chan error, 1)
+	go func() {
+		var err error
+		done, err = c.run(churnFor/2, 0)
+		ran <- err
+	}()
+	err = got.drain(s, b.loadName(), ran, func() uint64 { return 2 * done.Operations })
+	return done, got, errors.Join(err, s.Close(), c.stop())
+}
+
+// drain empties the ring until the load has run, and then until all is reported or counted, for a while: the servers' ends of the last
+// connections close a moment later.
+func (d *drained) drain(s *kernel.Sockets, own string, ran <-chan error, ends func() uint64) (err error) {
+	h := kernel.Handler{Conn: func(c conn.Conn) {
+		if c.Phase == conn.Closed && c.Process.Executable == own {
+			d.ends++
+			d.sent += c.Counters.Sent
+		}
+	}}
+	for rounds := math.MaxInt; err == nil && rounds > 0; rounds-- {
+		select {
+		case err = <-ran:
+			ran, rounds = nil, 50
+		case <-time.After(100 * time.Millisecond):
+		}
+		if err = errors.Join(err, s.Drain(h)); err != nil {
+			return err
+		}
+		if d.lost, err = s.Losses(); ran == nil && d.ends+d.lost.Closed >= ends() {
+			return err
+		}
+	}
+	return err
+}

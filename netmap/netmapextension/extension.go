@@ -1,0 +1,99 @@
+package netmapextension
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/component/componentstatus"
+	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.uber.org/zap"
+
+	"github.com/netconn/netconn/netmap/internal/store"
+	"github.com/netconn/netconn/netmap/netmapextension/internal/metadata"
+	"github.com/netconn/netconn/netmap/web"
+)
+
+// A netmap is the extension. It is the consumer that the exporter looks for.
+type netmap struct {
+	config    *Config
+	settings  component.TelemetrySettings
+	store     *store.Store
+	telemetry *metadata.TelemetryBuilder
+	server    *http.Server
+	address   string // that it listens on, once started
+	serving   sync.WaitGroup
+}
+
+var _ consumer.Metrics = (*netmap)(nil)
+
+func newNetmap(c *Config, set component.TelemetrySettings) *netmap {
+	return &netmap{
+		config: c, settings: set,
+		store: store.New(store.Config{MaxEdges: c.MaxEdges, Learning: c.LearningPeriod}),
+	}
+}
+
+// Start begins to listen and to serve.
+func (n *netmap) Start(ctx context.Context, host component.Host) error {
+	if err := n.observe(); err != nil {
+		return err
+	}
+	listener, err := n.config.ToListener(ctx)
+	if err != nil {
+		n.telemetry.Shutdown()
+		return fmt.Errorf("listen for the network map: %w", err)
+	}
+	server, err := n.config.ToServer(ctx, host.GetExtensions(), n.settings, n.handler())
+	if err != nil {
+		n.telemetry.Shutdown()
+		return errors.Join(fmt.Errorf("serve the network map: %w", err), listener.Close())
+	}
+	server.MaxHeaderBytes = maxHeaderBytes
+	n.server, n.address = server, listener.Addr().String()
+	scheme := "http"
+	if n.config.TLS.HasValue() {
+		scheme = "https"
+	}
+	n.settings.Logger.Info("Serving the network map.", zap.String("url", scheme+"://"+n.address+"/"))
+	n.serving.Go(func() {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			componentstatus.ReportStatus(host, componentstatus.NewFatalErrorEvent(fmt.Errorf("serve the network map: %w", err)))
+		}
+	})
+	return nil
+}
+
+// Shutdown ends what is being served.
+func (n *netmap) Shutdown(ctx context.Context) error {
+	if n.server == nil {
+		return nil
+	}
+	err := n.server.Shutdown(ctx)
+	if err != nil {
+		err = errors.Join(err, n.server.Close())
+	}
+	n.serving.Wait()
+	n.telemetry.Shutdown()
+	return err
+}
+
+// Capabilities tells that metrics are only read.
+func (n *netmap) Capabilities() consumer.Capabilities { return consumer.Capabilities{} }
+
+// ConsumeMetrics takes in the metrics of netconn, and ignores others. It never fails: what cannot be counted is counted as dropped.
+func (n *netmap) ConsumeMetrics(_ context.Context, m pmetric.Metrics) error {
+	n.store.Add(m)
+	return nil
+}
+
+func (n *netmap) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/api/", newAPI(n.config, n.store))
+	mux.Handle("/", newPage(web.Files()))
+	return guard(n.config, mux)
+}

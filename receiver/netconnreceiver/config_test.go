@@ -1,0 +1,152 @@
+package netconnreceiver
+
+import (
+	"bufio"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"go.opentelemetry.io/collector/confmap"
+	"go.opentelemetry.io/collector/confmap/confmaptest"
+	"go.opentelemetry.io/collector/scraper/scraperhelper"
+
+	"github.com/netconn/netconn/internal/flow"
+	"github.com/netconn/netconn/internal/kubernetes"
+	"github.com/netconn/netconn/receiver/netconnreceiver/internal/metadata"
+)
+
+// TestConfigFaults reads testdata/config/<fault>.yaml: the first line is a comment, with what the error has to say.
+func TestConfigFaults(t *testing.T) {
+	files, err := filepath.Glob("testdata/config/*.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no faults", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".yaml"), func(t *testing.T) {
+			_, err := load(file)
+			if want := firstComment(t, file); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("got %v, want %s", err, want)
+			}
+		})
+	}
+}
+
+func load(file string) (*Config, error) {
+	c := createDefaultConfig().(*Config)
+	conf, err := confmaptest.LoadConf(file)
+	if err != nil {
+		return nil, err
+	}
+	if err := conf.Unmarshal(c); err != nil {
+		return nil, err
+	}
+	return c, confmap.Validate(c)
+}
+
+func firstComment(t *testing.T, file string) string {
+	t.Helper()
+	f, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	lines := bufio.NewScanner(f)
+	lines.Scan()
+	want, ok := strings.CutPrefix(lines.Text(), "# ")
+	if !ok || want == "" {
+		t.Fatalf("%s begins without the error that it is for", file)
+	}
+	return want
+}
+
+func TestConfigEveryKey(t *testing.T) {
+	got, err := load("testdata/every_key.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &Config{
+		ControllerConfig: scraperhelper.ControllerConfig{
+			CollectionInterval: 30 * time.Second, InitialDelay: 5 * time.Second, Timeout: 20 * time.Second,
+		},
+		MetricsBuilderConfig: defaultMetricsConfig(),
+		ErrorMode:            ErrorModeIgnore,
+		RootPath:             "/hostfs",
+		NodeName:             "worker-7",
+		LimitPerResource:     10,
+		MaxResources:         20,
+		MaxConnections:       30,
+		Temporality:          TemporalityDelta,
+		ExpireAfter:          2 * time.Hour,
+		HistogramBuckets:     []time.Duration{100 * time.Microsecond, time.Millisecond, time.Second},
+		Networks: map[string][]netip.Prefix{
+			"office": {netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("2001:db8::/32")},
+			"lab":    {netip.MustParsePrefix("192.0.2.0/25")},
+		},
+		Events: EventsConfig{Enabled: true, MaxPerSecond: 40, EventsConfig: metadata.DefaultEventsConfig()},
+		Kubernetes: KubernetesConfig{
+			AuthType: kubernetes.AuthKubeConfig, Context: "lab", KubeAPIQPS: 2.5, KubeAPIBurst: 3, Scope: kubernetes.ScopeNode, MaxPods: 70,
+		},
+	}
+	want.Events.NetconnConnectionFailed.Enabled = false
+	want.Metrics.NetconnIo.EnabledAttributes = []metadata.NetconnIoMetricAttributeKey{"network.io.direction", "netconn.role"}
+	want.Metrics.NetconnPackets.Enabled = true
+	want.ResourceAttributes.HostName.Enabled = false
+	if diff := cmp.Diff(want, got, configOptions()...); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]float64{1e-4, 1e-3, 1}, got.buckets()); diff != "" {
+		t.Errorf("buckets (-want +got):\n%s", diff)
+	}
+}
+
+// configOptions leave out what tells whether the user has set a switch, which is not for us to know.
+func configOptions() []cmp.Option {
+	unset := cmp.FilterPath(func(p cmp.Path) bool {
+		f, ok := p.Last().(cmp.StructField)
+		return ok && (f.Name() == "enabledSetByUser" || f.Name() == "_")
+	}, cmp.Ignore())
+	return []cmp.Option{unset, cmpopts.EquateComparable(netip.Prefix{})}
+}
+
+// TestConfigDefault has the values of the design.
+func TestConfigDefault(t *testing.T) {
+	got := createDefaultConfig().(*Config)
+	if err := confmap.Validate(got); err != nil {
+		t.Fatal(err)
+	}
+	want := &Config{
+		ControllerConfig:     scraperhelper.ControllerConfig{CollectionInterval: 10 * time.Second, InitialDelay: time.Second},
+		MetricsBuilderConfig: defaultMetricsConfig(),
+		ErrorMode:            "propagate",
+		RootPath:             "/",
+		LimitPerResource:     500,
+		MaxResources:         2000,
+		MaxConnections:       1_000_000,
+		Temporality:          "cumulative",
+		ExpireAfter:          time.Hour,
+		Events:               EventsConfig{MaxPerSecond: 100, EventsConfig: metadata.DefaultEventsConfig()},
+		Kubernetes:           KubernetesConfig{AuthType: "none", KubeAPIQPS: 5, KubeAPIBurst: 10, Scope: "cluster", MaxPods: 50_000},
+	}
+	if diff := cmp.Diff(want, got, configOptions()...); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(flow.DefaultBuckets(), got.buckets()); diff != "" {
+		t.Errorf("buckets (-want +got):\n%s", diff)
+	}
+}
+
+// TestDefaultBucketsAreValid because a user may copy them.
+func TestDefaultBucketsAreValid(t *testing.T) {
+	c := createDefaultConfig().(*Config)
+	for _, b := range c.buckets() {
+		c.HistogramBuckets = append(c.HistogramBuckets, time.Duration(b*float64(time.Second)))
+	}
+	if err := confmap.Validate(c); err != nil {
+		t.Error(err)
+	}
+}

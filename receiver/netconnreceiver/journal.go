@@ -1,0 +1,129 @@
+package netconnreceiver
+
+import (
+	"net/netip"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+
+	"github.com/netconn/netconn/internal/conn"
+	"github.com/netconn/netconn/receiver/netconnreceiver/internal/metadata"
+)
+
+// The events of metadata.yaml.
+const (
+	eventClosed = "netconn.connection.closed"
+	eventFailed = "netconn.connection.failed"
+)
+
+// A journal writes events as pdata, on the resources that metrics are on.
+type journal struct {
+	version   string // of the collector, for the scope
+	resources *resources
+}
+
+// write returns a log record for each event, by resource in the order of their first events.
+func (j *journal) write(events []event) plog.Logs {
+	logs := plog.NewLogs()
+	records := make(map[conn.Owner]plog.LogRecordSlice)
+	for i := range events {
+		o := j.resources.mask(events[i].conn.Owner)
+		to, there := records[o]
+		if !there {
+			to = j.open(logs, o)
+			records[o] = to
+		}
+		events[i].write(to.AppendEmpty())
+	}
+	logs.ResourceLogs().RemoveIf(func(rl plog.ResourceLogs) bool { return !j.resources.events.takes(rl.Resource()) })
+	return logs
+}
+
+// open returns the log records of a new resource.
+func (j *journal) open(logs plog.Logs, o conn.Owner) plog.LogRecordSlice {
+	rl := logs.ResourceLogs().AppendEmpty()
+	rl.SetSchemaUrl(semconv.SchemaURL)
+	j.resources.of(o).MoveTo(rl.Resource())
+	sl := rl.ScopeLogs().AppendEmpty()
+	sl.Scope().SetName(metadata.ScopeName)
+	sl.Scope().SetVersion(j.version)
+	return sl.LogRecords()
+}
+
+func (e *event) write(to plog.LogRecord) {
+	read := pcommon.NewTimestampFromTime(e.read)
+	to.SetTimestamp(read)
+	to.SetObservedTimestamp(read)
+	attributes := to.Attributes()
+	attributes.EnsureCapacity(40)
+	if e.conn.Error != conn.NoError {
+		attributes.PutStr(string(semconv.ErrorTypeKey), e.conn.Error.String())
+	}
+	e.putEnds(attributes)
+	e.putPeer(attributes)
+	e.putCommon(attributes)
+	if e.conn.Phase == conn.Failed {
+		to.SetEventName(eventFailed)
+		return
+	}
+	to.SetEventName(eventClosed)
+	e.putTransfer(attributes)
+}
+
+// putEnds writes both ends: as the socket has them, and who is really there.
+func (e *event) putEnds(to pcommon.Map) {
+	to.PutStr(role.String(), e.conn.Role.String())
+	to.PutStr(transport.String(), semconv.NetworkTransportTCP.Value.AsString())
+	putEndpoint(to, string(semconv.NetworkLocalAddressKey), string(semconv.NetworkLocalPortKey), e.conn.Tuple.Source)
+	putEndpoint(to, string(semconv.NetworkPeerAddressKey), string(semconv.NetworkPeerPortKey), e.conn.Tuple.Destination)
+	putEndpoint(to, string(semconv.ServerAddressKey), string(semconv.ServerPortKey), e.server())
+	putEndpoint(to, string(semconv.ClientAddressKey), string(semconv.ClientPortKey), e.other.client)
+}
+
+func (e *event) putPeer(to pcommon.Map) {
+	all := ^attributeSet(0)
+	all.putPeer(to, e.other.peer)
+	all.putString(to, localZone, e.other.zone)
+	all.putWay(to, e.other.nat, e.other.original)
+}
+
+// server returns the address of the server with the port by which it is known: a redirect behind it is its own affair.
+func (e *event) server() netip.AddrPort {
+	if !e.other.server.IsValid() {
+		return e.other.server
+	}
+	return netip.AddrPortFrom(e.other.server.Addr(), e.other.port)
+}
+
+// putCommon writes the counters that a failed attempt has too.
+func (e *event) putCommon(to pcommon.Map) {
+	c := &e.conn.Counters
+	to.PutInt("netconn.packets.transmit", int64(c.SegmentsSent))
+	to.PutInt("netconn.packets.receive", int64(c.SegmentsReceived))
+	to.PutInt("netconn.tcp.retransmits", int64(c.Retransmits))
+	putDuration(to, "netconn.duration", e.conn.Age)
+}
+
+func (e *event) putTransfer(to pcommon.Map) {
+	c := &e.conn.Counters
+	to.PutInt("netconn.io.transmit", int64(c.Sent))
+	to.PutInt("netconn.io.receive", int64(c.Received))
+	putDuration(to, "netconn.tcp.rtt", c.RTT)
+	putDuration(to, "netconn.tcp.handshake.duration", e.conn.Handshake)
+}
+
+func putEndpoint(to pcommon.Map, address, port string, e netip.AddrPort) {
+	if e.Addr().IsValid() {
+		to.PutStr(address, e.Addr().String())
+		to.PutInt(port, int64(e.Port()))
+	}
+}
+
+// putDuration writes seconds. Zero is not known.
+func putDuration(to pcommon.Map, key string, d time.Duration) {
+	if d > 0 {
+		to.PutDouble(key, d.Seconds())
+	}
+}

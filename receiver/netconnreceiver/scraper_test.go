@@ -1,0 +1,396 @@
+package netconnreceiver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/component/componentstatus"
+	"go.opentelemetry.io/collector/receiver"
+	"go.opentelemetry.io/collector/receiver/receivertest"
+	"go.opentelemetry.io/collector/scraper/scrapererror"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/netconn/netconn/internal/conn"
+	"github.com/netconn/netconn/internal/kernel"
+	"github.com/netconn/netconn/internal/owner"
+	"github.com/netconn/netconn/receiver/netconnreceiver/internal/metadata"
+)
+
+// A rig is a scraper on a machine whose parts a test replaces one by one, and what is told to its surroundings.
+type rig struct {
+	scraper *netconnScraper
+	sockets sockets // what open returns
+	tables  tables  // what ask returns
+	openErr error
+	hostErr error
+	cluster cluster // what join returns
+
+	tablesErr, clusterErr error
+
+	logs   *observer.ObservedLogs
+	events []*componentstatus.Event
+	closed int
+}
+
+func newRig(t *testing.T) *rig {
+	t.Helper()
+	core, logs := observer.New(zap.WarnLevel)
+	set := receivertest.NewNopSettings(metadata.Type)
+	set.Logger = zap.New(core)
+	return newRigWith(t, set, logs)
+}
+
+func newRigWith(t *testing.T, set receiver.Settings, logs *observer.ObservedLogs) *rig {
+	t.Helper()
+	r := &rig{logs: logs}
+	r.sockets = sockets{
+		drain:    func(kernel.Handler) error { return nil },
+		snapshot: func(bool, kernel.Handler) error { return nil },
+		losses:   func() (conn.Losses, error) { return conn.Losses{}, nil },
+		stats:    func() (kernel.Stats, error) { return kernel.Stats{}, nil },
+		close:    func() error { r.closed++; return nil },
+	}
+	c := createDefaultConfig().(*Config)
+	c.RootPath = emptyHost(t)
+	s, err := newScraper(c, set, machine{
+		open: func() (sockets, error) { return r.sockets, r.openErr },
+		ask:  func(string, time.Time) (tables, error) { return r.tables, r.tablesErr },
+		host: func(string) (string, string, error) { return "4d3c", "node-1", r.hostErr },
+		join: func(*Config, func() time.Time) (cluster, error) { return r.cluster, r.clusterErr },
+		now:  time.Now,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.scraper = s
+	t.Cleanup(func() { _ = s.shutdown(context.Background()) })
+	return r
+}
+
+// GetExtensions and Report make the rig a host that takes the status of its component.
+func (*rig) GetExtensions() map[component.ID]component.Component { return nil }
+
+func (r *rig) Report(e *componentstatus.Event) { r.events = append(r.events, e) }
+
+func (r *rig) start(t *testing.T) {
+	t.Helper()
+	if err := r.scraper.start(context.Background(), r); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// noCgroups is the warning of a host without cgroups, such as the rig's.
+func (r *rig) noCgroups(t *testing.T) string {
+	t.Helper()
+	o, err := owner.New(r.scraper.config.RootPath)
+	if err != nil || len(o.Warnings()) != 1 {
+		t.Fatal("want one warning of a host without cgroups", err)
+	}
+	return o.Warnings()[0]
+}
+
+// told returns what was logged and reported, in order.
+func (r *rig) told() []string {
+	var all []string
+	for _, l := range r.logs.All() {
+		all = append(all, l.Message+" "+l.ContextMap()["error"].(string))
+	}
+	for _, e := range r.events {
+		all = append(all, e.Status().String()+" "+e.Err().Error())
+	}
+	return all
+}
+
+var errNoBTF = errors.New("the kernel has no type information (BTF): use one that is built with CONFIG_DEBUG_INFO_BTF")
+
+func TestStartRefused(t *testing.T) {
+	noHost := "find the host's process table (is root_path the host's root directory?): stat /nowhere/proc/1/stat: " +
+		"no such file or directory"
+	tests := map[string]struct {
+		fault func(*rig)
+		mode  ErrorMode
+		want  string // error of start
+		told  []string
+	}{
+		"the kernel, propagate": {
+			fault: func(r *rig) { r.openErr = errNoBTF }, mode: ErrorModePropagate, want: errNoBTF.Error(),
+		},
+		"the kernel, ignore": {
+			fault: func(r *rig) { r.openErr = errNoBTF }, mode: ErrorModeIgnore,
+			told: []string{"No connections are read. " + errNoBTF.Error(), "StatusPermanentError " + errNoBTF.Error()},
+		},
+		"the root, propagate": {
+			fault: func(r *rig) { r.scraper.config.RootPath = "/nowhere" }, mode: ErrorModePropagate, want: noHost,
+		},
+		"the root, ignore": {
+			fault: func(r *rig) { r.scraper.config.RootPath = "/nowhere" }, mode: ErrorModeIgnore,
+			told: []string{"No connections are read. " + noHost, "StatusPermanentError " + noHost},
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			test.fault(r)
+			r.scraper.config.ErrorMode = test.mode
+			got := ""
+			if err := r.scraper.start(context.Background(), r); err != nil {
+				got = err.Error()
+			}
+			if got != test.want {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+			if diff := cmp.Diff(test.told, r.told()); diff != "" {
+				t.Errorf("told (-want +got):\n%s", diff)
+			}
+			md, err := r.scraper.scrape(context.Background())
+			if err != nil || md.ResourceMetrics().Len() != 0 {
+				t.Errorf("scrape: got %d resources, %v; want nothing", md.ResourceMetrics().Len(), err)
+			}
+		})
+	}
+}
+
+// TestStartDegraded goes on without a program and a machine-id, and names both once.
+func TestStartDegraded(t *testing.T) {
+	r := newRig(t)
+	r.hostErr = errors.New("read etc/machine-id: no such file")
+	r.sockets.stats = func() (kernel.Stats, error) {
+		return kernel.Stats{Programs: []kernel.Program{{Name: "life"}, {Name: "reset", Err: errNoBTF}}}, nil
+	}
+	r.start(t)
+	reset := "attach reset: " + errNoBTF.Error()
+	want := []string{
+		"Something is missing. read etc/machine-id: no such file",
+		"Something is missing. " + r.noCgroups(t),
+		"Something is missing. " + reset,
+		"StatusRecoverableError read etc/machine-id: no such file\n" + r.noCgroups(t) + "\n" + reset,
+	}
+	if diff := cmp.Diff(want, r.told()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestScrapeFails returns what could be read, with an error that the collector counts as partial.
+func TestScrapeFails(t *testing.T) {
+	broken := errors.New("broken")
+	live := func(_ bool, h kernel.Handler) error {
+		h.Conn(conn.Conn{ID: conn.ID{Cookie: 1}, Phase: conn.Failed, Error: conn.Refused, SeenOpening: true})
+		return nil
+	}
+	tests := map[string]struct {
+		fault func(*sockets)
+		want  string
+	}{
+		"snapshot": {
+			func(s *sockets) {
+				s.snapshot = func(all bool, h kernel.Handler) error { return errors.Join(live(all, h), broken) }
+			}, "read the live connections: broken",
+		},
+		"losses": {
+			func(s *sockets) { s.losses = func() (conn.Losses, error) { return conn.Losses{}, broken } },
+			"read what was lost: broken\nread what was lost: broken",
+		},
+		"stats": {
+			func(s *sockets) { s.stats = func() (kernel.Stats, error) { return kernel.Stats{}, broken } },
+			"read the kernel side's counters: broken",
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			r.sockets.snapshot = live
+			test.fault(&r.sockets)
+			r.start(t)
+			md, err := r.scraper.scrape(context.Background())
+			if !scrapererror.IsPartialScrapeError(err) || err.Error() != test.want {
+				t.Errorf("got %v, want partial %s", err, test.want)
+			}
+			if md.ResourceMetrics().Len() != 1 {
+				t.Errorf("got %d resources, want the one that was read", md.ResourceMetrics().Len())
+			}
+		})
+	}
+}
+
+// TestScrapeLogsFails tells the events that could be read, with an error that the collector counts as partial; nothing else
+// fails where a metrics receiver collects.
+func TestScrapeLogsFails(t *testing.T) {
+	for metrics, want := range map[int]string{0: "read the live connections: broken", 1: ""} {
+		r := newRig(t)
+		r.scraper.config.Events.Enabled = true
+		r.sockets.snapshot = func(_ bool, h kernel.Handler) error {
+			h.Conn(conn.Conn{ID: conn.ID{Cookie: 1}, Phase: conn.Failed, Error: conn.Refused, SeenOpening: true})
+			return errors.New("broken")
+		}
+		start(t, r.scraper)
+		r.scraper.run(signalLogs, 1)
+		r.scraper.run(signalMetrics, metrics)
+		if metrics > 0 {
+			_, _ = r.scraper.scrape(context.Background())
+		}
+		ld, err := r.scraper.scrapeLogs(context.Background())
+		if got := fmt.Sprint(err); err != nil && (got != want || !scrapererror.IsPartialScrapeError(err)) || err == nil && want != "" {
+			t.Errorf("%d metrics receivers: got %v, want partial %q", metrics, err, want)
+		}
+		if n := ld.LogRecordCount(); n != 1 {
+			t.Errorf("%d metrics receivers: got %d events, want the one that was read", metrics, n)
+		}
+	}
+}
+
+// TestReconcileNeedsAWholePass: what a pass that broke off did not see is still there.
+func TestReconcileNeedsAWholePass(t *testing.T) {
+	r := newRig(t)
+	var passes []bool
+	fail := true
+	r.sockets.losses = func() (conn.Losses, error) { return conn.Losses{Known: 1}, nil }
+	r.sockets.snapshot = func(all bool, h kernel.Handler) error {
+		passes = append(passes, all)
+		if len(passes) == 1 {
+			h.Conn(conn.Conn{ID: conn.ID{Cookie: 1}, Phase: conn.Open, Role: conn.RoleClient})
+			return nil
+		}
+		if fail {
+			return errors.New("broken")
+		}
+		return nil
+	}
+	now := time.Now()
+	r.scraper.machine.now = func() time.Time { now = now.Add(10 * time.Second); return now }
+	start(t, r.scraper)
+	for range 5 {
+		_, _ = r.scraper.scrape(context.Background())
+	}
+	if got := r.scraper.pipeline.flows.Stats().Lost; got != 0 {
+		t.Fatalf("broken passes closed %d connections", got)
+	}
+	fail = false
+	for range 4 {
+		_, _ = r.scraper.scrape(context.Background())
+	}
+	if got := r.scraper.pipeline.flows.Stats().Lost; got != 1 {
+		t.Errorf("whole passes closed %d connections, want 1 (passes: %v)", got, passes)
+	}
+	if !slices.Contains(passes, true) {
+		t.Error("no pass was asked to report every connection")
+	}
+}
+
+// TestDrain waits for the reader of every 100 ms to come by, twice with an error that it logs once.
+func TestDrain(t *testing.T) {
+	r := newRig(t)
+	drained := make(chan int)
+	n := 0
+	r.sockets.drain = func(h kernel.Handler) error {
+		h.Conn(conn.Conn{ID: conn.ID{Cookie: 1}, Phase: conn.Closed})
+		n++
+		select {
+		case drained <- n:
+		case <-r.scraper.stop:
+		}
+		return errors.New("broken")
+	}
+	r.start(t)
+	for <-drained < 3 {
+	}
+	if err := r.scraper.shutdown(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		"Something is missing. " + r.noCgroups(t),
+		"Connections are read at collections only. read the ended connections: broken",
+		"StatusRecoverableError " + r.noCgroups(t),
+	}
+	if diff := cmp.Diff(want, r.told()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestShutdown(t *testing.T) {
+	shutdown := func(t *testing.T, r *rig) {
+		t.Helper()
+		if err := r.scraper.shutdown(context.Background()); err != nil {
+			t.Error(err)
+		}
+	}
+	t.Run("without start", func(t *testing.T) {
+		r := newRig(t)
+		shutdown(t, r)
+		if r.closed != 0 {
+			t.Errorf("closed %d times what was not opened", r.closed)
+		}
+	})
+	t.Run("twice", func(t *testing.T) {
+		r := newRig(t)
+		r.start(t)
+		shutdown(t, r)
+		shutdown(t, r)
+		if r.closed != 1 {
+			t.Errorf("closed %d times", r.closed)
+		}
+	})
+	t.Run("its error", func(t *testing.T) {
+		r := newRig(t)
+		broken := errors.New("broken")
+		r.sockets.close = func() error { return broken }
+		r.start(t)
+		if err := r.scraper.shutdown(context.Background()); !errors.Is(err, broken) {
+			t.Errorf("got %v", err)
+		}
+	})
+	t.Run("during a scrape", func(t *testing.T) {
+		r := newRig(t)
+		reading, read := make(chan struct{}), make(chan struct{})
+		r.sockets.snapshot = func(bool, kernel.Handler) error {
+			close(reading)
+			<-read
+			if r.closed != 0 {
+				t.Error("closed while it is read")
+			}
+			return nil
+		}
+		r.start(t)
+		var scrape sync.WaitGroup
+		scrape.Go(func() {
+			if _, err := r.scraper.scrape(context.Background()); err != nil {
+				t.Error(err)
+			}
+		})
+		<-reading
+		var stop sync.WaitGroup
+		stop.Go(func() { shutdown(t, r) })
+		<-r.scraper.stop
+		close(read)
+		scrape.Wait()
+		stop.Wait()
+		if r.closed != 1 {
+			t.Errorf("closed %d times", r.closed)
+		}
+	})
+}
+
+// TestTwoReceivers share nothing: each opens and closes its own.
+func TestTwoReceivers(t *testing.T) {
+	a, b := newRig(t), newRig(t)
+	a.start(t)
+	b.start(t)
+	if err := a.scraper.shutdown(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if a.closed != 1 || b.closed != 0 {
+		t.Errorf("closed %d and %d times", a.closed, b.closed)
+	}
+	if _, err := b.scraper.scrape(context.Background()); err != nil {
+		t.Error(err)
+	}
+}
+
+var _ componentstatus.Reporter = (*rig)(nil)
