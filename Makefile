@@ -13,6 +13,7 @@
 # make budget-web  what the page costs a browser: docs/performance.md
 # make lint        the borders between packages, style, the formats
 # make generate    what is generated: BPF objects, the components' metadata
+# make check-manifest   builds the README's manifest with the Collector Builder
 # make check-generated  proves that what is committed is what `make generate` makes
 #
 # Variables: CONFIG, LISTEN, TELEMETRY_PORT, MAP, INTERVAL, ROUNDS, ROWS for run; RUN, PACKAGES for test; RUN for test-kubernetes;
@@ -32,13 +33,18 @@ SOURCES := $(shell find receiver internal netmap \( -path internal/tools -o -pat
 	\( -name '*.go' ! -name '*_test.go' -o -name '*.o' -o -path 'netmap/web/dist/*' -type f \) -print)
 DISTRIBUTION := _build/otelcol-netconn
 
+# The newest tag, or v0.1.0-dev before there is one, with the commits since. Nothing else names a version.
+VERSION ?= $(patsubst v%,%,$(shell git describe --tags --match 'v[0-9]*' --dirty 2>/dev/null || \
+	echo "v0.1.0-dev-g$$(git rev-parse --short=8 HEAD 2>/dev/null || echo unknown)"))
+
 .PHONY: build
 build: $(DISTRIBUTION)
 
 # Only a change of the modules needs the builder; a change of our own sources is a plain, incremental build.
 $(DISTRIBUTION): _build/go.mod $(SOURCES)
 	@echo 'Building $@. The first time takes a few minutes.'
-	@cd _build && CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -ldflags='-s -w' -o otelcol-netconn .
+	@cd _build && sed -i -E 's/(Version: *)".*"/\1"$(VERSION)"/' main.go && \
+		CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -ldflags='-s -w' -o otelcol-netconn .
 
 # The builder ends by downloading the modules of every system, some of which no build of ours needs; by then it has written
 # all that counts, go.sum last.
@@ -180,6 +186,11 @@ test-web: $(DISTRIBUTION) $(WEB)/node_modules/.package-lock.json
 budget-web: $(DISTRIBUTION) $(WEB)/node_modules/.package-lock.json
 	@internal/tools/install chromium:chromium
 	@cd $(WEB) && NETCONN_COLLECTOR='$(CURDIR)/$(DISTRIBUTION)' npm run --silent budget
+
+# The README's manifest, built as a reader would build it.
+.PHONY: check-manifest
+check-manifest:
+	@internal/tools/check-manifest
 
 .PHONY: clean
 clean:
