@@ -62,7 +62,8 @@ async function feed(ago = 0) {
       rtt: 0.001,
     }
   })
-  for (let i = 0; i < reports.length; i += 1000) await collector.send(reports.slice(i, i + 1000), Date.now() - ago * 1000)
+  for (let i = 0; i < reports.length; i += 1000)
+    await collector.send(reports.slice(i, i + 1000), Date.now() - ago * 1000)
 }
 
 test('size', () => {
@@ -102,7 +103,9 @@ test('a refresh', async () => {
   for (let i = 0; i < REFRESHES; i++) {
     await feed()
     const volume = await figure(page, 'Volume')
-    await browser.startTracing(page, { categories: ['disabled-by-default-devtools.timeline', 'devtools.timeline', 'toplevel'] })
+    await browser.startTracing(page, {
+      categories: ['disabled-by-default-devtools.timeline', 'devtools.timeline', 'toplevel'],
+    })
     await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')))
     await expect.poll(() => figure(page, 'Volume'), { timeout: 20_000 }).not.toBe(volume)
     await page.waitForTimeout(1000)
@@ -144,7 +147,11 @@ test('panning', async () => {
   await page.waitForTimeout(500)
   expect(before.equals(await page.locator('.map-canvas').screenshot()), 'the map has moved').toBe(false)
   const frames = await page.evaluate(() => (window as unknown as { frames: number[] }).frames.slice(5))
-  rows.push({ what: `frames while panning (${frames.length} of them, no GPU)`, target: 'median <= 20 ms', measured: told(frames, 'ms') })
+  rows.push({
+    what: `frames while panning (${frames.length} of them, no GPU)`,
+    target: 'median <= 20 ms',
+    measured: told(frames, 'ms'),
+  })
   await page.context().close()
 })
 

@@ -2,5 +2,12 @@ import { defineConfig } from 'vitest/config'
 
 // Not a test, though the same runner starts it: it measures, and how fast a machine is does not make a change right or wrong.
 export default defineConfig({
-  test: { include: ['budget/budget.ts'], root: '.', testTimeout: 600_000, hookTimeout: 120_000, reporters: ['default'], silent: false },
+  test: {
+    include: ['budget/budget.ts'],
+    root: '.',
+    testTimeout: 600_000,
+    hookTimeout: 120_000,
+    reporters: ['default'],
+    silent: false,
+  },
 })

@@ -41,14 +41,18 @@ export async function open(browser: Browser, url: string, options: BrowserContex
 
 /** A figure of the totals: "Volume" is "104 MB". */
 export async function figure(page: Page, name: string): Promise<string> {
-  const dd = page.locator('.figures .figure', { has: page.locator('dt', { hasText: new RegExp(`^${name}$`) }) }).locator('dd')
+  const dd = page
+    .locator('.figures .figure', { has: page.locator('dt', { hasText: new RegExp(`^${name}$`) }) })
+    .locator('dd')
   return plain(await dd.evaluate((el) => el.firstChild?.textContent ?? ''))
 }
 
 /** The names in the list of nodes, without glyphs and notes. */
 export async function nodeNames(page: Page): Promise<string[]> {
   await page.locator('.nodes [role=option]').first().waitFor()
-  return page.locator('.nodes [role=option] .name').evaluateAll((all) => all.map((el) => el.getAttribute('title') ?? ''))
+  return page
+    .locator('.nodes [role=option] .name')
+    .evaluateAll((all) => all.map((el) => el.getAttribute('title') ?? ''))
 }
 
 export interface Picture {
@@ -59,7 +63,10 @@ export interface Picture {
 
 /** The map as exported: what the picture shows, in words. */
 export async function exported(page: Page): Promise<Picture> {
-  const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'SVG' }).click()])
+  const [download] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('button', { name: 'SVG' }).click(),
+  ])
   const stream = await download.createReadStream()
   const chunks: Buffer[] = []
   for await (const chunk of stream) chunks.push(chunk as Buffer)

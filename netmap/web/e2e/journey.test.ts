@@ -28,7 +28,9 @@ async function findings(page: Page): Promise<string[]> {
   await page.evaluate(axe)
   const run = () =>
     (
-      window as unknown as { axe: { run(): Promise<{ violations: { id: string; impact: string; nodes: { html: string }[] }[] }> } }
+      window as unknown as {
+        axe: { run(): Promise<{ violations: { id: string; impact: string; nodes: { html: string }[] }[] }> }
+      }
     ).axe.run()
   const { violations } = await page.evaluate(run)
   return violations
@@ -38,11 +40,16 @@ async function findings(page: Page): Promise<string[]> {
 
 describe('the table', () => {
   test('adds up to what was sent, as the map does', async () => {
-    const { page, complaints } = await open(browser, collector.page + '?view=table&clients=workload&servers=workload,port')
+    const { page, complaints } = await open(
+      browser,
+      collector.page + '?view=table&clients=workload&servers=workload,port',
+    )
     const sent = expected(mesh)
     await page.locator('.dependencies tbody tr').first().waitFor()
     expect(await figure(page, 'Volume')).toBe(plain(bytes(sent.tx + sent.rx)))
-    const rows = await page.locator('.dependencies tbody tr').evaluateAll((all) => all.map((tr) => tr.children[2]!.textContent))
+    const rows = await page
+      .locator('.dependencies tbody tr')
+      .evaluateAll((all) => all.map((tr) => tr.children[2]!.textContent))
     expect(rows.map((s) => plain(s!))).toEqual(['46 MB', '45 MB', '9.9 MB', '2.5 MB', '1.4 MB', '80.1 kB'])
     const failing = page.locator('.dependencies tbody tr', { hasText: 'ratings' })
     expect(plain((await failing.textContent())!)).toContain('5 refused, 2 timed out')
@@ -65,7 +72,10 @@ describe('the table', () => {
   test('is exported whole, in plain numbers', async () => {
     const { page } = await open(browser, collector.page + '?view=table&clients=workload&servers=workload,port')
     await page.locator('.dependencies tbody tr').first().waitFor()
-    const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Export CSV' }).click()])
+    const [download] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('button', { name: 'Export CSV' }).click(),
+    ])
     const lines = readFileSync(await download.path(), 'utf8')
       .trim()
       .split('\r\n')
@@ -93,14 +103,20 @@ describe('the table', () => {
     )
     await page.locator('.dependencies tbody tr', { hasText: 'ratings' }).click()
     await page.locator('.chart canvas').nth(3).waitFor()
-    expect(await page.locator('.plot').first().getAttribute('aria-label')).toMatch(/^Throughput\. to the server: latest/)
+    expect(await page.locator('.plot').first().getAttribute('aria-label')).toMatch(
+      /^Throughput\. to the server: latest/,
+    )
     const attributes = await page.locator('.ends .end').first().textContent()
     expect(attributes).toContain('k8s.pod.name')
     expect(attributes).toContain('reviews-v1')
     const traces = page.getByRole('link', { name: /Traces/ }).first()
-    expect(await traces.getAttribute('href')).toMatch(/^https:\/\/jaeger\.example\.com\/search\?service=reviews&start=\d+&end=\d+$/)
+    expect(await traces.getAttribute('href')).toMatch(
+      /^https:\/\/jaeger\.example\.com\/search\?service=reviews&start=\d+&end=\d+$/,
+    )
     expect(await traces.getAttribute('rel')).toBe('noopener noreferrer')
-    const row = await collector.api<Flows>('flows?clients=workload&servers=workload,port&filter=server.workload%3Dratings')
+    const row = await collector.api<Flows>(
+      'flows?clients=workload&servers=workload,port&filter=server.workload%3Dratings',
+    )
     expect(plain((await page.locator('.summary').first().textContent())!)).toContain(
       plain(`${bytes(row.tx[0])} out, ${bytes(row.rx[0])} back`),
     )
@@ -166,7 +182,9 @@ describe('whoever has no mouse', () => {
     await page.keyboard.press('Enter')
     await page.locator('.proposals li', { hasText: 'ratings' }).waitFor()
     await page.keyboard.type('rat')
-    await expect.poll(() => page.locator('.proposals li').allTextContents()).toEqual([expect.stringContaining('ratings')])
+    await expect
+      .poll(() => page.locator('.proposals li').allTextContents())
+      .toEqual([expect.stringContaining('ratings')])
     await page.keyboard.press('ArrowDown')
     await expect.poll(() => page.locator('#filter').getAttribute('aria-activedescendant')).toBe('proposal-0')
     await page.keyboard.press('Enter')
@@ -178,7 +196,9 @@ describe('whoever has no mouse', () => {
     await page.keyboard.press('ArrowDown')
     const chosen = page.locator('.nodes [aria-selected=true]')
     await chosen.waitFor()
-    expect(await page.locator('.nodes [role=listbox]').getAttribute('aria-activedescendant')).toBe(await chosen.getAttribute('id'))
+    expect(await page.locator('.nodes [role=listbox]').getAttribute('aria-activedescendant')).toBe(
+      await chosen.getAttribute('id'),
+    )
     await page.locator('.neighbours button').waitFor()
     await page.keyboard.press('Enter')
     await expect.poll(() => page.evaluate(() => document.activeElement?.id)).toBe('panel')
@@ -207,10 +227,15 @@ async function tabTo(page: Page, selector: string) {
 }
 
 test('enlarged to four times its size, everything is still there, one below the other', async () => {
-  const { page, complaints } = await open(browser, collector.page + '?by=workload', { viewport: { width: 360, height: 640 } })
+  const { page, complaints } = await open(browser, collector.page + '?by=workload', {
+    viewport: { width: 360, height: 640 },
+  })
   expect((await nodeNames(page)).length).toBe(7)
   await page.getByRole('link', { name: 'Cross-zone' }).scrollIntoViewIfNeeded()
-  expect(await page.evaluate(() => document.documentElement.scrollWidth), 'nothing is beside the page').toBeLessThanOrEqual(360)
+  expect(
+    await page.evaluate(() => document.documentElement.scrollWidth),
+    'nothing is beside the page',
+  ).toBeLessThanOrEqual(360)
   await page.locator('.map-canvas').scrollIntoViewIfNeeded()
   expect(await page.locator('.map-canvas').boundingBox()).toMatchObject({ width: 360 })
   expect(complaints).toEqual([])

@@ -65,7 +65,9 @@ describe('the map', () => {
 
   test('has no sidecars between workloads, and no edge from a workload to itself', async () => {
     const graph = await collector.api<Graph>('graph?by=workload')
-    const edges = graph.edges.client.map((c, i) => `${graph.nodes.name[c]} ${graph.nodes.name[graph.edges.server[i]!]}`).sort()
+    const edges = graph.edges.client
+      .map((c, i) => `${graph.nodes.name[c]} ${graph.nodes.name[graph.edges.server[i]!]}`)
+      .sort()
     expect(edges).toEqual([
       'gateway productpage',
       'productpage details',
@@ -80,7 +82,9 @@ describe('the map', () => {
     await expect.poll(() => neighbours.allTextContents()).toEqual(['← productpage', '→ ratings'])
     // Nor do its details count the hops to its own sidecar.
     await page.locator('.summary').nth(1).waitFor()
-    const volumes = await page.locator('.summary').evaluateAll((all) => all.map((dl) => dl.querySelector('dd')!.textContent))
+    const volumes = await page
+      .locator('.summary')
+      .evaluateAll((all) => all.map((dl) => dl.querySelector('dd')!.textContent))
     expect(volumes.map((s) => plain(s!))).toEqual(['300 kB out, 1.1 MB back', '800 kB out, 9.1 MB back'])
     await page.close()
   })
@@ -88,7 +92,9 @@ describe('the map', () => {
   test('tells an application from its sidecar at container level, and what it asked for', async () => {
     const { page, complaints } = await open(browser, collector.page + '?by=container&group=workload')
     await page.locator('.nodes [role=option]', { hasText: /productpage productpage/ }).click()
-    await expect.poll(() => page.locator('.neighbours button span').allTextContents()).toEqual(['← istio-proxy', '→ istio-proxy'])
+    await expect
+      .poll(() => page.locator('.neighbours button span').allTextContents())
+      .toEqual(['← istio-proxy', '→ istio-proxy'])
     await page.locator('.neighbours button', { hasText: '→ istio-proxy' }).click()
     await page.locator('.translation').first().waitFor()
     const asked = (await page.locator('.translation').allTextContents()).map((s) => s.replace(/,.*/, '')).sort()
@@ -103,15 +109,22 @@ describe('the map', () => {
   test('by image tag shows how a canary shares the traffic', async () => {
     const { page } = await open(browser, collector.page)
     await page.getByRole('link', { name: 'Canary' }).click()
-    const node = (tag: string) => page.locator('.nodes [role=option]', { hasText: new RegExp(`${tag} reviews`) }).locator('.value')
-    expect([await node('v1').textContent(), await node('v2').textContent()].map((s) => plain(s!))).toEqual(['8.8 MB', '1.1 MB'])
+    const node = (tag: string) =>
+      page.locator('.nodes [role=option]', { hasText: new RegExp(`${tag} reviews`) }).locator('.value')
+    expect([await node('v1').textContent(), await node('v2').textContent()].map((s) => plain(s!))).toEqual([
+      '8.8 MB',
+      '1.1 MB',
+    ])
     await page.getByRole('link', { name: 'Dependencies' }).click()
     const row = (tag: string) =>
       page
         .locator('.dependencies tbody tr', { hasText: new RegExp(`^reviews to reviews ${tag}: details`) })
         .locator('td')
         .nth(1)
-    expect([await row('v1').textContent(), await row('v2').textContent()].map((s) => plain(s!))).toEqual(['8.8 MB', '1.1 MB'])
+    expect([await row('v1').textContent(), await row('v2').textContent()].map((s) => plain(s!))).toEqual([
+      '8.8 MB',
+      '1.1 MB',
+    ])
     await page.close()
   })
 
@@ -151,7 +164,9 @@ describe('the map', () => {
     await page.locator('tbody th', { hasText: EVIL }).waitFor()
     await page.locator('#filter').fill('namespace=<')
     await page.locator('.proposals li', { hasText: EVIL }).waitFor()
-    expect(await page.locator('main script, main img, .panel script, .panel img, .rail script, .rail img').count()).toBe(0)
+    expect(
+      await page.locator('main script, main img, .panel script, .panel img, .rail script, .rail img').count(),
+    ).toBe(0)
     expect(await page.title()).toBe('netconn: dependencies')
     expect(complaints).toEqual([])
 
@@ -166,7 +181,10 @@ describe('the map', () => {
   test('is saved as a picture', async () => {
     const { page } = await open(browser, collector.page + '?by=workload')
     await nodeNames(page)
-    const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'PNG' }).click()])
+    const [download] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('button', { name: 'PNG' }).click(),
+    ])
     expect(download.suggestedFilename()).toMatch(/^netconn-map-.*\.png$/)
     const stream = await download.createReadStream()
     const chunks: Buffer[] = []

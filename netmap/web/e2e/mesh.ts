@@ -13,7 +13,15 @@ export interface Container {
 
 const pod = (service: string, host: string, workload = service, tag = '1.20.3') => ({
   app: { service, workload, container: service, tag, host, pod: `${workload}-${tag}` } as Container,
-  sidecar: { service, workload, container: 'istio-proxy', tag: '1.27.0', host, pod: `${workload}-${tag}`, proxy: 'sidecar' } as Container,
+  sidecar: {
+    service,
+    workload,
+    container: 'istio-proxy',
+    tag: '1.27.0',
+    host,
+    pod: `${workload}-${tag}`,
+    proxy: 'sidecar',
+  } as Container,
 })
 
 const gateway: Container = {
@@ -83,7 +91,15 @@ function both(client: Container, server: Container, carried: Carried, more: Attr
   const { tx, rx, attempts, closed, active } = carried
   return [
     { ...carried, local: self(client), peer: { ...peer(server), ...link('client', scope, 9080, more) } },
-    { tx: rx, rx: tx, attempts, closed, active, local: self(server), peer: { ...peer(client), ...link('server', scope, 9080, more) } },
+    {
+      tx: rx,
+      rx: tx,
+      attempts,
+      closed,
+      active,
+      local: self(server),
+      peer: { ...peer(client), ...link('server', scope, 9080, more) },
+    },
   ]
 }
 
@@ -96,7 +112,11 @@ function call(from: ReturnType<typeof pod>, to: ReturnType<typeof pod>, carried:
   }
   const { tx, rx } = carried
   const calm: Carried = { tx, rx, attempts: carried.attempts, closed: 2, active: 1, rtt: 0.00004 }
-  return [...both(from.app, from.sidecar, calm, asked), ...both(from.sidecar, to.sidecar, carried), ...both(to.sidecar, to.app, calm)]
+  return [
+    ...both(from.app, from.sidecar, calm, asked),
+    ...both(from.sidecar, to.sidecar, carried),
+    ...both(to.sidecar, to.app, calm),
+  ]
 }
 
 const outside = (role: 'client' | 'server', port: number, type: string): Attributes => ({
@@ -116,8 +136,21 @@ export const mesh: Report[] = [
     closed: 800,
     rtt: 0.031,
   },
-  ...both(gateway, productpage.sidecar, { tx: 2_000_000, rx: 43_000_000, attempts: 90, active: 30, closed: 60, rtt: 0.0004 }),
-  ...both(productpage.sidecar, productpage.app, { tx: 2_000_000, rx: 43_000_000, attempts: 90, active: 30, rtt: 0.00004 }),
+  ...both(gateway, productpage.sidecar, {
+    tx: 2_000_000,
+    rx: 43_000_000,
+    attempts: 90,
+    active: 30,
+    closed: 60,
+    rtt: 0.0004,
+  }),
+  ...both(productpage.sidecar, productpage.app, {
+    tx: 2_000_000,
+    rx: 43_000_000,
+    attempts: 90,
+    active: 30,
+    rtt: 0.00004,
+  }),
   ...call(productpage, details, { tx: 400_000, rx: 2_100_000, attempts: 20, active: 2, closed: 18, rtt: 0.0004 }),
   ...call(productpage, reviews.v1, { tx: 700_000, rx: 8_100_000, attempts: 18, active: 2, closed: 16, rtt: 0.0005 }),
   ...call(productpage, reviews.v2, {
@@ -140,14 +173,25 @@ export const mesh: Report[] = [
     retransmits: 41,
     rtt: 0.0021,
   }),
-  { local: self(productpage.sidecar), peer: outside('client', 8125, 'private'), tx: 80_000, rx: 100, attempts: 1, active: 1, rtt: 0.002 },
+  {
+    local: self(productpage.sidecar),
+    peer: outside('client', 8125, 'private'),
+    tx: 80_000,
+    rx: 100,
+    attempts: 1,
+    active: 1,
+    rtt: 0.002,
+  },
 ]
 
 /** A client that was never seen before, and whose name wants to be a program. */
 export const EVIL = '<script>document.title="owned"</script><img src=x onerror=alert(1)>'
 export const intruder: Report[] = [
   {
-    local: { ...self({ service: EVIL, workload: EVIL, container: EVIL, tag: EVIL, pod: EVIL, host: 'n1' }), 'k8s.namespace.name': EVIL },
+    local: {
+      ...self({ service: EVIL, workload: EVIL, container: EVIL, tag: EVIL, pod: EVIL, host: 'n1' }),
+      'k8s.namespace.name': EVIL,
+    },
     peer: { ...peer(ratings.app), ...link('client', 'remote') },
     tx: 5000,
     rx: 90_000,

@@ -21,7 +21,11 @@ export type Attributes = Record<string, string | number>
 /** Sends what was counted since the last time; the collector has it when this returns. */
 export async function send(otlp: string, reports: Report[], at = Date.now()): Promise<void> {
   const body = JSON.stringify({ resourceMetrics: merge(reports).map((r) => resource(r, at)) })
-  const response = await fetch(`http://${otlp}/v1/metrics`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body })
+  const response = await fetch(`http://${otlp}/v1/metrics`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body,
+  })
   const text = await response.text()
   if (!response.ok || text.includes('rejected')) throw new Error(`OTLP: ${response.status} ${text}`)
 }
@@ -59,15 +63,23 @@ const CUMULATIVE = 2
 
 function resource(r: Report, at: number) {
   const time = { startTimeUnixNano: `${at - 1000}000000`, timeUnixNano: `${at}000000` }
-  const point = (value: number, more: Attributes = {}) => ({ ...time, asInt: String(value), attributes: keyValues({ ...r.peer, ...more }) })
+  const point = (value: number, more: Attributes = {}) => ({
+    ...time,
+    asInt: String(value),
+    attributes: keyValues({ ...r.peer, ...more }),
+  })
   const sum = (name: string, unit: string, dataPoints: object[], monotonic = true) => ({
     name,
     unit,
     sum: { aggregationTemporality: monotonic ? DELTA : CUMULATIVE, isMonotonic: monotonic, dataPoints },
   })
-  const kinds = (by: Record<string, number> = {}) => Object.entries(by).map(([type, n]) => point(n, { 'error.type': type }))
+  const kinds = (by: Record<string, number> = {}) =>
+    Object.entries(by).map(([type, n]) => point(n, { 'error.type': type }))
   const metrics: object[] = [
-    sum('netconn.io', 'By', [point(r.tx, { 'network.io.direction': 'transmit' }), point(r.rx, { 'network.io.direction': 'receive' })]),
+    sum('netconn.io', 'By', [
+      point(r.tx, { 'network.io.direction': 'transmit' }),
+      point(r.rx, { 'network.io.direction': 'receive' }),
+    ]),
     sum('netconn.attempts', '{connection}', [point(r.attempts ?? 0), ...kinds(r.failures)]),
     sum('netconn.closed', '{connection}', [point(r.closed ?? 0), ...kinds(r.breaks)]),
     sum('netconn.active', '{connection}', [point(r.active ?? 0)], false),

@@ -13,7 +13,12 @@ let empty: Collector
 let silent: Collector
 
 beforeAll(async () => {
-  ;[browser, fed, empty, silent] = await Promise.all([launch(), Collector.start(), Collector.start(), Collector.start()])
+  ;[browser, fed, empty, silent] = await Promise.all([
+    launch(),
+    Collector.start(),
+    Collector.start(),
+    Collector.start(),
+  ])
   await silent.send(mesh)
   await fed.send(mesh)
 })
@@ -85,7 +90,9 @@ describe('the page says how it is', () => {
   test('partial, as long as less was seen than was asked for', async () => {
     const { page } = await open(browser, fed.page + '?window=3600')
     await condition(page, 'partial').first().waitFor()
-    expect(await condition(page, 'partial').first().textContent()).toMatch(/has seen .* so far: figures are over these, not over 1 hour/)
+    expect(await condition(page, 'partial').first().textContent()).toMatch(
+      /has seen .* so far: figures are over these, not over 1 hour/,
+    )
     await page.close()
   })
 
@@ -167,7 +174,9 @@ describe('the page says how it is', () => {
     await dying.stop()
     await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')))
     await condition(page, 'error').first().waitFor()
-    expect(await condition(page, 'error').first().textContent()).toMatch(/The collector does not answer: the collector cannot be reached/)
+    expect(await condition(page, 'error').first().textContent()).toMatch(
+      /The collector does not answer: the collector cannot be reached/,
+    )
     expect(await figure(page, 'Volume')).toBe(volume)
     await dying.again()
     await page.locator('.empty', { hasText: 'Nothing has been reported yet' }).waitFor()
@@ -187,7 +196,9 @@ describe('the page says how it is', () => {
     await silent.send(mesh.filter((r) => r.local['host.name'] === 'n1'))
     await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')))
     await condition(page, 'partial').filter({ hasText: 'silent' }).waitFor()
-    expect(await condition(page, 'partial').filter({ hasText: 'silent' }).textContent()).toContain('1 host of 2 is silent: n2')
+    expect(await condition(page, 'partial').filter({ hasText: 'silent' }).textContent()).toContain(
+      '1 host of 2 is silent: n2',
+    )
     await page.close()
   })
 })

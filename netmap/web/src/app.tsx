@@ -60,9 +60,21 @@ export function App() {
       >
         Skip to the content
       </a>
-      <TopBar state={state} change={change} status={status.data} since={since} failing={poll.error !== null && !filterError} />
+      <TopBar
+        state={state}
+        change={change}
+        status={status.data}
+        since={since}
+        failing={poll.error !== null && !filterError}
+      />
       <section class="bar" aria-label="Filter and groups">
-        <FilterBox filter={state.filter} tags={tagList} window={state.window} error={filterError} apply={(filter) => change({ filter })} />
+        <FilterBox
+          filter={state.filter}
+          tags={tagList}
+          window={state.window}
+          error={filterError}
+          apply={(filter) => change({ filter })}
+        />
         <Controls state={state} change={change} tags={tagList} />
       </section>
       <div class="rail">
@@ -74,14 +86,25 @@ export function App() {
         <Advice state={state} tags={tagList} />
         <Conditions all={conditions(known)} />
         {poll.data && (
-          <Figures answer={poll.data} model={known.model} rows={state.view === 'table' ? flows.data!.rows : null} loops={loops} />
+          <Figures
+            answer={poll.data}
+            model={known.model}
+            rows={state.view === 'table' ? flows.data!.rows : null}
+            loops={loops}
+          />
         )}
         <div class="content">
-          {!poll.data && !empty && <Missing error={poll.error} startOver={() => change({ ...defaults, theme: state.theme })} />}
+          {!poll.data && !empty && (
+            <Missing error={poll.error} startOver={() => change({ ...defaults, theme: state.theme })} />
+          )}
           {empty && (
             <Empty
               {...empty}
-              clear={empty.clear ? () => change({ filter: '', problems: false, only: '', hide: [], focus: '', preset: '' }) : null}
+              clear={
+                empty.clear
+                  ? () => change({ filter: '', problems: false, only: '', hide: [], focus: '', preset: '' })
+                  : null
+              }
             />
           )}
           {!empty && state.view === 'map' && model && <MapView model={model} state={state} change={change} />}
@@ -98,7 +121,14 @@ export function App() {
         </div>
       </main>
       {state.selected && (
-        <Panel state={state} change={change} model={known.model} links={status.data?.links ?? []} folded={loops} params={params} />
+        <Panel
+          state={state}
+          change={change}
+          model={known.model}
+          links={status.data?.links ?? []}
+          folded={loops}
+          params={params}
+        />
       )}
       <StatusBar status={status.data} />
     </div>

@@ -50,5 +50,9 @@ test('the rest', () => {
   expect(rate(null)).toBe('–')
   expect([0, 89, 300, 7200, 400_000].map(age).map(plain)).toEqual(['0 s', '89 s', '5 min', '2 h', '5 d'])
   expect([10, 60, 300, 3600].map(span)).toEqual(['10 seconds', '1 minute', '5 minutes', '1 hour'])
-  expect([plural(1, 'edge'), plural(2000, 'edge'), plural(2, 'address', 'addresses')]).toEqual(['1 edge', '2,000 edges', '2 addresses'])
+  expect([plural(1, 'edge'), plural(2000, 'edge'), plural(2, 'address', 'addresses')]).toEqual([
+    '1 edge',
+    '2,000 edges',
+    '2 addresses',
+  ])
 })

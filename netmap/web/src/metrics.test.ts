@@ -1,7 +1,18 @@
 import { describe, expect, test } from 'vitest'
 import { healthOf, healths, metricOf, metrics, sum, type Measured } from './metrics.ts'
 
-const quiet: Measured = { tx: 0, rx: 0, retransmits: 0, rtt: null, attempts: 0, failures: 0, closed: 0, breaks: 0, active: 0, seconds: 300 }
+const quiet: Measured = {
+  tx: 0,
+  rx: 0,
+  retransmits: 0,
+  rtt: null,
+  attempts: 0,
+  failures: 0,
+  closed: 0,
+  breaks: 0,
+  active: 0,
+  seconds: 300,
+}
 const busy: Measured = { ...quiet, tx: 1e6, rx: 9e6, rtt: 0.001, attempts: 100, closed: 100, active: 3 }
 
 describe('health', () => {
@@ -28,7 +39,9 @@ describe('health', () => {
   ] as [string, Measured, string][])('%s %j: %s', (id, m, level) => expect(healthOf(id).level(m)).toBe(level))
 
   test('what is not good says why', () => {
-    expect(healthOf('problems').tell({ ...busy, failures: 7, breaks: 20, retransmits: 200 })).toBe('7 failed, 20 broken, 200 resent')
+    expect(healthOf('problems').tell({ ...busy, failures: 7, breaks: 20, retransmits: 200 })).toBe(
+      '7 failed, 20 broken, 200 resent',
+    )
   })
 
   test('an unknown one is the first', () => {

@@ -50,8 +50,22 @@ export const metrics: Metric[] = [
     rank: 'retransmits',
   },
   { id: 'rtt', label: 'Round trip', words: 'longer round trips', of: (m) => m.rtt, format: duration, rank: 'rtt' },
-  { id: 'attempts', label: 'Attempts', words: 'more connections tried', of: (m) => m.attempts, format: count, rank: 'attempts' },
-  { id: 'failures', label: 'Failures', words: 'more connections that failed', of: (m) => m.failures, format: count, rank: 'failures' },
+  {
+    id: 'attempts',
+    label: 'Attempts',
+    words: 'more connections tried',
+    of: (m) => m.attempts,
+    format: count,
+    rank: 'attempts',
+  },
+  {
+    id: 'failures',
+    label: 'Failures',
+    words: 'more connections that failed',
+    of: (m) => m.failures,
+    format: count,
+    rank: 'failures',
+  },
   { id: 'active', label: 'Open', words: 'more connections open', of: (m) => m.active, format: count, rank: 'active' },
 ]
 
@@ -76,10 +90,13 @@ export const failureShare = (m: Measured) => (m.attempts > 0 ? m.failures / m.at
 export const breakShare = (m: Measured) => (m.closed > 0 ? m.breaks / m.closed : null)
 export const churn = (m: Measured) => perSecond(m.attempts, m)
 
-const above = (n: number | null, warn: number, bad: number): Level => (n === null ? 'none' : n >= bad ? 'bad' : n >= warn ? 'warn' : 'good')
-const worst = (...levels: Level[]): Level => (['bad', 'warn', 'good'] as Level[]).find((l) => levels.includes(l)) ?? 'none'
+const above = (n: number | null, warn: number, bad: number): Level =>
+  n === null ? 'none' : n >= bad ? 'bad' : n >= warn ? 'warn' : 'good'
+const worst = (...levels: Level[]): Level =>
+  (['bad', 'warn', 'good'] as Level[]).find((l) => levels.includes(l)) ?? 'none'
 
-const failed = (m: Measured): Level => (m.failures > 0 && failureShare(m) === null ? 'warn' : above(failureShare(m), 1e-9, 0.05))
+const failed = (m: Measured): Level =>
+  m.failures > 0 && failureShare(m) === null ? 'warn' : above(failureShare(m), 1e-9, 0.05)
 const broken = (m: Measured): Level => above(breakShare(m), 0.01, 0.1)
 
 /** A few segments prove nothing: below five, however little was carried, it is a warning at most. */
@@ -95,7 +112,9 @@ function tellProblems(m: Measured): string {
     [broken(m), `${count(m.breaks)} broken`],
     [resent(m), `${count(m.retransmits)} resent`],
   ]
-  return [...parts.filter(([l]) => l === 'bad'), ...parts.filter(([l]) => l === 'warn')].map(([, text]) => text).join(', ')
+  return [...parts.filter(([l]) => l === 'bad'), ...parts.filter(([l]) => l === 'warn')]
+    .map(([, text]) => text)
+    .join(', ')
 }
 
 export const healths: Health[] = [
@@ -165,11 +184,27 @@ export function healthOf(id: string): Health {
 
 /** The glyph that goes with a state, so that it is never told by colour alone. */
 export const glyphs: Record<Level, string> = { none: '', good: '', warn: '▲', bad: '✖' }
-export const levelWords: Record<Level, string> = { none: 'nothing measured', good: 'healthy', warn: 'warning', bad: 'bad' }
+export const levelWords: Record<Level, string> = {
+  none: 'nothing measured',
+  good: 'healthy',
+  warn: 'warning',
+  bad: 'bad',
+}
 
 /** Adds up what was measured on several edges. */
 export function sum(parts: Measured[], seconds: number): Measured {
-  const total: Measured = { tx: 0, rx: 0, retransmits: 0, rtt: null, attempts: 0, failures: 0, closed: 0, breaks: 0, active: 0, seconds }
+  const total: Measured = {
+    tx: 0,
+    rx: 0,
+    retransmits: 0,
+    rtt: null,
+    attempts: 0,
+    failures: 0,
+    closed: 0,
+    breaks: 0,
+    active: 0,
+    seconds,
+  }
   let weight = 0
   let weighted = 0
   for (const m of parts) {

@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest'
 import { choose, lack, presets } from './presets.ts'
 import { defaults, parse, serialise } from './state/state.ts'
 
-const known = (...tags: string[]) => tags.map((tag) => ({ tag, attribute: tag, of: 'end' as const, ends: 1, values: 2 }))
+const known = (...tags: string[]) =>
+  tags.map((tag) => ({ tag, attribute: tag, of: 'end' as const, ends: 1, values: 2 }))
 
 describe.each(presets.map((p) => [p.label, p] as const))('%s', (_, preset) => {
   test('is an address, and a state that another preset leaves nothing in', () => {

@@ -29,7 +29,10 @@ export const presets: Preset[] = [
     advice:
       'Clouds charge for it, and each round trip is longer. Keep callers and callees in one zone: topology-aware routing ' +
       '(trafficDistribution: PreferClose), a replica in each zone, or locality weights in the mesh.',
-    needs: { tag: 'zone', without: 'No end has a zone, so there is none to cross: let a processor set cloud.availability_zone.' },
+    needs: {
+      tag: 'zone',
+      without: 'No end has a zone, so there is none to cross: let a processor set cloud.availability_zone.',
+    },
     set: (known) => ({ only: 'zones', group: known('zone') ? 'zone' : '', clients: 'zone,name', servers: 'zone,name' }),
   },
   {
@@ -38,7 +41,10 @@ export const presets: Preset[] = [
     what: 'Edges whose ends are in two regions.',
     advice:
       'The dearest and the slowest traffic there is. Look for replicas that are read from afar, and for backups to compress or to batch.',
-    needs: { tag: 'region', without: 'No end has a region, so there is none to cross: let a processor set cloud.region.' },
+    needs: {
+      tag: 'region',
+      without: 'No end has a region, so there is none to cross: let a processor set cloud.region.',
+    },
     set: (known) => ({
       only: 'regions',
       group: known('region') ? 'region' : '',
@@ -55,7 +61,8 @@ export const presets: Preset[] = [
       'Check that the pod has a sidecar, that the port is not excluded from redirection, and that mutual TLS is strict where it should be.',
     needs: {
       tag: 'proxy',
-      without: 'No end is known to be a proxy, so this is all traffic: there is no mesh, or containers have no names here.',
+      without:
+        'No end is known to be a proxy, so this is all traffic: there is no mesh, or containers have no names here.',
     },
     set: () => ({
       filter: 'client.kind=internal client.proxy= scope!=pod scope!=container',
@@ -70,7 +77,14 @@ export const presets: Preset[] = [
     advice:
       'A few edges of one node point at its link or its limits; one edge everywhere points at a full receiver; all edges across ' +
       'zones point at the network between. Compare with the round trip.',
-    set: () => ({ view: 'table', sort: '-retransmits', colour: 'retransmits', width: 'retransmits', size: 'retransmits', problems: true }),
+    set: () => ({
+      view: 'table',
+      sort: '-retransmits',
+      colour: 'retransmits',
+      width: 'retransmits',
+      size: 'retransmits',
+      problems: true,
+    }),
   },
   {
     id: 'churn',
@@ -85,17 +99,25 @@ export const presets: Preset[] = [
     id: 'new',
     label: 'New edges',
     what: 'Edges that were first seen in the last 15 minutes.',
-    advice: 'After a deployment they are what it added. Otherwise ask who has begun to talk, and whether a network policy should let it.',
+    advice:
+      'After a deployment they are what it added. Otherwise ask who has begun to talk, and whether a network policy should let it.',
     set: () => ({ only: 'new', sort: '-volume' }),
   },
   {
     id: 'canary',
     label: 'Canary',
     what: 'The image tags of each service, side by side.',
-    advice: 'Compare failures, breaks and round trips of the two tags, and the share of traffic that each has; then go on, or roll back.',
+    advice:
+      'Compare failures, breaks and round trips of the two tags, and the share of traffic that each has; then go on, or roll back.',
     set: (known) => {
       const of = ['service', 'workload'].find(known) ?? 'name'
-      return { by: 'image.tag', group: of, clients: 'name', servers: `${of},image.tag`, filter: 'server.image.tag!= server.proxy=' }
+      return {
+        by: 'image.tag',
+        group: of,
+        clients: 'name',
+        servers: `${of},image.tag`,
+        filter: 'server.image.tag!= server.proxy=',
+      }
     },
   },
 ]

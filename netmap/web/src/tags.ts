@@ -44,7 +44,10 @@ export function tagName(tag: string): string {
 export function nodeTags(tags: Tag[], chosen: string): { tag: string; known: boolean }[] {
   const known = new Map(tags.map((t) => [t.tag, t.values > 0]))
   const order = Object.keys(names).slice(0, Object.keys(names).indexOf('transport'))
-  const all = [...new Set([...order, ...(chosen ? [chosen] : [])])].map((tag) => ({ tag, known: known.get(tag) ?? tag === 'name' }))
+  const all = [...new Set([...order, ...(chosen ? [chosen] : [])])].map((tag) => ({
+    tag,
+    known: known.get(tag) ?? tag === 'name',
+  }))
   return [...all.filter((t) => t.known), ...all.filter((t) => !t.known)]
 }
 

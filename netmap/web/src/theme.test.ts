@@ -5,7 +5,9 @@ const css = readFileSync(new URL('./theme.css', import.meta.url), 'utf8')
 
 function tokens(theme: string): Record<string, string> {
   const block = css.slice(css.indexOf(`:root[data-theme='${theme}'] {`))
-  return Object.fromEntries([...block.slice(0, block.indexOf('}')).matchAll(/--([\w-]+): (#\w{6})/g)].map((m) => [m[1]!, m[2]!]))
+  return Object.fromEntries(
+    [...block.slice(0, block.indexOf('}')).matchAll(/--([\w-]+): (#\w{6})/g)].map((m) => [m[1]!, m[2]!]),
+  )
 }
 
 /** Relative luminance of WCAG 2. */
@@ -61,11 +63,13 @@ describe.each(['light', 'dark'])('%s', (theme) => {
   })
 
   test.each(['accent', 'warn', 'bad', 'new'])('%s is read as text', (name) => {
-    for (const surface of ['surface', 'raised']) expect(contrast(t[name]!, t[surface]!), surface).toBeGreaterThanOrEqual(4.5)
+    for (const surface of ['surface', 'raised'])
+      expect(contrast(t[name]!, t[surface]!), surface).toBeGreaterThanOrEqual(4.5)
   })
 
   test.each(['good', 'warn', 'bad', 'none', 'new', 'control', 'accent'])('%s is seen on the map', (name) => {
-    for (const surface of ['canvas', 'surface', 'group']) expect(contrast(t[name]!, t[surface]!), surface).toBeGreaterThanOrEqual(3)
+    for (const surface of ['canvas', 'surface', 'group'])
+      expect(contrast(t[name]!, t[surface]!), surface).toBeGreaterThanOrEqual(3)
   })
 
   test('a button is read', () => expect(contrast(t['on-accent']!, t.accent!)).toBeGreaterThanOrEqual(4.5))

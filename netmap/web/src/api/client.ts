@@ -68,6 +68,10 @@ async function refusal(response: Response): Promise<ApiError> {
     const field = typeof error.field === 'string' ? error.field : undefined
     return new ApiError(error.code, error.message, field, typeof error.offset === 'number' ? error.offset : undefined)
   }
-  if (response.status === 401) return new ApiError('unauthorized', 'the collector asks for a login that the browser does not have')
-  return new ApiError(`status_${response.status}`, `the collector answered ${response.status} ${response.statusText}`.trim())
+  if (response.status === 401)
+    return new ApiError('unauthorized', 'the collector asks for a login that the browser does not have')
+  return new ApiError(
+    `status_${response.status}`,
+    `the collector answered ${response.status} ${response.statusText}`.trim(),
+  )
 }

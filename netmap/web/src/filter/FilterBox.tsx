@@ -56,7 +56,9 @@ export function FilterBox({ filter, tags, window, error, apply }: Props) {
     if (step) {
       e.preventDefault()
       setOpen(true)
-      setActive((a) => (proposals.length ? (a + step + proposals.length + (a < 0 && step < 0 ? 1 : 0)) % proposals.length : -1))
+      setActive((a) =>
+        proposals.length ? (a + step + proposals.length + (a < 0 && step < 0 ? 1 : 0)) % proposals.length : -1,
+      )
     } else if (e.key === 'Enter') {
       e.preventDefault()
       if (shown && active >= 0) accept(proposals[active]!)
@@ -151,7 +153,10 @@ export function FilterBox({ filter, tags, window, error, apply }: Props) {
 }
 
 function told(error: ApiError, filter: string): string {
-  const at = error.offset === undefined ? '' : new TextDecoder().decode(new TextEncoder().encode(filter).slice(error.offset)).slice(0, 24)
+  const at =
+    error.offset === undefined
+      ? ''
+      : new TextDecoder().decode(new TextEncoder().encode(filter).slice(error.offset)).slice(0, 24)
   return at ? `${error.message}, at: ${at}` : error.message
 }
 
@@ -170,7 +175,9 @@ function useProposals(spot: Spot | null, tags: Tag[], window: number): Proposal[
         (reply) =>
           setValues({
             of: wanted,
-            list: reply!.data.values.filter((v) => v.value !== '').map((v) => ({ text: v.value, note: bytes(v.volume) })),
+            list: reply!.data.values
+              .filter((v) => v.value !== '')
+              .map((v) => ({ text: v.value, note: bytes(v.volume) })),
           }),
         () => setValues({ of: wanted, list: [] }), // the answer to the filter itself says what is wrong with it
       )

@@ -40,13 +40,31 @@ describe('a proposal that is taken', () => {
 })
 
 test('names: what begins with the text first, then either side before one', () => {
-  const tag = (tag: string, of: 'end' | 'edge' = 'end', values = 1): Tag => ({ tag, attribute: tag, of, ends: 1, values })
-  expect(nameProposals([tag('pod'), tag('port', 'edge'), tag('zone', 'end', 0)], 'po')).toEqual(['pod', 'port', 'client.pod', 'server.pod'])
+  const tag = (tag: string, of: 'end' | 'edge' = 'end', values = 1): Tag => ({
+    tag,
+    attribute: tag,
+    of,
+    ends: 1,
+    values,
+  })
+  expect(nameProposals([tag('pod'), tag('port', 'edge'), tag('zone', 'end', 0)], 'po')).toEqual([
+    'pod',
+    'port',
+    'client.pod',
+    'server.pod',
+  ])
   expect(nameProposals([tag('zone', 'end', 0)], 'zone')).toEqual([])
 })
 
 test('values are quoted where they would mean more', () => {
-  expect(['prod', 'a b', 'a*', '', 'a,b', '10.0.0.1'].map(valueText)).toEqual(['prod', '"a b"', '"a*"', '', '"a,b"', '10.0.0.1'])
+  expect(['prod', 'a b', 'a*', '', 'a,b', '10.0.0.1'].map(valueText)).toEqual([
+    'prod',
+    '"a b"',
+    '"a*"',
+    '',
+    '"a,b"',
+    '10.0.0.1',
+  ])
 })
 
 test('terms are added once, and taken away', () => {

@@ -25,7 +25,13 @@ export function spotAt(filter: string, cursor: number): Spot {
   const comma = lastComma(filter.slice(begin, cursor))
   const from = begin + comma
   const tag = operator[0].slice(0, -operator[1]!.length)
-  return { kind: 'value', tag, text: filter.slice(from, cursor).replace(/^"/, ''), start: from, end: valueEnd(filter, from, end) }
+  return {
+    kind: 'value',
+    tag,
+    text: filter.slice(from, cursor).replace(/^"/, ''),
+    start: from,
+    end: valueEnd(filter, from, end),
+  }
 }
 
 function termAround(filter: string, cursor: number): { start: number; end: number } {

@@ -93,8 +93,12 @@ export function Shape({ kind }: { kind: string }) {
     <svg class={`swatch shape ${kind}`} width="14" height="14" viewBox="-7 -7 14 14" aria-hidden="true">
       {kind === 'internal' && <circle r="5.5" fill="currentColor" />}
       {kind === 'external' && <path d="M0-6.5 6.5 0 0 6.5-6.5 0Z" fill="currentColor" />}
-      {kind === 'unresolved' && <path d="M-6 0-3-5.2H3L6 0 3 5.2H-3Z" fill="none" stroke="currentColor" stroke-dasharray="2 1.5" />}
-      {kind === 'other' && <rect x="-5" y="-5" width="10" height="10" rx="2" fill="none" stroke="currentColor" stroke-width="2" />}
+      {kind === 'unresolved' && (
+        <path d="M-6 0-3-5.2H3L6 0 3 5.2H-3Z" fill="none" stroke="currentColor" stroke-dasharray="2 1.5" />
+      )}
+      {kind === 'other' && (
+        <rect x="-5" y="-5" width="10" height="10" rx="2" fill="none" stroke="currentColor" stroke-width="2" />
+      )}
     </svg>
   )
 }

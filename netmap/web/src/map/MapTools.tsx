@@ -6,10 +6,22 @@ import { colours } from './colours.ts'
 export function MapTools({ map, ready, svg }: { map: MapCanvas | null; ready: boolean; svg: () => string }) {
   return (
     <div class="map-tools" role="group" aria-label="View of the map">
-      <button type="button" disabled={!map || !ready} onClick={() => map?.zoom(1.25)} aria-label="Zoom in" title="Zoom in (+)">
+      <button
+        type="button"
+        disabled={!map || !ready}
+        onClick={() => map?.zoom(1.25)}
+        aria-label="Zoom in"
+        title="Zoom in (+)"
+      >
         +
       </button>
-      <button type="button" disabled={!map || !ready} onClick={() => map?.zoom(0.8)} aria-label="Zoom out" title="Zoom out (−)">
+      <button
+        type="button"
+        disabled={!map || !ready}
+        onClick={() => map?.zoom(0.8)}
+        aria-label="Zoom out"
+        title="Zoom out (−)"
+      >
         −
       </button>
       <button type="button" disabled={!map || !ready} onClick={() => map?.fit()} title="Show all (0)">

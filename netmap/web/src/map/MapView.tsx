@@ -66,7 +66,11 @@ export function MapView({ model: m, state, change }: Props) {
           aria-label={`${title}. Arrow keys move the view, plus and minus zoom, 0 shows all. The list of nodes tells the same in words.`}
           onKeyDown={(e) => canvas.map && steer(canvas.map, e)}
         />
-        <MapTools map={canvas.map} ready={positions !== null} svg={() => svg(drawing, positions ?? {}, colours(), title)} />
+        <MapTools
+          map={canvas.map}
+          ready={positions !== null}
+          svg={() => svg(drawing, positions ?? {}, colours(), title)}
+        />
         {pointed && <Tip m={m} at={pointed} state={state} />}
       </div>
       <Legend drawing={drawing} state={state} />
@@ -113,7 +117,9 @@ function useCanvas(holder: { current: HTMLDivElement | null }, change: Change) {
 function found(m: Model, find: string): Set<string> | null {
   const text = find.trim().toLowerCase()
   if (!text) return null
-  return new Set(m.nodes.filter((n) => `${nodeName(n.id)} ${n.id.group}`.toLowerCase().includes(text)).map((n) => n.key))
+  return new Set(
+    m.nodes.filter((n) => `${nodeName(n.id)} ${n.id.group}`.toLowerCase().includes(text)).map((n) => n.key),
+  )
 }
 
 function steer(map: MapCanvas, e: KeyboardEvent) {
@@ -140,7 +146,9 @@ function Tip({ m, at, state }: { m: Model; at: { selection: Selection; x: number
   }
   const { selection: s } = at
   const measured =
-    s.kind === 'edge' ? m.edges.find((e) => e.from === s.from && e.to === s.to)?.measured : m.nodes.find((n) => n.key === s.id)?.measured
+    s.kind === 'edge'
+      ? m.edges.find((e) => e.from === s.from && e.to === s.to)?.measured
+      : m.nodes.find((n) => n.key === s.id)?.measured
   if (!measured) return null
   const place = (el: HTMLElement | null) => {
     if (!el) return
@@ -160,7 +168,9 @@ function Tip({ m, at, state }: { m: Model; at: { selection: Selection; x: number
           </div>
         ))}
       </dl>
-      {['warn', 'bad'].includes(colour.level(measured)) && <p class={`level ${colour.level(measured)}`}>{colour.tell(measured)}</p>}
+      {['warn', 'bad'].includes(colour.level(measured)) && (
+        <p class={`level ${colour.level(measured)}`}>{colour.tell(measured)}</p>
+      )}
     </div>
   )
 }

@@ -102,7 +102,8 @@ export class MapCanvas {
 
   private update(e: ElementDefinition) {
     const element = this.cy.getElementById(e.data.id!)
-    if (element.isNode() && (element.data('parent') ?? null) !== (e.data.parent ?? null)) element.move({ parent: e.data.parent ?? null })
+    if (element.isNode() && (element.data('parent') ?? null) !== (e.data.parent ?? null))
+      element.move({ parent: e.data.parent ?? null })
     element.data(e.data)
     if (e.position) element.position({ ...e.position })
   }
@@ -139,9 +140,11 @@ export class MapCanvas {
         ? cy.collection()
         : cy.getElementById(selection.kind === 'edge' ? selection.from + ',' + selection.to : selection.id)
     let clear = cy.collection()
-    if (chosen.nonempty()) clear = selection!.kind === 'node' ? chosen.closedNeighborhood() : chosen.union(chosen.connectedNodes())
+    if (chosen.nonempty())
+      clear = selection!.kind === 'node' ? chosen.closedNeighborhood() : chosen.union(chosen.connectedNodes())
     else if (matches) clear = cy.nodes().filter((n) => matches.has(n.id()))
-    const faded = chosen.nonempty() || matches ? cy.elements().difference(clear.union(clear.parents())) : cy.collection()
+    const faded =
+      chosen.nonempty() || matches ? cy.elements().difference(clear.union(clear.parents())) : cy.collection()
     cy.batch(() => {
       cy.elements('.selected').difference(chosen).removeClass('selected')
       cy.elements('.faded').difference(faded).removeClass('faded')
@@ -175,7 +178,10 @@ export class MapCanvas {
 
   zoom(factor: number) {
     this.untouched = false
-    this.cy.zoom({ level: this.cy.zoom() * factor, renderedPosition: { x: this.cy.width() / 2, y: this.cy.height() / 2 } })
+    this.cy.zoom({
+      level: this.cy.zoom() * factor,
+      renderedPosition: { x: this.cy.width() / 2, y: this.cy.height() / 2 },
+    })
   }
 
   pan(x: number, y: number) {
@@ -193,7 +199,14 @@ export class MapCanvas {
 
   png(background: string): Promise<Blob> {
     this.finish()
-    return this.cy.png({ output: 'blob-promise', full: true, scale: 2, bg: background, maxWidth: 8000, maxHeight: 8000 })
+    return this.cy.png({
+      output: 'blob-promise',
+      full: true,
+      scale: 2,
+      bg: background,
+      maxWidth: 8000,
+      maxHeight: 8000,
+    })
   }
 
   close() {

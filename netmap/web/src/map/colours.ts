@@ -1,7 +1,21 @@
 /** Colours of the page for what CSS does not draw: the canvas, exported pictures, charts. */
 export type Colours = Record<(typeof names)[number], string>
 
-const names = ['canvas', 'surface', 'text', 'muted', 'line', 'accent', 'good', 'warn', 'bad', 'none', 'new', 'group', 'group-line'] as const
+const names = [
+  'canvas',
+  'surface',
+  'text',
+  'muted',
+  'line',
+  'accent',
+  'good',
+  'warn',
+  'bad',
+  'none',
+  'new',
+  'group',
+  'group-line',
+] as const
 
 /** What the theme's colours are now, as rgb(): the system's own where it forces its colours. */
 export function colours(): Colours {

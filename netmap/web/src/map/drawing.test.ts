@@ -19,11 +19,30 @@ function node(name: string, measured: Measured, more: Partial<Identity> = {}): M
 }
 
 function edge(from: MapNode, to: MapNode, measured: Measured, bits = 0): MapEdge {
-  return { key: from.key + ',' + to.key, from: from.key, to: to.key, measured, flags: bits, count: 1, failures: [], breaks: [] }
+  return {
+    key: from.key + ',' + to.key,
+    from: from.key,
+    to: to.key,
+    measured,
+    flags: bits,
+    count: 1,
+    failures: [],
+    breaks: [],
+  }
 }
 
 function model(nodes: MapNode[], edges: MapEdge[], group = ''): Model {
-  return { by: 'name', group, nodes, edges, seconds: 300, bytes: 0, shown: 0, folded: { nodes: 0, edges: 0 }, hidden: 0 }
+  return {
+    by: 'name',
+    group,
+    nodes,
+    edges,
+    seconds: 300,
+    bytes: 0,
+    shown: 0,
+    folded: { nodes: 0, edges: 0 },
+    hidden: 0,
+  }
 }
 
 const [a, b] = [node('a', carried(100)), node('b', carried(25))]
@@ -97,8 +116,12 @@ describe('the next drawing', () => {
   })
 
   test('follows what has changed', () => {
-    expect(next([node('a', carried(100)), node('b', carried(64))], carried(25)).nodes[1]!.size).toBeGreaterThan(first.nodes[1]!.size + 5)
-    expect(next([node('a', carried(1000)), node('b', carried(25))], carried(25)).nodes.map((n) => n.size)).toEqual([64, 28])
+    expect(next([node('a', carried(100)), node('b', carried(64))], carried(25)).nodes[1]!.size).toBeGreaterThan(
+      first.nodes[1]!.size + 5,
+    )
+    expect(next([node('a', carried(1000)), node('b', carried(25))], carried(25)).nodes.map((n) => n.size)).toEqual([
+      64, 28,
+    ])
   })
 })
 

@@ -69,7 +69,10 @@ export const groupKey = (group: string) => 'group/' + encodeURIComponent(group)
 export function draw(m: Model, { size, width, colour }: Encoding, before?: Drawing): Drawing {
   // What is folded is many in one: were it the measure, everything that has a name would look the same.
   const largest = Math.max(0, ...m.nodes.filter((n) => n.id.kind !== 'other').map((n) => size.of(n.measured) ?? 0))
-  const widest = Math.max(0, ...m.edges.filter((e) => !isOther(e.from) && !isOther(e.to)).map((e) => width.of(e.measured) ?? 0))
+  const widest = Math.max(
+    0,
+    ...m.edges.filter((e) => !isOther(e.from) && !isOther(e.to)).map((e) => width.of(e.measured) ?? 0),
+  )
   const scales = { node: steady(largest, before?.scales.node), edge: steady(widest, before?.scales.edge) }
   const sizes = new Map(before?.nodes.map((n) => [n.key, n.size]))
   const widths = new Map(before?.edges.map((e) => [e.key, e.width]))
@@ -78,7 +81,9 @@ export function draw(m: Model, { size, width, colour }: Encoding, before?: Drawi
   const nodes = m.nodes.map((n) =>
     drawNode(n, m.group !== '', told, scale(size.of(n.measured), scales.node, SIZE, sizes.get(n.key)), colour),
   )
-  let edges = m.edges.map((e) => drawEdge(e, keys, scale(width.of(e.measured), scales.edge, WIDTH, widths.get(e.key)), colour))
+  let edges = m.edges.map((e) =>
+    drawEdge(e, keys, scale(width.of(e.measured), scales.edge, WIDTH, widths.get(e.key)), colour),
+  )
   if (edges.filter((e) => e.label).length > TOLD) edges = edges.map((e) => ({ ...e, label: '' }))
   const groups = m.group ? [...new Set(m.nodes.map((n) => n.id.group).filter(Boolean))].sort() : []
   return {
@@ -131,7 +136,12 @@ function steady(most: number, before = 0): number {
 }
 
 /** The area of a circle, not its diameter, is what is seen: hence the root. In steps, of which a change must be most of one to count. */
-function scale(n: number | null, most: number, range: { least: number; most: number; step: number }, before?: number): number {
+function scale(
+  n: number | null,
+  most: number,
+  range: { least: number; most: number; step: number },
+  before?: number,
+): number {
   const exact = n && most ? range.least + (range.most - range.least) * Math.sqrt(Math.min(1, n / most)) : range.least
   if (before !== undefined && Math.abs(exact - before) < range.step * 0.8) return before
   return range.least + Math.round((exact - range.least) / range.step) * range.step

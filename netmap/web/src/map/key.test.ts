@@ -22,18 +22,16 @@ test('a node is asked for by what it is named by, and by what it lacks', () => {
     'client.namespace="prod"',
     'client.kind="internal"',
   ])
-  expect(termsOf('server', { kind: 'external', tag: 'type', name: 'public', group: '' }, 'workload', 'namespace')).toEqual([
-    'server.workload=',
-    'server.name=',
-    'server.type="public"',
-    'server.namespace=',
-    'server.kind="external"',
-  ])
+  expect(
+    termsOf('server', { kind: 'external', tag: 'type', name: 'public', group: '' }, 'workload', 'namespace'),
+  ).toEqual(['server.workload=', 'server.name=', 'server.type="public"', 'server.namespace=', 'server.kind="external"'])
   expect(termsOf('server', { kind: 'internal', tag: 'name', name: 'curl', group: '' }, 'name', '')).toEqual([
     'server.name="curl"',
     'server.kind="internal"',
   ])
-  expect(termsOf('client', { kind: 'other', tag: '', name: '', group: '' }, 'name', '')).toEqual(['client.kind="other"'])
+  expect(termsOf('client', { kind: 'other', tag: '', name: '', group: '' }, 'name', '')).toEqual([
+    'client.kind="other"',
+  ])
 })
 
 test('nothing in a value means anything', () => expect(quote('a" b\\*')).toBe('"a\\" b\\\\*"'))

@@ -49,7 +49,16 @@ export function termsOf(side: 'client' | 'server', id: Identity, by: string, gro
 }
 
 /** Tags that are of the edge, and of neither end. */
-export const EDGE_TAGS = new Set(['port', 'transport', 'scope', 'nat', 'original', 'original.port', 'original.address', 'role'])
+export const EDGE_TAGS = new Set([
+  'port',
+  'transport',
+  'scope',
+  'nat',
+  'original',
+  'original.port',
+  'original.address',
+  'role',
+])
 
 /** Tags of which all containers of a pod have one value. */
 const SHARED = new Set([

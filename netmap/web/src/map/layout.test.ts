@@ -7,7 +7,12 @@ const link = (from: string, to: string): Link => ({ from, to })
 
 const shop = {
   nodes: ['gateway', 'productpage', 'details', 'reviews', 'ratings'].map((id) => node(id)),
-  links: [link('gateway', 'productpage'), link('productpage', 'details'), link('productpage', 'reviews'), link('reviews', 'ratings')],
+  links: [
+    link('gateway', 'productpage'),
+    link('productpage', 'details'),
+    link('productpage', 'reviews'),
+    link('reviews', 'ratings'),
+  ],
 }
 
 function crowd(n: number, groups: number): { nodes: Place[]; links: Link[] } {
@@ -26,7 +31,10 @@ describe('ranks', () => {
   })
 
   test('one that nobody calls stands just before what it calls', () => {
-    const rank = ranks(['a', 'b', 'c', 'd', 'late', 'alone'], [link('a', 'b'), link('b', 'c'), link('c', 'd'), link('late', 'd')])
+    const rank = ranks(
+      ['a', 'b', 'c', 'd', 'late', 'alone'],
+      [link('a', 'b'), link('b', 'c'), link('c', 'd'), link('late', 'd')],
+    )
     expect(Object.fromEntries(rank)).toEqual({ a: 0, b: 1, c: 2, d: 3, late: 2, alone: 0 })
   })
 
@@ -73,13 +81,19 @@ describe('layout', () => {
   test('groups do not cut each other', () => {
     const { nodes, links } = crowd(90, 6)
     const at = layout({ nodes, links, pinned: {} })
-    const boxes = Array.from({ length: 6 }, (_, g) => box(nodes.filter((n) => n.group === `g${g}`).map((n) => at[n.id]!)))
+    const boxes = Array.from({ length: 6 }, (_, g) =>
+      box(nodes.filter((n) => n.group === `g${g}`).map((n) => at[n.id]!)),
+    )
     for (let i = 0; i < 6; i++) for (let j = 0; j < i; j++) expect(cut(boxes[i]!, boxes[j]!), `${i}, ${j}`).toBe(false)
   })
 
   test('an edge that skips a column runs through no node', () => {
     const nodes = ['a', 'b', 'c', 'd'].map((id) => node(id))
-    const at = layout({ nodes, links: [link('a', 'b'), link('b', 'c'), link('c', 'd'), link('a', 'd'), link('a', 'c')], pinned: {} })
+    const at = layout({
+      nodes,
+      links: [link('a', 'b'), link('b', 'c'), link('c', 'd'), link('a', 'd'), link('a', 'c')],
+      pinned: {},
+    })
     for (const [from, to, between] of [
       ['a', 'c', 'b'],
       ['a', 'd', 'b'],
@@ -92,14 +106,22 @@ describe('layout', () => {
   test('what has a place keeps it, and what is new gets a free one', () => {
     const pinned = layout({ ...shop, pinned: {} })
     const nodes = [...shop.nodes, node('reviews-v4'), node('lonely'), node('cart', 'other'), node('basket', 'other')]
-    const after = layout({ nodes, links: [...shop.links, link('productpage', 'reviews-v4'), link('cart', 'basket')], pinned })
+    const after = layout({
+      nodes,
+      links: [...shop.links, link('productpage', 'reviews-v4'), link('cart', 'basket')],
+      pinned,
+    })
     for (const [id, p] of Object.entries(pinned)) expect(after[id], id).toEqual(p)
     expect(Object.keys(after).sort()).toEqual(nodes.map((n) => n.id).sort())
     expect(closest(Object.values(after))).toBeGreaterThan(50)
   })
 
   test('a place of what has gone is not kept', () => {
-    const after = layout({ nodes: [node('a'), node('b')], links: [], pinned: { a: { x: 1, y: 2 }, gone: { x: 3, y: 4 } } })
+    const after = layout({
+      nodes: [node('a'), node('b')],
+      links: [],
+      pinned: { a: { x: 1, y: 2 }, gone: { x: 3, y: 4 } },
+    })
     expect(Object.keys(after).sort()).toEqual(['a', 'b'])
   })
 
@@ -108,7 +130,9 @@ describe('layout', () => {
 
 function closest(points: Point[]): number {
   let least = Infinity
-  points.forEach((p, i) => points.slice(0, i).forEach((q) => (least = Math.min(least, Math.hypot(p.x - q.x, p.y - q.y)))))
+  points.forEach((p, i) =>
+    points.slice(0, i).forEach((q) => (least = Math.min(least, Math.hypot(p.x - q.x, p.y - q.y)))),
+  )
   return least
 }
 

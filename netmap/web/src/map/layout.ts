@@ -1,4 +1,12 @@
-import { forceCollide, forceLink, forceManyBody, forceSimulation, forceX, forceY, type SimulationNodeDatum } from 'd3-force'
+import {
+  forceCollide,
+  forceLink,
+  forceManyBody,
+  forceSimulation,
+  forceX,
+  forceY,
+  type SimulationNodeDatum,
+} from 'd3-force'
 import { ranks, type Link } from './rank.ts'
 
 /** A node to be placed: its group ('' for none) and its radius in pixels. */
@@ -112,7 +120,9 @@ function join(nodes: Place[], links: Link[], placed: Map<string, Point>) {
     const family = nodes.filter((n) => n.group === c.group && placed.has(n.id)).map((n) => placed.get(n.id)!)
     if (c.group !== '' && !family.length) {
       const settled = settle(c, links)
-      const centre = free(near(c.nodes, links, placed), settled.width / 2 + LABEL.width, settled.height / 2 + ROW / 2, [...placed.values()])
+      const centre = free(near(c.nodes, links, placed), settled.width / 2 + LABEL.width, settled.height / 2 + ROW / 2, [
+        ...placed.values(),
+      ])
       for (const [id, p] of settled.at) placed.set(id, { x: Math.round(centre.x + p.x), y: Math.round(centre.y + p.y) })
       continue
     }

@@ -12,7 +12,17 @@ function graph(edges: [string, string, number][], marks: Record<number, number> 
   const names = [...new Set(edges.flatMap(([a, b]) => [a, b]))]
   const all = edges.map(() => 0)
   const bytes = edges.reduce((n, e) => n + e[2], 0)
-  const totals = { edges: edges.length, tx: bytes, rx: 0, retransmits: 0, attempts: 0, failures: 3, closed: 0, breaks: 0, active: 0 }
+  const totals = {
+    edges: edges.length,
+    tx: bytes,
+    rx: 0,
+    retransmits: 0,
+    attempts: 0,
+    failures: 3,
+    closed: 0,
+    breaks: 0,
+    active: 0,
+  }
   return {
     from: 0,
     to: 300,
@@ -20,7 +30,13 @@ function graph(edges: [string, string, number][], marks: Record<number, number> 
     generation: 1,
     by: 'workload',
     groups: [''],
-    nodes: { name: names, tag: names.map(() => 'workload'), group: names.map(() => 0), kind: names.map(() => 0), ends: names.map(() => 1) },
+    nodes: {
+      name: names,
+      tag: names.map(() => 'workload'),
+      group: names.map(() => 0),
+      kind: names.map(() => 0),
+      ends: names.map(() => 1),
+    },
     kinds: ['internal', 'external', 'unresolved', 'other'],
     edges: {
       client: edges.map((e) => names.indexOf(e[0])),
@@ -56,7 +72,13 @@ const chain = graph([
 describe('the model of the map', () => {
   test('nodes carry what their edges carry', () => {
     const m = model(chain, everything)
-    expect(Object.fromEntries(m.nodes.map((n) => [n.id.name, n.measured.tx]))).toEqual({ a: 100, b: 150, c: 75, d: 25, x: 5 })
+    expect(Object.fromEntries(m.nodes.map((n) => [n.id.name, n.measured.tx]))).toEqual({
+      a: 100,
+      b: 150,
+      c: 75,
+      d: 25,
+      x: 5,
+    })
     expect([m.bytes, m.shown]).toEqual([180, 180])
     expect(m.edges[0]!.failures).toEqual([
       ['refused', 2],
@@ -110,7 +132,10 @@ describe('folding', () => {
 
   test('edges beyond the limit are the least', () => {
     const names = Array.from({ length: 30 }, (_, i) => `n${i}`)
-    const m = model(graph(names.flatMap((a, i) => names.map((b, j): [string, string, number] => [a, b, 1 + i * 30 + j]))), everything)
+    const m = model(
+      graph(names.flatMap((a, i) => names.map((b, j): [string, string, number] => [a, b, 1 + i * 30 + j]))),
+      everything,
+    )
     expect(m.edges).toHaveLength(MOST.edges)
     expect(Math.min(...m.edges.map((e) => e.measured.tx))).toBe(401)
     expect(m.folded.edges).toBe(400)

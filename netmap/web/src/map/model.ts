@@ -115,7 +115,8 @@ function read(graph: Graph): { nodes: MapNode[]; edges: MapEdge[] } {
 
 function spread(kinds: Graph['failures'] | undefined): Map<number, [string, number][]> {
   const by = new Map<number, [string, number][]>()
-  for (const [type, pairs] of Object.entries(kinds ?? {})) for (const [i, n] of pairs) by.set(i, [...(by.get(i) ?? []), [type, n]])
+  for (const [type, pairs] of Object.entries(kinds ?? {}))
+    for (const [i, n] of pairs) by.set(i, [...(by.get(i) ?? []), [type, n]])
   return by
 }
 
@@ -148,7 +149,8 @@ function fold(m: Model, rank: Metric): Model {
   const folded = new Set<string>()
   if (nodes.size > MOST.nodes) {
     const weight = new Map<string, number>()
-    for (const e of edges) for (const k of [e.from, e.to]) weight.set(k, (weight.get(k) ?? 0) + (rank.of(e.measured) ?? 0))
+    for (const e of edges)
+      for (const k of [e.from, e.to]) weight.set(k, (weight.get(k) ?? 0) + (rank.of(e.measured) ?? 0))
     const least = [...nodes.keys()]
       .filter((k) => !isOther(k))
       .sort((a, b) => (weight.get(b) ?? 0) - (weight.get(a) ?? 0) || (a < b ? -1 : 1))
@@ -161,14 +163,23 @@ function fold(m: Model, rank: Metric): Model {
   }
   let cut = 0
   if (edges.length > MOST.edges) {
-    const order = [...edges].sort((a, b) => (rank.of(b.measured) ?? 0) - (rank.of(a.measured) ?? 0) || (a.key < b.key ? -1 : 1))
+    const order = [...edges].sort(
+      (a, b) => (rank.of(b.measured) ?? 0) - (rank.of(a.measured) ?? 0) || (a.key < b.key ? -1 : 1),
+    )
     cut = order.length - MOST.edges
     shown -= named(order.slice(MOST.edges))
     edges = order.slice(0, MOST.edges)
   }
   const rest = [...nodes.values()].filter((n) => !folded.has(n.key))
-  if (folded.size && !nodes.has(OTHER)) rest.push({ ...rest[0]!, key: OTHER, id: { kind: 'other', tag: '', name: '', group: '' }, ends: 0 })
-  return { ...m, nodes: rest, edges, shown, folded: { nodes: m.folded.nodes + folded.size, edges: m.folded.edges + cut } }
+  if (folded.size && !nodes.has(OTHER))
+    rest.push({ ...rest[0]!, key: OTHER, id: { kind: 'other', tag: '', name: '', group: '' }, ends: 0 })
+  return {
+    ...m,
+    nodes: rest,
+    edges,
+    shown,
+    folded: { nodes: m.folded.nodes + folded.size, edges: m.folded.edges + cut },
+  }
 }
 
 function move(e: MapEdge, from: boolean, to: boolean): MapEdge {

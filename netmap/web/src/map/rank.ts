@@ -18,14 +18,18 @@ export function ranks(ids: string[], links: Link[], most = 7): Map<string, numbe
     callers.set(to, callers.get(to)! + 1)
   }
   for (const list of out.values()) list.sort()
-  const roots = [...ids].sort((a, b) => callers.get(a)! - callers.get(b)! || out.get(b)!.length - out.get(a)!.length || (a < b ? -1 : 1))
+  const roots = [...ids].sort(
+    (a, b) => callers.get(a)! - callers.get(b)! || out.get(b)!.length - out.get(a)!.length || (a < b ? -1 : 1),
+  )
   const order = finishing(roots, out)
   const place = new Map(order.map((id, i) => [id, i]))
   const rank = new Map<string, number>(ids.map((id) => [id, 0]))
   for (const id of order)
     for (const next of out.get(id)!)
-      if (place.get(next)! > place.get(id)!) rank.set(next, Math.min(most, Math.max(rank.get(next)!, rank.get(id)! + 1)))
-  for (const id of ids) if (!callers.get(id)) rank.set(id, Math.max(0, Math.min(...out.get(id)!.map((next) => rank.get(next)! - 1), most)))
+      if (place.get(next)! > place.get(id)!)
+        rank.set(next, Math.min(most, Math.max(rank.get(next)!, rank.get(id)! + 1)))
+  for (const id of ids)
+    if (!callers.get(id)) rank.set(id, Math.max(0, Math.min(...out.get(id)!.map((next) => rank.get(next)! - 1), most)))
   for (const id of ids) if (!callers.get(id) && !out.get(id)!.length) rank.set(id, 0)
   return rank
 }

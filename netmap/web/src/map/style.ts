@@ -59,11 +59,23 @@ export function stylesheet(c: Colours, letters = 1): StylesheetJson {
     { selector: 'node[kind="external"]', style: { shape: 'diamond' } },
     {
       selector: 'node[kind="unresolved"]',
-      style: { shape: 'hexagon', 'background-opacity': 0.25, 'border-style': 'dashed', 'border-color': c.none, 'border-width': 2 },
+      style: {
+        shape: 'hexagon',
+        'background-opacity': 0.25,
+        'border-style': 'dashed',
+        'border-color': c.none,
+        'border-width': 2,
+      },
     },
     {
       selector: 'node[kind="other"]',
-      style: { shape: 'roundrectangle', 'background-opacity': 0.35, 'border-style': 'double', 'border-width': 4, 'border-color': c.none },
+      style: {
+        shape: 'roundrectangle',
+        'background-opacity': 0.35,
+        'border-style': 'double',
+        'border-width': 4,
+        'border-color': c.none,
+      },
     },
     { selector: 'node[?isNew]', style: { 'border-color': c.new, 'border-width': 3 } },
     {
@@ -90,7 +102,12 @@ export function stylesheet(c: Colours, letters = 1): StylesheetJson {
     },
     {
       selector: 'edge[?curved]',
-      style: { 'curve-style': 'bezier', 'control-point-step-size': 34, 'loop-direction': '-45deg', 'loop-sweep': '60deg' },
+      style: {
+        'curve-style': 'bezier',
+        'control-point-step-size': 34,
+        'loop-direction': '-45deg',
+        'loop-sweep': '60deg',
+      },
     },
     { selector: 'edge[label != ""]', style: { label: 'data(label)' } },
     { selector: 'edge[level="none"]', style: { 'line-color': c.none, 'mid-target-arrow-color': c.none } },
@@ -118,14 +135,29 @@ export function stylesheet(c: Colours, letters = 1): StylesheetJson {
     { selector: 'edge[?undirected]', style: { 'mid-target-arrow-shape': 'none' } },
     {
       selector: 'edge[?isNew]',
-      style: { 'underlay-color': c.new, 'underlay-opacity': 0.45, 'underlay-padding': 4, color: c.new, 'font-weight': 600 },
+      style: {
+        'underlay-color': c.new,
+        'underlay-opacity': 0.45,
+        'underlay-padding': 4,
+        color: c.new,
+        'font-weight': 600,
+      },
     },
     { selector: 'node.faded', style: { opacity: 0.22 } },
     { selector: 'edge.faded', style: { 'line-opacity': 0.1, 'text-opacity': 0, 'mid-target-arrow-shape': 'none' } },
     {
       selector: 'node.selected',
-      style: { 'border-color': c.accent, 'border-width': 4, 'underlay-color': c.accent, 'underlay-opacity': 0.3, 'underlay-padding': 7 },
+      style: {
+        'border-color': c.accent,
+        'border-width': 4,
+        'underlay-color': c.accent,
+        'underlay-opacity': 0.3,
+        'underlay-padding': 7,
+      },
     },
-    { selector: 'edge.selected', style: { 'underlay-color': c.accent, 'underlay-opacity': 0.4, 'underlay-padding': 5, 'line-opacity': 1 } },
+    {
+      selector: 'edge.selected',
+      style: { 'underlay-color': c.accent, 'underlay-opacity': 0.4, 'underlay-padding': 5, 'line-opacity': 1 },
+    },
   ] as unknown as StylesheetJson // its types know not every property that it has
 }

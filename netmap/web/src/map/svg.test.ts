@@ -26,7 +26,18 @@ const drawing: Drawing = {
       unresolved: false,
       curved: false,
     },
-    { key: 'a,a', from: 'a', to: 'a', level: 'good', label: '', width: 1, isNew: false, undirected: true, unresolved: false, curved: true },
+    {
+      key: 'a,a',
+      from: 'a',
+      to: 'a',
+      level: 'good',
+      label: '',
+      width: 1,
+      isNew: false,
+      undirected: true,
+      unresolved: false,
+      curved: true,
+    },
     {
       key: 'a,gone',
       from: 'a',
@@ -48,7 +59,12 @@ const drawing: Drawing = {
 }
 
 test('names are names in whatever opens the picture', () => {
-  const text = svg(drawing, { a: { x: 0, y: 0 }, 'b"onload="x': { x: 100, y: 0 }, c: { x: 50, y: 80 } }, colours, 'Map of <x>')
+  const text = svg(
+    drawing,
+    { a: { x: 0, y: 0 }, 'b"onload="x': { x: 100, y: 0 }, c: { x: 50, y: 80 } },
+    colours,
+    'Map of <x>',
+  )
   expect(text).not.toMatch(/<script|"onload="|\u0000|<3>|<x>/)
   expect(text).toContain('&#60;script&#62;alert(1)&#60;/script&#62;')
   expect(text).not.toContain('has no place')
@@ -58,5 +74,7 @@ test('names are names in whatever opens the picture', () => {
 })
 
 test('nothing is an empty picture', () => {
-  expect(svg({ ...drawing, nodes: [], edges: [], groups: [] }, {}, colours, '')).toMatch(/^<svg [^>]*viewBox="0 0 140 140"/)
+  expect(svg({ ...drawing, nodes: [], edges: [], groups: [] }, {}, colours, '')).toMatch(
+    /^<svg [^>]*viewBox="0 0 140 140"/,
+  )
 })

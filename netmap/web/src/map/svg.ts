@@ -58,8 +58,12 @@ function edge(e: DrawnEdge, positions: Record<string, Point>, c: Colours): strin
   const dash = e.unresolved ? '1 4' : e.level === 'warn' ? '10 3' : e.level === 'bad' ? '5 4' : ''
   const path = curve(e, a, b)
   const stroke = `fill="none" stroke="${c[e.level]}" stroke-width="${e.width}"${dash && ` stroke-dasharray="${dash}"`}`
-  const halo = e.isNew ? `<path d="${path.d}" fill="none" stroke="${c.new}" stroke-opacity="0.45" stroke-width="${e.width + 8}"/>` : ''
-  const words = e.label ? `<text x="${path.x}" y="${path.y - 4}" font-size="10" ${label(c)}>${escape(e.label)}</text>` : ''
+  const halo = e.isNew
+    ? `<path d="${path.d}" fill="none" stroke="${c.new}" stroke-opacity="0.45" stroke-width="${e.width + 8}"/>`
+    : ''
+  const words = e.label
+    ? `<text x="${path.x}" y="${path.y - 4}" font-size="10" ${label(c)}>${escape(e.label)}</text>`
+    : ''
   return `${halo}<path d="${path.d}" ${stroke}/>${e.undirected ? '' : arrow(path, a, b, e.width, c[e.level])}${words}`
 }
 

@@ -16,7 +16,9 @@ test('where nobody reported nothing is known, which is no nought', () => {
     retransmits: [0, 0, 0],
     breaks: [0, 0, 0],
   } as unknown as Series
-  const lines = Object.fromEntries(pictures(series).flatMap((p) => p.lines.map((l) => [`${p.title}: ${l.label}`, l.values])))
+  const lines = Object.fromEntries(
+    pictures(series).flatMap((p) => p.lines.map((l) => [`${p.title}: ${l.label}`, l.values])),
+  )
   expect(lines).toEqual({
     'Throughput: to the server': [10, 20, null],
     'Throughput: back': [0, 0, null],

@@ -160,7 +160,12 @@ const HEIGHT = 104
 
 const data = (t: number[], p: Picture): uPlot.AlignedData => [t, ...p.lines.map((l) => l.values)]
 
-function options(p: Picture, width: number, c: Colours, pointed: (i: number | null | undefined) => void): uPlot.Options {
+function options(
+  p: Picture,
+  width: number,
+  c: Colours,
+  pointed: (i: number | null | undefined) => void,
+): uPlot.Options {
   const font = `10px ${FONT}`
   return {
     width: Math.max(width, 80),
@@ -204,5 +209,9 @@ function options(p: Picture, width: number, c: Colours, pointed: (i: number | nu
 }
 
 function clock(s: number): string {
-  return new Date(s * 1000).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', ...(s % 60 ? { second: '2-digit' } : {}) })
+  return new Date(s * 1000).toLocaleTimeString([], {
+    hour: '2-digit',
+    minute: '2-digit',
+    ...(s % 60 ? { second: '2-digit' } : {}),
+  })
 }

@@ -36,7 +36,10 @@ export function Ends({ edges, count: all, links, from, to }: Props) {
   return (
     <section class="ends">
       <h3>
-        Endpoints <small>{all > edges.length ? `${edges.length} of ${plural(all, 'edge')}, most volume first` : plural(all, 'edge')}</small>
+        Endpoints{' '}
+        <small>
+          {all > edges.length ? `${edges.length} of ${plural(all, 'edge')}, most volume first` : plural(all, 'edge')}
+        </small>
       </h3>
       {edges.map((e, i) => (
         <End key={edgeKey(e)} edge={e} open={i === 0} links={links} from={from} to={to} />

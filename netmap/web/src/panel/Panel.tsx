@@ -39,7 +39,13 @@ export function Panel(props: Props) {
   if (!chosen) return null
   const what = describe(chosen, state, props.folded)
   return (
-    <aside id="panel" class="panel" aria-label={what ? `Details of ${what.title}` : 'Details'} tabIndex={-1} ref={panel}>
+    <aside
+      id="panel"
+      class="panel"
+      aria-label={what ? `Details of ${what.title}` : 'Details'}
+      tabIndex={-1}
+      ref={panel}
+    >
       <div class="panel-head">
         <h2>
           {what?.title ?? 'Gone'}
@@ -126,13 +132,18 @@ function describe(chosen: Selection, state: State, folded: number): Described | 
     return {
       title,
       note: '',
-      parts: [{ heading: '', terms: [...termsOf('client', a, by, group), ...termsOf('server', b, by, group), ...hops([by])] }],
+      parts: [
+        { heading: '', terms: [...termsOf('client', a, by, group), ...termsOf('server', b, by, group), ...hops([by])] },
+      ],
     }
   }
   const [clients, servers] = [state.clients.split(','), state.servers.split(',')]
   const row = rowOf(chosen.id, clients, servers)
   if (!row) return null
-  const [client, server] = [endName(clients, row.client.values, row.client.name), endName(servers, row.server.values, row.server.name)]
+  const [client, server] = [
+    endName(clients, row.client.values, row.client.name),
+    endName(servers, row.server.values, row.server.name),
+  ]
   return {
     title: `${client.name} → ${server.name}${server.more.startsWith(':') ? server.more : ' ' + server.more}`.trim(),
     note: '',
@@ -163,7 +174,11 @@ function Chosen({ state, change, model, links, params, chosen, what }: Props & {
           </>
         )}
         {what.parts.map((p, i) => (
-          <button key={i} type="button" onClick={() => change({ filter: withTerms(state.filter, p.terms), view: 'table', selected: null })}>
+          <button
+            key={i}
+            type="button"
+            onClick={() => change({ filter: withTerms(state.filter, p.terms), view: 'table', selected: null })}
+          >
             {what.parts.length > 1 ? (i ? 'Filter: as server' : 'Filter: as client') : 'Filter to this'}
           </button>
         ))}

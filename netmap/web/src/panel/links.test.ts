@@ -12,7 +12,9 @@ describe('a link', () => {
   })
 
   test('leads where the operator says, whatever the value', () => {
-    expect(fill(link('https://g.example/{service.name}?q=1'), end, 0, 0)).toBe('https://g.example/a%26b%2F..%2F%3Fx%3D1%23y?q=1')
+    expect(fill(link('https://g.example/{service.name}?q=1'), end, 0, 0)).toBe(
+      'https://g.example/a%26b%2F..%2F%3Fx%3D1%23y?q=1',
+    )
   })
 
   test('is not there without what it needs', () => {
@@ -21,10 +23,13 @@ describe('a link', () => {
     expect(fill(link('https://g.example/{constructor}'), end, 0, 0)).toBe('https://g.example/')
   })
 
-  test.each(['javascript:alert(1)//{k8s.pod.name}', 'data:text/html,{k8s.pod.name}', '{service.name}', '//x.example/', 'ftp://x.example/'])(
-    '%s is no web page',
-    (url) => expect(fill(link(url), end, 0, 0)).toBeUndefined(),
-  )
+  test.each([
+    'javascript:alert(1)//{k8s.pod.name}',
+    'data:text/html,{k8s.pod.name}',
+    '{service.name}',
+    '//x.example/',
+    'ftp://x.example/',
+  ])('%s is no web page', (url) => expect(fill(link(url), end, 0, 0)).toBeUndefined())
 
   test('a value is no scheme', () => {
     expect(fill(link('{a}://x.example'), { a: 'javascript:alert(1)' }, 0, 0)).toBeUndefined()

@@ -6,8 +6,14 @@ import type { Link } from '../api/types.ts'
  */
 export function fill(link: Link, end: Record<string, string>, from: number, to: number): string | undefined {
   if (link.needs.some((name) => !end[name])) return undefined
-  const values: Record<string, string> = { ...end, from: String(Math.floor(from * 1000)), to: String(Math.ceil(to * 1000)) }
-  const url = link.url.replace(/\{([\w.]+)\}/g, (_, name: string) => (Object.hasOwn(values, name) ? encodeURIComponent(values[name]!) : ''))
+  const values: Record<string, string> = {
+    ...end,
+    from: String(Math.floor(from * 1000)),
+    to: String(Math.ceil(to * 1000)),
+  }
+  const url = link.url.replace(/\{([\w.]+)\}/g, (_, name: string) =>
+    Object.hasOwn(values, name) ? encodeURIComponent(values[name]!) : '',
+  )
   try {
     const { protocol } = new URL(url)
     return protocol === 'http:' || protocol === 'https:' ? url : undefined

@@ -19,7 +19,13 @@ function MapControls({ state, change, tags }: Props) {
   return (
     <div class="controls" role="group" aria-label="What the map shows">
       <TagSelect label="Nodes by" value={state.by} tags={tags} set={(by) => change({ by, ...reset })} />
-      <TagSelect label="in groups by" value={state.group} tags={tags} none="no group" set={(group) => change({ group, ...reset })} />
+      <TagSelect
+        label="in groups by"
+        value={state.group}
+        tags={tags}
+        none="no group"
+        set={(group) => change({ group, ...reset })}
+      />
       <i class="rule" />
       <Select label="Size" value={state.size} options={metrics} set={(size) => change({ size })} />
       <Select label="Width" value={state.width} options={metrics} set={(width) => change({ width })} />
@@ -40,10 +46,16 @@ const first = (list: string) => list.split(',')[0]!
 const second = (list: string) => list.split(',').slice(1).join(',')
 
 function TableControls({ state, change, tags }: Props) {
-  const set = (field: 'clients' | 'servers', a: string, b: string) => change({ [field]: b && b !== a ? `${a},${b}` : a, selected: null })
+  const set = (field: 'clients' | 'servers', a: string, b: string) =>
+    change({ [field]: b && b !== a ? `${a},${b}` : a, selected: null })
   return (
     <div class="controls" role="group" aria-label="What a row stands for">
-      <TagSelect label="Clients by" value={first(state.clients)} tags={tags} set={(a) => set('clients', a, second(state.clients))} />
+      <TagSelect
+        label="Clients by"
+        value={first(state.clients)}
+        tags={tags}
+        set={(a) => set('clients', a, second(state.clients))}
+      />
       <TagSelect
         label="and"
         value={second(state.clients)}
@@ -52,7 +64,13 @@ function TableControls({ state, change, tags }: Props) {
         set={(b) => set('clients', first(state.clients), b)}
       />
       <i class="rule" />
-      <TagSelect label="Servers by" value={first(state.servers)} tags={tags} edge set={(a) => set('servers', a, second(state.servers))} />
+      <TagSelect
+        label="Servers by"
+        value={first(state.servers)}
+        tags={tags}
+        edge
+        set={(a) => set('servers', a, second(state.servers))}
+      />
       <TagSelect
         label="and"
         value={second(state.servers)}

@@ -19,16 +19,25 @@ export function Figures({ answer, model, rows, loops }: Props) {
       <Figure name="Volume" value={bytes(volume)} note={`${bytes(t.tx)} to servers, ${bytes(t.rx)} back`} />
       <Figure name="Throughput" value={rate(answer.seconds ? volume / answer.seconds : 0)} />
       <Figure name="Attempts" value={count(t.attempts)} />
-      <Figure name="Failures" value={count(t.failures)} note={t.attempts ? percent(t.failures / t.attempts) : ''} bad={t.failures > 0} />
+      <Figure
+        name="Failures"
+        value={count(t.failures)}
+        note={t.attempts ? percent(t.failures / t.attempts) : ''}
+        bad={t.failures > 0}
+      />
       <Figure
         name="Retransmits"
         value={count(t.retransmits + answer.unattributed.retransmits)}
         note={volume ? `${count(t.retransmits / (volume / 1e6))} per MB` : ''}
       />
       <Figure name="Open" value={count(t.active)} />
-      {model && <Figure name="Nodes" value={count(model.nodes.length)} note={model.hidden ? `${model.hidden} hidden` : ''} />}
+      {model && (
+        <Figure name="Nodes" value={count(model.nodes.length)} note={model.hidden ? `${model.hidden} hidden` : ''} />
+      )}
       <Figure name="Edges" value={count(t.edges)} note={edgeNote(rows, loops)} />
-      {model && <Figure name="Bytes shown" value={percent(model.bytes ? model.shown / model.bytes : 1)} note={folding(model)} />}
+      {model && (
+        <Figure name="Bytes shown" value={percent(model.bytes ? model.shown / model.bytes : 1)} note={folding(model)} />
+      )}
     </dl>
   )
 }
@@ -46,10 +55,15 @@ function Figure({ name, value, note, bad }: { name: string; value: string; note?
 }
 
 function edgeNote(rows: number | null, loops: number): string {
-  return [rows !== null && plural(rows, 'row'), loops > 0 && `${plural(loops, 'hop')} to own sidecars left out`].filter(Boolean).join(', ')
+  return [rows !== null && plural(rows, 'row'), loops > 0 && `${plural(loops, 'hop')} to own sidecars left out`]
+    .filter(Boolean)
+    .join(', ')
 }
 
 function folding(m: Model): string {
-  const parts = [m.folded.nodes && `${count(m.folded.nodes)} nodes folded`, m.folded.edges && `${count(m.folded.edges)} edges folded`]
+  const parts = [
+    m.folded.nodes && `${count(m.folded.nodes)} nodes folded`,
+    m.folded.edges && `${count(m.folded.edges)} edges folded`,
+  ]
   return parts.filter(Boolean).join(', ')
 }

@@ -5,7 +5,17 @@ import type { Model } from '../map/model.ts'
 import { defaults } from '../state/state.ts'
 import { conditions, emptiness, type Known } from './conditions.ts'
 
-const reporter = { host: 'n1', host_id: '1', node: '', last: 0, age: 2, interval: 10, state: 'ok' as const, points: 1, edges: 1 }
+const reporter = {
+  host: 'n1',
+  host_id: '1',
+  node: '',
+  last: 0,
+  age: 2,
+  interval: 10,
+  state: 'ok' as const,
+  points: 1,
+  edges: 1,
+}
 const status: Status = {
   now: 1000,
   started: 0,
@@ -43,10 +53,9 @@ describe('what is to be said', () => {
     expect(kinds({ status: { ...status, state: 'stale', reporters: [stale] } })).toEqual(['stale'])
     expect(kinds({ status: { ...status, reporters: [reporter, stale] } })).toEqual(['partial'])
     expect(kinds({ answer: { ...answer, seconds: 20 } })).toEqual(['partial'])
-    expect(kinds({ answer: { ...answer, seconds: 20 }, status: { ...status, state: 'stale', reporters: [stale] } })).toEqual([
-      'stale',
-      'partial',
-    ])
+    expect(
+      kinds({ answer: { ...answer, seconds: 20 }, status: { ...status, state: 'stale', reporters: [stale] } }),
+    ).toEqual(['stale', 'partial'])
     expect(kinds({ answer: { ...answer, seconds: 20 }, state: { ...defaults, end: 900 } }), 'paused').toEqual([])
   })
 
@@ -62,13 +71,21 @@ describe('emptiness', () => {
   const nothing = { ...answer, totals: { ...totals, edges: 0 } }
   test('has a cause', () => {
     expect(emptiness(well)).toBeNull()
-    expect(emptiness({ ...well, status: { ...status, state: 'empty', reason: 'Nobody sends.' } })?.text).toBe('Nobody sends.')
+    expect(emptiness({ ...well, status: { ...status, state: 'empty', reason: 'Nobody sends.' } })?.text).toBe(
+      'Nobody sends.',
+    )
     expect(emptiness({ ...well, answer: nothing })).toMatchObject({ title: 'No traffic', clear: false })
   })
 
   test('of a preset is for want of what it is told by, where nothing has that', () => {
     const state = { ...defaults, preset: 'cross-zone', only: 'zones' as const }
-    const tag = (name: string, values: number) => ({ tag: name, attribute: name, of: 'end' as const, ends: values, values })
+    const tag = (name: string, values: number) => ({
+      tag: name,
+      attribute: name,
+      of: 'end' as const,
+      ends: values,
+      values,
+    })
     const title = (tags: Known['tags']) => emptiness({ ...well, state, answer: nothing, tags })?.title
     expect(title([tag('name', 3), tag('zone', 0)])).toBe('This cannot be told')
     expect(title([tag('name', 3), tag('zone', 2)])).toBe('Nothing matches')

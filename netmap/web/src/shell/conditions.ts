@@ -36,7 +36,10 @@ export function conditions({ state, status, statusError, answer, error, model, s
     })
   }
   if (status?.state === 'stale')
-    all.push({ kind: 'stale', text: `Nobody has reported for ${age(quiet(status))}. What is shown is what was last known.` })
+    all.push({
+      kind: 'stale',
+      text: `Nobody has reported for ${age(quiet(status))}. What is shown is what was last known.`,
+    })
   const stale = status?.state === 'ok' ? status.reporters.filter((r) => r.state === 'stale') : []
   if (stale.length) {
     const names = stale.map((r) => r.host || r.host_id || 'unnamed')
@@ -83,7 +86,13 @@ function quiet(status: Status): number {
 }
 
 /** Why nothing is shown, and what to do. */
-export function emptiness({ state, status, answer, model, tags }: Known): { title: string; text: string; clear: boolean } | null {
+export function emptiness({
+  state,
+  status,
+  answer,
+  model,
+  tags,
+}: Known): { title: string; text: string; clear: boolean } | null {
   if (status?.state === 'empty')
     return {
       title: 'Nothing has been reported yet',
@@ -109,5 +118,9 @@ export function emptiness({ state, status, answer, model, tags }: Known): { titl
       clear: true,
     }
   }
-  return { title: 'No traffic', text: `No connection carried anything in the ${span(state.window)} looked at.`, clear: false }
+  return {
+    title: 'No traffic',
+    text: `No connection carried anything in the ${span(state.window)} looked at.`,
+    clear: false,
+  }
 }

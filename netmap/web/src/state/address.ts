@@ -16,7 +16,8 @@ export function useAddress(): [State, Change] {
     const before = parse(location.search)
     const next = { ...before, ...patch }
     const query = serialise(next)
-    if (query !== serialise(before)) history[replace ? 'replaceState' : 'pushState'](null, '', query || location.pathname)
+    if (query !== serialise(before))
+      history[replace ? 'replaceState' : 'pushState'](null, '', query || location.pathname)
     setState(next)
   }, [])
   return [state, change]

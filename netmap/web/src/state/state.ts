@@ -5,7 +5,8 @@
 
 export type View = 'map' | 'table'
 export type Theme = 'auto' | 'light' | 'dark'
-export type Selection = { kind: 'node'; id: string } | { kind: 'edge'; from: string; to: string } | { kind: 'row'; id: string }
+export type Selection =
+  { kind: 'node'; id: string } | { kind: 'edge'; from: string; to: string } | { kind: 'row'; id: string }
 
 export interface State {
   view: View

@@ -51,8 +51,18 @@ export function TableView(props: Props) {
           <caption class="unseen">Dependencies: {plural(flows.rows, 'row')}. A row opens its details.</caption>
           <thead>
             <tr>
-              <Head column={{ id: 'client', label: 'Client', title: 'Who connected' }} state={state} change={change} text />
-              <Head column={{ id: 'server', label: 'Server', title: 'Who was connected to' }} state={state} change={change} text />
+              <Head
+                column={{ id: 'client', label: 'Client', title: 'Who connected' }}
+                state={state}
+                change={change}
+                text
+              />
+              <Head
+                column={{ id: 'server', label: 'Server', title: 'Who was connected to' }}
+                state={state}
+                change={change}
+                text
+              />
               {columns.map((c) => (
                 <Head key={c.label} column={c} state={state} change={change} />
               ))}
@@ -199,7 +209,11 @@ function Foot({ flows, params, limit, more }: Props) {
   const shown = flows.client.length
   return (
     <div class="table-foot">
-      <span>{shown < flows.rows ? `${count(shown)} of ${plural(flows.rows, 'row')}; totals are of all` : plural(flows.rows, 'row')}</span>
+      <span>
+        {shown < flows.rows
+          ? `${count(shown)} of ${plural(flows.rows, 'row')}; totals are of all`
+          : plural(flows.rows, 'row')}
+      </span>
       {shown < flows.rows && limit < 1000 && (
         <button type="button" onClick={more}>
           Show more
@@ -223,7 +237,10 @@ async function everything(params: Params): Promise<Flows> {
   let all: Flows | null = null
   let offset = 0
   for (;;) {
-    const reply = await ask<Flows>(address('flows', { ...params, ...(all && { end: all.to }), spark: 'none', limit: 1000, offset }), null)
+    const reply = await ask<Flows>(
+      address('flows', { ...params, ...(all && { end: all.to }), spark: 'none', limit: 1000, offset }),
+      null,
+    )
     const page: Flows = reply!.data
     const got = page.client.length
     all = all ? append(all, page, offset) : page

@@ -25,14 +25,21 @@ export function endName(tags: string[], values: string[], fallback: string): { n
   const first = parts[0]
   if (!first || first.tag === 'port') {
     return {
-      name: nodeName({ tag: ['public', 'private', 'unknown'].includes(fallback) ? 'type' : fallback ? 'name' : '', name: fallback }),
+      name: nodeName({
+        tag: ['public', 'private', 'unknown'].includes(fallback) ? 'type' : fallback ? 'name' : '',
+        name: fallback,
+      }),
       more: first ? ':' + first.value : '',
     }
   }
   const more = parts
     .slice(1)
     .map((p) =>
-      p.tag === 'port' ? ':' + p.value : p.tag === 'image.tag' || p.tag === 'name' ? p.value : `${tagName(p.tag).toLowerCase()} ${p.value}`,
+      p.tag === 'port'
+        ? ':' + p.value
+        : p.tag === 'image.tag' || p.tag === 'name'
+          ? p.value
+          : `${tagName(p.tag).toLowerCase()} ${p.value}`,
     )
   return { name: first.value, more: more.join(' ') }
 }
@@ -82,7 +89,9 @@ function endTerms(side: 'client' | 'server', tags: string[], end: End): string[]
   const terms = tags.map((tag, i) => term(EDGE_TAGS.has(tag) ? '' : side, tag, end.values[i] ?? ''))
   const nameless = tags.every((tag, i) => EDGE_TAGS.has(tag) || !end.values[i])
   if (nameless && end.name)
-    terms.push(TYPES.has(end.name) || tags.includes('name') ? term(side, 'type', end.name) : term(side, 'name', end.name))
+    terms.push(
+      TYPES.has(end.name) || tags.includes('name') ? term(side, 'type', end.name) : term(side, 'name', end.name),
+    )
   return [...terms, term(side, 'kind', end.kind)]
 }
 
