@@ -14,6 +14,7 @@
 # make lint        the borders between packages, style, the formats
 # make generate    what is generated: BPF objects, the components' metadata
 # make check-manifest   builds the README's manifest with the Collector Builder
+# make check-systems  proves that the distribution compiles for darwin and windows, where it says that it needs Linux
 # make check-generated  proves that what is committed is what `make generate` makes
 #
 # Variables: CONFIG, LISTEN, TELEMETRY_PORT, MAP, INTERVAL, ROUNDS, ROWS for run; RUN, PACKAGES for test; RUN for test-kubernetes;
@@ -142,7 +143,7 @@ bench-map:
 .PHONY: lint
 lint:
 	$(TOOL) golangci-lint run --allow-parallel-runners
-	GOOS=darwin $(GO) vet ./...
+	for system in darwin windows; do GOOS=$$system $(GO) vet ./... || exit; done
 	@if command -v clang-format-16 >/dev/null; then clang-format-16 --dry-run -Werror bpf/*.[ch] internal/bench/rival/bpf/*.[ch]; \
 	else echo 'bpf/: format not checked, it takes clang-format-16'; fi
 
@@ -191,6 +192,11 @@ budget-web: $(DISTRIBUTION) $(WEB)/node_modules/.package-lock.json
 .PHONY: check-manifest
 check-manifest:
 	@internal/tools/check-manifest
+
+# The distribution for other systems. Nothing is kept: what counts is that it compiles.
+.PHONY: check-systems
+check-systems: _build/go.mod
+	@cd _build && for system in darwin windows; do GOOS=$$system CGO_ENABLED=0 $(GO) build -buildvcs=false -o /dev/null . || exit; done
 
 .PHONY: clean
 clean:

@@ -10,32 +10,45 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// explain turns the failure to load or attach into a sentence that says what is missing and what to do. It probes only now, when
-// something has failed: what the kernel can do was found out by trying. Where the reason is certain the cause is left out, as it is
-// the guess of whatever happened to fail first.
-func explain(err error) error {
-	if sentence := missingInKernel(readHead); sentence != "" {
-		return errors.New(sentence)
-	}
-	if missing := missingCapabilities(); len(missing) > 0 {
-		return fmt.Errorf("missing %s: run as root, or grant these capabilities", strings.Join(missing, ", "))
-	}
-	if errors.Is(err, unix.EPERM) {
-		return fmt.Errorf("the kernel or a security module (seccomp, SELinux, AppArmor) forbids bpf(): allow it for the collector: %w", err)
-	}
-	if errors.Is(err, ebpf.ErrNotSupported) || errors.Is(err, unix.EINVAL) {
-		return fmt.Errorf("the kernel lacks a feature that netconn needs (Linux 5.12 or newer has all): %w", err)
-	}
-	return err
+// explain turns the failure to load or attach into a sentence that says what is missing and what to do, and wraps the
+// cause. It probes only now: whether the kernel can do something was found out by trying.
+func explain(cause error) error {
+	return explainWith(cause, probes{read: readHead, capabilities: effectiveCapabilities})
 }
 
-// missingInKernel names what no right can make up for.
+// probes are what explain asks the system.
+type probes struct {
+	read         func(path string) ([]byte, error)
+	capabilities func() (effective uint64, err error)
+}
+
+func explainWith(cause error, p probes) error {
+	if sentence := missingInKernel(p.read); sentence != "" {
+		return fmt.Errorf("%w: %s: %w", ErrNotSupported, sentence, cause)
+	}
+	if missing := missingCapabilities(p.capabilities); len(missing) > 0 {
+		// Without the cause: the probes of a process without permissions fail too, and then blame the kernel's version.
+		return fmt.Errorf("missing %s: run as root, or grant these capabilities", strings.Join(missing, ", "))
+	}
+	switch {
+	case errors.Is(cause, unix.EPERM):
+		return fmt.Errorf("the kernel or a security module (seccomp, SELinux, AppArmor) forbids bpf(): "+
+			"allow it for the collector: %w", cause)
+	case errors.Is(cause, ebpf.ErrNotSupported), errors.Is(cause, unix.EINVAL):
+		return fmt.Errorf("%w: the kernel lacks a feature that netconn needs (Linux 5.12 or newer has all): %w",
+			ErrNotSupported, cause)
+	}
+	return cause
+}
+
+// missingInKernel returns a sentence about what no permission can replace, or nothing.
 func missingInKernel(read func(path string) ([]byte, error)) string {
 	if _, err := read("/sys/kernel/btf/vmlinux"); errors.Is(err, os.ErrNotExist) {
 		return "the kernel has no type information (/sys/kernel/btf/vmlinux): use one built with CONFIG_DEBUG_INFO_BTF=y"
 	}
 	if lockdown, _ := read("/sys/kernel/security/lockdown"); strings.Contains(string(lockdown), "[confidentiality]") {
-		return "the kernel is locked down (confidentiality), so no program may read its memory: boot with lockdown=integrity or less"
+		return "the kernel is locked down (confidentiality), so no program may read its memory: " +
+			"boot with lockdown=integrity or less"
 	}
 	return ""
 }
@@ -52,19 +65,18 @@ func readHead(path string) ([]byte, error) {
 	return head[:n], err
 }
 
-// missingCapabilities names those that reading sockets needs and this process does not have. CAP_SYS_ADMIN stands for the first two.
-func missingCapabilities() []string {
-	effective, err := effectiveCapabilities()
-	if err != nil {
+// missingCapabilities returns the capabilities that Open needs and the process lacks. CAP_SYS_ADMIN includes both.
+func missingCapabilities(read func() (effective uint64, err error)) []string {
+	effective, err := read()
+	if err != nil || effective&(1<<unix.CAP_SYS_ADMIN) != 0 {
 		return nil
 	}
-	has := func(c uint) bool { return effective&(1<<c) != 0 }
 	var missing []string
 	for _, c := range []struct {
 		name   string
 		number uint
 	}{{"CAP_BPF", unix.CAP_BPF}, {"CAP_PERFMON", unix.CAP_PERFMON}} {
-		if !has(c.number) && !has(unix.CAP_SYS_ADMIN) {
+		if effective&(1<<c.number) == 0 {
 			missing = append(missing, c.name)
 		}
 	}

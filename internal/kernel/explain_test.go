@@ -4,12 +4,16 @@ package kernel
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
 
 	"github.com/netconn/netconn/internal/testnet"
 )
@@ -36,6 +40,71 @@ func TestMissingInKernel(t *testing.T) {
 				t.Errorf("%q, want %q in it", got, c.want)
 			}
 		})
+	}
+}
+
+func TestExplain(t *testing.T) {
+	const all, admin = 1<<unix.CAP_BPF | 1<<unix.CAP_PERFMON, 1 << unix.CAP_SYS_ADMIN
+	cause := errors.New("load BPF programs: something")
+	wrap := func(err error) error { return fmt.Errorf("%w: %w", cause, err) }
+	for name, c := range map[string]struct {
+		noTypes      bool
+		capabilities uint64
+		unreadable   bool // the capabilities
+		cause        error
+		want         string
+		notSupported bool
+	}{
+		"no type information":       {noTypes: true, cause: wrap(unix.EPERM), want: "the kernel has no type information", notSupported: true},
+		"no capability":             {cause: wrap(ebpf.ErrNotSupported), want: "missing CAP_BPF, CAP_PERFMON: run as root"},
+		"one of two":                {capabilities: 1 << unix.CAP_BPF, cause: wrap(unix.EPERM), want: "missing CAP_PERFMON: run as root"},
+		"the other of two":          {capabilities: 1 << unix.CAP_PERFMON, cause: wrap(unix.EPERM), want: "missing CAP_BPF: run as root"},
+		"refused with both":         {capabilities: all, cause: wrap(unix.EPERM), want: "a security module"},
+		"refused to an admin":       {capabilities: admin, cause: wrap(unix.EPERM), want: "a security module"},
+		"refused, rights unknown":   {unreadable: true, cause: wrap(unix.EPERM), want: "a security module"},
+		"a feature is missing":      {capabilities: all, cause: wrap(ebpf.ErrNotSupported), want: "the kernel lacks a feature", notSupported: true},
+		"a flag is not known":       {capabilities: admin, cause: wrap(unix.EINVAL), want: "the kernel lacks a feature", notSupported: true},
+		"nothing that can be named": {capabilities: all, cause: wrap(unix.ENOMEM), want: "load BPF programs"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := probes{
+				read: func(string) ([]byte, error) { return nil, nil },
+				capabilities: func() (uint64, error) {
+					if c.unreadable {
+						return 0, unix.ENOSYS
+					}
+					return c.capabilities, nil
+				},
+			}
+			if c.noTypes {
+				p.read = func(string) ([]byte, error) { return nil, fs.ErrNotExist }
+			}
+			got := explainWith(c.cause, p)
+			if !strings.Contains(got.Error(), c.want) {
+				t.Errorf("%q, want %q in it", got, c.want)
+			}
+			if wrapped := !strings.HasPrefix(got.Error(), "missing CAP_"); errors.Is(got, cause) != wrapped {
+				t.Errorf("%q wraps the cause: %t, want %t", got, !wrapped, wrapped)
+			}
+			if errors.Is(got, ErrNotSupported) != c.notSupported {
+				t.Errorf("%q: is ErrNotSupported: %t, want %t", got, !c.notSupported, c.notSupported)
+			}
+		})
+	}
+}
+
+// What Open returns on another system cannot be run here; the sentence and what it wraps are the same code.
+func TestOtherSystem(t *testing.T) {
+	err := errSystem("plan9")
+	for _, want := range []string{"reads connections from the Linux kernel", "this is plan9", "run the collector on Linux"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%q, want %q in it", err, want)
+		}
+	}
+	for _, target := range []error{ErrNotSupported, ebpf.ErrNotSupported} {
+		if !errors.Is(err, target) {
+			t.Errorf("%q does not wrap %q", err, target)
+		}
 	}
 }
 

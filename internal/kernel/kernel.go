@@ -11,7 +11,28 @@
 // A Sockets is not safe for concurrent use. Two of them, in one process or in several, do not disturb each other.
 package kernel
 
-import "github.com/netconn/netconn/internal/conn"
+import (
+	"fmt"
+
+	"github.com/cilium/ebpf"
+
+	"github.com/netconn/netconn/internal/conn"
+)
+
+// ErrNotSupported is wrapped by the error of Open where no permission helps: on another operating system, and on a
+// kernel without a feature that netconn needs. It wraps ebpf.ErrNotSupported.
+var ErrNotSupported error = notSupported{}
+
+type notSupported struct{}
+
+func (notSupported) Error() string { return "this system is not supported" }
+func (notSupported) Unwrap() error { return ebpf.ErrNotSupported }
+
+// errSystem is the error of Open on any operating system but Linux.
+func errSystem(goos string) error {
+	return fmt.Errorf("%w: netconn reads connections from the Linux kernel, and this is %s: run the collector on Linux",
+		ErrNotSupported, goos)
+}
 
 // Options are the sizes of the two rings in bytes. Zero means the default; other values are rounded up to a power of two of at least one
 // page.

@@ -3,18 +3,16 @@
 package kernel
 
 import (
-	"errors"
+	"runtime"
 
 	"github.com/netconn/netconn/internal/conn"
 )
 
-// Sockets cannot be had here: see Open.
+// Sockets exists on Linux only: Open never returns any here.
 type Sockets struct{}
 
-// Open says that this is not Linux.
-func Open(Options) (*Sockets, error) {
-	return nil, errors.New("netconn reads connections from the Linux kernel, and this is another one: run the collector on Linux")
-}
+// Open returns an error that wraps ErrNotSupported.
+func Open(Options) (*Sockets, error) { return nil, errSystem(runtime.GOOS) }
 
 func (*Sockets) Drain(Handler) error          { return nil }
 func (*Sockets) Snapshot(bool, Handler) error { return nil }

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
-	"path/filepath"
+	"path"
 	"slices"
 	"time"
 
@@ -142,8 +142,9 @@ func (c *Config) validateTemporality() error {
 	return fmt.Errorf("temporality: must be %s or %s, not %q", TemporalityCumulative, TemporalityDelta, c.Temporality)
 }
 
+// The path is always one of Linux, also where a configuration is checked on another system.
 func (c *Config) validateRootPath() error {
-	if !filepath.IsAbs(c.RootPath) {
+	if !path.IsAbs(c.RootPath) {
 		return fmt.Errorf("root_path: must be an absolute path, not %q", c.RootPath)
 	}
 	return nil

@@ -32,17 +32,17 @@ type pipeline struct {
 	degraded []error // what is missing, each with what it costs
 }
 
-// newPipeline opens the sockets last: what it cannot do without must not have been loaded into the kernel for nothing.
+// newPipeline opens the sockets first: another operating system must be named as such, and not by the paths that it lacks.
 func newPipeline(c *Config, m machine, version string) (*pipeline, error) {
-	owners, err := owner.New(c.RootPath)
-	if err != nil {
-		return nil, err
-	}
-	id, name, hostErr := m.host(c.RootPath)
 	s, err := m.open()
 	if err != nil {
 		return nil, err
 	}
+	owners, err := owner.New(c.RootPath)
+	if err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	id, name, hostErr := m.host(c.RootPath)
 	now := m.now()
 	t, tablesErr := m.ask(c.RootPath, now)
 	k, clusterErr := m.join(c, m.now)

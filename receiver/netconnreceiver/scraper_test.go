@@ -134,6 +134,10 @@ func TestStartRefused(t *testing.T) {
 			fault: func(r *rig) { r.scraper.config.RootPath = "/nowhere" }, mode: ErrorModeIgnore,
 			told: []string{"No connections are read. " + noHost, "StatusPermanentError " + noHost},
 		},
+		"another system, where root_path is wrong too": {
+			fault: func(r *rig) { r.openErr, r.scraper.config.RootPath = kernel.ErrNotSupported, "/nowhere" },
+			mode:  ErrorModePropagate, want: kernel.ErrNotSupported.Error(),
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -149,6 +153,9 @@ func TestStartRefused(t *testing.T) {
 			}
 			if diff := cmp.Diff(test.told, r.told()); diff != "" {
 				t.Errorf("told (-want +got):\n%s", diff)
+			}
+			if opened := r.openErr == nil; opened != (r.closed == 1) {
+				t.Errorf("the sockets, opened: %t, were closed %d times", opened, r.closed)
 			}
 			md, err := r.scraper.scrape(context.Background())
 			if err != nil || md.ResourceMetrics().Len() != 0 {
