@@ -25,7 +25,7 @@ type rivalTuple struct {
 	Remote     uint32
 	LocalPort  uint16
 	RemotePort uint16
-	Netns      uint32
+	Place      uint32
 }
 
 // Names of all BPF objects in the ELF.

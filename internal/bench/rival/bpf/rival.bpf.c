@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
-/* What netconn does not do, for comparison: two ways to count the bytes of connections on the data path, each reduced
- * to what no program of its kind can leave out (a key by addresses, a table, one update). Neither knows an owner or an
- * end. */
-#include "kernel.h"
+/* Two other designs, for comparison: programs that count the bytes of connections on the data path, reduced to the
+ * least that such a design needs (a key of addresses, a table, one update). Neither of them knows an owner, or when a
+ * connection ends. */
+#include "types.h"
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
-#define BPF_MAP_TYPE_LRU_HASH 9
-#define BPF_ANY 0
 #define TCX_NEXT -1
 #define ETH_HEADER 14
 #define ETHERTYPE_IPV4 0x0800
@@ -20,7 +18,7 @@ struct tuple {
 	__be32 remote;
 	__u16 local_port;
 	__u16 remote_port;
-	__u32 netns; /* or the interface */
+	__u32 place; /* the network namespace, or the interface */
 };
 
 struct traffic {
@@ -60,7 +58,7 @@ static __always_inline void count_call(struct sock *sk, __u64 sent, __u64 receiv
 	key.remote = sk->__sk_common.skc_daddr;
 	key.local_port = sk->__sk_common.skc_num;
 	key.remote_port = __builtin_bswap16(sk->__sk_common.skc_dport);
-	key.netns = sk->__sk_common.skc_net.net->ns.inum;
+	key.place = sk->__sk_common.skc_net.net->ns.inum;
 	count(&key, sent, received);
 }
 
@@ -81,21 +79,6 @@ int BPF_PROG(call_received, struct sock *sk, int result, int flags)
 		count_call(sk, 0, result);
 	return 0;
 }
-
-/* include/uapi/linux/bpf.h, as far as it is read */
-struct __sk_buff {
-	__u32 len;
-	__u32 pkt_type;
-	__u32 mark;
-	__u32 queue_mapping;
-	__u32 protocol;
-	__u32 vlan_present;
-	__u32 vlan_tci;
-	__u32 vlan_proto;
-	__u32 priority;
-	__u32 ingress_ifindex;
-	__u32 ifindex;
-};
 
 /* The headers of a TCP segment over IPv4, from the protocol on. */
 struct headers {
@@ -125,7 +108,7 @@ static __always_inline int count_packet(struct __sk_buff *skb, bool egress)
 	key.remote = egress ? h.destination : h.source;
 	key.local_port = __builtin_bswap16(egress ? h.source_port : h.destination_port);
 	key.remote_port = __builtin_bswap16(egress ? h.destination_port : h.source_port);
-	key.netns = skb->ifindex;
+	key.place = skb->ifindex;
 	count(&key, egress ? skb->len : 0, egress ? 0 : skb->len);
 	return TCX_NEXT;
 }
