@@ -154,7 +154,7 @@ generate:
 
 GENERATED := internal/kernel/*_bpfel.* internal/conntrack/*_bpfel.* internal/bench/rival/*_bpfel.* \
 	receiver/netconnreceiver/generated_*.go receiver/netconnreceiver/internal/metadata receiver/netconnreceiver/internal/metadatatest receiver/netconnreceiver/documentation.md \
-	netmap/*/generated_*.go netmap/*/internal/metadata netmap/*/internal/metadatatest netmap/*/documentation.md
+	netmap/*/generated_*.go netmap/*/internal/metadata netmap/*/internal/metadatatest netmap/*/documentation.md netmap/web/src/names.ts
 
 .PHONY: check-generated
 check-generated: generate

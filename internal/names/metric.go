@@ -1,0 +1,36 @@
+package names
+
+// Names of metrics.
+const (
+	IO                = "netconn.io"
+	ZoneIO            = "netconn.zone.io"
+	Attempts          = "netconn.attempts"
+	Closed            = "netconn.closed"
+	Active            = "netconn.active"
+	Duration          = "netconn.duration"
+	Packets           = "netconn.packets"
+	RTT               = "netconn.tcp.rtt"
+	Jitter            = "netconn.tcp.jitter"
+	HandshakeDuration = "netconn.tcp.handshake.duration"
+	Retransmits       = "netconn.tcp.retransmits"
+	OutOfOrder        = "netconn.tcp.out_of_order"
+	Reordering        = "netconn.tcp.reordering"
+	Lost              = "netconn.tcp.lost"
+	CE                = "netconn.tcp.ecn.ce"
+	ListenDrops       = "netconn.listen.drops"
+)
+
+// Units of metrics, as UCUM writes them.
+const (
+	Bytes       = "By"
+	Seconds     = "s"
+	Connections = "{connection}"
+	Segments    = "{segment}"
+	PacketsUnit = "{packet}"
+)
+
+// Names of events.
+const (
+	EventClosed = "netconn.connection.closed"
+	EventFailed = "netconn.connection.failed"
+)

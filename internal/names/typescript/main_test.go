@@ -1,0 +1,51 @@
+package main
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/netconn/netconn/internal/names"
+)
+
+func TestCommittedModuleIsFresh(t *testing.T) {
+	committed, err := os.ReadFile("../../../netmap/web/src/names.ts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(committed) != module() {
+		t.Error("netmap/web/src/names.ts is stale: run go generate ./internal/names")
+	}
+}
+
+func TestModuleHasEveryName(t *testing.T) {
+	text := module()
+	want := []string{
+		"{ tag: 'pod', attribute: 'k8s.pod.name', shared: true },",
+		"{ tag: 'container', attribute: 'k8s.container.name', shared: false },",
+		"{ tag: 'port', attribute: 'server.port' },",
+		"export const PROXIES = ['sidecar', 'ztunnel', 'waypoint', 'gateway'] as const",
+		"export type ErrorType = (typeof ERROR_TYPES)[number]",
+		"  '_OTHER',\n] as const",
+	}
+	for t := range names.Tags {
+		want = append(want, "tag: '"+t.String()+"', attribute: '"+t.Attribute()+"'")
+	}
+	for t := range names.EdgeTags {
+		want = append(want, "tag: '"+t.String()+"', attribute: '"+t.Attribute()+"'")
+	}
+	for _, line := range want {
+		if !strings.Contains(text, line) {
+			t.Errorf("the module lacks %q", line)
+		}
+	}
+}
+
+// Prettier joins an array that fits a line, and breaks one that does not.
+func TestNoLineIsTooLong(t *testing.T) {
+	for line := range strings.Lines(module()) {
+		if len(line) > lineWidth+1 {
+			t.Errorf("%d columns: %s", len(line)-1, line)
+		}
+	}
+}
