@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
-/* Sockets older than netconn: what can be told of them by what they are now, and what was theirs before. */
+/* Sockets older than netconn: their state is derived from the socket, and the counters so far become their baseline. */
 #ifndef NETCONN_ADOPT_H
 #define NETCONN_ADOPT_H
 
@@ -8,7 +8,7 @@
 #include "tracked.h"
 #include <bpf/bpf_helpers.h>
 
-/* Which side connected: bytes_acked counts the SYN, bytes_sent does not. */
+/* Derives which side connected: bytes_acked counts the SYN, bytes_sent does not. */
 static __always_inline __u8 role_of(struct tcp_sock *tp, int state)
 {
 	__u64 syn;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
-/* The few kernel types that are read, with only the fields that are read: their offsets are relocated when the program
- * is loaded (CO-RE). What differs between kernels is read by the functions at the end, each with its upstream commit.
- */
+/* The few kernel types that the programs read, with only the fields that they read. The offsets are relocated when a
+ * program is loaded (CO-RE). A field that not every kernel has stands with its upstream commit. */
 #ifndef NETCONN_KERNEL_H
 #define NETCONN_KERNEL_H
 
@@ -273,7 +272,7 @@ struct nf_conn {
 
 #pragma clang attribute pop
 
-/* include/uapi/linux/bpf.h: what a program sees of its packet, and how a connection is named to a helper. */
+/* include/uapi/linux/bpf.h: the packet as a program sees it, and the tuple as a helper takes it. */
 struct xdp_md {
 	__u32 data;
 	__u32 data_end;
@@ -296,7 +295,7 @@ struct bpf_sock_tuple {
 	};
 };
 
-/* net/netfilter/nf_conntrack_bpf.c. The zone came with Linux 6.11 (ece4b2969041): before, the options end before it. */
+/* net/netfilter/nf_conntrack_bpf.c. The zone is in the options since Linux 6.11 (ece4b2969041). */
 struct bpf_ct_opts___zoned {
 	__s32 netns_id;
 	__s32 error;
@@ -306,6 +305,5 @@ struct bpf_ct_opts___zoned {
 	__u8 ct_zone_dir;
 	__u8 reserved[3];
 };
-#define CT_OPTS_UNZONED 12
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
-/* Who a task is: its process, its cgroup, the name of its executable. All of it is read from the task, not from /proc,
- * so that a process that is gone a millisecond later has a name. */
+/* A task's process: its id, its cgroup, the name of its executable. They are read from the task and not from /proc, so
+ * that a process which ends a millisecond later has a name. */
 #ifndef NETCONN_PROCESS_H
 #define NETCONN_PROCESS_H
 
@@ -16,16 +16,16 @@ static __always_inline __u64 id_of(struct cgroup *cgroup)
 
 	if (!kn || !root)
 		return 0;
-	return root->hierarchy_id ? kn->id | CGROUP_V1 : kn->id;
+	return root->hierarchy_id ? kn->id | 1ULL << CGROUP_V1_BIT : kn->id;
 }
 
-static __always_inline bool knows_memory_controller(void)
+static __always_inline bool has_memory_controller(void)
 {
 	return bpf_core_enum_value_exists(enum cgroup_subsys_id, memory_cgrp_id);
 }
 
-/* On hosts with both cgroup versions ordinary tasks stay in the root of version 2; what tells containers apart there is
- * the memory controller's hierarchy of version 1. */
+/* On hosts with both versions of cgroups ordinary tasks stay in the root of version 2. Containers differ there only in
+ * the version 1 hierarchy of the memory controller. */
 static __always_inline __u64 cgroup_id(struct task_struct *task)
 {
 	struct css_set *set = task->cgroups;
@@ -34,7 +34,7 @@ static __always_inline __u64 cgroup_id(struct task_struct *task)
 
 	if (!cgroup)
 		return 0;
-	if (cgroup->level == 0 && knows_memory_controller()) {
+	if (cgroup->level == 0 && has_memory_controller()) {
 		memory = set->subsys[bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id)];
 		if (memory && memory->cgroup)
 			return id_of(memory->cgroup);
@@ -42,17 +42,17 @@ static __always_inline __u64 cgroup_id(struct task_struct *task)
 	return id_of(cgroup);
 }
 
-/* Whether processes may be told by this cgroup: it is one of version 2, or of the memory controller. */
-static __always_inline bool tells_owners(struct cgroup *cgroup)
+/* Reports whether read_process may return this cgroup: it is one of version 2, or of the memory controller. */
+static __always_inline bool may_own(struct cgroup *cgroup)
 {
 	struct cgroup_root *root = cgroup->root;
 
 	if (root && root->hierarchy_id == 0)
 		return true;
-	return knows_memory_controller() && cgroup->subsys[bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id)];
+	return has_memory_controller() && cgroup->subsys[bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id)];
 }
 
-/* A kernel thread has no executable: its own name stands for it. */
+/* A kernel thread has no executable; its own name replaces it. */
 static __always_inline void read_process(struct process *out, struct task_struct *task)
 {
 	struct mm_struct *mm = task->mm;

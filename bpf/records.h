@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
-/* The wire: every struct that crosses from the kernel to Go, in the byte order of the machine. Addresses are 16 bytes,
- * IPv4 mapped into ::ffff:0:0/96; ports are in host order; times are nanoseconds of the monotonic clock. */
+/* The wire format: every struct that crosses between the kernel and Go, in the byte order of the machine. Addresses are
+ * 16 bytes, IPv4 mapped into ::ffff:0:0/96. Ports are in host order. Times are nanoseconds of the monotonic clock.
+ * bpf2go exports the structs and enums, so that no size and no number is written in both languages. */
 #ifndef NETCONN_RECORDS_H
 #define NETCONN_RECORDS_H
 
-#define EXECUTABLE_SIZE 32
-#define CGROUP_PATH_SIZE 512
+/* Sizes of names, with the terminating zero. A name that fills its field may have been cut. */
+enum size {
+	EXECUTABLE_SIZE = 32,
+	CGROUP_PATH_SIZE = 512,
+};
 
 enum record_kind {
 	RECORD_CONNECTION = 1,
@@ -25,10 +29,12 @@ enum phase {
 	PHASE_FAILED = 2,
 };
 
-/* Set in the id of a cgroup of version 1 (of the memory controller's hierarchy): both versions number theirs from 1. */
-#define CGROUP_V1 (1ULL << 63)
+/* The bit that marks a cgroup of version 1 (of the memory controller) in its id: each version counts ids from 1. */
+enum cgroup_id_bit {
+	CGROUP_V1_BIT = 63,
+};
 
-/* Who opened a socket. pid 0: unknown. */
+/* The process that opened a socket. pid 0: unknown. */
 struct process {
 	__u64 cgroup;
 	__u32 pid;
@@ -36,24 +42,42 @@ struct process {
 	__u32 reserved;
 };
 
-/* Totals of one connection; only the two times may fall. */
+/* Totals of 64 bits: payload, without SYN and FIN, retransmitted bytes once. */
+enum count64 {
+	SENT,
+	RECEIVED,
+	COUNTS64,
+};
+
+/* Totals of 32 bits, each with the field of struct tcp_sock in which the kernel counts it. */
+#define FOR_EACH_COUNT32(DO)                                                                                           \
+	DO(SEGMENTS_SENT, segs_out)                                                                                    \
+	DO(SEGMENTS_RECEIVED, segs_in)                                                                                 \
+	DO(RETRANSMITS, total_retrans)                                                                                 \
+	DO(OUT_OF_ORDER, rcv_ooopack)                                                                                  \
+	DO(REORDERING, reord_seen)                                                                                     \
+	DO(CE, delivered_ce)                                                                                           \
+	DO(LOST, lost)
+
+#define NAME_COUNT32(name, field) name,
+enum count32 {
+	FOR_EACH_COUNT32(NAME_COUNT32) COUNTS32,
+};
+#undef NAME_COUNT32
+
+/* What the kernel counted on one socket. The totals never fall; the two times may. */
 struct counters {
-	__u64 sent;
-	__u64 received;
-	__u32 segments_sent;
-	__u32 segments_received;
-	__u32 retransmits;
-	__u32 out_of_order;
-	__u32 reordering;
-	__u32 ce;
-	__u32 lost;
-	__u32 rtt_us;
+	__u64 count64[COUNTS64];
+	__u32 count32[COUNTS32];
+	__u32 rtt_us; /* 0: no sample yet */
 	__u32 rtt_variation_us;
 	__u32 reserved;
 };
 
-/* The end was seen late, when the application may have taken the errno: there was one, or not. */
-#define ERROR_UNSEEN 0xffff
+/* The error of an end that was read late, when the application may have taken the errno from the socket. */
+enum unknown_error {
+	ERROR_UNKNOWN = 0xffff,
+};
 
 struct connection_record {
 	__u32 kind;
@@ -63,7 +87,7 @@ struct connection_record {
 	struct counters counters;
 	__u64 age_ns;
 	__u64 handshake_ns;
-	__u64 netns_cookie; /* unlike the inode never another one's; 0: not known */
+	__u64 netns_cookie; /* never reused, unlike the inode; 0: not known */
 	__u8 local[16];
 	__u8 remote[16];
 	__u32 isn_local;
@@ -71,12 +95,12 @@ struct connection_record {
 	__u32 netns;
 	__u16 local_port;
 	__u16 remote_port;
-	__u16 error; /* errno at the end, or ERROR_UNSEEN; 0 is a cancel for PHASE_FAILED, a proper end for PHASE_CLOSED
+	__u16 error; /* errno, or ERROR_UNKNOWN. 0 is a cancelled attempt in PHASE_FAILED, a proper end in PHASE_CLOSED
 		      */
 	__u8 role;
 	__u8 phase;
 	__u8 seen_opening;
-	__u8 transparent; /* accepted by a listener on another port */
+	__u8 transparent; /* its listener has another port */
 	__u8 reserved[2];
 };
 
@@ -93,7 +117,7 @@ struct listener_record {
 	__u8 reserved[5];
 };
 
-/* A cgroup was made. path is relative to the root of its hierarchy, cut at the size. */
+/* A new cgroup. The path is relative to the root of its hierarchy. */
 struct cgroup_record {
 	__u32 kind;
 	__u32 reserved;
@@ -101,7 +125,7 @@ struct cgroup_record {
 	char path[CGROUP_PATH_SIZE];
 };
 
-/* What the ring of ended connections could not take, one entry per processor; see conn.Losses. */
+/* Sums over the connections whose end found the ring full, one entry per processor; see conn.Losses. */
 struct losses {
 	__u64 opened;
 	__u64 failed;
@@ -112,7 +136,7 @@ struct losses {
 	__u64 retransmits;
 };
 
-/* A question about conntrack's entry for one packet of a connection, and the kernel's answer. */
+/* A query for conntrack's entry of one packet, and the kernel's answer. */
 struct lookup {
 	__u8 source[16];
 	__u8 destination[16];
@@ -127,18 +151,18 @@ struct lookup {
 	__u8 other_destination[16];
 	__u16 other_source_port;
 	__u16 other_destination_port;
-	__u8 direction; /* that the packet has: 0 original, 1 reply */
+	__u8 direction; /* of the packet: 0 original, 1 reply */
 	__u8 tcp_state; /* enum tcp_conntrack, include/uapi/linux/netfilter/nf_conntrack_tcp.h */
 	__u16 padding;
 };
 
-/* Every early return that loses something, one entry per processor. */
+/* Every early return that loses something, and what was tracked; one entry per processor. */
 enum counter {
-	COUNT_STORAGE_REFUSED, /* no memory for a socket's state: it is not reported */
-	COUNT_UNOWNED,	       /* a connection whose opening process is not known, or is systemd for another one */
-	COUNT_ENDED_UNTRACKED, /* a connection ended that was older than netconn and not adopted yet */
+	COUNT_STORAGE_REFUSED, /* the kernel had no memory for a socket's state: it is not reported */
+	COUNT_UNOWNED, /* the process behind a connection is not known, or is process 1, which listens for others */
+	COUNT_ENDED_UNTRACKED, /* a connection older than netconn ended before it was adopted */
 	COUNT_RING_REFUSED,    /* the ring of ended connections was full */
-	COUNT_SNAPSHOT_AGAIN,  /* the ring of the snapshot was full: drained, and the socket read again */
+	COUNT_SNAPSHOT_AGAIN,  /* the ring of the snapshot was full: it was emptied, and the socket read again */
 	COUNT_TRACKED,	       /* sockets that got state */
 	COUNT_ADOPTED,	       /* sockets older than netconn */
 	COUNTERS,

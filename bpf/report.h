@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
-/* From a socket to a record: counters, addresses, and what happens when the ring is full. */
+/* From a socket to a record: counters, addresses, and the losses when the ring is full. */
 #ifndef NETCONN_REPORT_H
 #define NETCONN_REPORT_H
 
 #include "tracked.h"
 #include <bpf/bpf_core_read.h>
 
-/* Both initial sequence numbers, from what the socket has now. The SYN counts as one in bytes_acked on the side that
+/* Derives both initial sequence numbers from the socket's present state. bytes_acked counts the SYN of the side that
  * connected. */
 static __always_inline void read_isns(struct tracked *t, struct tcp_sock *tp)
 {
@@ -14,8 +14,7 @@ static __always_inline void read_isns(struct tracked *t, struct tcp_sock *tp)
 	t->isn_remote = tp->rcv_nxt - (__u32)tp->bytes_received - 1;
 }
 
-/* The sequence number of the FIN counts as one in snd_nxt and snd_una once it was sent; until then it is only in
- * write_seq. */
+/* A FIN takes one sequence number. It is in write_seq at once, and in snd_nxt and snd_una when it has been sent. */
 static __always_inline bool fin_sent(struct tcp_sock *tp, int state)
 {
 	switch (state) {
@@ -29,9 +28,9 @@ static __always_inline bool fin_sent(struct tcp_sock *tp, int state)
 	return false;
 }
 
-/* Payload that was put on the wire, once. Of an aborted connection it is the upper bound of what the peer accepted.
- * bytes_acked counts the SYN of the side that connected. (bytes_sent - bytes_retrans is wrong where a local queue
- * drops.) */
+/* Payload that was sent, retransmitted bytes once. For an aborted connection it is an upper bound of what the peer
+ * received. bytes_acked counts the SYN of the side that connected. (bytes_sent - bytes_retrans is wrong where a local
+ * queue drops.) */
 static __always_inline __u64 payload_sent(struct tcp_sock *tp, __u8 role, int state)
 {
 	__u64 sent = tp->bytes_acked + (tp->snd_nxt - tp->snd_una);
@@ -40,7 +39,7 @@ static __always_inline __u64 payload_sent(struct tcp_sock *tp, __u8 role, int st
 	return sent > not_payload ? sent - not_payload : 0;
 }
 
-/* SOCK_DONE is set when the FIN has been received, which bytes_received counts as one. */
+/* bytes_received counts the peer's FIN as one byte; SOCK_DONE says that it has arrived. */
 static __always_inline __u64 payload_received(struct tcp_sock *tp)
 {
 	__u64 received = tp->bytes_received;
@@ -51,47 +50,39 @@ static __always_inline __u64 payload_received(struct tcp_sock *tp)
 
 static __always_inline void read_counters(struct counters *c, struct tcp_sock *tp, __u8 role, int state)
 {
-	c->sent = payload_sent(tp, role, state);
-	c->received = payload_received(tp);
-	c->segments_sent = tp->segs_out;
-	c->segments_received = tp->segs_in;
-	c->retransmits = tp->total_retrans;
-	c->out_of_order = tp->rcv_ooopack;
-	c->reordering = tp->reord_seen;
-	c->ce = tp->delivered_ce;
-	c->lost = tp->lost;
+	c->count64[SENT] = payload_sent(tp, role, state);
+	c->count64[RECEIVED] = payload_received(tp);
+#define READ_COUNT32(name, field) c->count32[name] = tp->field;
+	FOR_EACH_COUNT32(READ_COUNT32)
+#undef READ_COUNT32
 	c->rtt_us = tp->srtt_us >> 3;
-	c->rtt_variation_us = tp->srtt_us ? tp->mdev_us >> 2 : 0; /* one second before the first sample */
+	c->rtt_variation_us = tp->srtt_us ? tp->mdev_us >> 2 : 0; /* the kernel's initial value is one second */
 }
 
 static __always_inline void subtract(struct counters *c, const struct counters *base)
 {
-	c->sent -= base->sent < c->sent ? base->sent : c->sent;
-	c->received -= base->received < c->received ? base->received : c->received;
-	c->segments_sent -= base->segments_sent;
-	c->segments_received -= base->segments_received;
-	c->retransmits -= base->retransmits;
-	c->out_of_order -= base->out_of_order;
-	c->reordering -= base->reordering;
-	c->ce -= base->ce;
+	for (int i = 0; i < COUNTS64; i++)
+		c->count64[i] -= base->count64[i] < c->count64[i] ? base->count64[i] : c->count64[i];
+	for (int i = 0; i < COUNTS32; i++)
+		c->count32[i] -= base->count32[i];
 }
 
-/* Counters since netconn first saw the socket. */
+/* The counters since netconn first saw the socket. */
 static __always_inline void read_own_counters(struct counters *c, struct tracked *t, struct tcp_sock *tp, int state)
 {
 	struct counters *base;
 
 	read_counters(c, tp, t->role, state);
-	c->lost -= t->first_lost;
-	if (!(t->flags & BASELINED))
+	if (!(t->flags & BASELINED)) {
+		c->count32[LOST] -= t->first_lost;
 		return;
+	}
 	base = bpf_sk_storage_get(&baselines, tp, 0, 0);
 	if (base)
 		subtract(c, base);
 }
 
-/* Whether a system call or a softirq works on the socket. A kernel with PREEMPT_RT has no such word in its spin locks.
- */
+/* Reports whether a system call or a softirq works on the socket. With PREEMPT_RT the spin lock has no such field. */
 static __always_inline bool busy(struct sock *sk)
 {
 	if (sk->sk_lock.owned)
@@ -100,26 +91,26 @@ static __always_inline bool busy(struct sock *sk)
 	       sk->sk_lock.slock.rlock.raw_lock.val.counter;
 }
 
-/* The least that a socket has sent and received for certain, whatever step of the kernel it is in: what is in flight
- * does not count, and the last byte of either side may be its FIN. */
+/* A lower bound of the bytes sent and received, valid at any moment of the kernel's work: bytes in flight are left out,
+ * and the last byte of either side may be its FIN. */
 static __always_inline void at_least(struct counters *c, struct tracked *t, struct tcp_sock *tp)
 {
 	__u64 not_payload = 1 + (t->role == ROLE_CLIENT);
 	struct counters *base = t->flags & BASELINED ? bpf_sk_storage_get(&baselines, tp, 0, 0) : 0;
 
-	not_payload += base ? base->sent : 0;
-	c->sent = tp->bytes_acked > not_payload ? tp->bytes_acked - not_payload : 0;
-	if (c->sent < t->reported_sent)
-		c->sent = t->reported_sent;
-	if (c->received)
-		c->received--;
-	if (c->received < t->reported_received)
-		c->received = t->reported_received;
+	not_payload += base ? base->count64[SENT] : 0;
+	c->count64[SENT] = tp->bytes_acked > not_payload ? tp->bytes_acked - not_payload : 0;
+	if (c->count64[SENT] < t->reported_sent)
+		c->count64[SENT] = t->reported_sent;
+	if (c->count64[RECEIVED])
+		c->count64[RECEIVED]--;
+	if (c->count64[RECEIVED] < t->reported_received)
+		c->count64[RECEIVED] = t->reported_received;
 }
 
-/* Counters of a socket that is not locked. What is locked may be between two steps: acknowledged bytes that are counted
- * as in flight still, a FIN that is not marked as received. A figure that is too high once would stay too high, so of
- * what does not hold still only the least is told, and the rest at the next snapshot. */
+/* Reads the counters without the socket's lock. The kernel may be between two steps: bytes that are acknowledged and
+ * still counted as in flight, a FIN that is not marked as received. A total that is once too high stays too high, so
+ * if two readings differ, the lower bound is reported, and the rest in the next snapshot. */
 static __always_inline void read_live_counters(struct counters *c, struct tracked *t, struct tcp_sock *tp,
 					       struct sock *sk)
 {
@@ -130,7 +121,7 @@ static __always_inline void read_live_counters(struct counters *c, struct tracke
 		if (busy(sk))
 			continue;
 		read_own_counters(&again, t, tp, sk->__sk_common.skc_state);
-		if (again.sent == c->sent && again.received == c->received)
+		if (again.count64[SENT] == c->count64[SENT] && again.count64[RECEIVED] == c->count64[RECEIVED])
 			return;
 	}
 	at_least(c, t, tp);
@@ -159,7 +150,7 @@ static __always_inline void read_remote(__u8 *out, struct sock *sk)
 		bpf_probe_read_kernel(out, 16, &sk->__sk_common.skc_v6_daddr);
 }
 
-/* skc_num is 0 already when a socket closes; inet_sport is not. */
+/* skc_num is 0 when a socket closes; inet_sport keeps the port. */
 static __always_inline __u16 local_port(struct tcp_sock *tp)
 {
 	return __builtin_bswap16(tp->inet_conn.icsk_inet.inet_sport);
@@ -182,13 +173,13 @@ static __always_inline __u64 age_ns(struct tracked *t)
 	return t->opened_ns ? bpf_ktime_get_ns() - t->opened_ns : 0;
 }
 
-/* TPROXY leaves an accepted socket the port that the client asked for, which is not the one that its listener has. */
+/* With TPROXY an accepted socket has the port that the client connected to, and its listener has another one. */
 static __always_inline bool transparent(struct tracked *t, __u16 port)
 {
 	return t->role == ROLE_SERVER && t->listen_port && t->listen_port != port;
 }
 
-/* Fills all of a record but its counters, which the caller has read already. */
+/* Fills a record except for counters, phase and error. */
 static __always_inline void describe(struct connection_record *r, struct sock *sk, struct tracked *t,
 				     struct tcp_sock *tp)
 {
@@ -212,9 +203,8 @@ static __always_inline void describe(struct connection_record *r, struct sock *s
 	__builtin_memset(r->reserved, 0, sizeof(r->reserved));
 }
 
-/* The ring had no room for the end of a connection. What a snapshot reported before is known to the reader: only the
- * rest is lost. */
-static __always_inline void lose(struct tracked *t, const struct counters *c, __u8 phase)
+/* Counts an end that found the ring full. The reader knows what a snapshot has reported, so only the rest is lost. */
+static __always_inline void count_loss(struct tracked *t, const struct counters *c, __u8 phase)
 {
 	__u32 zero = 0;
 	struct losses *l = bpf_map_lookup_elem(&lost, &zero);
@@ -222,12 +212,12 @@ static __always_inline void lose(struct tracked *t, const struct counters *c, __
 	count(COUNT_RING_REFUSED);
 	if (!l)
 		return;
-	if (c->sent > t->reported_sent)
-		add(&l->sent, c->sent - t->reported_sent);
-	if (c->received > t->reported_received)
-		add(&l->received, c->received - t->reported_received);
-	if (c->retransmits > t->reported_retransmits)
-		add(&l->retransmits, c->retransmits - t->reported_retransmits);
+	if (c->count64[SENT] > t->reported_sent)
+		add(&l->sent, c->count64[SENT] - t->reported_sent);
+	if (c->count64[RECEIVED] > t->reported_received)
+		add(&l->received, c->count64[RECEIVED] - t->reported_received);
+	if (c->count32[RETRANSMITS] > t->reported_retransmits)
+		add(&l->retransmits, c->count32[RETRANSMITS] - t->reported_retransmits);
 	if (t->flags & REPORTED) {
 		add(&l->known, 1);
 		return;
@@ -237,7 +227,7 @@ static __always_inline void lose(struct tracked *t, const struct counters *c, __
 	add(&l->closed, phase == PHASE_CLOSED);
 }
 
-/* What the kernel left in the socket when it ended. */
+/* The errno that the kernel left in the socket at its end. */
 static __always_inline __u16 error_of(struct sock *sk, __u8 phase)
 {
 	if (sk->sk_err)
@@ -245,7 +235,7 @@ static __always_inline __u16 error_of(struct sock *sk, __u8 phase)
 	return phase == PHASE_FAILED ? sk->sk_err_soft : 0;
 }
 
-/* Reports the end. Nobody is woken: readers poll, as a wake-up costs more than all the rest. */
+/* Reports the end without a wake-up, which would cost more than all the rest: readers poll. */
 static __always_inline void report_end(struct sock *sk, struct tracked *t, struct tcp_sock *tp, __u8 phase,
 				       int old_state, __u16 error)
 {
@@ -255,14 +245,14 @@ static __always_inline void report_end(struct sock *sk, struct tracked *t, struc
 	read_own_counters(&c, t, tp, old_state);
 	r = bpf_ringbuf_reserve(&ended, sizeof(*r), 0);
 	if (!r) {
-		lose(t, &c, phase);
+		count_loss(t, &c, phase);
 		return;
 	}
 	describe(r, sk, t, tp);
 	r->counters = c;
 	r->phase = phase;
 	r->error = error;
-	t->flags = 0; /* before the reader can know of the end: no later snapshot has the socket */
+	t->flags = 0; /* before the reader learns of the end, so that no later snapshot has the socket */
 	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
 }
 

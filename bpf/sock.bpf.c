@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
-/* The life of every TCP socket. No program here runs for a packet, a send or a receive: the kernel counts in the
- * socket, and the counters are read when it closes and when a snapshot is asked for. */
+/* Follows every TCP socket from open to close. No program here runs for a packet, a send or a receive: the kernel
+ * counts in the socket, and the counters are read when the socket closes and when a snapshot runs. */
 #include "adopt.h"
 #include "kernel.h"
 #include "process.h"
@@ -13,16 +13,20 @@
 char _license[] SEC("license")
 = "GPL";
 
-/* Keeps the records in the object's type information, from which the Go types are made. */
+/* Keeps these types in the object's type information, from which bpf2go makes the Go types. */
 const struct connection_record *connection_type __attribute__((unused));
 const struct listener_record *listener_type __attribute__((unused));
 const struct cgroup_record *cgroup_type __attribute__((unused));
 const enum record_kind *kind_type __attribute__((unused));
+const enum cgroup_id_bit *bit_type __attribute__((unused));
+const enum count64 *count64_type __attribute__((unused));
+const enum count32 *count32_type __attribute__((unused));
+const enum unknown_error *error_type __attribute__((unused));
 const enum role *role_type __attribute__((unused));
 const enum phase *phase_type __attribute__((unused));
 const enum counter *counter_type __attribute__((unused));
 
-/* connect(): runs in the caller. A socket that connects again starts anew. */
+/* connect(): runs in the caller. Each attempt of a socket is a new generation. */
 static __always_inline void on_connecting(struct sock *sk)
 {
 	struct tracked fresh = {};
@@ -40,7 +44,7 @@ static __always_inline void on_connecting(struct sock *sk)
 	*t = fresh;
 }
 
-/* listen(): runs in the caller, whose entry every accepted socket will inherit. */
+/* listen(): runs in the caller, which every accepted socket inherits as its owner. */
 static __always_inline void on_listening(struct sock *sk)
 {
 	struct tracked fresh = {};
@@ -58,8 +62,8 @@ static __always_inline void on_listening(struct sock *sk)
 	*t = fresh;
 }
 
-/* Makes the inherited entry the accepted socket's own. Without a listener's entry the owner stays unknown until it is
- * adopted. */
+/* Turns the inherited entry into that of an accepted socket. If the listener had no entry, the owner is unknown until
+ * the socket is adopted. */
 static __always_inline void accept_inherited(struct tracked *t)
 {
 	if (t->flags & LISTENING)
@@ -73,7 +77,7 @@ static __always_inline void accept_inherited(struct tracked *t)
 		count(COUNT_UNOWNED);
 }
 
-/* connect() was called before netconn started, or its report was missed. */
+/* connect() was called before netconn started, or the program did not run then. */
 static __always_inline void connected_unseen(struct tracked *t)
 {
 	struct tracked fresh = {};
@@ -86,11 +90,11 @@ static __always_inline void connected_unseen(struct tracked *t)
 	count(COUNT_UNOWNED);
 }
 
-/* Runs in softirq as a rule: the current task is anybody's. */
+/* Usually runs in a softirq, where the current task has nothing to do with the socket. */
 static __always_inline void establish(struct tracked *t, struct tcp_sock *tp, int old_state)
 {
 	if (t->flags & CONNECTING) {
-		/* Else it was seen too late to be measured. */
+		/* In any other state the handshake ended earlier, and its time is not known. */
 		if (old_state == TCP_SYN_SENT || old_state == TCP_SYN_RECV)
 			t->handshake_ns = age_ns(t);
 		t->flags &= ~CONNECTING;
@@ -113,20 +117,20 @@ static __always_inline void on_established(struct sock *sk, int old_state)
 		establish(t, tp, old_state);
 }
 
-/* The kernel does not run a program that it interrupted, so a change may have been missed: a socket beyond the
- * handshake is established whatever its entry says. Also a child that closes from SYN_RECV (TCP Fast Open) comes here.
- */
+/* The kernel does not run a program that it has just interrupted, so a change of state may have been missed. A socket
+ * after the handshake is established, whatever its entry says. A child that closes in SYN_RECV (TCP Fast Open) is such
+ * a case too. */
 static __always_inline void catch_up(struct tracked *t, struct tcp_sock *tp, int state)
 {
-	bool beyond = state != TCP_CLOSE && state != TCP_SYN_SENT && state != TCP_SYN_RECV && state != TCP_LISTEN &&
-		      state != TCP_NEW_SYN_RECV;
+	bool after_handshake = state != TCP_CLOSE && state != TCP_SYN_SENT && state != TCP_SYN_RECV &&
+			       state != TCP_LISTEN && state != TCP_NEW_SYN_RECV;
 
-	if (beyond && (t->flags & (CONNECTING | LISTENING)))
+	if (after_handshake && (t->flags & (CONNECTING | LISTENING)))
 		establish(t, tp, state);
 }
 
-/* shutdown() or close(): runs in the caller, which is whom the connection was handed to, or (multipath TCP) in a thread
- * of the kernel, which is nobody. */
+/* shutdown() or close(): runs in the process that closes, which may not be the one that opened. For multipath TCP it
+ * runs in a kernel worker, which is not an owner. */
 static __always_inline void on_closing(struct sock *sk, int new_state)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
@@ -153,7 +157,7 @@ static __always_inline void on_listener_closed(struct sock *sk, struct tracked *
 	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
 }
 
-/* Also when the socket becomes TIME_WAIT: the full socket closes then. Counters are final. */
+/* The counters are final. A socket that goes to TIME_WAIT closes here too. */
 static __always_inline void on_closed(struct sock *sk, int old_state)
 {
 	struct tracked *t = tracked_of(sk);
@@ -178,8 +182,8 @@ static __always_inline void on_closed(struct sock *sk, int old_state)
 	t->flags = 0;
 }
 
-/* Every change of state of every TCP socket; with the socket locked or owned. Since Linux 4.16 (563e0bb0dc74), as a
- * typed tracepoint since 5.5. */
+/* Runs at every change of state of every TCP socket, with the socket locked or owned. Since Linux 4.16
+ * (563e0bb0dc74), as a typed tracepoint since 5.5. */
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(socket_state, struct sock *sk, int old_state, int new_state)
 {
@@ -206,7 +210,7 @@ int BPF_PROG(socket_state, struct sock *sk, int old_state, int new_state)
 	return 0;
 }
 
-/* Whether both sides have said that they are done, and were heard. */
+/* Reports whether both FINs have arrived. */
 static __always_inline bool ended_properly(struct tracked *t, struct tcp_sock *tp)
 {
 	bool fin_received = (tp->inet_conn.icsk_inet.sk.__sk_common.skc_flags >> SOCK_DONE) & 1;
@@ -214,8 +218,8 @@ static __always_inline bool ended_properly(struct tracked *t, struct tcp_sock *t
 	return (t->flags & CLOSING) && fin_received && tp->snd_una == tp->write_seq;
 }
 
-/* A socket that ended while socket_state could not be run, with what is still to be seen of its end. bytes_acked counts
- * the SYN: who connected and has it acknowledged was established, unseen too. */
+/* Reports a socket whose end socket_state has missed. bytes_acked counts the SYN: if it was acknowledged, the socket
+ * was established, and that was missed too. */
 static __always_inline void report_late(struct sock *sk, struct tracked *t, struct tcp_sock *tp)
 {
 	int last_state = t->flags & CLOSING ? TCP_LAST_ACK : TCP_ESTABLISHED;
@@ -228,14 +232,13 @@ static __always_inline void report_late(struct sock *sk, struct tracked *t, stru
 		phase = PHASE_FAILED;
 	error = error_of(sk, phase);
 	if (!error && !(phase == PHASE_CLOSED && ended_properly(t, tp)))
-		error = ERROR_UNSEEN;
+		error = ERROR_UNKNOWN;
 	report_end(sk, t, tp, phase, last_state, error);
 	t->flags = 0;
 }
 
-/* The end of a socket's life, after its last change of state. The kernel does not run a program that it has
- * interrupted, so that change may have been missed: a packet that another processor hands over interrupts whatever runs
- * here. Since Linux 4.16 (e8fce23946b7). */
+/* Runs when a socket is destroyed, after its last change of state. The kernel does not run a program that it has just
+ * interrupted, so socket_state may have missed that change. Since Linux 4.16 (e8fce23946b7). */
 SEC("tp_btf/tcp_destroy_sock")
 int BPF_PROG(socket_destroyed, struct sock *sk)
 {
@@ -250,14 +253,14 @@ int BPF_PROG(socket_destroyed, struct sock *sk)
 	return 0;
 }
 
-/* A cgroup is made: its path is known before the first process is in it, so a container that lives for a moment has a
- * name. Since Linux 4.13. */
+/* Runs when a cgroup is made, before a process can be in it, so that a container of a few milliseconds has a name.
+ * Since Linux 4.13. */
 SEC("tp_btf/cgroup_mkdir")
 int BPF_PROG(cgroup_made, struct cgroup *cgroup, const char *path)
 {
 	struct cgroup_record *r;
 
-	if (!tells_owners(cgroup))
+	if (!may_own(cgroup))
 		return 0;
 	r = bpf_ringbuf_reserve(&ended, sizeof(*r), 0);
 	if (!r) {
@@ -274,8 +277,8 @@ int BPF_PROG(cgroup_made, struct cgroup *cgroup, const char *path)
 
 static __always_inline bool changed(const struct tracked *t, const struct counters *c)
 {
-	return !(t->flags & REPORTED) || c->sent != t->reported_sent || c->received != t->reported_received ||
-	       c->retransmits != t->reported_retransmits;
+	return !(t->flags & REPORTED) || c->count64[SENT] != t->reported_sent ||
+	       c->count64[RECEIVED] != t->reported_received || c->count32[RETRANSMITS] != t->reported_retransmits;
 }
 
 static __always_inline int snapshot_connection(struct sock *sk, struct tracked *t, struct tcp_sock *tp, bool all)
@@ -293,9 +296,9 @@ static __always_inline int snapshot_connection(struct sock *sk, struct tracked *
 	r->counters = c;
 	r->phase = PHASE_OPEN;
 	r->error = 0;
-	t->reported_sent = c.sent;
-	t->reported_received = c.received;
-	t->reported_retransmits = c.retransmits;
+	t->reported_sent = c.count64[SENT];
+	t->reported_received = c.count64[RECEIVED];
+	t->reported_retransmits = c.count32[RETRANSMITS];
 	t->flags |= REPORTED;
 	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
 	return 0;
@@ -317,7 +320,7 @@ static __always_inline int snapshot_listener(struct sock *sk, struct tracked *t,
 	return 0;
 }
 
-/* One socket of a snapshot. 1: the ring is full, come again with the same socket. Runs in the reader, without the
+/* Reports one socket. 1: the ring is full, and the iterator comes back to this socket. Runs in the reader, without the
  * socket's lock. */
 static __always_inline int snapshot(struct bpf_iter__bpf_sk_storage_map *ctx, bool all)
 {
@@ -326,7 +329,7 @@ static __always_inline int snapshot(struct bpf_iter__bpf_sk_storage_map *ctx, bo
 	struct tcp_sock *tp;
 	int full = 0;
 
-	/* One that closed without being seen is absent, so that the passes close it. */
+	/* If the end of a socket was missed, the reader closes what is in no pass. */
 	if (!sk || !t || sk->__sk_common.skc_state == TCP_CLOSE)
 		return 0;
 	tp = bpf_skc_to_tcp_sock(sk);
@@ -342,22 +345,23 @@ static __always_inline int snapshot(struct bpf_iter__bpf_sk_storage_map *ctx, bo
 	return full;
 }
 
-/* Every socket that has changed since the last snapshot, of every network namespace. Since Linux 5.9 (5ce6e77c7edf). */
+/* Reports every socket that has changed since the last snapshot, in all network namespaces. Since Linux 5.9
+ * (5ce6e77c7edf). */
 SEC("iter/bpf_sk_storage_map")
 int snapshot_changed(struct bpf_iter__bpf_sk_storage_map *ctx)
 {
 	return snapshot(ctx, false);
 }
 
-/* Every socket: what is in none of three such passes is gone. */
+/* Reports every socket. The reader takes a connection that is in none of three such passes for closed. */
 SEC("iter/bpf_sk_storage_map")
 int snapshot_all(struct bpf_iter__bpf_sk_storage_map *ctx)
 {
 	return snapshot(ctx, true);
 }
 
-/* Every open file of every process: sockets older than netconn get an owner, a role and a baseline. Runs in the reader,
- * for ctx->task. bpf_sock_from_file since Linux 5.11 (4f19cab76136). */
+/* Visits every open file of every process: sockets older than netconn get an owner, a role and a baseline. Runs in the
+ * reader. bpf_sock_from_file since Linux 5.11 (4f19cab76136). */
 SEC("iter/task_file")
 int adopt(struct bpf_iter__task_file *ctx)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
-/* What is kept with a socket: it is born and dies with it, so nothing here can go stale or fill up. */
+/* The state that is stored with each socket. The kernel frees it with the socket, so it cannot go stale or fill up. */
 #ifndef NETCONN_TRACKED_H
 #define NETCONN_TRACKED_H
 
@@ -8,34 +8,34 @@
 #include <bpf/bpf_helpers.h>
 
 enum {
-	LISTENING = 1 << 0,    /* a listener, or what a child inherited from it and has not made its own yet */
+	LISTENING = 1 << 0,    /* a listener, or a child whose entry is still the listener's */
 	CONNECTING = 1 << 1,   /* connect() was called, no outcome yet */
-	ESTABLISHED = 1 << 2,  /* has been established, in this generation */
-	SEEN_OPENING = 1 << 3, /* the outcome of the attempt happened after netconn started */
-	BASELINED = 1 << 4,    /* older than netconn: the counters in baselines are not netconn's to report */
-	REPORTED = 1 << 5,     /* a snapshot has reported it, so a reader knows it */
+	ESTABLISHED = 1 << 2,  /* was established, in this generation */
+	SEEN_OPENING = 1 << 3, /* the attempt ended after netconn started, so it counts */
+	BASELINED = 1 << 4,    /* older than netconn: the counters in baselines are subtracted */
+	REPORTED = 1 << 5,     /* a snapshot has reported it, so the reader knows it */
 	CLOSING = 1 << 6,      /* shutdown() or close() was called, so a FIN follows the last byte */
 };
 
 struct tracked {
 	__u64 opened_ns; /* SYN sent, or accepted; 0: before netconn */
 	__u64 handshake_ns;
-	__u64 reported_sent; /* the last totals that a snapshot reported: they only suppress */
+	__u64 reported_sent; /* the totals of the last snapshot: unchanged ones are not reported */
 	__u64 reported_received;
 	__u32 reported_retransmits;
 	__u32 reported_drops; /* of a listener */
-	__u32 first_drops;    /* what a listener had dropped when netconn first saw it */
+	__u32 first_drops;    /* drops of a listener before netconn saw it */
 	__u32 generation;
 	__u32 isn_local;
 	__u32 isn_remote;
-	__u32 first_lost; /* what the socket had lost before: tcp_disconnect clears all other counters */
+	__u32 first_lost; /* lost before this generation: tcp_disconnect clears only the other counters */
 	__u8 role;
 	__u8 flags;
 	__u16 listen_port;
 	struct process process;
 };
 
-/* Accepted sockets inherit the listener's entry: that is how they know who listens. */
+/* An accepted socket inherits the entry of its listener (BPF_F_CLONE), and with it the owner. */
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
@@ -43,7 +43,8 @@ struct {
 	__type(value, struct tracked);
 } sockets SEC(".maps");
 
-/* The counters of sockets older than netconn as it first saw them. A map of its own, as few sockets ever need it. */
+/* The counters of sockets older than netconn, when netconn first saw them. Few sockets need one, so it is a map of its
+ * own. */
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -57,7 +58,7 @@ struct {
 	__uint(max_entries, 4 << 20);
 } ended SEC(".maps");
 
-/* The snapshot's own ring: were it to share the other, a snapshot would have closes refused. */
+/* A ring of its own for snapshots: a snapshot that filled the other ring would displace ends of connections. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 4 << 20);
@@ -77,7 +78,7 @@ struct {
 	__type(value, struct losses);
 } lost SEC(".maps");
 
-/* Atomic, as a softirq may interrupt a program that a system call runs. */
+/* Atomic, because a softirq may interrupt a program that runs in a system call. */
 static __always_inline void add(__u64 *value, __u64 by)
 {
 	__sync_fetch_and_add(value, by);
@@ -96,7 +97,7 @@ static __always_inline struct tracked *tracked_of(struct sock *sk)
 	return bpf_sk_storage_get(&sockets, sk, 0, 0);
 }
 
-/* The socket's entry, with init where there was none. NULL when the kernel refuses the memory. */
+/* Returns the socket's entry, a copy of init if there was none. NULL: the kernel has no memory for it. */
 static __always_inline struct tracked *track(struct sock *sk, struct tracked *init)
 {
 	struct tracked *t = tracked_of(sk);
@@ -108,7 +109,8 @@ static __always_inline struct tracked *track(struct sock *sk, struct tracked *in
 	return t;
 }
 
-/* Nobody opened it that netconn saw, or systemd did, which listens for others. */
+/* Reports whether the real owner is still to be found: netconn did not see who opened the socket, or it was process 1,
+ * which listens for others. */
 static __always_inline bool owner_doubtful(struct tracked *t)
 {
 	return !t->process.pid || (t->process.pid == 1 && t->role == ROLE_SERVER);

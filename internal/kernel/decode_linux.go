@@ -18,8 +18,8 @@ var (
 	errKind  = errors.New("decode record: unknown kind")
 )
 
-// record reads the bytes of a ring as one of the structs of bpf/records.h. It copies, as the ring's memory is used again and need not be
-// aligned.
+// record reads the bytes of a ring as one of the structs of bpf/records.h. It copies, because the ring's memory is
+// reused and may be unaligned.
 func record[T any](raw []byte) (r T, err error) {
 	if len(raw) < int(unsafe.Sizeof(r)) {
 		return r, errShort
@@ -28,10 +28,10 @@ func record[T any](raw []byte) (r T, err error) {
 	return r, nil
 }
 
-// maxNames bounds the names that a decoder remembers, for a machine on which programs have random ones.
+// maxNames bounds the names that a decoder remembers, for machines whose programs have random names.
 const maxNames = 4096
 
-// decoder turns records into reports. It remembers names, as almost every record has one that was there before.
+// decoder turns records into reports. It remembers names, because almost every record repeats one.
 type decoder struct {
 	names map[string]string
 }
@@ -59,7 +59,7 @@ func (d *decoder) decode(raw []byte, h Handler) error {
 	return fmt.Errorf("%w: %d", errKind, kind)
 }
 
-// deliver passes records by value: a pointer would have each of them allocated.
+// deliver passes records by value: with a pointer each of them would be allocated.
 func deliver[R, V any](raw []byte, to func(V), convert func(R) V) error {
 	r, err := record[R](raw)
 	if err == nil && to != nil {
@@ -100,15 +100,15 @@ func (d *decoder) listener(r sockListenerRecord) conn.Listener {
 
 func counters(c *sockCounters) conn.Counters {
 	return conn.Counters{
-		Sent:             c.Sent,
-		Received:         c.Received,
-		SegmentsSent:     c.SegmentsSent,
-		SegmentsReceived: c.SegmentsReceived,
-		Retransmits:      c.Retransmits,
-		OutOfOrder:       c.OutOfOrder,
-		Reordering:       c.Reordering,
-		CE:               c.Ce,
-		Lost:             c.Lost,
+		Sent:             c.Count64[sockCount64SENT],
+		Received:         c.Count64[sockCount64RECEIVED],
+		SegmentsSent:     c.Count32[sockCount32SEGMENTS_SENT],
+		SegmentsReceived: c.Count32[sockCount32SEGMENTS_RECEIVED],
+		Retransmits:      c.Count32[sockCount32RETRANSMITS],
+		OutOfOrder:       c.Count32[sockCount32OUT_OF_ORDER],
+		Reordering:       c.Count32[sockCount32REORDERING],
+		CE:               c.Count32[sockCount32CE],
+		Lost:             c.Count32[sockCount32LOST],
 		RTT:              time.Duration(c.RttUs) * time.Microsecond,
 		RTTVariation:     time.Duration(c.RttVariationUs) * time.Microsecond,
 	}
@@ -142,12 +142,12 @@ func phase(p uint8) conn.Phase {
 	return conn.Open
 }
 
-// reason names the errno that the kernel left in the socket. An attempt that ended without any was given up by the application; EPIPE is
-// what a reset leaves once the other side had closed (tcp_reset).
+// reason names the errno that the kernel left in the socket. EPIPE is left by a reset after the other side had closed
+// (tcp_reset). ERROR_UNKNOWN is among the rest.
 func reason(r *sockConnectionRecord) conn.Error {
 	switch unix.Errno(r.Error) {
 	case 0:
-		return unsaid(r)
+		return withoutErrno(r)
 	case unix.ECONNREFUSED:
 		return conn.Refused
 	case unix.ETIMEDOUT:
@@ -164,18 +164,18 @@ func reason(r *sockConnectionRecord) conn.Error {
 	return conn.Other
 }
 
-// unsaid returns the reason of an end that left no errno.
-func unsaid(r *sockConnectionRecord) conn.Error {
+// withoutErrno returns the reason of an end that left no errno: the application cancelled the attempt, or no SYN was sent.
+func withoutErrno(r *sockConnectionRecord) conn.Error {
 	switch {
 	case phase(r.Phase) != conn.Failed:
 		return conn.NoError
-	case r.Counters.SegmentsSent == 0:
+	case r.Counters.Count32[sockCount32SEGMENTS_SENT] == 0:
 		return conn.NotSent
 	}
 	return conn.Cancelled
 }
 
-// name returns the string of a name, allocated when it is new.
+// name returns the string of a name; only a new one is allocated.
 func (d *decoder) name(chars []byte) string {
 	if name, known := d.names[string(chars)]; known {
 		return name
@@ -188,7 +188,7 @@ func (d *decoder) name(chars []byte) string {
 	return name
 }
 
-// text returns a C string without its end.
+// text returns the bytes of a C string before its terminating zero.
 func text(chars []int8) []byte {
 	all := unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(chars))), len(chars))
 	if end := bytes.IndexByte(all, 0); end >= 0 {

@@ -5,6 +5,7 @@ package kernel
 import (
 	"errors"
 	"net/netip"
+	"reflect"
 	"strconv"
 	"testing"
 	"time"
@@ -20,22 +21,26 @@ func bytesOf[T any](r T) []byte {
 	return append([]byte(nil), unsafe.Slice((*byte)(unsafe.Pointer(&r)), unsafe.Sizeof(r))...)
 }
 
-func chars[T [32]int8 | [512]int8](text string) (c T) {
-	out := unsafe.Slice((*byte)(unsafe.Pointer(&c)), unsafe.Sizeof(c))
-	copy(out, text)
-	return c
+// executable and cgroupPath return C strings.
+func executable(text string) (c [len(sockProcess{}.Executable)]int8) { fill(c[:], text); return c }
+func cgroupPath(text string) (c [len(sockCgroupRecord{}.Path)]int8)  { fill(c[:], text); return c }
+
+func fill(chars []int8, text string) {
+	for i := range min(len(chars), len(text)) {
+		chars[i] = int8(text[i])
+	}
 }
 
 func sampleConnection() sockConnectionRecord {
 	return sockConnectionRecord{
 		Kind: uint32(sockRecordKindRECORD_CONNECTION), Generation: 2, Cookie: 77,
-		Process:  sockProcess{Cgroup: 5, Pid: 42, Executable: chars[[32]int8]("curl")},
-		Counters: sockCounters{Sent: 1, Received: 2, SegmentsSent: 3, SegmentsReceived: 4, Retransmits: 5, OutOfOrder: 6, Reordering: 7, Ce: 8, Lost: 16, RttUs: 9, RttVariationUs: 10},
+		Process:  sockProcess{Cgroup: 5, Pid: 42, Executable: executable("curl")},
+		Counters: sockCounters{Count64: [...]uint64{1, 2}, Count32: [...]uint32{3, 4, 5, 6, 7, 8, 16}, RttUs: 9, RttVariationUs: 10},
 		AgeNs:    11, HandshakeNs: 12,
 		Local: netip.MustParseAddr("::ffff:10.0.0.1").As16(), LocalPort: 4711,
 		Remote: netip.MustParseAddr("2001:db8::1").As16(), RemotePort: 443,
-		IsnLocal: 13, IsnRemote: 14, Netns: 15, Error: uint16(unix.ETIMEDOUT),
-		Role: uint8(sockRoleROLE_SERVER), Phase: uint8(sockPhasePHASE_CLOSED), SeenOpening: 1,
+		IsnLocal: 13, IsnRemote: 14, Netns: 15, NetnsCookie: 17, Error: uint16(unix.ETIMEDOUT),
+		Role: uint8(sockRoleROLE_SERVER), Phase: uint8(sockPhasePHASE_CLOSED), SeenOpening: 1, Transparent: 1,
 	}
 }
 
@@ -47,12 +52,12 @@ func TestDecode(t *testing.T) {
 		Cgroup:   func(id uint64, path string) { cgroups[id] = path },
 	}
 	d := newDecoder()
-	process := sockProcess{Cgroup: 5, Pid: 42, Executable: chars[[32]int8]("nginx")}
+	process := sockProcess{Cgroup: 5, Pid: 42, Executable: executable("nginx")}
 	for _, raw := range [][]byte{
 		bytesOf(sampleConnection()),
 		bytesOf(sockListenerRecord{Kind: uint32(sockRecordKindRECORD_LISTENER), Netns: 15, Cookie: 78, Process: process,
 			Local: netip.IPv6Unspecified().As16(), Drops: 3, Generation: 1, LocalPort: 80, Closed: 1}),
-		bytesOf(sockCgroupRecord{Kind: uint32(sockRecordKindRECORD_CGROUP), Id: 9, Path: chars[[512]int8]("/a/b")}),
+		bytesOf(sockCgroupRecord{Kind: uint32(sockRecordKindRECORD_CGROUP), Id: 9, Path: cgroupPath("/a/b")}),
 	} {
 		if err := d.decode(raw, h); err != nil {
 			t.Fatal(err)
@@ -63,9 +68,9 @@ func TestDecode(t *testing.T) {
 	}
 	address := netip.MustParseAddrPort
 	wantEqual(t, "connection", []conn.Conn{{
-		ID: conn.ID{Cookie: 77, Generation: 2}, Namespace: 15,
+		ID: conn.ID{Cookie: 77, Generation: 2}, Namespace: 15, Cookie: 17,
 		Tuple: conn.Tuple{Source: address("10.0.0.1:4711"), Destination: address("[2001:db8::1]:443")},
-		Role:  conn.RoleServer, Phase: conn.Closed, Error: conn.TimedOut, SeenOpening: true,
+		Role:  conn.RoleServer, Phase: conn.Closed, Error: conn.TimedOut, SeenOpening: true, Transparent: true,
 		Sequence: conn.Sequence{Local: 13, Remote: 14}, Handshake: 12, Age: 11,
 		Counters: conn.Counters{Sent: 1, Received: 2, SegmentsSent: 3, SegmentsReceived: 4, Retransmits: 5, OutOfOrder: 6, Reordering: 7, CE: 8, Lost: 16,
 			RTT: 9 * time.Microsecond, RTTVariation: 10 * time.Microsecond},
@@ -74,6 +79,47 @@ func TestDecode(t *testing.T) {
 	wantEqual(t, "listener", []conn.Listener{{ID: conn.ID{Cookie: 78, Generation: 1}, Namespace: 15, Local: address("[::]:80"), Drops: 3, Closed: true,
 		Process: conn.Process{PID: 42, Cgroup: 5, Executable: "nginx"}}}, listeners)
 	wantEqual(t, "cgroups", map[uint64]string{9: "/a/b"}, cgroups)
+}
+
+// A field that is added to a report and forgotten in its conversion stays zero.
+func TestEveryFieldIsDecoded(t *testing.T) {
+	raw := make([]byte, unsafe.Sizeof(sockConnectionRecord{}))
+	for i := range raw {
+		raw[i] = 1 // role client, phase closed, and no errno is 0
+	}
+	r, err := record[sockConnectionRecord](raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Process.Executable = executable("curl")
+	c := newDecoder().connection(r)
+	c.Owner, c.Moment = conn.Owner{ContainerID: "x", PodUID: "x", Unit: "x", Executable: "x"}, time.Unix(1, 0) // the reader's
+	wantNonZero(t, "Conn", reflect.ValueOf(c))
+
+	l, err := record[sockListenerRecord](raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Process.Executable = executable("nginx")
+	listener := newDecoder().listener(l)
+	listener.Owner = c.Owner
+	wantNonZero(t, "Listener", reflect.ValueOf(listener))
+}
+
+func wantNonZero(t *testing.T, path string, v reflect.Value) {
+	t.Helper()
+	switch {
+	case v.Kind() == reflect.Struct && v.Type().PkgPath() == reflect.TypeFor[conn.Conn]().PkgPath():
+		for i := range v.NumField() {
+			wantNonZero(t, path+"."+v.Type().Field(i).Name, v.Field(i))
+		}
+	case v.Kind() == reflect.Array:
+		for i := range v.Len() {
+			wantNonZero(t, path+"["+strconv.Itoa(i)+"]", v.Index(i))
+		}
+	case v.IsZero():
+		t.Errorf("%s is not decoded", path)
+	}
 }
 
 func TestReason(t *testing.T) {
@@ -92,6 +138,7 @@ func TestReason(t *testing.T) {
 		{unix.ENETUNREACH, sockPhasePHASE_FAILED, conn.NetworkUnreachable},
 		{unix.ECONNABORTED, sockPhasePHASE_CLOSED, conn.Aborted},
 		{unix.EPROTO, sockPhasePHASE_CLOSED, conn.Other},
+		{unix.Errno(sockUnknownErrorERROR_UNKNOWN), sockPhasePHASE_CLOSED, conn.Other},
 	} {
 		r := sockConnectionRecord{Error: uint16(c.errno), Phase: uint8(c.phase)}
 		if got := reason(&r); got != c.want {
@@ -101,7 +148,7 @@ func TestReason(t *testing.T) {
 }
 
 func TestCancelledAfterASYN(t *testing.T) {
-	r := sockConnectionRecord{Phase: uint8(sockPhasePHASE_FAILED), Counters: sockCounters{SegmentsSent: 1}}
+	r := sockConnectionRecord{Phase: uint8(sockPhasePHASE_FAILED), Counters: sockCounters{Count32: [...]uint32{sockCount32SEGMENTS_SENT: 1, sockCount32LOST: 0}}}
 	wantEqual(t, "reason", conn.Cancelled, reason(&r))
 }
 

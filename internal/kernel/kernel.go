@@ -34,11 +34,11 @@ func errSystem(goos string) error {
 		ErrNotSupported, goos)
 }
 
-// Options are the sizes of the two rings in bytes. Zero means the default; other values are rounded up to a power of two of at least one
-// page.
+// Options are the sizes of the two rings in bytes. Zero is the size in bpf/tracked.h. Other values are rounded up to a
+// power of two, and to a page at least.
 type Options struct {
-	RingBytes         int // of ended connections, 200 bytes each; default 4 MiB
-	SnapshotRingBytes int // emptied as often as it fills up, which makes a pass longer; default 4 MiB
+	RingBytes         int // of ended connections, each a struct connection_record of bpf/records.h
+	SnapshotRingBytes int // a snapshot empties it whenever it is full, which makes the pass longer
 }
 
 // Handler receives reports. A function that is nil is not called. None may keep the Sockets busy: while it runs, the ring fills.

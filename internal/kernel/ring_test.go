@@ -5,9 +5,12 @@ package kernel
 import (
 	"maps"
 	"net"
+	"os"
 	"slices"
 	"sync"
 	"testing"
+
+	"github.com/cilium/ebpf"
 
 	"github.com/netconn/netconn/internal/conn"
 	"github.com/netconn/netconn/internal/testnet"
@@ -198,8 +201,11 @@ func waitClosed(t *testing.T, n *testnet.Namespace) {
 }
 
 func TestRingSize(t *testing.T) {
-	for bytes, want := range map[int]uint32{0: 1 << 20, -1: 1 << 20, 1: 4096, 4096: 4096, 4097: 8192, 1 << 20: 1 << 20, 1<<20 + 1: 1 << 21} {
-		wantEqual(t, "size", want, ringSize(bytes, 1<<20))
+	page := uint32(os.Getpagesize())
+	for bytes, want := range map[int]uint32{0: 12345, -1: 12345, 1: page, int(page): page, int(page) + 1: 2 * page, 1 << 20: 1 << 20, 1<<20 + 1: 1 << 21} {
+		ring := ebpf.MapSpec{MaxEntries: 12345}
+		resize(&ring, bytes)
+		wantEqual(t, "size", want, ring.MaxEntries)
 	}
 }
 

@@ -13,6 +13,12 @@ import (
 	"github.com/cilium/ebpf"
 )
 
+type sockCgroupIdBit uint32
+
+const (
+	sockCgroupIdBitCGROUP_V1BIT sockCgroupIdBit = 63
+)
+
 type sockCgroupRecord struct {
 	_        structs.HostLayout
 	Kind     uint32
@@ -46,6 +52,27 @@ type sockConnectionRecord struct {
 	Reserved    [2]uint8
 }
 
+type sockCount32 uint32
+
+const (
+	sockCount32SEGMENTS_SENT     sockCount32 = 0
+	sockCount32SEGMENTS_RECEIVED sockCount32 = 1
+	sockCount32RETRANSMITS       sockCount32 = 2
+	sockCount32OUT_OF_ORDER      sockCount32 = 3
+	sockCount32REORDERING        sockCount32 = 4
+	sockCount32CE                sockCount32 = 5
+	sockCount32LOST              sockCount32 = 6
+	sockCount32COUNTS32          sockCount32 = 7
+)
+
+type sockCount64 uint32
+
+const (
+	sockCount64SENT     sockCount64 = 0
+	sockCount64RECEIVED sockCount64 = 1
+	sockCount64COUNTS64 sockCount64 = 2
+)
+
 type sockCounter uint32
 
 const (
@@ -60,19 +87,12 @@ const (
 )
 
 type sockCounters struct {
-	_                structs.HostLayout
-	Sent             uint64
-	Received         uint64
-	SegmentsSent     uint32
-	SegmentsReceived uint32
-	Retransmits      uint32
-	OutOfOrder       uint32
-	Reordering       uint32
-	Ce               uint32
-	Lost             uint32
-	RttUs            uint32
-	RttVariationUs   uint32
-	Reserved         uint32
+	_              structs.HostLayout
+	Count64        [2]uint64
+	Count32        [7]uint32
+	RttUs          uint32
+	RttVariationUs uint32
+	Reserved       uint32
 }
 
 type sockListenerRecord struct {
@@ -151,6 +171,12 @@ type sockTracked struct {
 	Process             sockProcess
 }
 
+type sockUnknownError uint32
+
+const (
+	sockUnknownErrorERROR_UNKNOWN sockUnknownError = 65535
+)
+
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
@@ -167,9 +193,13 @@ const (
 	sockProgSnapshotChanged = "snapshot_changed"
 	sockProgSocketDestroyed = "socket_destroyed"
 	sockProgSocketState     = "socket_state"
+	sockVarBitType          = "bit_type"
 	sockVarCgroupType       = "cgroup_type"
 	sockVarConnectionType   = "connection_type"
+	sockVarCount32Type      = "count32_type"
+	sockVarCount64Type      = "count64_type"
 	sockVarCounterType      = "counter_type"
+	sockVarErrorType        = "error_type"
 	sockVarKindType         = "kind_type"
 	sockVarListenerType     = "listener_type"
 	sockVarPhaseType        = "phase_type"
@@ -242,9 +272,13 @@ type sockMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type sockVariableSpecs struct {
+	BitType        *ebpf.VariableSpec `ebpf:"bit_type"`
 	CgroupType     *ebpf.VariableSpec `ebpf:"cgroup_type"`
 	ConnectionType *ebpf.VariableSpec `ebpf:"connection_type"`
+	Count32Type    *ebpf.VariableSpec `ebpf:"count32_type"`
+	Count64Type    *ebpf.VariableSpec `ebpf:"count64_type"`
 	CounterType    *ebpf.VariableSpec `ebpf:"counter_type"`
+	ErrorType      *ebpf.VariableSpec `ebpf:"error_type"`
 	KindType       *ebpf.VariableSpec `ebpf:"kind_type"`
 	ListenerType   *ebpf.VariableSpec `ebpf:"listener_type"`
 	PhaseType      *ebpf.VariableSpec `ebpf:"phase_type"`
@@ -294,9 +328,13 @@ func (m *sockMaps) Close() error {
 //
 // It can be passed to loadSockObjects or ebpf.CollectionSpec.LoadAndAssign.
 type sockVariables struct {
+	BitType        *ebpf.Variable `ebpf:"bit_type"`
 	CgroupType     *ebpf.Variable `ebpf:"cgroup_type"`
 	ConnectionType *ebpf.Variable `ebpf:"connection_type"`
+	Count32Type    *ebpf.Variable `ebpf:"count32_type"`
+	Count64Type    *ebpf.Variable `ebpf:"count64_type"`
 	CounterType    *ebpf.Variable `ebpf:"counter_type"`
+	ErrorType      *ebpf.Variable `ebpf:"error_type"`
 	KindType       *ebpf.Variable `ebpf:"kind_type"`
 	ListenerType   *ebpf.Variable `ebpf:"listener_type"`
 	PhaseType      *ebpf.Variable `ebpf:"phase_type"`

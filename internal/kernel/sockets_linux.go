@@ -62,8 +62,8 @@ func (s *Sockets) load(o Options) error {
 	if err != nil {
 		return fmt.Errorf("read BPF object: %w", err)
 	}
-	spec.Maps[sockMapEnded].MaxEntries = ringSize(o.RingBytes, 4<<20)
-	spec.Maps[sockMapSnapshots].MaxEntries = ringSize(o.SnapshotRingBytes, 4<<20)
+	resize(spec.Maps[sockMapEnded], o.RingBytes)
+	resize(spec.Maps[sockMapSnapshots], o.SnapshotRingBytes)
 	if err := spec.LoadAndAssign(&s.objects, nil); err != nil {
 		return fmt.Errorf("load BPF programs: %w", err)
 	}
@@ -71,12 +71,11 @@ func (s *Sockets) load(o Options) error {
 	return nil
 }
 
-// ringSize returns what the kernel accepts: a power of two, and at least a page.
-func ringSize(bytes, preset int) uint32 {
-	if bytes <= 0 {
-		bytes = preset
+// resize gives a ring another size than the object's. The kernel accepts powers of two, and at least a page.
+func resize(ring *ebpf.MapSpec, bytes int) {
+	if bytes > 0 {
+		ring.MaxEntries = max(uint32(os.Getpagesize()), 1<<bits.Len32(uint32(bytes-1)))
 	}
-	return max(uint32(os.Getpagesize()), 1<<bits.Len32(uint32(bytes-1)))
 }
 
 func (s *Sockets) openRings() (err error) {
