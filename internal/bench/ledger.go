@@ -8,18 +8,19 @@ import (
 	"os"
 	"time"
 
-	"github.com/netconn/netconn/internal/bench/lab"
 	"github.com/netconn/netconn/internal/bench/load"
 	"github.com/netconn/netconn/internal/bench/sink"
 	"github.com/netconn/netconn/internal/bench/subject"
+	"github.com/netconn/netconn/internal/testnet/cgroup"
 	"github.com/netconn/netconn/internal/testnet/netns"
 )
 
 // A tenant is a process in a container of its own.
 type tenant struct {
 	*load.Process
-	home *lab.Container
-	last load.Report // what it has said it did; it never says less
+	parent, path string // of its cgroup
+	home         *cgroup.Cgroup
+	last         load.Report // what it has said it did; it never says less
 }
 
 // do gives an order, and keeps what the answer says was done.
@@ -39,7 +40,9 @@ func (t *tenant) done() error {
 	return err
 }
 
-func (t *tenant) leave() error { return errors.Join(t.Stop(), t.home.Remove()) }
+func (t *tenant) leave() error {
+	return errors.Join(t.Stop(), t.home.Close(), cgroup.Remove(t.parent, t.path))
+}
 
 // A side is the containers of clients, or of servers.
 type side struct {
@@ -58,19 +61,20 @@ type ledger struct {
 
 // admit starts a process in a new container.
 func (s *soak) admit(in *netns.Namespace, of *side) (*tenant, error) {
-	home, err := lab.NewContainer(s.parent)
-	if err != nil {
+	id := cgroup.NewID()
+	t := &tenant{parent: s.parent, path: cgroup.Docker(id)}
+	var err error
+	if t.home, err = cgroup.New(t.parent, t.path); err != nil {
 		return nil, err
 	}
-	p, err := load.Start(load.Spec{Program: s.load, Role: load.Pod, Core: -1, Address: soakAddress, In: in, Of: home})
+	t.Process, err = load.Start(load.Spec{Program: s.load, Role: load.Pod, Core: -1, Address: soakAddress, In: in, Of: t.home})
 	if err != nil {
-		return nil, errors.Join(err, home.Remove())
+		return nil, errors.Join(err, t.home.Close(), cgroup.Remove(t.parent, t.path))
 	}
-	t := &tenant{Process: p, home: home}
 	if of.containers == nil {
 		of.containers = make(map[string]bool)
 	}
-	of.containers[home.ID] = true
+	of.containers[id] = true
 	of.tenants = append(of.tenants, t)
 	return t, nil
 }

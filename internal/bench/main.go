@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/netconn/netconn/internal/bench/load"
+	"github.com/netconn/netconn/internal/testnet/worker"
 )
 
 // A bench is one run: what it was told, and what it found.
@@ -36,7 +37,7 @@ type bench struct {
 
 // nameLoad makes the executable that the traffic belongs to, with a name that no other run has: the whole machine is reported.
 func (b *bench) nameLoad() (err error) {
-	b.load, err = load.Named(b.dir, fmt.Sprintf("netconn-load-%d", os.Getpid()))
+	b.load, err = worker.Executable(b.dir, fmt.Sprintf("netconn-load-%d", os.Getpid()))
 	return err
 }
 

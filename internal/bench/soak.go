@@ -14,6 +14,7 @@ import (
 	"github.com/netconn/netconn/internal/bench/load"
 	"github.com/netconn/netconn/internal/bench/sink"
 	"github.com/netconn/netconn/internal/bench/subject"
+	"github.com/netconn/netconn/internal/testnet/cgroup"
 	"github.com/netconn/netconn/internal/testnet/netns"
 )
 
@@ -202,5 +203,5 @@ func (s *soak) close() error {
 	if s.net != nil {
 		errs = append(errs, s.net.Close())
 	}
-	return errors.Join(append(errs, lab.RemoveParent(s.parent), os.RemoveAll(s.dir))...)
+	return errors.Join(append(errs, cgroup.Remove(s.parent), os.RemoveAll(s.dir))...)
 }

@@ -19,8 +19,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/netconn/netconn/internal/conn"
+	"github.com/netconn/netconn/internal/harness"
 	"github.com/netconn/netconn/internal/testnet"
-	"github.com/netconn/netconn/internal/testnet/child"
 )
 
 // tables opens both sources, each of which must give the same answers.
@@ -275,7 +275,7 @@ func guest(t *testing.T) (inode, process uint32, end func()) {
 	t.Helper()
 	command := exec.Command("sleep", "60")
 	command.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
-	c, err := child.Start(command)
+	c, err := harness.Start(command)
 	if err != nil {
 		t.Fatal(err)
 	}

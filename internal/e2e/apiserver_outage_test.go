@@ -27,10 +27,10 @@ const backAfter = 3 * time.Minute
 func TestClusterAway(t *testing.T) {
 	t.Parallel() // only own connections are looked at, whoever else has the same addresses meanwhile
 	c := testcluster.New(t)
-	x := &absence{stage: newKnownStage(t, c), signals: newSignals(t), want: make(map[string]int64)}
+	x := &absence{testbed: newKnownTestbed(t, c), signals: newSignals(t), want: make(map[string]int64)}
 	c.Pod(stockObject("stock"))
 	for _, port := range absencePorts {
-		apart(x.stage, x.pod[1].Namespace, int(port))
+		synproxy(x.testbed, x.pod[1].Namespace, int(port))
 	}
 	a := runAgent(t, c.KubeConfig("agent", c.Admin), x.signals, describedFlows)
 	until(t, "all watches", func() bool { return slices.Equal(a.connected(), watched) })
@@ -65,13 +65,13 @@ func TestClusterAway(t *testing.T) {
 		return x.sum("netconn.io", x.end)["9082 "+stockPeer("cart")+" receive"] > 0
 	})
 	x.settle(t, x.want, x.told)
-	until(t, "the good news", func() bool { return strings.Count(a.said(), "It works again.") == len(watched) })
+	until(t, "the good news", func() bool { return strings.Count(a.Log(), "It works again.") == len(watched) })
 }
 
 // An absence is what goes on beside an API server that is not always there: the shop is connected to the pod of the stock, each time at
 // another port.
 type absence struct {
-	*stage
+	*testbed
 	*signals
 	want map[string]int64 // bytes that the shop is to tell, by the other end and the direction
 }
@@ -96,14 +96,14 @@ func (x *absence) open(name, peer string) {
 	x.t.Helper()
 	to := at(stockAddr, absencePorts[name])
 	x.stock.ensure(to.String())
-	afar(x.shop, x.stock, name, to, to)
+	dialAndExchange(x.shop, x.stock, name, to, to)
 	x.count(name, peer, 1000, 20_000)
 }
 
 // move moves some more bytes.
 func (x *absence) move(name, peer string) {
 	x.t.Helper()
-	exchange(x.shop.puppet, x.stock.puppet, name, 100, 300)
+	exchange(x.shop.driver, x.stock.driver, name, 100, 300)
 	x.count(name, peer, 100, 300)
 }
 
@@ -133,7 +133,7 @@ func (a *agent) wantAway(t *testing.T) {
 	if kinds := a.connected(); len(kinds) > 0 {
 		t.Errorf("%v are watched", kinds)
 	}
-	said := a.said()
+	said := a.Log()
 	for _, kind := range watched {
 		if n := strings.Count(said, "watch "+kind+" in the Kubernetes API (without: "); n != 1 {
 			t.Errorf("%d sentences on %s, want one", n, kind)

@@ -50,7 +50,7 @@ func TestEndsWithoutTrace(t *testing.T) {
 			for _, o := range objects {
 				until(t, fmt.Sprintf("the end of %v", o), func() bool { return !o.exists(t) })
 			}
-			if said := c.said(); strings.Contains(said, "panic") || strings.Contains(said, "\terror\t") {
+			if said := c.Log(); strings.Contains(said, "panic") || strings.Contains(said, "\terror\t") {
 				t.Error("the collector complains")
 			}
 			checkHistory(t, sink.all())

@@ -5,8 +5,6 @@ package e2e
 import (
 	"bytes"
 	"errors"
-	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,8 +14,8 @@ import (
 	"text/template"
 	"time"
 
+	"github.com/netconn/netconn/internal/harness"
 	"github.com/netconn/netconn/internal/testnet"
-	"github.com/netconn/netconn/internal/testnet/child"
 )
 
 // A setup is what a story has configured. Empty: it is not there.
@@ -86,9 +84,8 @@ func port(address string) string { return address[strings.LastIndexByte(address,
 
 // A collector is the distribution as a child process.
 type collector struct {
-	*child.Child
-	t   *testing.T
-	log string // path
+	*harness.Collector
+	t *testing.T
 }
 
 // run starts the distribution, and kills it at the end of the test if it is still there.
@@ -125,23 +122,17 @@ func launch(t *testing.T, user *syscall.Credential, environment []string, config
 // launchBy starts the distribution, which is file 3, by a command that lacks the configurations.
 func launchBy(t *testing.T, command *exec.Cmd, user *syscall.Credential, environment []string, configurations ...string) *collector {
 	t.Helper()
-	log, err := os.Create(filepath.Join(t.TempDir(), "collector.log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer log.Close()
 	for _, c := range configurations {
 		command.Args = append(command.Args, "--config", c)
 	}
 	command.Env = append(os.Environ(), environment...)
 	command.ExtraFiles = []*os.File{distribution(t)}
-	command.Stdout, command.Stderr = log, log
 	command.SysProcAttr = &syscall.SysProcAttr{Credential: user}
-	started, err := child.Start(command)
+	started, err := harness.StartCollector(command, filepath.Join(t.TempDir(), "collector.log"))
 	if err != nil {
-		t.Fatalf("start the distribution: %v", err)
+		t.Fatal(err)
 	}
-	c := &collector{Child: started, t: t, log: log.Name()}
+	c := &collector{started, t}
 	t.Cleanup(c.end)
 	return c
 }
@@ -164,23 +155,12 @@ func distribution(t *testing.T) *os.File {
 	return f
 }
 
-// end kills what a failed test left, and shows what the collector had to say.
+// end kills the collector if it runs, and shows the end of its log if the test has failed.
 func (c *collector) end() {
 	c.Kill()
 	if c.t.Failed() {
-		text := c.said()
-		c.t.Logf("the end of the collector's log:\n%s", text[max(0, len(text)-4000):])
+		c.t.Logf("the end of the collector's log:\n%s", c.LastLines(40))
 	}
-}
-
-// said returns what the collector wrote so far.
-func (c *collector) said() string {
-	c.t.Helper()
-	text, err := os.ReadFile(c.log)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	return string(text)
 }
 
 // exit waits for the end, and returns the exit status: -1 after a signal.
@@ -195,15 +175,12 @@ func (c *collector) exit() int {
 	}
 }
 
-// freeAddress returns an address on which nobody listens. It is not 127.0.0.1, where the port could become the local one
-// of anybody's connection before the collector has it.
+// freeAddress returns an address on which nothing listens.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	b := randomBytes(2)
-	l, err := net.Listen("tcp", fmt.Sprintf("127.77.%d.%d:0", b[0], 1+b[1]%254))
+	address, err := harness.FreeAddress()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().String()
+	return address
 }

@@ -43,7 +43,7 @@ func TestClusterDeploy(t *testing.T) {
 	kubeconfig := c.KubeConfig("agent", c.ServiceAccount("netconn", "netconn-agent"))
 	a := runAgent(t, kubeconfig, newSignals(t))
 	until(t, "all watches", func() bool { return slices.Equal(a.connected(), watched) })
-	if strings.Contains(a.said(), "forbidden") {
+	if strings.Contains(a.Log(), "forbidden") {
 		t.Error("something is forbidden")
 	}
 	used := make(map[string]bool)
@@ -65,7 +65,7 @@ func TestClusterDeploy(t *testing.T) {
 	b := runAgent(t, kubeconfig, newSignals(t))
 	until(t, "all watches but one", func() bool { return slices.Equal(b.connected(), []string{"endpointslices", "pods", "services"}) })
 	until(t, "a sentence", func() bool {
-		return strings.Contains(b.said(), "watch nodes in the Kubernetes API (without: nodes are not told from other hosts, and there are no zones)")
+		return strings.Contains(b.Log(), "watch nodes in the Kubernetes API (without: nodes are not told from other hosts, and there are no zones)")
 	})
 }
 
@@ -114,9 +114,9 @@ func TestDeployCapabilities(t *testing.T) {
 	c := launchBy(t, exec.Command("setpriv", "--bounding-set="+set, "--no-new-privs", "/proc/self/fd/3"), nil,
 		[]string{"NETCONN_TEST_CONFIGURATION=" + s.text(t)}, "env:NETCONN_TEST_CONFIGURATION")
 	until(t, "health", func() bool { return healthy(health) })
-	until(t, "collections", func() bool { return strings.Count(c.said(), `"resource metrics"`) > 5 })
+	until(t, "collections", func() bool { return strings.Count(c.Log(), `"resource metrics"`) > 5 })
 	for _, unwanted := range []string{"Something is missing.", "No connections are read."} {
-		if strings.Contains(c.said(), unwanted) {
+		if strings.Contains(c.Log(), unwanted) {
 			t.Errorf("with %s: %s", set, unwanted)
 		}
 	}

@@ -19,16 +19,16 @@ import (
 // address and once for the server's, as other tools did (2,664 bytes were shown as 5,328).
 func TestServiceBytesOnce(t *testing.T) {
 	const payload = 2664
-	s := setTheStage(t)
+	s := newTestbed(t)
 	b := randomBytes(2)
 	address := netip.AddrFrom4([4]byte{10, 98, b[0], b[1]}) // nobody else's on this machine
-	asked, listen := at(address, 80), at(stockAddr, 9080)
-	service(asked, listen, 0)(s)
+	vip, listen := at(address, 80), at(stockAddr, 9080)
+	service(vip, listen, 0)(s)
 	s.stock.ensure(listen.String())
-	s.shop.do("dial c %s", asked)
+	s.shop.do("dial c %s", vip)
 	s.stock.do("accept sc %s", listen)
-	exchange(s.shop.puppet, s.stock.puppet, "c", payload, 0)
-	s.sink.want(expect([]hop{s.toStock(asked, listen, 1, 1, payload, 0)}), 3)
+	exchange(s.shop.driver, s.stock.driver, "c", payload, 0)
+	s.sink.want(expect([]hop{s.toStock(vip, listen, 1, 1, payload, 0)}), 3)
 	got := make(map[string]int64)
 	for _, r := range s.sink.latest().resources {
 		for name, v := range r.series {
@@ -63,7 +63,7 @@ func TestPodBytesOnceAScope(t *testing.T) {
 	run(t, setup{Receiver: []string{"collection_interval: 500ms", meshMetrics()}, OTLP: sink.address})
 	sink.next(1)
 	w := newWorld(t, o)
-	if err := w.Ask(asked); err != nil {
+	if err := w.Ask(requests); err != nil {
 		t.Fatal(err)
 	}
 	until(t, "both ends of everything to agree", func() bool { return w.Balanced() == nil })

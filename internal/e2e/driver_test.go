@@ -3,146 +3,98 @@
 package e2e
 
 import (
-	"bufio"
-	"errors"
 	"fmt"
-	"io"
+	"net"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/netconn/netconn/internal/testnet"
-	"github.com/netconn/netconn/internal/testnet/mesh"
+	"github.com/netconn/netconn/internal/testnet/cgroup"
+	"github.com/netconn/netconn/internal/testnet/netns"
+	"github.com/netconn/netconn/internal/testnet/worker"
 )
 
-// A puppet is a process of the story.
-type puppet struct {
-	t       *testing.T
-	name    string
-	orders  io.WriteCloser
-	answers *bufio.Scanner
+// A driver is a process that opens, uses and closes connections as the test tells it; see script for the orders.
+type driver struct {
+	*worker.Worker
+	t *testing.T
 }
 
-// start runs a puppet whose executable has the name, in a cgroup and a network namespace.
-func start(t *testing.T, name string, in cgroup, at *testnet.Namespace) *puppet {
+// start starts a driver with an executable of that name, in a network namespace and a cgroup.
+func start(t *testing.T, name string, in *netns.Namespace, of *cgroup.Cgroup) *driver {
 	t.Helper()
-	c := puppetCommand(t, name)
-	c.SysProcAttr = in.attr()
-	return connected(t, name, c, func() { at.Start(c) })
-}
-
-// startIn runs a puppet in a container of a mesh. It ends with its input, so before the mesh is closed.
-func startIn(t *testing.T, name string, in *mesh.Container) *puppet {
-	t.Helper()
-	c := puppetCommand(t, name)
-	return connected(t, name, c, func() {
-		if err := in.Run(c); err != nil {
-			t.Fatalf("start %s: %v", c, err)
-		}
-		t.Cleanup(func() {
-			_ = c.Process.Kill()
-			_ = c.Wait()
-		})
+	program, err := worker.Executable(t.TempDir(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := worker.Start(worker.Spec{
+		Program: program, Env: []string{driverVariable + "=1"}, In: in, Cgroup: of, Limit: deadline,
 	})
-}
-
-func puppetCommand(t *testing.T, name string) *exec.Cmd {
-	t.Helper()
-	c := exec.Command(executableNamed(t, name))
-	c.Env = append(os.Environ(), puppetVariable+"=1")
-	c.Stderr = os.Stderr
-	return c
-}
-
-// connected has a puppet started, and holds its strings.
-func connected(t *testing.T, name string, c *exec.Cmd, begin func()) *puppet {
-	t.Helper()
-	orders, err := c.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	answers, err := c.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	begin()
-	return &puppet{t: t, name: name, orders: orders, answers: bufio.NewScanner(answers)}
+	t.Cleanup(func() { _ = w.Kill() })
+	return &driver{w, t}
 }
 
-// executableNamed returns the test binary under another name.
-func executableNamed(t *testing.T, name string) string {
+// startIn starts a driver in the cgroup of a container, which is the test's own.
+func startIn(t *testing.T, name, container string, in *netns.Namespace) *driver {
 	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(t.TempDir(), name)
-	if os.Link(self, path) == nil {
-		return path
-	}
-	text, err := os.ReadFile(self) // it is on another file system
-	if err := errors.Join(err, os.WriteFile(path, text, 0o755)); err != nil {
-		t.Fatal(err)
-	}
-	return path
+	return start(t, name, in, newCgroup(t, container))
 }
 
-// leave ends the puppet, with all that it has.
-func (p *puppet) leave() {
-	p.t.Helper()
-	if err := p.orders.Close(); err != nil {
-		p.t.Fatal(err)
-	}
-	if p.answers.Scan() {
-		p.t.Fatalf("%s leaves with the words %q", p.name, p.answers.Text())
+// end ends the driver with all its connections.
+func (d *driver) end() {
+	d.t.Helper()
+	if err := d.Stop(); err != nil {
+		d.t.Fatal(err)
 	}
 }
 
-// begin gives an order, and returns how to wait for the answer.
-func (p *puppet) begin(format string, arguments ...any) (end func() error) {
-	p.t.Helper()
+// begin gives an order, and returns a function that waits until it is executed.
+func (d *driver) begin(format string, arguments ...any) (end func() error) {
+	d.t.Helper()
 	order := fmt.Sprintf(format, arguments...)
-	if _, err := fmt.Fprintln(p.orders, order); err != nil {
-		p.t.Fatalf("tell %s to %s: %v", p.name, order, err)
+	if err := d.Send(order); err != nil {
+		d.t.Fatal(err)
 	}
 	return func() error {
-		if !p.answers.Scan() {
-			return errors.Join(fmt.Errorf("%s: %s: it is gone", p.name, order), p.answers.Err())
+		failure := ""
+		if err := d.Receive(&failure); err != nil {
+			return fmt.Errorf("%s: %w", order, err)
 		}
-		if answer := p.answers.Text(); answer != "" {
-			return fmt.Errorf("%s: %s: %s", p.name, order, answer)
+		if failure != "" {
+			return fmt.Errorf("%s: %s: %s", d.Name, order, failure)
 		}
 		return nil
 	}
 }
 
 // do gives an order that must succeed.
-func (p *puppet) do(format string, arguments ...any) {
-	p.t.Helper()
-	if err := p.begin(format, arguments...)(); err != nil {
-		p.t.Fatal(err)
+func (d *driver) do(format string, arguments ...any) {
+	d.t.Helper()
+	if err := d.begin(format, arguments...)(); err != nil {
+		d.t.Fatal(err)
 	}
 }
 
-// refuse gives an order that must fail, with a certain text in the answer.
-func (p *puppet) refuse(why, format string, arguments ...any) {
-	p.t.Helper()
-	if err := p.begin(format, arguments...)(); err == nil || !strings.Contains(err.Error(), why) {
-		p.t.Fatalf("%s: "+format+": %v, want %q", append([]any{p.name}, append(arguments, err, why)...)...)
+// fail gives an order that must fail, with a certain text in the error.
+func (d *driver) fail(why, format string, arguments ...any) {
+	d.t.Helper()
+	if err := d.begin(format, arguments...)(); err == nil || !strings.Contains(err.Error(), why) {
+		d.t.Fatalf("%s: "+format+": %v, want %q", append([]any{d.Name}, append(arguments, err, why)...)...)
 	}
 }
 
-// connect opens a connection from a client to an address where a server listens; both know it by the name.
-func connect(name string, client, server *puppet, address string) {
+// connect opens a connection to an address where a server listens. Both ends have the same name.
+func connect(name string, client, server *driver, address string) {
 	client.t.Helper()
 	client.do("dial %s %s", name, address)
 	server.do("accept %s %s", name, address)
 }
 
-// transfer sends bytes on a connection, and ends when they are received.
-func transfer(name string, from, to *puppet, bytes int) {
+// transfer sends bytes on a connection, and returns when they are received.
+func transfer(name string, from, to *driver, bytes int) {
 	from.t.Helper()
 	received := to.begin("receive %s %d", name, bytes)
 	from.do("send %s %d", name, bytes)
@@ -151,9 +103,31 @@ func transfer(name string, from, to *puppet, bytes int) {
 	}
 }
 
-// finish closes a connection by agreement; one of the two closes first.
-func finish(name string, first, second *puppet) {
+// finish closes a connection from both ends; one of them closes first.
+func finish(name string, first, second *driver) {
 	first.t.Helper()
 	first.do("close %s", name)
 	second.do("finish %s", name)
+}
+
+// exchange sends bytes both ways on a connection that the server knows by the name with an s before it. Client and server
+// may be one driver, which executes one order at a time: the bytes must fit the socket's buffer.
+func exchange(client, server *driver, name string, there, back int) {
+	client.t.Helper()
+	client.do("send %s %d", name, there)
+	server.do("receive s%s %d", name, there)
+	server.do("send s%s %d", name, back)
+	client.do("receive %s %d", name, back)
+}
+
+// driverVariable is set in the environment of a driver, which is the test binary too.
+const driverVariable = "NETCONN_TEST_DRIVER"
+
+// drive is the main function of a driver.
+func drive() {
+	s := script{listeners: map[string]*net.TCPListener{}, ends: map[string]*net.TCPConn{}}
+	if err := worker.Serve(os.Stdin, os.Stdout, s.execute); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 }

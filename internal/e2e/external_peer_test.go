@@ -15,24 +15,24 @@ const describedFlows = "yaml:receivers::netconn::metrics::netconn.io::attributes
 	"netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.k8s.node.name, netconn.peer.zone, netconn.peer.region, netconn.nat, " +
 	"netconn.original_destination.name, netconn.original_destination.port]"
 
-// newKnownStage makes a stage, and tells an API server of its nodes.
-func newKnownStage(t *testing.T, c *testcluster.Cluster) *stage {
+// newKnownTestbed makes a testbed, and tells an API server of its nodes.
+func newKnownTestbed(t *testing.T, c *testcluster.Cluster) *testbed {
 	t.Helper()
-	s := &stage{t: t}
+	s := &testbed{t: t}
 	s.build()
 	writeNodes(c)
 	return s
 }
 
-// strangerAddr is an address of the world outside that no network numbers itself from.
-var strangerAddr = netip.MustParseAddr("203.0.113.9")
+// publicAddr is an address of the world outside that no network numbers itself from.
+var publicAddr = netip.MustParseAddr("203.0.113.9")
 
 // Who is not on this machine is told by address: a node as such, with its zone, also where it stands for its pods; a client outside by the
 // name of its network, or as public, and by the service that it asked for.
 func TestClusterOutside(t *testing.T) {
 	t.Parallel() // only own connections are looked at, whoever else has the same addresses meanwhile
 	c := testcluster.New(t)
-	s, sink := newKnownStage(t, c), newSignals(t)
+	s, sink := newKnownTestbed(t, c), newSignals(t)
 	c.Service(`
 metadata: {name: front, namespace: bookinfo}
 spec: {type: NodePort, clusterIP: 10.96.1.3, selector: {app: shop}, ports: [{port: 80, targetPort: 9080, nodePort: 30090}]}`)
@@ -40,25 +40,25 @@ spec: {type: NodePort, clusterIP: 10.96.1.3, selector: {app: shop}, ports: [{por
 		"yaml:receivers::netconn::networks: {office: [172.18.0.1/32], pods: [10.244.0.0/16]}")
 	until(t, "all watches", func() bool { return slices.Equal(a.connected(), watched) })
 
-	kubelet := s.hireOutside("kubelet", s.node[1])
-	s.check(s.outside.Address("eth0", netip.PrefixFrom(strangerAddr, 32)))
-	s.check(s.node[0].Command("ip", "route", "add", strangerAddr.String(), "dev", "eth0"))
+	kubelet := s.addHostProcess("kubelet", s.node[1])
+	s.check(s.outside.Address("eth0", netip.PrefixFrom(publicAddr, 32)))
+	s.check(s.node[0].Command("ip", "route", "add", publicAddr.String(), "dev", "eth0"))
 	api, shopPort, nodePort := at(s.node[1].Addr4, 10250), at(shopAddr, 9080), at(nodeAddr, 30090)
 	service(at(serviceAddr, 80), shopPort, nodePort.Port())(s)
-	apart(s, s.node[1].Namespace, int(api.Port()))
-	apart(s, s.pod[0].Namespace, int(shopPort.Port()))
+	synproxy(s, s.node[1].Namespace, int(api.Port()))
+	synproxy(s, s.pod[0].Namespace, int(shopPort.Port()))
 	kubelet.ensure(api.String())
 	s.shop.ensure(shopPort.String())
 	sink.await(t)
 
-	afar(s.shop, kubelet, "probe", api, api)
+	dialAndExchange(s.shop, kubelet, "probe", api, api)
 	for _, name := range []string{"clerk", "boss"} {
-		afar(s.world, s.shop, name, nodePort, shopPort)
+		dialAndExchange(s.external, s.shop, name, nodePort, shopPort)
 	}
-	s.world.do("dial stranger %s %s", nodePort, at(strangerAddr, 0))
-	greet(s.world, s.shop, "stranger", shopPort)
+	s.external.do("dial public %s %s", nodePort, at(publicAddr, 0))
+	exchangeClientFirst(s.external, s.shop, "public", shopPort)
 
-	who := map[string]*actress{"shop": s.shop, "kubelet": kubelet}
+	who := map[string]*workload{"shop": s.shop, "kubelet": kubelet}
 	sink.settle(t, map[string]int64{
 		"shop client 10250 node remote - node2 zone-b east snat - - transmit":                  1000,
 		"shop client 10250 node remote - node2 zone-b east snat - - receive":                   20_000,
@@ -87,7 +87,7 @@ spec: {type: NodePort, clusterIP: 10.96.1.3, selector: {app: shop}, ports: [{por
 }
 
 // told returns what some tell, by who does and by attributes of the points.
-func (s *signals) told(metric string, by map[string]*actress, attributes ...string) map[string]int64 {
+func (s *signals) told(metric string, by map[string]*workload, attributes ...string) map[string]int64 {
 	return s.sum(metric, func(n number) string {
 		for name, who := range by {
 			if key := who.key(); n.resource["container.id"] == key || n.resource["process.executable.name"] == key {

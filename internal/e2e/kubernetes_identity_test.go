@@ -21,7 +21,7 @@ func TestClusterMesh(t *testing.T) {
 	sink := newSignals(t)
 	a := runAgent(t, s.KubeConfig("agent", s.Admin), sink)
 	sink.await(t)
-	if err := s.world.Ask(asked); err != nil {
+	if err := s.world.Ask(requests); err != nil {
 		t.Fatal(err)
 	}
 	until(t, "both ends of everything to agree", func() bool { return s.world.Balanced() == nil })
@@ -102,10 +102,10 @@ func wantServices(t *testing.T, s *signals) {
 			n.point["netconn.original_destination.port"] + " " + n.point["netconn.nat"]
 	})
 	want := map[string]int64{
-		"front asks for private:9080 redirect":                asked, // it knows where the pods are, and meets a sidecar
-		"productpage asks for details.bookinfo:9080 redirect": asked,
-		"productpage asks for reviews.bookinfo:9080 redirect": asked,
-		"reviews asks for ratings.bookinfo:9080 redirect":     asked,
+		"front asks for private:9080 redirect":                requests, // it knows where the pods are, and meets a sidecar
+		"productpage asks for details.bookinfo:9080 redirect": requests,
+		"productpage asks for reviews.bookinfo:9080 redirect": requests,
+		"reviews asks for ratings.bookinfo:9080 redirect":     requests,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -143,7 +143,7 @@ func wantOutside(t *testing.T, s *signals, client string) {
 		return fmt.Sprintf("%s, %s, asked for %s:%s, %s", n.point["netconn.peer.type"], n.point["netconn.peer.name"],
 			n.point["netconn.original_destination.name"], n.point["netconn.original_destination.port"], n.point["netconn.nat"])
 	})
-	want := map[string]int64{"host, " + client + ", asked for front.bookinfo:30080, dnat+snat": asked}
+	want := map[string]int64{"host, " + client + ", asked for front.bookinfo:30080, dnat+snat": requests}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -1,14 +1,14 @@
 //go:build linux
 
 // Package e2e tests the distribution as a user runs it: the program that `make build` makes, with a configuration file,
-// an OTLP receiver or a Prometheus page at its other end, and traffic that is known to the byte.
+// an OTLP receiver or a Prometheus page at its other end, and traffic whose bytes are known.
 //
-// The traffic is made by processes of the test (puppets) in network namespaces and cgroups of its own, the cgroups with
-// the names that Kubernetes and Docker give them, so that netconn sees pods and containers. Only their resources are
-// looked at: the machine's other connections are there too, and nobody's business here.
+// The traffic is made by processes of the test, drivers, in network namespaces and cgroups of its own. The cgroups have
+// the names that Kubernetes and Docker give them, so that netconn sees pods and containers. A test checks the resources of
+// its own drivers only: the collector also reports the other connections of the host.
 //
-// NETCONN_COLLECTOR is the path of the program. Whatever is waited for is a condition; the deadline is one that only a
-// defect needs.
+// NETCONN_COLLECTOR is the path of the program. A test waits for conditions, never for a time; only a defect needs the
+// deadline.
 package e2e
 
 import (
@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/netconn/netconn/internal/harness"
 	"github.com/netconn/netconn/internal/testnet/mesh/actor"
 )
 
@@ -25,29 +26,24 @@ func TestMain(m *testing.M) {
 	if actor.Main() {
 		return
 	}
-	if os.Getenv(puppetVariable) != "" {
-		dance()
+	if os.Getenv(driverVariable) != "" {
+		drive()
 		return
 	}
 	os.Exit(m.Run())
 }
 
-// until asks again and again until the answer is yes, and ends the test if that takes too long.
-func until(t *testing.T, what string, yes func() bool) {
+// until waits for a condition, and ends the test after the deadline.
+func until(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	if !poll(yes) {
-		t.Fatalf("waited in vain for %s", what)
+	if err := harness.Until(deadline, what, holds); err != nil {
+		t.Fatal(err)
 	}
 }
 
-// poll asks until the answer is yes, or the deadline has passed.
-func poll(yes func() bool) bool { return pollFor(deadline, yes) }
+// poll waits for a condition, and reports whether it held before the deadline.
+func poll(holds func() bool) bool { return pollFor(deadline, holds) }
 
-func pollFor(limit time.Duration, yes func() bool) bool {
-	for end := time.Now().Add(limit); !yes(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			return false
-		}
-	}
-	return true
+func pollFor(limit time.Duration, holds func() bool) bool {
+	return harness.Until(limit, "", holds) == nil
 }

@@ -17,8 +17,8 @@ import (
 	"github.com/netconn/netconn/internal/testnet/mesh/bookinfo"
 )
 
-// asked is how many requests the client of a mesh sends.
-const asked = 20
+// requests is how many requests the client of a mesh sends.
+const requests = 20
 
 // sharedRules is where rule sets that real programs wrote are, if they are there: beside the project.
 const sharedRules = "../../../shared/rules"
@@ -78,7 +78,7 @@ func wantMesh(t *testing.T, o bookinfo.Options) {
 	run(t, setup{Receiver: []string{"collection_interval: 500ms", meshMetrics()}, OTLP: sink.address})
 	sink.next(1)
 	w := newWorld(t, o)
-	if err := w.Ask(asked); err != nil {
+	if err := w.Ask(requests); err != nil {
 		t.Fatal(err)
 	}
 	until(t, "both ends of everything to agree", func() bool { return w.Balanced() == nil })

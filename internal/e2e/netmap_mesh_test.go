@@ -65,7 +65,7 @@ func TestNetworkMapOfTheMesh(t *testing.T) {
 	rules := rulesNamed(t, "sidecar-redirect.nft")
 	o := bookinfo.Options{Rules: &rules, Keep: true}
 	w := newWorld(t, o)
-	if err := w.Ask(asked); err != nil {
+	if err := w.Ask(requests); err != nil {
 		t.Fatal(err)
 	}
 	until(t, "both ends of everything to agree", func() bool { return w.Balanced() == nil })
@@ -138,7 +138,7 @@ func TestClusterNetworkMap(t *testing.T) {
 	runAgent(t, s.KubeConfig("agent", s.Admin), sink, "yaml:extensions::netmap::endpoint: "+address, "yaml:exporters::netmap: {}",
 		"yaml:service::extensions: [health_check, netmap]", "yaml:service::pipelines::metrics::exporters: [otlp_grpc, netmap]")
 	sink.await(t)
-	if err := s.world.Ask(asked); err != nil {
+	if err := s.world.Ask(requests); err != nil {
 		t.Fatal(err)
 	}
 	until(t, "both ends of everything to agree", func() bool { return s.world.Balanced() == nil })

@@ -13,9 +13,9 @@ import (
 	"github.com/netconn/netconn/internal/testnet/netns"
 )
 
-// A stranger is how one end of a connection, which cannot know the other's sequence numbers, has to tell of it: by what connection
+// A unmatched is how one end of a connection, which cannot know the other's sequence numbers, has to tell of it: by what connection
 // tracking says in its own namespace and in those around it.
-type stranger struct {
+type unmatched struct {
 	nat            string
 	port           int
 	original       netip.AddrPort // invalid: it is what the socket says
@@ -23,7 +23,7 @@ type stranger struct {
 	local, far     netip.Addr     // of the socket
 }
 
-func (x stranger) flow(role string) []string {
+func (x unmatched) flow(role string) []string {
 	v := views{client: x.client, server: x.server, clientLocal: x.local, clientFar: x.far, serverLocal: x.local, serverFar: x.far}
 	flow := append(hop{port: x.port, nat: x.nat, original: x.original}.way(), v.of(role)...)
 	return append(flow, "netconn.role="+role, "network.transport=tcp", "netconn.peer.type=private", "netconn.peer.scope=remote")
@@ -31,7 +31,7 @@ func (x stranger) flow(role string) []string {
 
 // apart has a namespace's SYNPROXY answer for a port, as a node does that is attacked. It makes up sequence numbers of its own, so the two
 // ends of a connection do not have the same, as if the other one were on another machine: there are no two machines here.
-func apart(s *stage, n *netns.Namespace, port int) {
+func synproxy(s *testbed, n *netns.Namespace, port int) {
 	s.t.Helper()
 	for _, variable := range []string{"net.ipv4.tcp_syncookies", "net.ipv4.tcp_timestamps"} {
 		s.check(n.Sysctl(variable, "1"))
@@ -48,8 +48,8 @@ func apart(s *stage, n *netns.Namespace, port int) {
 }
 
 // zoneAtNode has the first node track what passes it in a zone, both ways or only as it was asked for.
-func zoneAtNode(option string) func(*stage) {
-	return func(s *stage) {
+func zoneAtNode(option string) func(*testbed) {
+	return func(s *testbed) {
 		s.t.Helper()
 		s.rule(s.node[0].Namespace, false, "-t", "raw", "-A", "PREROUTING", "-p", "tcp", "-j", "CT", option, "3")
 	}
@@ -58,56 +58,56 @@ func zoneAtNode(option string) func(*stage) {
 // Where the other end is on another machine, connection tracking tells the rest, hop by hop outward: the client knows who answers it
 // behind a service, the server who asks behind a node's address, as far as that node is its own.
 func TestUnpaired(t *testing.T) {
-	farService := service(at(serviceAddr, 80), at(worldAddr, 9080), 0)
-	toFar := stranger{nat: "dnat+snat", port: 9080, original: at(serviceAddr, 80),
-		client: shopAddr, server: worldAddr, local: shopAddr, far: serviceAddr}
-	fromNode := stranger{nat: "none", port: 9080, client: nodeAddr, server: worldAddr, local: worldAddr, far: nodeAddr}
+	farService := service(at(serviceAddr, 80), at(externalAddr, 9080), 0)
+	toFar := unmatched{nat: "dnat+snat", port: 9080, original: at(serviceAddr, 80),
+		client: shopAddr, server: externalAddr, local: shopAddr, far: serviceAddr}
+	fromNode := unmatched{nat: "none", port: 9080, client: nodeAddr, server: externalAddr, local: externalAddr, far: nodeAddr}
 	otherNode := netip.MustParseAddr("172.18.0.4")
 	for name, x := range map[string]struct {
-		client, server func(*stage) *actress
-		rules          func(*stage)
+		client, server func(*testbed) *workload
+		rules          func(*testbed)
 		dial, listen   netip.AddrPort
-		told, heard    stranger // what the client tells, and the server
+		told, heard    unmatched // what the client tells, and the server
 	}{
 		"masquerade": {
-			client: shop, server: world, rules: all(), dial: at(worldAddr, 9080), listen: at(worldAddr, 9080),
-			told: stranger{nat: "snat", port: 9080, client: shopAddr, server: worldAddr, local: shopAddr, far: worldAddr}, heard: fromNode,
+			client: shop, server: external, rules: all(), dial: at(externalAddr, 9080), listen: at(externalAddr, 9080),
+			told: unmatched{nat: "snat", port: 9080, client: shopAddr, server: externalAddr, local: shopAddr, far: externalAddr}, heard: fromNode,
 		},
 		"a service outside": {
-			client: shop, server: world, rules: farService, dial: at(serviceAddr, 80), listen: at(worldAddr, 9080),
+			client: shop, server: external, rules: farService, dial: at(serviceAddr, 80), listen: at(externalAddr, 9080),
 			told: toFar, heard: fromNode,
 		},
 		"a service outside, by way of the pod's own rule": {
-			client: shop, server: world, rules: all(farService, dnatAtHome(at(serviceAddr, 80), netip.MustParseAddr("10.96.1.77"))),
-			dial: at(netip.MustParseAddr("10.96.1.77"), 8000), listen: at(worldAddr, 9080),
-			told: stranger{nat: "dnat+snat", port: 9080, original: at(netip.MustParseAddr("10.96.1.77"), 8000),
-				client: shopAddr, server: worldAddr, local: shopAddr, far: netip.MustParseAddr("10.96.1.77")},
+			client: shop, server: external, rules: all(farService, dnatAtHome(at(serviceAddr, 80), netip.MustParseAddr("10.96.1.77"))),
+			dial: at(netip.MustParseAddr("10.96.1.77"), 8000), listen: at(externalAddr, 9080),
+			told: unmatched{nat: "dnat+snat", port: 9080, original: at(netip.MustParseAddr("10.96.1.77"), 8000),
+				client: shopAddr, server: externalAddr, local: shopAddr, far: netip.MustParseAddr("10.96.1.77")},
 			heard: fromNode,
 		},
 		"a service outside, tracked in a zone": {
-			client: shop, server: world, rules: all(zoneAtNode("--zone"), farService),
-			dial: at(serviceAddr, 80), listen: at(worldAddr, 9080), told: toFar, heard: fromNode,
+			client: shop, server: external, rules: all(zoneAtNode("--zone"), farService),
+			dial: at(serviceAddr, 80), listen: at(externalAddr, 9080), told: toFar, heard: fromNode,
 		},
 		"a service outside, tracked in a zone in one direction": {
-			client: shop, server: world, rules: all(zoneAtNode("--zone-orig"), farService),
-			dial: at(serviceAddr, 80), listen: at(worldAddr, 9080), told: toFar, heard: fromNode,
+			client: shop, server: external, rules: all(zoneAtNode("--zone-orig"), farService),
+			dial: at(serviceAddr, 80), listen: at(externalAddr, 9080), told: toFar, heard: fromNode,
 		},
 		"NodePort": {
-			client: world, server: stock, rules: service(at(serviceAddr, 80), at(stockAddr, 9080), 30080),
+			client: external, server: stock, rules: service(at(serviceAddr, 80), at(stockAddr, 9080), 30080),
 			dial: at(otherNode, 30080), listen: at(stockAddr, 9080),
-			told: stranger{nat: "none", port: 30080, client: worldAddr, server: otherNode, local: worldAddr, far: otherNode},
-			heard: stranger{nat: "dnat+snat", port: 9080, original: at(otherNode, 30080),
-				client: worldAddr, server: stockAddr, local: stockAddr, far: netip.MustParseAddr("10.244.2.1")},
+			told: unmatched{nat: "none", port: 30080, client: externalAddr, server: otherNode, local: externalAddr, far: otherNode},
+			heard: unmatched{nat: "dnat+snat", port: 9080, original: at(otherNode, 30080),
+				client: externalAddr, server: stockAddr, local: stockAddr, far: netip.MustParseAddr("10.244.2.1")},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := setTheStage(t)
+			s := newTestbed(t)
 			client, server := x.client(s), x.server(s)
-			apart(s, server.in, int(x.listen.Port()))
+			synproxy(s, server.in, int(x.listen.Port()))
 			x.rules(s)
 			server.ensure(x.listen.String())
 			for i := range 2 {
-				afar(client, server, fmt.Sprint("c", i), x.dial, x.listen)
+				dialAndExchange(client, server, fmt.Sprint("c", i), x.dial, x.listen)
 			}
 			client.do("close c0")
 			server.do("finish sc0")
@@ -120,14 +120,14 @@ func TestUnpaired(t *testing.T) {
 }
 
 // afar has a client connect, and the two exchange a certain amount. SYNPROXY lets the server know of it with the first bytes.
-func afar(client, server *actress, name string, dial, listen netip.AddrPort) {
+func dialAndExchange(client, server *workload, name string, dial, listen netip.AddrPort) {
 	client.t.Helper()
 	client.do("dial %s %s", name, dial)
-	greet(client, server, name, listen)
+	exchangeClientFirst(client, server, name, listen)
 }
 
 // greet is what comes after the client has connected.
-func greet(client, server *actress, name string, listen netip.AddrPort) {
+func exchangeClientFirst(client, server *workload, name string, listen netip.AddrPort) {
 	client.t.Helper()
 	client.do("send %s 1000", name)
 	server.do("accept s%s %s", name, listen)
@@ -139,15 +139,15 @@ func greet(client, server *actress, name string, listen netip.AddrPort) {
 // Of pods and nodes that are younger than the collector the namespaces have to be found first. What is counted until then may be
 // unresolved, and stays so; the connections themselves get their translation, and nothing is lost or counted twice.
 func TestNewPodOnNewNode(t *testing.T) {
-	s := raise(t, func(*stage) {}, (*stage).build)
-	asked, listen := at(serviceAddr, 80), at(worldAddr, 9080)
-	apart(s, s.world.in, 9080)
-	service(asked, listen, 0)(s)
-	s.world.ensure(listen.String())
+	s := makeTestbed(t, func(*testbed) {}, (*testbed).build)
+	vip, listen := at(serviceAddr, 80), at(externalAddr, 9080)
+	synproxy(s, s.external.in, 9080)
+	service(vip, listen, 0)(s)
+	s.external.ensure(listen.String())
 	for i := range 2 {
-		afar(s.shop, s.world, fmt.Sprint("c", i), asked, listen)
+		dialAndExchange(s.shop, s.external, fmt.Sprint("c", i), vip, listen)
 	}
-	told := stranger{nat: "dnat+snat", port: 9080, original: asked, client: shopAddr, server: worldAddr, local: shopAddr, far: serviceAddr}
+	told := unmatched{nat: "dnat+snat", port: 9080, original: vip, client: shopAddr, server: externalAddr, local: shopAddr, far: serviceAddr}
 	want := map[string]int64{
 		"netconn.attempts": 2, "netconn.active": 2, "netconn.io transmit": 2000, "netconn.io receive": 40_000, "known": 2,
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/netconn/netconn/internal/testnet"
+	"github.com/netconn/netconn/internal/testnet/cgroup"
 )
 
 const (
@@ -22,7 +23,7 @@ const (
 
 // A shopping is two pods, each in a network namespace of its own: the shop opens connections to the stock.
 type shopping struct {
-	shop, stock                        *puppet
+	shop, stock                        *driver
 	shopID, shopUID, stockID, stockUID string
 }
 
@@ -30,9 +31,9 @@ func goShopping(t *testing.T) *shopping {
 	t.Helper()
 	client, server := testnet.New(t), testnet.New(t)
 	testnet.Link(client, server, "nc0", "10.78.0.1/24", "10.78.0.2/24")
-	s := &shopping{shopID: newID(), shopUID: newUID(), stockID: newID(), stockUID: newUID()}
-	s.shop = start(t, "shop", newCgroup(t, podOfSystemd(s.shopUID, s.shopID)), client)
-	s.stock = start(t, "stock", newCgroup(t, podOfCgroupfs(s.stockUID, s.stockID)), server)
+	s := &shopping{shopID: cgroup.NewID(), shopUID: cgroup.NewUID(), stockID: cgroup.NewID(), stockUID: cgroup.NewUID()}
+	s.shop = startIn(t, "shop", cgroup.SystemdPod(s.shopUID, s.shopID), client.Namespace)
+	s.stock = startIn(t, "stock", cgroup.CgroupfsPod(s.stockUID, s.stockID), server.Namespace)
 	s.stock.do("listen %s", stockAddress)
 	return s
 }
@@ -73,14 +74,14 @@ func TestOTLP(t *testing.T) {
 	transfer("small", s.shop, s.stock, 13)
 	middle := sink.want(s.whileOpen(), 1)
 
-	s.shop.refuse("connection refused", "dial nobody %s", nobodyAddress)
+	s.shop.fail("connection refused", "dial nobody %s", nobodyAddress)
 	refused := time.Now()
 	transfer("small", s.stock, s.shop, 7)
 	finish("small", s.stock, s.shop)
 	finish("big", s.shop, s.stock)
 	transfer("broken", s.shop, s.stock, 1000)
 	s.shop.do("reset broken")
-	s.stock.do("break broken")
+	s.stock.do("reset-by-peer broken")
 	last := sink.want(s.atTheEnd(), 3)
 
 	shop, stock := last.find(s.shopID), last.find(s.stockID)

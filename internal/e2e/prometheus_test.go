@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/netconn/netconn/internal/testnet"
+	"github.com/netconn/netconn/internal/testnet/cgroup"
 )
 
 const baseAddress = "10.78.0.2:5432"
@@ -26,10 +27,10 @@ func TestPrometheus(t *testing.T) {
 
 	clients, server := testnet.New(t), testnet.New(t)
 	testnet.Link(clients, server, "nc0", "10.78.0.1/24", "10.78.0.2/24")
-	w := watcher{t: t, address: address, first: newID(), second: newID()}
-	first := start(t, "web", newCgroup(t, docker(w.first)), clients)
-	second := start(t, "web", newCgroup(t, docker(w.second)), clients)
-	base := start(t, "base", newCgroup(t, docker(newID())), server)
+	w := watcher{t: t, address: address, first: cgroup.NewID(), second: cgroup.NewID()}
+	first := startIn(t, "web", cgroup.Docker(w.first), clients.Namespace)
+	second := startIn(t, "web", cgroup.Docker(w.second), clients.Namespace)
+	base := startIn(t, "base", cgroup.Docker(cgroup.NewID()), server.Namespace)
 	base.do("listen %s", baseAddress)
 
 	connect("a", first, base, baseAddress)

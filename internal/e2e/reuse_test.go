@@ -17,7 +17,7 @@ func by(address netip.Addr) *views {
 }
 
 // toStock returns connections from the shop to the stock by way of a service.
-func (s *stage) toStock(service, listen netip.AddrPort, connections, open int, there, back int64) hop {
+func (s *testbed) toStock(service, listen netip.AddrPort, connections, open int, there, back int64) hop {
 	return hop{client: s.shop.member, server: s.stock.member, port: int(listen.Port()), nat: "dnat", original: service,
 		connections: connections, open: open, there: there, back: back, views: by(service.Addr())}
 }
@@ -25,7 +25,7 @@ func (s *stage) toStock(service, listen netip.AddrPort, connections, open int, t
 // A port of the client is used again at once, for another service and for the same one, which has another server by then: each connection
 // has its own translation.
 func TestPortUsedAgain(t *testing.T) {
-	s := setTheStage(t)
+	s := newTestbed(t)
 	first, second := at(serviceAddr, 80), at(serviceAddr, 81)
 	one, two, three := at(stockAddr, 9080), at(stockAddr, 9081), at(stockAddr, 9082)
 	s.check(s.node[0].Serve(
@@ -44,7 +44,7 @@ func TestPortUsedAgain(t *testing.T) {
 // Where the very same addresses and ports are used again at once, whose answer it was cannot always be known: then a connection is
 // unresolved. It never has the other's.
 func TestTupleUsedAgain(t *testing.T) {
-	s := setTheStage(t)
+	s := newTestbed(t)
 	first, second, listen := at(serviceAddr, 80), at(serviceAddr, 81), at(stockAddr, 9080)
 	s.check(s.node[0].Serve(
 		mesh.Service{Address: first, Endpoints: []netip.AddrPort{listen}}, mesh.Service{Address: second, Endpoints: []netip.AddrPort{listen}},
@@ -83,14 +83,14 @@ func forgive(got counts) counts {
 
 // reuse has the shop connect to a service from the port that is always the same, and leave it free: a reset leaves no TIME_WAIT, and the
 // entry gives way to the next connection's.
-func (s *stage) reuse(name string, service, listen netip.AddrPort, there int) {
+func (s *testbed) reuse(name string, service, listen netip.AddrPort, there int) {
 	s.t.Helper()
 	s.stock.ensure(listen.String())
 	s.shop.do("dial %s %s %s", name, service, at(shopAddr, 40_000))
 	s.stock.do("accept s%s %s", name, listen)
-	exchange(s.shop.puppet, s.stock.puppet, name, there, 1)
+	exchange(s.shop.driver, s.stock.driver, name, there, 1)
 	s.shop.do("reset %s", name)
-	s.stock.do("break s%s", name)
+	s.stock.do("reset-by-peer s%s", name)
 }
 
 // wasReset has all that a member's connections ended with be a reset from the other end.
@@ -111,33 +111,33 @@ func wasReset(want counts, m member) counts {
 func TestResetByService(t *testing.T) {
 	for _, timeout := range []string{"10", "1"} {
 		t.Run("timeout "+timeout, func(t *testing.T) {
-			s := setTheStage(t)
+			s := newTestbed(t)
 			for _, n := range s.node {
 				s.check(n.Sysctl("net.netfilter.nf_conntrack_tcp_timeout_close", timeout))
 			}
-			asked, listen := at(serviceAddr, 80), at(stockAddr, 9080)
-			service(asked, listen, 0)(s)
+			vip, listen := at(serviceAddr, 80), at(stockAddr, 9080)
+			service(vip, listen, 0)(s)
 			s.stock.ensure(listen.String())
 			for i := range 5 {
 				name := fmt.Sprint("c", i)
-				s.shop.do("dial %s %s", name, asked)
+				s.shop.do("dial %s %s", name, vip)
 				s.stock.do("accept s%s %s", name, listen)
-				exchange(s.shop.puppet, s.stock.puppet, name, 100, 200)
+				exchange(s.shop.driver, s.stock.driver, name, 100, 200)
 				s.stock.do("reset s%s", name)
-				s.shop.do("break %s", name)
+				s.shop.do("reset-by-peer %s", name)
 			}
-			s.sink.want(wasReset(expect([]hop{s.toStock(asked, listen, 5, 0, 500, 1000)}), s.shop.member), 3)
+			s.sink.want(wasReset(expect([]hop{s.toStock(vip, listen, 5, 0, 500, 1000)}), s.shop.member), 3)
 		})
 	}
 }
 
 // An attempt that is refused leaves no entry: its peer is what was asked for, and netconn says that it does not know.
 func TestRefusedByService(t *testing.T) {
-	s := setTheStage(t)
-	asked := at(serviceAddr, 80)
-	service(asked, at(stockAddr, 9099), 0)(s)
-	s.shop.refuse("connection refused", "dial c %s", asked)
-	x := stranger{nat: "unresolved", port: 80, client: shopAddr, server: serviceAddr, local: shopAddr, far: serviceAddr}
+	s := newTestbed(t)
+	vip := at(serviceAddr, 80)
+	service(vip, at(stockAddr, 9099), 0)(s)
+	s.shop.fail("connection refused", "dial c %s", vip)
+	x := unmatched{nat: "unresolved", port: 80, client: shopAddr, server: serviceAddr, local: shopAddr, far: serviceAddr}
 	flow := x.flow("client")
 	s.sink.want(counts{s.shop.key(): {
 		of(flow, "netconn.io", "network.io.direction=transmit"): 0,
@@ -149,19 +149,19 @@ func TestRefusedByService(t *testing.T) {
 
 // What was found at the start is kept, though the entry is deleted by hand.
 func TestEntryDeleted(t *testing.T) {
-	s := setTheStage(t)
-	asked, listen := at(serviceAddr, 80), at(worldAddr, 9080)
-	apart(s, s.world.in, 9080)
-	service(asked, listen, 0)(s)
-	s.world.ensure(listen.String())
-	afar(s.shop, s.world, "c", asked, listen)
-	told := stranger{nat: "dnat+snat", port: 9080, original: asked, client: shopAddr, server: worldAddr, local: shopAddr, far: serviceAddr}
+	s := newTestbed(t)
+	vip, listen := at(serviceAddr, 80), at(externalAddr, 9080)
+	synproxy(s, s.external.in, 9080)
+	service(vip, listen, 0)(s)
+	s.external.ensure(listen.String())
+	dialAndExchange(s.shop, s.external, "c", vip, listen)
+	told := unmatched{nat: "dnat+snat", port: 9080, original: vip, client: shopAddr, server: externalAddr, local: shopAddr, far: serviceAddr}
 	want := make(counts)
 	want.add(s.shop.member, told.flow("client"), 1, 1, 1000, 20_000)
 	s.sink.want(want, 1)
 	s.check(s.node[0].Command("conntrack", "-D", "-p", "tcp", "--orig-dst", serviceAddr.String()))
 	s.shop.do("send c 5000")
-	s.world.do("receive sc 5000")
+	s.external.do("receive sc 5000")
 	clear(want)
 	want.add(s.shop.member, told.flow("client"), 1, 1, 6000, 20_000)
 	s.sink.want(want, 3)
@@ -169,35 +169,35 @@ func TestEntryDeleted(t *testing.T) {
 
 // Two pods that have one address, each in a cluster of its own, are never taken for each other.
 func TestOneAddressTwice(t *testing.T) {
-	s := setTheStage(t)
-	other := &stage{t: t, sink: s.sink}
+	s := newTestbed(t)
+	other := &testbed{t: t, sink: s.sink}
 	other.build()
-	asked, listen := at(serviceAddr, 80), at(stockAddr, 9080)
+	vip, listen := at(serviceAddr, 80), at(stockAddr, 9080)
 	var hops []hop
-	for i, x := range []*stage{s, other} {
-		service(asked, listen, 0)(x)
+	for i, x := range []*testbed{s, other} {
+		service(vip, listen, 0)(x)
 		x.stock.ensure(listen.String())
-		x.shop.do("dial c %s %s", asked, at(shopAddr, 40_000))
+		x.shop.do("dial c %s %s", vip, at(shopAddr, 40_000))
 		x.stock.do("accept sc %s", listen)
-		exchange(x.shop.puppet, x.stock.puppet, "c", 1000*(i+1), 7)
-		hops = append(hops, x.toStock(asked, listen, 1, 1, int64(1000*(i+1)), 7))
+		exchange(x.shop.driver, x.stock.driver, "c", 1000*(i+1), 7)
+		hops = append(hops, x.toStock(vip, listen, 1, 1, int64(1000*(i+1)), 7))
 	}
 	s.sink.want(expect(hops), 3)
 }
 
 // A pod that goes with its namespace, in the middle of a connection, takes nothing with it that is told of the other end.
 func TestNamespaceDeleted(t *testing.T) {
-	s := setTheStage(t)
-	asked, listen := at(serviceAddr, 80), at(stockAddr, 9080)
-	service(asked, listen, 0)(s)
+	s := newTestbed(t)
+	vip, listen := at(serviceAddr, 80), at(stockAddr, 9080)
+	service(vip, listen, 0)(s)
 	s.stock.ensure(listen.String())
-	s.shop.do("dial c %s", asked)
+	s.shop.do("dial c %s", vip)
 	s.stock.do("accept sc %s", listen)
-	exchange(s.shop.puppet, s.stock.puppet, "c", 1000, 20_000)
+	exchange(s.shop.driver, s.stock.driver, "c", 1000, 20_000)
 	s.check(s.pod[0].Close())
-	s.shop.leave()
+	s.shop.end()
 	s.stock.do("finish sc")
-	want := expect([]hop{s.toStock(asked, listen, 1, 0, 1000, 20_000)})
+	want := expect([]hop{s.toStock(vip, listen, 1, 0, 1000, 20_000)})
 	delete(want, s.shop.key())
 	s.sink.want(want, 3)
 }
@@ -205,12 +205,12 @@ func TestNamespaceDeleted(t *testing.T) {
 // One connection after the other through a service, faster than anybody looks: none is unresolved.
 func TestChurnThroughService(t *testing.T) {
 	const connections = 1000
-	s := setTheStage(t)
-	asked, listen := at(serviceAddr, 80), at(stockAddr, 9080)
-	service(asked, listen, 0)(s)
+	s := newTestbed(t)
+	vip, listen := at(serviceAddr, 80), at(stockAddr, 9080)
+	service(vip, listen, 0)(s)
 	s.stock.ensure(listen.String())
 	s.stock.do("serve %s", listen)
-	s.shop.do("visit %s %d", asked, connections)
-	h := s.toStock(asked, listen, connections, 0, connections, 0)
+	s.shop.do("visit %s %d", vip, connections)
+	h := s.toStock(vip, listen, connections, 0, connections, 0)
 	s.sink.want(expect([]hop{h}), 3)
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/netconn/netconn/internal/testnet"
+	"github.com/netconn/netconn/internal/testnet/cgroup"
 )
 
 // Where the other end is, seen from each of the two: in the same container, in another one of the pod, elsewhere on this
@@ -18,16 +19,16 @@ func TestScopes(t *testing.T) {
 
 	pod, elsewhere := testnet.New(t), testnet.New(t)
 	testnet.Link(pod, elsewhere, "nc0", "10.78.0.1/24", "10.78.0.2/24")
-	uid, appID, proxyID, otherID := newUID(), newID(), newID(), newID()
-	inApp := newCgroup(t, podOfSystemd(uid, appID))
-	app := start(t, "app", inApp, pod)
-	worker := start(t, "worker", inApp, pod)
-	proxy := start(t, "proxy", newCgroup(t, podOfSystemd(uid, proxyID)), pod)
-	other := start(t, "other", newCgroup(t, podOfSystemd(newUID(), otherID)), elsewhere)
-	backup := start(t, "netconn-backup", newCgroup(t, "plain"), elsewhere)
+	uid, appID, proxyID, otherID := cgroup.NewUID(), cgroup.NewID(), cgroup.NewID(), cgroup.NewID()
+	inApp := newCgroup(t, cgroup.SystemdPod(uid, appID))
+	app := start(t, "app", pod.Namespace, inApp)
+	worker := start(t, "worker", pod.Namespace, inApp)
+	proxy := startIn(t, "proxy", cgroup.SystemdPod(uid, proxyID), pod.Namespace)
+	other := startIn(t, "other", cgroup.SystemdPod(cgroup.NewUID(), otherID), elsewhere.Namespace)
+	backup := startIn(t, "netconn-backup", "plain", elsewhere.Namespace)
 
 	for _, meeting := range []struct {
-		client, server *puppet
+		client, server *driver
 		address        string
 	}{
 		{worker, app, "127.0.0.1:8001"},

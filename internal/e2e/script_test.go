@@ -3,138 +3,116 @@
 package e2e
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"strconv"
 	"strings"
 )
 
-// puppetVariable is set in the environment of a puppet: the test binary that does not test.
-const puppetVariable = "NETCONN_TEST_PUPPET"
-
-// A dancer is what a puppet has in its hands, by the names that it was told.
-type dancer struct {
+// A script executes the orders of a driver. An order is a verb and its arguments: names of connections, which the orders
+// that open them give, addresses and numbers.
+type script struct {
 	listeners map[string]*net.TCPListener // by address
-	ends      map[string]*net.TCPConn
+	ends      map[string]*net.TCPConn     // by name
 }
 
-// dance does what it reads, line by line, and answers each line with one: empty, or why it could not be done. It ends with its input, even
-// in the middle of what it does, so that no puppet outlives the test.
-func dance() {
-	d := dancer{listeners: map[string]*net.TCPListener{}, ends: map[string]*net.TCPConn{}}
-	orders := make(chan string)
-	go func() {
-		for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
-			orders <- lines.Text()
-		}
-		os.Exit(0)
-	}()
-	for order := range orders {
-		answer := ""
-		if err := d.do(strings.Fields(order)); err != nil {
-			answer = strings.ReplaceAll(err.Error(), "\n", " ")
-		}
-		fmt.Println(answer)
+// execute executes an order, and returns why it failed, or nothing.
+func (s script) execute(order string) (failure string) {
+	verb, arguments, _ := strings.Cut(order, " ")
+	do, known := s.verbs()[verb]
+	if !known {
+		return "no such order"
+	}
+	if err := do(strings.Fields(arguments)); err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
+func (s script) verbs() map[string]func(arguments []string) error {
+	return map[string]func([]string) error{
+		"listen":        func(a []string) error { return s.listen(a[0]) },
+		"accept":        func(a []string) error { return s.accept(a[0], a[1]) },                             // NAME ADDRESS
+		"dial":          func(a []string) error { return s.dial(a[0], a[1], strings.Join(a[2:], "")) },      // NAME ADDRESS [LOCAL]
+		"send":          func(a []string) error { return s.send(a[0], a[1]) },                               // NAME BYTES
+		"receive":       func(a []string) error { return s.receive(a[0], a[1]) },                            // NAME BYTES
+		"close":         func(a []string) error { return s.ends[a[0]].Close() },                             // this end first
+		"finish":        func(a []string) error { return errors.Join(s.drain(a[0]), s.ends[a[0]].Close()) }, // the other end first
+		"reset":         func(a []string) error { return errors.Join(s.ends[a[0]].SetLinger(0), s.ends[a[0]].Close()) },
+		"reset-by-peer": func(a []string) error { return s.resetByPeer(a[0]) },
+		"serve":         func(a []string) error { go serve(s.listeners[a[0]]); return nil },
+		"churn":         func(a []string) error { go churn(a[0]); return nil },
+		"visit":         func(a []string) error { return visit(a[0], a[1]) }, // ADDRESS TIMES
 	}
 }
 
-func (d dancer) do(words []string) error {
-	switch len(words) {
-	case 2:
-		return d.doAlone(words[0], words[1])
-	case 3:
-		return d.doWith(words[0], words[1], words[2])
-	case 4:
-		return d.dialFrom(words[1], words[2], words[3])
-	}
-	return fmt.Errorf("understand %q: want two to four words", words)
-}
-
-// dialFrom is "dial NAME ADDRESS LOCAL".
-func (d dancer) dialFrom(name, address, local string) error {
-	from, err := net.ResolveTCPAddr("tcp", local)
-	if err != nil {
-		return err
-	}
-	c, err := (&net.Dialer{LocalAddr: from}).Dial("tcp", address)
-	if err != nil {
-		return err
-	}
-	d.ends[name] = c.(*net.TCPConn)
-	return nil
-}
-
-func (d dancer) doAlone(verb, name string) error {
-	switch verb {
-	case "listen":
-		return d.listen(name)
-	case "serve":
-		go serve(d.listeners[name])
-		return nil
-	case "churn":
-		go churn(name)
-		return nil
-	case "close":
-		return d.ends[name].Close()
-	case "reset": // what is unread at the other end is dropped, and it gets a RST instead of a FIN
-		return errors.Join(d.ends[name].SetLinger(0), d.ends[name].Close())
-	case "finish": // the other end closes first
-		_, err := io.Copy(io.Discard, d.ends[name])
-		return errors.Join(err, d.ends[name].Close())
-	case "break": // the other end resets
-		_, err := io.Copy(io.Discard, d.ends[name])
-		d.ends[name].Close()
-		if err == nil {
-			return errors.New("wait for the reset: the connection was closed by agreement")
-		}
-		return nil
-	}
-	return fmt.Errorf("understand %q", verb)
-}
-
-func (d dancer) doWith(verb, name, object string) (err error) {
-	switch verb {
-	case "dial":
-		var c net.Conn
-		if c, err = net.Dial("tcp", object); err == nil {
-			d.ends[name] = c.(*net.TCPConn)
-		}
-		return err
-	case "accept":
-		d.ends[name], err = d.listeners[object].AcceptTCP()
-		return err
-	}
-	n, err := strconv.Atoi(object)
-	if err != nil {
-		return err
-	}
-	switch verb {
-	case "visit":
-		return visit(name, n)
-	case "send":
-		_, err = d.ends[name].Write(make([]byte, n))
-		return err
-	case "receive":
-		_, err = io.CopyN(io.Discard, d.ends[name], int64(n))
-		return err
-	}
-	return fmt.Errorf("understand %q", verb)
-}
-
-func (d dancer) listen(address string) error {
+func (s script) listen(address string) error {
 	l, err := net.Listen("tcp", address)
 	if err != nil {
 		return err
 	}
-	d.listeners[address] = l.(*net.TCPListener)
+	s.listeners[address] = l.(*net.TCPListener)
 	return nil
 }
 
-// serve answers every connection by its end, for ever.
+func (s script) accept(name, address string) (err error) {
+	s.ends[name], err = s.listeners[address].AcceptTCP()
+	return err
+}
+
+// dial connects, from a local address if one is given.
+func (s script) dial(name, address, local string) error {
+	var d net.Dialer
+	if local != "" {
+		from, err := net.ResolveTCPAddr("tcp", local)
+		if err != nil {
+			return err
+		}
+		d.LocalAddr = from
+	}
+	c, err := d.Dial("tcp", address)
+	if err != nil {
+		return err
+	}
+	s.ends[name] = c.(*net.TCPConn)
+	return nil
+}
+
+func (s script) send(name, bytes string) error {
+	n, err := strconv.Atoi(bytes)
+	if err == nil {
+		_, err = s.ends[name].Write(make([]byte, n))
+	}
+	return err
+}
+
+func (s script) receive(name, bytes string) error {
+	n, err := strconv.ParseInt(bytes, 10, 64)
+	if err == nil {
+		_, err = io.CopyN(io.Discard, s.ends[name], n)
+	}
+	return err
+}
+
+// drain reads until the other end closes.
+func (s script) drain(name string) error {
+	_, err := io.Copy(io.Discard, s.ends[name])
+	return err
+}
+
+// resetByPeer waits for a RST from the other end. A FIN is an error.
+func (s script) resetByPeer(name string) error {
+	err := s.drain(name)
+	s.ends[name].Close()
+	if err == nil {
+		return errors.New("the other end has closed the connection without a reset")
+	}
+	return nil
+}
+
+// serve reads a byte from each connection and closes it, until the process ends.
 func serve(l *net.TCPListener) {
 	for {
 		c, err := l.AcceptTCP()
@@ -147,30 +125,30 @@ func serve(l *net.TCPListener) {
 }
 
 // visit opens a number of connections, one after the other, each for a byte.
-func visit(address string, times int) error {
-	for range times {
-		c, err := net.Dial("tcp", address)
-		if err != nil {
-			return err
-		}
-		_, sendErr := c.Write([]byte{1})
-		_, endErr := io.Copy(io.Discard, c)
-		if err := errors.Join(sendErr, endErr, c.Close()); err != nil {
-			return err
-		}
+func visit(address, times string) error {
+	n, err := strconv.Atoi(times)
+	for ; err == nil && n > 0; n-- {
+		err = visitOnce(address)
+	}
+	if err != nil {
+		return fmt.Errorf("%w; %d of %s connections are left", err, n+1, times)
 	}
 	return nil
 }
 
-// churn opens one connection after the other, for ever.
+func visitOnce(address string) error {
+	c, err := net.Dial("tcp", address)
+	if err != nil {
+		return err
+	}
+	_, sendErr := c.Write([]byte{1})
+	_, endErr := io.Copy(io.Discard, c)
+	return errors.Join(sendErr, endErr, c.Close())
+}
+
+// churn opens one connection after the other until the process ends. An error is that no local port is free for a moment.
 func churn(address string) {
 	for {
-		c, err := net.Dial("tcp", address)
-		if err != nil {
-			continue // the local ports are used up for a moment
-		}
-		_, _ = c.Write([]byte{1})
-		_, _ = io.Copy(io.Discard, c)
-		c.Close()
+		_ = visitOnce(address)
 	}
 }

@@ -42,13 +42,13 @@ func TestRefusesToStart(t *testing.T) {
 			if status := c.exit(); status != 1 {
 				t.Errorf("exit status %d, want 1", status)
 			}
-			last := lastLine(c.said())
+			last := lastLine(c.Log())
 			for _, want := range test.want {
 				if !strings.Contains(last, want) {
 					t.Errorf("the last line has no %q: %s", want, last)
 				}
 			}
-			if strings.Contains(c.said(), "panic") {
+			if strings.Contains(c.Log(), "panic") {
 				t.Error("the collector panics")
 			}
 		})
@@ -66,10 +66,10 @@ func TestStartsWithoutRights(t *testing.T) {
 	c := runAs(t, setup{Receiver: []string{"error_mode: ignore", "collection_interval: 100ms"}, Health: health}, nobody())
 	until(t, "health", func() bool { return healthy(health) })
 	for _, want := range []string{"No connections are read.", "missing CAP_BPF, CAP_PERFMON", "Everything is ready."} {
-		until(t, want, func() bool { return strings.Contains(c.said(), want) })
+		until(t, want, func() bool { return strings.Contains(c.Log(), want) })
 	}
-	until(t, "collections, of nothing", func() bool { return strings.Count(c.said(), `"resource metrics": 0`) > 10 })
-	if n := strings.Count(c.said(), "No connections are read."); n != 1 {
+	until(t, "collections, of nothing", func() bool { return strings.Count(c.Log(), `"resource metrics": 0`) > 10 })
+	if n := strings.Count(c.Log(), "No connections are read."); n != 1 {
 		t.Errorf("it says so %d times, want once", n)
 	}
 	if !healthy(health) {

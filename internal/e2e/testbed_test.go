@@ -14,54 +14,54 @@ import (
 	"github.com/netconn/netconn/internal/testnet/netns"
 )
 
-// A stage is two nodes with a pod each, a machine outside, and a puppet on each of the three: the shop in the first node's pod, the stock
-// in the second's, the world outside.
-type stage struct {
-	t       *testing.T
-	sink    *sink
-	node    [2]*mesh.Node
-	outside *mesh.Node
-	pod     [2]*mesh.Pod
-	shop    *actress
-	stock   *actress
-	world   *actress
+// A testbed is two nodes with a pod each and a machine outside the cluster. A driver runs on each of the three: the shop in
+// the first node's pod, the stock in the second node's, external on the machine outside.
+type testbed struct {
+	t        *testing.T
+	sink     *sink
+	node     [2]*mesh.Node
+	outside  *mesh.Node
+	pod      [2]*mesh.Pod
+	shop     *workload
+	stock    *workload
+	external *workload
 }
 
-// An actress is a puppet in a mesh.
-type actress struct {
-	*puppet
+// A workload is a driver in a testbed.
+type workload struct {
+	*driver
 	member
 	in      *netns.Namespace
 	listens map[string]bool
 }
 
-// The addresses of a stage. No other mesh of the tests has these pods: whoever looks on there sees this one too, and would know them. The
-// service and the far service are nobody's, and are brought to the nodes by whoever needs them.
+// The addresses of a testbed. No other mesh of the tests has these pods: a collector that runs beside sees this testbed
+// too, and would recognise their addresses. Nothing has the service addresses: a test loads rules for them into the nodes.
 var (
-	shopAddr    = netip.MustParseAddr("10.244.1.31")
-	stockAddr   = netip.MustParseAddr("10.244.2.33")
-	worldAddr   = netip.MustParseAddr("172.18.0.1")
-	nodeAddr    = netip.MustParseAddr("172.18.0.3")
-	serviceAddr = netip.MustParseAddr("10.96.1.3")
-	shopAddr6   = netip.MustParseAddr("fd00:10:244:1::1f")
-	stockAddr6  = netip.MustParseAddr("fd00:10:244:2::21")
-	nodeAddr6   = netip.MustParseAddr("fd00:172:18::3")
-	worldAddr6  = netip.MustParseAddr("fd00:172:18::1")
-	service6    = netip.MustParseAddr("fd00:10:96::3")
+	shopAddr      = netip.MustParseAddr("10.244.1.31")
+	stockAddr     = netip.MustParseAddr("10.244.2.33")
+	externalAddr  = netip.MustParseAddr("172.18.0.1")
+	nodeAddr      = netip.MustParseAddr("172.18.0.3")
+	serviceAddr   = netip.MustParseAddr("10.96.1.3")
+	shopAddr6     = netip.MustParseAddr("fd00:10:244:1::1f")
+	stockAddr6    = netip.MustParseAddr("fd00:10:244:2::21")
+	nodeAddr6     = netip.MustParseAddr("fd00:172:18::3")
+	externalAddr6 = netip.MustParseAddr("fd00:172:18::1")
+	service6      = netip.MustParseAddr("fd00:10:96::3")
 )
 
 func at(a netip.Addr, port uint16) netip.AddrPort { return netip.AddrPortFrom(a, port) }
 
-// setTheStage makes a stage, and has the distribution look on.
-func setTheStage(t *testing.T, receiver ...string) *stage {
+// newTestbed makes a testbed, and starts the distribution.
+func newTestbed(t *testing.T, receiver ...string) *testbed {
 	t.Helper()
-	return raise(t, (*stage).build, func(*stage) {}, receiver...)
+	return makeTestbed(t, (*testbed).build, func(*testbed) {}, receiver...)
 }
 
-// raise makes what is there before the distribution starts, and what comes after.
-func raise(t *testing.T, before, after func(*stage), receiver ...string) *stage {
+// makeTestbed makes what exists before the distribution starts, and what comes after.
+func makeTestbed(t *testing.T, before, after func(*testbed), receiver ...string) *testbed {
 	t.Helper()
-	s := &stage{t: t, sink: newSink(t)}
+	s := &testbed{t: t, sink: newSink(t)}
 	lines := append([]string{"collection_interval: 500ms",
 		meshMetrics("server.address", "client.address", "network.peer.address", "network.local.address")}, receiver...)
 	before(s)
@@ -71,13 +71,12 @@ func raise(t *testing.T, before, after func(*stage), receiver ...string) *stage 
 	return s
 }
 
-// build makes what is on the stage. Names of processes that are in no container are nobody else's on this machine.
-func (s *stage) build() {
+func (s *testbed) build() {
 	s.t.Helper()
 	if os.Geteuid() != 0 {
 		testnet.Require(s.t, errors.New("a mesh needs root"))
 	}
-	m, err := mesh.New(mesh.Options{Name: mesh.Unique("netconn-stage")})
+	m, err := mesh.New(mesh.Options{Name: mesh.Unique("netconn-testbed")})
 	s.check(err)
 	s.t.Cleanup(func() {
 		if err := m.Close(); err != nil {
@@ -88,42 +87,42 @@ func (s *stage) build() {
 		s.node[i], err = m.Node(fmt.Sprintf("node%d", i+1), i+1, address)
 		s.check(err)
 	}
-	s.outside, err = m.Outside("outside", worldAddr.String())
+	s.outside, err = m.Outside("outside", externalAddr.String())
 	s.check(err)
 	s.pod[0], err = s.node[0].Pod("shop", 31)
 	s.check(err)
 	s.pod[1], err = s.node[1].Pod("stock", 33)
 	s.check(err)
-	s.shop, s.stock = s.hire("shop", s.pod[0]), s.hire("stock", s.pod[1])
-	s.world = s.hireOutside("world", s.outside)
+	s.shop, s.stock = s.addContainer("shop", s.pod[0]), s.addContainer("stock", s.pod[1])
+	s.external = s.addHostProcess("external", s.outside)
 }
 
-// hireOutside starts a puppet that is in no pod.
-func (s *stage) hireOutside(name string, machine *mesh.Node) *actress {
+// addHostProcess starts a driver that is in no pod. Its name is unique on this host, as it is all that identifies it.
+func (s *testbed) addHostProcess(name string, machine *mesh.Node) *workload {
 	s.t.Helper()
 	host, err := machine.Host()
 	s.check(err)
 	name = fmt.Sprintf("%s%x", name, randomBytes(4))
-	return &actress{startIn(s.t, name, host), member{name: name}, machine.Namespace, make(map[string]bool)}
+	return &workload{start(s.t, name, host.Namespace, host.Cgroup), member{name: name}, machine.Namespace, make(map[string]bool)}
 }
 
-// hire starts a puppet in a container of its own.
-func (s *stage) hire(name string, pod *mesh.Pod) *actress {
+// addContainer starts a driver in a container of its own.
+func (s *testbed) addContainer(name string, pod *mesh.Pod) *workload {
 	s.t.Helper()
 	c, err := pod.Container()
 	s.check(err)
-	return &actress{startIn(s.t, name, c), member{name, c.ID, pod}, pod.Namespace, make(map[string]bool)}
+	return &workload{start(s.t, name, c.Namespace, c.Cgroup), member{name, c.ID, pod}, pod.Namespace, make(map[string]bool)}
 }
 
-func (s *stage) check(err error) {
+func (s *testbed) check(err error) {
 	s.t.Helper()
 	if err != nil {
 		s.t.Fatal(err)
 	}
 }
 
-// rule brings a rule of iptables to a namespace: of ip6tables if it is about IPv6.
-func (s *stage) rule(n *netns.Namespace, six bool, arguments ...string) {
+// rule adds a rule of iptables, or of ip6tables, to a namespace.
+func (s *testbed) rule(n *netns.Namespace, six bool, arguments ...string) {
 	s.t.Helper()
 	program := "iptables"
 	if six {
@@ -132,21 +131,11 @@ func (s *stage) rule(n *netns.Namespace, six bool, arguments ...string) {
 	s.check(n.Command(program, append([]string{"-w"}, arguments...)...))
 }
 
-// ensure has an actress listen, once.
-func (a *actress) ensure(address string) {
-	a.t.Helper()
-	if !a.listens[address] {
-		a.do("listen %s", address)
-		a.listens[address] = true
+// ensure has a workload listen at an address, unless it does already.
+func (w *workload) ensure(address string) {
+	w.t.Helper()
+	if !w.listens[address] {
+		w.do("listen %s", address)
+		w.listens[address] = true
 	}
-}
-
-// exchange sends bytes both ways on a connection: the client's end has the name, the server's the name with an s before it. They may be
-// one puppet, which does one thing at a time: so little is sent that it needs no reader.
-func exchange(client, server *puppet, name string, there, back int) {
-	client.t.Helper()
-	client.do("send %s %d", name, there)
-	server.do("receive s%s %d", name, there)
-	server.do("send s%s %d", name, back)
-	client.do("receive %s %d", name, back)
 }

@@ -13,26 +13,26 @@ import (
 
 // A translation is a way from a client to a server, and what both are to tell of it.
 type translation struct {
-	client, server func(*stage) *actress // nil: the shop, the stock
-	rules          func(*stage)          // nil: none
-	dial           netip.AddrPort        // what the client asks for
-	listen         netip.AddrPort        // where the server listens
-	from           netip.Addr            // the client's own address
-	seen           netip.Addr            // the client's address as the server's socket has it
+	client, server func(*testbed) *workload // nil: the shop, the stock
+	rules          func(*testbed)           // nil: none
+	dial           netip.AddrPort           // what the client asks for
+	listen         netip.AddrPort           // where the server listens
+	from           netip.Addr               // the client's own address
+	seen           netip.Addr               // the client's address as the server's socket has it
 	port           int
 	nat            string
 	original       bool // it differs from what the client got
 }
 
-func shop(s *stage) *actress  { return s.shop }
-func stock(s *stage) *actress { return s.stock }
-func world(s *stage) *actress { return s.world }
+func shop(s *testbed) *workload     { return s.shop }
+func stock(s *testbed) *workload    { return s.stock }
+func external(s *testbed) *workload { return s.external }
 
 // probe is a process of the stock's node, as kubelet is.
-func probe(s *stage) *actress { return s.hireOutside("probe", s.node[1]) }
+func probe(s *testbed) *workload { return s.addHostProcess("probe", s.node[1]) }
 
 // ambientHost brings the stock's node and pod the rules of ambient mode.
-func ambientHost(s *stage) {
+func ambientHost(s *testbed) {
 	s.t.Helper()
 	s.check(s.node[1].AllowProbes(s.pod[1]))
 	for name, n := range map[string]*netns.Namespace{"ambient-host.nft": s.node[1].Namespace, "ambient-pod.nft": s.pod[1].Namespace} {
@@ -43,8 +43,8 @@ func ambientHost(s *stage) {
 }
 
 // service brings a service to both nodes.
-func service(service, endpoint netip.AddrPort, nodePort uint16) func(*stage) {
-	return func(s *stage) {
+func service(service, endpoint netip.AddrPort, nodePort uint16) func(*testbed) {
+	return func(s *testbed) {
 		s.t.Helper()
 		for _, n := range s.node {
 			s.check(n.Serve(mesh.Service{Address: service, Endpoints: []netip.AddrPort{endpoint}, NodePort: nodePort}))
@@ -53,8 +53,8 @@ func service(service, endpoint netip.AddrPort, nodePort uint16) func(*stage) {
 }
 
 // dnatAtHome translates what the shop asks for in its own pod.
-func dnatAtHome(to netip.AddrPort, destination netip.Addr) func(*stage) {
-	return func(s *stage) {
+func dnatAtHome(to netip.AddrPort, destination netip.Addr) func(*testbed) {
+	return func(s *testbed) {
 		s.t.Helper()
 		s.rule(s.pod[0].Namespace, destination.Is6(), "-t", "nat", "-A", "OUTPUT", "-d", destination.String(), "-p", "tcp", "-j", "DNAT",
 			"--to-destination", to.String())
@@ -62,15 +62,15 @@ func dnatAtHome(to netip.AddrPort, destination netip.Addr) func(*stage) {
 }
 
 // redirectAtStock translates what comes to the stock for port 80, in its own pod.
-func redirectAtStock(to uint16) func(*stage) {
-	return func(s *stage) {
+func redirectAtStock(to uint16) func(*testbed) {
+	return func(s *testbed) {
 		s.t.Helper()
 		s.check(mesh.Redirect(s.pod[1].Namespace, 80, to))
 	}
 }
 
-func all(rules ...func(*stage)) func(*stage) {
-	return func(s *stage) {
+func all(rules ...func(*testbed)) func(*testbed) {
+	return func(s *testbed) {
 		s.t.Helper()
 		for _, r := range rules {
 			r(s)
@@ -113,8 +113,8 @@ func translations() map[string]translation {
 			dial:  at(serviceAddr, 8000), listen: at(stockAddr, 9080), from: shopAddr, seen: shopAddr, port: 80, nat: "dnat", original: true,
 		},
 		"masquerade between pod and outside": {
-			server: world,
-			dial:   at(worldAddr, 9080), listen: at(worldAddr, 9080), from: shopAddr, seen: nodeAddr, port: 9080, nat: "snat",
+			server: external,
+			dial:   at(externalAddr, 9080), listen: at(externalAddr, 9080), from: shopAddr, seen: nodeAddr, port: 9080, nat: "snat",
 		},
 		"hairpin": {
 			client: stock, rules: service(at(serviceAddr, 80), at(stockAddr, 9080), 0),
@@ -122,13 +122,13 @@ func translations() map[string]translation {
 			port: 9080, nat: "dnat+snat", original: true,
 		},
 		"NodePort from outside": {
-			client: world, rules: service(at(serviceAddr, 80), at(stockAddr, 9080), 30080),
-			dial: at(nodeAddr, 30080), listen: at(stockAddr, 9080), from: worldAddr, seen: nodeAddr,
+			client: external, rules: service(at(serviceAddr, 80), at(stockAddr, 9080), 30080),
+			dial: at(nodeAddr, 30080), listen: at(stockAddr, 9080), from: externalAddr, seen: nodeAddr,
 			port: 9080, nat: "dnat+snat", original: true,
 		},
 		"NodePort from outside, then REDIRECT": {
-			client: world, rules: all(service(at(serviceAddr, 80), at(stockAddr, 80), 30080), redirectAtStock(9080)),
-			dial: at(nodeAddr, 30080), listen: at(stockAddr, 9080), from: worldAddr, seen: nodeAddr,
+			client: external, rules: all(service(at(serviceAddr, 80), at(stockAddr, 80), 30080), redirectAtStock(9080)),
+			dial: at(nodeAddr, 30080), listen: at(stockAddr, 9080), from: externalAddr, seen: nodeAddr,
 			port: 80, nat: "dnat+snat", original: true,
 		},
 		"a node's probe of a pod in ambient mode": {
@@ -152,20 +152,20 @@ func translations() map[string]translation {
 			dial:  at(service6, 80), listen: at(stockAddr6, 9080), from: shopAddr6, seen: shopAddr6, port: 9080, nat: "dnat", original: true,
 		},
 		"IPv6, masquerade between pod and outside": {
-			server: world,
-			dial:   at(worldAddr6, 9080), listen: at(worldAddr6, 9080), from: shopAddr6, seen: nodeAddr6, port: 9080, nat: "snat",
+			server: external,
+			dial:   at(externalAddr6, 9080), listen: at(externalAddr6, 9080), from: shopAddr6, seen: nodeAddr6, port: 9080, nat: "snat",
 		},
 		"IPv6, NodePort from outside": {
-			client: world, rules: service(at(service6, 80), at(stockAddr6, 9080), 30080),
-			dial: at(nodeAddr6, 30080), listen: at(stockAddr6, 9080), from: worldAddr6, seen: nodeAddr6,
+			client: external, rules: service(at(service6, 80), at(stockAddr6, 9080), 30080),
+			dial: at(nodeAddr6, 30080), listen: at(stockAddr6, 9080), from: externalAddr6, seen: nodeAddr6,
 			port: 9080, nat: "dnat+snat", original: true,
 		},
 	}
 }
 
 // zone has the stock's namespace track what comes to port 80 in a conntrack zone of its own.
-func zone(option string) func(*stage) {
-	return func(s *stage) {
+func zone(option string) func(*testbed) {
+	return func(s *testbed) {
 		s.t.Helper()
 		n := s.pod[1].Namespace
 		s.rule(n, false, "-t", "raw", "-A", "PREROUTING", "-p", "tcp", "--dport", "80", "-j", "CT", option, "7")
@@ -179,7 +179,7 @@ func zone(option string) func(*stage) {
 func TestTranslations(t *testing.T) {
 	for name, tr := range translations() {
 		t.Run(name, func(t *testing.T) {
-			s := setTheStage(t)
+			s := newTestbed(t)
 			if tr.rules != nil {
 				tr.rules(s)
 			}
@@ -191,7 +191,7 @@ func TestTranslations(t *testing.T) {
 }
 
 // play has three connections, of which one stays open, and returns what both ends are to tell.
-func (tr translation) play(s *stage) hop {
+func (tr translation) play(s *testbed) hop {
 	s.t.Helper()
 	client, server := s.shop, s.stock
 	if tr.client != nil {
@@ -213,7 +213,7 @@ func (tr translation) play(s *stage) hop {
 		client.do("dial %s %s", name, tr.dial)
 		// The server may be the client: its ends have names of their own.
 		server.do("accept %s %s", "s"+name, tr.listen)
-		exchange(client.puppet, server.puppet, name, there, back)
+		exchange(client.driver, server.driver, name, there, back)
 		h.there, h.back = h.there+int64(there), h.back+int64(back)
 	}
 	client.do("close c0")

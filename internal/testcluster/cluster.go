@@ -26,7 +26,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
-	"github.com/netconn/netconn/internal/testnet/child"
+	"github.com/netconn/netconn/internal/harness"
 )
 
 // startTime is what a start takes at most on a machine that has other things to do.
@@ -43,8 +43,8 @@ type Cluster struct {
 
 	t     testing.TB
 	dir   string
-	etcd  *child.Child
-	api   *child.Child
+	etcd  *harness.Process
+	api   *harness.Process
 	port  int
 	store string // address of etcd
 }
@@ -186,7 +186,7 @@ func (c *Cluster) logs() []byte {
 	return all.Bytes()
 }
 
-func start(t testing.TB, log, program string, arguments ...string) *child.Child {
+func start(t testing.TB, log, program string, arguments ...string) *harness.Process {
 	t.Helper()
 	file, err := os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -195,7 +195,7 @@ func start(t testing.TB, log, program string, arguments ...string) *child.Child 
 	defer file.Close()
 	command := exec.Command(program, arguments...)
 	command.Stdout, command.Stderr = file, file
-	c, err := child.Start(command)
+	c, err := harness.Start(command)
 	if err != nil {
 		t.Fatalf("start %s: %v", program, err)
 	}

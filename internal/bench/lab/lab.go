@@ -1,8 +1,7 @@
 //go:build linux
 
-// Package lab makes the rooms that the benchmarks work in: network namespaces joined by a pair of interfaces, and cgroups with the
-// names that container runtimes give them. Everything is private to the program and gone with it, but the cgroups, which are gone
-// with Remove. It needs root and iproute2.
+// Package lab makes the network namespaces of the benchmarks, joined by a pair of interfaces. Everything is private to the
+// program and ends with it. It needs root and iproute2.
 package lab
 
 import (

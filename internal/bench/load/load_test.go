@@ -14,6 +14,7 @@ import (
 	"github.com/netconn/netconn/internal/bench/lab"
 	"github.com/netconn/netconn/internal/testnet"
 	"github.com/netconn/netconn/internal/testnet/netns"
+	"github.com/netconn/netconn/internal/testnet/worker"
 )
 
 func TestMain(m *testing.M) {
@@ -40,7 +41,7 @@ func newStory(t *testing.T) *story {
 		testnet.Require(t, err)
 	}
 	t.Cleanup(func() { p.Close() })
-	program, err := Named(t.TempDir(), "load-of-a-test")
+	program, err := worker.Executable(t.TempDir(), "load-of-a-test")
 	if err != nil {
 		t.Fatal(err)
 	}

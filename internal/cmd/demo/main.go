@@ -10,7 +10,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime"
 	"syscall"
 	"time"
 
@@ -40,7 +39,6 @@ func main() {
 	if actor.Main() {
 		return
 	}
-	runtime.LockOSThread() // the kernel ends top with the thread that starts it
 	var o options
 	flag.StringVar(&o.name, "name", "netconn-demo", "of which there is one at a time")
 	flag.BoolVar(&o.down, "down", false, "end a demo, and remove what it has left")

@@ -5,7 +5,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -14,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/netconn/netconn/internal/harness"
 	"github.com/netconn/netconn/internal/testnet/mesh/bookinfo"
 )
 
@@ -56,28 +56,17 @@ func (s *screen) table(ctx context.Context, program []string) error {
 		ctx, s.complete = context.WithTimeout(ctx, time.Minute)
 		defer s.complete()
 	}
-	// Whatever ends demo ends top, and that ends the collector. An interrupt of the terminal reaches both.
-	c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
-	if err := c.Start(); err != nil {
-		return fmt.Errorf("show the table: %w", err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- c.Wait() }()
-	select {
-	case err := <-ended:
-		return wrap(err)
-	case <-ctx.Done():
-		err := c.Process.Signal(syscall.SIGTERM)
-		if errors.Is(err, os.ErrProcessDone) {
-			err = nil
-		}
-		return errors.Join(err, wrap(<-ended))
-	}
-}
-
-func wrap(err error) error {
+	p, err := harness.Start(c)
 	if err != nil {
 		return fmt.Errorf("show the table: %w", err)
+	}
+	select {
+	case <-p.Ended:
+	case <-ctx.Done():
+		p.Signal(syscall.SIGTERM)
+	}
+	if state := p.State(); !state.Success() {
+		return fmt.Errorf("show the table: %s", state)
 	}
 	return nil
 }

@@ -1,3 +1,5 @@
+//go:build linux
+
 // Command top shows who talks to whom on this machine, as a table in the terminal. It is what `make run` runs.
 //
 // In comes a collector with netconn in it, which top starts, and the Prometheus page of that collector, which top reads

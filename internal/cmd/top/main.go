@@ -1,3 +1,5 @@
+//go:build linux
+
 package main
 
 import (
@@ -9,14 +11,16 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"os/signal"
-	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
 	"golang.org/x/term"
+
+	"github.com/netconn/netconn/internal/harness"
 )
 
 type options struct {
@@ -32,8 +36,6 @@ type options struct {
 }
 
 func main() {
-	// The collector ends with the thread that starts it: see collector.
-	runtime.LockOSThread()
 	o, err := parseOptions(os.Args[1:], os.Stderr)
 	if errors.Is(err, flag.ErrHelp) {
 		os.Exit(0)
@@ -113,7 +115,7 @@ func run(ctx context.Context, o options, out io.Writer) error {
 		env = append(env, "NETCONN_MAP="+o.netmap)
 		note = fmt.Sprintf("Network map: http://%s/\n%s", o.netmap, note)
 	}
-	c, err := startCollector(o.program, env, o.log)
+	c, err := start(o, env)
 	if err != nil {
 		return err
 	}
@@ -130,14 +132,23 @@ func run(ctx context.Context, o options, out io.Writer) error {
 	return watch(ctx, c, v, o)
 }
 
+// start starts the collector in a process group of its own, so that an interrupt of the terminal reaches top alone, which
+// stops the collector in order.
+func start(o options, env []string) (*harness.Collector, error) {
+	command := exec.Command(o.program[0], o.program[1:]...)
+	command.Env = append(os.Environ(), env...)
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	return harness.StartCollector(command, o.log)
+}
+
 // watch shows a table an interval. A page that cannot be read yet is no table: the collector may be starting.
-func watch(ctx context.Context, c *collector, v *view, o options) error {
+func watch(ctx context.Context, c *harness.Collector, v *view, o options) error {
 	for shown := 0; o.rounds == 0 || shown < o.rounds; {
 		select {
 		case <-ctx.Done():
-			return c.stop()
-		case end := <-c.ended:
-			return c.explain(end)
+			return c.Stop()
+		case <-c.Ended:
+			return c.EndError()
 		case <-time.After(o.interval):
 		}
 		switch err := v.show(ctx); {
@@ -147,7 +158,7 @@ func watch(ctx context.Context, c *collector, v *view, o options) error {
 			fmt.Fprintln(v.out, "waiting for the collector:", err)
 		}
 	}
-	return c.stop()
+	return c.Stop()
 }
 
 // free finds out before the collector does that something else has the address: top would read the page of a stranger.

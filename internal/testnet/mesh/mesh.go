@@ -3,14 +3,15 @@
 package mesh
 
 import (
-	"crypto/rand"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
 
+	"github.com/netconn/netconn/internal/testnet/cgroup"
 	"github.com/netconn/netconn/internal/testnet/netns"
 )
 
@@ -24,22 +25,22 @@ type Options struct {
 type Mesh struct {
 	wire     *netns.Namespace // a bridge and nothing else
 	nodes    []*Node
-	programs string // folder
-	cgroup   string // folder
+	name     string // of the cgroup and of the directory of programs
+	programs string // directory
 	program  string // path
 	undo     []func() error
 }
 
 // New makes a mesh without nodes.
 func New(o Options) (*Mesh, error) {
-	m := &Mesh{program: o.Program}
-	if err := m.make(o.Name); err != nil {
+	m := &Mesh{name: o.Name, programs: programsOf(o.Name), program: o.Program}
+	if err := m.make(); err != nil {
 		return nil, errors.Join(err, m.Close())
 	}
 	return m, nil
 }
 
-func (m *Mesh) make(name string) (err error) {
+func (m *Mesh) make() (err error) {
 	if os.Geteuid() != 0 {
 		return errors.New("make a mesh: namespaces, cgroups and rules need root")
 	}
@@ -48,19 +49,11 @@ func (m *Mesh) make(name string) (err error) {
 			return fmt.Errorf("find this program: %w", err)
 		}
 	}
-	mount, err := unifiedMount()
-	if err != nil {
-		return err
-	}
-	m.cgroup, m.programs = filepath.Join(mount, name), programsOf(name)
-	if err := os.Mkdir(m.cgroup, 0o755); err != nil {
-		return fmt.Errorf("make the mesh's cgroup: %w", err)
-	}
-	m.later(func() error { return removeTree(m.cgroup) })
 	if err := os.Mkdir(m.programs, 0o755); err != nil { // for other users too: a sidecar is one
-		return fmt.Errorf("make the folder of programs: %w", err)
+		return fmt.Errorf("make the directory of programs: %w", err)
 	}
 	m.later(func() error { return os.RemoveAll(m.programs) })
+	m.later(func() error { return cgroup.Remove(m.name) })
 	if m.wire, err = netns.New(); err != nil {
 		return err
 	}
@@ -98,20 +91,12 @@ func (m *Mesh) Close() error {
 
 // Sweep ends and removes what a mesh of that name has left. It is no error if there is nothing.
 func Sweep(name string) error {
-	mount, err := unifiedMount()
-	if err != nil {
-		return err
-	}
-	return errors.Join(removeTree(filepath.Join(mount, name)), os.RemoveAll(programsOf(name)))
+	return errors.Join(cgroup.Remove(name), os.RemoveAll(programsOf(name)))
 }
 
 // Unique returns a name that no other mesh has.
-func Unique(prefix string) string { return fmt.Sprintf("%s-%d-%x", prefix, os.Getpid(), random(4)) }
-
-func random(n int) []byte {
-	b := make([]byte, n)
-	rand.Read(b) // never fails
-	return b
+func Unique(prefix string) string {
+	return fmt.Sprintf("%s-%d-%08x", prefix, os.Getpid(), rand.Uint32())
 }
 
 // one returns an address as a prefix that has nothing else in it.

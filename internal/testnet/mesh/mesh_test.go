@@ -192,7 +192,7 @@ func TestProcess(t *testing.T) {
 	pod := must(node.Pod("app", 11))(t)
 	c := must(pod.Container())(t)
 	p := must(c.Start(mesh.Spec{Name: "envoy", Part: actor.Part{Sidecar: &actor.Sidecar{}}, ID: mesh.ProxyID}))(t)
-	proc := fmt.Sprintf("/proc/%d/", p.Pid())
+	proc := fmt.Sprintf("/proc/%d/", p.PID)
 	if got := must(os.Readlink(proc + "ns/net"))(t); got != fmt.Sprintf("net:[%d]", pod.Inode) {
 		t.Errorf("it is in %s, want the pod's namespace, %d", got, pod.Inode)
 	}

@@ -6,9 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"os"
-	"path/filepath"
 
+	"github.com/netconn/netconn/internal/testnet/cgroup"
 	"github.com/netconn/netconn/internal/testnet/netns"
 )
 
@@ -24,11 +23,7 @@ type Pod struct {
 
 // Pod makes a pod without containers; host is the last part of its addresses, from 2 to 254.
 func (n *Node) Pod(name string, host int) (*Pod, error) {
-	u := random(16)
-	p := &Pod{
-		Name: name, Node: n, Addr4: n.pod4(host), Addr6: n.pod6(host),
-		UID: fmt.Sprintf("%x-%x-%x-%x-%x", u[:4], u[4:6], u[6:8], u[8:10], u[10:]),
-	}
+	p := &Pod{Name: name, UID: cgroup.NewUID(), Node: n, Addr4: n.pod4(host), Addr6: n.pod6(host)}
 	var err error
 	if p.Namespace, err = netns.New(); err != nil {
 		return nil, err
@@ -57,19 +52,19 @@ func (n *Node) Pod(name string, host int) (*Pod, error) {
 	return p, forgetSoon(p.Namespace)
 }
 
-// A Container is a cgroup, and where its process is to be.
+// A Container is a cgroup and a network namespace for one process.
 type Container struct {
-	ID string // 64 hexadecimal digits; empty: it is not a container, but a part of the host
+	ID string // 64 hexadecimal digits; empty: no container, but a service of the host
 	*netns.Namespace
+	*cgroup.Cgroup
 
 	mesh *Mesh
-	dir  *os.File
 }
 
 // Container makes a container of the pod.
 func (p *Pod) Container() (*Container, error) {
-	id := fmt.Sprintf("%x", random(32))
-	c, err := p.Node.mesh.newCgroup(containerPath(p.UID, id), p.Namespace)
+	id := cgroup.NewID()
+	c, err := p.Node.mesh.newContainer(cgroup.SystemdPod(p.UID, id), p.Namespace)
 	if err != nil {
 		return nil, err
 	}
@@ -79,18 +74,14 @@ func (p *Pod) Container() (*Container, error) {
 
 // Host makes a place for processes of the node itself, which are in no container.
 func (n *Node) Host() (*Container, error) {
-	return n.mesh.newCgroup(filepath.Join("system.slice", n.Name+".service"), n.Namespace)
+	return n.mesh.newContainer("system.slice/"+n.Name+".service", n.Namespace)
 }
 
-func (m *Mesh) newCgroup(path string, in *netns.Namespace) (*Container, error) {
-	path = filepath.Join(m.cgroup, path)
-	if err := os.MkdirAll(path, 0o755); err != nil {
-		return nil, fmt.Errorf("make a cgroup: %w", err)
-	}
-	dir, err := os.Open(path)
+func (m *Mesh) newContainer(path string, in *netns.Namespace) (*Container, error) {
+	c, err := cgroup.New(m.name, path)
 	if err != nil {
-		return nil, fmt.Errorf("open a cgroup: %w", err)
+		return nil, err
 	}
-	m.later(dir.Close)
-	return &Container{Namespace: in, mesh: m, dir: dir}, nil
+	m.later(c.Close)
+	return &Container{Namespace: in, Cgroup: c, mesh: m}, nil
 }

@@ -3,24 +3,15 @@
 package mesh
 
 import (
-	"bufio"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"sync"
-	"syscall"
-	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/netconn/netconn/internal/testnet/mesh/actor"
+	"github.com/netconn/netconn/internal/testnet/worker"
 )
 
-// ProxyID is the user and the group of a sidecar, which Istio's rules leave alone.
+// ProxyID is the user and the group of a sidecar: Istio's rules do not redirect what this user sends.
 const ProxyID = 1337
 
 // A Spec says which process is to be started.
@@ -32,101 +23,47 @@ type Spec struct {
 	Namespaces   []*Pod    // of a ztunnel
 }
 
-// A Process is one that was started.
+// A Process is an application or a proxy that runs in a container. Its methods may be called by several goroutines.
 type Process struct {
-	Name string
+	*worker.Worker
 
-	command *exec.Cmd
-	orders  io.Closer
-	encoder *json.Encoder
-	decoder *json.Decoder
-	mu      sync.Mutex // one order at a time
-	ended   bool
-	last    []actor.Leg // of a process that was stopped while an order was done
+	mu    sync.Mutex // one order at a time
+	ended bool
+	last  []actor.Leg // of a process that was stopped in the middle of an order
 }
 
-// Start starts a process in a container, and waits until it plays its part: what is to listen listens.
+// Start starts a process in a container, and waits until it listens.
 func (c *Container) Start(s Spec) (*Process, error) {
-	program, err := c.mesh.programNamed(s.Name)
+	program, err := worker.Rename(c.mesh.program, c.mesh.programs, s.Name)
 	if err != nil {
 		return nil, err
 	}
-	command := exec.Command(program)
-	command.Env = append(os.Environ(), actor.Variable+"=1")
-	command.Stderr = os.Stderr
-	p := s.Part
-	if p.Ztunnel != nil {
-		z := *p.Ztunnel
+	w := worker.Spec{
+		Program: program, Env: []string{actor.Variable + "=1"},
+		In: c.Namespace, Cgroup: c.Cgroup, ID: s.ID, Capabilities: s.Capabilities,
+	}
+	part := s.Part
+	if part.Ztunnel != nil {
+		z := *part.Ztunnel
 		for _, pod := range s.Namespaces {
-			z.Namespaces = append(z.Namespaces, 3+len(command.ExtraFiles))
-			command.ExtraFiles = append(command.ExtraFiles, pod.File())
+			z.Namespaces = append(z.Namespaces, 3+len(w.Files))
+			w.Files = append(w.Files, pod.File())
 		}
-		p.Ztunnel = &z
+		part.Ztunnel = &z
 	}
-	command.SysProcAttr = &syscall.SysProcAttr{AmbientCaps: s.Capabilities}
-	if s.ID != 0 {
-		command.SysProcAttr.Credential = &syscall.Credential{Uid: s.ID, Gid: s.ID}
-	}
-	started, err := c.launch(s.Name, command)
+	started, err := worker.Start(w)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := started.order(actor.Order{Play: &p}); err != nil {
+	p := &Process{Worker: started}
+	c.mesh.later(func() error { _, err := p.Stop(); return err })
+	if _, err := p.order(actor.Order{Play: &part}); err != nil {
 		return nil, fmt.Errorf("start %s: %w", s.Name, err)
 	}
-	return started, nil
-}
-
-// Run starts any program in the container, with its input and output connected as the caller wants them.
-func (c *Container) Run(command *exec.Cmd) error {
-	if command.SysProcAttr == nil {
-		command.SysProcAttr = &syscall.SysProcAttr{}
-	}
-	command.SysProcAttr.UseCgroupFD, command.SysProcAttr.CgroupFD = true, int(c.dir.Fd())
-	return c.Do(command.Start)
-}
-
-func (c *Container) launch(name string, command *exec.Cmd) (*Process, error) {
-	orders, err := command.StdinPipe()
-	if err != nil {
-		return nil, fmt.Errorf("start %s: %w", name, err)
-	}
-	answers, err := command.StdoutPipe()
-	if err != nil {
-		return nil, fmt.Errorf("start %s: %w", name, err)
-	}
-	if err := c.Run(command); err != nil {
-		return nil, fmt.Errorf("start %s: %w", name, err)
-	}
-	p := &Process{
-		Name: name, command: command, orders: orders,
-		encoder: json.NewEncoder(orders), decoder: json.NewDecoder(bufio.NewReader(answers)),
-	}
-	c.mesh.later(func() error { _, err := p.Stop(); return err })
 	return p, nil
 }
 
-// programNamed returns the mesh's program under another name.
-func (m *Mesh) programNamed(name string) (string, error) {
-	path := filepath.Join(m.programs, name)
-	err := os.Link(m.program, path)
-	if err == nil || errors.Is(err, os.ErrExist) {
-		return path, nil
-	}
-	text, err := os.ReadFile(m.program) // it is on another file system
-	if err == nil {
-		err = os.WriteFile(path, text, 0o755)
-	}
-	if err != nil {
-		return "", fmt.Errorf("copy this program to %s: %w", name, err)
-	}
-	return path, nil
-}
-
-// Pid is what the machine knows the process by.
-func (p *Process) Pid() int { return p.command.Process.Pid }
-
-// Ask has an application ask, and returns when all is answered.
+// Ask has an application send requests, and returns when all are answered.
 func (p *Process) Ask(a actor.Ask) error {
 	_, err := p.order(actor.Order{Ask: &a})
 	return err
@@ -139,30 +76,30 @@ func (p *Process) order(o actor.Order) ([]actor.Leg, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.ended {
-		return nil, fmt.Errorf("tell %s: it has ended", p.Name)
+		return nil, fmt.Errorf("send an order to %s: it has ended", p.Name)
 	}
-	if err := p.encoder.Encode(o); err != nil {
-		return nil, fmt.Errorf("tell %s: %w", p.Name, err)
+	if err := p.Send(o); err != nil {
+		return nil, err
 	}
 	return p.answer()
 }
 
 func (p *Process) answer() ([]actor.Leg, error) {
 	var a actor.Answer
-	if err := p.decoder.Decode(&a); err != nil {
-		return nil, fmt.Errorf("listen to %s: %w", p.Name, err)
+	if err := p.Receive(&a); err != nil {
+		return nil, err
 	}
 	switch {
 	case a.Last:
 		p.last = append([]actor.Leg{}, a.Legs...) // not nil
-		return nil, fmt.Errorf("tell %s: it was stopped meanwhile", p.Name)
+		return nil, fmt.Errorf("read an answer of %s: it was stopped", p.Name)
 	case a.Error != "":
 		return nil, fmt.Errorf("%s: %s", p.Name, a.Error)
 	}
 	return a.Legs, nil
 }
 
-// Kill ends the process without a word, and returns when it is gone. What it had counted is lost.
+// Kill kills the process, and returns when it has ended. What it has counted is lost.
 func (p *Process) Kill() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -170,30 +107,23 @@ func (p *Process) Kill() error {
 		return nil
 	}
 	p.ended = true
-	err := p.command.Process.Kill()
-	_ = p.command.Wait() // killed, as it says
-	return err
+	return p.Worker.Kill()
 }
 
-// Stop ends the process, even if it does what it was told still, and returns what it has counted. A second call does nothing.
+// Stop ends the process, even in the middle of an order, and returns what it has counted. A second call does nothing.
 func (p *Process) Stop() ([]actor.Leg, error) {
-	p.orders.Close() // whoever waits for an answer gets the last one
+	p.CloseInput() // who waits for an answer gets the last one
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.ended {
 		return nil, nil
 	}
 	p.ended = true
-	insist := time.AfterFunc(patience, func() { _ = unix.Kill(p.Pid(), unix.SIGKILL) })
-	defer insist.Stop()
 	var err error
 	if p.last == nil {
 		if _, err = p.answer(); p.last != nil {
 			err = nil
 		}
 	}
-	if end := p.command.Wait(); end != nil {
-		err = errors.Join(err, fmt.Errorf("end %s: %w", p.Name, end))
-	}
-	return p.last, err
+	return p.last, errors.Join(err, p.Worker.Stop())
 }

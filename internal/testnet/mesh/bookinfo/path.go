@@ -78,8 +78,8 @@ func (w *World) sockets(pod string) (all []Seen, err error) {
 	var pids []int
 	for _, m := range w.Members {
 		if m.Pod != nil && m.Pod.Name == pod {
-			names[m.Pid()] = m.Name
-			pids = append(pids, m.Pid())
+			names[m.PID] = m.Name
+			pids = append(pids, m.PID)
 		}
 	}
 	sockets, err := mesh.Sockets(pids...)
