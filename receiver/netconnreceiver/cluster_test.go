@@ -9,12 +9,13 @@ import (
 
 	"github.com/netconn/netconn/internal/conn"
 	"github.com/netconn/netconn/internal/kubernetes"
+	"github.com/netconn/netconn/internal/pipeline"
 )
 
 // join is the cluster of a story: what it knows, it knows from the beginning.
-func (s *story) join(*Config, func() time.Time) (cluster, error) {
+func (s *story) join(kubernetes.Config, func() time.Time) (pipeline.Cluster, error) {
 	if s.Pods == nil {
-		return cluster{}, nil
+		return pipeline.Cluster{}, nil
 	}
 	find := func(what string) (conn.Peer, kubernetes.Answer) {
 		if p, ok := s.Pods[what]; ok {
@@ -22,21 +23,21 @@ func (s *story) join(*Config, func() time.Time) (cluster, error) {
 		}
 		return conn.Peer{}, kubernetes.Unknown
 	}
-	return cluster{
-		container: find,
-		pod:       find,
-		address: func(q kubernetes.Question) (conn.Peer, kubernetes.Answer) {
+	return pipeline.Cluster{
+		Container: find,
+		Pod:       find,
+		Address: func(q kubernetes.Question) (conn.Peer, kubernetes.Answer) {
 			if p, a := find(netip.AddrPortFrom(q.Address, q.Port).String()); a == kubernetes.Final {
 				return p, a
 			}
 			return find(q.Address.String())
 		},
-		service: func(to netip.AddrPort) string { return s.Names[to] },
-		here:    func() (zone, region string) { return "zone-a", "east" },
-		synced:  func() bool { return true },
-		faults:  func() []kubernetes.Fault { return nil },
-		health:  func() kubernetes.Health { return kubernetes.Health{} },
-		close:   func() {},
+		Service: func(to netip.AddrPort) string { return s.Names[to] },
+		Here:    func() (zone, region string) { return "zone-a", "east" },
+		Synced:  func() bool { return true },
+		Faults:  func() []kubernetes.Fault { return nil },
+		Health:  func() kubernetes.Health { return kubernetes.Health{} },
+		Close:   func() {},
 	}, nil
 }
 
@@ -46,10 +47,10 @@ func TestClusterFaultsAreTold(t *testing.T) {
 	var faults []kubernetes.Fault
 	away := kubernetes.Fault{About: "pods", Err: errors.New("watch pods: connection refused")}
 	again := kubernetes.Fault{About: "pods", Err: errors.New("watch pods: connection refused, again")}
-	r.cluster = cluster{
-		here: func() (zone, region string) { return "", "" }, synced: func() bool { return true },
-		faults: func() []kubernetes.Fault { return faults }, health: func() kubernetes.Health { return kubernetes.Health{} },
-		close: func() { r.closed++ },
+	r.cluster = pipeline.Cluster{
+		Here: func() (zone, region string) { return "", "" }, Synced: func() bool { return true },
+		Faults: func() []kubernetes.Fault { return faults }, Health: func() kubernetes.Health { return kubernetes.Health{} },
+		Close: func() { r.closed++ },
 	}
 	r.scraper.config.NodeName = "node-1"
 	r.start(t)
@@ -82,48 +83,6 @@ func TestClusterCannotBeJoined(t *testing.T) {
 	scrapeOnce(t, r)
 	if got := r.told(); len(got) != 3 || got[0] != "Something is missing. "+r.clusterErr.Error() {
 		t.Errorf("told %q", got)
-	}
-}
-
-// The answer of a cluster is awaited as that of a peer on this machine is: a better one may come.
-func TestRecogniseSettles(t *testing.T) {
-	answer := kubernetes.Unknown
-	var asked kubernetes.Question
-	p := &pipeline{cluster: cluster{
-		address:   func(q kubernetes.Question) (conn.Peer, kubernetes.Answer) { asked = q; return conn.Peer{}, answer },
-		container: func(string) (conn.Peer, kubernetes.Answer) { return conn.Peer{}, answer },
-		pod:       func(string) (conn.Peer, kubernetes.Answer) { return conn.Peer{Pod: "web-1"}, kubernetes.Final },
-		here:      func() (zone, region string) { return "zone-a", "east" },
-		synced:    func() bool { return true },
-		close:     func() {},
-	}}
-	moment, now := time.Unix(1000, 0), time.Unix(2000, 0)
-	c := conn.Conn{Role: conn.RoleClient, Moment: moment}
-	remote := netip.MustParseAddrPort("10.244.1.7:80")
-	for _, a := range []kubernetes.Answer{kubernetes.Unknown, kubernetes.Provisional, kubernetes.Final} {
-		answer = a
-		if _, settled := p.recognise(c, nil, remote, now); settled != (a == kubernetes.Final) {
-			t.Errorf("address, answer %v: settled %v", a, settled)
-		}
-		known, settled := p.recognise(c, &conn.End{Owner: conn.Owner{ContainerID: "c1", PodUID: "u1"}}, remote, now)
-		if settled != (a == kubernetes.Final) || known.Zone != "zone-a" || a == kubernetes.Unknown && known.Pod != "web-1" {
-			t.Errorf("container, answer %v: settled %v, %+v", a, settled, known)
-		}
-	}
-	if want := (kubernetes.Question{Address: remote.Addr(), Port: 80, At: moment, Now: now}); asked != want {
-		t.Errorf("asked %+v, want %+v", asked, want)
-	}
-	c.Role = conn.RoleServer
-	p.recognise(c, nil, remote, now)
-	if asked.Port != 0 {
-		t.Error("the port of a client was asked about")
-	}
-	answer = kubernetes.Unknown
-	if known, settled := p.recognise(c, &conn.End{Owner: conn.Owner{Executable: "kubelet"}}, remote, now); !settled || known.Zone != "zone-a" {
-		t.Errorf("a process of this host: settled %v, %+v", settled, known)
-	}
-	if _, settled := p.recognise(c, nil, netip.MustParseAddrPort("127.0.0.1:80"), now); !settled {
-		t.Error("a loopback address was asked about")
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/collector/scraper/scraperhelper"
 
 	"github.com/netconn/netconn/internal/flow"
+	"github.com/netconn/netconn/internal/pipeline"
 	"github.com/netconn/netconn/receiver/netconnreceiver/internal/metadata"
 )
 
@@ -106,6 +107,29 @@ func (c *Config) buckets() []float64 {
 		bounds[i] = b.Seconds()
 	}
 	return bounds
+}
+
+// options returns what the pipeline reads, and what it tells apart.
+func (c *Config) options(mask func(flow.Key) flow.Key) pipeline.Options {
+	return pipeline.Options{
+		Root:       c.RootPath,
+		Networks:   c.Networks,
+		Kubernetes: c.Kubernetes.options(c.NodeName),
+		Flows: flow.Config{
+			LimitPerResource: c.LimitPerResource,
+			MaxResources:     c.MaxResources,
+			MaxConnections:   c.MaxConnections,
+			ExpireAfter:      c.ExpireAfter,
+			Buckets:          c.buckets(),
+		},
+		Events: pipeline.EventOptions{
+			Closed:       c.Events.Enabled && c.Events.NetconnConnectionClosed.Enabled,
+			Failed:       c.Events.Enabled && c.Events.NetconnConnectionFailed.Enabled,
+			MaxPerSecond: c.Events.MaxPerSecond,
+			Interval:     c.CollectionInterval,
+		},
+		Mask: mask,
+	}
 }
 
 // Validate returns one error for each key that is wrong, and names the key in it. The embedded parts validate themselves.

@@ -51,7 +51,7 @@ type deltaWorld struct {
 func newDeltaWorld(t *testing.T, seed uint64) *deltaWorld {
 	w := &deltaWorld{t: t, random: rand.New(rand.NewPCG(seed, 0)), now: at(0), before: at(0)}
 	r := newRig(t)
-	r.sockets.snapshot = func(_ bool, h kernel.Handler) error {
+	r.sockets.Snapshot = func(_ bool, h kernel.Handler) error {
 		for id := range uint64(3) {
 			h.Cgroup(id+1, fmt.Sprintf("/system.slice/%c.service", 'a'+rune(id)))
 		}
@@ -67,7 +67,7 @@ func newDeltaWorld(t *testing.T, seed uint64) *deltaWorld {
 	if w.random.IntN(2) == 0 {
 		c.Metrics.NetconnIo.EnabledAttributes = []metadata.NetconnIoMetricAttributeKey{"network.io.direction", "netconn.role"}
 	}
-	r.scraper.machine.now = func() time.Time { return w.now }
+	r.scraper.machine.Now = func() time.Time { return w.now }
 	start(t, r.scraper)
 	w.scraper = r.scraper
 	return w

@@ -10,14 +10,15 @@ import (
 	"go.opentelemetry.io/collector/scraper"
 	"go.opentelemetry.io/collector/scraper/scraperhelper"
 
+	"github.com/netconn/netconn/internal/pipeline"
 	"github.com/netconn/netconn/receiver/netconnreceiver/internal/metadata"
 )
 
 // NewFactory returns the factory of the receiver. The receivers that one factory makes of one configuration share one
 // load of the kernel side.
-func NewFactory() receiver.Factory { return newFactory(thisMachine()) }
+func NewFactory() receiver.Factory { return newFactory(pipeline.ThisMachine()) }
 
-func newFactory(m machine) receiver.Factory {
+func newFactory(m pipeline.Machine) receiver.Factory {
 	l := newLoads(m)
 	return receiver.NewFactory(
 		metadata.Type,

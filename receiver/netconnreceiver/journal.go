@@ -9,6 +9,7 @@ import (
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 
 	"github.com/netconn/netconn/internal/conn"
+	"github.com/netconn/netconn/internal/pipeline"
 	"github.com/netconn/netconn/receiver/netconnreceiver/internal/metadata"
 )
 
@@ -25,17 +26,17 @@ type journal struct {
 }
 
 // write returns a log record for each event, by resource in the order of their first events.
-func (j *journal) write(events []event) plog.Logs {
+func (j *journal) write(events []pipeline.Event) plog.Logs {
 	logs := plog.NewLogs()
 	records := make(map[conn.Owner]plog.LogRecordSlice)
 	for i := range events {
-		o := j.resources.mask(events[i].conn.Owner)
+		o := j.resources.mask(events[i].Conn.Owner)
 		to, there := records[o]
 		if !there {
 			to = j.open(logs, o)
 			records[o] = to
 		}
-		events[i].write(to.AppendEmpty())
+		event(events[i]).write(to.AppendEmpty())
 	}
 	logs.ResourceLogs().RemoveIf(func(rl plog.ResourceLogs) bool { return !j.resources.events.takes(rl.Resource()) })
 	return logs
@@ -52,19 +53,22 @@ func (j *journal) open(logs plog.Logs, o conn.Owner) plog.LogRecordSlice {
 	return sl.LogRecords()
 }
 
-func (e *event) write(to plog.LogRecord) {
-	read := pcommon.NewTimestampFromTime(e.read)
+// An event is one that is written.
+type event pipeline.Event
+
+func (e event) write(to plog.LogRecord) {
+	read := pcommon.NewTimestampFromTime(e.Read)
 	to.SetTimestamp(read)
 	to.SetObservedTimestamp(read)
 	attributes := to.Attributes()
 	attributes.EnsureCapacity(40)
-	if e.conn.Error != conn.NoError {
-		attributes.PutStr(string(semconv.ErrorTypeKey), e.conn.Error.String())
+	if e.Conn.Error != conn.NoError {
+		attributes.PutStr(string(semconv.ErrorTypeKey), e.Conn.Error.String())
 	}
 	e.putEnds(attributes)
 	e.putPeer(attributes)
 	e.putCommon(attributes)
-	if e.conn.Phase == conn.Failed {
+	if e.Conn.Phase == conn.Failed {
 		to.SetEventName(eventFailed)
 		return
 	}
@@ -73,45 +77,45 @@ func (e *event) write(to plog.LogRecord) {
 }
 
 // putEnds writes both ends: as the socket has them, and who is really there.
-func (e *event) putEnds(to pcommon.Map) {
-	to.PutStr(role.String(), e.conn.Role.String())
+func (e event) putEnds(to pcommon.Map) {
+	to.PutStr(role.String(), e.Conn.Role.String())
 	to.PutStr(transport.String(), semconv.NetworkTransportTCP.Value.AsString())
-	putEndpoint(to, string(semconv.NetworkLocalAddressKey), string(semconv.NetworkLocalPortKey), e.conn.Tuple.Source)
-	putEndpoint(to, string(semconv.NetworkPeerAddressKey), string(semconv.NetworkPeerPortKey), e.conn.Tuple.Destination)
+	putEndpoint(to, string(semconv.NetworkLocalAddressKey), string(semconv.NetworkLocalPortKey), e.Conn.Tuple.Source)
+	putEndpoint(to, string(semconv.NetworkPeerAddressKey), string(semconv.NetworkPeerPortKey), e.Conn.Tuple.Destination)
 	putEndpoint(to, string(semconv.ServerAddressKey), string(semconv.ServerPortKey), e.server())
-	putEndpoint(to, string(semconv.ClientAddressKey), string(semconv.ClientPortKey), e.other.client)
+	putEndpoint(to, string(semconv.ClientAddressKey), string(semconv.ClientPortKey), e.Client)
 }
 
-func (e *event) putPeer(to pcommon.Map) {
+func (e event) putPeer(to pcommon.Map) {
 	all := ^attributeSet(0)
-	all.putPeer(to, e.other.peer)
-	all.putString(to, localZone, e.other.zone)
-	all.putWay(to, e.other.nat, e.other.original)
+	all.putPeer(to, e.Peer)
+	all.putString(to, localZone, e.Zone)
+	all.putWay(to, e.NAT, e.Original)
 }
 
 // server returns the address of the server with the port by which it is known: a redirect behind it is its own affair.
-func (e *event) server() netip.AddrPort {
-	if !e.other.server.IsValid() {
-		return e.other.server
+func (e event) server() netip.AddrPort {
+	if !e.Server.IsValid() {
+		return e.Server
 	}
-	return netip.AddrPortFrom(e.other.server.Addr(), e.other.port)
+	return netip.AddrPortFrom(e.Server.Addr(), e.Port)
 }
 
 // putCommon writes the counters that a failed attempt has too.
-func (e *event) putCommon(to pcommon.Map) {
-	c := &e.conn.Counters
+func (e event) putCommon(to pcommon.Map) {
+	c := &e.Conn.Counters
 	to.PutInt("netconn.packets.transmit", int64(c.SegmentsSent))
 	to.PutInt("netconn.packets.receive", int64(c.SegmentsReceived))
 	to.PutInt("netconn.tcp.retransmits", int64(c.Retransmits))
-	putDuration(to, "netconn.duration", e.conn.Age)
+	putDuration(to, "netconn.duration", e.Conn.Age)
 }
 
-func (e *event) putTransfer(to pcommon.Map) {
-	c := &e.conn.Counters
+func (e event) putTransfer(to pcommon.Map) {
+	c := &e.Conn.Counters
 	to.PutInt("netconn.io.transmit", int64(c.Sent))
 	to.PutInt("netconn.io.receive", int64(c.Received))
 	putDuration(to, "netconn.tcp.rtt", c.RTT)
-	putDuration(to, "netconn.tcp.handshake.duration", e.conn.Handshake)
+	putDuration(to, "netconn.tcp.handshake.duration", e.Conn.Handshake)
 }
 
 func putEndpoint(to pcommon.Map, address, port string, e netip.AddrPort) {

@@ -3,10 +3,7 @@ package netconnreceiver
 import (
 	"errors"
 	"fmt"
-	"net/netip"
-	"time"
 
-	"github.com/netconn/netconn/internal/conn"
 	"github.com/netconn/netconn/internal/kubernetes"
 )
 
@@ -63,79 +60,15 @@ func (c KubernetesConfig) validate(node string) error {
 	)
 }
 
-// joinCluster begins to watch the cluster, where there is one to be asked.
-func joinCluster(c *Config, now func() time.Time) (cluster, error) {
-	if c.Kubernetes.AuthType == kubernetes.AuthNone {
-		return cluster{}, nil
+// options returns it as the pipeline takes it, for the node that this runs on.
+func (c KubernetesConfig) options(node string) kubernetes.Config {
+	return kubernetes.Config{
+		AuthType: c.AuthType,
+		Context:  c.Context,
+		Scope:    c.Scope,
+		Node:     node,
+		MaxPods:  c.MaxPods,
+		QPS:      c.KubeAPIQPS,
+		Burst:    c.KubeAPIBurst,
 	}
-	k, err := kubernetes.Open(kubernetes.Config{
-		AuthType: c.Kubernetes.AuthType,
-		Context:  c.Kubernetes.Context,
-		Scope:    c.Kubernetes.Scope,
-		Node:     c.NodeName,
-		MaxPods:  c.Kubernetes.MaxPods,
-		QPS:      c.Kubernetes.KubeAPIQPS,
-		Burst:    c.Kubernetes.KubeAPIBurst,
-	}, now)
-	if err != nil {
-		return cluster{}, err
-	}
-	return cluster{
-		container: k.Container, pod: k.Pod, address: k.Address, service: k.Service, here: k.Here, synced: k.Synced, faults: k.Faults,
-		health: k.Health, close: k.Close,
-	}, nil
-}
-
-// recognise tells what the cluster knows of the other end, nil if it is not on this machine, of a connection. Settled: no better answer
-// will come.
-func (p *pipeline) recognise(c conn.Conn, other *conn.End, remote netip.AddrPort, now time.Time) (known conn.Peer, settled bool) {
-	switch {
-	case !p.cluster.there():
-		return conn.Peer{}, true
-	case other != nil:
-		return p.neighbour(other.Owner)
-	case remote.Addr().IsLoopback() || !remote.IsValid():
-		return conn.Peer{}, true
-	}
-	q := kubernetes.Question{Address: remote.Addr(), At: c.Moment, Now: now}
-	if c.Role == conn.RoleClient {
-		q.Port = remote.Port()
-	}
-	known, answer := p.cluster.address(q)
-	return known, answer == kubernetes.Final
-}
-
-// neighbour tells what the cluster knows of an owner on this machine. A container may be older than what the API says of it.
-func (p *pipeline) neighbour(o conn.Owner) (known conn.Peer, settled bool) {
-	answer := kubernetes.Unknown
-	if o.ContainerID != "" {
-		known, answer = p.cluster.container(o.ContainerID)
-	}
-	settled = answer == kubernetes.Final || o.ContainerID == "" && o.PodUID == ""
-	if answer == kubernetes.Unknown && o.PodUID != "" {
-		known, _ = p.cluster.pod(o.PodUID)
-	}
-	if known.Zone == "" {
-		known.Zone, known.Region = p.cluster.here()
-	}
-	return known, settled && p.cluster.synced()
-}
-
-// destination names what a client asked for.
-func (p *pipeline) destination(asked netip.AddrPort) string {
-	if p.cluster.there() {
-		if name := p.cluster.service(asked); name != "" {
-			return name
-		}
-	}
-	return p.peers.Destination(asked.Addr())
-}
-
-// zone is that of this machine.
-func (p *pipeline) zone() string {
-	if !p.cluster.there() {
-		return ""
-	}
-	zone, _ := p.cluster.here()
-	return zone
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/netconn/netconn/internal/conn"
 	"github.com/netconn/netconn/internal/flow"
+	"github.com/netconn/netconn/internal/pipeline"
 )
 
 // declared is a metric as metadata.yaml has it, and as it comes out of the receiver.
@@ -98,11 +99,13 @@ func TestMetadataOfEvents(t *testing.T) {
 func knownEvent(p conn.Phase) event {
 	k := knownKey()
 	return event{
-		conn: conn.Conn{
+		Conn: conn.Conn{
 			Tuple: conn.Tuple{Source: k.Local, Destination: k.Remote}, Role: conn.RoleClient, Phase: p, Error: conn.Reset,
 			Handshake: 1, Age: 1, Counters: conn.Counters{RTT: 1},
 		},
-		other: acquaintance{peer: k.Peer, nat: k.NAT, original: k.Original, zone: k.Zone, server: k.Remote, client: k.Local, port: k.ServerPort},
+		Identity: pipeline.Identity{
+			Peer: k.Peer, NAT: k.NAT, Original: k.Original, Zone: k.Zone, Server: k.Remote, Client: k.Local, Port: k.ServerPort,
+		},
 	}
 }
 
@@ -111,7 +114,7 @@ func TestMetadataOfDeltas(t *testing.T) {
 	c := createDefaultConfig().(*Config)
 	c.Temporality = TemporalityDelta
 	var cumulative []string
-	for _, m := range newRecord(c, host{}, "test", at(0)).metrics {
+	for _, m := range newRecord(c, "test", at(0)).metrics {
 		d := emitted(t, m)
 		got := ""
 		switch {

@@ -26,11 +26,11 @@ type record struct {
 }
 
 // newRecord returns a record of flows that began at start.
-func newRecord(c *Config, h host, version string, start time.Time) *record {
+func newRecord(c *Config, version string, start time.Time) *record {
 	r := &record{
 		changes:   flow.NewDifferences(start),
 		version:   version,
-		resources: newResources(c.ResourceAttributes, h),
+		resources: newResources(c.ResourceAttributes, host{}),
 		folds:     make(map[view]*fold),
 		bounds:    c.buckets(),
 	}
@@ -47,6 +47,12 @@ func newRecord(c *Config, h host, version string, start time.Time) *record {
 		}
 	}
 	return r
+}
+
+// mask returns the key of a flow without what no enabled metric has.
+func (r *record) mask(k flow.Key) flow.Key {
+	k.Owner = r.resources.mask(k.Owner)
+	return r.set.mask(k)
 }
 
 // whole tells whether a view tells all flows apart. The transport is the same for all.

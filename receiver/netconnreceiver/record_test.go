@@ -45,7 +45,7 @@ func TestRecordFolds(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := createDefaultConfig().(*Config)
 			test.change(&c.Metrics)
-			r := newRecord(c, host{}, "test", time.Unix(0, 0))
+			r := newRecord(c, "test", time.Unix(0, 0))
 			var got []string
 			for _, m := range r.metrics {
 				if r.folds[m.view()] != nil {
@@ -64,7 +64,7 @@ func TestRecordSharesFolds(t *testing.T) {
 	c := createDefaultConfig().(*Config)
 	c.Metrics.NetconnAttempts.EnabledAttributes = []metadata.NetconnAttemptsMetricAttributeKey{"netconn.role", "error.type"}
 	c.Metrics.NetconnClosed.EnabledAttributes = []metadata.NetconnClosedMetricAttributeKey{"netconn.role"}
-	r := newRecord(c, host{}, "test", time.Unix(0, 0))
+	r := newRecord(c, "test", time.Unix(0, 0))
 	if len(r.folds) != 2 { // that of listen.drops, and this one
 		t.Errorf("got %d folds, want 2", len(r.folds))
 	}
@@ -83,7 +83,8 @@ func BenchmarkWrite(b *testing.B) {
 		}
 		resources = append(resources, flow.Resource{Owner: o, Flows: flows})
 	}
-	r := newRecord(createDefaultConfig().(*Config), host{id: "4d3c", name: "node-1"}, "test", time.Unix(0, 0))
+	r := newRecord(createDefaultConfig().(*Config), "test", time.Unix(0, 0))
+	r.resources.host = host{id: "4d3c", name: "node-1"}
 	b.ReportAllocs()
 	for b.Loop() {
 		if got := r.write(resources, time.Unix(10, 0)).ResourceMetrics().Len(); got != len(resources) {

@@ -26,11 +26,8 @@ func (s *netconnScraper) reportTo(of signal, host component.Host) {
 // retell tells what has stopped to work since the last collection, or works again: once each in the log, and in the status of each
 // receiver. What was missing from the start stays in the status.
 func (s *netconnScraper) retell() {
-	if !s.pipeline.cluster.there() {
-		return
-	}
-	now, errs := make(map[string]bool), slices.Clone(s.pipeline.degraded)
-	for _, f := range s.pipeline.cluster.faults() {
+	now, errs := make(map[string]bool), slices.Clone(s.pipeline.Degraded())
+	for _, f := range s.pipeline.Faults() {
 		if now[f.About] = true; !s.reporting.told[f.About] {
 			s.set.Logger.Warn("Something does not work.", zap.Error(f.Err))
 		}

@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/receiver/receivertest"
 
+	"github.com/netconn/netconn/internal/pipeline"
 	"github.com/netconn/netconn/receiver/netconnreceiver/internal/metadata"
 )
 
@@ -62,12 +63,12 @@ func play(t *testing.T, s *story) (pmetric.Metrics, plog.Logs) {
 	kernel := &script{}
 	set := receivertest.NewNopSettings(metadata.Type)
 	set.BuildInfo.Version = "test"
-	scraper, err := newScraper(s.config, set, machine{
-		open: kernel.open,
-		ask:  kernel.ask,
-		host: func(string) (string, string, error) { return "0123456789abcdef0123456789abcdef", "node-1", nil },
-		join: s.join,
-		now:  func() time.Time { return now },
+	scraper, err := newScraper(s.config, set, pipeline.Machine{
+		Open: kernel.open,
+		Ask:  kernel.ask,
+		Host: func(string) (string, string, error) { return "0123456789abcdef0123456789abcdef", "node-1", nil },
+		Join: s.join,
+		Now:  func() time.Time { return now },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -96,11 +97,9 @@ func play(t *testing.T, s *story) (pmetric.Metrics, plog.Logs) {
 // start starts the scraper without the reader of every 100 ms: that would take reports at times that no test knows.
 func start(t *testing.T, s *netconnScraper) {
 	t.Helper()
-	p, err := newPipeline(s.config, s.machine, s.set.BuildInfo.Version)
-	if err != nil {
+	if _, err := s.load(); err != nil {
 		t.Fatal(err)
 	}
-	s.pipeline = p
 	t.Cleanup(func() {
 		if err := s.shutdown(context.Background()); err != nil {
 			t.Error(err)
@@ -110,7 +109,7 @@ func start(t *testing.T, s *netconnScraper) {
 
 // TestScrapeStopped has no pipeline: before start, after shutdown, and when start was refused.
 func TestScrapeStopped(t *testing.T) {
-	s, err := newScraper(createDefaultConfig().(*Config), receivertest.NewNopSettings(metadata.Type), machine{})
+	s, err := newScraper(createDefaultConfig().(*Config), receivertest.NewNopSettings(metadata.Type), pipeline.Machine{})
 	if err != nil {
 		t.Fatal(err)
 	}

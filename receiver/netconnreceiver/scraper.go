@@ -13,15 +13,14 @@ import (
 	"go.opentelemetry.io/collector/receiver"
 	"go.opentelemetry.io/collector/scraper/scrapererror"
 	"go.uber.org/zap"
-)
 
-// drainInterval is short enough for the ring of ended connections not to fill up at ten thousand a second.
-const drainInterval = 100 * time.Millisecond
+	"github.com/netconn/netconn/internal/pipeline"
+)
 
 // A netconnScraper runs a pipeline between start and shutdown, for a metrics receiver, a logs receiver or both.
 type netconnScraper struct {
 	config  *Config
-	machine machine
+	machine pipeline.Machine
 	set     receiver.Settings // of the receiver that came first
 	health  *observables
 
@@ -32,7 +31,10 @@ type netconnScraper struct {
 	reporting reporting // under mu
 
 	mu       sync.Mutex
-	pipeline *pipeline    // nil when it is not running
+	pipeline *pipeline.Pipeline // nil when it is not running
+	record   *record
+	journal  *journal
+	emitted  uint64       // events
 	running  [signals]int // receivers
 
 	stop     chan struct{} // closed by the first shutdown
@@ -40,7 +42,7 @@ type netconnScraper struct {
 	drains   sync.WaitGroup
 }
 
-func newScraper(c *Config, set receiver.Settings, m machine) (*netconnScraper, error) {
+func newScraper(c *Config, set receiver.Settings, m pipeline.Machine) (*netconnScraper, error) {
 	o, err := newObservables(set.TelemetrySettings)
 	if err != nil {
 		return nil, err
@@ -62,16 +64,28 @@ func (s *netconnScraper) open() {
 	if s.startErr = s.health.register(); s.startErr != nil {
 		return
 	}
-	p, err := newPipeline(s.config, s.machine, s.set.BuildInfo.Version)
+	p, err := s.load()
 	if err != nil {
 		s.refuse(err)
 		return
 	}
-	s.mu.Lock()
-	s.pipeline = p
-	s.mu.Unlock()
-	s.tell(p.degraded)
+	s.tell(p.Degraded())
 	s.drains.Go(s.drainUntilStop)
+}
+
+// load opens the pipeline, and makes the writers of what it returns.
+func (s *netconnScraper) load() (*pipeline.Pipeline, error) {
+	r := newRecord(s.config, s.set.BuildInfo.Version, s.machine.Now())
+	p, err := pipeline.Open(s.config.options(r.mask), s.machine)
+	if err != nil {
+		return nil, err
+	}
+	r.resources.host = host{id: p.Host().ID, name: p.Host().Name, node: s.config.NodeName}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pipeline, s.record = p, r
+	s.journal = &journal{version: r.version, resources: r.resources}
+	return p, nil
 }
 
 func (s *netconnScraper) refuse(err error) {
@@ -102,7 +116,7 @@ func (s *netconnScraper) run(of signal, n int) {
 	defer s.mu.Unlock()
 	s.running[of] += n
 	if s.pipeline != nil {
-		s.pipeline.events.want(s.running[signalLogs] > 0)
+		s.pipeline.WantEvents(s.running[signalLogs] > 0)
 	}
 }
 
@@ -113,9 +127,11 @@ func (s *netconnScraper) scrape(context.Context) (pmetric.Metrics, error) {
 	if s.pipeline == nil {
 		return pmetric.NewMetrics(), nil
 	}
-	md, err := s.pipeline.collect(s.machine.now())
+	now := s.machine.Now()
+	flows, err := s.pipeline.Collect(now)
+	md := s.record.write(flows, now)
 	s.retell()
-	err = errors.Join(err, s.health.read(s.pipeline))
+	err = errors.Join(err, s.health.read(s.pipeline, s.emitted))
 	if err != nil {
 		return md, scrapererror.NewPartialScrapeError(err, 0)
 	}
@@ -129,13 +145,15 @@ func (s *netconnScraper) scrapeLogs(context.Context) (plog.Logs, error) {
 	if s.pipeline == nil {
 		return plog.NewLogs(), nil
 	}
-	now := s.machine.now()
+	now := s.machine.Now()
 	var err error
 	if s.running[signalMetrics] == 0 {
-		err = errors.Join(s.pipeline.collectUnseen(now), s.health.read(s.pipeline))
+		_, collectErr := s.pipeline.Collect(now)
+		err = errors.Join(collectErr, s.health.read(s.pipeline, s.emitted))
 		s.retell()
 	}
-	told := s.pipeline.tell(now)
+	told := s.journal.write(s.pipeline.Events(now))
+	s.emitted += uint64(told.LogRecordCount())
 	if err != nil {
 		return told, scrapererror.NewPartialScrapeError(err, 0)
 	}
@@ -143,7 +161,7 @@ func (s *netconnScraper) scrapeLogs(context.Context) (plog.Logs, error) {
 }
 
 func (s *netconnScraper) drainUntilStop() {
-	ticker := time.NewTicker(drainInterval)
+	ticker := time.NewTicker(pipeline.DrainInterval)
 	defer ticker.Stop()
 	failed := false
 	for {
@@ -166,7 +184,7 @@ func (s *netconnScraper) drain() error {
 	if s.pipeline == nil {
 		return nil
 	}
-	return s.pipeline.drain(s.machine.now())
+	return s.pipeline.Drain(s.machine.Now())
 }
 
 // shutdown waits for what runs, and leaves nothing in the kernel. It may come without a start, twice, and during a
@@ -182,5 +200,5 @@ func (s *netconnScraper) shutdown(context.Context) error {
 	}
 	p := s.pipeline
 	s.pipeline = nil
-	return p.close()
+	return p.Close()
 }

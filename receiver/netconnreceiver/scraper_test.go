@@ -20,18 +20,20 @@ import (
 
 	"github.com/netconn/netconn/internal/conn"
 	"github.com/netconn/netconn/internal/kernel"
+	"github.com/netconn/netconn/internal/kubernetes"
 	"github.com/netconn/netconn/internal/owner"
+	"github.com/netconn/netconn/internal/pipeline"
 	"github.com/netconn/netconn/receiver/netconnreceiver/internal/metadata"
 )
 
 // A rig is a scraper on a machine whose parts a test replaces one by one, and what is told to its surroundings.
 type rig struct {
 	scraper *netconnScraper
-	sockets sockets // what open returns
-	tables  tables  // what ask returns
+	sockets pipeline.Sockets // what open returns
+	tables  pipeline.Tables  // what ask returns
 	openErr error
 	hostErr error
-	cluster cluster // what join returns
+	cluster pipeline.Cluster // what join returns
 
 	tablesErr, clusterErr error
 
@@ -51,21 +53,21 @@ func newRig(t *testing.T) *rig {
 func newRigWith(t *testing.T, set receiver.Settings, logs *observer.ObservedLogs) *rig {
 	t.Helper()
 	r := &rig{logs: logs}
-	r.sockets = sockets{
-		drain:    func(kernel.Handler) error { return nil },
-		snapshot: func(bool, kernel.Handler) error { return nil },
-		losses:   func() (conn.Losses, error) { return conn.Losses{}, nil },
-		stats:    func() (kernel.Stats, error) { return kernel.Stats{}, nil },
-		close:    func() error { r.closed++; return nil },
+	r.sockets = pipeline.Sockets{
+		Drain:    func(kernel.Handler) error { return nil },
+		Snapshot: func(bool, kernel.Handler) error { return nil },
+		Losses:   func() (conn.Losses, error) { return conn.Losses{}, nil },
+		Stats:    func() (kernel.Stats, error) { return kernel.Stats{}, nil },
+		Close:    func() error { r.closed++; return nil },
 	}
 	c := createDefaultConfig().(*Config)
 	c.RootPath = emptyHost(t)
-	s, err := newScraper(c, set, machine{
-		open: func() (sockets, error) { return r.sockets, r.openErr },
-		ask:  func(string, time.Time) (tables, error) { return r.tables, r.tablesErr },
-		host: func(string) (string, string, error) { return "4d3c", "node-1", r.hostErr },
-		join: func(*Config, func() time.Time) (cluster, error) { return r.cluster, r.clusterErr },
-		now:  time.Now,
+	s, err := newScraper(c, set, pipeline.Machine{
+		Open: func() (pipeline.Sockets, error) { return r.sockets, r.openErr },
+		Ask:  func(string, time.Time) (pipeline.Tables, error) { return r.tables, r.tablesErr },
+		Host: func(string) (string, string, error) { return "4d3c", "node-1", r.hostErr },
+		Join: func(kubernetes.Config, func() time.Time) (pipeline.Cluster, error) { return r.cluster, r.clusterErr },
+		Now:  time.Now,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -169,7 +171,7 @@ func TestStartRefused(t *testing.T) {
 func TestStartDegraded(t *testing.T) {
 	r := newRig(t)
 	r.hostErr = errors.New("read etc/machine-id: no such file")
-	r.sockets.stats = func() (kernel.Stats, error) {
+	r.sockets.Stats = func() (kernel.Stats, error) {
 		return kernel.Stats{Programs: []kernel.Program{{Name: "life"}, {Name: "reset", Err: errNoBTF}}}, nil
 	}
 	r.start(t)
@@ -185,6 +187,19 @@ func TestStartDegraded(t *testing.T) {
 	}
 }
 
+// Without the right to ask connection tracking everything else works, and the reason is told once.
+func TestConnectionTrackingCannotBeAsked(t *testing.T) {
+	r := newRig(t)
+	r.tablesErr = errors.New("address translation is not resolved: it takes CAP_SYS_ADMIN")
+	r.start(t)
+	if len(r.events) != 1 || r.events[0].Status() != componentstatus.StatusRecoverableError || !errors.Is(r.events[0].Err(), r.tablesErr) {
+		t.Errorf("status: %v", r.events)
+	}
+	if got := r.logs.FilterField(zap.Error(r.tablesErr)).Len(); got != 1 {
+		t.Errorf("told %d times, want once", got)
+	}
+}
+
 // TestScrapeFails returns what could be read, with an error that the collector counts as partial.
 func TestScrapeFails(t *testing.T) {
 	broken := errors.New("broken")
@@ -193,27 +208,27 @@ func TestScrapeFails(t *testing.T) {
 		return nil
 	}
 	tests := map[string]struct {
-		fault func(*sockets)
+		fault func(*pipeline.Sockets)
 		want  string
 	}{
 		"snapshot": {
-			func(s *sockets) {
-				s.snapshot = func(all bool, h kernel.Handler) error { return errors.Join(live(all, h), broken) }
+			func(s *pipeline.Sockets) {
+				s.Snapshot = func(all bool, h kernel.Handler) error { return errors.Join(live(all, h), broken) }
 			}, "read the live connections: broken",
 		},
 		"losses": {
-			func(s *sockets) { s.losses = func() (conn.Losses, error) { return conn.Losses{}, broken } },
+			func(s *pipeline.Sockets) { s.Losses = func() (conn.Losses, error) { return conn.Losses{}, broken } },
 			"read what was lost: broken\nread what was lost: broken",
 		},
 		"stats": {
-			func(s *sockets) { s.stats = func() (kernel.Stats, error) { return kernel.Stats{}, broken } },
+			func(s *pipeline.Sockets) { s.Stats = func() (kernel.Stats, error) { return kernel.Stats{}, broken } },
 			"read the kernel side's counters: broken",
 		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
-			r.sockets.snapshot = live
+			r.sockets.Snapshot = live
 			test.fault(&r.sockets)
 			r.start(t)
 			md, err := r.scraper.scrape(context.Background())
@@ -233,7 +248,7 @@ func TestScrapeLogsFails(t *testing.T) {
 	for metrics, want := range map[int]string{0: "read the live connections: broken", 1: ""} {
 		r := newRig(t)
 		r.scraper.config.Events.Enabled = true
-		r.sockets.snapshot = func(_ bool, h kernel.Handler) error {
+		r.sockets.Snapshot = func(_ bool, h kernel.Handler) error {
 			h.Conn(conn.Conn{ID: conn.ID{Cookie: 1}, Phase: conn.Failed, Error: conn.Refused, SeenOpening: true})
 			return errors.New("broken")
 		}
@@ -258,8 +273,8 @@ func TestReconcileNeedsAWholePass(t *testing.T) {
 	r := newRig(t)
 	var passes []bool
 	fail := true
-	r.sockets.losses = func() (conn.Losses, error) { return conn.Losses{Known: 1}, nil }
-	r.sockets.snapshot = func(all bool, h kernel.Handler) error {
+	r.sockets.Losses = func() (conn.Losses, error) { return conn.Losses{Known: 1}, nil }
+	r.sockets.Snapshot = func(all bool, h kernel.Handler) error {
 		passes = append(passes, all)
 		if len(passes) == 1 {
 			h.Conn(conn.Conn{ID: conn.ID{Cookie: 1}, Phase: conn.Open, Role: conn.RoleClient})
@@ -271,19 +286,19 @@ func TestReconcileNeedsAWholePass(t *testing.T) {
 		return nil
 	}
 	now := time.Now()
-	r.scraper.machine.now = func() time.Time { now = now.Add(10 * time.Second); return now }
+	r.scraper.machine.Now = func() time.Time { now = now.Add(10 * time.Second); return now }
 	start(t, r.scraper)
 	for range 5 {
 		_, _ = r.scraper.scrape(context.Background())
 	}
-	if got := r.scraper.pipeline.flows.Stats().Lost; got != 0 {
+	if got := lostBy(t, r); got != 0 {
 		t.Fatalf("broken passes closed %d connections", got)
 	}
 	fail = false
 	for range 4 {
 		_, _ = r.scraper.scrape(context.Background())
 	}
-	if got := r.scraper.pipeline.flows.Stats().Lost; got != 1 {
+	if got := lostBy(t, r); got != 1 {
 		t.Errorf("whole passes closed %d connections, want 1 (passes: %v)", got, passes)
 	}
 	if !slices.Contains(passes, true) {
@@ -291,12 +306,21 @@ func TestReconcileNeedsAWholePass(t *testing.T) {
 	}
 }
 
+func lostBy(t *testing.T, r *rig) uint64 {
+	t.Helper()
+	h, err := r.scraper.pipeline.Health()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h.Flows.Lost
+}
+
 // TestDrain waits for the reader of every 100 ms to come by, twice with an error that it logs once.
 func TestDrain(t *testing.T) {
 	r := newRig(t)
 	drained := make(chan int)
 	n := 0
-	r.sockets.drain = func(h kernel.Handler) error {
+	r.sockets.Drain = func(h kernel.Handler) error {
 		h.Conn(conn.Conn{ID: conn.ID{Cookie: 1}, Phase: conn.Closed})
 		n++
 		select {
@@ -347,7 +371,7 @@ func TestShutdown(t *testing.T) {
 	t.Run("its error", func(t *testing.T) {
 		r := newRig(t)
 		broken := errors.New("broken")
-		r.sockets.close = func() error { return broken }
+		r.sockets.Close = func() error { return broken }
 		r.start(t)
 		if err := r.scraper.shutdown(context.Background()); !errors.Is(err, broken) {
 			t.Errorf("got %v", err)
@@ -356,7 +380,7 @@ func TestShutdown(t *testing.T) {
 	t.Run("during a scrape", func(t *testing.T) {
 		r := newRig(t)
 		reading, read := make(chan struct{}), make(chan struct{})
-		r.sockets.snapshot = func(bool, kernel.Handler) error {
+		r.sockets.Snapshot = func(bool, kernel.Handler) error {
 			close(reading)
 			<-read
 			if r.closed != 0 {

@@ -6,6 +6,8 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/receiver"
+
+	"github.com/netconn/netconn/internal/pipeline"
 )
 
 // A signal is what a receiver emits.
@@ -20,7 +22,7 @@ const (
 // loads are the scrapers of one factory, one for each configuration: the receivers of one component ID, which the
 // collector gives one configuration, share what is loaded into the kernel.
 type loads struct {
-	machine machine
+	machine pipeline.Machine
 
 	mu   sync.Mutex
 	held map[*Config]*shared
@@ -31,7 +33,7 @@ type shared struct {
 	shares  int
 }
 
-func newLoads(m machine) *loads { return &loads{machine: m, held: make(map[*Config]*shared)} }
+func newLoads(m pipeline.Machine) *loads { return &loads{machine: m, held: make(map[*Config]*shared)} }
 
 // take returns a share in the scraper of a configuration. The settings are used if it is the first one.
 func (l *loads) take(c *Config, set receiver.Settings, of signal) (*share, error) {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/netconn/netconn/internal/conn"
 	"github.com/netconn/netconn/internal/kernel"
+	"github.com/netconn/netconn/internal/pipeline"
 	"github.com/netconn/netconn/receiver/netconnreceiver/internal/metadata"
 )
 
@@ -33,14 +34,14 @@ type factoryRig struct {
 func newFactoryRig(t *testing.T) *factoryRig {
 	r := &factoryRig{rig: newRig(t), t: t}
 	m := r.scraper.machine
-	m.open = func() (sockets, error) {
+	m.Open = func() (pipeline.Sockets, error) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		if r.openErr == nil {
 			r.opened++
 		}
 		s := r.sockets
-		s.close = func() error {
+		s.Close = func() error {
 			r.mu.Lock()
 			defer r.mu.Unlock()
 			r.closed++
@@ -147,7 +148,7 @@ func TestSharedWithoutStart(t *testing.T) {
 	r := newFactoryRig(t)
 	c := r.config()
 	metrics, logs := r.metrics(c, consumertest.NewNop()), r.logs(c, consumertest.NewNop())
-	r.sockets.snapshot = func(_ bool, h kernel.Handler) error {
+	r.sockets.Snapshot = func(_ bool, h kernel.Handler) error {
 		h.Conn(conn.Conn{ID: conn.ID{Cookie: 1}, Role: conn.RoleClient, Phase: conn.Failed})
 		return nil
 	}
@@ -210,7 +211,7 @@ func TestSharedExactly(t *testing.T) {
 	const each, collections = 7, 20
 	r := newFactoryRig(t)
 	cookie := uint64(0)
-	r.sockets.snapshot = func(_ bool, h kernel.Handler) error {
+	r.sockets.Snapshot = func(_ bool, h kernel.Handler) error {
 		for n := 0; n < each && cookie < each*collections; n++ {
 			cookie++
 			h.Conn(conn.Conn{ID: conn.ID{Cookie: cookie}, Role: conn.RoleClient, Phase: conn.Closed, SeenOpening: true})
@@ -231,8 +232,8 @@ func TestSharedExactly(t *testing.T) {
 func TestLogsAlone(t *testing.T) {
 	r := newFactoryRig(t)
 	passes := 0
-	r.sockets.losses = func() (conn.Losses, error) { return conn.Losses{Known: 1}, nil }
-	r.sockets.snapshot = func(all bool, h kernel.Handler) error {
+	r.sockets.Losses = func() (conn.Losses, error) { return conn.Losses{Known: 1}, nil }
+	r.sockets.Snapshot = func(all bool, h kernel.Handler) error {
 		if all {
 			passes++
 		}

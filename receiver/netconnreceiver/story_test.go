@@ -13,6 +13,7 @@ import (
 	"github.com/netconn/netconn/internal/conn"
 	"github.com/netconn/netconn/internal/conntrack"
 	"github.com/netconn/netconn/internal/kernel"
+	"github.com/netconn/netconn/internal/pipeline"
 )
 
 // A story is what the kernel reports at each collection.
@@ -140,32 +141,32 @@ func emptyHost(t testing.TB) string {
 // A script is a kernel that reports what a story says.
 type script struct{ next step }
 
-func (k *script) open() (sockets, error) {
-	return sockets{
-		drain: func(kernel.Handler) error { return nil },
-		snapshot: func(_ bool, h kernel.Handler) error {
+func (k *script) open() (pipeline.Sockets, error) {
+	return pipeline.Sockets{
+		Drain: func(kernel.Handler) error { return nil },
+		Snapshot: func(_ bool, h kernel.Handler) error {
 			k.report(h)
 			return nil
 		},
-		losses: func() (conn.Losses, error) { return k.next.Losses, nil },
-		stats:  func() (kernel.Stats, error) { return kernel.Stats{}, nil },
-		close:  func() error { return nil },
+		Losses: func() (conn.Losses, error) { return k.next.Losses, nil },
+		Stats:  func() (kernel.Stats, error) { return kernel.Stats{}, nil },
+		Close:  func() error { return nil },
 	}, nil
 }
 
 // ask opens the connection tracking of a machine with one namespace.
-func (k *script) ask(string, time.Time) (tables, error) {
-	return tables{
-		ask: func(_ time.Time, questions []conntrack.Question) []conntrack.Answer {
+func (k *script) ask(string, time.Time) (pipeline.Tables, error) {
+	return pipeline.Tables{
+		Ask: func(_ time.Time, questions []conntrack.Question) []conntrack.Answer {
 			answers := make([]conntrack.Answer, len(questions))
 			for i, q := range questions {
 				answers[i] = k.translate(q.Tuple)
 			}
 			return answers
 		},
-		local: func(_ time.Time, _ uint32, a netip.Addr) (bool, error) { return a.IsLoopback(), nil },
-		outer: func(time.Time, uint32, netip.Addr) (uint32, error) { return 0, nil },
-		close: func() error { return nil },
+		Local: func(_ time.Time, _ uint32, a netip.Addr) (bool, error) { return a.IsLoopback(), nil },
+		Outer: func(time.Time, uint32, netip.Addr) (uint32, error) { return 0, nil },
+		Close: func() error { return nil },
 	}, nil
 }
 

@@ -11,25 +11,15 @@ import (
 
 	"github.com/netconn/netconn/internal/conn"
 	"github.com/netconn/netconn/internal/conntrack"
-	"github.com/netconn/netconn/internal/flow"
-	"github.com/netconn/netconn/internal/kernel"
-	"github.com/netconn/netconn/internal/kubernetes"
 	"github.com/netconn/netconn/internal/owner"
+	"github.com/netconn/netconn/internal/pipeline"
 	"github.com/netconn/netconn/receiver/netconnreceiver/internal/metadata"
 )
 
 // health is how the receiver was at a collection.
 type health struct {
-	kernel kernel.Stats
-	losses conn.Losses
-	flows  flow.Stats
-	owners owner.Stats
-	events eventStats
-	routes routeStats
-
-	conntrack conntrack.Stats
-	cluster   kubernetes.Health
-	unpaired  uint64 // reports that the index of other ends had no room for
+	pipeline.Health
+	emitted uint64 // events
 }
 
 // observables are the receiver's own metrics. The collector asks for them at any time and must not wait for a
@@ -44,12 +34,12 @@ func newObservables(set component.TelemetrySettings) (*observables, error) {
 	return &observables{builder: b}, err
 }
 
-func (o *observables) read(p *pipeline) error {
-	h, err := p.health()
+func (o *observables) read(p *pipeline.Pipeline, emitted uint64) error {
+	h, err := p.Health()
 	if err != nil {
 		return err
 	}
-	o.last.Store(h)
+	o.last.Store(&health{h, emitted})
 	return nil
 }
 
@@ -88,36 +78,36 @@ func (o *observables) sources() []source {
 		{b.RegisterNetconnRoutesCallback, observeRoutes},
 		{b.RegisterNetconnConntrackAnswersCallback, observeAnswers},
 		{b.RegisterNetconnConntrackSourceCallback, observeSource},
-		{b.RegisterNetconnRoutesContestedCallback, one(func(h *health) uint64 { return h.routes.Contested })},
-		{b.RegisterNetconnConntrackDumpsCallback, one(func(h *health) uint64 { return h.conntrack.Dumps })},
-		{b.RegisterNetconnConntrackSearchesCallback, one(func(h *health) uint64 { return h.conntrack.Searches })},
-		{b.RegisterNetconnConntrackNamespacesCallback, one(func(h *health) int { return h.conntrack.Namespaces })},
+		{b.RegisterNetconnRoutesContestedCallback, one(func(h *health) uint64 { return h.Routes.Contested })},
+		{b.RegisterNetconnConntrackDumpsCallback, one(func(h *health) uint64 { return h.Conntrack.Dumps })},
+		{b.RegisterNetconnConntrackSearchesCallback, one(func(h *health) uint64 { return h.Conntrack.Searches })},
+		{b.RegisterNetconnConntrackNamespacesCallback, one(func(h *health) int { return h.Conntrack.Namespaces })},
 		{b.RegisterNetconnKubernetesAnswersCallback, observeClusterAnswers},
 		{b.RegisterNetconnKubernetesConnectedCallback, observeWatches(watchConnected)},
 		{b.RegisterNetconnKubernetesRequestFailuresCallback, observeRequestFailures},
 		{b.RegisterNetconnKubernetesObjectsCallback, observeObjects},
-		{b.RegisterNetconnKubernetesFetchesCallback, one(func(h *health) uint64 { return h.cluster.Store.Fetches })},
-		{b.RegisterNetconnKubernetesPodsRefusedCallback, one(func(h *health) uint64 { return h.cluster.Store.PodsRefused })},
-		{b.RegisterNetconnEventsCallback, one(func(h *health) uint64 { return h.events.Emitted })},
-		{b.RegisterNetconnConnectionsBeyondLimitCallback, one(func(h *health) uint64 { return h.flows.Beyond })},
-		{b.RegisterNetconnReportsDeferredCallback, one(func(h *health) uint64 { return h.flows.Deferred })},
-		{b.RegisterNetconnEndsUnpairedCallback, one(func(h *health) uint64 { return h.unpaired })},
-		{b.RegisterNetconnConnectionsCallback, one(func(h *health) int { return h.flows.Connections })},
-		{b.RegisterNetconnConnectionsPendingCallback, one(func(h *health) int { return h.flows.Pending })},
-		{b.RegisterNetconnConnectionsVanishedCallback, one(func(h *health) uint64 { return h.flows.Lost })},
-		{b.RegisterNetconnFlowsCallback, one(func(h *health) int { return h.flows.Flows })},
-		{b.RegisterNetconnFlowsOverflowCallback, one(func(h *health) int { return h.flows.Overflow })},
-		{b.RegisterNetconnLateReportsCallback, one(func(h *health) uint64 { return h.flows.Late })},
-		{b.RegisterNetconnListenersCallback, one(func(h *health) int { return h.flows.Listeners })},
-		{b.RegisterNetconnResourcesCallback, one(func(h *health) int { return h.flows.Resources })},
-		{b.RegisterNetconnRingRefusedCallback, one(func(h *health) uint64 { return h.kernel.RingRefused })},
-		{b.RegisterNetconnSnapshotResumedCallback, one(func(h *health) uint64 { return h.kernel.SnapshotAgain })},
-		{b.RegisterNetconnProgramsMissedCallback, one(func(h *health) uint64 { return h.kernel.Missed })},
-		{b.RegisterNetconnSocketsAdoptedCallback, one(func(h *health) uint64 { return h.kernel.Adopted })},
-		{b.RegisterNetconnSocketsMissedCallback, one(func(h *health) uint64 { return h.kernel.EndedUntracked })},
-		{b.RegisterNetconnSocketsTrackedCallback, one(func(h *health) uint64 { return h.kernel.Tracked })},
-		{b.RegisterNetconnSocketsUnownedCallback, one(func(h *health) uint64 { return h.kernel.Unowned })},
-		{b.RegisterNetconnStorageRefusedCallback, one(func(h *health) uint64 { return h.kernel.StorageRefused })},
+		{b.RegisterNetconnKubernetesFetchesCallback, one(func(h *health) uint64 { return h.Cluster.Store.Fetches })},
+		{b.RegisterNetconnKubernetesPodsRefusedCallback, one(func(h *health) uint64 { return h.Cluster.Store.PodsRefused })},
+		{b.RegisterNetconnEventsCallback, one(func(h *health) uint64 { return h.emitted })},
+		{b.RegisterNetconnConnectionsBeyondLimitCallback, one(func(h *health) uint64 { return h.Flows.Beyond })},
+		{b.RegisterNetconnReportsDeferredCallback, one(func(h *health) uint64 { return h.Flows.Deferred })},
+		{b.RegisterNetconnEndsUnpairedCallback, one(func(h *health) uint64 { return h.Unpaired })},
+		{b.RegisterNetconnConnectionsCallback, one(func(h *health) int { return h.Flows.Connections })},
+		{b.RegisterNetconnConnectionsPendingCallback, one(func(h *health) int { return h.Flows.Pending })},
+		{b.RegisterNetconnConnectionsVanishedCallback, one(func(h *health) uint64 { return h.Flows.Lost })},
+		{b.RegisterNetconnFlowsCallback, one(func(h *health) int { return h.Flows.Flows })},
+		{b.RegisterNetconnFlowsOverflowCallback, one(func(h *health) int { return h.Flows.Overflow })},
+		{b.RegisterNetconnLateReportsCallback, one(func(h *health) uint64 { return h.Flows.Late })},
+		{b.RegisterNetconnListenersCallback, one(func(h *health) int { return h.Flows.Listeners })},
+		{b.RegisterNetconnResourcesCallback, one(func(h *health) int { return h.Flows.Resources })},
+		{b.RegisterNetconnRingRefusedCallback, one(func(h *health) uint64 { return h.Kernel.RingRefused })},
+		{b.RegisterNetconnSnapshotResumedCallback, one(func(h *health) uint64 { return h.Kernel.SnapshotAgain })},
+		{b.RegisterNetconnProgramsMissedCallback, one(func(h *health) uint64 { return h.Kernel.Missed })},
+		{b.RegisterNetconnSocketsAdoptedCallback, one(func(h *health) uint64 { return h.Kernel.Adopted })},
+		{b.RegisterNetconnSocketsMissedCallback, one(func(h *health) uint64 { return h.Kernel.EndedUntracked })},
+		{b.RegisterNetconnSocketsTrackedCallback, one(func(h *health) uint64 { return h.Kernel.Tracked })},
+		{b.RegisterNetconnSocketsUnownedCallback, one(func(h *health) uint64 { return h.Kernel.Unowned })},
+		{b.RegisterNetconnStorageRefusedCallback, one(func(h *health) uint64 { return h.Kernel.StorageRefused })},
 	}
 }
 
@@ -126,54 +116,54 @@ func one[N int | uint64](value func(*health) N) func(*health, otelmetric.Int64Ob
 }
 
 func observeBytesLost(h *health, to otelmetric.Int64Observer) {
-	to.Observe(int64(h.losses.Sent), otelmetric.WithAttributes(semconv.NetworkIODirectionTransmit))
-	to.Observe(int64(h.losses.Received), otelmetric.WithAttributes(semconv.NetworkIODirectionReceive))
+	to.Observe(int64(h.Losses.Sent), otelmetric.WithAttributes(semconv.NetworkIODirectionTransmit))
+	to.Observe(int64(h.Losses.Received), otelmetric.WithAttributes(semconv.NetworkIODirectionReceive))
 }
 
 func observeConnectionsLost(h *health, to otelmetric.Int64Observer) {
 	end := func(v string) otelmetric.MeasurementOption {
 		return otelmetric.WithAttributes(otelattribute.String("netconn.end", v))
 	}
-	to.Observe(int64(h.losses.Opened), end("opened"))
-	to.Observe(int64(h.losses.Failed), end("failed"))
-	to.Observe(int64(h.losses.Closed), end("closed"))
-	to.Observe(int64(h.losses.Known), end("known"))
+	to.Observe(int64(h.Losses.Opened), end("opened"))
+	to.Observe(int64(h.Losses.Failed), end("failed"))
+	to.Observe(int64(h.Losses.Closed), end("closed"))
+	to.Observe(int64(h.Losses.Known), end("known"))
 }
 
 func observeEventsDropped(h *health, to otelmetric.Int64Observer) {
 	limit := func(v string) otelmetric.MeasurementOption {
 		return otelmetric.WithAttributes(otelattribute.String("netconn.limit", v))
 	}
-	to.Observe(int64(h.events.Limited), limit("rate"))
-	to.Observe(int64(h.events.Full), limit("buffer"))
+	to.Observe(int64(h.Events.Limited), limit("rate"))
+	to.Observe(int64(h.Events.Full), limit("buffer"))
 }
 
 func observeUnresolved(h *health, to otelmetric.Int64Observer) {
 	for r := owner.NoCgroup; r < owner.Reasons; r++ {
-		to.Observe(int64(h.owners.Unresolved[r]), otelmetric.WithAttributes(otelattribute.String("netconn.reason", r.String())))
+		to.Observe(int64(h.Owners.Unresolved[r]), otelmetric.WithAttributes(otelattribute.String("netconn.reason", r.String())))
 	}
 }
 
 func observeRoutes(h *health, to otelmetric.Int64Observer) {
-	for n, count := range h.routes.Routes {
+	for n, count := range h.Routes.Routes {
 		to.Observe(int64(count), otelmetric.WithAttributes(otelattribute.String(natKind.String(), conn.NAT(n).String())))
 	}
 }
 
 func observeAnswers(h *health, to otelmetric.Int64Observer) {
-	for r, count := range h.conntrack.Answers {
+	for r, count := range h.Conntrack.Answers {
 		result := otelattribute.String("netconn.result", conntrack.Result(r).String())
 		to.Observe(int64(count), otelmetric.WithAttributes(result))
 	}
 }
 
 func observeSource(h *health, to otelmetric.Int64Observer) {
-	source := otelattribute.String("netconn.source", h.conntrack.Source.String())
+	source := otelattribute.String("netconn.source", h.Conntrack.Source.String())
 	to.Observe(1, otelmetric.WithAttributes(source))
 }
 
 func observePrograms(h *health, to otelmetric.Int64Observer) {
-	for _, p := range h.kernel.Programs {
+	for _, p := range h.Kernel.Programs {
 		attached := int64(0)
 		if p.Err == nil {
 			attached = 1

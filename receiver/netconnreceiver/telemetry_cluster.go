@@ -14,7 +14,7 @@ func ofKind(kind string) otelmetric.MeasurementOption {
 // observeWatches tells a value of each watch; none where there is no cluster.
 func observeWatches(value func(kubernetes.WatchHealth) int64) func(*health, otelmetric.Int64Observer) {
 	return func(h *health, to otelmetric.Int64Observer) {
-		for _, w := range h.cluster.Watches {
+		for _, w := range h.Cluster.Watches {
 			to.Observe(value(w), ofKind(w.Kind))
 		}
 	}
@@ -28,18 +28,18 @@ func watchConnected(w kubernetes.WatchHealth) int64 {
 }
 
 func observeRequestFailures(h *health, to otelmetric.Int64Observer) {
-	if len(h.cluster.Watches) == 0 {
+	if len(h.Cluster.Watches) == 0 {
 		return
 	}
 	observeWatches(func(w kubernetes.WatchHealth) int64 { return int64(w.Failures) })(h, to)
-	to.Observe(int64(h.cluster.Store.FetchFailures), ofKind("object"))
+	to.Observe(int64(h.Cluster.Store.FetchFailures), ofKind("object"))
 }
 
 func observeObjects(h *health, to otelmetric.Int64Observer) {
-	if len(h.cluster.Watches) == 0 {
+	if len(h.Cluster.Watches) == 0 {
 		return
 	}
-	s := h.cluster.Store
+	s := h.Cluster.Store
 	to.Observe(int64(s.Pods), ofKind("pods"))
 	to.Observe(int64(s.Ended), ofKind("ended"))
 	to.Observe(int64(s.Services), ofKind("services"))
@@ -48,14 +48,14 @@ func observeObjects(h *health, to otelmetric.Int64Observer) {
 }
 
 func observeClusterAnswers(h *health, to otelmetric.Int64Observer) {
-	if len(h.cluster.Watches) == 0 {
+	if len(h.Cluster.Watches) == 0 {
 		return
 	}
 	answer := func(v string) otelmetric.MeasurementOption {
 		return otelmetric.WithAttributes(otelattribute.String("netconn.answer", v))
 	}
-	for a, n := range h.cluster.Store.Answers {
+	for a, n := range h.Cluster.Store.Answers {
 		to.Observe(int64(n), answer(kubernetes.Answer(a).String()))
 	}
-	to.Observe(int64(h.cluster.Store.Ambiguous), answer("ambiguous"))
+	to.Observe(int64(h.Cluster.Store.Ambiguous), answer("ambiguous"))
 }

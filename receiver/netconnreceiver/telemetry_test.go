@@ -20,16 +20,16 @@ func TestTelemetry(t *testing.T) {
 	tel := componenttest.NewTelemetry()
 	t.Cleanup(func() { _ = tel.Shutdown(context.Background()) })
 	r := newRigWith(t, metadatatest.NewSettings(tel), nil)
-	r.sockets.stats = func() (kernel.Stats, error) {
+	r.sockets.Stats = func() (kernel.Stats, error) {
 		return kernel.Stats{
 			Tracked: 1, Adopted: 2, Unowned: 3, StorageRefused: 4, RingRefused: 5, EndedUntracked: 6, SnapshotAgain: 7, Missed: 8,
 			Programs: []kernel.Program{{Name: "life"}},
 		}, nil
 	}
-	r.sockets.losses = func() (conn.Losses, error) {
+	r.sockets.Losses = func() (conn.Losses, error) {
 		return conn.Losses{Opened: 11, Failed: 12, Closed: 13, Known: 14, Sent: 15, Received: 16}, nil
 	}
-	r.sockets.snapshot = func(_ bool, h kernel.Handler) error {
+	r.sockets.Snapshot = func(_ bool, h kernel.Handler) error {
 		open := conn.Conn{ID: conn.ID{Cookie: 1}, Role: conn.RoleClient, Sequence: conn.Sequence{Local: 1, Remote: 2}}
 		closed := conn.Conn{ID: conn.ID{Cookie: 2}, Role: conn.RoleClient, Phase: conn.Closed}
 		for _, c := range []conn.Conn{open, closed, closed, closed} {
@@ -87,16 +87,16 @@ func expectFlows(t *testing.T, tel *componenttest.Telemetry) {
 	expect(t, tel, metadatatest.AssertEqualNetconnFlows, 3)
 }
 
-// TestTelemetryOfLimits has room for one connection, and for three events, of which there may be two a second.
+// TestTelemetryOfLimits has room for one connection, and for eight events, of which there may be two a second.
 func TestTelemetryOfLimits(t *testing.T) {
 	tel := componenttest.NewTelemetry()
 	t.Cleanup(func() { _ = tel.Shutdown(context.Background()) })
 	r := newRigWith(t, metadatatest.NewSettings(tel), nil)
 	c := r.scraper.config
-	c.MaxConnections, c.Events.Enabled, c.Events.MaxPerSecond = 1, true, 2
+	c.CollectionInterval, c.MaxConnections, c.Events.Enabled, c.Events.MaxPerSecond = 0, 1, true, 2
 	now := at(0)
-	r.scraper.machine.now = func() time.Time { return now }
-	r.sockets.snapshot = func(_ bool, h kernel.Handler) error {
+	r.scraper.machine.Now = func() time.Time { return now }
+	r.sockets.Snapshot = func(_ bool, h kernel.Handler) error {
 		live := conn.Conn{ID: conn.ID{Cookie: 1}, Role: conn.RoleClient, Sequence: conn.Sequence{Local: 1, Remote: 2}}
 		other := conn.Conn{ID: conn.ID{Cookie: 2}, Role: conn.RoleServer, Sequence: conn.Sequence{Local: 3, Remote: 4}}
 		for range 3 {
@@ -113,10 +113,9 @@ func TestTelemetryOfLimits(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.scraper.run(signalLogs, 1)
-	r.scraper.pipeline.events.room = 3
-	for second := range int64(3) { // two events, one that there is room for, and after they are taken two
+	for second := range int64(7) { // two events each, until there is room for none, and after they are taken two
 		now = at(second)
-		if second == 1 {
+		if second == 5 {
 			if _, err := r.scraper.scrapeLogs(context.Background()); err != nil {
 				t.Fatal(err)
 			}
@@ -126,11 +125,11 @@ func TestTelemetryOfLimits(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	expect(t, tel, metadatatest.AssertEqualNetconnConnectionsBeyondLimit, 15)
-	expect(t, tel, metadatatest.AssertEqualNetconnReportsDeferred, 9)
-	expect(t, tel, metadatatest.AssertEqualNetconnEndsUnpaired, 9)
-	expect(t, tel, metadatatest.AssertEqualNetconnEvents, 3)
-	expectEach(t, tel, metadatatest.AssertEqualNetconnEventsDropped, "netconn.limit", map[string]int64{"rate": 6, "buffer": 4})
+	expect(t, tel, metadatatest.AssertEqualNetconnConnectionsBeyondLimit, 35)
+	expect(t, tel, metadatatest.AssertEqualNetconnReportsDeferred, 21)
+	expect(t, tel, metadatatest.AssertEqualNetconnEndsUnpaired, 21)
+	expect(t, tel, metadatatest.AssertEqualNetconnEvents, 8)
+	expectEach(t, tel, metadatatest.AssertEqualNetconnEventsDropped, "netconn.limit", map[string]int64{"rate": 12, "buffer": 13})
 }
 
 type assertion func(*testing.T, *componenttest.Telemetry, []metricdata.DataPoint[int64], ...metricdatatest.Option)

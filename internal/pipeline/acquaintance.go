@@ -1,4 +1,4 @@
-package netconnreceiver
+package pipeline
 
 import (
 	"net/netip"
@@ -9,21 +9,21 @@ import (
 	"github.com/netconn/netconn/internal/peer"
 )
 
-// An acquaintance is what is known of the other end of a connection, and of the way there.
-type acquaintance struct {
-	peer           conn.Peer
-	nat            conn.NAT
-	server, client netip.AddrPort // who is really there; invalid where the role is unknown
-	port           uint16         // server.port; 0 where the role is unknown
-	original       flow.Original
-	zone           string // that this end is in
+// An Identity is what is known of the other end of a connection, and of the way there.
+type Identity struct {
+	Peer           conn.Peer
+	NAT            conn.NAT
+	Server, Client netip.AddrPort // who is really there; invalid where the role is unknown
+	Port           uint16         // server.port; 0 where the role is unknown
+	Original       flow.Original
+	Zone           string // that this end is in
 	settled        bool   // no better answer will come
 }
 
 // meet tells what is known of a connection's other end. Where both are here they are paired by sequence numbers, so a connection that was
 // never established has no other end. One whose owner is not known may get one yet.
-func (p *pipeline) meet(c conn.Conn, now time.Time) acquaintance {
-	var known acquaintance
+func (p *Pipeline) meet(c conn.Conn, now time.Time) Identity {
+	var known Identity
 	var other *conn.End
 	remote := c.Tuple.Destination
 	route := p.routes.of(c)
@@ -35,15 +35,15 @@ func (p *pipeline) meet(c conn.Conn, now time.Time) acquaintance {
 		other, remote = &end, end.Tuple.Source
 	}
 	named, certain := p.recognise(c, other, remote, now)
-	known.peer = peer.Enrich(p.peers.Describe(c, other, remote.Addr()), named)
-	known.zone = p.zone()
+	known.Peer = peer.Enrich(p.peers.Describe(c, other, remote.Addr()), named)
+	known.Zone = p.zone()
 	known.settled = certain && route != nil && p.noOther(c, other, named)
 	known.fill(c, remote)
 	return known
 }
 
 // noOther tells whether the other end of a connection will stay what it is: it was found here, or it cannot be here.
-func (p *pipeline) noOther(c conn.Conn, other *conn.End, named conn.Peer) bool {
+func (p *Pipeline) noOther(c conn.Conn, other *conn.End, named conn.Peer) bool {
 	if other != nil {
 		// Without a route of its own the other end is being asked about, and what is known of the way was found out without it.
 		return other.Owner != conn.Owner{} && p.pairs.Route(c.Sequence.Reverse(), other.ID) != nil
@@ -52,49 +52,49 @@ func (p *pipeline) noOther(c conn.Conn, other *conn.End, named conn.Peer) bool {
 }
 
 // travelled tells what a route says.
-func (p *pipeline) travelled(c conn.Conn, r conn.Route) acquaintance {
-	known := acquaintance{nat: r.NAT, port: r.Port}
+func (p *Pipeline) travelled(c conn.Conn, r conn.Route) Identity {
+	known := Identity{NAT: r.NAT, Port: r.Port}
 	if r.Asked.IsValid() {
-		known.original = flow.Original{
+		known.Original = flow.Original{
 			Name: p.destination(r.Asked), Port: r.Asked.Port(), Address: r.Asked.Addr(),
 		}
 	}
 	if c.Role != conn.RoleUnknown {
-		known.server, known.client = r.Server, r.Client
+		known.Server, known.Client = r.Server, r.Client
 	}
 	return known
 }
 
 // fill takes from the socket what no route told.
-func (a *acquaintance) fill(c conn.Conn, remote netip.AddrPort) {
-	if a.port == 0 || c.Role == conn.RoleUnknown {
-		a.port = c.ServerPort()
+func (a *Identity) fill(c conn.Conn, remote netip.AddrPort) {
+	if a.Port == 0 || c.Role == conn.RoleUnknown {
+		a.Port = c.ServerPort()
 	}
-	if a.server.IsValid() {
+	if a.Server.IsValid() {
 		return
 	}
 	switch c.Role {
 	case conn.RoleClient:
-		a.server, a.client = remote, c.Tuple.Source
+		a.Server, a.Client = remote, c.Tuple.Source
 	case conn.RoleServer:
-		a.server, a.client = c.Tuple.Source, remote
+		a.Server, a.Client = c.Tuple.Source, remote
 	}
 }
 
 // identify tells which flow a connection belongs to.
-func (p *pipeline) identify(c conn.Conn, now time.Time) (flow.Key, bool) {
+func (p *Pipeline) identify(c conn.Conn, now time.Time) (flow.Key, bool) {
 	known := p.meet(c, now)
-	return p.record.set.mask(flow.Key{
-		Owner:      p.record.resources.mask(c.Owner),
+	return p.mask(flow.Key{
+		Owner:      c.Owner,
 		Role:       c.Role,
-		ServerPort: known.port,
-		Peer:       known.peer,
-		NAT:        known.nat,
-		Original:   known.original,
-		Zone:       known.zone,
+		ServerPort: known.Port,
+		Peer:       known.Peer,
+		NAT:        known.NAT,
+		Original:   known.Original,
+		Zone:       known.Zone,
 		Local:      c.Tuple.Source,
 		Remote:     c.Tuple.Destination,
-		Server:     known.server.Addr(),
-		Client:     known.client.Addr(),
+		Server:     known.Server.Addr(),
+		Client:     known.Client.Addr(),
 	}), known.settled
 }

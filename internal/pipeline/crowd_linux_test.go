@@ -1,6 +1,6 @@
 //go:build linux
 
-package netconnreceiver
+package pipeline
 
 import (
 	"fmt"
@@ -46,10 +46,10 @@ func collectFrom(b *testing.B, all crowd) {
 	p, now := startKnowing(b, all)
 	turn := func() {
 		now = now.Add(time.Second)
-		if err := p.drain(now); err != nil {
+		if err := p.Drain(now); err != nil {
 			b.Fatal(err)
 		}
-		if _, err := p.collect(now); err != nil {
+		if _, err := p.Collect(now); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -70,7 +70,7 @@ func collectFrom(b *testing.B, all crowd) {
 }
 
 // checkFlows holds that the connections were named: services by their addresses, and the pods that they were translated to.
-func checkFlows(b *testing.B, p *pipeline, now time.Time, all crowd) {
+func checkFlows(b *testing.B, p *Pipeline, now time.Time, all crowd) {
 	b.Helper()
 	resources, err := p.read(now)
 	if err != nil {
@@ -95,31 +95,31 @@ func checkFlows(b *testing.B, p *pipeline, now time.Time, all crowd) {
 }
 
 // startKnowing returns a pipeline that is fed with connections to services, once its cluster knows as much.
-func startKnowing(b *testing.B, all crowd) (*pipeline, time.Time) {
+func startKnowing(b *testing.B, all crowd) (*Pipeline, time.Time) {
 	b.Helper()
 	now := time.Unix(1_700_000_000, 0)
 	m := &mill{connections: 1000, dialled: "10.96.1.1:80", lone: true}
-	c := createDefaultConfig().(*Config)
-	c.RootPath, c.NodeName, c.Kubernetes.AuthType = emptyHost(b), "node-1", kubernetes.AuthKubeConfig
-	p, err := newPipeline(c, machine{
-		open: m.openToServices, ask: m.askServices, join: joinCluster, now: func() time.Time { return now },
-		host: func(string) (string, string, error) { return "id", "node-1", nil },
-	}, "test")
+	o := options(b)
+	o.Kubernetes = kubernetes.Config{AuthType: kubernetes.AuthKubeConfig, Scope: kubernetes.ScopeCluster, Node: "node-1", MaxPods: 50_000}
+	p, err := Open(o, Machine{
+		Open: m.openToServices, Ask: m.askServices, Join: joinCluster, Now: func() time.Time { return now },
+		Host: func(string) (string, string, error) { return "id", "node-1", nil },
+	})
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() {
-		if err := p.sockets.close(); err != nil {
+		if err := p.sockets.Close(); err != nil {
 			b.Error(err)
 		}
-		p.cluster.close()
+		p.cluster.Close()
 	})
-	for end := time.Now().Add(time.Minute); !p.cluster.synced(); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); !p.cluster.Synced(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
 			b.Fatal("waited in vain for the pods to be listed")
 		}
 	}
-	known := p.cluster.health().Store
+	known := p.cluster.Health().Store
 	if got := (crowd{known.Pods, known.Services - 1}); got != all || known.Slices != all.services { // every cluster has one for its API
 		b.Fatalf("known are %+v and %d slices, want %+v", got, known.Slices, all)
 	}
@@ -127,9 +127,9 @@ func startKnowing(b *testing.B, all crowd) (*pipeline, time.Time) {
 }
 
 // openToServices leads the connections of the mill to the services that are met, one after another.
-func (m *mill) openToServices() (sockets, error) {
+func (m *mill) openToServices() (Sockets, error) {
 	s, err := m.open()
-	s.drain = func(h kernel.Handler) error {
+	s.Drain = func(h kernel.Handler) error {
 		to, lead := 0, h.Conn
 		h.Conn = func(c conn.Conn) {
 			c.Tuple.Destination = serviceAddress(to % met)
@@ -142,10 +142,10 @@ func (m *mill) openToServices() (sockets, error) {
 }
 
 // askServices has each connection translated to the pod of its service's number.
-func (m *mill) askServices(root string, now time.Time) (tables, error) {
+func (m *mill) askServices(root string, now time.Time) (Tables, error) {
 	t, err := m.ask(root, now)
-	translate := t.ask
-	t.ask = func(now time.Time, questions []conntrack.Question) []conntrack.Answer {
+	translate := t.Ask
+	t.Ask = func(now time.Time, questions []conntrack.Question) []conntrack.Answer {
 		answers := translate(now, questions)
 		for i, q := range questions {
 			answers[i].Tuple.Destination = netip.AddrPortFrom(podAddress(int(q.Tuple.Destination.Port())-firstPort), 9000)

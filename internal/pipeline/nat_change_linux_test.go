@@ -1,6 +1,6 @@
 //go:build linux
 
-package netconnreceiver
+package pipeline
 
 import (
 	"net"

@@ -1,4 +1,4 @@
-package netconnreceiver
+package pipeline
 
 import (
 	"time"
@@ -11,39 +11,44 @@ import (
 // eventPatience is how long the event of a connection waits for the report of its other end, as flows do.
 const eventPatience = 2 * time.Second
 
-// An event is the end of a connection, to be told in a log record.
-type event struct {
-	conn  conn.Conn
-	read  time.Time // when its end was read
-	other acquaintance
+// An Event is the end of a connection, to be told in a log record.
+type Event struct {
+	Identity
+	Conn conn.Conn
+	Read time.Time // when its end was read
+}
+
+// EventOptions say which ends of connections are events, and how many there may be.
+type EventOptions struct {
+	Closed, Failed bool          // of connections that were established, and of attempts
+	MaxPerSecond   int           // of the connections that end in a second
+	Interval       time.Duration // at which they are taken
 }
 
 // events holds the ends of connections until a logs receiver takes them. No more are let in than the rate allows, and no
 // more are held than that rate brings between two collections.
 type events struct {
-	config    EventsConfig
+	config    EventOptions
 	wanted    bool // there is a logs receiver
 	rate      *rate.Limiter
 	room      int
-	unsettled []event // whose other end may still be found
-	settled   []event
-	stats     eventStats
+	unsettled []Event // whose other end may still be found
+	settled   []Event
+	stats     EventStats
 }
 
-// eventStats counts events since the start. What is switched off is no event.
-type eventStats struct {
-	Emitted uint64
+// EventStats counts events that were dropped since the start. What is switched off is no event.
+type EventStats struct {
 	Limited uint64 // dropped by max_per_second
 	Full    uint64 // dropped because there was no room: nobody took what was there
 }
 
-func newEvents(c *Config) *events {
-	perSecond := c.Events.MaxPerSecond
-	held := c.CollectionInterval + eventPatience
+func newEvents(o EventOptions) *events {
+	held := o.Interval + eventPatience
 	return &events{
-		config: c.Events,
-		rate:   rate.NewLimiter(rate.Limit(perSecond), perSecond),
-		room:   perSecond * (2 + int(held/time.Second)), // the burst, and parts of a second
+		config: o,
+		rate:   rate.NewLimiter(rate.Limit(o.MaxPerSecond), o.MaxPerSecond),
+		room:   o.MaxPerSecond * (2 + int(held/time.Second)), // the burst, and parts of a second
 	}
 }
 
@@ -58,7 +63,7 @@ func (e *events) add(c conn.Conn, now time.Time) {
 	case !e.rate.AllowN(now, 1):
 		e.stats.Limited++
 	default:
-		e.unsettled = append(e.unsettled, event{conn: c, read: now})
+		e.unsettled = append(e.unsettled, Event{Conn: c, Read: now})
 	}
 }
 
@@ -72,24 +77,24 @@ func (e *events) want(wanted bool) {
 func (e *events) enabled(p conn.Phase) bool {
 	switch p {
 	case conn.Closed:
-		return e.config.Enabled && e.config.NetconnConnectionClosed.Enabled
+		return e.config.Closed
 	case conn.Failed:
-		return e.config.Enabled && e.config.NetconnConnectionFailed.Enabled
+		return e.config.Failed
 	}
 	return false
 }
 
 // settle asks for the other ends of the connections: what meet has a final answer for can be told, and what has waited
 // long enough.
-func (e *events) settle(now time.Time, meet func(conn.Conn) acquaintance) {
+func (e *events) settle(now time.Time, meet func(conn.Conn) Identity) {
 	waiting := e.unsettled[:0]
 	for _, v := range e.unsettled {
-		other := meet(v.conn)
-		if !other.settled && now.Sub(v.read) < eventPatience {
+		other := meet(v.Conn)
+		if !other.settled && now.Sub(v.Read) < eventPatience {
 			waiting = append(waiting, v)
 			continue
 		}
-		v.other = other
+		v.Identity = other
 		e.settled = append(e.settled, v)
 	}
 	clear(e.unsettled[len(waiting):])
@@ -97,7 +102,7 @@ func (e *events) settle(now time.Time, meet func(conn.Conn) acquaintance) {
 }
 
 // take returns what can be told, in the order in which it settled.
-func (e *events) take() []event {
+func (e *events) take() []Event {
 	taken := e.settled
 	e.settled = nil
 	return taken

@@ -1,4 +1,4 @@
-package netconnreceiver
+package pipeline
 
 import (
 	"errors"
@@ -163,7 +163,7 @@ func (r *routes) claim(q *inquiry) bool {
 
 // round asks one namespace for each inquiry, and returns those that go on in the next one outward.
 func (r *routes) round(all []*inquiry, now time.Time) (on []*inquiry) {
-	if r.tables.ask == nil {
+	if r.tables.Ask == nil {
 		return nil
 	}
 	r.questions = slices.Grow(r.questions[:0], len(all))[:len(all)]
@@ -177,7 +177,7 @@ func (r *routes) round(all []*inquiry, now time.Time) (on []*inquiry) {
 		}
 	}
 	on = all[:0]
-	for i, a := range r.tables.ask(now, questions) {
+	for i, a := range r.tables.Ask(now, questions) {
 		q := all[i]
 		s, early := r.step(q, questions[i], a, now)
 		if early {
@@ -202,7 +202,7 @@ func (r *routes) step(q *inquiry, asked conntrack.Question, a conntrack.Answer, 
 	default:
 		return s, a.Result == conntrack.Early
 	}
-	local, err := r.tables.local(now, q.namespace, out.Destination.Addr())
+	local, err := r.tables.Local(now, q.namespace, out.Destination.Addr())
 	if err != nil {
 		return nat.Step{}, errors.Is(err, conntrack.ErrEarly)
 	}
@@ -227,7 +227,7 @@ func (r *routes) advance(q *inquiry, now time.Time) bool {
 	if q.paired || last.Knowledge == nat.Unknown || last.Local || len(q.steps) == nat.MaxSteps {
 		return false
 	}
-	outer, err := r.tables.outer(now, q.namespace, nat.Packet(*q.asks(), q.steps).Destination.Addr())
+	outer, err := r.tables.Outer(now, q.namespace, nat.Packet(*q.asks(), q.steps).Destination.Addr())
 	if errors.Is(err, conntrack.ErrEarly) {
 		r.postpone(q)
 		return false

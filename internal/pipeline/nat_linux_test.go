@@ -1,6 +1,6 @@
 //go:build linux
 
-package netconnreceiver
+package pipeline
 
 import (
 	"fmt"
@@ -21,7 +21,7 @@ import (
 // A plant is a pipeline on the real kernel and its real connection tracking, of which the connections of some namespaces are looked at: those
 // of the others are as good as on another machine.
 type plant struct {
-	*pipeline
+	*Pipeline
 	t       *testing.T
 	watched map[uint32]bool
 	ways    []way
@@ -43,30 +43,30 @@ func newPlant(t *testing.T, watched ...*testnet.Namespace) *plant {
 	for _, n := range watched {
 		p.watched[n.Inode] = true
 	}
-	c := createDefaultConfig().(*Config)
-	c.Events.Enabled, c.Events.MaxPerSecond = true, 100_000
-	opened, err := newPipeline(c, machine{
-		open: func() (sockets, error) {
+	o := options(t)
+	o.Root, o.Events.MaxPerSecond = "/", 100_000
+	opened, err := Open(o, Machine{
+		Open: func() (Sockets, error) {
 			// What other programs end between two readings must not crowd out the test's own.
 			return onlyOf(openKernel(t, kernel.Options{RingBytes: 1 << 25}), func(n uint32) bool { return p.watched[n] }), nil
 		},
-		ask:  openTables,
-		host: owner.Host,
-		join: joinCluster,
-		now:  time.Now,
-	}, "test")
+		Ask:  openTables,
+		Host: owner.Host,
+		Join: joinCluster,
+		Now:  time.Now,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if opened.routes.tables.ask == nil {
+	if opened.routes.tables.Ask == nil {
 		testnet.Require(t, fmt.Errorf("connection tracking cannot be asked: %v", opened.degraded))
 	}
 	t.Cleanup(func() {
-		if err := opened.close(); err != nil {
+		if err := opened.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	p.pipeline = opened
+	p.Pipeline = opened
 	p.events.want(true)
 	return p
 }
@@ -74,7 +74,7 @@ func newPlant(t *testing.T, watched ...*testnet.Namespace) *plant {
 // read reads what has ended, and what is open, as the receiver does in the end.
 func (p *plant) read() {
 	p.t.Helper()
-	if _, err := p.pipeline.read(time.Now()); err != nil {
+	if _, err := p.Pipeline.read(time.Now()); err != nil {
 		p.t.Fatal(err)
 	}
 }
@@ -83,7 +83,7 @@ func (p *plant) read() {
 func (p *plant) hear() {
 	p.t.Helper()
 	for range 2 { // what was asked the first time is confirmed
-		if err := p.drain(time.Now()); err != nil {
+		if err := p.Drain(time.Now()); err != nil {
 			p.t.Fatal(err)
 		}
 	}
@@ -122,7 +122,7 @@ func (p *plant) await(n int) []way {
 // or the ring was full.
 func (p *plant) lost() uint64 {
 	p.t.Helper()
-	stats, err := p.sockets.stats()
+	stats, err := p.sockets.Stats()
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -147,14 +147,14 @@ func (p *plant) wantAttempt(attempt func(), want way) {
 	p.t.Error("during each of five attempts the kernel could not report something")
 }
 
-func wayOf(e *event) way {
+func wayOf(e *Event) way {
 	w := way{
-		Role: e.conn.Role.String(), NAT: e.other.nat.String(), Error: e.conn.Error.String(), Peer: string(e.other.peer.Scope),
-		Server: e.server().String(), Client: anyPort(e.other.client),
-		Sent: int64(e.conn.Counters.Sent), Received: int64(e.conn.Counters.Received),
+		Role: e.Conn.Role.String(), NAT: e.NAT.String(), Error: e.Conn.Error.String(), Peer: string(e.Peer.Scope),
+		Server: netip.AddrPortFrom(e.Server.Addr(), e.Port).String(), Client: anyPort(e.Client),
+		Sent: int64(e.Conn.Counters.Sent), Received: int64(e.Conn.Counters.Received),
 	}
-	if e.other.original.Address.IsValid() {
-		w.Asked = netip.AddrPortFrom(e.other.original.Address, e.other.original.Port).String()
+	if e.Original.Address.IsValid() {
+		w.Asked = netip.AddrPortFrom(e.Original.Address, e.Original.Port).String()
 	}
 	return w
 }

@@ -1,4 +1,4 @@
-package netconnreceiver
+package pipeline
 
 import (
 	"time"
@@ -27,7 +27,7 @@ const (
 // entry gave way. So an answer counts only when the reports that are read after it was given tell of no other connection with the same
 // namespace and tuple: one that has begun and ended meanwhile is among them, and of one that is open the entry's state says so.
 type routes struct {
-	tables  tables
+	tables  Tables
 	pairs   *pair.Index
 	clock   func() time.Time
 	before  time.Time // when the ends of connections were read before the last time
@@ -38,7 +38,7 @@ type routes struct {
 	graves  []grave // of what is alone, oldest first
 	simple  [conn.NATTransparent + 1]conn.Route
 	last    time.Time // when the ends of connections were last read
-	stats   routeStats
+	stats   RouteStats
 	pending []*inquiry // of one round
 	later   []waiting  // what came too early
 
@@ -47,8 +47,8 @@ type routes struct {
 	spare     []*inquiry           // to be used again
 }
 
-// routeStats counts since the start.
-type routeStats struct {
+// RouteStats counts since the start.
+type RouteStats struct {
 	Routes    [conn.NATTransparent + 1]uint64 // by kind, each end once, as it was first found
 	Contested uint64                          // answers that may be about another connection
 }
@@ -79,7 +79,7 @@ type grave struct {
 	at time.Time
 }
 
-func newRoutes(t tables, pairs *pair.Index, clock func() time.Time) *routes {
+func newRoutes(t Tables, pairs *pair.Index, clock func() time.Time) *routes {
 	r := &routes{
 		tables: t, pairs: pairs, clock: clock, last: clock(),
 		asked: make(map[place]*inquiry), begun: make(map[conn.ID]bool), alone: make(map[conn.ID]*conn.Route),
@@ -246,8 +246,8 @@ func (r *routes) expire(now time.Time) {
 
 // warnings name what is known later than it could be.
 func (r *routes) warnings() []string {
-	if r.tables.warnings == nil {
+	if r.tables.Warnings == nil {
 		return nil
 	}
-	return r.tables.warnings()
+	return r.tables.Warnings()
 }

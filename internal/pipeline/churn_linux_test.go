@@ -1,6 +1,6 @@
 //go:build linux
 
-package netconnreceiver
+package pipeline
 
 import (
 	"net/netip"
@@ -22,14 +22,10 @@ type mill struct {
 	made        uint32
 }
 
-func (m *mill) open() (sockets, error) {
-	return sockets{
-		drain:    m.drain,
-		snapshot: func(bool, kernel.Handler) error { return nil },
-		losses:   func() (conn.Losses, error) { return conn.Losses{}, nil },
-		stats:    func() (kernel.Stats, error) { return kernel.Stats{}, nil },
-		close:    func() error { return nil },
-	}, nil
+func (m *mill) open() (Sockets, error) {
+	s := silent()
+	s.Drain = m.drain
+	return s, nil
 }
 
 func (m *mill) drain(h kernel.Handler) error {
@@ -61,11 +57,11 @@ func (m *mill) drain(h kernel.Handler) error {
 }
 
 // ask has each connection translated to where the server is, or none.
-func (m *mill) ask(string, time.Time) (tables, error) {
+func (m *mill) ask(string, time.Time) (Tables, error) {
 	var answers []conntrack.Answer
 	server := netip.MustParseAddrPort("10.97.0.2:9000")
-	return tables{
-		ask: func(_ time.Time, questions []conntrack.Question) []conntrack.Answer {
+	return Tables{
+		Ask: func(_ time.Time, questions []conntrack.Question) []conntrack.Answer {
 			answers = answers[:0]
 			for _, q := range questions {
 				a := conntrack.Answer{Tuple: q.Tuple, State: conntrack.TimeWait}
@@ -79,8 +75,8 @@ func (m *mill) ask(string, time.Time) (tables, error) {
 			}
 			return answers
 		},
-		local: func(time.Time, uint32, netip.Addr) (bool, error) { return false, nil },
-		outer: func(time.Time, uint32, netip.Addr) (uint32, error) { return 0, nil },
+		Local: func(time.Time, uint32, netip.Addr) (bool, error) { return false, nil },
+		Outer: func(time.Time, uint32, netip.Addr) (uint32, error) { return 0, nil },
 	}, nil
 }
 
@@ -95,14 +91,12 @@ func processorTime(b *testing.B) time.Duration {
 }
 
 // start returns the pipeline that the mill feeds, with the time of its machine.
-func (m *mill) start(t testing.TB) (p *pipeline, now time.Time) {
+func (m *mill) start(t testing.TB) (p *Pipeline, now time.Time) {
 	now = time.Unix(1_700_000_000, 0)
-	c := createDefaultConfig().(*Config)
-	c.RootPath = emptyHost(t)
-	p, err := newPipeline(c, machine{
-		open: m.open, ask: m.ask, join: joinCluster, now: func() time.Time { return now },
-		host: func(string) (string, string, error) { return "id", "node", nil },
-	}, "test")
+	p, err := Open(options(t), Machine{
+		Open: m.open, Ask: m.ask, Join: joinCluster, Now: func() time.Time { return now },
+		Host: func(string) (string, string, error) { return "id", "node", nil },
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,8 +108,8 @@ func TestChurnKeepsNothing(t *testing.T) {
 	m := &mill{connections: 500, dialled: "10.97.0.2:9000"}
 	p, now := m.start(t)
 	read := func() {
-		now = now.Add(drainInterval)
-		if err := p.drain(now); err != nil {
+		now = now.Add(DrainInterval)
+		if err := p.Drain(now); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -133,7 +127,7 @@ func TestChurnKeepsNothing(t *testing.T) {
 	if pending := p.flows.Stats().Pending; pending != 0 {
 		t.Errorf("%d connections wait", pending)
 	}
-	resources, err := p.read(now.Add(drainInterval))
+	resources, err := p.read(now.Add(DrainInterval))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,12 +159,12 @@ func BenchmarkChurn(b *testing.B) {
 			m.connections = 1000
 			p, now := m.start(b)
 			turn := func(i int) {
-				now = now.Add(drainInterval)
-				if err := p.drain(now); err != nil {
+				now = now.Add(DrainInterval)
+				if err := p.Drain(now); err != nil {
 					b.Fatal(err)
 				}
 				if i%100 == 99 {
-					if _, err := p.collect(now); err != nil {
+					if _, err := p.Collect(now); err != nil {
 						b.Fatal(err)
 					}
 				}

@@ -1,15 +1,13 @@
-package netconnreceiver
+package pipeline
 
 import (
-	"context"
 	"errors"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"go.opentelemetry.io/collector/component/componentstatus"
-	"go.uber.org/zap"
 
 	"github.com/netconn/netconn/internal/conn"
 	"github.com/netconn/netconn/internal/conntrack"
@@ -24,9 +22,9 @@ type oracle struct {
 	asked   []place
 }
 
-func (o *oracle) tables() tables {
-	return tables{
-		ask: func(_ time.Time, questions []conntrack.Question) (answers []conntrack.Answer) {
+func (o *oracle) tables() Tables {
+	return Tables{
+		Ask: func(_ time.Time, questions []conntrack.Question) (answers []conntrack.Answer) {
 			for _, q := range questions {
 				at := place{q.Namespace, q.Tuple}
 				o.asked = append(o.asked, at)
@@ -38,8 +36,8 @@ func (o *oracle) tables() tables {
 			}
 			return answers
 		},
-		local: func(_ time.Time, _ uint32, a netip.Addr) (bool, error) { return a.IsLoopback(), nil },
-		outer: func(_ time.Time, namespace uint32, _ netip.Addr) (uint32, error) {
+		Local: func(_ time.Time, _ uint32, a netip.Addr) (bool, error) { return a.IsLoopback(), nil },
+		Outer: func(_ time.Time, namespace uint32, _ netip.Addr) (uint32, error) {
 			if o.lost[namespace] {
 				return 0, errors.New("not known")
 			}
@@ -264,26 +262,24 @@ func TestAttemptsAreForgotten(t *testing.T) {
 	}
 }
 
-// Without the right to ask everything else works, and the reason is told once.
+// Without the right to ask everything else works, and the reason is told.
 func TestConnectionTrackingCannotBeAsked(t *testing.T) {
-	r := newRig(t)
-	r.tablesErr = errors.New("address translation is not resolved: it takes CAP_SYS_ADMIN")
-	if err := r.scraper.start(context.Background(), r); err != nil {
+	denied := errors.New("address translation is not resolved: it takes CAP_SYS_ADMIN")
+	m := silentMachine()
+	m.Ask = func(string, time.Time) (Tables, error) { return Tables{}, denied }
+	p, err := Open(options(t), m)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if len(r.events) != 1 || r.events[0].Status() != componentstatus.StatusRecoverableError || !errors.Is(r.events[0].Err(), r.tablesErr) {
-		t.Errorf("status: %v", r.events)
+	if !slices.Contains(p.Degraded(), denied) {
+		t.Errorf("degraded: %v", p.Degraded())
 	}
-	if got := r.logs.FilterField(zap.Error(r.tablesErr)).Len(); got != 1 {
-		t.Errorf("told %d times, want once", got)
-	}
-	p := r.scraper.pipeline
 	c := dialled(1, conn.Open)
 	for range 2 {
 		p.handler(at(0)).Conn(c)
 		p.routes.settle(at(0))
 	}
-	if got := p.meet(c, at(0)); got.nat != conn.NATUnresolved || got.server != c.Tuple.Destination || got.port != 80 {
+	if got := p.meet(c, at(0)); got.NAT != conn.NATUnresolved || got.Server != c.Tuple.Destination || got.Port != 80 {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -300,8 +296,8 @@ func TestTooEarly(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			o := service(conntrack.Established)
 			j := newJourney(t, o)
-			ask, early := j.tables.ask, c.early
-			j.tables.ask = func(now time.Time, questions []conntrack.Question) []conntrack.Answer {
+			ask, early := j.tables.Ask, c.early
+			j.tables.Ask = func(now time.Time, questions []conntrack.Question) []conntrack.Answer {
 				if early > 0 {
 					early--
 					return []conntrack.Answer{{Result: conntrack.Early}}
@@ -333,8 +329,8 @@ func TestAttemptBeforeAConnection(t *testing.T) {
 func TestTooEarlyAndUsedAgain(t *testing.T) {
 	o := service(conntrack.Established)
 	j := newJourney(t, o)
-	ask, early := j.tables.ask, true
-	j.tables.ask = func(now time.Time, questions []conntrack.Question) []conntrack.Answer {
+	ask, early := j.tables.Ask, true
+	j.tables.Ask = func(now time.Time, questions []conntrack.Question) []conntrack.Answer {
 		if early {
 			early = false
 			return []conntrack.Answer{{Result: conntrack.Early}}

@@ -1,4 +1,4 @@
-package netconnreceiver
+package pipeline
 
 import (
 	"io"
@@ -18,7 +18,7 @@ const bytesEach = 17
 
 // A lab is a pipeline on the real kernel that sees only one namespace, with a witness that sees the whole machine.
 type lab struct {
-	*pipeline
+	*Pipeline
 	t        *testing.T
 	now      time.Time // of the next collection; they are three seconds apart, so that nothing waits for its other end
 	net      *testnet.Namespace
@@ -32,22 +32,23 @@ func newLab(t *testing.T, o kernel.Options) *lab {
 	l := &lab{t: t, now: time.Now(), net: testnet.New(t)}
 	l.listener = l.net.Listen("127.0.0.1:9080")
 	l.witness = openKernel(t, kernel.Options{})
-	config := createDefaultConfig().(*Config)
-	p, err := newPipeline(config, machine{
-		open: func() (sockets, error) {
+	whole := options(t)
+	whole.Root = "/"
+	p, err := Open(whole, Machine{
+		Open: func() (Sockets, error) {
 			return onlyOf(openKernel(t, o), func(n uint32) bool { return n == l.net.Inode }), nil
 		},
-		ask:  openTables,
-		host: owner.Host,
-		join: joinCluster,
-		now:  func() time.Time { return l.now },
-	}, "test")
+		Ask:  openTables,
+		Host: owner.Host,
+		Join: joinCluster,
+		Now:  func() time.Time { return l.now },
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.pipeline = p
+	l.Pipeline = p
 	t.Cleanup(func() {
-		if err := p.close(); err != nil {
+		if err := p.Close(); err != nil {
 			t.Error(err)
 		}
 	})
@@ -67,7 +68,7 @@ func openKernel(t *testing.T, o kernel.Options) *kernel.Sockets {
 }
 
 // onlyOf leaves out the reports of connections in other namespaces; what was lost is the machine's.
-func onlyOf(s *kernel.Sockets, wanted func(namespace uint32) bool) sockets {
+func onlyOf(s *kernel.Sockets, wanted func(namespace uint32) bool) Sockets {
 	filter := func(h kernel.Handler) kernel.Handler {
 		return kernel.Handler{Cgroup: h.Cgroup, Conn: func(c conn.Conn) {
 			if wanted(c.Namespace) {
@@ -75,12 +76,12 @@ func onlyOf(s *kernel.Sockets, wanted func(namespace uint32) bool) sockets {
 			}
 		}}
 	}
-	return sockets{
-		drain:    func(h kernel.Handler) error { return s.Drain(filter(h)) },
-		snapshot: func(all bool, h kernel.Handler) error { return s.Snapshot(all, filter(h)) },
-		losses:   s.Losses,
-		stats:    s.Stats,
-		close:    func() error { return nil }, // the test's own
+	return Sockets{
+		Drain:    func(h kernel.Handler) error { return s.Drain(filter(h)) },
+		Snapshot: func(all bool, h kernel.Handler) error { return s.Snapshot(all, filter(h)) },
+		Losses:   s.Losses,
+		Stats:    s.Stats,
+		Close:    func() error { return nil }, // the test's own
 	}
 }
 
@@ -109,10 +110,11 @@ func (l *lab) send(from, to net.Conn) {
 func (l *lab) collect() totals {
 	l.t.Helper()
 	l.now = l.now.Add(3 * time.Second)
-	md, err := l.pipeline.collect(l.now)
+	flows, err := l.Collect(l.now)
 	if err != nil {
 		l.t.Fatal(err)
 	}
+	sum := totalsOf(flows)
 	if err := l.witness.Drain(kernel.Handler{Conn: func(c conn.Conn) {
 		if c.Namespace != l.net.Inode {
 			l.foreign++
@@ -120,7 +122,7 @@ func (l *lab) collect() totals {
 	}}); err != nil {
 		l.t.Fatal(err)
 	}
-	return totalsOf(md)
+	return sum
 }
 
 // With a ring of one page that nobody empties, most ends are lost: each is counted, its bytes are in the totals, and what
@@ -179,7 +181,7 @@ func TestEventsOfTheKernel(t *testing.T) {
 		}
 	}
 	l.collect()
-	want := map[string]int{"netconn.connection.closed": 2 * exchanges, "netconn.connection.failed": refused}
+	want := map[conn.Phase]int{conn.Closed: 2 * exchanges, conn.Failed: refused}
 	if diff := cmp.Diff(want, l.told()); diff != "" {
 		t.Fatalf("events (-want +got):\n%s", diff)
 	}
@@ -188,10 +190,10 @@ func TestEventsOfTheKernel(t *testing.T) {
 	l.now = l.now.Add(time.Minute)
 	l.exchanges(exchanges) // all of them at this time
 	l.collect()
-	if diff := cmp.Diff(map[string]int{"netconn.connection.closed": perSecond}, l.told()); diff != "" {
+	if diff := cmp.Diff(map[conn.Phase]int{conn.Closed: perSecond}, l.told()); diff != "" {
 		t.Errorf("events beyond the rate (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(eventStats{Emitted: perSecond, Limited: 2*exchanges - perSecond}, l.events.stats); diff != "" {
+	if diff := cmp.Diff(EventStats{Limited: 2*exchanges - perSecond}, l.events.stats); diff != "" {
 		t.Errorf("what became of them (-want +got):\n%s", diff)
 	}
 }
@@ -204,7 +206,7 @@ func (l *lab) exchanges(n int) {
 		if i < n {
 			l.exchange()
 		}
-		if err := l.drain(l.now); err != nil {
+		if err := l.Drain(l.now); err != nil {
 			l.t.Fatal(err)
 		}
 		if time.Now().After(deadline) {
@@ -218,15 +220,13 @@ func (l *lab) seen() int {
 	return len(l.events.unsettled) + len(l.events.settled) + int(l.events.stats.Limited)
 }
 
-// told counts the events since the last collection by their names.
-func (l *lab) told() map[string]int {
-	names := make(map[string]int)
-	for _, r := range l.tell(l.now).ResourceLogs().All() {
-		for _, lr := range r.ScopeLogs().At(0).LogRecords().All() {
-			names[lr.EventName()]++
-		}
+// told counts the events since the last collection by how far their connections came.
+func (l *lab) told() map[conn.Phase]int {
+	phases := make(map[conn.Phase]int)
+	for _, e := range l.Events(l.now) {
+		phases[e.Conn.Phase]++
 	}
-	return names
+	return phases
 }
 
 // Connections close while snapshots report them alive: none comes back to life, none is counted twice.

@@ -1,0 +1,63 @@
+package pipeline
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/netconn/netconn/internal/conn"
+	"github.com/netconn/netconn/internal/kubernetes"
+)
+
+// recognise tells what the cluster knows of the other end, nil if it is not on this machine, of a connection. Settled: no better answer
+// will come.
+func (p *Pipeline) recognise(c conn.Conn, other *conn.End, remote netip.AddrPort, now time.Time) (known conn.Peer, settled bool) {
+	switch {
+	case !p.cluster.there():
+		return conn.Peer{}, true
+	case other != nil:
+		return p.neighbour(other.Owner)
+	case remote.Addr().IsLoopback() || !remote.IsValid():
+		return conn.Peer{}, true
+	}
+	q := kubernetes.Question{Address: remote.Addr(), At: c.Moment, Now: now}
+	if c.Role == conn.RoleClient {
+		q.Port = remote.Port()
+	}
+	known, answer := p.cluster.Address(q)
+	return known, answer == kubernetes.Final
+}
+
+// neighbour tells what the cluster knows of an owner on this machine. A container may be older than what the API says of it.
+func (p *Pipeline) neighbour(o conn.Owner) (known conn.Peer, settled bool) {
+	answer := kubernetes.Unknown
+	if o.ContainerID != "" {
+		known, answer = p.cluster.Container(o.ContainerID)
+	}
+	settled = answer == kubernetes.Final || o.ContainerID == "" && o.PodUID == ""
+	if answer == kubernetes.Unknown && o.PodUID != "" {
+		known, _ = p.cluster.Pod(o.PodUID)
+	}
+	if known.Zone == "" {
+		known.Zone, known.Region = p.cluster.Here()
+	}
+	return known, settled && p.cluster.Synced()
+}
+
+// destination names what a client asked for.
+func (p *Pipeline) destination(asked netip.AddrPort) string {
+	if p.cluster.there() {
+		if name := p.cluster.Service(asked); name != "" {
+			return name
+		}
+	}
+	return p.peers.Destination(asked.Addr())
+}
+
+// zone is that of this machine.
+func (p *Pipeline) zone() string {
+	if !p.cluster.there() {
+		return ""
+	}
+	zone, _ := p.cluster.Here()
+	return zone
+}

@@ -1,0 +1,108 @@
+package pipeline
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/netconn/netconn/internal/conn"
+	"github.com/netconn/netconn/internal/conntrack"
+	"github.com/netconn/netconn/internal/kernel"
+	"github.com/netconn/netconn/internal/kubernetes"
+	"github.com/netconn/netconn/internal/owner"
+)
+
+// A Machine is how a pipeline reaches what it reads. It is the only seam: tests have one of their own.
+type Machine struct {
+	Open func() (Sockets, error)
+	Ask  func(root string, now time.Time) (Tables, error)
+	Host func(root string) (id, name string, err error)
+	Join func(c kubernetes.Config, now func() time.Time) (Cluster, error)
+	Now  func() time.Time
+}
+
+// Sockets are the methods of kernel.Sockets; all but Close are called by one goroutine at a time.
+type Sockets struct {
+	Drain    func(kernel.Handler) error
+	Snapshot func(all bool, h kernel.Handler) error
+	Losses   func() (conn.Losses, error)
+	Stats    func() (kernel.Stats, error)
+	Close    func() error
+}
+
+// Tables are the methods of conntrack.Tables, with the same rule. The zero value: connection tracking cannot be asked.
+type Tables struct {
+	Ask      func(now time.Time, questions []conntrack.Question) []conntrack.Answer
+	Local    func(now time.Time, namespace uint32, a netip.Addr) (bool, error)
+	Outer    func(now time.Time, namespace uint32, to netip.Addr) (uint32, error)
+	Warnings func() []string
+	Stats    func() conntrack.Stats
+	Close    func() error
+}
+
+// A Cluster is the methods of kubernetes.Cluster. The zero value: there is none, or none to be asked.
+type Cluster struct {
+	Container func(id string) (conn.Peer, kubernetes.Answer)
+	Pod       func(uid string) (conn.Peer, kubernetes.Answer)
+	Address   func(kubernetes.Question) (conn.Peer, kubernetes.Answer)
+	Service   func(netip.AddrPort) string
+	Here      func() (zone, region string)
+	Synced    func() bool
+	Faults    func() []Fault
+	Health    func() kubernetes.Health
+	Close     func()
+}
+
+// there reports whether there is one.
+func (k Cluster) there() bool { return k.Close != nil }
+
+// counters returns how the watches are; none where there is no cluster.
+func (k Cluster) counters() kubernetes.Health {
+	if !k.there() {
+		return kubernetes.Health{}
+	}
+	return k.Health()
+}
+
+// health returns the counters of connection tracking; none where it cannot be asked.
+func (t Tables) health() conntrack.Stats {
+	if t.Stats == nil {
+		return conntrack.Stats{}
+	}
+	return t.Stats()
+}
+
+// ThisMachine is the one that the process runs on.
+func ThisMachine() Machine {
+	return Machine{Open: openSockets, Ask: openTables, Host: owner.Host, Join: joinCluster, Now: time.Now}
+}
+
+func openSockets() (Sockets, error) {
+	s, err := kernel.Open(kernel.Options{})
+	if err != nil {
+		return Sockets{}, err
+	}
+	return Sockets{Drain: s.Drain, Snapshot: s.Snapshot, Losses: s.Losses, Stats: s.Stats, Close: s.Close}, nil
+}
+
+func openTables(root string, now time.Time) (Tables, error) {
+	t, err := conntrack.Open(conntrack.Options{Root: root}, now)
+	if err != nil {
+		return Tables{}, err
+	}
+	return Tables{Ask: t.Ask, Local: t.Local, Outer: t.Outer, Warnings: t.Warnings, Stats: t.Stats, Close: t.Close}, nil
+}
+
+// joinCluster begins to watch the cluster, where there is one to be asked.
+func joinCluster(c kubernetes.Config, now func() time.Time) (Cluster, error) {
+	if c.AuthType == kubernetes.AuthNone {
+		return Cluster{}, nil
+	}
+	k, err := kubernetes.Open(c, now)
+	if err != nil {
+		return Cluster{}, err
+	}
+	return Cluster{
+		Container: k.Container, Pod: k.Pod, Address: k.Address, Service: k.Service, Here: k.Here, Synced: k.Synced, Faults: k.Faults,
+		Health: k.Health, Close: k.Close,
+	}, nil
+}

@@ -1,0 +1,106 @@
+package pipeline
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/netconn/netconn/internal/conn"
+	"github.com/netconn/netconn/internal/flow"
+	"github.com/netconn/netconn/internal/kernel"
+	"github.com/netconn/netconn/internal/kubernetes"
+)
+
+func at(seconds int64) time.Time { return time.Unix(seconds, 0) }
+
+// options are those of a host that has nothing but a process table and cgroups.
+func options(t testing.TB) Options {
+	return Options{
+		Root:       emptyHost(t),
+		Kubernetes: kubernetes.Config{AuthType: kubernetes.AuthNone},
+		Flows:      flow.Config{MaxConnections: 1_000_000},
+		Events:     EventOptions{Closed: true, Failed: true, MaxPerSecond: 100, Interval: 10 * time.Second},
+		Mask:       byDefault,
+	}
+}
+
+// byDefault leaves what tells flows apart in the receiver, if nothing is configured.
+func byDefault(k flow.Key) flow.Key {
+	return flow.Key{
+		Owner: k.Owner, Role: k.Role, ServerPort: k.ServerPort, NAT: k.NAT,
+		Peer: conn.Peer{
+			Type: k.Peer.Type, Scope: k.Peer.Scope, Name: k.Peer.Name, ContainerName: k.Peer.ContainerName, ImageTag: k.Peer.ImageTag,
+			Proxy: k.Peer.Proxy, Namespace: k.Peer.Namespace, Workload: k.Peer.Workload, WorkloadKind: k.Peer.WorkloadKind,
+			Service: k.Peer.Service, ServiceNamespace: k.Peer.ServiceNamespace,
+		},
+		Original: flow.Original{Name: k.Original.Name, Port: k.Original.Port},
+	}
+}
+
+// emptyHost is the root of a host that has a process table and cgroups, and nothing in either.
+func emptyHost(t testing.TB) string {
+	t.Helper()
+	root := t.TempDir()
+	for _, dir := range []string{"proc/1", "sys/fs/cgroup"} {
+		if err := os.MkdirAll(filepath.Join(root, dir), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, file := range []string{"proc/1/stat", "sys/fs/cgroup/cgroup.controllers"} {
+		if err := os.WriteFile(filepath.Join(root, file), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return root
+}
+
+// silent is a kernel that reports nothing.
+func silent() Sockets {
+	return Sockets{
+		Drain:    func(kernel.Handler) error { return nil },
+		Snapshot: func(bool, kernel.Handler) error { return nil },
+		Losses:   func() (conn.Losses, error) { return conn.Losses{}, nil },
+		Stats:    func() (kernel.Stats, error) { return kernel.Stats{}, nil },
+		Close:    func() error { return nil },
+	}
+}
+
+// silentMachine is one of which nothing is known.
+func silentMachine() Machine {
+	return Machine{
+		Open: func() (Sockets, error) { return silent(), nil },
+		Ask:  func(string, time.Time) (Tables, error) { return Tables{}, nil },
+		Host: func(string) (string, string, error) { return "id", "node", nil },
+		Join: joinCluster,
+		Now:  func() time.Time { return at(0) },
+	}
+}
+
+// totals are sums over all flows, the overflow's too.
+type totals struct{ Transmitted, Received, Attempts, Closed, Lost, Active int64 }
+
+func totalsOf(resources []flow.Resource) (sum totals) {
+	for _, r := range resources {
+		for _, f := range r.Flows {
+			sum.Transmitted += int64(f.Sent)
+			sum.Received += int64(f.Received)
+			for e := range f.Attempts {
+				sum.Attempts += int64(f.Attempts[e])
+				sum.Closed += int64(f.Closed[e])
+			}
+			sum.Lost += int64(f.Closed[conn.Lost])
+			sum.Active += f.Active
+		}
+	}
+	return sum
+}
+
+func wantTotals(t *testing.T, what string, want, got totals) {
+	t.Helper()
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Fatalf("%s (-want +got):\n%s", what, diff)
+	}
+}

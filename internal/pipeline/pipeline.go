@@ -1,0 +1,282 @@
+// Package pipeline leads from what the kernel reports to flows and events: it is where the packages that know one thing each are joined.
+//
+// In: reports of sockets (internal/kernel), their owners (internal/owner), what connection tracking says (internal/conntrack) and what a
+// cluster knows of addresses (internal/kubernetes). Out: at each Collect all flows, at Events the connections that have ended, as plain Go
+// values. Time comes in with each call.
+//
+// Drain is to be called more often than the kernel's ring of ended connections fills up; Collect once an interval. A failed read is an error
+// beside what could be read, and nothing is counted twice when the next one succeeds, because reports are absolute. A Pipeline is not safe
+// for concurrent use.
+package pipeline
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/netconn/netconn/internal/conn"
+	"github.com/netconn/netconn/internal/conntrack"
+	"github.com/netconn/netconn/internal/flow"
+	"github.com/netconn/netconn/internal/kernel"
+	"github.com/netconn/netconn/internal/kubernetes"
+	"github.com/netconn/netconn/internal/owner"
+	"github.com/netconn/netconn/internal/pair"
+	"github.com/netconn/netconn/internal/peer"
+)
+
+// DrainInterval is short enough for the ring of ended connections not to fill up at ten thousand a second.
+const DrainInterval = 100 * time.Millisecond
+
+// Options are what a pipeline reads, and what it tells apart.
+type Options struct {
+	Root       string                    // of the host: where its /proc and /sys/fs/cgroup are
+	Networks   map[string][]netip.Prefix // names for ranges of addresses
+	Kubernetes kubernetes.Config
+	Flows      flow.Config
+	Events     EventOptions
+	Mask       func(flow.Key) flow.Key // leaves out what is not to tell flows apart
+}
+
+// A Pipeline is made by Open.
+type Pipeline struct {
+	sockets  Sockets
+	owners   *owner.Resolver
+	pairs    *pair.Index
+	routes   *routes
+	peers    *peer.Resolver
+	cluster  Cluster
+	flows    *flow.Table
+	events   *events
+	mask     func(flow.Key) flow.Key
+	host     Host
+	degraded []error // what is missing, each with what it costs
+}
+
+// Host is the machine-id and the name of the host; empty: not known.
+type Host struct{ ID, Name string }
+
+// A Fault is something that does not work now.
+type Fault = kubernetes.Fault
+
+// Open opens the sockets first: another operating system must be named as such, and not by the paths that it lacks.
+func Open(o Options, m Machine) (*Pipeline, error) {
+	s, err := m.Open()
+	if err != nil {
+		return nil, err
+	}
+	owners, err := owner.New(o.Root)
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	id, name, hostErr := m.Host(o.Root)
+	now := m.Now()
+	t, tablesErr := m.Ask(o.Root, now)
+	k, clusterErr := m.Join(o.Kubernetes, m.Now)
+	p := &Pipeline{
+		sockets: s,
+		owners:  owners,
+		pairs:   pair.New(),
+		peers:   peer.New(o.Networks),
+		cluster: k,
+		flows:   flow.New(o.Flows, now),
+		events:  newEvents(o.Events),
+		mask:    o.Mask,
+		host:    Host{ID: id, Name: name},
+	}
+	p.pairs.Limit = o.Flows.MaxConnections
+	p.routes = newRoutes(t, p.pairs, m.Now)
+	p.degraded = p.missing(o.Kubernetes.Node, hostErr, tablesErr, clusterErr)
+	return p, nil
+}
+
+// missing returns what the pipeline has to do without.
+func (p *Pipeline) missing(node string, found ...error) []error {
+	errs := slices.DeleteFunc(found, func(err error) bool { return err == nil })
+	for _, w := range slices.Concat(p.owners.Warnings(), p.routes.warnings()) {
+		errs = append(errs, errors.New(w))
+	}
+	if p.cluster.there() && node == "" {
+		errs = append(errs, errors.New("tell peers on this node from others by their addresses, and local zones: node_name is not set"))
+	}
+	stats, err := p.sockets.Stats()
+	if err != nil {
+		errs = append(errs, err)
+	}
+	for _, program := range stats.Programs {
+		if program.Err != nil {
+			errs = append(errs, fmt.Errorf("attach %s: %w", program.Name, program.Err))
+		}
+	}
+	return errs
+}
+
+// Host returns what is known of the host since Open.
+func (p *Pipeline) Host() Host { return p.host }
+
+// Degraded returns what the pipeline has had to do without since Open, each with what it costs.
+func (p *Pipeline) Degraded() []error { return p.degraded }
+
+// Faults returns what does not work now, and may work again: the way to the Kubernetes API.
+func (p *Pipeline) Faults() []Fault {
+	if !p.cluster.there() {
+		return nil
+	}
+	return p.cluster.Faults()
+}
+
+// WantEvents begins to keep events, or ends it and forgets those that nobody will take.
+func (p *Pipeline) WantEvents(wanted bool) { p.events.want(wanted) }
+
+// Collect makes one collection and returns all flows, which are valid until the next call of any method. With an error they are those of
+// what could be read.
+func (p *Pipeline) Collect(now time.Time) ([]flow.Resource, error) {
+	flows, err := p.read(now)
+	p.expire(now)
+	return flows, err
+}
+
+// read brings the flows up to date. Events look for their other ends before those may expire.
+func (p *Pipeline) read(now time.Time) ([]flow.Resource, error) {
+	snapshotErr := p.snapshot(now)
+	drainErr := p.confirm(now)
+	lossErr := p.lose(now)
+	p.events.settle(now, p.meeting(now))
+	identify := func(c conn.Conn) (flow.Key, bool) { return p.identify(c, now) }
+	return p.flows.Collect(now, identify), errors.Join(snapshotErr, drainErr, lossErr)
+}
+
+// meeting returns how to meet other ends at a time.
+func (p *Pipeline) meeting(now time.Time) func(conn.Conn) Identity {
+	return func(c conn.Conn) Identity { return p.meet(c, now) }
+}
+
+func (p *Pipeline) expire(now time.Time) {
+	for _, gone := range p.owners.Expire(now) {
+		if p.mask(flow.Key{Owner: gone}).Owner == gone { // or living containers share the resource
+			p.flows.Gone(gone)
+		}
+	}
+	p.pairs.Expire(now)
+	p.routes.expire(now)
+}
+
+// Events returns the events since the last call, as far as their other ends are known or not worth waiting for.
+func (p *Pipeline) Events(now time.Time) []Event {
+	p.events.settle(now, p.meeting(now))
+	return p.events.take()
+}
+
+// snapshot reads the live connections. What a pass that broke off did not see is not absent, so it reconciles nothing.
+func (p *Pipeline) snapshot(now time.Time) error {
+	all := p.flows.NeedsPass()
+	p.routes.read(now)
+	if err := p.sockets.Snapshot(all, p.handler(now)); err != nil {
+		return fmt.Errorf("read the live connections: %w", err)
+	}
+	if all {
+		p.flows.Reconcile(now)
+	}
+	return nil
+}
+
+func (p *Pipeline) lose(now time.Time) error {
+	losses, err := p.sockets.Losses()
+	if err != nil {
+		return fmt.Errorf("read what was lost: %w", err)
+	}
+	p.flows.Lose(losses, now)
+	return nil
+}
+
+// confirm finds the routes of what was reported. What connection tracking was asked for is confirmed by what ended meanwhile.
+func (p *Pipeline) confirm(now time.Time) error {
+	if !p.routes.settle(now) {
+		return nil
+	}
+	return p.Drain(now)
+}
+
+// Drain reads the reports of ended connections, so that their ring does not fill up between two collections, finds their routes before
+// connection tracking forgets them, and lets go of those that are certain.
+func (p *Pipeline) Drain(now time.Time) error {
+	defer p.settle(now)
+	p.routes.read(now)
+	if err := p.sockets.Drain(p.handler(now)); err != nil {
+		return fmt.Errorf("read the ended connections: %w", err)
+	}
+	return nil
+}
+
+// settle comes after each reading. Flows and events look for other ends before those may expire.
+func (p *Pipeline) settle(now time.Time) {
+	p.routes.settle(now)
+	p.flows.Settle(now, func(c conn.Conn) (flow.Key, bool) {
+		key, settled := p.identify(c, now)
+		if settled {
+			p.pairs.Done(c.Sequence, c.ID)
+		}
+		return key, settled
+	})
+	p.events.settle(now, p.meeting(now))
+	p.pairs.Expire(now)
+}
+
+func (p *Pipeline) handler(now time.Time) kernel.Handler {
+	return kernel.Handler{
+		Cgroup: p.owners.Learn,
+		Conn: func(c conn.Conn) {
+			c.Owner, c.Moment = p.owners.Resolve(c.Process), now.Add(-c.Age)
+			p.routes.note(c, p.pairs.Add(c, now), now)
+			p.flows.Apply(c, now)
+			p.events.add(c, now)
+		},
+		Listener: func(l conn.Listener) {
+			k := p.mask(flow.Key{Owner: p.owners.Resolve(l.Process), ServerPort: l.Local.Port()})
+			l.Owner, l.Local = k.Owner, netip.AddrPortFrom(l.Local.Addr(), k.ServerPort)
+			p.flows.Listener(l, now)
+		},
+	}
+}
+
+// Health is how a pipeline is, and what it has counted since Open.
+type Health struct {
+	Kernel    kernel.Stats
+	Losses    conn.Losses
+	Flows     flow.Stats
+	Owners    owner.Stats
+	Events    EventStats
+	Routes    RouteStats
+	Conntrack conntrack.Stats
+	Cluster   kubernetes.Health
+	Unpaired  uint64 // reports that the index of other ends had no room for
+}
+
+// Health reads how the pipeline is.
+func (p *Pipeline) Health() (Health, error) {
+	stats, err := p.sockets.Stats()
+	if err != nil {
+		return Health{}, fmt.Errorf("read the kernel side's counters: %w", err)
+	}
+	losses, err := p.sockets.Losses()
+	if err != nil {
+		return Health{}, fmt.Errorf("read what was lost: %w", err)
+	}
+	return Health{
+		Kernel: stats, Losses: losses, Flows: p.flows.Stats(), Owners: p.owners.Stats(), Events: p.events.stats,
+		Unpaired: p.pairs.Refused, Routes: p.routes.stats, Conntrack: p.routes.tables.health(), Cluster: p.cluster.counters(),
+	}, nil
+}
+
+// Close leaves nothing in the kernel.
+func (p *Pipeline) Close() error {
+	err := p.sockets.Close()
+	if p.routes.tables.Close != nil {
+		err = errors.Join(err, p.routes.tables.Close())
+	}
+	if p.cluster.there() {
+		p.cluster.Close()
+	}
+	return err
+}
