@@ -1,3 +1,4 @@
+import './app.css'
 import { useEffect, useMemo, useState } from 'preact/hooks'
 import { address, type Params } from './api/client.ts'
 import { usePoll, type Poll } from './api/poll.ts'

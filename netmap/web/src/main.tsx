@@ -1,7 +1,7 @@
 import { render } from 'preact'
 import 'uplot/dist/uPlot.min.css'
 import './theme.css'
-import './app.css'
+import './base.css'
 import { App } from './app.tsx'
 
 const page = document.getElementById('page')!

@@ -4,6 +4,7 @@ import type { Tag, TagValues } from '../api/types.ts'
 import { bytes } from '../format.ts'
 import { tagName } from '../tags.ts'
 import { nameProposals, spotAt, take, type Spot } from './complete.ts'
+import './FilterBox.css'
 
 interface Proposal {
   text: string

@@ -1,6 +1,7 @@
 import { healthOf, metricOf } from '../metrics.ts'
 import type { State } from '../state/state.ts'
 import type { Drawing } from './drawing.ts'
+import './Legend.css'
 
 /** What size, width, colour, shape and line mean now, in words. */
 export function Legend({ drawing, state }: { drawing: Drawing; state: State }) {

@@ -1,6 +1,7 @@
 import { fileName, save } from '../save.ts'
 import type { MapCanvas } from './canvas.ts'
 import { colours } from './colours.ts'
+import './MapTools.css'
 
 /** Zoom, and the map as a picture, as soon as there is one. */
 export function MapTools({ map, ready, svg }: { map: MapCanvas | null; ready: boolean; svg: () => string }) {

@@ -12,6 +12,7 @@ import { model, type Model } from './model.ts'
 import { MapTools } from './MapTools.tsx'
 import { usePositions } from './positions.ts'
 import { svg } from './svg.ts'
+import './MapView.css'
 
 /** The model of the map for a graph and what is chosen of it. */
 export function useModel(graph: Graph | null, state: State): Model | null {

@@ -6,6 +6,7 @@ import { kindWords, nodeName } from '../tags.ts'
 import { Shape } from './Legend.tsx'
 import { identityOf } from './key.ts'
 import type { MapNode, Model } from './model.ts'
+import './NodeList.css'
 
 /** The nodes of the map as a list: what the picture shows, for whoever does not see it, and for whoever looks for a name. */
 export function NodeList({ model, state, change }: { model: Model; state: State; change: Change }) {

@@ -4,6 +4,7 @@ import type { Series } from '../api/types.ts'
 import { count, NONE, rate, seconds } from '../format.ts'
 import { colours, onSchemeChange, type Colours } from '../map/colours.ts'
 import { FONT } from '../map/style.ts'
+import './Charts.css'
 
 interface Line {
   label: string

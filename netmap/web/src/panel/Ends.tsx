@@ -2,6 +2,7 @@ import { flags, type Edge, type Link } from '../api/types.ts'
 import { bytes, count, plural, seconds } from '../format.ts'
 import { errorName, kindWords, tagName } from '../tags.ts'
 import { fill } from './links.ts'
+import './Ends.css'
 
 /** The best name in an end's attributes, the most particular first. */
 const NAMES = [

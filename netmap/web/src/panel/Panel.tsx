@@ -13,6 +13,7 @@ import { endName, rowOf, rowTerms } from '../table/rows.ts'
 import { kindWords, nodeName } from '../tags.ts'
 import { Charts } from './Charts.tsx'
 import { Ends } from './Ends.tsx'
+import './Panel.css'
 
 interface Props {
   state: State

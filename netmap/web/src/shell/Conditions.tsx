@@ -1,5 +1,6 @@
 import type { ApiError } from '../api/client.ts'
 import type { Condition } from './conditions.ts'
+import './Conditions.css'
 
 const NAMES: Record<Condition['kind'], string> = {
   error: '✖ Error',

@@ -3,6 +3,7 @@ import { healths, metrics } from '../metrics.ts'
 import type { Change } from '../state/address.ts'
 import type { State } from '../state/state.ts'
 import { nodeTags, tagName } from '../tags.ts'
+import './Controls.css'
 
 interface Props {
   state: State
@@ -169,7 +170,7 @@ function Select({
 
 function Toggle({ label, title, on, set }: { label: string; title?: string; on: boolean; set(on: boolean): void }) {
   return (
-    <label class="toggle" title={title}>
+    <label class="inline toggle" title={title}>
       <input type="checkbox" checked={on} onChange={(e) => set(e.currentTarget.checked)} /> {label}
     </label>
   )

@@ -1,6 +1,7 @@
 import type { Answer } from '../api/types.ts'
 import { bytes, count, percent, plural, rate } from '../format.ts'
 import type { Model } from '../map/model.ts'
+import './Figures.css'
 
 interface Props {
   answer: Answer

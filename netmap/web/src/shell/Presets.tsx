@@ -2,6 +2,7 @@ import type { Tag } from '../api/types.ts'
 import { choose, lack, presets } from '../presets.ts'
 import type { Change } from '../state/address.ts'
 import { serialise, type State } from '../state/state.ts'
+import './Presets.css'
 
 export function Presets({ state, change, tags }: { state: State; change: Change; tags: Tag[] }) {
   return (

@@ -1,5 +1,6 @@
 import type { Status } from '../api/types.ts'
 import { age, bytes, count, percent, plural } from '../format.ts'
+import './StatusBar.css'
 
 const DROPS: Record<string, string> = {
   late: 'older than what is held',

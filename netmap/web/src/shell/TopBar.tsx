@@ -2,6 +2,7 @@ import type { Status } from '../api/types.ts'
 import { age, span } from '../format.ts'
 import type { Change } from '../state/address.ts'
 import { serialise, type State, type Theme, type View } from '../state/state.ts'
+import './TopBar.css'
 
 const WINDOWS = [60, 300, 900, 1800, 3600]
 

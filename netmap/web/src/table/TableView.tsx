@@ -10,6 +10,7 @@ import { kindWords } from '../tags.ts'
 import { csv } from './csv.ts'
 import { endName, kindsOf, measured, rowKey } from './rows.ts'
 import { Sparkline } from './Sparkline.tsx'
+import './TableView.css'
 
 export const PAGE = 200
 
