@@ -49,10 +49,25 @@ test('the rest', () => {
   expect(plain(rate(2000))).toBe('2 kB/s')
   expect(rate(null)).toBe('–')
   expect([0, 89, 300, 7200, 400_000].map(age).map(plain)).toEqual(['0 s', '89 s', '5 min', '2 h', '5 d'])
-  expect([10, 60, 300, 3600].map(span)).toEqual(['10 seconds', '1 minute', '5 minutes', '1 hour'])
   expect([plural(1, 'edge'), plural(2000, 'edge'), plural(2, 'address', 'addresses')]).toEqual([
     '1 edge',
     '2,000 edges',
     '2 addresses',
   ])
 })
+
+test.each([
+  [1, '1 second'],
+  [1.2, '1 second'],
+  [10, '10 seconds'],
+  [59.7, '1 minute'],
+  [60, '1 minute'],
+  [61, '1 minute'],
+  [89, '1 minute'],
+  [90, '2 minutes'],
+  [300, '5 minutes'],
+  [3590, '1 hour'],
+  [3600, '1 hour'],
+  [3700, '1 hour'],
+  [7200, '2 hours'],
+])('a window of %s s is %s', (s, want) => expect(span(s)).toBe(want))

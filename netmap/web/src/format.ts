@@ -47,11 +47,11 @@ export function age(n: number): string {
   return Math.round(s / 86400) + NBSP + 'd'
 }
 
-/** A window's name: 5 minutes. */
+/** The length of a window in words: 5 minutes. */
 export function span(s: number): string {
-  if (s < 60) return `${s} seconds`
-  if (s === 60) return '1 minute'
-  return s < 3600 ? `${Math.round(s / 60)} minutes` : s === 3600 ? '1 hour' : `${Math.round(s / 3600)} hours`
+  const [seconds, minutes, hours] = [Math.round(s), Math.round(s / 60), Math.round(s / 3600)]
+  if (seconds < 60) return plural(seconds, 'second')
+  return minutes < 60 ? plural(minutes, 'minute') : plural(hours, 'hour')
 }
 
 /** `1 edge`, `2 edges`. */

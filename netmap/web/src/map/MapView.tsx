@@ -1,5 +1,6 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import type { Graph } from '../api/types.ts'
+import { plural } from '../format.ts'
 import { healthOf, metricOf } from '../metrics.ts'
 import type { Change } from '../state/address.ts'
 import type { Selection, State } from '../state/state.ts'
@@ -55,7 +56,7 @@ export function MapView({ model: m, state, change }: Props) {
   useEffect(() => canvas.map?.recolour(colours()), [canvas.map, state.theme])
   useEffect(() => onSchemeChange(() => canvas.map?.recolour(colours())), [canvas.map])
 
-  const title = `Network map: ${m.nodes.length} nodes, ${m.edges.length} edges`
+  const title = `Network map: ${plural(m.nodes.length, 'node')}, ${plural(m.edges.length, 'edge')}`
   return (
     <section class="map" aria-label="Network map">
       <div class="map-area">

@@ -63,8 +63,8 @@ function edgeNote(rows: number | null, loops: number): string {
 
 function folding(m: Model): string {
   const parts = [
-    m.folded.nodes && `${count(m.folded.nodes)} nodes folded`,
-    m.folded.edges && `${count(m.folded.edges)} edges folded`,
+    m.folded.nodes && `${plural(m.folded.nodes, 'node')} folded`,
+    m.folded.edges && `${plural(m.folded.edges, 'edge')} folded`,
   ]
   return parts.filter(Boolean).join(', ')
 }
