@@ -1,4 +1,5 @@
 import type { Kind, Tag } from './api/types.ts'
+import { legible } from './text.ts'
 
 /** What tags are called on the page; one that is not here is called what it is. */
 const names: Record<string, string> = {
@@ -63,9 +64,9 @@ const types: Record<string, string> = {
 /** What a node is called: its name, or words for the ends of which no more is known. */
 export function nodeName({ tag, name }: { tag: string; name: string }): string {
   if (tag === '' && name === '') return 'other'
-  if (tag === 'type') return types[name] ?? name
-  if (tag === 'port') return 'port ' + name
-  return name === '' ? `no ${tagName(tag).toLowerCase()}` : name
+  if (tag === 'type') return types[name] ?? legible(name)
+  if (tag === 'port') return 'port ' + legible(name)
+  return name === '' ? `no ${tagName(tag).toLowerCase()}` : legible(name)
 }
 
 export const kindWords: Record<Kind, string> = {
@@ -77,5 +78,5 @@ export const kindWords: Record<Kind, string> = {
 
 /** How failures and breaks are called. */
 export function errorName(type: string): string {
-  return type === '_OTHER' ? 'other' : type.replaceAll('_', ' ')
+  return type === '_OTHER' ? 'other' : legible(type.replaceAll('_', ' '))
 }

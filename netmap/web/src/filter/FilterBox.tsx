@@ -3,6 +3,7 @@ import { address, ask, type ApiError } from '../api/client.ts'
 import type { Tag, TagValues } from '../api/types.ts'
 import { bytes } from '../format.ts'
 import { tagName } from '../tags.ts'
+import { Name } from '../Text.tsx'
 import { nameProposals, spotAt, take, type Spot } from './complete.ts'
 import './FilterBox.css'
 
@@ -138,7 +139,9 @@ export function FilterBox({ filter, tags, window, error, apply }: Props) {
                 accept(p)
               }}
             >
-              <span>{p.text}</span>
+              <span>
+                <Name of={p.text} />
+              </span>
               <small>{p.note}</small>
             </li>
           ))}
@@ -146,7 +149,7 @@ export function FilterBox({ filter, tags, window, error, apply }: Props) {
       </div>
       {error && (
         <p id="filter-error" class="field-error" role="alert">
-          {told(error, filter)}
+          <Name of={told(error, filter)} />
         </p>
       )}
     </div>

@@ -5,6 +5,8 @@ import { healthOf, metricOf } from '../metrics.ts'
 import type { Change } from '../state/address.ts'
 import type { Selection, State } from '../state/state.ts'
 import { nodeName } from '../tags.ts'
+import { isolated } from '../text.ts'
+import { Text } from '../Text.tsx'
 import { colours, onSchemeChange } from './colours.ts'
 import type { MapCanvas } from './canvas.ts'
 import { draw, type Drawing } from './drawing.ts'
@@ -144,7 +146,7 @@ function steer(map: MapCanvas, e: KeyboardEvent) {
 function Tip({ m, at, state }: { m: Model; at: { selection: Selection; x: number; y: number }; state: State }) {
   const name = (key: string) => {
     const node = m.nodes.find((n) => n.key === key)
-    return node ? nodeName(node.id) : ''
+    return node ? isolated(nodeName(node.id)) : ''
   }
   const { selection: s } = at
   const measured =
@@ -161,7 +163,9 @@ function Tip({ m, at, state }: { m: Model; at: { selection: Selection; x: number
   const colour = healthOf(state.colour)
   return (
     <div class="tip" ref={place} aria-hidden="true">
-      <strong>{s.kind === 'edge' ? `${name(s.from)} → ${name(s.to)}` : name(s.id)}</strong>
+      <strong>
+        <Text of={s.kind === 'edge' ? `${name(s.from)} → ${name(s.to)}` : name(s.id)} />
+      </strong>
       <dl>
         {figures.map((f) => (
           <div key={f.id}>

@@ -3,6 +3,7 @@ import { glyphs, healthOf, levelWords, metricOf } from '../metrics.ts'
 import type { Change } from '../state/address.ts'
 import type { State } from '../state/state.ts'
 import { kindWords, nodeName } from '../tags.ts'
+import { Name } from '../Text.tsx'
 import { Shape } from './Legend.tsx'
 import { identityOf } from './key.ts'
 import type { MapNode, Model } from './model.ts'
@@ -112,8 +113,13 @@ function Option({
             <span class="unseen"> {levelWords[level]}:</span>{' '}
           </b>
         )}
-        {nodeName(n.id)}
-        {n.id.group && <small> {n.id.group}</small>}
+        <Name of={nodeName(n.id)} />
+        {n.id.group && (
+          <small>
+            {' '}
+            <Name of={n.id.group} />
+          </small>
+        )}
         {kind && <small> {kind}</small>}
         {n.isNew && <small class="new"> ✚ new</small>}
       </span>
@@ -133,7 +139,10 @@ function Focus({ state, change }: { state: State; change: Change }) {
       {id && (
         <div class="chip">
           <span>
-            Focus on <b>{nodeName(id)}</b>
+            Focus on{' '}
+            <b>
+              <Name of={nodeName(id)} />
+            </b>
           </span>
           <label class="inline">
             steps

@@ -1,6 +1,7 @@
 import { flags, type Edge, type Link } from '../api/types.ts'
 import { bytes, count, plural, seconds } from '../format.ts'
 import { errorName, kindWords, tagName } from '../tags.ts'
+import { Name } from '../Text.tsx'
 import { fill } from './links.ts'
 import './Ends.css'
 
@@ -56,15 +57,20 @@ function End({ edge: e, open, links, from, to }: { edge: Edge; open: boolean } &
   return (
     <details class="edge" open={open}>
       <summary>
-        <span class="name">{endTitle(e.client)}</span> → <span class="name">{endTitle(e.server)}</span>
+        <Title of={e.client} /> → <Title of={e.server} />
         {e.edge.port && <>:{e.edge.port}</>} <small>{bytes(e.tx + e.rx)}</small>
         {(e.flags & flags.isNew) !== 0 && <small class="new"> ✚ new</small>}
       </summary>
       {(translated || e.edge.original) && (
         <p class="translation">
-          Asked for <b>{original(e)}</b>, connected to{' '}
+          Asked for{' '}
           <b>
-            {endTitle(e.server)}
+            <Name of={original(e)} />
+            {e.edge['original.port'] && ':' + e.edge['original.port']}
+          </b>
+          , connected to{' '}
+          <b>
+            <Name of={endTitle(e.server)} />
             {e.edge.port && ':' + e.edge.port}
           </b>{' '}
           <small>(NAT: {e.edge.nat})</small>
@@ -78,7 +84,9 @@ function End({ edge: e, open, links, from, to }: { edge: Edge; open: boolean } &
         {Object.entries(e.edge).map(([tag, value]) => (
           <div key={tag}>
             <dt>{tagName(tag)}</dt>
-            <dd>{value}</dd>
+            <dd>
+              <Name of={value} />
+            </dd>
           </div>
         ))}
         <div>
@@ -110,9 +118,16 @@ function End({ edge: e, open, links, from, to }: { edge: Edge; open: boolean } &
   )
 }
 
+function Title({ of }: { of: Record<string, string> }) {
+  return (
+    <span class="name">
+      <Name of={endTitle(of)} />
+    </span>
+  )
+}
+
 function original(e: Edge): string {
-  const where = e.edge.original || e.edge['original.address'] || 'an address that is not reported'
-  return e.edge['original.port'] ? `${where}:${e.edge['original.port']}` : where
+  return e.edge.original || e.edge['original.address'] || 'an address that is not reported'
 }
 
 function told(by: Record<string, number>, all: number): string {
@@ -143,7 +158,9 @@ function Attributes({ title, kind, end, links, from, to }: AttributesProps) {
           .map(([name, value]) => (
             <div key={name}>
               <dt>{name}</dt>
-              <dd>{value}</dd>
+              <dd>
+                <Name of={value} />
+              </dd>
             </div>
           ))}
       </dl>

@@ -11,6 +11,8 @@ import type { Change } from '../state/address.ts'
 import type { Selection, State } from '../state/state.ts'
 import { endName, rowOf, rowTerms } from '../table/rows.ts'
 import { kindWords, nodeName } from '../tags.ts'
+import { isolated } from '../text.ts'
+import { Name, Text } from '../Text.tsx'
 import { Charts } from './Charts.tsx'
 import { Ends } from './Ends.tsx'
 import './Panel.css'
@@ -49,8 +51,13 @@ export function Panel(props: Props) {
     >
       <div class="panel-head">
         <h2>
-          {what?.title ?? 'Gone'}
-          {what?.note && <small> {what.note}</small>}
+          <Text of={what?.title ?? 'Gone'} />
+          {what?.note && (
+            <small>
+              {' '}
+              <Text of={what.note} />
+            </small>
+          )}
         </h2>
         <button type="button" class="close" aria-label="Close the details" onClick={close}>
           ×
@@ -115,9 +122,9 @@ function describe(chosen: Selection, state: State, folded: number): Described | 
   if (chosen.kind === 'node') {
     const id = identityOf(chosen.id)
     if (!id) return null
-    if (isFolded(id)) return { title: nodeName(id), note: note(id), hint: FOLDED, parts: [] }
+    if (isFolded(id)) return { title: isolated(nodeName(id)), note: note(id), hint: FOLDED, parts: [] }
     return {
-      title: nodeName(id),
+      title: isolated(nodeName(id)),
       note: note(id),
       parts: [
         { heading: 'As client: what it connects to', terms: [...termsOf('client', id, by, group), ...hops([by])] },
@@ -128,7 +135,7 @@ function describe(chosen: Selection, state: State, folded: number): Described | 
   if (chosen.kind === 'edge') {
     const [a, b] = [identityOf(chosen.from), identityOf(chosen.to)]
     if (!a || !b) return null
-    const title = `${nodeName(a)} → ${nodeName(b)}`
+    const title = `${isolated(nodeName(a))} → ${isolated(nodeName(b))}`
     if (isFolded(a) || isFolded(b)) return { title, note: '', hint: FOLDED, parts: [] }
     return {
       title,
@@ -146,7 +153,8 @@ function describe(chosen: Selection, state: State, folded: number): Described | 
     endName(servers, row.server.values, row.server.name),
   ]
   return {
-    title: `${client.name} → ${server.name}${server.more.startsWith(':') ? server.more : ' ' + server.more}`.trim(),
+    title:
+      `${isolated(client.name)} → ${isolated(server.name)}${server.more.startsWith(':') ? server.more : ' ' + isolated(server.more)}`.trim(),
     note: '',
     parts: [{ heading: '', terms: [...rowTerms(row, clients, servers), ...hops([...clients, ...servers])] }],
   }
@@ -157,7 +165,7 @@ const isFolded = (id: Identity) => id.kind === 'other' && id.tag === ''
 const FOLDED = 'Many are folded into this one. To see them by name, filter, group, or put a node in focus.'
 
 function note(id: Identity): string {
-  return [id.group, kindWords[id.kind]].filter(Boolean).join(', ')
+  return [isolated(id.group), kindWords[id.kind]].filter(Boolean).join(', ')
 }
 
 function Chosen({ state, change, model, links, params, chosen, what }: Props & { chosen: Selection; what: Described }) {
@@ -197,7 +205,7 @@ function Chosen({ state, change, model, links, params, chosen, what }: Props & {
 function Neighbours({ id, model, state, change }: { id: string; model: Model; state: State; change: Change }) {
   const volume = (e: MapEdge) => e.measured.tx + e.measured.rx
   const edges = model.edges.filter((e) => e.from === id || e.to === id).sort((a, b) => volume(b) - volume(a))
-  const name = new Map(model.nodes.map((n) => [n.key, nodeName(n.id)]))
+  const name = new Map(model.nodes.map((n) => [n.key, isolated(nodeName(n.id))]))
   const colour = healthOf(state.colour)
   if (!edges.length) return null
   return (
@@ -209,7 +217,9 @@ function Neighbours({ id, model, state, change }: { id: string; model: Model; st
         {edges.slice(0, 12).map((e) => (
           <li key={e.key}>
             <button type="button" onClick={() => change({ selected: { kind: 'edge', from: e.from, to: e.to } })}>
-              <span>{e.from === id ? '→ ' + name.get(e.to) : '← ' + name.get(e.from)}</span>
+              <span>
+                <Text of={e.from === id ? `→ ${name.get(e.to)}` : `← ${name.get(e.from)}`} />
+              </span>
               {['warn', 'bad'].includes(colour.level(e.measured)) && (
                 <small class={`level ${colour.level(e.measured)}`}>{colour.tell(e.measured)}</small>
               )}
@@ -232,7 +242,7 @@ function PartView({ part, state, links, params }: { part: Part; state: State; li
       {part.heading && <h3>{part.heading}</h3>}
       {poll.error && (
         <p role="alert" class="level bad">
-          ✖ {poll.error.message}
+          ✖ <Name of={poll.error.message} />
         </p>
       )}
       {!s && !poll.error && <p class="quiet">Loading …</p>}

@@ -1,4 +1,5 @@
 import type { ApiError } from '../api/client.ts'
+import { Name, Text } from '../Text.tsx'
 import type { Condition } from './conditions.ts'
 import './Conditions.css'
 
@@ -15,7 +16,7 @@ export function Conditions({ all }: { all: Condition[] }) {
     <div class="conditions" role="status">
       {all.map((c) => (
         <p key={c.text} class={`condition ${c.kind}`}>
-          <b>{NAMES[c.kind]}</b> {c.text}
+          <b>{NAMES[c.kind]}</b> <Text of={c.text} />
         </p>
       ))}
     </div>
@@ -26,7 +27,9 @@ export function Empty({ title, text, clear }: { title: string; text: string; cle
   return (
     <div class="empty">
       <h2>{title}</h2>
-      <p>{text}</p>
+      <p>
+        <Text of={text} />
+      </p>
       {clear && (
         <button type="button" onClick={clear}>
           Show everything
@@ -49,7 +52,7 @@ export function Missing({ error, startOver }: { error: ApiError | null; startOve
     <div class="empty" role="alert">
       <h2>{error.permanent ? 'There is no such view' : 'No answer'}</h2>
       <p>
-        {error.message}.{!error.permanent && ' Trying again …'}
+        <Name of={error.message} />.{!error.permanent && ' Trying again …'}
       </p>
       {error.permanent && (
         <button type="button" onClick={startOver}>

@@ -1,5 +1,6 @@
 import type { Status } from '../api/types.ts'
 import { age, bytes, count, percent, plural } from '../format.ts'
+import { Name } from '../Text.tsx'
 import './StatusBar.css'
 
 const DROPS: Record<string, string> = {
@@ -46,8 +47,12 @@ export function StatusBar({ status }: { status: Status | null }) {
           <tbody>
             {status.reporters.map((r) => (
               <tr key={r.host_id + r.host}>
-                <td>{r.host || r.host_id || 'unnamed'}</td>
-                <td>{r.node}</td>
+                <td>
+                  <Name of={r.host || r.host_id || 'unnamed'} />
+                </td>
+                <td>
+                  <Name of={r.node} />
+                </td>
                 <td>{age(r.age)} ago</td>
                 <td>{age(r.interval)}</td>
                 <td>{count(r.edges)}</td>

@@ -4,6 +4,7 @@ import { age, plural, span } from '../format.ts'
 import type { Model } from '../map/model.ts'
 import { lack } from '../presets.ts'
 import type { State } from '../state/state.ts'
+import { isolated, legible } from '../text.ts'
 
 /** Something that a reader of the figures must know. */
 export interface Condition {
@@ -32,7 +33,7 @@ export function conditions({ state, status, statusError, answer, error, model, s
     const kept = answer && since !== null ? ` What is shown is ${age(since)} old.` : ''
     all.push({
       kind: 'error',
-      text: `${failed.permanent ? 'The collector refuses this view' : 'The collector does not answer'}: ${failed.message}.${kept}`,
+      text: `${failed.permanent ? 'The collector refuses this view' : 'The collector does not answer'}: ${legible(failed.message)}.${kept}`,
     })
   }
   if (status?.state === 'stale')
@@ -42,7 +43,7 @@ export function conditions({ state, status, statusError, answer, error, model, s
     })
   const stale = status?.state === 'ok' ? status.reporters.filter((r) => r.state === 'stale') : []
   if (stale.length) {
-    const names = stale.map((r) => r.host || r.host_id || 'unnamed')
+    const names = stale.map((r) => isolated(r.host || r.host_id || 'unnamed'))
     const some = names.slice(0, 3).join(', ') + (names.length > 3 ? ', …' : '')
     const are = stale.length === 1 ? 'is' : 'are'
     all.push({
@@ -109,7 +110,7 @@ export function emptiness({
     const what = [
       state.filter && 'the filter',
       state.problems && '“only problems”',
-      state.only && `“only ${state.only}”`,
+      state.only && `“only ${legible(state.only)}”`,
       state.hide.length && plural(state.hide.length, 'hidden node'),
     ]
     return {

@@ -7,6 +7,7 @@ import { fileName, save } from '../save.ts'
 import type { Change } from '../state/address.ts'
 import type { State } from '../state/state.ts'
 import { kindWords } from '../tags.ts'
+import { Name } from '../Text.tsx'
 import { csv } from './csv.ts'
 import { endName, kindsOf, measured, rowKey } from './rows.ts'
 import { Sparkline } from './Sparkline.tsx'
@@ -135,21 +136,25 @@ function Row({ flows, i, state, change }: Props & { i: number }) {
               </span>
             </b>
           )}
-          <span class="name">{client.name}</span>
+          <span class="name">
+            <Name of={client.name} />
+          </span>
           <small>
-            {client.more}
+            <Name of={client.more} />
             {kindNote(flows, flows.client_kind[i]!)}
           </small>
           <span class="unseen">
             {' '}
-            to {server.name} {server.more}: details
+            to <Name of={server.name} /> <Name of={server.more} />: details
           </span>
         </button>
       </th>
       <td class="text">
-        <span class="name">{server.name}</span>
+        <span class="name">
+          <Name of={server.name} />
+        </span>
         <small>
-          {server.more}
+          <Name of={server.more} />
           {kindNote(flows, flows.server_kind[i]!)}
         </small>
         {(flags.isNew & flows.flags[i]!) !== 0 && <small class="new"> ✚ new</small>}
