@@ -164,7 +164,7 @@ func TestCluster(t *testing.T) {
 		t.Run(r.what, func(t *testing.T) {
 			to := netip.MustParseAddrPort(r.address)
 			now := time.Now()
-			got, _ := k.Address(Question{Address: to.Addr(), Port: to.Port(), At: now.Add(-time.Minute), Now: now})
+			got, _ := k.Address(Query{Address: to.Addr(), Port: to.Port(), At: now.Add(-time.Minute), Now: now})
 			if diff := cmp.Diff(r.want, got); diff != "" {
 				t.Errorf("peer (-want +got):\n%s", diff)
 			}
@@ -191,8 +191,8 @@ func TestCluster(t *testing.T) {
 	}
 }
 
-// A pod is deleted and its address is given to another one within a second; then the API server is away, and comes back; then the
-// rights are taken away, and given back. What was known stays known, and what is wrong is told.
+// A pod is deleted and its address is given to another one within a second; then the API server is away, and comes
+// back; then the rights are taken away, and given back. What was known stays known, and what is wrong is told.
 func TestClusterChanges(t *testing.T) {
 	c := testcluster.New(t)
 	shop(c)
@@ -200,7 +200,7 @@ func TestClusterChanges(t *testing.T) {
 	k := watched(t, Config{Scope: ScopeCluster, Node: "node-1"}, c.ServiceAccount("shop", "netconn"))
 	a := netip.MustParseAddr("10.244.2.21")
 	who := func(at time.Time) string {
-		p, _ := k.Address(Question{Address: a, At: at, Now: time.Now().Add(time.Hour)})
+		p, _ := k.Address(Query{Address: a, At: at, Now: time.Now().Add(time.Hour)})
 		return p.Pod
 	}
 	before := time.Now()
@@ -231,7 +231,7 @@ func TestClusterChanges(t *testing.T) {
 	c.Pod(strings.ReplaceAll(text, "next", "third"))
 	third := time.Now()
 	until(t, "the pod that has had the address since", func() bool {
-		p, _ := k.Address(Question{Address: a, At: third, Now: time.Now()})
+		p, _ := k.Address(Query{Address: a, At: third, Now: time.Now()})
 		if p.Pod == "next" {
 			t.Fatal("a pod that is gone is told of a time of which the API has not told yet")
 		}
@@ -307,7 +307,7 @@ endpoints: [{addresses: [10.244.2.14], nodeName: node-2, zone: zone-b, targetRef
 ports: [{name: "", port: 9080}]`)
 	k := watched(t, Config{Scope: ScopeNode, Node: "node-1", QPS: 50, Burst: 50}, c.Admin)
 	ask := func(address string) (conn.Peer, Answer) {
-		return k.Address(Question{Address: netip.MustParseAddr(address), Port: 9080, At: time.Now().Add(-time.Minute), Now: time.Now()})
+		return k.Address(Query{Address: netip.MustParseAddr(address), Port: 9080, At: time.Now().Add(-time.Minute), Now: time.Now()})
 	}
 	first, answer := ask("10.244.2.14")
 	if first.Pod != "reviews-7d4-b" || first.Name != "reviews" || first.Zone != "zone-b" || answer != Provisional {
@@ -349,7 +349,7 @@ func wantGetForbidden(t *testing.T, c *testcluster.Cluster) {
 	t.Helper()
 	reader(t, c)
 	k := watched(t, Config{Scope: ScopeNode, Node: "node-1", QPS: 50, Burst: 50}, c.ServiceAccount("shop", "netconn"))
-	k.Address(Question{Address: netip.MustParseAddr("10.244.2.14"), At: time.Now(), Now: time.Now()})
+	k.Address(Query{Address: netip.MustParseAddr("10.244.2.14"), At: time.Now(), Now: time.Now()})
 	until(t, "a sentence on the rights", func() bool { return len(k.Faults()) == 1 })
 	if f := k.Faults()[0]; f.About != "objects" || !strings.Contains(f.Err.Error(), "forbidden") {
 		t.Errorf("got %+v", f)

@@ -3,7 +3,6 @@ package kubernetes
 import (
 	"context"
 	"net/netip"
-	"slices"
 	"sync"
 	"time"
 
@@ -11,62 +10,87 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// again is how long a pod that could not be had is not asked for anew.
-const again = 30 * time.Second
+const (
+	// fetchPause is the time between two requests for the same pod, if the first did not return it. It keeps pods that
+	// do not exist from using up the requests that QPS allows.
+	fetchPause = 30 * time.Second
+	// maxRequests bounds the queue. A pod that finds no room is requested by a later look-up.
+	maxRequests = 1024
+)
 
-// wanted are the pods of other nodes to ask for. A look-up adds to it and never waits.
-type wanted struct {
-	mu    *sync.Mutex
-	asked map[string]time.Time // by uid; the zero time: it is in the queue
+// fetches are the requests for pods of other nodes. A look-up adds to them and never waits.
+type fetches struct {
 	queue chan request
+
+	mu        *sync.Mutex
+	requested map[string]time.Time // by uid; the zero time: it is in the queue
+	err       error                // of the last request; nil: it was answered
 }
 
+// request names a pod, and the address at which a slice has it.
 type request struct {
 	uid     string
 	key     key
-	address netip.Addr // that a slice has it at
+	address netip.Addr
 }
 
-// maxWanted bounds what waits to be asked for; what is beyond it is asked for when it is looked up again.
-const maxWanted = 1024
-
-func newWanted() wanted {
-	return wanted{mu: &sync.Mutex{}, asked: make(map[string]time.Time), queue: make(chan request, maxWanted)}
+func newFetches() fetches {
+	return fetches{
+		queue: make(chan request, maxRequests), mu: &sync.Mutex{}, requested: make(map[string]time.Time),
+	}
 }
 
-func (w wanted) pod(r request) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if _, ok := w.asked[r.uid]; ok {
+// request queues a request, unless there was one for the pod already.
+func (f *fetches) request(r request) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if _, ok := f.requested[r.uid]; ok {
 		return
 	}
 	select {
-	case w.queue <- r:
-		w.asked[r.uid] = time.Time{}
+	case f.queue <- r:
+		f.requested[r.uid] = time.Time{}
 	default:
 	}
 }
 
-func (w wanted) done(uid string, now time.Time) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.asked[uid] = now
+func (f *fetches) done(uid string, now time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.requested[uid] = now
 }
 
-func (w wanted) expire(now time.Time) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for uid, at := range w.asked {
-		if !at.IsZero() && now.Sub(at) > again {
-			delete(w.asked, uid)
+func (f *fetches) expire(now time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for uid, at := range f.requested {
+		if !at.IsZero() && now.Sub(at) > fetchPause {
+			delete(f.requested, uid)
 		}
 	}
 }
 
-// fetcher asks for pods by name, and for the nodes that they run on. The client keeps to QPS.
+// note keeps the error of a request. An object that does not exist is an answer of the API too.
+func (f *fetches) note(err error) (failed bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.err = err; apierrors.IsNotFound(err) {
+		f.err = nil
+	}
+	return f.err != nil
+}
+
+// fault returns the error of the last request; nil: it was answered.
+func (f *fetches) fault() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.err
+}
+
+// fetcher requests pods by name, and the nodes that they run on. The client keeps to QPS.
 type fetcher struct {
 	api   api
-	store *Store
+	store *store
 	now   func() time.Time
 }
 
@@ -75,19 +99,19 @@ func (f *fetcher) run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case r := <-f.store.wanted.queue:
+		case r := <-f.store.fetches.queue:
 			f.fetch(ctx, r)
-			f.store.wanted.done(r.uid, f.now())
+			f.store.fetches.done(r.uid, f.now())
 		}
 	}
 }
 
-// fromCache lets the API server answer from its memory: what it has may be a little old, and no etcd is asked.
+// fromCache lets the API server answer from memory. The answer may be a little old, and no etcd is read.
 var fromCache = metav1.GetOptions{ResourceVersion: "0"}
 
 func (f *fetcher) fetch(ctx context.Context, r request) {
 	p, err := f.api.core.Pods(r.key.namespace).Get(ctx, r.key.name, fromCache)
-	if f.store.fetched(err) || string(p.UID) != r.uid {
+	if f.store.countFetch(err); err != nil || string(p.UID) != r.uid {
 		return
 	}
 	d := describePod(p)
@@ -95,7 +119,7 @@ func (f *fetcher) fetch(ctx context.Context, r request) {
 		return
 	}
 	n, err := f.api.core.Nodes().Get(ctx, d.node, fromCache)
-	if f.store.fetched(err) {
+	if f.store.countFetch(err); err != nil {
 		return
 	}
 	place := describeNode(n)
@@ -103,11 +127,19 @@ func (f *fetcher) fetch(ctx context.Context, r request) {
 	f.store.putNode(place, place.fetched)
 }
 
-// putFetched takes a pod that was asked for, unless it has left its slice meanwhile: then nothing would tell of its end.
-func (s *Store) putFetched(p *pod, r request, now time.Time) (kept bool) {
+// countFetch counts a request for an object.
+func (s *store) countFetch(err error) {
+	s.stats.fetches.Add(1)
+	if s.fetches.note(err) {
+		s.stats.fetchFailures.Add(1)
+	}
+}
+
+// putFetched takes a pod that was fetched, unless it has left its slice meanwhile: then no watch would report its end.
+func (s *store) putFetched(p *pod, r request, now time.Time) (kept bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.serves(r.address, r.uid) {
+	if !s.slices.names(r.address, r.uid) {
 		return false
 	}
 	p.fetched = true
@@ -115,58 +147,8 @@ func (s *Store) putFetched(p *pod, r request, now time.Time) (kept bool) {
 	return true
 }
 
-// serves tells whether a slice has a pod at an address.
-func (s *Store) serves(a netip.Addr, uid string) bool {
-	return slices.ContainsFunc(s.endpoints[a], func(e served) bool { return e.uid == uid })
-}
-
-// expireNodes forgets the nodes that were asked for and that nothing is known to run on: nothing tells of their end.
-func (s *Store) expireNodes(now time.Time) {
-	old := make(map[string]bool)
-	for name, n := range s.nodes {
-		if !n.fetched.IsZero() && now.Sub(n.fetched) > Grace {
-			old[name] = true
-		}
-	}
-	if len(old) == 0 {
-		return
-	}
-	for _, p := range s.uids {
-		delete(old, p.node)
-	}
-	for _, v := range s.slices {
-		for _, e := range v.endpoints {
-			delete(old, e.node)
-		}
-	}
-	for name := range old {
-		s.removeNode(name)
-	}
-}
-
-// fetched counts a request, and tells whether there is no answer. That an object is gone is an answer of the API, but of no use.
-func (s *Store) fetched(err error) (failed bool) {
-	s.stats.fetches.Add(1)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.fetchErr = err; err != nil && apierrors.IsNotFound(err) {
-		s.fetchErr = nil
-	}
-	if s.fetchErr != nil {
-		s.stats.fetchFailures.Add(1)
-	}
-	return err != nil
-}
-
-// fetchFault returns what stood in the way of the last request; nil: nothing.
-func (s *Store) fetchFault() error {
+func (s *store) knowsNode(name string) bool {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return s.fetchErr
-}
-
-func (s *Store) knowsNode(name string) bool {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return s.nodes[name] != nil
+	return s.nodes.named(name) != nil
 }

@@ -21,8 +21,8 @@ func sliceOf(service string, port uint16, a netip.Addr, pods ...string) *slice {
 	return v
 }
 
-// A slice has pods in the network of their node at the node's address: only at the port of the service it is the pod that is met. What
-// else there may be is asked for.
+// A slice has pods in the network of their node at the node's address: only at the port of the service it is the pod
+// that is met. What else there may be is asked for.
 func TestEndpointByPort(t *testing.T) {
 	pod := func(name, service string) conn.Peer {
 		return conn.Peer{Type: conn.PeerPod, Scope: conn.ScopeRemote, Name: service, Namespace: "shop", Pod: name, Node: "node-2"}
@@ -50,15 +50,15 @@ func TestEndpointByPort(t *testing.T) {
 		{"a service by hand", []*slice{byHand("kubelet")}, 9100, conn.Peer{Type: conn.PeerService, Name: "kubelet", Namespace: "of-kubelet"}, Final, 0},
 	} {
 		t.Run(c.what, func(t *testing.T) {
-			s := NewStore(Config{Scope: ScopeNode, Node: "node-1"})
+			s := storeOf(Config{Scope: ScopeNode, Node: "node-1"})
 			for _, v := range c.slices {
 				s.putSlice(v, start)
 			}
-			got, a := s.Address(Question{Address: c.slices[0].endpoints[0].address, Port: c.port, At: after(time.Minute), Now: after(time.Hour)})
+			got, a := s.Address(Query{Address: c.slices[0].endpoints[0].address, Port: c.port, At: after(time.Minute), Now: after(time.Hour)})
 			if diff := cmp.Diff(c.want, got); diff != "" || a != c.answer {
 				t.Errorf("%v (-want +got):\n%s", a, diff)
 			}
-			if n := len(s.wanted.queue); n != c.asked {
+			if n := len(s.fetches.queue); n != c.asked {
 				t.Errorf("%d pods are asked for, want %d", n, c.asked)
 			}
 		})
@@ -71,27 +71,28 @@ func byHand(service string) *slice {
 
 // A pod leaves its slice while its answer is on the way: nothing would ever tell of its end, so it is not kept.
 func TestFetchedTooLate(t *testing.T) {
-	s := NewStore(Config{Scope: ScopeNode, Node: "node-1"})
+	s := storeOf(Config{Scope: ScopeNode, Node: "node-1"})
 	v := sliceOf("web", 80, shared, "web")
 	s.putSlice(v, start)
-	s.Address(Question{Address: shared, Port: 80, At: after(time.Second), Now: after(time.Hour)})
-	r := <-s.wanted.queue
+	s.Address(Query{Address: shared, Port: 80, At: after(time.Second), Now: after(time.Hour)})
+	r := <-s.fetches.queue
 	s.dropSlice(v.key, after(time.Second))
 	if s.putFetched(podAt("web", 0, 0, shared), r, after(2*time.Second)) {
 		t.Error("it is kept")
 	}
-	s.Expire(after(time.Hour))
+	s.expire(after(time.Hour))
 	wantEmpty(t, s)
 
 	s.putSlice(v, after(time.Hour))
-	if !s.putFetched(podAt("web", 0, 0, shared), r, after(time.Hour)) || s.uids["uid-web"] == nil || !s.uids["uid-web"].fetched {
+	if !s.putFetched(podAt("web", 0, 0, shared), r, after(time.Hour)) ||
+		s.pods.byUID.newest("uid-web") == nil || !s.pods.byUID.newest("uid-web").fetched {
 		t.Error("a pod that a slice names is not kept")
 	}
 }
 
-// A node that was asked for is known for as long as a pod or a slice names it, and at least for Grace.
+// A node that was asked for is known for as long as a pod or a slice names it, and at least for rememberFor.
 func TestFetchedNodeExpires(t *testing.T) {
-	s := NewStore(Config{Scope: ScopeNode, Node: "node-1"})
+	s := storeOf(Config{Scope: ScopeNode, Node: "node-1"})
 	v := sliceOf("web", 80, shared, "web")
 	s.putSlice(v, start)
 	s.putNode(&node{key: key{name: "node-1"}}, start) // watched
@@ -103,10 +104,10 @@ func TestFetchedNodeExpires(t *testing.T) {
 	s.putPod(last, start)
 	want := func(now time.Duration, nodes ...string) {
 		t.Helper()
-		s.Expire(after(now))
+		s.expire(after(now))
 		got := make(map[string]bool)
-		for name := range s.nodes {
-			got[name] = true
+		for k := range s.nodes.objects {
+			got[k.name] = true
 		}
 		for _, name := range nodes {
 			if !got[name] {
@@ -117,13 +118,13 @@ func TestFetchedNodeExpires(t *testing.T) {
 			t.Errorf("after %v: %v, want %v", now, got, nodes)
 		}
 	}
-	want(Grace, "node-1", "node-2", "node-3", "node-4")
-	want(Grace+1, "node-1", "node-2", "node-4")
+	want(rememberFor, "node-1", "node-2", "node-3", "node-4")
+	want(rememberFor+1, "node-1", "node-2", "node-4")
 	s.dropSlice(v.key, after(time.Hour))
 	s.dropPod(last.key, after(time.Hour)) // and is known for a while yet
 	want(time.Hour+1, "node-1", "node-4")
-	want(time.Hour+Grace+1, "node-1")
-	if len(s.nodeAddresses) != 0 {
+	want(time.Hour+rememberFor+1, "node-1")
+	if len(s.nodes.byAddress.first) != 0 {
 		t.Error("its address is still a node's")
 	}
 }

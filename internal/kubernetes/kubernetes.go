@@ -1,32 +1,9 @@
-// Package kubernetes tells who has an address, a container or a service in a cluster.
-//
-// In: what the API server reports of pods, services, nodes and, where they are needed, endpoint slices. Out: a conn.Peer, as far
-// as it is certain. A look-up never asks the API and never waits for it: it answers from what is known by then, and says whether a
-// better answer may follow (Answer). So an API server that is away, slow or refuses costs the answers that only it has.
-//
-// Of an object only what is used is kept, and only once: the reflectors of client-go fill a Store of our own instead of an informer's
-// cache. Listing again, reconnecting and pausing in between (0.8 s to 60 s, and twice if a watch cannot go on where it was) are theirs.
-//
-// Time: an address belongs to one pod after another, so a look-up names a moment, and the answer is who had the address then. What has
-// ended stays known for Grace. While the API does not tell, what it told before is Provisional, and of a moment since there is no answer,
-// but for services, nodes and containers. A moment at which two pods may have had the address has no answer. The moments are of this
-// machine's clock; those of the API (when a pod's network was there) are of other machines, to the second.
-//
-// Scope: with ScopeCluster every pod of the cluster is watched, which is right up to a size (see docs/design.md). With ScopeNode only
-// the pods of one node are; for others the endpoint slices, which kube-proxy watches on every node as well, tell which pod has an
-// address, and that pod is asked for once, by name, at most QPS times a second. A pod of another node that is behind no service is
-// then not known; its own node's netconn knows it.
-//
-// Names of workloads and of service.name follow the k8s_attributes processor, so that a peer has the name that its own telemetry has.
-//
-// Errors: of Open, where there is no way to the API at all. What goes wrong later is in Health. All methods are safe for concurrent use.
 package kubernetes
 
 import (
 	"cmp"
 	"context"
 	"fmt"
-	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -36,16 +13,16 @@ import (
 	"k8s.io/klog/v2"
 )
 
-// AuthType tells how to reach the API.
+// AuthType is a way to reach the API.
 type AuthType string
 
 const (
-	AuthNone           AuthType = "none"           // not at all
-	AuthServiceAccount AuthType = "serviceAccount" // as the pod that this runs in
+	AuthNone           AuthType = "none"           // the API is not used
+	AuthServiceAccount AuthType = "serviceAccount" // of the pod that this runs in
 	AuthKubeConfig     AuthType = "kubeConfig"     // as kubectl does: KUBECONFIG, ~/.kube/config
 )
 
-// Scope tells which pods are watched.
+// Scope is which pods are watched.
 type Scope string
 
 const (
@@ -53,7 +30,7 @@ const (
 	ScopeNode    Scope = "node"
 )
 
-// Config is how the API is reached and what is asked of it.
+// Config is how the API is reached and what is requested of it.
 type Config struct {
 	AuthType AuthType
 	Context  string // of the kubeconfig file; empty: its current one
@@ -62,38 +39,21 @@ type Config struct {
 	MaxPods  int    // that are kept; those beyond are not known
 	QPS      float32
 	Burst    int
-}
-
-// Answer tells how good an answer is.
-type Answer uint8
-
-const (
-	Unknown     Answer = iota // there is none, but there may be one later
-	Provisional               // there is one, but a better one may follow
-	Final                     // no better one will follow
-)
-
-// String returns the value of the attribute netconn.answer.
-func (a Answer) String() string { return [...]string{"unknown", "provisional", "final"}[a] }
-
-// Question is about the other end of a connection of which only the address is known.
-type Question struct {
-	Address netip.Addr
-	Port    uint16    // that it listens on; 0 if it is the client, whose port tells nothing
-	At      time.Time // a moment at which it had the address: when the connection began, or else was first seen
-	Now     time.Time // when it is asked
+	// Patience is how long the API may take to report that an address has gone to another pod: an answer about a more
+	// recent moment is Provisional. It is also how long a connection waits for its identity.
+	Patience time.Duration
 }
 
 // A Cluster is the watched part of a cluster.
 type Cluster struct {
-	*Store
+	*store
 	now     func() time.Time
 	watches []*watch
 	stop    context.CancelFunc
 	work    sync.WaitGroup
 }
 
-// Open begins to watch; it does not wait for the API. The caller must Close it.
+// Open starts the watches; it does not wait for the API. The caller must Close the cluster.
 func Open(c Config, now func() time.Time) (*Cluster, error) {
 	r, err := restConfig(c)
 	if err != nil {
@@ -107,30 +67,30 @@ func open(c Config, r *rest.Config, now func() time.Time) (*Cluster, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a client of the Kubernetes API: %w", err)
 	}
-	k := &Cluster{Store: NewStore(c), now: now}
-	// The reflectors log every attempt that fails; Health has what they meet.
+	k := &Cluster{store: newStore(c), now: now}
+	// The reflectors would log every attempt that fails; Health has the errors.
 	ctx, stop := context.WithCancel(klog.NewContext(context.Background(), logr.Discard()))
 	k.stop = stop
-	k.watches = watches(c, api, k.Store, now)
+	k.watches = watches(c, api, k.store, now)
 	for _, w := range k.watches {
 		k.work.Go(func() { w.run(ctx) })
 	}
 	if c.Scope == ScopeNode {
-		k.work.Go(func() { (&fetcher{api: api, store: k.Store, now: now}).run(ctx) })
+		k.work.Go(func() { (&fetcher{api: api, store: k.store, now: now}).run(ctx) })
 	}
-	k.work.Go(func() { k.expire(ctx) })
+	k.work.Go(func() { k.expireRegularly(ctx) })
 	return k, nil
 }
 
-func (k *Cluster) expire(ctx context.Context) {
-	ticker := time.NewTicker(Grace / 10)
+func (k *Cluster) expireRegularly(ctx context.Context) {
+	ticker := time.NewTicker(rememberFor / 10)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			k.Expire(k.now())
+			k.expire(k.now())
 		}
 	}
 }
@@ -141,21 +101,21 @@ func (k *Cluster) Close() {
 	k.work.Wait()
 }
 
-// Health is how the watches are, and how much is known.
+// Health is the state of the watches, and how much is known.
 type Health struct {
 	Watches []WatchHealth // by Kind
 	Store   StoreStats
 }
 
-// WatchHealth is how one watch is.
+// WatchHealth is the state of one watch.
 type WatchHealth struct {
 	Kind     string // pods, services, nodes, endpointslices
-	Synced   bool   // everything was listed once
+	Synced   bool   // all objects were listed once
 	Failures uint64 // requests that failed since the start
-	Err      error  // what stands in the way now; nil: nothing
+	Err      error  // of the last request; nil: it was answered
 }
 
-// Health tells how the watches are.
+// Health returns the state of the watches.
 func (k *Cluster) Health() Health {
 	h := Health{Store: k.Stats()}
 	for _, w := range k.watches {
@@ -165,7 +125,7 @@ func (k *Cluster) Health() Health {
 	return h
 }
 
-// Synced tells whether everything was listed once.
+// Synced reports whether all objects were listed once.
 func (k *Cluster) Synced() bool {
 	for _, w := range k.watches {
 		if !w.health().Synced {
@@ -177,8 +137,8 @@ func (k *Cluster) Synced() bool {
 
 // A Fault is something that does not work now.
 type Fault struct {
-	About string // stays the same as long as it is the same thing
-	Err   error  // a sentence, with what it costs
+	About string // the same for as long as the fault is the same
+	Err   error  // a sentence, with what is missing because of it
 }
 
 // Faults returns what does not work now.
@@ -191,19 +151,20 @@ func (k *Cluster) Faults() []Fault {
 			faults = append(faults, Fault{w.Kind, err})
 		}
 	}
-	if err := k.fetchFault(); err != nil {
-		err = fmt.Errorf("get pods and nodes by name in the Kubernetes API (without: pods of other nodes have no workload): %w", err)
+	if err := k.fetches.fault(); err != nil {
+		err = fmt.Errorf("get pods and nodes by name in the Kubernetes API "+
+			"(without: pods of other nodes have no workload): %w", err)
 		faults = append(faults, Fault{"objects", err})
 	}
 	if h.Store.PodsRefused > 0 && h.Store.Pods >= k.config.MaxPods {
-		err := fmt.Errorf("keep the pods of the cluster: there are more than kubernetes::max_pods (%d), and those beyond it are not known "+
-			"as peers; scope: node is for clusters of that size", k.config.MaxPods)
+		err := fmt.Errorf("keep the pods of the cluster: there are more than kubernetes::max_pods (%d), "+
+			"and those beyond it are not known as peers; scope: node is for clusters of that size", k.config.MaxPods)
 		faults = append(faults, Fault{"max_pods", err})
 	}
 	return faults
 }
 
-// costs tells what is missing without a kind of object.
+// costs has what is missing without a kind of objects.
 var costs = map[string]string{
 	kindPods:     "peers have no names of workloads",
 	kindServices: "original destinations have no names of services",

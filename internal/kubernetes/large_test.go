@@ -26,7 +26,8 @@ const (
 	manyServices = 1_000
 )
 
-// Ten thousand pods and a thousand services: what is kept of each is bounded, and look-ups are answered while they are listed.
+// Ten thousand pods and a thousand services: what is kept of each is bounded, and look-ups are answered while they are
+// listed.
 func TestClusterLarge(t *testing.T) {
 	c := testcluster.New(t)
 	crowd(c)
@@ -38,7 +39,7 @@ func TestClusterLarge(t *testing.T) {
 	}
 
 	config := Config{Scope: ScopeCluster, Node: "node-0"}
-	before := heap()
+	before := heapInUse()
 	began := time.Now()
 	k, err := open(config, config.limit(user), time.Now)
 	if err != nil {
@@ -48,7 +49,7 @@ func TestClusterLarge(t *testing.T) {
 	lookups, slowest := 0, time.Duration(0)
 	for ; !synced(k); lookups++ {
 		at := time.Now()
-		k.Address(Question{Address: podNumber(lookups % manyPods), At: at, Now: at})
+		k.Address(Query{Address: podNumber(lookups % manyPods), At: at, Now: at})
 		slowest = max(slowest, time.Since(at))
 		if time.Since(began) > deadline {
 			t.Fatal("waited in vain for everything to be listed")
@@ -58,11 +59,11 @@ func TestClusterLarge(t *testing.T) {
 	took := time.Since(began)
 	now := time.Now().Add(time.Hour)
 	for i := range manyPods {
-		if p, a := k.Address(Question{Address: podNumber(i), At: now, Now: now.Add(lag)}); a != Final || p.Pod != podName(i) {
+		if p, a := k.Address(Query{Address: podNumber(i), At: now, Now: now.Add(patience)}); a != Final || p.Pod != podName(i) {
 			t.Fatalf("pod %d: %q, %v", i, p.Pod, a)
 		}
 	}
-	kept := (heap() - before) / manyPods
+	kept := (heapInUse() - before) / manyPods
 	t.Logf("%d pods and %d services: listed in %v, %d bytes of memory and %d bytes of the API a pod; %d look-ups meanwhile, the slowest %v",
 		manyPods, manyServices, took.Round(time.Millisecond), kept, received.Load()/manyPods, lookups, slowest)
 	if kept > 4096 {
@@ -71,8 +72,8 @@ func TestClusterLarge(t *testing.T) {
 	runtime.KeepAlive(k)
 }
 
-// heap is what is in use.
-func heap() int64 {
+// heapInUse returns the bytes of the heap that are in use.
+func heapInUse() int64 {
 	runtime.GC()
 	runtime.GC()
 	var m runtime.MemStats

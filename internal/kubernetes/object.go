@@ -12,11 +12,11 @@ import (
 
 // service is what is kept of a service.
 type service struct {
-	key       key
-	full      string       // reviews.default; the store puts it together, as it is looked up for each connection
-	addresses []netip.Addr // its cluster addresses, external ones and those of load balancers; none: headless or a name in DNS
-	ports     []uint16
-	nodePorts []uint16
+	key           key
+	qualifiedName string       // reviews.default; the store puts it together once, because each connection needs it
+	addresses     []netip.Addr // of the cluster, external, and of load balancers; none: headless, or an alias in DNS
+	ports         []uint16
+	nodePorts     []uint16
 }
 
 func describeService(s *corev1.Service) *service {
@@ -52,7 +52,7 @@ type node struct {
 	key          key
 	addresses    []netip.Addr
 	zone, region string
-	fetched      time.Time // when it was asked for by name; zero: it is watched
+	fetched      time.Time // when it was requested by name; zero: it is watched
 }
 
 func describeNode(n *corev1.Node) *node {
@@ -76,12 +76,13 @@ func describeNode(n *corev1.Node) *node {
 type slice struct {
 	key       key
 	service   string
-	ports     []uint16 // at which all of the endpoints are reached
+	ports     []uint16 // of every endpoint
 	endpoints []endpoint
 }
 
-// endpoint is who answers at an address for a service.
+// endpoint is a pod or another host that serves a service at an address.
 type endpoint struct {
+	slice      *slice // that it is listed in; set when the slice is put into its table
 	address    netip.Addr
 	pod        string // its name, in the namespace of the service; empty: not a pod
 	uid        string // of the pod
@@ -97,7 +98,7 @@ func describeSlice(s *discoveryv1.EndpointSlice) *slice {
 	}
 	for i := range s.Endpoints {
 		e := &s.Endpoints[i]
-		if len(e.Addresses) == 0 { // the others are of no use to anybody, says the API
+		if len(e.Addresses) == 0 { // all addresses but the first have no meaning (discovery/v1)
 			continue
 		}
 		a := parseAddress(e.Addresses[0])

@@ -18,35 +18,36 @@ type pod struct {
 	key            key
 	uid            string
 	node           string
-	workload, kind string // what made it; empty: nobody
-	name           string // to group by: the workload, or a name that stays when the pod is made anew
+	workload, kind string // that created it; empty: a user did
+	name           string // to group by: the workload, or a name that does not change when the pod is created anew
 	service        string // service.name and service.namespace of its own telemetry
 	serviceSpace   string
-	proxy          conn.Proxy // what all of it is there for
-	meshed         bool       // there is a proxy that takes what is meant for the others
+	proxy          conn.Proxy // if the whole pod is a proxy
+	meshed         bool       // a sidecar in it takes the connections to the other containers
 	containers     []container
 	addresses      []netip.Addr // its own; none if it has those of its node
-	hostPorts      []exposed    // on which it is reached at its node's addresses
-	began          time.Time    // it cannot have had its addresses before
-	ready          time.Time    // it cannot have had its addresses before, as far as is known
-	leaving        bool         // it was asked to end
-	over           bool         // all of its containers have ended: its addresses may be another's
-	fetched        bool         // it was asked for by name and is not watched
+	hostPorts      []exposed    // at which it is reached at its node's addresses
+	began          time.Time    // when its node took it: it had no addresses before
+	ready          time.Time    // the first sign that it had its addresses; zero: none
+	leaving        bool         // its deletion was requested
+	over           bool         // all of its containers have ended: another pod may get its addresses
+	fetched        bool         // it was requested by name and is not watched
 
-	ended time.Time // when it was seen to be gone; zero: it is there
+	ended time.Time // when its end was reported; zero: it exists
 }
 
 // container is what is kept of a container.
 type container struct {
 	name  string
-	ids   []string // without the runtime's name: this one's and that of the run before
+	ids   []string // without the prefix of the runtime: of this run and of the one before
 	tag   string   // of its image
 	ports []uint16
 	proxy conn.Proxy
-	runs  bool // or may run again
+	runs  bool // or can run again
 }
 
-// exposed is a port of the node, and the container that it leads to, by its place in the pod; -1: it may be one of several.
+// exposed is a port of the node, and the index in the pod of the container that listens on it; -1: it may be one of
+// several.
 type exposed struct {
 	port      uint16
 	container int
@@ -55,19 +56,19 @@ type exposed struct {
 // key names an object within its kind.
 type key struct{ namespace, name string }
 
-// one returns an equal string that is kept once, however many objects have it.
+// one returns an equal string that is kept in memory once, however many objects have it.
 func one(s string) string { return unique.Make(s).Value() }
 
 // describePod keeps what is used of a pod.
 func describePod(p *corev1.Pod) *pod {
-	made := maker(p)
+	w := controller(p)
 	d := &pod{
 		key:          key{one(p.Namespace), p.Name},
 		uid:          string(p.UID),
 		node:         one(p.Spec.NodeName),
-		workload:     one(made.name),
-		kind:         one(made.kind),
-		name:         one(groupName(p, made)),
+		workload:     one(w.name),
+		kind:         one(w.kind),
+		name:         one(groupName(p, w)),
 		service:      one(serviceName(p)),
 		serviceSpace: one(serviceNamespace(p)),
 		began:        began(p),
@@ -87,7 +88,8 @@ func describePod(p *corev1.Pod) *pod {
 	return d
 }
 
-// describeContainers takes init containers too: native sidecars are among them. Those that have done their work do not run.
+// describeContainers includes init containers, because native sidecars are among them. An init container that is no
+// sidecar does not run again.
 func (p *pod) describeContainers(of *corev1.Pod) {
 	for i := range of.Spec.Containers {
 		p.addContainer(of, &of.Spec.Containers[i], true)
@@ -109,13 +111,13 @@ func (p *pod) describeContainers(of *corev1.Pod) {
 	}
 }
 
-func (p *pod) addContainer(of *corev1.Pod, c *corev1.Container, stays bool) {
+func (p *pod) addContainer(of *corev1.Pod, c *corev1.Container, restarts bool) {
 	p.containers = append(p.containers, container{
 		name:  one(c.Name),
 		tag:   one(imageTag(c.Image)),
 		ports: containerPorts(c),
 		proxy: containerProxy(of, c),
-		runs:  stays,
+		runs:  restarts,
 	})
 }
 
@@ -142,7 +144,7 @@ func terminatedID(s corev1.ContainerState) string {
 	return s.Terminated.ContainerID
 }
 
-// withoutRuntime returns the id as the cgroup path has it.
+// withoutRuntime returns the id that the cgroup path has.
 func withoutRuntime(id string) string {
 	if _, bare, found := strings.Cut(id, "://"); found {
 		return bare
@@ -150,7 +152,8 @@ func withoutRuntime(id string) string {
 	return id
 }
 
-// imageTag is that of container.image.tag: latest where the reference has none, and nothing for what is no reference.
+// imageTag returns the value of container.image.tag: latest if the reference has no tag, and nothing if it is no
+// reference.
 func imageTag(image string) string {
 	ref, err := reference.Parse(image)
 	if err != nil {
@@ -175,8 +178,9 @@ func containerPorts(c *corev1.Container) []uint16 {
 	return ports
 }
 
-// hostPorts are the ports of the node that lead to the pod. In the node's network each port of a container is one. One that is bound to
-// some of the node's addresses is left out: of which, a look-up could not tell.
+// hostPorts returns the ports of the node at which the pod is reached. In the node's network each port of a container
+// is one. A port that is bound to one address is left out, because a look-up does not know which of the node's
+// addresses that is.
 func hostPorts(p *corev1.Pod) []exposed {
 	var ports []exposed
 	n := 0
@@ -235,7 +239,7 @@ func podAddresses(p *corev1.Pod) []netip.Addr {
 	return addresses
 }
 
-// parseAddress returns an address as connections have it, or the invalid one.
+// parseAddress returns an address in the form that connections have, or the invalid one.
 func parseAddress(text string) netip.Addr {
 	a, err := netip.ParseAddr(text)
 	if err != nil {
@@ -244,7 +248,7 @@ func parseAddress(text string) netip.Addr {
 	return a.Unmap().WithZone("")
 }
 
-// began is when the node took the pod.
+// began returns when the node took the pod.
 func began(p *corev1.Pod) time.Time {
 	if p.Status.StartTime != nil {
 		return p.Status.StartTime.Time
@@ -252,8 +256,9 @@ func began(p *corev1.Pod) time.Time {
 	return p.CreationTimestamp.Time
 }
 
-// ready is the earliest sign that the pod's network was there: the condition that says so, or the start of a container. The zero
-// time: no sign. The API has these to the second, and tells them late rather than early, hence a second less.
+// ready returns the earliest sign that the pod's network was set up: the condition that says so, or the start of a
+// container. The zero time: no sign. The API has whole seconds, and a sign may be late but never early, so a second is
+// taken off.
 func ready(p *corev1.Pod) time.Time {
 	var first time.Time
 	earlier := func(t time.Time) {

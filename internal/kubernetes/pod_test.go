@@ -108,7 +108,8 @@ status:
 	- {name: debug, image: i, imageID: i, containerID: "containerd://debug1", ready: false, restartCount: 0, state: {running: {startedAt: "2026-01-02T03:06:00Z"}}}
 `
 
-// What is kept of a pod with everything: init containers, a native sidecar, a container that was started again, two addresses.
+// What is kept of a pod with everything: init containers, a native sidecar, a container that was started again, two
+// addresses.
 func TestDescribePod(t *testing.T) {
 	want := &pod{
 		key: key{"shop", "reviews-1"}, uid: "u1", node: "node-1", name: "reviews-1", service: "reviews-1", serviceSpace: "shop", meshed: true,
@@ -149,7 +150,8 @@ status: {podIP: 10.244.1.7}`))
 	}
 }
 
-// A port of the node leads to one container, whatever ports the others have, and only if it is one of all of the node's addresses.
+// A port of the node leads to one container, whatever ports the others have, and only if it is one of all of the node's
+// addresses.
 func TestHostPorts(t *testing.T) {
 	for _, c := range []struct {
 		what, spec string
@@ -249,7 +251,8 @@ endpoints:
 	}
 }
 
-// FuzzDescribePod feeds whatever decodes as a pod: nothing panics, an address is one that connections have, and ids have no runtime.
+// FuzzDescribePod feeds whatever decodes as a pod: nothing panics, an address is one that connections have, and ids
+// have no runtime.
 func FuzzDescribePod(f *testing.F) {
 	f.Add([]byte(strings.ReplaceAll(meshedPod, "\t", "  ")))
 	f.Add([]byte(`{metadata: {ownerReferences: [{kind: Job, name: "-00000000", controller: true}]}}`))
@@ -264,23 +267,23 @@ func FuzzDescribePod(f *testing.F) {
 				t.Errorf("address %v", a)
 			}
 		}
-		s := NewStore(Config{Node: d.node})
+		s := storeOf(Config{Node: d.node})
 		s.putPod(d, start)
 		s.putPod(describePod(p), start)
 		s.dropPod(d.key, start)
-		s.Expire(start.Add(2 * Grace))
+		s.expire(start.Add(2 * rememberFor))
 		wantEmpty(t, s)
 	})
 }
 
 // feedOf is what a reflector writes to.
-func feedOf(s *Store) feed[*corev1.Pod, *pod] {
+func feedOf(s *store) feed[*corev1.Pod, *pod] {
 	return feed[*corev1.Pod, *pod]{describePod, s.putPod, s.dropPod, s.keepPods, func() time.Time { return start }}
 }
 
 // A list replaces what was known, whether its objects come as they are or described.
 func TestFeed(t *testing.T) {
-	s := NewStore(Config{})
+	s := storeOf(Config{})
 	f := feedOf(s)
 	named := func(name string) *corev1.Pod {
 		return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name, UID: "uid"}}

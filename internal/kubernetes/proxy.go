@@ -19,8 +19,8 @@ var gatewayLabels = []string{
 // sidecars are the containers that meshes other than Istio put into pods, by their names.
 var sidecars = []string{"linkerd-proxy", "kuma-sidecar", "consul-dataplane"}
 
-// containerProxy tells what a container is a proxy for. Istio calls the container of all its proxies istio-proxy; what it is started
-// as tells them apart.
+// containerProxy tells what a container is a proxy for. Istio calls the container of all its proxies istio-proxy; what
+// it is started as tells them apart.
 func containerProxy(p *corev1.Pod, c *corev1.Container) conn.Proxy {
 	switch {
 	case c.Name == "istio-proxy":

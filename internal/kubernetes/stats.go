@@ -6,7 +6,7 @@ import (
 	"github.com/netconn/netconn/internal/conn"
 )
 
-// counters count since the start. Look-ups only read the store, hence the atomic ones.
+// counters count since the start. They are atomic where a look-up counts, as look-ups share a lock for reading.
 type counters struct {
 	podsRefused            uint64
 	answers                [Final + 1]atomic.Uint64
@@ -14,21 +14,22 @@ type counters struct {
 	fetches, fetchFailures atomic.Uint64
 }
 
-// StoreStats is how much is known, and what was answered since the start.
+// StoreStats are the numbers of objects that are known, and counts since the start.
 type StoreStats struct {
 	Pods, Ended, Services, Nodes, Slices int
-	PodsRefused                          uint64 // reports of pods beyond MaxPods
-	Answers                              [Final + 1]uint64
-	Ambiguous                            uint64 // look-ups of a moment at which an address may have been one of two pods'
-	Fetches, FetchFailures               uint64 // requests for single objects, with ScopeNode
+	PodsRefused                          uint64            // reports of pods beyond MaxPods
+	Answers                              [Final + 1]uint64 // by how certain they were
+	Ambiguous                            uint64            // moments at which two pods may have had the address
+	Fetches, FetchFailures               uint64            // requests for single objects, with ScopeNode
 }
 
-// Stats tells how much is known.
-func (s *Store) Stats() StoreStats {
+// Stats returns the numbers of objects that are known, and the counters.
+func (s *store) Stats() StoreStats {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	stats := StoreStats{
-		Pods: len(s.pods), Ended: len(s.ended), Services: len(s.services), Nodes: len(s.nodes), Slices: len(s.slices),
+		Pods: len(s.pods.objects), Ended: len(s.pods.ended),
+		Services: len(s.services.objects), Nodes: len(s.nodes.objects), Slices: len(s.slices.objects),
 		PodsRefused:   s.stats.podsRefused,
 		Ambiguous:     s.stats.ambiguous.Load(),
 		Fetches:       s.stats.fetches.Load(),
@@ -40,8 +41,8 @@ func (s *Store) Stats() StoreStats {
 	return stats
 }
 
-// answered counts an answer, and returns it.
-func (s *Store) answered(p conn.Peer, a Answer) (conn.Peer, Answer) {
+// count counts an answer, and returns it.
+func (s *store) count(p conn.Peer, a Answer) (conn.Peer, Answer) {
 	s.stats.answers[a].Add(1)
 	return p, a
 }

@@ -17,6 +17,13 @@ var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
 func after(d time.Duration) time.Time { return start.Add(d) }
 
+const patience = 2 * time.Second
+
+func storeOf(c Config) *store {
+	c.Patience = patience
+	return newStore(c)
+}
+
 var shared = netip.MustParseAddr("10.244.1.7")
 
 // podAt is a pod that was taken by its node, and had its network, at certain times.
@@ -29,22 +36,22 @@ func podAt(name string, began, ready time.Duration, addresses ...netip.Addr) *po
 }
 
 // who returns the name of the pod that had the address at a moment, asked at another.
-func who(s *Store, a netip.Addr, at, now time.Duration) (string, Answer) {
-	p, answer := s.Address(Question{Address: a, At: after(at), Now: after(now)})
+func who(s *store, a netip.Addr, at, now time.Duration) (string, Answer) {
+	p, answer := s.Address(Query{Address: a, At: after(at), Now: after(now)})
 	return p.Pod, answer
 }
 
-func wantWho(t *testing.T, s *Store, at, now time.Duration, pod string, answer Answer) {
+func wantWho(t *testing.T, s *store, at, now time.Duration, pod string, answer Answer) {
 	t.Helper()
 	if got, a := who(s, shared, at, now); got != pod || a != answer {
 		t.Errorf("at %v, asked at %v: %q, answer %d; want %q, %d", at, now, got, a, pod, answer)
 	}
 }
 
-// The address goes from one pod to another within a second: connections before are the first one's, connections after are the
-// second one's, and those between are nobody's.
+// The address goes from one pod to another within a second: connections before are the first one's, connections after
+// are the second one's, and those between are nobody's.
 func TestAddressUsedAgain(t *testing.T) {
-	s := NewStore(Config{})
+	s := storeOf(Config{})
 	s.putPod(podAt("first", 0, time.Second, shared), after(2*time.Second))
 	s.dropPod(key{"shop", "first"}, after(100*time.Second))
 	s.putPod(podAt("second", 99*time.Second, 99500*time.Millisecond, shared), after(100500*time.Millisecond))
@@ -62,7 +69,7 @@ func TestAddressUsedAgain(t *testing.T) {
 
 // The end of the first pod is told after the second one has the address.
 func TestAddressUsedAgainEndToldLate(t *testing.T) {
-	s := NewStore(Config{})
+	s := storeOf(Config{})
 	s.putPod(podAt("first", 0, time.Second, shared), after(2*time.Second))
 	s.putPod(podAt("second", 99*time.Second, 99*time.Second, shared), after(100*time.Second))
 	s.dropPod(key{"shop", "first"}, after(130*time.Second))
@@ -75,7 +82,7 @@ func TestAddressUsedAgainEndToldLate(t *testing.T) {
 
 // A late report of the older pod does not give it the address back.
 func TestAddressLateReportOfOlder(t *testing.T) {
-	s := NewStore(Config{})
+	s := storeOf(Config{})
 	s.putPod(podAt("second", 99*time.Second, 99*time.Second, shared), after(100*time.Second))
 	s.putPod(podAt("first", 0, time.Second, shared), after(101*time.Second))
 	wantWho(t, s, 105*time.Second, 110*time.Second, "second", Final)
@@ -84,7 +91,7 @@ func TestAddressLateReportOfOlder(t *testing.T) {
 
 // What is young may be another pod's by the time that the API tells.
 func TestAnswersSettle(t *testing.T) {
-	s := NewStore(Config{})
+	s := storeOf(Config{})
 	p := podAt("first", 0, time.Second, shared)
 	s.putPod(p, after(2*time.Second))
 	wantWho(t, s, 10*time.Second, 10500*time.Millisecond, "first", Provisional)
@@ -101,7 +108,7 @@ func TestAnswersSettle(t *testing.T) {
 
 // Pods that have ended keep their status, but not their address.
 func TestAddressOfFinishedPod(t *testing.T) {
-	s := NewStore(Config{})
+	s := storeOf(Config{})
 	s.putPod(podAt("job", 0, time.Second, shared), after(2*time.Second))
 	over := podAt("job", 0, time.Second, shared)
 	over.over = true
@@ -111,30 +118,33 @@ func TestAddressOfFinishedPod(t *testing.T) {
 }
 
 func TestGrace(t *testing.T) {
-	s := NewStore(Config{})
+	s := storeOf(Config{})
 	p := podAt("first", 0, time.Second, shared)
 	p.containers = []container{{name: "app", ids: []string{"c1"}, runs: true}}
 	s.putPod(p, after(2*time.Second))
 	s.dropPod(p.key, after(time.Minute))
 
-	s.Expire(after(time.Minute + Grace))
+	s.expire(after(time.Minute + rememberFor))
 	wantWho(t, s, 30*time.Second, 2*time.Minute, "first", Final)
 	if _, a := s.Container("c1"); a != Final {
 		t.Error("the container is forgotten within the grace")
 	}
-	s.Expire(after(time.Minute + Grace + time.Second))
+	s.expire(after(time.Minute + rememberFor + time.Second))
 	wantWho(t, s, 30*time.Second, 2*time.Minute, "", Unknown)
 	wantEmpty(t, s)
 }
 
 // wantEmpty finds what an index kept of what is gone.
-func wantEmpty(t *testing.T, s *Store) {
+func wantEmpty(t *testing.T, s *store) {
 	t.Helper()
 	sizes := map[string]int{
-		"pods": len(s.pods), "uids": len(s.uids), "containers": len(s.containers), "holders": len(s.holders),
-		"hostPorts": len(s.hostPorts), "ended": len(s.ended), "services": len(s.services), "addresses": len(s.addresses),
-		"nodePorts": len(s.nodePorts), "nodes": len(s.nodes), "nodeAddresses": len(s.nodeAddresses), "slices": len(s.slices),
-		"endpoints": len(s.endpoints),
+		"pods": len(s.pods.objects), "uids": len(s.pods.byUID.first), "containers": len(s.pods.byContainer.first),
+		"addresses of pods": len(s.pods.byAddress.first), "host ports": len(s.pods.byHostPort.first), "ended": len(s.pods.ended),
+		"released": len(s.pods.released),
+		"services": len(s.services.objects), "addresses of services": len(s.services.byAddress.first),
+		"node ports": len(s.services.byNodePort.first),
+		"nodes":      len(s.nodes.objects), "addresses of nodes": len(s.nodes.byAddress.first),
+		"slices": len(s.slices.objects), "endpoints": len(s.slices.byAddress.first),
 	}
 	for name, n := range sizes {
 		if n != 0 {
@@ -145,14 +155,14 @@ func wantEmpty(t *testing.T, s *Store) {
 
 // A StatefulSet's pod is made anew under its name; a list may tell of the new one without the end of the old one.
 func TestPodMadeAnew(t *testing.T) {
-	s := NewStore(Config{})
+	s := storeOf(Config{})
 	p := podAt("db-0", 0, time.Second, shared)
 	s.putPod(p, after(2*time.Second))
 	anew := podAt("db-0", time.Minute, time.Minute, netip.MustParseAddr("10.244.1.8"))
 	anew.uid = "uid-anew"
 	s.putPod(anew, after(time.Minute))
 	wantWho(t, s, 30*time.Second, 2*time.Minute, "db-0", Final)
-	if p, a := s.Address(Question{Address: shared, At: after(90 * time.Second), Now: after(2 * time.Minute)}); a != Unknown {
+	if p, a := s.Address(Query{Address: shared, At: after(90 * time.Second), Now: after(2 * time.Minute)}); a != Unknown {
 		t.Errorf("the old address still is %+v", p)
 	}
 	if _, a := s.Pod("uid-db-0"); a != Final {
@@ -163,9 +173,10 @@ func TestPodMadeAnew(t *testing.T) {
 	}
 }
 
-// An API server that is behind lists what was before: a pod that is known is not in the list, and then it is there again.
+// An API server that is behind lists what was before: a pod that is known is not in the list, and then it is there
+// again.
 func TestPodIsThereAgain(t *testing.T) {
-	s := NewStore(Config{})
+	s := storeOf(Config{})
 	p := func() *pod {
 		p := podAt("web", 0, time.Second, shared)
 		p.containers = []container{{name: "app", ids: []string{"c1"}, runs: true}}
@@ -177,7 +188,7 @@ func TestPodIsThereAgain(t *testing.T) {
 	for _, at := range []time.Duration{5 * time.Second, 10500 * time.Millisecond, 20 * time.Second} {
 		wantWho(t, s, at, time.Minute, "web", Final)
 	}
-	s.Expire(after(10*time.Second + Grace + time.Second))
+	s.expire(after(10*time.Second + rememberFor + time.Second))
 	if _, a := s.Container("c1"); a != Final {
 		t.Error("its container is forgotten with the record of before")
 	}
@@ -187,7 +198,7 @@ func TestPodIsThereAgain(t *testing.T) {
 }
 
 func TestMaxPods(t *testing.T) {
-	s := NewStore(Config{MaxPods: 2})
+	s := storeOf(Config{MaxPods: 2})
 	for i := range 3 {
 		s.putPod(podAt(fmt.Sprint("p", i), 0, 0), start)
 	}
@@ -195,7 +206,7 @@ func TestMaxPods(t *testing.T) {
 	if got := s.Stats(); got.Pods != 2 || got.PodsRefused != 1 {
 		t.Errorf("pods %d, refused %d; want 2, 1", got.Pods, got.PodsRefused)
 	}
-	k := &Cluster{Store: s}
+	k := &Cluster{store: s}
 	if f := k.Faults(); len(f) != 1 || f[0].About != "max_pods" {
 		t.Errorf("faults %v, want one", f)
 	}
@@ -207,7 +218,7 @@ func TestMaxPods(t *testing.T) {
 
 // Services and nodes by the addresses and ports that lead to them.
 func TestServicesAndNodes(t *testing.T) {
-	s := NewStore(Config{Node: "node-1"})
+	s := storeOf(Config{Node: "node-1"})
 	addr := netip.MustParseAddr
 	s.putNode(&node{key: key{name: "node-1"}, addresses: []netip.Addr{addr("192.0.2.1")}, zone: "a", region: "r"}, start)
 	s.putNode(&node{key: key{name: "node-2"}, addresses: []netip.Addr{addr("192.0.2.2")}, zone: "b", region: "r"}, start)
@@ -247,7 +258,7 @@ func TestServicesAndNodes(t *testing.T) {
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			to := netip.MustParseAddrPort(c.to)
-			got, _ := s.Address(Question{Address: to.Addr(), Port: to.Port(), At: after(time.Minute), Now: after(time.Hour)})
+			got, _ := s.Address(Query{Address: to.Addr(), Port: to.Port(), At: after(time.Minute), Now: after(time.Hour)})
 			if diff := cmp.Diff(c.want, got); diff != "" {
 				t.Errorf("peer (-want +got):\n%s", diff)
 			}
@@ -264,13 +275,13 @@ func TestServicesAndNodes(t *testing.T) {
 	s.dropNode(key{name: "node-2"}, start)
 	s.dropSlice(key{"shop", "db-x"}, start)
 	s.dropPod(exporter.key, start)
-	s.Expire(after(time.Hour))
+	s.expire(after(time.Hour))
 	wantEmpty(t, s)
 }
 
 // Two pods that listen on one port of a node's network cannot be told apart: it is the node.
 func TestHostPortOfTwoPods(t *testing.T) {
-	s := NewStore(Config{})
+	s := storeOf(Config{})
 	a := netip.MustParseAddr("192.0.2.2")
 	s.putNode(&node{key: key{name: "node-2"}, addresses: []netip.Addr{a}}, start)
 	for _, name := range []string{"one", "two"} {
@@ -278,22 +289,22 @@ func TestHostPortOfTwoPods(t *testing.T) {
 		p.node, p.hostPorts = "node-2", []exposed{{9100, 0}}
 		s.putPod(p, start)
 	}
-	if got, _ := s.Address(Question{Address: a, Port: 9100, At: after(1), Now: after(time.Hour)}); got.Type != conn.PeerNode {
+	if got, _ := s.Address(Query{Address: a, Port: 9100, At: after(1), Now: after(time.Hour)}); got.Type != conn.PeerNode {
 		t.Errorf("got %+v", got)
 	}
 }
 
-// At a port of the node it is the container that has the port, and not one that has the number within the pod; a proxy in front of it may
-// take it.
+// At a port of the node it is the container that has the port, and not one that has the number within the pod; a proxy
+// in front of it may take it.
 func TestContainerAtHostPort(t *testing.T) {
 	p := podAt("web", 0, 0, shared)
 	p.node, p.hostPorts = "node-2", []exposed{{8080, 1}, {9090, -1}}
 	p.containers = []container{{name: "a", ports: []uint16{8080}, runs: true}, {name: "b", ports: []uint16{80}, runs: true}}
-	s := NewStore(Config{})
+	s := storeOf(Config{})
 	s.putNode(&node{key: key{name: "node-2"}, addresses: []netip.Addr{node2}}, start)
 	want := func(port uint16, pod, container string) {
 		t.Helper()
-		got, _ := s.Address(Question{Address: node2, Port: port, At: after(1), Now: after(time.Hour)})
+		got, _ := s.Address(Query{Address: node2, Port: port, At: after(1), Now: after(time.Hour)})
 		if got.Pod != pod || got.ContainerName != container {
 			t.Errorf("port %d: %+v", port, got)
 		}
@@ -335,12 +346,12 @@ func TestContainerReached(t *testing.T) {
 
 // With ScopeNode a pod of another node is asked for once, and is known for as long as a slice names it.
 func TestEndpointIsAskedFor(t *testing.T) {
-	s := NewStore(Config{Scope: ScopeNode, Node: "node-1"})
+	s := storeOf(Config{Scope: ScopeNode, Node: "node-1"})
 	list := &slice{key: key{"shop", "reviews-x"}, service: "reviews", ports: []uint16{9080},
 		endpoints: []endpoint{{address: shared, pod: "reviews-1", uid: "uid-reviews-1", node: "node-2", zone: "b"}}}
 	s.putSlice(list, start)
 	ask := func() (conn.Peer, Answer) {
-		return s.Address(Question{Address: shared, Port: 9080, At: after(60e9), Now: after(120e9)})
+		return s.Address(Query{Address: shared, Port: 9080, At: after(60e9), Now: after(120e9)})
 	}
 	for range 3 {
 		got, a := ask()
@@ -349,7 +360,7 @@ func TestEndpointIsAskedFor(t *testing.T) {
 			t.Fatalf("answer %d (-want +got):\n%s", a, diff)
 		}
 	}
-	if n := len(s.wanted.queue); n != 1 {
+	if n := len(s.fetches.queue); n != 1 {
 		t.Fatalf("%d requests, want 1", n)
 	}
 	p := podAt("reviews-1", 0, 0, shared)
@@ -363,13 +374,13 @@ func TestEndpointIsAskedFor(t *testing.T) {
 		t.Error("the list of this node's pods took it away")
 	}
 	s.dropSlice(list.key, after(130e9))
-	if p := s.uids["uid-reviews-1"]; !p.ended.Equal(after(130e9)) {
+	if p := s.pods.byUID.newest("uid-reviews-1"); !p.ended.Equal(after(130e9)) {
 		t.Errorf("ended %v", p.ended)
 	}
 }
 
-// TestAddressIsNeverAnothers gives addresses to pods for times that never overlap, tells the store of it late and in any order, and
-// asks about every moment at which one had it: the answer is that pod, or none.
+// TestAddressIsNeverAnothers gives addresses to pods for times that never overlap, tells the store of it late and in
+// any order, and asks about every moment at which one had it: the answer is that pod, or none.
 func TestAddressIsNeverAnothers(t *testing.T) {
 	for seed := range uint64(300) {
 		world(t, rand.New(rand.NewPCG(seed, 7)))
@@ -386,7 +397,7 @@ type life struct {
 }
 
 func world(t *testing.T, r *rand.Rand) {
-	s := NewStore(Config{})
+	s := storeOf(Config{})
 	const second = time.Second
 	upTo := func(d time.Duration) time.Duration { return time.Duration(r.Int64N(int64(d))) }
 	var lives []life
@@ -397,7 +408,7 @@ func world(t *testing.T, r *rand.Rand) {
 		began := max(0, had-upTo(10*second)) // waits for its address, which another pod may still have
 		lives = append(lives, life{
 			pod: podAt(fmt.Sprint("p", i), began, max(began, had-upTo(second)), shared),
-			had: had, let: let, told: had + upTo(lag), ended: let + upTo(lag),
+			had: had, let: let, told: had + upTo(patience), ended: let + upTo(patience),
 		})
 		at = let
 	}

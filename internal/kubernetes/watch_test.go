@@ -17,8 +17,8 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// forgetful is an API server that was started anew: it has lists, and lets a watch go on where it was, only to say in it that it does not
-// know of that time.
+// forgetful is an API server that was started anew: it has lists, and lets a watch go on where it was, only to say in
+// it that it does not know of that time.
 func forgetful(w http.ResponseWriter, r *http.Request) {
 	const failure = `{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": %q, "code": %d, "message": "too old resource version"}`
 	w.Header().Set("Content-Type", "application/json")
@@ -35,7 +35,8 @@ func forgetful(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// A watch that begins, and tells at once that it cannot go on, is not heard of until the list has come, which may take a minute.
+// A watch that begins, and tells at once that it cannot go on, is not heard of until the list has come, which may take
+// a minute.
 func TestWatchBreaks(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(forgetful))
 	t.Cleanup(server.Close)
@@ -57,7 +58,7 @@ func TestWatchBreaks(t *testing.T) {
 func TestOverheardStops(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	stream, heard := apiwatch.NewFake(), make(chan error)
-	w := overhear(stream, func(err error) { heard <- err })
+	w := observe(stream, func(err error) { heard <- err })
 	stream.Error(nil)
 	if err := <-heard; err == nil {
 		t.Error("no error is heard of")

@@ -18,12 +18,13 @@ const (
 	labelTemplateHash   = "pod-template-hash"
 )
 
-// workload is what made a pod.
+// workload is the object that created a pod.
 type workload struct{ name, kind string }
 
-// maker returns the workload that controls a pod: the Deployment of its ReplicaSet, the CronJob of its Job, else the controller itself.
-// A node is nobody's workload: its kubelet made the pod from a file.
-func maker(p *corev1.Pod) workload {
+// controller returns the workload that controls a pod: the Deployment of its ReplicaSet, the CronJob of its Job, else
+// the controller itself. A static pod has none: its kubelet created it from a file, and names the node as the
+// controller.
+func controller(p *corev1.Pod) workload {
 	ref := metav1.GetControllerOfNoCopy(p)
 	if ref == nil || ref.Kind == "Node" {
 		return workload{}
@@ -41,8 +42,8 @@ func maker(p *corev1.Pod) workload {
 	return workload{ref.Name, ref.Kind}
 }
 
-// deploymentOf returns the name of the Deployment that made a ReplicaSet, or nothing if none did: the Deployment names it after
-// itself and the hash that it puts on its pods.
+// deploymentOf returns the name of the Deployment that created a ReplicaSet, or nothing if none did. A Deployment names
+// a ReplicaSet after itself and the hash that it puts on the pods.
 func deploymentOf(replicaSet, hash string) string {
 	if hash == "" {
 		return ""
@@ -54,16 +55,17 @@ func deploymentOf(replicaSet, hash string) string {
 	return name
 }
 
-// timedJob is the name that a CronJob gives to a Job: its own and the minute since 1970 for which the Job was due.
-var timedJob = regexp.MustCompile(`^(.*)-(\d{8})$`)
+// scheduledJob matches the name that a CronJob gives to a Job: its own name, and the minute since 1970 at which the Job
+// was due.
+var scheduledJob = regexp.MustCompile(`^(.*)-(\d{8})$`)
 
-// cronJobSkew is how far, in minutes, that minute can be from the creation of the pod. What is farther is a number of another kind,
-// such as a date.
+// cronJobSkew is how far, in minutes, that minute can be from the creation of the pod. A number that is farther off has
+// another meaning: it may be a date.
 const cronJobSkew = 24 * 60
 
-// cronJobOf returns the name of the CronJob that made a Job, or nothing if none did.
+// cronJobOf returns the name of the CronJob that created a Job, or nothing if none did.
 func cronJobOf(job string, p *corev1.Pod) string {
-	parts := timedJob.FindStringSubmatch(job)
+	parts := scheduledJob.FindStringSubmatch(job)
 	if parts == nil {
 		return ""
 	}
@@ -77,8 +79,8 @@ func cronJobOf(job string, p *corev1.Pod) string {
 	return parts[1]
 }
 
-// serviceName is the service.name that the k8s_attributes processor gives to the pod's telemetry, with otel_annotations: the
-// annotation, else the labels, else the last of its owners, else the pod.
+// serviceName returns the service.name that the k8s_attributes processor gives to the pod's telemetry, with
+// otel_annotations: the annotation, else the labels, else the last of its owners, else the pod.
 func serviceName(p *corev1.Pod) string {
 	if name, ok := p.Annotations[annotationName]; ok {
 		return name
@@ -106,7 +108,7 @@ func serviceName(p *corev1.Pod) string {
 	return name
 }
 
-// serviceNamespace is the service.namespace that the processor gives to the pod's telemetry.
+// serviceNamespace returns the service.namespace that the processor gives to the pod's telemetry.
 func serviceNamespace(p *corev1.Pod) string {
 	if name, ok := p.Annotations[annotationNamespace]; ok {
 		return name
@@ -114,10 +116,11 @@ func serviceNamespace(p *corev1.Pod) string {
 	return p.Namespace
 }
 
-// groupName is the name to group by. A static pod is named after its file and its node; the node would tell its copies apart.
-func groupName(p *corev1.Pod, made workload) string {
-	if made.name != "" {
-		return made.name
+// groupName returns the name to group by. The name of a static pod ends with its node; without the node, its copies on
+// all nodes have one name.
+func groupName(p *corev1.Pod, w workload) string {
+	if w.name != "" {
+		return w.name
 	}
 	if ref := metav1.GetControllerOfNoCopy(p); ref != nil && ref.Kind == "Node" {
 		return strings.TrimSuffix(p.Name, "-"+p.Spec.NodeName)

@@ -19,7 +19,7 @@ func (p *Pipeline) recognise(c conn.Conn, other *conn.End, remote netip.AddrPort
 	case remote.Addr().IsLoopback() || !remote.IsValid():
 		return conn.Peer{}, true
 	}
-	q := kubernetes.Question{Address: remote.Addr(), At: c.Moment, Now: now}
+	q := kubernetes.Query{Address: remote.Addr(), At: c.Moment, Now: now}
 	if c.Role == conn.RoleClient {
 		q.Port = remote.Port()
 	}

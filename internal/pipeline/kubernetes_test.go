@@ -12,9 +12,9 @@ import (
 // The answer of a cluster is awaited as that of a peer on this machine is: a better one may come.
 func TestRecogniseSettles(t *testing.T) {
 	answer := kubernetes.Unknown
-	var asked kubernetes.Question
+	var asked kubernetes.Query
 	p := &Pipeline{cluster: Cluster{
-		Address:   func(q kubernetes.Question) (conn.Peer, kubernetes.Answer) { asked = q; return conn.Peer{}, answer },
+		Address:   func(q kubernetes.Query) (conn.Peer, kubernetes.Answer) { asked = q; return conn.Peer{}, answer },
 		Container: func(string) (conn.Peer, kubernetes.Answer) { return conn.Peer{}, answer },
 		Pod:       func(string) (conn.Peer, kubernetes.Answer) { return conn.Peer{Pod: "web-1"}, kubernetes.Final },
 		Here:      func() (zone, region string) { return "zone-a", "east" },
@@ -34,7 +34,7 @@ func TestRecogniseSettles(t *testing.T) {
 			t.Errorf("container, answer %v: settled %v, %+v", a, settled, known)
 		}
 	}
-	if want := (kubernetes.Question{Address: remote.Addr(), Port: 80, At: moment, Now: now}); asked != want {
+	if want := (kubernetes.Query{Address: remote.Addr(), Port: 80, At: moment, Now: now}); asked != want {
 		t.Errorf("asked %+v, want %+v", asked, want)
 	}
 	c.Role = conn.RoleServer

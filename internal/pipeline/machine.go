@@ -43,7 +43,7 @@ type Tables struct {
 type Cluster struct {
 	Container func(id string) (conn.Peer, kubernetes.Answer)
 	Pod       func(uid string) (conn.Peer, kubernetes.Answer)
-	Address   func(kubernetes.Question) (conn.Peer, kubernetes.Answer)
+	Address   func(kubernetes.Query) (conn.Peer, kubernetes.Answer)
 	Service   func(netip.AddrPort) string
 	Here      func() (zone, region string)
 	Synced    func() bool

@@ -26,7 +26,7 @@ func (s *story) join(kubernetes.Config, func() time.Time) (pipeline.Cluster, err
 	return pipeline.Cluster{
 		Container: find,
 		Pod:       find,
-		Address: func(q kubernetes.Question) (conn.Peer, kubernetes.Answer) {
+		Address: func(q kubernetes.Query) (conn.Peer, kubernetes.Answer) {
 			if p, a := find(netip.AddrPortFrom(q.Address, q.Port).String()); a == kubernetes.Final {
 				return p, a
 			}

@@ -8,44 +8,44 @@ import (
 	"github.com/netconn/netconn/internal/conn"
 )
 
-// While pods are not watched an address may have gone to another one: what is known is not final, and of what began since nobody is named.
-// A container keeps its pod.
+// While pods are not watched an address may have gone to another one: what is known is not final, and of what began
+// since nobody is named. A container keeps its pod.
 func TestSilence(t *testing.T) {
-	s := NewStore(Config{})
+	s := storeOf(Config{})
 	p := podAt("first", 0, time.Second, shared)
 	p.containers = []container{{name: "app", ids: []string{"c1"}, runs: true}}
 	s.putPod(p, after(2*time.Second))
 	wantWho(t, s, 30*time.Second, time.Hour, "first", Final)
 
-	s.lose(kindPods, after(time.Minute))
-	s.lose(kindPods, after(90*time.Second)) // the next attempt fails too
+	s.interrupted(kindPods, after(time.Minute))
+	s.interrupted(kindPods, after(90*time.Second)) // the next attempt fails too
 	wantWho(t, s, 30*time.Second, time.Hour, "first", Provisional)
 	wantWho(t, s, 61*time.Second, time.Hour, "", Unknown)
 	if got, a := s.Container("c1"); got.Pod != "first" || a != Final {
 		t.Errorf("its container: %v, %+v", a, got)
 	}
 
-	s.resume(kindPods, after(2*time.Minute)) // and it has yet to tell what happened
-	wantWho(t, s, 30*time.Second, 2*time.Minute+lag, "first", Provisional)
-	wantWho(t, s, 61*time.Second, 2*time.Minute+lag, "", Unknown)
-	s.lose(kindPods, after(2*time.Minute+time.Second))
+	s.resumed(kindPods, after(2*time.Minute)) // and it has yet to tell what happened
+	wantWho(t, s, 30*time.Second, 2*time.Minute+patience, "first", Provisional)
+	wantWho(t, s, 61*time.Second, 2*time.Minute+patience, "", Unknown)
+	s.interrupted(kindPods, after(2*time.Minute+time.Second))
 	wantWho(t, s, 61*time.Second, time.Hour, "", Unknown)
-	s.resume(kindPods, after(3*time.Minute))
-	wantWho(t, s, 61*time.Second, 3*time.Minute+lag+1, "first", Final)
+	s.resumed(kindPods, after(3*time.Minute))
+	wantWho(t, s, 61*time.Second, 3*time.Minute+patience+1, "first", Final)
 
-	s.lose(kindPods, after(10*time.Minute))
+	s.interrupted(kindPods, after(10*time.Minute))
 	wantWho(t, s, 9*time.Minute, time.Hour, "first", Provisional)
 	wantWho(t, s, 10*time.Minute+1, time.Hour, "", Unknown)
 	s.listed(kindPods)
 	wantWho(t, s, 10*time.Minute+1, time.Hour, "first", Final)
 }
 
-// Of a pod that a list has no more it is known that it had its address until the silence began, and not how long since: a third may
-// have come and gone.
+// Of a pod that a list has no more it is known that it had its address until the silence began, and not how long since:
+// a third may have come and gone.
 func TestEndInSilence(t *testing.T) {
-	s := NewStore(Config{})
+	s := storeOf(Config{})
 	s.putPod(podAt("first", 0, time.Second, shared), after(2*time.Second))
-	s.lose(kindPods, after(time.Minute))
+	s.interrupted(kindPods, after(time.Minute))
 	last := podAt("last", 3*time.Minute, 3*time.Minute, shared)
 	s.keepPods(map[key]bool{last.key: true}, after(4*time.Minute))
 	s.putPod(last, after(4*time.Minute))
@@ -55,13 +55,14 @@ func TestEndInSilence(t *testing.T) {
 	wantWho(t, s, 3*time.Minute, time.Hour, "last", Final)
 }
 
-// Nodes and services are told while pods are not watched, and a pod that listens in its node's network may be another one by now.
+// Nodes and services are told while pods are not watched, and a pod that listens in its node's network may be another
+// one by now.
 func TestSilenceOfNodes(t *testing.T) {
-	s := NewStore(Config{})
+	s := storeOf(Config{})
 	a := netip.MustParseAddr("192.0.2.2")
 	s.putNode(&node{key: key{name: "node-2"}, addresses: []netip.Addr{a}}, start)
 	s.putPod(hostPod("exporter", "node-2", 9100), start)
-	s.lose(kindPods, after(time.Minute))
+	s.interrupted(kindPods, after(time.Minute))
 	for _, c := range []struct {
 		what   string
 		port   uint16
@@ -73,7 +74,7 @@ func TestSilenceOfNodes(t *testing.T) {
 		{"pod, since", 9100, 2 * time.Minute, "", Unknown},
 		{"node", 22, 2 * time.Minute, conn.PeerNode, Provisional},
 	} {
-		got, answer := s.Address(Question{Address: a, Port: c.port, At: after(c.at), Now: after(time.Hour)})
+		got, answer := s.Address(Query{Address: a, Port: c.port, At: after(c.at), Now: after(time.Hour)})
 		if got.Type != c.want || answer != c.answer {
 			t.Errorf("%s: %v, %+v", c.what, answer, got)
 		}
@@ -82,13 +83,13 @@ func TestSilenceOfNodes(t *testing.T) {
 
 // A pod of another node ends when no slice names it, so it is in doubt while slices are not watched, and only then.
 func TestSilenceOfSlices(t *testing.T) {
-	s := NewStore(Config{Scope: ScopeNode})
+	s := storeOf(Config{Scope: ScopeNode})
 	p := podAt("first", 0, time.Second, shared)
 	p.fetched = true
 	s.putPod(p, after(2*time.Second))
-	s.lose(kindPods, after(time.Minute))
+	s.interrupted(kindPods, after(time.Minute))
 	wantWho(t, s, 2*time.Minute, time.Hour, "first", Final)
-	s.lose(kindSlices, after(time.Minute))
+	s.interrupted(kindSlices, after(time.Minute))
 	wantWho(t, s, 30*time.Second, time.Hour, "first", Provisional)
 	wantWho(t, s, 2*time.Minute, time.Hour, "", Unknown)
 }
