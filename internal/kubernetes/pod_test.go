@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/netconn/netconn/internal/conn"
+	"github.com/netconn/netconn/internal/names"
 )
 
 // object reads an object as it would be written for kubectl.
@@ -177,24 +178,33 @@ containers: [{name: a, ports: [{containerPort: 80}]}, {name: b, ports: [{contain
 	}
 }
 
+// The rules are those of package names; here a pod is read for them.
 func TestProxies(t *testing.T) {
 	for _, c := range []struct {
 		what, meta, container string
-		want                  conn.Proxy
+		want, pod             names.Proxy // of the container, and of the pod as a whole
 	}{
-		{"sidecar", `{}`, `{name: istio-proxy, args: [proxy, sidecar]}`, conn.ProxySidecar},
-		{"sidecar without arguments", `{}`, `{name: istio-proxy}`, conn.ProxySidecar},
-		{"ingress gateway", `{labels: {istio: ingressgateway}}`, `{name: istio-proxy, args: [proxy, router]}`, conn.ProxyGateway},
-		{"injected gateway", `{labels: {istio: eastwestgateway}}`, `{name: istio-proxy}`, conn.ProxyGateway},
-		{"waypoint", `{labels: {gateway.networking.k8s.io/gateway-name: waypoint}}`, `{name: istio-proxy, args: [proxy, waypoint]}`, conn.ProxyGateway},
-		{"ztunnel", `{labels: {app: ztunnel}}`, `{name: istio-proxy, args: [proxy, ztunnel]}`, conn.ProxyZtunnel},
-		{"linkerd", `{}`, `{name: linkerd-proxy}`, conn.ProxySidecar},
-		{"envoy gateway", `{labels: {gateway.envoyproxy.io/owning-gateway-name: eg}}`, `{name: envoy}`, conn.ProxyGateway},
-		{"an application", `{labels: {istio: pilot, app: istiod}}`, `{name: discovery, args: [discovery]}`, ""},
+		{"sidecar", `{}`, `{name: istio-proxy, args: [proxy, sidecar]}`, names.Sidecar, ""},
+		{"sidecar without arguments", `{}`, `{name: istio-proxy}`, names.Sidecar, ""},
+		{"ingress gateway", `{labels: {istio: ingressgateway}}`,
+			`{name: istio-proxy, args: [proxy, router]}`, names.Gateway, names.Gateway},
+		{"injected gateway", `{labels: {istio: eastwestgateway}}`, `{name: istio-proxy}`, names.Gateway, names.Gateway},
+		{"waypoint", `{labels: {gateway.istio.io/managed: istio.io-mesh-controller, gateway.networking.k8s.io/gateway-name: w}}`,
+			`{name: istio-proxy, args: [proxy, waypoint]}`, names.Waypoint, names.Waypoint},
+		{"east-west gateway", `{labels: {gateway.istio.io/managed: istio.io-eastwest-controller}}`,
+			`{name: istio-proxy, args: [proxy, waypoint]}`, names.Gateway, names.Gateway},
+		{"ztunnel", `{labels: {app: ztunnel}}`, `{name: istio-proxy, args: [proxy, ztunnel]}`, names.Ztunnel, names.Ztunnel},
+		{"ztunnel without its label", `{}`, `{name: istio-proxy, args: [proxy, ztunnel]}`, names.Ztunnel, ""},
+		{"linkerd", `{}`, `{name: linkerd-proxy}`, names.Sidecar, ""},
+		{"envoy gateway", `{labels: {gateway.envoyproxy.io/owning-gateway-name: eg}}`, `{name: envoy}`,
+			names.Gateway, names.Gateway},
+		{"an application", `{labels: {istio: pilot, app: istiod}}`, `{name: discovery, args: [discovery]}`, "", ""},
 	} {
 		p := object[corev1.Pod](t, "metadata: "+c.meta+"\nspec: {containers: ["+c.container+"]}")
-		if got := describePod(p).containers[0].proxy; got != c.want {
-			t.Errorf("%s: %q, want %q", c.what, got, c.want)
+		d := describePod(p)
+		got, pod := names.Proxy(d.containers[0].proxy), names.Proxy(d.proxy)
+		if got != c.want || pod != c.pod {
+			t.Errorf("%s: container %q, pod %q; want %q, %q", c.what, got, pod, c.want, c.pod)
 		}
 	}
 }
