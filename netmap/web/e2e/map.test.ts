@@ -1,6 +1,6 @@
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Graph, Status } from '../src/api/types.ts'
+import { KINDS, type Graph, type Status } from '../src/api/types.ts'
 import { bytes, count } from '../src/format.ts'
 import { exported, figure, launch, nodeNames, open, plain } from './browser.ts'
 import { Collector } from './collector.ts'
@@ -48,6 +48,7 @@ describe('the map', () => {
     expect(await figure(page, 'Bytes shown')).toBe('100 %')
     const graph = await collector.api<Graph>('graph?by=workload')
     expect([graph.totals.tx, graph.totals.rx]).toEqual([sent.tx, sent.rx])
+    expect(graph.kinds).toEqual(KINDS)
     const status = await collector.api<Status>('status')
     expect(
       Object.values(status.dropped).reduce((a, b) => a + b),

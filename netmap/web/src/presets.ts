@@ -1,4 +1,6 @@
 import type { Tag } from './api/types.ts'
+import { HOP_TERMS } from './map/key.ts'
+import type { EdgeTag, EndTag } from './names.ts'
 import { defaults, type State } from './state/state.ts'
 
 /** A view that answers one question, with what to do about what it shows. */
@@ -10,9 +12,13 @@ export interface Preset {
   /** What to do about it. */
   advice: string
   /** The tag without which it cannot be told, and what is shown then. */
-  needs?: { tag: string; without: string }
-  set(known: (tag: string) => boolean): Partial<State>
+  needs?: { tag: EndTag; without: string }
+  set(known: (tag: EndTag) => boolean): Partial<State>
 }
+
+const list = (...tags: (EndTag | EdgeTag)[]) => tags.join(',')
+const has = (side: 'client' | 'server', tag: EndTag) => `${side}.${tag}!=`
+const lacks = (side: 'client' | 'server', tag: EndTag) => `${side}.${tag}=`
 
 export const presets: Preset[] = [
   {
@@ -33,7 +39,12 @@ export const presets: Preset[] = [
       tag: 'zone',
       without: 'No end has a zone, so there is none to cross: let a processor set cloud.availability_zone.',
     },
-    set: (known) => ({ only: 'zones', group: known('zone') ? 'zone' : '', clients: 'zone,name', servers: 'zone,name' }),
+    set: (known) => ({
+      only: 'zones',
+      group: known('zone') ? 'zone' : '',
+      clients: list('zone', 'name'),
+      servers: list('zone', 'name'),
+    }),
   },
   {
     id: 'cross-region',
@@ -48,8 +59,8 @@ export const presets: Preset[] = [
     set: (known) => ({
       only: 'regions',
       group: known('region') ? 'region' : '',
-      clients: 'region,name',
-      servers: 'region,name',
+      clients: list('region', 'name'),
+      servers: list('region', 'name'),
       colour: 'rtt',
     }),
   },
@@ -65,9 +76,9 @@ export const presets: Preset[] = [
         'No end is known to be a proxy, so this is all traffic: there is no mesh, or containers have no names here.',
     },
     set: () => ({
-      filter: 'client.kind=internal client.proxy= scope!=pod scope!=container',
-      clients: 'namespace,name',
-      servers: 'name,port',
+      filter: ['client.kind=internal', lacks('client', 'proxy'), ...HOP_TERMS].join(' '),
+      clients: list('namespace', 'name'),
+      servers: list('name', 'port'),
     }),
   },
   {
@@ -110,13 +121,13 @@ export const presets: Preset[] = [
     advice:
       'Compare failures, breaks and round trips of the two tags, and the share of traffic that each has; then go on, or roll back.',
     set: (known) => {
-      const of = ['service', 'workload'].find(known) ?? 'name'
+      const of = (['service', 'workload'] as const).find(known) ?? 'name'
       return {
-        by: 'image.tag',
+        by: list('image.tag'),
         group: of,
-        clients: 'name',
-        servers: `${of},image.tag`,
-        filter: 'server.image.tag!= server.proxy=',
+        clients: list('name'),
+        servers: list(of, 'image.tag'),
+        filter: [has('server', 'image.tag'), lacks('server', 'proxy')].join(' '),
       }
     },
   },

@@ -1,8 +1,9 @@
 import type { Kind, Tag } from './api/types.ts'
+import { EDGE_TAGS, END_TAGS, PEER_TYPES, type EdgeTag, type EndTag, type PeerType } from './names.ts'
 import { legible } from './text.ts'
 
-/** What tags are called on the page; one that is not here is called what it is. */
-const names: Record<string, string> = {
+/** The tags as the page writes them. */
+const labels: Record<EndTag | EdgeTag, string> = {
   name: 'Name',
   service: 'Service',
   'service.namespace': 'Service namespace',
@@ -37,22 +38,44 @@ const names: Record<string, string> = {
   role: 'Reported by',
 }
 
+/** The label of a tag, or the tag itself if this page does not know it. */
 export function tagName(tag: string): string {
-  return names[tag] ?? tag
+  return Object.hasOwn(labels, tag) ? labels[tag as EndTag] : tag
 }
+
+/** The attribute that holds a tag of an end. */
+export function attributeOf(tag: EndTag): string {
+  return END_TAGS.find((t) => t.tag === tag)!.attribute
+}
+
+const edgeTags = new Set<string>(EDGE_TAGS.map((t) => t.tag))
+const sharedTags = new Set<string>(END_TAGS.filter((t) => t.shared).map((t) => t.tag))
+const peerTypes = new Set<string>(PEER_TYPES)
+
+/** Reports whether the tag belongs to the edge and to neither of its ends. */
+export const isEdgeTag = (tag: string) => edgeTags.has(tag)
+
+/** Reports whether all containers of a pod have the same value of the tag. */
+export const isShared = (tag: string) => sharedTags.has(tag)
+
+/** Reports whether the name is a value of the tag type: nothing better is known of such an end. */
+export const isPeerType = (name: string) => peerTypes.has(name)
+
+/** The tags that nodes can be made of: those of ends, and the port of a server. */
+const NODE_TAGS: (EndTag | EdgeTag)[] = [...END_TAGS.map((t) => t.tag), 'port']
 
 /** The tags that nodes can be made of, those with values first; the chosen one is always there. */
 export function nodeTags(tags: Tag[], chosen: string): { tag: string; known: boolean }[] {
   const known = new Map(tags.map((t) => [t.tag, t.values > 0]))
-  const order = Object.keys(names).slice(0, Object.keys(names).indexOf('transport'))
-  const all = [...new Set([...order, ...(chosen ? [chosen] : [])])].map((tag) => ({
+  const all = [...new Set<string>([...NODE_TAGS, ...(chosen ? [chosen] : [])])].map((tag) => ({
     tag,
     known: known.get(tag) ?? tag === 'name',
   }))
   return [...all.filter((t) => t.known), ...all.filter((t) => !t.known)]
 }
 
-const types: Record<string, string> = {
+/** Words for ends of which only the type is known. */
+const types: Partial<Record<PeerType, string>> = {
   public: 'public addresses',
   private: 'private addresses',
   unknown: 'unknown',
@@ -64,7 +87,7 @@ const types: Record<string, string> = {
 /** What a node is called: its name, or words for the ends of which no more is known. */
 export function nodeName({ tag, name }: { tag: string; name: string }): string {
   if (tag === '' && name === '') return 'other'
-  if (tag === 'type') return types[name] ?? legible(name)
+  if (tag === 'type') return types[name as PeerType] ?? legible(name)
   if (tag === 'port') return 'port ' + legible(name)
   return name === '' ? `no ${tagName(tag).toLowerCase()}` : legible(name)
 }

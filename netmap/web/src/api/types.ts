@@ -104,7 +104,9 @@ export interface Graph extends Answer {
   folded: { loops: { edges: number; tx: number; rx: number }; nodes: number; edges: number }
 }
 
-export type Kind = 'internal' | 'external' | 'unresolved' | 'other'
+export const KINDS = ['internal', 'external', 'unresolved', 'other'] as const
+
+export type Kind = (typeof KINDS)[number]
 
 /** Bits of an edge's flags. */
 export const flags = { isNew: 1, undirected: 2, serverOnly: 4, zones: 8, regions: 16, unresolved: 32 }

@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { address, ask, type ApiError } from '../api/client.ts'
-import type { Tag, TagValues } from '../api/types.ts'
+import { KINDS, type Tag, type TagValues } from '../api/types.ts'
 import { bytes } from '../format.ts'
 import { tagName } from '../tags.ts'
 import { Name } from '../Text.tsx'
@@ -20,7 +20,7 @@ interface Props {
   apply(filter: string): void
 }
 
-const KINDS = ['internal', 'external', 'unresolved', 'other'].map((text) => ({ text, note: '' }))
+const kinds: Proposal[] = KINDS.map((text) => ({ text, note: '' }))
 
 /**
  * The filter, a combobox: it proposes names of tags and, after an operator, values that there are. What is written counts when it is
@@ -193,7 +193,7 @@ function useProposals(spot: Spot | null, tags: Tag[], window: number): Proposal[
   }, [wanted])
   if (!spot) return []
   if (spot.kind === 'name') return nameProposals(tags, spot.text).map((text) => ({ text, note: note(text) }))
-  if (spot.tag.endsWith('.kind')) return KINDS.filter((k) => k.text.startsWith(spot.text))
+  if (spot.tag.endsWith('.kind')) return kinds.filter((k) => k.text.startsWith(spot.text))
   return values.of === wanted ? values.list : []
 }
 

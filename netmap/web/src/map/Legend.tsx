@@ -1,4 +1,5 @@
-import { healthOf, metricOf } from '../metrics.ts'
+import type { Kind } from '../api/types.ts'
+import { healthOf, metricOf, type Level } from '../metrics.ts'
 import type { State } from '../state/state.ts'
 import type { Drawing } from './drawing.ts'
 import './Legend.css'
@@ -81,7 +82,7 @@ export function Legend({ drawing, state }: { drawing: Drawing; state: State }) {
   )
 }
 
-function Line({ level, dash }: { level: string; dash?: string }) {
+function Line({ level, dash }: { level: Level | 'new'; dash?: string }) {
   return (
     <svg class={`swatch ${level}`} width="26" height="8" aria-hidden="true">
       <line x1="1" y1="4" x2="25" y2="4" stroke="currentColor" stroke-width="3" stroke-dasharray={dash} />
@@ -89,7 +90,7 @@ function Line({ level, dash }: { level: string; dash?: string }) {
   )
 }
 
-export function Shape({ kind }: { kind: string }) {
+export function Shape({ kind }: { kind: Kind }) {
   return (
     <svg class={`swatch shape ${kind}`} width="14" height="14" viewBox="-7 -7 14 14" aria-hidden="true">
       {kind === 'internal' && <circle r="5.5" fill="currentColor" />}

@@ -1,4 +1,6 @@
-import type { Kind } from '../api/types.ts'
+import { KINDS, type Kind } from '../api/types.ts'
+import type { Scope } from '../names.ts'
+import { isEdgeTag, isShared } from '../tags.ts'
 
 /** Who a node is, on every answer: its group, the tag and its value, and what kind of end it is. */
 export interface Identity {
@@ -26,7 +28,7 @@ export function identityOf(key: string): Identity | undefined {
 }
 
 function isKind(s: string): s is Kind {
-  return s === 'internal' || s === 'external' || s === 'unresolved' || s === 'other'
+  return (KINDS as readonly string[]).includes(s)
 }
 
 /**
@@ -48,43 +50,20 @@ export function termsOf(side: 'client' | 'server', id: Identity, by: string, gro
   return terms
 }
 
-/** Tags that are of the edge, and of neither end. */
-export const EDGE_TAGS = new Set([
-  'port',
-  'transport',
-  'scope',
-  'nat',
-  'original',
-  'original.port',
-  'original.address',
-  'role',
-])
+/** The hops that never leave a pod, or a container without one. */
+const WITHIN: Scope[] = ['pod', 'container']
 
-/** Tags of which all containers of a pod have one value. */
-const SHARED = new Set([
-  'service',
-  'service.namespace',
-  'cluster',
-  'namespace',
-  'workload',
-  'workload.kind',
-  'pod',
-  'pod.uid',
-  'node',
-  'host',
-  'host.id',
-  'zone',
-  'region',
-])
+/** The terms that leave out the hops within a pod. */
+export const HOP_TERMS = WITHIN.map((scope) => `scope!=${scope}`)
 
 /**
- * The terms that leave out the hops within a pod where the map does: where nodes are by such a tag, each is from a node to itself. Names
- * are such a tag where there was something to fold.
+ * The terms that leave out the hops within a pod where the map leaves them out: if nodes are made of a tag that all
+ * containers of a pod share, each such hop is from a node to itself. Names are such a tag if hops were folded.
  */
 export function hopTerms(tags: string[], loops: { shown: boolean; folded: number }): string[] {
-  const ofEnds = tags.filter((tag) => !EDGE_TAGS.has(tag))
-  const within = ofEnds.every((tag) => SHARED.has(tag) || (tag === 'name' && loops.folded > 0))
-  return within && !loops.shown && !tags.includes('scope') ? ['scope!=pod', 'scope!=container'] : []
+  const ofEnds = tags.filter((tag) => !isEdgeTag(tag))
+  const within = ofEnds.every((tag) => isShared(tag) || (tag === 'name' && loops.folded > 0))
+  return within && !loops.shown && !tags.includes('scope') ? HOP_TERMS : []
 }
 
 /** One exact term: the value is quoted, so that nothing in it means anything. */

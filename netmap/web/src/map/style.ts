@@ -1,7 +1,12 @@
 import type { StylesheetJson } from 'cytoscape'
+import type { Kind } from '../api/types.ts'
+import type { Level } from '../metrics.ts'
 import type { Colours } from './colours.ts'
 
 export const FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "DejaVu Sans", sans-serif'
+
+const ofKind = (kind: Kind) => `node[kind="${kind}"]`
+const atLevel = (element: 'node' | 'edge', level: Level) => `${element}[level="${level}"]`
 
 /**
  * How the map looks. Kinds of nodes differ in shape, states of health in colour and, on edges, in the line; the glyph of a state is in the
@@ -53,12 +58,12 @@ export function stylesheet(c: Colours, letters = 1): StylesheetJson {
         events: 'no',
       },
     },
-    { selector: 'node[level="warn"]', style: { 'background-color': c.warn } },
-    { selector: 'node[level="bad"]', style: { 'background-color': c.bad } },
-    { selector: 'node[level="none"]', style: { 'background-color': c.none } },
-    { selector: 'node[kind="external"]', style: { shape: 'diamond' } },
+    { selector: atLevel('node', 'warn'), style: { 'background-color': c.warn } },
+    { selector: atLevel('node', 'bad'), style: { 'background-color': c.bad } },
+    { selector: atLevel('node', 'none'), style: { 'background-color': c.none } },
+    { selector: ofKind('external'), style: { shape: 'diamond' } },
     {
-      selector: 'node[kind="unresolved"]',
+      selector: ofKind('unresolved'),
       style: {
         shape: 'hexagon',
         'background-opacity': 0.25,
@@ -68,7 +73,7 @@ export function stylesheet(c: Colours, letters = 1): StylesheetJson {
       },
     },
     {
-      selector: 'node[kind="other"]',
+      selector: ofKind('other'),
       style: {
         shape: 'roundrectangle',
         'background-opacity': 0.35,
@@ -110,9 +115,9 @@ export function stylesheet(c: Colours, letters = 1): StylesheetJson {
       },
     },
     { selector: 'edge[label != ""]', style: { label: 'data(label)' } },
-    { selector: 'edge[level="none"]', style: { 'line-color': c.none, 'mid-target-arrow-color': c.none } },
+    { selector: atLevel('edge', 'none'), style: { 'line-color': c.none, 'mid-target-arrow-color': c.none } },
     {
-      selector: 'edge[level="warn"]',
+      selector: atLevel('edge', 'warn'),
       style: {
         'line-color': c.warn,
         'mid-target-arrow-color': c.warn,
@@ -122,7 +127,7 @@ export function stylesheet(c: Colours, letters = 1): StylesheetJson {
       },
     },
     {
-      selector: 'edge[level="bad"]',
+      selector: atLevel('edge', 'bad'),
       style: {
         'line-color': c.bad,
         'mid-target-arrow-color': c.bad,

@@ -1,29 +1,13 @@
 import { flags, type Edge, type Link } from '../api/types.ts'
 import { bytes, count, plural, seconds } from '../format.ts'
 import { errorName, kindWords, tagName } from '../tags.ts'
+import type { Nat } from '../names.ts'
 import { Name } from '../Text.tsx'
+import { endTitle } from './ends.ts'
 import { fill } from './links.ts'
 import './Ends.css'
 
-/** The best name in an end's attributes, the most particular first. */
-const NAMES = [
-  'k8s.pod.name',
-  'k8s.workload.name',
-  'service.name',
-  'k8s.container.name',
-  'netconn.systemd.unit',
-  'process.executable.name',
-  'name',
-  'netconn.domain',
-  'network.address',
-  'netconn.type',
-]
-
-export function endTitle(end: Record<string, string>): string {
-  const name = NAMES.map((n) => end[n]).find(Boolean) ?? 'unknown'
-  const container = end['k8s.container.name']
-  return container && container !== name ? `${name} / ${container}` : name
-}
+const untranslated: Nat = 'none'
 
 interface Props {
   edges: Edge[]
@@ -53,7 +37,7 @@ export function Ends({ edges, count: all, links, from, to }: Props) {
 const edgeKey = (e: Edge) => JSON.stringify([e.client, e.server, e.edge])
 
 function End({ edge: e, open, links, from, to }: { edge: Edge; open: boolean } & Pick<Props, 'links' | 'from' | 'to'>) {
-  const translated = e.edge.nat && e.edge.nat !== 'none'
+  const translated = e.edge.nat && e.edge.nat !== untranslated
   return (
     <details class="edge" open={open}>
       <summary>

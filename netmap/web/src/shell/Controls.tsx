@@ -1,5 +1,6 @@
 import type { Tag } from '../api/types.ts'
 import { healths, metrics } from '../metrics.ts'
+import type { EdgeTag } from '../names.ts'
 import type { Change } from '../state/address.ts'
 import type { State } from '../state/state.ts'
 import { nodeTags, tagName } from '../tags.ts'
@@ -92,7 +93,8 @@ function TableControls({ state, change, tags }: Props) {
   )
 }
 
-const EDGE_TAGS = ['port', 'original', 'original.port', 'nat', 'scope']
+/** Tags of edges that a row of the table may stand for. */
+const ROW_TAGS: EdgeTag[] = ['port', 'original', 'original.port', 'nat', 'scope']
 
 interface TagSelectProps {
   label: string
@@ -107,7 +109,7 @@ interface TagSelectProps {
 
 function TagSelect({ label, value, tags, none, edge, set }: TagSelectProps) {
   const all = nodeTags(tags, value)
-  const more = edge ? EDGE_TAGS.filter((tag) => !all.some((t) => t.tag === tag)) : []
+  const more = edge ? ROW_TAGS.filter((tag) => !all.some((t) => t.tag === tag)) : []
   return (
     <label class="inline">
       {label}

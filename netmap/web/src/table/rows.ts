@@ -1,7 +1,7 @@
 import type { Flows } from '../api/types.ts'
-import { EDGE_TAGS, term } from '../map/key.ts'
+import { term } from '../map/key.ts'
 import type { Measured } from '../metrics.ts'
-import { errorName, nodeName, tagName } from '../tags.ts'
+import { errorName, isEdgeTag, isPeerType, nodeName, tagName } from '../tags.ts'
 
 /** A row's figures. */
 export function measured(flows: Flows, i: number): Measured {
@@ -26,7 +26,7 @@ export function endName(tags: string[], values: string[], fallback: string): { n
   if (!first || first.tag === 'port') {
     return {
       name: nodeName({
-        tag: ['public', 'private', 'unknown'].includes(fallback) ? 'type' : fallback ? 'name' : '',
+        tag: isPeerType(fallback) ? 'type' : fallback ? 'name' : '',
         name: fallback,
       }),
       more: first ? ':' + first.value : '',
@@ -86,16 +86,14 @@ export function rowTerms({ client, server }: RowIdentity, clients: string[], ser
 }
 
 function endTerms(side: 'client' | 'server', tags: string[], end: End): string[] {
-  const terms = tags.map((tag, i) => term(EDGE_TAGS.has(tag) ? '' : side, tag, end.values[i] ?? ''))
-  const nameless = tags.every((tag, i) => EDGE_TAGS.has(tag) || !end.values[i])
+  const terms = tags.map((tag, i) => term(isEdgeTag(tag) ? '' : side, tag, end.values[i] ?? ''))
+  const nameless = tags.every((tag, i) => isEdgeTag(tag) || !end.values[i])
   if (nameless && end.name)
     terms.push(
-      TYPES.has(end.name) || tags.includes('name') ? term(side, 'type', end.name) : term(side, 'name', end.name),
+      isPeerType(end.name) || tags.includes('name') ? term(side, 'type', end.name) : term(side, 'name', end.name),
     )
   return [...terms, term(side, 'kind', end.kind)]
 }
-
-const TYPES = new Set(['container', 'pod', 'service', 'node', 'host', 'private', 'public', 'unknown'])
 
 /** Failures or breaks of a row by what happened: "12 refused, 3 timed out". */
 export function kindsOf(by: Flows['failures_by'], i: number): string {
