@@ -1,10 +1,12 @@
 import { defineConfig } from 'vitest/config'
+import { noteModules, writeLicences } from './build/licences.ts'
 
 // What is built is committed and embedded in the collector: the same sources give the same bytes, names carry a hash of what is in
 // the file, and every address is relative, as the page may stand behind a proxy's prefix. Nothing is inlined: the page's policy
 // (Content-Security-Policy) lets no script and no style stand in a document.
 export default defineConfig({
   base: './',
+  plugins: [writeLicences()],
   build: {
     outDir: 'build/out',
     target: 'es2022',
@@ -24,7 +26,8 @@ export default defineConfig({
   },
   worker: {
     format: 'es',
+    plugins: () => [noteModules()],
     rolldownOptions: { output: { entryFileNames: 'assets/[name]-[hash].js' } },
   },
-  test: { include: ['{src,e2e}/**/*.test.ts'], testTimeout: 90_000, hookTimeout: 60_000, maxWorkers: 3 },
+  test: { include: ['{src,build,e2e}/**/*.test.ts'], testTimeout: 90_000, hookTimeout: 60_000, maxWorkers: 3 },
 })

@@ -56,6 +56,13 @@ describe('the page says how it is', () => {
     await page.close()
   })
 
+  test('the licences of what it is made of', async () => {
+    const { page } = await open(browser, fed.page)
+    await page.getByRole('link', { name: 'Licences' }).click()
+    await page.getByText(/^cytoscape \d.* \(MIT\)$/m).waitFor()
+    await page.close()
+  })
+
   test('nothing matches, and the way back', async () => {
     const { page } = await open(browser, fed.page + '?filter=namespace%3Dnowhere')
     await page.locator('.empty', { hasText: 'No edge of the last 5 minutes passes the filter' }).waitFor()

@@ -83,6 +83,8 @@ export function StatusBar({ status }: { status: Status | null }) {
           ))}
         </dl>
       </details>
+      <div class="grow" />
+      <a href="LICENSES">Licences</a>
     </footer>
   )
 }
