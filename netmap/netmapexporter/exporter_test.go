@@ -17,7 +17,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
-	"github.com/netconn/netconn/netmap/internal/feed"
+	"github.com/netconn/netconn/netmap/internal/feedtest"
 	"github.com/netconn/netconn/netmap/netmapexporter/internal/metadata"
 	netmapextension "github.com/netconn/netconn/netmap/netmapextension"
 )
@@ -119,9 +119,9 @@ func TestWhatIsGivenIsShown(t *testing.T) {
 	if e.Capabilities().MutatesData {
 		t.Error("metrics are changed")
 	}
-	err = e.ConsumeMetrics(t.Context(), feed.Metrics(feed.Delta, feed.Flow{
-		Resource: feed.Attributes{"host.id": "h", "process.executable.name": "curl"},
-		Point: feed.Attributes{
+	err = e.ConsumeMetrics(t.Context(), feedtest.Metrics(feedtest.Delta, feedtest.Flow{
+		Resource: feedtest.Attributes{"host.id": "h", "process.executable.name": "curl"},
+		Point: feedtest.Attributes{
 			"netconn.role": "client", "netconn.peer.type": "host", "netconn.peer.scope": "node", "netconn.peer.name": "nginx", "server.port": 80,
 		},
 		Start: began, At: time.Now(), Tx: 123, Rx: 4567,

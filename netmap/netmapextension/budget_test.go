@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/netconn/netconn/netmap/internal/feed"
+	"github.com/netconn/netconn/netmap/internal/feedtest"
 )
 
 // The budgets of the API: see docs/performance.md.
@@ -20,7 +20,7 @@ const (
 // crowd gives the map that many edges, by so many collections of which the last one is of now.
 func (s *served) crowd(workloads, edges, collections int) {
 	at := time.Now().Add(-time.Duration(collections-1) * 10 * time.Second)
-	c := feed.Crowd{Workloads: workloads, Edges: edges, Start: time.Unix(0, s.store.Opened())}
+	c := feedtest.Crowd{Workloads: workloads, Edges: edges, Start: time.Unix(0, s.store.Opened())}
 	m := c.Metrics(at)
 	for n := 1; ; n++ {
 		_ = s.ConsumeMetrics(s.t.Context(), m)
@@ -28,7 +28,7 @@ func (s *served) crowd(workloads, edges, collections int) {
 			return
 		}
 		at = at.Add(10 * time.Second)
-		feed.Grow(m, int64(n), at)
+		feedtest.Grow(m, int64(n), at)
 	}
 }
 

@@ -19,7 +19,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata/metricdatatest"
 
-	"github.com/netconn/netconn/netmap/internal/feed"
+	"github.com/netconn/netconn/netmap/internal/feedtest"
 	"github.com/netconn/netconn/netmap/netmapextension/internal/metadata"
 	"github.com/netconn/netconn/netmap/netmapextension/internal/metadatatest"
 )
@@ -107,7 +107,7 @@ func TestEverybodyAtOnce(t *testing.T) {
 		everybody.Go(func() {
 			for i := range 30 {
 				f := curl()
-				f.Point = f.Point.With(feed.Attributes{"server.port": 1000*source + i})
+				f.Point = f.Point.With(feedtest.Attributes{"server.port": 1000*source + i})
 				s.give(f)
 			}
 		})
@@ -139,11 +139,11 @@ func TestTelemetry(t *testing.T) {
 	defer func() { _ = n.Shutdown(context.Background()) }()
 	s := &served{n, t}
 	other := curl()
-	other.Point = other.Point.With(feed.Attributes{"server.port": 81})
+	other.Point = other.Point.With(feedtest.Attributes{"server.port": 81})
 	s.give(curl(), other)
 	bad := curl()
 	bad.Tx = -1
-	_ = n.ConsumeMetrics(t.Context(), feed.Metrics(feed.Cumulative, bad))
+	_ = n.ConsumeMetrics(t.Context(), feedtest.Metrics(feedtest.Cumulative, bad))
 	ignore := metricdatatest.IgnoreTimestamp()
 	metadatatest.AssertEqualNetmapEdges(t, tel, []metricdata.DataPoint[int64]{{Value: 1}}, ignore)
 	metadatatest.AssertEqualNetmapStreams(t, tel, []metricdata.DataPoint[int64]{{Value: 2}}, ignore)

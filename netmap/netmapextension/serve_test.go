@@ -13,7 +13,7 @@ import (
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/extension/extensiontest"
 
-	"github.com/netconn/netconn/netmap/internal/feed"
+	"github.com/netconn/netconn/netmap/internal/feedtest"
 	"github.com/netconn/netconn/netmap/netmapextension/internal/metadata"
 )
 
@@ -51,13 +51,13 @@ func serve(t testing.TB, change ...func(*Config)) *served {
 }
 
 // give adds what was collected just now, of flows that began with the store.
-func (s *served) give(flows ...feed.Flow) {
+func (s *served) give(flows ...feedtest.Flow) {
 	s.t.Helper()
 	now := time.Now()
 	for i := range flows {
 		flows[i].Start, flows[i].At = time.Unix(0, s.store.Opened()), now
 	}
-	if err := s.ConsumeMetrics(s.t.Context(), feed.Metrics(feed.Cumulative, flows...)); err != nil {
+	if err := s.ConsumeMetrics(s.t.Context(), feedtest.Metrics(feedtest.Cumulative, flows...)); err != nil {
 		s.t.Fatal(err)
 	}
 }
@@ -126,10 +126,10 @@ func unpack(t testing.TB, r io.Reader) string {
 }
 
 // curl is a client of a server on one host.
-func curl() feed.Flow {
-	return feed.Flow{
-		Resource: feed.Attributes{"host.id": "h", "host.name": "box", "process.executable.name": "curl"},
-		Point: feed.Attributes{
+func curl() feedtest.Flow {
+	return feedtest.Flow{
+		Resource: feedtest.Attributes{"host.id": "h", "host.name": "box", "process.executable.name": "curl"},
+		Point: feedtest.Attributes{
 			"netconn.role": "client", "network.transport": "tcp", "server.port": 80,
 			"netconn.peer.type": "host", "netconn.peer.scope": "node", "netconn.peer.name": "nginx",
 		},

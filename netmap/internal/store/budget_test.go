@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/netconn/netconn/netmap/internal/feed"
+	"github.com/netconn/netconn/netmap/internal/feedtest"
 )
 
 // What the budgets are about: that many edges, all of which change at each collection.
@@ -17,14 +17,14 @@ const budgetEdges = 20_000
 func BenchmarkAdd(b *testing.B) {
 	w := epoch()
 	s := New(Config{MaxEdges: budgetEdges, Now: w.time})
-	crowd := feed.Crowd{Workloads: 1000, Edges: budgetEdges, Start: w.now}
+	crowd := feedtest.Crowd{Workloads: 1000, Edges: budgetEdges, Start: w.now}
 	m := crowd.Metrics(w.pass(10 * time.Second))
 	s.Add(m)
 	b.ResetTimer()
 	var spent time.Duration
 	for i := range b.N {
 		b.StopTimer()
-		feed.Grow(m, int64(i+1), w.pass(10*time.Second))
+		feedtest.Grow(m, int64(i+1), w.pass(10*time.Second))
 		b.StartTimer()
 		before := processor(b)
 		s.Add(m)
@@ -53,12 +53,12 @@ func BenchmarkSnapshot(b *testing.B) {
 func crowded(edges int) (*Store, *watch) {
 	w := epoch()
 	s := New(Config{MaxEdges: edges, Now: w.time})
-	crowd := feed.Crowd{Workloads: 1000, Edges: edges, Start: w.now}
+	crowd := feedtest.Crowd{Workloads: 1000, Edges: edges, Start: w.now}
 	m := crowd.Metrics(w.now)
 	n := int64(0)
 	add := func(step time.Duration) {
 		if n++; n > 1 {
-			feed.Grow(m, n-1, w.pass(step))
+			feedtest.Grow(m, n-1, w.pass(step))
 		}
 		s.Add(m)
 	}

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/netconn/netconn/netmap/internal/feed"
+	"github.com/netconn/netconn/netmap/internal/feedtest"
 )
 
 // Resources may change with each collection, as where somebody puts a time into one.
@@ -13,7 +13,7 @@ func TestResourcesAreBounded(t *testing.T) {
 	w := newWorld(t, 5)
 	empty := w.Status().Bytes
 	for i := range 50 {
-		w.collect(flow(program("h", "curl").With(feed.Attributes{"now": fmt.Sprint(i)}), dials("nginx", 80), int64(i+1)*10, 0))
+		w.collect(flow(program("h", "curl").With(feedtest.Attributes{"now": fmt.Sprint(i)}), dials("nginx", 80), int64(i+1)*10, 0))
 	}
 	if got := len(w.resources); got > 10 {
 		t.Errorf("%d resources are held, want at most 10", got)
@@ -62,7 +62,7 @@ func TestAtTheLimitOfStreamsDeltasAreCounted(t *testing.T) {
 		for i := range flows {
 			flows[i].RTTs = []float64{0.001}
 		}
-		w.collectAs(feed.Delta, flows...)
+		w.collectAs(feedtest.Delta, flows...)
 	}
 	if tx, rx := w.total(); tx != 3*70 || rx != 3*140 {
 		t.Errorf("totals %d/%d, want 210/420", tx, rx)

@@ -7,12 +7,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/netconn/netconn/netmap/internal/edge"
-	"github.com/netconn/netconn/netmap/internal/feed"
+	"github.com/netconn/netconn/netmap/internal/feedtest"
 )
 
 // pod is a container of a pod, as k8s_attributes describes it.
-func pod(node, workload, name, container, executable string) feed.Attributes {
-	return feed.Attributes{
+func pod(node, workload, name, container, executable string) feedtest.Attributes {
+	return feedtest.Attributes{
 		"host.id": node, "host.name": node, "k8s.node.name": node, "container.id": "id-" + name + "-" + container,
 		"k8s.namespace.name": "shop", "k8s.deployment.name": workload, "k8s.pod.name": name, "k8s.pod.uid": "uid-" + name,
 		"k8s.container.name": container, "process.executable.name": executable, "container.image.tags": []string{"v1"},
@@ -20,8 +20,8 @@ func pod(node, workload, name, container, executable string) feed.Attributes {
 }
 
 // sees is what a point says of a peer that Kubernetes knows.
-func sees(role, workload, container, scope string, port int) feed.Attributes {
-	a := feed.Attributes{
+func sees(role, workload, container, scope string, port int) feedtest.Attributes {
+	a := feedtest.Attributes{
 		"netconn.role": role, "network.transport": "tcp", "server.port": port,
 		"netconn.peer.type": "pod", "netconn.peer.scope": scope, "netconn.peer.name": workload,
 		"netconn.peer.k8s.namespace.name": "shop", "netconn.peer.k8s.workload.name": workload,
@@ -34,16 +34,16 @@ func sees(role, workload, container, scope string, port int) feed.Attributes {
 }
 
 // program sees is what a point says of a peer of which only the program is known.
-func seesProgram(role, executable, scope string, port int) feed.Attributes {
-	return feed.Attributes{
+func seesProgram(role, executable, scope string, port int) feedtest.Attributes {
+	return feedtest.Attributes{
 		"netconn.role": role, "network.transport": "tcp", "server.port": port,
 		"netconn.peer.type": "pod", "netconn.peer.scope": scope, "netconn.peer.name": executable,
 		"netconn.peer.container.name": executable,
 	}
 }
 
-func flow(resource, point feed.Attributes, tx, rx int64) feed.Flow {
-	return feed.Flow{Resource: resource, Point: point, Tx: tx, Rx: rx}
+func flow(resource, point feedtest.Attributes, tx, rx int64) feedtest.Flow {
+	return feedtest.Flow{Resource: resource, Point: point, Tx: tx, Rx: rx}
 }
 
 func TestTheClientsReportCounts(t *testing.T) {
@@ -123,7 +123,7 @@ func TestRetransmitsOfSeveralClientsAreShared(t *testing.T) {
 
 func TestProgramsOfOtherHostsNeverMatch(t *testing.T) {
 	w := newWorld(t, 10)
-	away := feed.Attributes{"netconn.peer.scope": "remote"}
+	away := feedtest.Attributes{"netconn.peer.scope": "remote"}
 	w.collect(
 		flow(program("h", "curl"), dials("nginx", 80).With(away), 1, 0),
 		flow(program("g", "nginx"), serves("curl", 80).With(away), 0, 1),
@@ -133,8 +133,8 @@ func TestProgramsOfOtherHostsNeverMatch(t *testing.T) {
 
 func TestUnnamedPeersNeverMatch(t *testing.T) {
 	w := newWorld(t, 10)
-	unnamed := func(role string) feed.Attributes {
-		return feed.Attributes{
+	unnamed := func(role string) feedtest.Attributes {
+		return feedtest.Attributes{
 			"netconn.role": role, "network.transport": "tcp", "server.port": 80,
 			"netconn.peer.type": "private", "netconn.peer.scope": "remote",
 		}
@@ -158,8 +158,8 @@ func TestResourcesOfKubernetesMatchPeersKnownByProgram(t *testing.T) {
 
 func TestUnknownRoles(t *testing.T) {
 	w := newWorld(t, 10)
-	unknown := func(peer string) feed.Attributes {
-		return feed.Attributes{
+	unknown := func(peer string) feedtest.Attributes {
+		return feedtest.Attributes{
 			"netconn.role": "unknown", "network.transport": "tcp",
 			"netconn.peer.type": "host", "netconn.peer.scope": "node", "netconn.peer.name": peer,
 		}
@@ -175,7 +175,7 @@ func TestUnknownRoles(t *testing.T) {
 // Where one report has both ends of each connection, a series has what the edge has.
 func TestASeriesOfBothEndsInOneReport(t *testing.T) {
 	w := newWorld(t, 10)
-	unknown := feed.Attributes{
+	unknown := feedtest.Attributes{
 		"netconn.role": "unknown", "network.transport": "tcp",
 		"netconn.peer.type": "host", "netconn.peer.scope": "node", "netconn.peer.name": "self",
 	}
@@ -217,7 +217,7 @@ func TestAPeerIsAllThatIsCertain(t *testing.T) {
 		flow(pod("n1", "cache", "cache-1", "proxy", "envoy"), seesProgram("client", "redis", "pod", 6379), 2, 2),
 		// By the container's id it can.
 		flow(pod("n1", "web", "web-1", "proxy", "envoy"),
-			seesProgram("client", "envoy", "node", 90).With(feed.Attributes{"netconn.peer.container.id": "id-cache-1-proxy"}), 3, 3),
+			seesProgram("client", "envoy", "node", 90).With(feedtest.Attributes{"netconn.peer.container.id": "id-cache-1-proxy"}), 3, 3),
 	)
 	ends := map[uint16]*edge.End{}
 	scopes := map[uint16]edge.Scope{}

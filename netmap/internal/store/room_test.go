@@ -8,12 +8,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/netconn/netconn/netmap/internal/feed"
+	"github.com/netconn/netconn/netmap/internal/feedtest"
 )
 
 // towards makes flows to so many ports.
-func towards(ports int, tx int64) []feed.Flow {
-	var flows []feed.Flow
+func towards(ports int, tx int64) []feedtest.Flow {
+	var flows []feedtest.Flow
 	for port := range ports {
 		flows = append(flows, flow(program("h", "scan"), dials("target", port+1), tx, 2*tx))
 	}
@@ -138,7 +138,7 @@ func TestTotalsHoldUnderChurn(t *testing.T) {
 	var tx, rx int64
 	open := map[int]int64{}
 	for round := range 190 { // 388 edges, of which 400 streams are remembered
-		var flows []feed.Flow
+		var flows []feedtest.Flow
 		for i := range 10 {
 			id := round*2 + i
 			open[id] += int64(id%7 + 1)
@@ -162,10 +162,10 @@ func TestTotalsHoldUnderChurn(t *testing.T) {
 
 func TestTwentyThousandEdges(t *testing.T) {
 	w := newWorld(t, 20_000)
-	crowd := feed.Crowd{Workloads: 1000, Edges: 20_000, Start: w.now}
+	crowd := feedtest.Crowd{Workloads: 1000, Edges: 20_000, Start: w.now}
 	m := crowd.Metrics(w.pass(10 * time.Second))
 	w.Add(m)
-	feed.Grow(m, 1, w.pass(10*time.Second))
+	feedtest.Grow(m, 1, w.pass(10*time.Second))
 	w.Add(m)
 	snap := w.Snapshot(w.Range(FineSpan, 0))
 	if len(snap.Edges) != 20_000 || w.Status().Folded != 0 {

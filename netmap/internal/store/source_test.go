@@ -7,12 +7,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/netconn/netconn/netmap/internal/edge"
-	"github.com/netconn/netconn/netmap/internal/feed"
+	"github.com/netconn/netconn/netmap/internal/feedtest"
 )
 
 // bare is a pod's resource as the receiver emits it, before a processor knows the pod.
-func bare(full feed.Attributes) feed.Attributes {
-	own := feed.Attributes{}
+func bare(full feedtest.Attributes) feedtest.Attributes {
+	own := feedtest.Attributes{}
 	for _, name := range []string{"host.id", "host.name", "container.id", "k8s.pod.uid", "process.executable.name"} {
 		if v, ok := full[name]; ok {
 			own[name] = v
@@ -24,9 +24,9 @@ func bare(full feed.Attributes) feed.Attributes {
 // A processor knows the pod one collection later, and its labels are changed after that: the series goes on.
 func TestAStreamOutlivesItsResourcesAttributes(t *testing.T) {
 	known := pod("n1", "web", "web-1", "app", "node")
-	labelled := known.With(feed.Attributes{"service.name": "shop-web"})
+	labelled := known.With(feedtest.Attributes{"service.name": "shop-web"})
 	w := newWorld(t, 10)
-	for i, resource := range []feed.Attributes{bare(known), known, labelled} {
+	for i, resource := range []feedtest.Attributes{bare(known), known, labelled} {
 		n := int64(i+1) * 100
 		f := flow(resource, seesProgram("client", "redis", "remote", 6379), n, 10*n)
 		f.Attempts, f.Active, f.RTTs = map[string]int64{"": int64(i + 1)}, 4, make([]float64, i+1)
@@ -77,7 +77,7 @@ func TestStreamsOfSourcesThatCannotBeToldAreKeptApart(t *testing.T) {
 
 // Two containers of one pod, and two programs of one host, are two sources.
 func TestStreamsOfTwoSourcesAreTwo(t *testing.T) {
-	for name, resources := range map[string][2]feed.Attributes{
+	for name, resources := range map[string][2]feedtest.Attributes{
 		"containers": {pod("n1", "web", "web-1", "app", "envoy"), pod("n1", "web", "web-1", "proxy", "envoy")},
 		"programs":   {program("h", "a"), program("h", "b")},
 		"hosts":      {program("h", "a"), program("g", "a")},

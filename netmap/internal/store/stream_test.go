@@ -8,7 +8,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
-	"github.com/netconn/netconn/netmap/internal/feed"
+	"github.com/netconn/netconn/netmap/internal/feedtest"
 )
 
 func (w *world) wantEdges(want ...string) {
@@ -19,8 +19,8 @@ func (w *world) wantEdges(want ...string) {
 	}
 }
 
-func curl(tx, rx int64) feed.Flow {
-	return feed.Flow{Resource: program("h", "curl"), Point: dials("nginx", 80), Tx: tx, Rx: rx}
+func curl(tx, rx int64) feedtest.Flow {
+	return feedtest.Flow{Resource: program("h", "curl"), Point: dials("nginx", 80), Tx: tx, Rx: rx}
 }
 
 func TestCumulativeCountsWhatIsNew(t *testing.T) {
@@ -33,8 +33,8 @@ func TestCumulativeCountsWhatIsNew(t *testing.T) {
 
 func TestDeltaCountsAll(t *testing.T) {
 	w := newWorld(t, 10)
-	w.collectAs(feed.Delta, curl(100, 1000))
-	w.collectAs(feed.Delta, curl(50, 700))
+	w.collectAs(feedtest.Delta, curl(100, 1000))
+	w.collectAs(feedtest.Delta, curl(50, 700))
 	w.wantEdges("curl -> nginx:80 node 150/1700")
 }
 
@@ -87,7 +87,7 @@ func TestAPointThatIsNotNewerIsDropped(t *testing.T) {
 	w.collect(late)
 	same := curl(120, 0)
 	same.At = w.now.Add(-10 * time.Second) // the time of the first
-	w.collectAs(feed.Cumulative, same)
+	w.collectAs(feedtest.Cumulative, same)
 	w.collect(curl(130, 0))
 	w.wantEdges("curl -> nginx:80 node 130/0")
 	if got := w.Status().Disorder; got == 0 {
@@ -100,8 +100,8 @@ func TestLateDataGoesWhereItBelongs(t *testing.T) {
 	w.pass(10 * time.Minute)
 	began := w.now
 	for _, ago := range []time.Duration{4 * time.Minute, 8 * time.Minute} {
-		f := feed.Flow{Resource: program("h", "curl"), Point: dials("nginx", int(ago.Minutes())), Tx: 5, At: began.Add(-ago)}
-		w.collectAs(feed.Delta, f)
+		f := feedtest.Flow{Resource: program("h", "curl"), Point: dials("nginx", int(ago.Minutes())), Tx: 5, At: began.Add(-ago)}
+		w.collectAs(feedtest.Delta, f)
 	}
 	w.wantEdges("curl -> nginx:4 node 5/0", "curl -> nginx:8 node 0/0")
 	if diff := cmp.Diff([]string{"curl -> nginx:4 node 5/0", "curl -> nginx:8 node 5/0"}, w.hour()); diff != "" {
@@ -122,7 +122,7 @@ func TestDataOlderThanIsHeldIsCountedAsLate(t *testing.T) {
 	w := newWorld(t, 10)
 	f := curl(5, 5)
 	f.At = w.now.Add(-2 * time.Hour)
-	w.collectAs(feed.Delta, f)
+	w.collectAs(feedtest.Delta, f)
 	w.wantEdges()
 	if got := w.Status().Late; got != 4 { // tx, rx, retransmits, active
 		t.Errorf("%d late points, want 4", got)
@@ -133,7 +133,7 @@ func TestDataOfTheFutureIsOfNow(t *testing.T) {
 	w := newWorld(t, 10)
 	f := curl(5, 6)
 	f.At = w.now.Add(24 * time.Hour)
-	w.collectAs(feed.Delta, f)
+	w.collectAs(feedtest.Delta, f)
 	w.wantEdges("curl -> nginx:80 node 5/6")
 	if got := w.Status().Ahead; got == 0 {
 		t.Error("points of the future are not counted")
@@ -143,7 +143,7 @@ func TestDataOfTheFutureIsOfNow(t *testing.T) {
 func TestWhatIsNoCountIsDropped(t *testing.T) {
 	w := newWorld(t, 10)
 	negative := curl(-5, 7)
-	w.collectAs(feed.Delta, negative)
+	w.collectAs(feedtest.Delta, negative)
 	w.wantEdges("curl -> nginx:80 node 0/7")
 	if got := w.Status().Values; got != 1 {
 		t.Errorf("%d values dropped, want 1", got)
@@ -152,7 +152,7 @@ func TestWhatIsNoCountIsDropped(t *testing.T) {
 
 func TestAMetricOfAnotherTypeIsDropped(t *testing.T) {
 	w := newWorld(t, 10)
-	m := feed.Metrics(feed.Delta, curl(1, 1))
+	m := feedtest.Metrics(feedtest.Delta, curl(1, 1))
 	io := m.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().At(0)
 	io.SetEmptyExponentialHistogram().DataPoints().AppendEmpty()
 	w.pass(time.Second)
@@ -176,7 +176,7 @@ func TestOtherMetricsAreIgnored(t *testing.T) {
 
 func TestAValueMayBeAFraction(t *testing.T) {
 	w := newWorld(t, 10)
-	m := feed.Metrics(feed.Delta, feed.Flow{Resource: program("h", "curl"), Point: dials("nginx", 80), At: w.now.Add(time.Second)})
+	m := feedtest.Metrics(feedtest.Delta, feedtest.Flow{Resource: program("h", "curl"), Point: dials("nginx", 80), At: w.now.Add(time.Second)})
 	m.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().At(0).Sum().DataPoints().At(0).SetDoubleValue(41.7)
 	w.pass(time.Second)
 	w.Add(m)
@@ -186,7 +186,7 @@ func TestAValueMayBeAFraction(t *testing.T) {
 func TestAttributesInAnotherOrderAreTheSameStream(t *testing.T) {
 	w := newWorld(t, 10)
 	w.collect(curl(100, 0))
-	m := feed.Metrics(feed.Cumulative, feed.Flow{
+	m := feedtest.Metrics(feedtest.Cumulative, feedtest.Flow{
 		Resource: program("h", "curl"), Point: dials("nginx", 80), Tx: 110, Start: w.began, At: w.pass(time.Second),
 	})
 	p := m.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().At(0).Sum().DataPoints().At(0)
@@ -210,8 +210,8 @@ func TestTwoStreamsOfOneEdgeAddUp(t *testing.T) {
 	for i := range 3 {
 		n := int64(i + 1)
 		one, two := curl(100*n, 0), curl(7*n, 0)
-		one.Point = one.Point.With(feed.Attributes{"network.peer.port": 1000})
-		two.Point = two.Point.With(feed.Attributes{"network.peer.port": 2000})
+		one.Point = one.Point.With(feedtest.Attributes{"network.peer.port": 1000})
+		two.Point = two.Point.With(feedtest.Attributes{"network.peer.port": 2000})
 		one.Active, two.Active = 2, 3
 		w.collect(one, two)
 	}
@@ -287,12 +287,12 @@ func TestActiveIsAState(t *testing.T) {
 func TestLargeFiguresAreExact(t *testing.T) {
 	w := newWorld(t, 10)
 	big := int64(1)<<40 + 7
-	w.collectAs(feed.Delta, curl(big, 1<<32-1))
-	w.collectAs(feed.Delta, curl(big, 1<<32-1))
+	w.collectAs(feedtest.Delta, curl(big, 1<<32-1))
+	w.collectAs(feedtest.Delta, curl(big, 1<<32-1))
 	f := curl(0, 0)
 	f.Attempts = map[string]int64{"": 65535}
 	f.Retransmits = 70000
-	w.collectAs(feed.Delta, f)
+	w.collectAs(feedtest.Delta, f)
 	w.wantEdges("curl -> nginx:80 node 2199023255566/8589934590")
 	e := w.Snapshot(w.Range(CoarseSpan, 0)).Edges[0]
 	if e.Attempts != 65535 || e.Retransmits != 70000 {

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/netconn/netconn/netmap/internal/edge"
-	"github.com/netconn/netconn/netmap/internal/feed"
+	"github.com/netconn/netconn/netmap/internal/feedtest"
 )
 
 // A watch is a clock that a test moves.
@@ -39,9 +39,9 @@ func newWorld(t *testing.T, maxEdges int) *world {
 }
 
 // collect passes ten seconds and adds what has been collected at their end.
-func (w *world) collect(flows ...feed.Flow) { w.collectAs(feed.Cumulative, flows...) }
+func (w *world) collect(flows ...feedtest.Flow) { w.collectAs(feedtest.Cumulative, flows...) }
 
-func (w *world) collectAs(t feed.Temporality, flows ...feed.Flow) {
+func (w *world) collectAs(t feedtest.Temporality, flows ...feedtest.Flow) {
 	w.pass(10 * time.Second)
 	for i := range flows {
 		if flows[i].Start.IsZero() {
@@ -51,7 +51,7 @@ func (w *world) collectAs(t feed.Temporality, flows ...feed.Flow) {
 			flows[i].At = w.now
 		}
 	}
-	w.Add(feed.Metrics(t, flows...))
+	w.Add(feedtest.Metrics(t, flows...))
 }
 
 // edges describes those of the last five minutes as lines, in order.
@@ -85,21 +85,21 @@ func named(e *edge.End) string {
 }
 
 // program is a host's process.
-func program(host, executable string) feed.Attributes {
-	return feed.Attributes{"host.id": host, "host.name": host, "process.executable.name": executable}
+func program(host, executable string) feedtest.Attributes {
+	return feedtest.Attributes{"host.id": host, "host.name": host, "process.executable.name": executable}
 }
 
 // dials is what a client's point says of a server on the same host.
-func dials(peer string, port int) feed.Attributes {
-	return feed.Attributes{
+func dials(peer string, port int) feedtest.Attributes {
+	return feedtest.Attributes{
 		"netconn.role": "client", "network.transport": "tcp", "server.port": port,
 		"netconn.peer.type": "host", "netconn.peer.scope": "node", "netconn.peer.name": peer,
 	}
 }
 
 // serves is what a server's point says of a client on the same host.
-func serves(peer string, port int) feed.Attributes {
-	return dials(peer, port).With(feed.Attributes{"netconn.role": "server"})
+func serves(peer string, port int) feedtest.Attributes {
+	return dials(peer, port).With(feedtest.Attributes{"netconn.role": "server"})
 }
 
 // total adds up all edges of the last hour.

@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/netconn/netconn/netmap/internal/feed"
+	"github.com/netconn/netconn/netmap/internal/feedtest"
 	"github.com/netconn/netconn/netmap/internal/filter"
 	"github.com/netconn/netconn/netmap/internal/store"
 )
@@ -32,7 +32,7 @@ func newWorld(c store.Config) *world {
 	return w
 }
 
-func (w *world) collect(flows ...feed.Flow) {
+func (w *world) collect(flows ...feedtest.Flow) {
 	w.now = w.now.Add(10 * time.Second)
 	for i := range flows {
 		flows[i].At = w.now
@@ -40,7 +40,7 @@ func (w *world) collect(flows ...feed.Flow) {
 			flows[i].Start = w.began
 		}
 	}
-	w.Add(feed.Metrics(feed.Cumulative, flows...))
+	w.Add(feedtest.Metrics(feedtest.Cumulative, flows...))
 }
 
 func (w *world) snapshot() *store.Snapshot { return w.Snapshot(w.Range(store.FineSpan, 0)) }
@@ -113,9 +113,9 @@ func want(t *testing.T, what string, got []string, want ...string) {
 }
 
 // container is one of a pod of a workload, in namespace book.
-func container(node, pod, name, executable string) feed.Attributes {
+func container(node, pod, name, executable string) feedtest.Attributes {
 	workload, _, _ := strings.Cut(pod, "-")
-	return feed.Attributes{
+	return feedtest.Attributes{
 		"host.id": node, "host.name": node, "k8s.node.name": node, "container.id": pod + name,
 		"k8s.namespace.name": "book", "k8s.deployment.name": workload, "k8s.pod.name": pod, "k8s.pod.uid": "uid-" + pod,
 		"k8s.container.name": name, "process.executable.name": executable,
@@ -134,32 +134,32 @@ const (
 )
 
 // hop makes both reports of one connection: the client's and the server's.
-func hop(v view, node string, client, server side, scope string, port int, tx, rx int64, more feed.Attributes) []feed.Flow {
-	point := func(role string, peer side) feed.Attributes {
-		a := feed.Attributes{
+func hop(v view, node string, client, server side, scope string, port int, tx, rx int64, more feedtest.Attributes) []feedtest.Flow {
+	point := func(role string, peer side) feedtest.Attributes {
+		a := feedtest.Attributes{
 			"netconn.role": role, "network.transport": "tcp", "server.port": port, "netconn.peer.type": "pod", "netconn.peer.scope": scope,
 		}
 		if v == byProgram {
-			return a.With(feed.Attributes{"netconn.peer.name": peer.executable, "netconn.peer.container.name": peer.executable})
+			return a.With(feedtest.Attributes{"netconn.peer.name": peer.executable, "netconn.peer.container.name": peer.executable})
 		}
 		workload, _, _ := strings.Cut(peer.pod, "-")
-		return a.With(feed.Attributes{
+		return a.With(feedtest.Attributes{
 			"netconn.peer.name": workload, "netconn.peer.container.name": peer.container, "netconn.peer.k8s.namespace.name": "book",
 			"netconn.peer.k8s.workload.name": workload, "netconn.peer.k8s.workload.kind": "deployment",
 		})
 	}
-	return []feed.Flow{
+	return []feedtest.Flow{
 		{Resource: container(node, client.pod, client.container, client.executable), Point: point("client", server).With(more), Tx: tx, Rx: rx},
 		{Resource: container(node, server.pod, server.container, server.executable), Point: point("server", client), Tx: rx, Rx: tx},
 	}
 }
 
 // mesh is one node with productpage -> reviews -> ratings, each with a sidecar.
-func mesh(v view) []feed.Flow {
+func mesh(v view) []feedtest.Flow {
 	app := func(pod string) side { return side{pod, "app", "python"} }
 	proxy := func(pod string) side { return side{pod, "istio-proxy", "envoy"} }
-	service := func(name string) feed.Attributes {
-		return feed.Attributes{"netconn.nat": "redirect", "netconn.original_destination.name": name, "netconn.original_destination.port": 9080}
+	service := func(name string) feedtest.Attributes {
+		return feedtest.Attributes{"netconn.nat": "redirect", "netconn.original_destination.name": name, "netconn.original_destination.port": 9080}
 	}
 	return slices.Concat(
 		hop(v, "n1", app("productpage-1"), proxy("productpage-1"), "pod", 9080, 100, 1000, service("reviews")),
@@ -253,9 +253,9 @@ func TestReplicasAreNotFolded(t *testing.T) {
 
 func TestCanaryByImageTag(t *testing.T) {
 	w := newWorld(store.Config{})
-	tagged := func(tag string, tx int64) feed.Flow {
+	tagged := func(tag string, tx int64) feedtest.Flow {
 		f := hop(byKubernetes, "n1", side{"web-1", "app", "node"}, side{"api-1", "app", "go"}, "remote", 80, tx, 0,
-			feed.Attributes{"netconn.peer.container.image.tag": tag})[0]
+			feedtest.Attributes{"netconn.peer.container.image.tag": tag})[0]
 		return f
 	}
 	w.collect(tagged("v1", 90), tagged("v2", 10))

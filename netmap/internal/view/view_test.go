@@ -9,18 +9,18 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/netconn/netconn/netmap/internal/edge"
-	"github.com/netconn/netconn/netmap/internal/feed"
+	"github.com/netconn/netconn/netmap/internal/feedtest"
 	"github.com/netconn/netconn/netmap/internal/filter"
 	"github.com/netconn/netconn/netmap/internal/store"
 )
 
 // star is one client with so many servers, the n-th of which gets n bytes.
-func star(servers int) []feed.Flow {
-	var flows []feed.Flow
+func star(servers int) []feedtest.Flow {
+	var flows []feedtest.Flow
 	for n := 1; n <= servers; n++ {
-		flows = append(flows, feed.Flow{
-			Resource: feed.Attributes{"host.id": "h", "process.executable.name": "client"},
-			Point: feed.Attributes{
+		flows = append(flows, feedtest.Flow{
+			Resource: feedtest.Attributes{"host.id": "h", "process.executable.name": "client"},
+			Point: feedtest.Attributes{
 				"netconn.role": "client", "netconn.peer.type": "host", "netconn.peer.scope": "node", "server.port": 80,
 				"netconn.peer.name": fmt.Sprintf("server-%02d", n),
 			},
@@ -74,21 +74,21 @@ func TestBeyondTheLimitOfEdgesIsOther(t *testing.T) {
 
 func TestKindsOfEnds(t *testing.T) {
 	w := newWorld(store.Config{})
-	towards := func(name string, more feed.Attributes) feed.Flow {
-		return feed.Flow{
-			Resource: feed.Attributes{"host.id": "h", "process.executable.name": name},
-			Point:    feed.Attributes{"netconn.role": "client", "netconn.peer.scope": "remote", "server.port": 443}.With(more), Tx: 1,
+	towards := func(name string, more feedtest.Attributes) feedtest.Flow {
+		return feedtest.Flow{
+			Resource: feedtest.Attributes{"host.id": "h", "process.executable.name": name},
+			Point:    feedtest.Attributes{"netconn.role": "client", "netconn.peer.scope": "remote", "server.port": 443}.With(more), Tx: 1,
 		}
 	}
 	w.collect(
-		towards("a", feed.Attributes{"netconn.peer.type": "public"}),
-		towards("b", feed.Attributes{"netconn.peer.type": "private"}),
-		towards("c", feed.Attributes{"netconn.peer.type": "private", "netconn.peer.name": "office"}),
-		towards("d", feed.Attributes{"netconn.peer.type": "unknown"}),
-		towards("e", feed.Attributes{"netconn.peer.type": "service", "netconn.peer.name": "dns"}),
-		feed.Flow{
-			Resource: feed.Attributes{"host.id": "h", "process.executable.name": "f"},
-			Point:    feed.Attributes{"otel.metric.overflow": true}, Tx: 1,
+		towards("a", feedtest.Attributes{"netconn.peer.type": "public"}),
+		towards("b", feedtest.Attributes{"netconn.peer.type": "private"}),
+		towards("c", feedtest.Attributes{"netconn.peer.type": "private", "netconn.peer.name": "office"}),
+		towards("d", feedtest.Attributes{"netconn.peer.type": "unknown"}),
+		towards("e", feedtest.Attributes{"netconn.peer.type": "service", "netconn.peer.name": "dns"}),
+		feedtest.Flow{
+			Resource: feedtest.Attributes{"host.id": "h", "process.executable.name": "f"},
+			Point:    feedtest.Attributes{"otel.metric.overflow": true}, Tx: 1,
 		},
 	)
 	want(t, "edges", lines(w.graph(t, "name", "", "")), "a -> public(external) 1/0", "b -> private(unresolved) 1/0",
@@ -100,10 +100,10 @@ func TestKindsOfEnds(t *testing.T) {
 
 func TestFlagsOfEdges(t *testing.T) {
 	w := newWorld(store.Config{Learning: time.Minute})
-	zoned := func(port int, role, zone, peer string) feed.Flow {
-		return feed.Flow{
-			Resource: feed.Attributes{"host.id": "h", "process.executable.name": "a", "cloud.availability_zone": zone},
-			Point: feed.Attributes{
+	zoned := func(port int, role, zone, peer string) feedtest.Flow {
+		return feedtest.Flow{
+			Resource: feedtest.Attributes{"host.id": "h", "process.executable.name": "a", "cloud.availability_zone": zone},
+			Point: feedtest.Attributes{
 				"netconn.role": role, "netconn.peer.scope": "remote", "netconn.peer.type": "pod", "netconn.peer.name": "b",
 				"netconn.peer.zone": peer, "server.port": port,
 			},
@@ -136,9 +136,9 @@ func TestFlagsOfEdges(t *testing.T) {
 // Edges drawn as one are new only if all of them are.
 func TestAGroupIsNewIfAllOfItIs(t *testing.T) {
 	w := newWorld(store.Config{})
-	port := func(n int, began time.Time) feed.Flow {
+	port := func(n int, began time.Time) feedtest.Flow {
 		f := star(1)[0]
-		f.Point = f.Point.With(feed.Attributes{"server.port": n})
+		f.Point = f.Point.With(feedtest.Attributes{"server.port": n})
 		f.Start = began
 		return f
 	}
