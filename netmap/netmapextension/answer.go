@@ -25,10 +25,10 @@ func fail(w http.ResponseWriter, status int, e apiError) {
 	_ = json.NewEncoder(w).Encode(map[string]apiError{"error": e}) // the client may have gone
 }
 
-// packFrom is how long an answer must be for compression to save a packet.
-const packFrom = 1400
+// gzipFrom is how many bytes an answer must have for compression to save a packet.
+const gzipFrom = 1400
 
-// answer writes a value. etag is empty where it is another one each time.
+// answer writes a value. etag is empty if the answer is never the same.
 func answer(w http.ResponseWriter, r *http.Request, etag string, value any) {
 	body, err := json.Marshal(value)
 	if err != nil {
@@ -42,14 +42,14 @@ func answer(w http.ResponseWriter, r *http.Request, etag string, value any) {
 	if etag != "" {
 		h.Set("ETag", etag)
 	}
-	if len(body) >= packFrom && accepts(r, "gzip") {
+	if len(body) >= gzipFrom && accepts(r, "gzip") {
 		h.Set("Content-Encoding", "gzip")
-		body = pack(body)
+		body = compress(body)
 	}
 	_, _ = w.Write(body) // the client may have gone
 }
 
-func pack(body []byte) []byte {
+func compress(body []byte) []byte {
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
 	_, _ = z.Write(body) // a buffer takes all
@@ -57,7 +57,7 @@ func pack(body []byte) []byte {
 	return b.Bytes()
 }
 
-// unchanged tells whether the client has what it asks for, and if so, says so.
+// unchanged reports whether the client has the answer already, and answers so if it does.
 func unchanged(w http.ResponseWriter, r *http.Request, etag string) bool {
 	for _, held := range strings.Split(r.Header.Get("If-None-Match"), ",") {
 		if strings.TrimPrefix(strings.TrimSpace(held), "W/") == etag {

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/netconn/netconn/netmap/internal/store"
+	"github.com/netconn/netconn/netmap/internal/snap"
 	"github.com/netconn/netconn/netmap/internal/view"
 )
 
@@ -19,19 +19,19 @@ const (
 	maxEdges = 5000
 	maxRows  = 1000
 
-	computing = 4               // answers that are made at a time
-	patience  = 5 * time.Second // how long a request waits for its turn
+	maxConcurrent = 4               // answers that are made at a time
+	queueTimeout  = 5 * time.Second // how long a request waits until it is one of them
 )
 
 // An api answers what is below /api/.
 type api struct {
-	config *Config
-	store  *store.Store
-	turns  chan struct{}
+	links  []LinkConfig
+	source snap.Source
+	slots  chan struct{} // holds one element for each answer that is being made
 }
 
-func newAPI(c *Config, s *store.Store) http.Handler {
-	a := &api{config: c, store: s, turns: make(chan struct{}, computing)}
+func newAPI(links []LinkConfig, source snap.Source) http.Handler {
+	a := &api{links: links, source: source, slots: make(chan struct{}, maxConcurrent)}
 	mux := http.NewServeMux()
 	mux.Handle("/api/v1/status", a.get(a.status))
 	mux.Handle("/api/v1/tags", a.get(a.tags))
@@ -45,11 +45,27 @@ func newAPI(c *Config, s *store.Store) http.Handler {
 	return mux
 }
 
-// A request reads its parameters and returns the range of time that the answer is of, and how to make it. Without a range
-// the answer is another one each time.
-type request func(p *parameters, r *http.Request) (*store.Range, func() any)
+// A request reads its parameters, and returns how to make the answer.
+type request func(p *parameters, r *http.Request) question
 
-// get makes a handler of a request: method, parameters, whether the client has the answer already, its turn.
+// A question is a request whose parameters are read. Without a range the answer is never the same, and has no ETag.
+type question struct {
+	span  *snap.Range
+	value func(context.Context) (any, error)
+}
+
+// on returns a question about the snapshot of a range.
+func (a *api) on(span snap.Range, value func(context.Context, *snap.Snapshot) (any, error)) question {
+	return question{&span, func(ctx context.Context) (any, error) {
+		snapshot, err := a.source.Snapshot(ctx, span)
+		if err != nil {
+			return nil, err
+		}
+		return value(ctx, snapshot)
+	}}
+}
+
+// get makes a handler of a request.
 func (a *api) get(read request) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet {
@@ -63,28 +79,33 @@ func (a *api) get(read request) http.Handler {
 			return
 		}
 		p := &parameters{given: given}
-		span, compute := read(p, r)
+		q := read(p, r)
 		if refuse(w, p.finish()) {
 			return
 		}
 		etag := ""
-		if span != nil {
-			etag = a.etag(r, *span)
+		if q.span != nil {
+			etag = a.etag(r, *q.span)
 			if unchanged(w, r, etag) {
 				return
 			}
 		}
-		if !a.turn(r.Context()) {
+		if !a.acquire(r.Context()) {
 			w.Header().Set("Retry-After", "5")
 			fail(w, http.StatusServiceUnavailable, apiError{Code: "busy", Message: "too many requests at a time"})
 			return
 		}
-		defer func() { <-a.turns }()
-		answer(w, r, etag, compute())
+		defer func() { <-a.slots }()
+		value, err := q.value(r.Context())
+		if err != nil {
+			fail(w, http.StatusInternalServerError, apiError{Code: "internal", Message: err.Error()})
+			return
+		}
+		answer(w, r, etag, value)
 	})
 }
 
-// refuse answers an error.
+// refuse answers an error, if there is one, and reports whether it did.
 func refuse(w http.ResponseWriter, err error) bool {
 	if err == nil {
 		return false
@@ -101,31 +122,33 @@ func refuse(w http.ResponseWriter, err error) bool {
 	return true
 }
 
-// turn waits until few enough answers are being made.
-func (a *api) turn(ctx context.Context) bool {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+// acquire waits until the answer may be made, and reports whether it may.
+func (a *api) acquire(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, queueTimeout)
 	defer cancel()
 	select {
-	case a.turns <- struct{}{}:
+	case a.slots <- struct{}{}:
 		return true
 	case <-ctx.Done():
 		return false
 	}
 }
 
-// etag stands for what is asked, and for what there is to answer it from.
-func (a *api) etag(r *http.Request, span store.Range) string {
+// etag identifies a request, and what the source knew at the time.
+func (a *api) etag(r *http.Request, span snap.Range) string {
 	asked := fnv.New64a()
 	fmt.Fprint(asked, r.URL.Path, "?", r.URL.RawQuery)
-	return fmt.Sprintf(`"%x-%x-%x-%x"`, a.store.Opened(), a.store.Generation(), span.To, asked.Sum64())
+	v := a.source.Version()
+	return fmt.Sprintf(`"%x-%x-%x-%x"`, v.Opened, v.Generation, span.To, asked.Sum64())
 }
 
-func (a *api) tags(_ *parameters, _ *http.Request) (*store.Range, func() any) {
-	span := a.store.Range(store.FineSpan, 0)
-	return &span, func() any { return view.NewTagList(a.store.Snapshot(span)) }
+func (a *api) tags(_ *parameters, _ *http.Request) question {
+	return a.on(a.source.Range(a.source.Spans()[0].Length, 0), func(_ context.Context, s *snap.Snapshot) (any, error) {
+		return view.NewTagList(s), nil
+	})
 }
 
-func (a *api) values(p *parameters, r *http.Request) (*store.Range, func() any) {
+func (a *api) values(p *parameters, r *http.Request) question {
 	name := r.PathValue("tag")
 	q := view.ValuesQuery{Client: true, Server: true}
 	if rest, ok := strings.CutPrefix(name, "client."); ok {
@@ -137,38 +160,41 @@ func (a *api) values(p *parameters, r *http.Request) (*store.Range, func() any) 
 	if q.By, ok = view.ParseBy(name); !ok {
 		p.err = apiError{Code: "not_found", Message: fmt.Sprintf("unknown tag %q", name), Field: "tag"}
 	}
-	span := p.span(a.store)
-	q.Query = p.query()
+	span := p.span(a.source)
+	q.Query = p.query(a.source)
 	q.Search = p.text("search", "")
 	q.Limit = int(p.number("limit", 50, 1, 500))
-	return &span, func() any { return view.NewTagValues(a.store.Snapshot(span), q) }
+	return a.on(span, func(_ context.Context, s *snap.Snapshot) (any, error) { return view.NewTagValues(s, q), nil })
 }
 
-func (a *api) graph(p *parameters, _ *http.Request) (*store.Range, func() any) {
-	span := p.span(a.store)
+func (a *api) graph(p *parameters, _ *http.Request) question {
+	span := p.span(a.source)
 	q := view.GraphQuery{
-		Query: p.query(), By: p.by("by", "name"), Group: p.by("group", ""),
+		Query: p.query(a.source), By: p.by("by", "name"), Group: p.by("group", ""),
 		Metrics: p.metrics("metrics", "tx,rx,retransmits,rtt,attempts,failures,active"), Rank: p.metric("rank", "volume"),
 		Nodes: int(p.number("nodes", maxNodes, 1, maxNodes)), Edges: int(p.number("edges", maxEdges, 1, maxEdges)),
 	}
 	if q.By == view.None {
 		p.fail("by", "must be a tag")
 	}
-	return &span, func() any { return view.NewGraph(a.store.Snapshot(span), q) }
+	return a.on(span, func(_ context.Context, s *snap.Snapshot) (any, error) { return view.NewGraph(s, q), nil })
 }
 
-func (a *api) flows(p *parameters, _ *http.Request) (*store.Range, func() any) {
-	span := p.span(a.store)
+func (a *api) flows(p *parameters, _ *http.Request) question {
+	span := p.span(a.source)
 	q := view.FlowsQuery{
-		Query: p.query(), Clients: p.tags("clients", "name", false), Servers: p.tags("servers", "name,port", true),
-		Sort: p.sort(), Limit: int(p.number("limit", 200, 1, maxRows)), Offset: int(p.number("offset", 0, 0, 1<<31)), Spark: p.spark(),
+		Query: p.query(a.source), Clients: p.tags("clients", "name", false), Servers: p.tags("servers", "name,port", true),
+		Sort: p.sort(), Limit: int(p.number("limit", 200, 1, maxRows)), Offset: int(p.number("offset", 0, 0, 1<<31)),
+		Spark: p.spark(),
 	}
-	return &span, func() any { return view.NewFlows(a.store, a.store.Snapshot(span), q) }
+	return a.on(span, func(ctx context.Context, s *snap.Snapshot) (any, error) { return view.NewFlows(ctx, s, q) })
 }
 
-func (a *api) series(p *parameters, _ *http.Request) (*store.Range, func() any) {
-	span := p.span(a.store)
-	q := p.query()
+func (a *api) series(p *parameters, _ *http.Request) question {
+	span := p.span(a.source)
+	q := p.query(a.source)
 	details := int(p.number("edges", 20, 0, 200))
-	return &span, func() any { return view.NewSeries(a.store, a.store.Snapshot(span), q, details) }
+	return a.on(span, func(ctx context.Context, s *snap.Snapshot) (any, error) {
+		return view.NewSeries(ctx, s, q, details)
+	})
 }

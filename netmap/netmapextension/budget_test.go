@@ -20,7 +20,7 @@ const (
 // crowd gives the map that many edges, by so many collections of which the last one is of now.
 func (s *served) crowd(workloads, edges, collections int) {
 	at := time.Now().Add(-time.Duration(collections-1) * 10 * time.Second)
-	c := feedtest.Crowd{Workloads: workloads, Edges: edges, Start: time.Unix(0, s.store.Opened())}
+	c := feedtest.Crowd{Workloads: workloads, Edges: edges, Start: time.Unix(0, s.source.Version().Opened)}
 	m := c.Metrics(at)
 	for n := 1; ; n++ {
 		_ = s.ConsumeMetrics(s.t.Context(), m)

@@ -14,7 +14,7 @@ import (
 	"go.opentelemetry.io/collector/config/confighttp"
 	"go.opentelemetry.io/collector/config/confignet"
 
-	"github.com/netconn/netconn/netmap/internal/edge"
+	"github.com/netconn/netconn/internal/names"
 )
 
 // Config is the configuration of the extension, netmap: in a collector's file.
@@ -176,23 +176,33 @@ func (l *LinkConfig) validate() error {
 		return fmt.Errorf("url: braces do not match in %q", l.URL)
 	}
 	for _, name := range l.placeholders() {
-		if name != "from" && name != "to" && !edge.IsAttribute(name) {
+		if name != "from" && name != "to" && !isAttribute(name) {
 			return fmt.Errorf("url: {%s} is no attribute of an end", name)
 		}
 	}
 	return nil
 }
 
-// placeholders returns the names in braces.
-func (l *LinkConfig) placeholders() []string {
-	var names []string
-	for _, p := range placeholder.FindAllString(l.URL, -1) {
-		names = append(names, p[1:len(p)-1])
+// isAttribute reports whether an end has an attribute of this name.
+func isAttribute(name string) bool {
+	for t := range names.Tags {
+		if t.Attribute() == name {
+			return true
+		}
 	}
-	return names
+	return false
 }
 
-// needs returns the attributes that an end must have for the link.
+// placeholders returns the names in braces.
+func (l *LinkConfig) placeholders() []string {
+	var all []string
+	for _, p := range placeholder.FindAllString(l.URL, -1) {
+		all = append(all, p[1:len(p)-1])
+	}
+	return all
+}
+
+// needs returns the attributes that an end must have to be linked.
 func (l *LinkConfig) needs() []string {
 	needed := []string{}
 	for _, name := range l.placeholders() {

@@ -13,16 +13,21 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.uber.org/zap"
 
+	"github.com/netconn/netconn/netmap/internal/snap"
 	"github.com/netconn/netconn/netmap/internal/store"
 	"github.com/netconn/netconn/netmap/netmapextension/internal/metadata"
 	"github.com/netconn/netconn/netmap/web"
 )
 
+// A sink takes in metrics.
+type sink interface{ Add(pmetric.Metrics) }
+
 // A netmap is the extension. It is the consumer that the exporter looks for.
 type netmap struct {
 	config    *Config
 	settings  component.TelemetrySettings
-	store     *store.Store
+	sink      sink
+	source    snap.Source
 	telemetry *metadata.TelemetryBuilder
 	server    *http.Server
 	address   string // that it listens on, once started
@@ -32,10 +37,8 @@ type netmap struct {
 var _ consumer.Metrics = (*netmap)(nil)
 
 func newNetmap(c *Config, set component.TelemetrySettings) *netmap {
-	return &netmap{
-		config: c, settings: set,
-		store: store.New(store.Config{MaxEdges: c.MaxEdges, Learning: c.LearningPeriod}),
-	}
+	s := store.New(store.Config{MaxEdges: c.MaxEdges, Learning: c.LearningPeriod})
+	return &netmap{config: c, settings: set, sink: s, source: s}
 }
 
 // Start begins to listen and to serve.
@@ -68,7 +71,7 @@ func (n *netmap) Start(ctx context.Context, host component.Host) error {
 	return nil
 }
 
-// Shutdown ends what is being served.
+// Shutdown stops serving. Answers that are being made are still sent.
 func (n *netmap) Shutdown(ctx context.Context) error {
 	if n.server == nil {
 		return nil
@@ -82,18 +85,19 @@ func (n *netmap) Shutdown(ctx context.Context) error {
 	return err
 }
 
-// Capabilities tells that metrics are only read.
+// Capabilities returns that metrics are only read.
 func (n *netmap) Capabilities() consumer.Capabilities { return consumer.Capabilities{} }
 
-// ConsumeMetrics takes in the metrics of netconn, and ignores others. It never fails: what cannot be counted is counted as dropped.
+// ConsumeMetrics takes in the metrics of netconn, and ignores others. It never fails: points that cannot be counted are
+// counted as dropped.
 func (n *netmap) ConsumeMetrics(_ context.Context, m pmetric.Metrics) error {
-	n.store.Add(m)
+	n.sink.Add(m)
 	return nil
 }
 
 func (n *netmap) handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/api/", newAPI(n.config, n.store))
+	mux.Handle("/api/", newAPI(n.config.Links, n.source))
 	mux.Handle("/", newPage(web.Files()))
 	return guard(n.config, mux)
 }

@@ -148,7 +148,7 @@ func TestTelemetry(t *testing.T) {
 	metadatatest.AssertEqualNetmapEdges(t, tel, []metricdata.DataPoint[int64]{{Value: 1}}, ignore)
 	metadatatest.AssertEqualNetmapStreams(t, tel, []metricdata.DataPoint[int64]{{Value: 2}}, ignore)
 	metadatatest.AssertEqualNetmapEdgesFolded(t, tel, []metricdata.DataPoint[int64]{{Value: 0}}, ignore)
-	if s := n.store.Status(); s.Values != 1 {
+	if s := n.source.Status().Dropped; s.Values != 1 {
 		t.Errorf("%d values dropped, want 1", s.Values)
 	}
 }

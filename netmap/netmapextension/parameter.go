@@ -10,11 +10,11 @@ import (
 	"strings"
 
 	"github.com/netconn/netconn/netmap/internal/filter"
-	"github.com/netconn/netconn/netmap/internal/store"
+	"github.com/netconn/netconn/netmap/internal/snap"
 	"github.com/netconn/netconn/netmap/internal/view"
 )
 
-// parameters reads those of one request. The first error counts; what is read after it has its default.
+// parameters reads the parameters of one request. The first error counts; parameters with an error have their default.
 type parameters struct {
 	given url.Values
 	known []string
@@ -27,7 +27,7 @@ func (p *parameters) fail(field, format string, args ...any) {
 	}
 }
 
-// text returns a parameter; given more than once is an error.
+// text returns a parameter. It is an error if the parameter is there twice.
 func (p *parameters) text(name, otherwise string) string {
 	p.known = append(p.known, name)
 	values, ok := p.given[name]
@@ -40,7 +40,7 @@ func (p *parameters) text(name, otherwise string) string {
 	return values[0]
 }
 
-// list returns what is between commas; nothing for an empty text.
+// list returns the texts between commas, and nothing for an empty text.
 func (p *parameters) list(name, otherwise string) []string {
 	text := p.text(name, otherwise)
 	if text == "" {
@@ -157,9 +157,10 @@ func (p *parameters) spark() *view.Metric {
 	return nil
 }
 
-// span returns the range of time that is asked for.
-func (p *parameters) span(s *store.Store) store.Range {
-	window := p.number("window", store.FineSpan, store.FineStep, store.CoarseSpan)
+// span returns the requested range of time.
+func (p *parameters) span(s snap.Source) snap.Range {
+	spans := s.Spans()
+	window := p.number("window", spans[0].Length, spans[0].Step, spans.Longest())
 	end := p.text("end", "")
 	if end == "" {
 		return s.Range(window, 0)
@@ -172,8 +173,8 @@ func (p *parameters) span(s *store.Store) store.Range {
 	return s.Range(window, max(1, int64(at)))
 }
 
-// query returns what several requests have.
-func (p *parameters) query() view.Query {
+// query returns what several requests have in common.
+func (p *parameters) query(s snap.Source) view.Query {
 	f, err := filter.Parse(p.text("filter", ""))
 	var wrong *filter.Error
 	if errors.As(err, &wrong) {
@@ -183,7 +184,8 @@ func (p *parameters) query() view.Query {
 		f = new(filter.Filter)
 	}
 	q := view.Query{
-		Filter: f, Problems: p.flag("problems"), Loops: p.flag("loops"), New: p.number("new", 900, 0, store.CoarseSpan),
+		Filter: f, Problems: p.flag("problems"), Loops: p.flag("loops"),
+		New: p.number("new", 900, 0, s.Spans().Longest()),
 	}
 	for _, name := range p.list("only", "") {
 		flag, ok := view.ParseFlag(name)

@@ -55,7 +55,7 @@ func (s *served) give(flows ...feedtest.Flow) {
 	s.t.Helper()
 	now := time.Now()
 	for i := range flows {
-		flows[i].Start, flows[i].At = time.Unix(0, s.store.Opened()), now
+		flows[i].Start, flows[i].At = time.Unix(0, s.source.Version().Opened), now
 	}
 	if err := s.ConsumeMetrics(s.t.Context(), feedtest.Metrics(feedtest.Cumulative, flows...)); err != nil {
 		s.t.Fatal(err)

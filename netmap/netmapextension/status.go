@@ -2,11 +2,12 @@ package netmapextension
 
 import (
 	"cmp"
+	"context"
 	"net/http"
 	"slices"
 	"time"
 
-	"github.com/netconn/netconn/netmap/internal/store"
+	"github.com/netconn/netconn/netmap/internal/snap"
 	"github.com/netconn/netconn/netmap/internal/view"
 )
 
@@ -29,9 +30,10 @@ type status struct {
 	Limits        map[string]int  `json:"limits"`
 }
 
+// step is a snap.Span.
 type step struct {
-	Seconds int `json:"seconds"`
-	Held    int `json:"held"`
+	Seconds int64 `json:"seconds"`
+	Held    int64 `json:"held"`
 }
 
 type reporter struct {
@@ -46,6 +48,7 @@ type reporter struct {
 	Edges    int     `json:"edges"`
 }
 
+// storeStatus has the fields of snap.Held.
 type storeStatus struct {
 	Edges      int    `json:"edges"`
 	MaxEdges   int    `json:"max_edges"`
@@ -57,6 +60,7 @@ type storeStatus struct {
 	Expired    uint64 `json:"expired"`
 }
 
+// dropped has the fields of snap.Dropped.
 type dropped struct {
 	Late       uint64 `json:"late"`
 	OutOfOrder uint64 `json:"out_of_order"`
@@ -72,32 +76,33 @@ type link struct {
 	Needs []string `json:"needs"`
 }
 
-func (a *api) status(_ *parameters, _ *http.Request) (*store.Range, func() any) {
-	return nil, func() any {
-		s := a.store.Status()
-		answer := status{
+func (a *api) status(_ *parameters, _ *http.Request) question {
+	return question{value: func(ctx context.Context) (any, error) {
+		spans := a.source.Spans()
+		recent, err := a.source.Snapshot(ctx, a.source.Range(spans[0].Length, 0))
+		if err != nil {
+			return nil, err
+		}
+		s := a.source.Status()
+		answer := &status{
 			API: 1, Now: float64(time.Now().UnixMilli()) / 1000, Started: s.Opened, LearningUntil: s.Learning,
-			Steps:      []step{{store.FineStep, store.FineSpan}, {store.CoarseStep, store.CoarseSpan}},
-			Reporters:  reporters(s.Hosts),
-			Unresolved: view.NewUnresolved(a.store.Snapshot(a.store.Range(store.FineSpan, 0))),
-			Store: storeStatus{
-				Edges: s.Edges, MaxEdges: s.MaxEdges, Ends: s.Ends, Streams: s.Streams, MaxStreams: s.MaxStreams, Bytes: s.Bytes,
-				Folded: s.Folded, Expired: s.Expired,
-			},
-			Dropped: dropped{Late: s.Late, OutOfOrder: s.Disorder, Streams: s.Homeless, Values: s.Values, Points: s.Points},
-			Ahead:   s.Ahead, Resets: s.Resets,
-			Links:  a.links(),
+			Reporters: reporters(s.Hosts), Unresolved: view.NewUnresolved(recent),
+			Store: storeStatus(s.Held), Dropped: dropped(s.Dropped), Ahead: s.Ahead, Resets: s.Resets,
+			Links:  linksOf(a.links),
 			Limits: map[string]int{"nodes": maxNodes, "edges": maxEdges, "rows": maxRows},
 		}
+		for _, span := range spans {
+			answer.Steps = append(answer.Steps, step{span.Step, span.Length})
+		}
 		answer.State, answer.Reason = state(&s)
-		return answer
-	}
+		return answer, nil
+	}}
 }
 
-// state says in a sentence what to look at where there is nothing to see.
-func state(s *store.Status) (name, reason string) {
+// state returns a sentence about what to check if there is nothing to see.
+func state(s *snap.Status) (name, reason string) {
 	if len(s.Hosts) == 0 {
-		if s.Late+s.Disorder+s.Homeless+s.Values+s.Points > 0 {
+		if s.Dropped.Any() {
 			return "empty", "Metrics arrive, but none could be counted; see what was dropped."
 		}
 		return "empty", "No metrics of netconn have arrived yet. The first come with the first collection of the receiver netconn; " +
@@ -111,26 +116,27 @@ func state(s *store.Status) (name, reason string) {
 	return "stale", "No host has reported for three of its intervals. Is the collector with the receiver netconn still running?"
 }
 
-func reporters(hosts []store.Host) []reporter {
-	all := []reporter{}
-	for _, h := range hosts {
+// reporters returns the hosts that report, by name.
+func reporters(hosts []snap.Host) []reporter {
+	all := make([]reporter, len(hosts))
+	for i, h := range hosts {
 		state := "ok"
 		if h.Stale {
 			state = "stale"
 		}
-		all = append(all, reporter{
+		all[i] = reporter{
 			Host: h.Name, HostID: h.ID, Node: h.Node, Last: h.Last, Age: h.Age, Interval: h.Interval, State: state,
 			Points: h.Points, Edges: h.Edges,
-		})
+		}
 	}
 	slices.SortFunc(all, func(a, b reporter) int { return cmp.Or(cmp.Compare(a.Host, b.Host), cmp.Compare(a.HostID, b.HostID)) })
 	return all
 }
 
-func (a *api) links() []link {
-	all := []link{}
-	for _, l := range a.config.Links {
-		all = append(all, link{Name: l.Name, Kind: l.Kind, URL: l.URL, Needs: l.needs()})
+func linksOf(configured []LinkConfig) []link {
+	all := make([]link, len(configured))
+	for i, l := range configured {
+		all[i] = link{Name: l.Name, Kind: l.Kind, URL: l.URL, Needs: l.needs()}
 	}
 	return all
 }

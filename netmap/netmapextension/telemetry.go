@@ -7,37 +7,37 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
+	"github.com/netconn/netconn/netmap/internal/snap"
 	"github.com/netconn/netconn/netmap/netmapextension/internal/metadata"
 )
 
-// observe lets the collector's own metrics read the store's state.
+// observe lets the collector's own metrics read the state of the source.
 func (n *netmap) observe() error {
-	telemetry, err := metadata.NewTelemetryBuilder(n.settings)
+	t, err := metadata.NewTelemetryBuilder(n.settings)
 	if err != nil {
 		return err
 	}
-	n.telemetry = telemetry
+	n.telemetry = t
+	held := func(value func(snap.Held) int64) metric.Int64Callback {
+		return func(_ context.Context, o metric.Int64Observer) error {
+			o.Observe(value(n.source.Status().Held))
+			return nil
+		}
+	}
 	return errors.Join(
-		telemetry.RegisterNetmapEdgesCallback(func(_ context.Context, o metric.Int64Observer) error {
-			o.Observe(int64(n.store.Status().Edges))
-			return nil
-		}),
-		telemetry.RegisterNetmapEdgesFoldedCallback(func(_ context.Context, o metric.Int64Observer) error {
-			o.Observe(int64(n.store.Status().Folded))
-			return nil
-		}),
-		telemetry.RegisterNetmapStreamsCallback(func(_ context.Context, o metric.Int64Observer) error {
-			o.Observe(int64(n.store.Status().Streams))
-			return nil
-		}),
-		telemetry.RegisterNetmapPointsDroppedCallback(func(_ context.Context, o metric.Int64Observer) error {
-			s := n.store.Status()
-			for reason, count := range map[string]uint64{
-				"late": s.Late, "out_of_order": s.Disorder, "streams": s.Homeless, "values": s.Values, "points": s.Points,
-			} {
-				o.Observe(int64(count), metric.WithAttributes(attribute.String("netmap.reason", reason)))
-			}
-			return nil
-		}),
+		t.RegisterNetmapEdgesCallback(held(func(h snap.Held) int64 { return int64(h.Edges) })),
+		t.RegisterNetmapEdgesFoldedCallback(held(func(h snap.Held) int64 { return int64(h.Folded) })),
+		t.RegisterNetmapStreamsCallback(held(func(h snap.Held) int64 { return int64(h.Streams) })),
+		t.RegisterNetmapPointsDroppedCallback(n.observeDropped),
 	)
+}
+
+func (n *netmap) observeDropped(_ context.Context, o metric.Int64Observer) error {
+	d := n.source.Status().Dropped
+	for reason, count := range map[string]uint64{
+		"late": d.Late, "out_of_order": d.OutOfOrder, "streams": d.Streams, "values": d.Values, "points": d.Points,
+	} {
+		o.Observe(int64(count), metric.WithAttributes(attribute.String("netmap.reason", reason)))
+	}
+	return nil
 }

@@ -7,22 +7,22 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
-	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/netconn/netconn/internal/names"
 )
 
-func attributes(t *testing.T, raw map[string]any) pcommon.Map {
-	t.Helper()
-	m := pcommon.NewMap()
-	if err := m.FromRaw(raw); err != nil {
-		t.Fatal(err)
-	}
-	return m
+// raw are attributes as texts.
+type raw map[string]string
+
+func (r raw) get(key string) (string, bool) {
+	v, ok := r[key]
+	return v, ok
 }
 
 // tags returns those that an end has.
 func tags(e End) map[string]string {
 	all := map[string]string{}
-	for t := range Tags {
+	for t := range names.Tags {
 		if e.Has(t) {
 			all[t.String()] = e.Get(t)
 		}
@@ -32,26 +32,26 @@ func tags(e End) map[string]string {
 
 func TestSelf(t *testing.T) {
 	for name, c := range map[string]struct {
-		in   map[string]any
+		in   raw
 		want map[string]string
 	}{
 		"a program": {
-			map[string]any{"host.name": "h", "process.executable.name": "sshd", "netconn.systemd.unit": "ssh.service"},
+			raw{"host.name": "h", "process.executable.name": "sshd", "netconn.systemd.unit": "ssh.service"},
 			map[string]string{"name": "sshd", "executable": "sshd", "unit": "ssh.service", "host": "h", "type": "host"},
 		},
 		"a unit": {
-			map[string]any{"netconn.systemd.unit": "ssh.service"},
+			raw{"netconn.systemd.unit": "ssh.service"},
 			map[string]string{"name": "ssh.service", "unit": "ssh.service", "type": "host"},
 		},
 		"a container": {
-			map[string]any{"container.id": "c", "process.executable.name": "nginx"},
+			raw{"container.id": "c", "process.executable.name": "nginx"},
 			map[string]string{"name": "nginx", "executable": "nginx", "container": "nginx", "container.id": "c", "type": "container"},
 		},
 		"a pod": {
-			map[string]any{
+			raw{
 				"container.id": "c", "k8s.pod.uid": "u", "k8s.pod.name": "web-1", "k8s.namespace.name": "shop", "k8s.deployment.name": "web",
 				"k8s.replicaset.name": "web-77", "k8s.container.name": "app", "process.executable.name": "node", "service.name": "web-svc",
-				"container.image.name": "shop/web", "container.image.tags": []any{"v2", "latest"}, "cloud.region": "r",
+				"container.image.name": "shop/web", "container.image.tags": "v2", "cloud.region": "r",
 			},
 			map[string]string{
 				"name": "web", "workload": "web", "workload.kind": "deployment", "pod": "web-1", "pod.uid": "u", "namespace": "shop",
@@ -60,42 +60,42 @@ func TestSelf(t *testing.T) {
 			},
 		},
 		"a sidecar": {
-			map[string]any{"container.id": "c", "k8s.container.name": "linkerd-proxy"},
+			raw{"container.id": "c", "k8s.container.name": "linkerd-proxy"},
 			map[string]string{"container": "linkerd-proxy", "container.id": "c", "proxy": "sidecar", "type": "container"},
 		},
 		"a sidecar that somebody has named": {
-			map[string]any{"container.id": "c", "container.name": "istio-proxy", "netconn.proxy": "gateway"},
+			raw{"container.id": "c", "container.name": "istio-proxy", "netconn.proxy": "gateway"},
 			map[string]string{"container": "istio-proxy", "container.id": "c", "proxy": "gateway", "type": "container"},
 		},
 		"a gateway, which has a sidecar's name": {
-			map[string]any{
+			raw{
 				"container.id": "c", "k8s.container.name": "istio-proxy", "k8s.pod.labels.gateway.networking.k8s.io/gateway-name": "shop",
 			},
 			map[string]string{"container": "istio-proxy", "container.id": "c", "proxy": "gateway", "type": "container"},
 		},
 		"Istio's own gateway": {
-			map[string]any{"container.id": "c", "k8s.container.name": "istio-proxy", "k8s.pod.label.istio": "ingressgateway"},
+			raw{"container.id": "c", "k8s.container.name": "istio-proxy", "k8s.pod.label.istio": "ingressgateway"},
 			map[string]string{"container": "istio-proxy", "container.id": "c", "proxy": "gateway", "type": "container"},
 		},
 		"Istio's control plane, which is no gateway": {
-			map[string]any{"container.id": "c", "k8s.container.name": "discovery", "k8s.pod.labels.istio": "pilot"},
+			raw{"container.id": "c", "k8s.container.name": "discovery", "k8s.pod.labels.istio": "pilot"},
 			map[string]string{"container": "discovery", "container.id": "c", "type": "container"},
 		},
 		"a program that has a sidecar's name": {
-			map[string]any{"process.executable.name": "linkerd-proxy"},
+			raw{"process.executable.name": "linkerd-proxy"},
 			map[string]string{"name": "linkerd-proxy", "executable": "linkerd-proxy", "type": "host"},
 		},
 		"a job of a cron job": {
-			map[string]any{"k8s.pod.uid": "u", "k8s.job.name": "backup-1", "k8s.cronjob.name": "backup"},
+			raw{"k8s.pod.uid": "u", "k8s.job.name": "backup-1", "k8s.cronjob.name": "backup"},
 			map[string]string{"name": "backup", "workload": "backup", "workload.kind": "cronjob", "pod.uid": "u", "type": "pod"},
 		},
 		"a pod that nothing owns": {
-			map[string]any{"k8s.pod.name": "debug", "k8s.namespace.name": "x"},
+			raw{"k8s.pod.name": "debug", "k8s.namespace.name": "x"},
 			map[string]string{"name": "debug", "workload": "debug", "pod": "debug", "namespace": "x", "type": "pod"},
 		},
 		"nothing": {nil, map[string]string{"type": "host"}},
 	} {
-		if diff := cmp.Diff(c.want, tags(Self(attributes(t, c.in)))); diff != "" {
+		if diff := cmp.Diff(c.want, tags(ReadLocal(c.in.get))); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}
@@ -103,23 +103,23 @@ func TestSelf(t *testing.T) {
 
 func TestPeer(t *testing.T) {
 	for name, c := range map[string]struct {
-		in   map[string]any
+		in   raw
 		want map[string]string
 	}{
 		"a program": {
-			map[string]any{"netconn.peer.type": "host", "netconn.peer.name": "sshd"},
+			raw{"netconn.peer.type": "host", "netconn.peer.name": "sshd"},
 			map[string]string{"name": "sshd", "executable": "sshd", "type": "host"},
 		},
 		"a unit": {
-			map[string]any{"netconn.peer.type": "host", "netconn.peer.name": "user.slice"},
+			raw{"netconn.peer.type": "host", "netconn.peer.name": "user.slice"},
 			map[string]string{"name": "user.slice", "unit": "user.slice", "type": "host"},
 		},
 		"a container": {
-			map[string]any{"netconn.peer.type": "container", "netconn.peer.name": "nginx", "netconn.peer.container.name": "nginx"},
+			raw{"netconn.peer.type": "container", "netconn.peer.name": "nginx", "netconn.peer.container.name": "nginx"},
 			map[string]string{"name": "nginx", "executable": "nginx", "container": "nginx", "type": "container"},
 		},
 		"a pod of Kubernetes": {
-			map[string]any{
+			raw{
 				"netconn.peer.type": "pod", "netconn.peer.name": "web", "netconn.peer.container.name": "app", "netconn.peer.k8s.namespace.name": "shop",
 				"netconn.peer.k8s.workload.name": "web", "netconn.peer.k8s.workload.kind": "Deployment", "service.peer.name": "web-svc",
 				"netconn.peer.container.image.tag": "v2", "netconn.peer.zone": "a", "netconn.peer.proxy": "sidecar",
@@ -129,45 +129,45 @@ func TestPeer(t *testing.T) {
 				"image.tag": "v2", "zone": "a", "proxy": "sidecar", "type": "pod",
 			},
 		},
-		"beyond a limit": {map[string]any{"otel.metric.overflow": true}, map[string]string{"type": "other"}},
+		"beyond a limit": {raw{"otel.metric.overflow": "true"}, map[string]string{"type": "other"}},
 		"nothing":        {nil, map[string]string{}},
 	} {
-		if diff := cmp.Diff(c.want, tags(Peer(attributes(t, c.in)))); diff != "" {
+		if diff := cmp.Diff(c.want, tags(ReadPeer(c.in.get))); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}
 }
 
 func TestLink(t *testing.T) {
-	l := ReadLink(attributes(t, map[string]any{
-		"netconn.role": "server", "netconn.peer.scope": "pod", "server.port": 9080, "network.transport": "tcp", "netconn.nat": "redirect",
+	l := ReadLink(raw{
+		"netconn.role": "server", "netconn.peer.scope": "pod", "server.port": "9080", "network.transport": "tcp", "netconn.nat": "redirect",
 		"netconn.original_destination.name": "reviews", "netconn.original_destination.port": "80",
-	}))
+	}.get)
 	want := Link{Server, ScopePod, 9080, 80, Text("tcp"), Text("redirect"), Text("reviews"), Value{}}
 	if l != want {
 		t.Errorf("got %+v, want %+v", l, want)
 	}
-	if l := ReadLink(attributes(t, map[string]any{"server.port": 70000, "netconn.role": "x", "netconn.peer.scope": "y"})); l != (Link{}) {
+	if l := ReadLink(raw{"server.port": "70000", "netconn.role": "x", "netconn.peer.scope": "y"}.get); l != (Link{}) {
 		t.Errorf("nonsense is read as %+v", l)
 	}
 }
 
 // For the client the server is far, and the other way round; who is really there is better than what the socket says.
 func TestAddresses(t *testing.T) {
-	point := attributes(t, map[string]any{
+	point := raw{
 		"client.address": "10.0.0.1", "server.address": "10.0.0.2", "network.local.address": "127.0.0.1", "network.peer.address": "10.96.0.1",
 		"netconn.local.zone": "a",
-	})
+	}.get
 	for role, want := range map[Role][2]string{
 		Client: {"10.0.0.1", "10.0.0.2"}, Server: {"10.0.0.2", "10.0.0.1"}, Unknown: {"127.0.0.1", "10.96.0.1"},
 	} {
 		var local, peer End
-		Addresses(point, role, &local, &peer)
-		if got := [2]string{local.Get(Address), peer.Get(Address)}; got != want {
+		ReadAddresses(point, role, &local, &peer)
+		if got := [2]string{local.Get(names.TagAddress), peer.Get(names.TagAddress)}; got != want {
 			t.Errorf("%v: %v, want %v", role, got, want)
 		}
-		if local.Get(Zone) != "a" || peer.Has(Zone) {
-			t.Errorf("%v: zones %q and %q, want that of the local end", role, local.Get(Zone), peer.Get(Zone))
+		if local.Get(names.TagZone) != "a" || peer.Has(names.TagZone) {
+			t.Errorf("%v: zones %q and %q, want that of the local end", role, local.Get(names.TagZone), peer.Get(names.TagZone))
 		}
 	}
 }
@@ -184,40 +184,24 @@ func TestTextIsBounded(t *testing.T) {
 	}
 }
 
-func TestNamesAreUnique(t *testing.T) {
-	seen := map[string]bool{}
-	for tag := range Tags {
-		if back, ok := ParseTag(tag.String()); !ok || back != tag || seen[tag.String()] || !IsAttribute(tag.Attribute()) {
-			t.Errorf("tag %d is %q", tag, tag)
-		}
-		seen[tag.String()] = true
-	}
-	for tag := range LinkTags {
-		if back, ok := ParseLinkTag(tag.String()); !ok || back != tag || seen[tag.String()] {
-			t.Errorf("tag %d of edges is %q", tag, tag)
-		}
-		seen[tag.String()] = true
-	}
-}
-
 // Whoever the two ends are, their reports of one edge share a key, one of them is primary, and no other edge has it.
 func TestBothReportsShareAKey(t *testing.T) {
 	seed := maphash.MakeSeed()
-	resource := func(raw map[string]any) End { return Self(attributes(t, raw)) }
-	view := func(raw map[string]any) End { return Peer(attributes(t, raw)) }
-	web := resource(map[string]any{
+	resource := func(r raw) End { return ReadLocal(r.get) }
+	view := func(r raw) End { return ReadPeer(r.get) }
+	web := resource(raw{
 		"host.id": "h", "k8s.pod.uid": "u1", "container.id": "c1", "k8s.namespace.name": "n", "k8s.deployment.name": "web", "k8s.container.name": "app",
 		"process.executable.name": "node",
 	})
-	db := resource(map[string]any{"host.id": "h", "process.executable.name": "postgres", "netconn.systemd.unit": "postgresql.service"})
-	webByKubernetes := view(map[string]any{
+	db := resource(raw{"host.id": "h", "process.executable.name": "postgres", "netconn.systemd.unit": "postgresql.service"})
+	webByKubernetes := view(raw{
 		"netconn.peer.type": "pod", "netconn.peer.k8s.namespace.name": "n", "netconn.peer.k8s.workload.name": "web", "netconn.peer.container.name": "app",
 	})
-	webWithoutContainer := view(map[string]any{
+	webWithoutContainer := view(raw{
 		"netconn.peer.type": "pod", "netconn.peer.k8s.namespace.name": "n", "netconn.peer.k8s.workload.name": "web",
 	})
-	webByProgram := view(map[string]any{"netconn.peer.type": "pod", "netconn.peer.name": "node", "netconn.peer.container.name": "node"})
-	dbByProgram := view(map[string]any{"netconn.peer.type": "host", "netconn.peer.name": "postgres"})
+	webByProgram := view(raw{"netconn.peer.type": "pod", "netconn.peer.name": "node", "netconn.peer.container.name": "node"})
+	dbByProgram := view(raw{"netconn.peer.type": "host", "netconn.peer.name": "postgres"})
 	for name, webSeen := range map[string]End{"kubernetes": webByKubernetes, "workload": webWithoutContainer, "program": webByProgram} {
 		client := Link{Role: Client, Scope: ScopeNode, Port: 5432}
 		server := Link{Role: Server, Scope: ScopeNode, Port: 5432}

@@ -1,29 +1,38 @@
 package edge
 
-import "hash/maphash"
+import (
+	"cmp"
+	"hash/maphash"
+	"strings"
 
-// Key stands for an edge, as either of its ends can tell it.
+	"github.com/netconn/netconn/internal/names"
+)
+
+// Key stands for an edge. Both ends can compute it from what they report.
 type Key struct {
 	Hash    uint64
-	Primary bool // of two reports with this key, the primary one counts
+	Primary bool // the report counts, if both ends report the edge
 }
 
-// Identity is one way in which somebody else may see an end. Comparable; the zero Identity is none.
+// Identity is a name by which other ends may know an end. Comparable; the zero Identity is none.
 type Identity struct {
-	place     bool // means something only together with a place
+	atPlace   bool // means something only together with a place
 	namespace Value
 	name      Value
 	container Value
 }
 
-// Identities returns all ways in which somebody else may see an end that reports itself, the most exact first.
+// Identities returns all names by which other ends may know an end that reports itself, the most exact first.
 func (e *End) Identities() []Identity {
 	var all []Identity
-	if e.Has(Workload) {
-		if e.Has(Container) {
-			all = append(all, Identity{namespace: e[Namespace], name: e[Workload], container: e[Container]})
+	if e.Has(names.TagWorkload) {
+		whole := Identity{namespace: e[names.TagNamespace], name: e[names.TagWorkload]}
+		if e.Has(names.TagContainer) {
+			part := whole
+			part.container = e[names.TagContainer]
+			all = append(all, part)
 		}
-		all = append(all, Identity{namespace: e[Namespace], name: e[Workload]})
+		all = append(all, whole)
 	}
 	if program := e.programIdentity(); program != (Identity{}) {
 		all = append(all, program)
@@ -31,43 +40,40 @@ func (e *End) Identities() []Identity {
 	return all
 }
 
-// programIdentity is that of an end that is known by its program only.
+// programIdentity returns the identity by the program: the executable, else the unit.
 func (e *End) programIdentity() Identity {
-	name := e[Executable]
+	name := e[names.TagExecutable]
 	if name == (Value{}) {
-		name = e[Unit]
+		name = e[names.TagUnit]
 	}
 	if name == (Value{}) {
 		return Identity{}
 	}
-	return Identity{place: true, name: name, container: contained(e.Get(Type) != typeHost)}
+	// A program in a container is not the program of that name outside.
+	where := "contained"
+	if e.Get(names.TagType) == names.TypeHost {
+		where = "host"
+	}
+	return Identity{atPlace: true, name: name, container: Text(where)}
 }
 
-// contained keeps a program in a container apart from one of the same name outside.
-func contained(inside bool) Value {
-	if inside {
-		return Text("contained")
+// PeerIdentity returns the name by which a peer is known; none if only an address or a network is known.
+func (e *End) PeerIdentity() Identity {
+	if e.Has(names.TagWorkload) {
+		return Identity{namespace: e[names.TagNamespace], name: e[names.TagWorkload], container: e[names.TagContainer]}
 	}
-	return Text("host")
-}
-
-// Seen returns the identity of an end that somebody else sees; none where only an address or a network is known.
-func (e *End) Seen() Identity {
-	if e.Has(Workload) {
-		return Identity{namespace: e[Namespace], name: e[Workload], container: e[Container]}
-	}
-	switch e.Get(Type) {
-	case typePod, typeContainer, typeHost:
+	switch e.Get(names.TagType) {
+	case names.TypePod, names.TypeContainer, names.TypeHost:
 		return e.programIdentity()
 	}
 	return Identity{}
 }
 
-// Keys returns the keys of the edge that a report is of, in the order of the local end's identities. None: there can be no
-// other report of it that could be told.
+// Keys returns the keys of the edge that a report is about, in the order of the local end's identities. Without a key
+// the other end's report cannot be found.
 func (l *Link) Keys(local, peer *End, seed maphash.Seed) []Key {
-	seen := peer.Seen()
-	if seen == (Identity{}) || l.Scope == ScopeUnknown {
+	other := peer.PeerIdentity()
+	if other == (Identity{}) || l.Scope == ScopeUnknown {
 		return nil
 	}
 	place := l.place(local)
@@ -76,27 +82,27 @@ func (l *Link) Keys(local, peer *End, seed maphash.Seed) []Key {
 	}
 	var keys []Key
 	for _, self := range local.Identities() {
-		if l.Scope == ScopeRemote && (self.place || seen.place) {
+		if l.Scope == ScopeRemote && (self.atPlace || other.atPlace) {
 			continue
 		}
-		if key, ok := l.key(self, seen, place, seed); ok {
+		if key, ok := l.key(self, other, place, seed); ok {
 			keys = append(keys, key)
 		}
 	}
 	return keys
 }
 
-func (l *Link) key(self, seen Identity, place Value, seed maphash.Seed) (Key, bool) {
-	client, server, primary := self, seen, true
+func (l *Link) key(self, other Identity, place Value, seed maphash.Seed) (Key, bool) {
+	client, server, primary := self, other, true
 	switch l.Role {
 	case Server:
-		client, server, primary = seen, self, false
+		client, server, primary = other, self, false
 	case Unknown:
-		if self == seen {
+		if self == other {
 			return Key{}, false
 		}
-		if seen.before(self) {
-			client, server, primary = seen, self, false
+		if other.compare(self) < 0 {
+			client, server, primary = other, self, false
 		}
 	}
 	return Key{Primary: primary, Hash: maphash.Comparable(seed, struct {
@@ -108,35 +114,23 @@ func (l *Link) key(self, seen Identity, place Value, seed maphash.Seed) (Key, bo
 	}{client, server, place, l.Transport, l.Port, l.Scope, l.Role != Unknown})}, true
 }
 
-func (i Identity) before(other Identity) bool {
-	switch {
-	case i.namespace != other.namespace:
-		return i.namespace.String() < other.namespace.String()
-	case i.name != other.name:
-		return i.name.String() < other.name.String()
-	}
-	return i.container.String() < other.container.String()
+func (i Identity) compare(other Identity) int {
+	return cmp.Or(
+		strings.Compare(i.namespace.String(), other.namespace.String()),
+		strings.Compare(i.name.String(), other.name.String()),
+		strings.Compare(i.container.String(), other.container.String()),
+	)
 }
 
-// place is where both ends are.
+// place returns the value that identifies the place where both ends are.
 func (l *Link) place(local *End) Value {
-	order := [...]Tag{HostID, Host, Node}
-	switch l.Scope {
-	case ScopeRemote:
+	switch {
+	case l.Scope == ScopeRemote:
 		return Value{}
-	case ScopeContainer:
-		if local.Has(ContainerID) {
-			return local[ContainerID]
-		}
-	case ScopePod:
-		if local.Has(PodUID) {
-			return local[PodUID]
-		}
+	case l.Scope == ScopeContainer && local.Has(names.TagContainerID):
+		return local[names.TagContainerID]
+	case l.Scope == ScopePod && local.Has(names.TagPodUID):
+		return local[names.TagPodUID]
 	}
-	for _, t := range order {
-		if local.Has(t) {
-			return local[t]
-		}
-	}
-	return Value{}
+	return local.HostKey()
 }

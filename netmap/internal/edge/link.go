@@ -1,18 +1,26 @@
 package edge
 
-// Role tells which end reports.
+import (
+	"strconv"
+
+	"github.com/netconn/netconn/internal/names"
+)
+
+// Role is the role of the end that reports.
 type Role uint8
 
-// The roles. Unknown: it was not seen who connected.
+// The roles, in the order of names.Roles. Unknown: nobody saw who connected.
 const (
 	Unknown Role = iota
 	Client
 	Server
 )
 
-func (r Role) String() string { return [...]string{"unknown", "client", "server"}[r] }
+func (r Role) String() string {
+	return [...]string{names.RoleUnknown, names.RoleClient, names.RoleServer}[r]
+}
 
-// Scope tells how far the two ends are from each other.
+// Scope is the distance between the two ends.
 type Scope uint8
 
 // The scopes, as in netconn.peer.scope.
@@ -25,56 +33,54 @@ const (
 )
 
 func (s Scope) String() string {
-	return [...]string{"unknown", "container", "pod", "node", "remote"}[s]
+	return [...]string{names.ScopeUnknown, names.ScopeContainer, names.ScopePod, names.ScopeNode, names.ScopeRemote}[s]
 }
 
-// Local tells whether both ends are on one host, so that one collector sees both.
+// Local reports whether both ends are on one host, so that one collector sees both.
 func (s Scope) Local() bool { return s == ScopeContainer || s == ScopePod || s == ScopeNode }
 
-// Link is what tells the edges between two ends apart, and who reports. Comparable.
+// InPod reports whether both ends are in one pod or container, such as an application and its own sidecar.
+func (s Scope) InPod() bool { return s == ScopeContainer || s == ScopePod }
+
+// Link is what distinguishes the edges between two ends, and the role of the end that reports. Comparable.
 type Link struct {
 	Role            Role
 	Scope           Scope
-	Port            uint16 // that the server listens on; 0: not known
-	OriginalPort    uint16 // that the client asked for, where it was translated; 0: not translated
+	Port            uint16 // that the server listens on; 0: unknown
+	OriginalPort    uint16 // that the client connected to, if it was translated; 0: not translated
 	Transport       Value
 	NAT             Value
-	Original        Value // name of what the client asked for, where it was translated
+	Original        Value // name of the original destination, if it was translated
 	OriginalAddress Value
 }
 
-// Get returns the text of a tag, empty if the edge does not have it.
-func (l *Link) Get(t LinkTag) string {
-	switch t {
-	case Port:
-		return port(l.Port)
-	case Transport:
-		return l.Transport.String()
-	case ScopeTag:
-		return l.Scope.String()
-	case NAT:
-		return l.NAT.String()
-	case Original:
-		return l.Original.String()
-	case OriginalPort:
-		return port(l.OriginalPort)
-	case OriginalAddress:
-		return l.OriginalAddress.String()
-	}
-	return l.Role.String()
-}
+// Get returns the text of a tag, or "" if the edge does not have it.
+func (l *Link) Get(t names.EdgeTag) string { return l.Value(t).String() }
 
-// Value returns the same as Get as a Value.
-func (l *Link) Value(t LinkTag) Value {
+// Value returns the value of a tag; the zero Value if the edge does not have it.
+func (l *Link) Value(t names.EdgeTag) Value {
 	switch t {
-	case Transport:
+	case names.EdgePort:
+		return portText(l.Port)
+	case names.EdgeTransport:
 		return l.Transport
-	case NAT:
+	case names.EdgeScope:
+		return Text(l.Scope.String())
+	case names.EdgeNAT:
 		return l.NAT
-	case Original:
+	case names.EdgeOriginal:
 		return l.Original
-	case OriginalAddress:
+	case names.EdgeOriginalPort:
+		return portText(l.OriginalPort)
+	case names.EdgeOriginalAddress:
 		return l.OriginalAddress
 	}
-	return Text(l.Get(t))
+	return Text(l.Role.String())
+}
+
+func portText(p uint16) Value {
+	if p == 0 {
+		return Value{}
+	}
+	return Text(strconv.Itoa(int(p)))
 }

@@ -1,154 +1,124 @@
 package edge
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 
-	"go.opentelemetry.io/collector/pdata/pcommon"
+	"github.com/netconn/netconn/internal/names"
 )
 
-// Names of attributes that are not part of who is connected to whom.
-const (
-	Direction = "network.io.direction"
-	ErrorType = "error.type"
-	Overflow  = "otel.metric.overflow"
-)
+// Attributes looks up an attribute by its key, as text, and reports whether it is there. The text of a list is its first
+// element.
+type Attributes func(key string) (string, bool)
 
-func port(p uint16) string {
-	if p == 0 {
-		return ""
+func (a Attributes) text(key string) string {
+	s, _ := a(key)
+	return s
+}
+
+func (a Attributes) port(key string) uint16 {
+	n, err := strconv.ParseUint(a.text(key), 10, 16)
+	if err != nil {
+		return 0
 	}
-	return strconv.Itoa(int(p))
+	return uint16(n)
 }
 
-// workloads are the owners of a pod, the one that a person made before those that follow from it. Their attributes end in
-// .name.
-var workloads = [...]string{"cronjob", "job", "deployment", "statefulset", "daemonset", "replicaset", "replicationcontroller"}
-
-// sidecars are the containers that meshes put into pods, by their names. The receiver has netconn.proxy for peers only.
-var sidecars = [...]string{"istio-proxy", "linkerd-proxy", "kuma-sidecar", "consul-dataplane"}
-
-// podLabels are what the k8s_attributes processor calls a label of a pod, with and without its gate EmitV1K8sConventions.
-var podLabels = [...]string{"k8s.pod.label.", "k8s.pod.labels."}
-
-// gatewayLabels are on pods that are all proxy: those of the Gateway API, of Istio, of Envoy Gateway.
-var gatewayLabels = [...]string{
-	"gateway.networking.k8s.io/gateway-name",
-	"gateway.istio.io/managed",
-	"gateway.envoyproxy.io/owning-gateway-name",
+// workloads are the owners of a pod, those that a person creates before those that controllers create for them. The keys
+// of their attributes are k8s.<owner>.name.
+var workloads = [...]string{
+	"cronjob", "job", "deployment", "statefulset", "daemonset", "replicaset", "replicationcontroller",
 }
 
-// gateway tells by the labels of a pod, which the processor has to extract.
-func gateway(resource pcommon.Map) bool {
-	for _, label := range podLabels {
-		for _, key := range gatewayLabels {
-			if _, named := resource.Get(label + key); named {
-				return true
-			}
-		}
-		if strings.HasSuffix(text(resource, label+"istio"), "gateway") { // ingressgateway, egressgateway, eastwestgateway
-			return true
-		}
-	}
-	return false
-}
-
-// Self reads an end from the resource of its own metrics.
-func Self(resource pcommon.Map) End {
+// ReadLocal reads the end that reports itself, from the attributes of its resource.
+func ReadLocal(resource Attributes) End {
 	var e End
-	for t := range Tags {
-		if t != Name && t != Type {
-			e.set(t, text(resource, t.Attribute()))
+	for t := range names.Tags {
+		if t != names.TagName && t != names.TagType {
+			e.set(t, resource.text(t.Attribute()))
 		}
 	}
-	e.fill(Container, Text(text(resource, "container.name")))
-	e.fill(ImageTag, Text(first(resource, "container.image.tags")))
-	if !e.Has(Workload) {
-		for _, w := range workloads {
-			if name := text(resource, "k8s."+w+".name"); name != "" {
-				e.set(Workload, name)
-				e.set(WorkloadKind, w)
-				break
-			}
-		}
-	}
-	e[WorkloadKind] = Text(strings.ToLower(e.Get(WorkloadKind)))
+	e.fill(names.TagContainer, Text(resource.text("container.name")))
+	e.fill(names.TagImageTag, Text(resource.text("container.image.tags")))
+	e.readWorkload(resource)
 	switch {
-	case e.Has(PodUID) || e.Has(Pod):
-		e.set(Type, typePod)
-		e.fill(Workload, e[Pod]) // a pod that nothing owns is its own workload
-	case e.Has(ContainerID):
-		e.set(Type, typeContainer)
+	case e.Has(names.TagPodUID) || e.Has(names.TagPod):
+		e.set(names.TagType, names.TypePod)
+		e.fill(names.TagWorkload, e[names.TagPod]) // a pod without an owner is its own workload
+	case e.Has(names.TagContainerID):
+		e.set(names.TagType, names.TypeContainer)
 	default:
-		e.set(Type, typeHost)
+		e.set(names.TagType, names.TypeHost)
 	}
-	if e.Get(Type) != typeHost {
-		e.fill(Container, e[Executable])
+	if e.Get(names.TagType) != names.TypeHost {
+		e.fill(names.TagContainer, e[names.TagExecutable])
 	}
-	e.fill(Proxy, proxy(resource, e.Get(Container)))
-	for _, t := range [...]Tag{Workload, Service, Executable, Unit} {
-		e.fill(Name, e[t])
+	e.fill(names.TagProxy, Text(string(e.proxy(resource))))
+	for _, t := range [...]names.Tag{names.TagWorkload, names.TagService, names.TagExecutable, names.TagUnit} {
+		e.fill(names.TagName, e[t])
 	}
 	return e
 }
 
-func proxy(resource pcommon.Map, container string) Value {
-	switch {
-	case gateway(resource):
-		return Text("gateway")
-	case slices.Contains(sidecars[:], container):
-		return Text("sidecar")
+func (e *End) readWorkload(resource Attributes) {
+	for _, w := range workloads {
+		if e.Has(names.TagWorkload) {
+			break
+		}
+		if name := resource.text("k8s." + w + ".name"); name != "" {
+			e.set(names.TagWorkload, name)
+			e.set(names.TagWorkloadKind, w)
+		}
 	}
-	return Text("")
+	e[names.TagWorkloadKind] = Text(strings.ToLower(e.Get(names.TagWorkloadKind)))
 }
 
-// Peer reads the other end from the attributes of a point.
-func Peer(point pcommon.Map) End {
-	if overflow(point) {
-		return Beyond()
+// proxy returns the purpose of a proxy that describes itself. The receiver has an attribute for it only on peers.
+func (e *End) proxy(resource Attributes) names.Proxy {
+	return names.ProxyOf(names.Evidence{
+		Container: e.Get(names.TagContainer), Executable: e.Get(names.TagExecutable), Label: resource.podLabel,
+	})
+}
+
+// podLabel looks up a label of the pod, which the k8s_attributes processor has to extract. Its feature gate
+// EmitV1K8sConventions changes the prefix.
+func (a Attributes) podLabel(key string) (string, bool) {
+	if v, ok := a("k8s.pod.label." + key); ok {
+		return v, true
+	}
+	return a("k8s.pod.labels." + key)
+}
+
+// ReadPeer reads the peer, from the attributes of a point.
+func ReadPeer(point Attributes) End {
+	if point.text(names.Overflow) == "true" {
+		return Overflow()
 	}
 	var e End
-	for t, name := range map[Tag]string{
-		Name:             "netconn.peer.name",
-		Service:          "service.peer.name",
-		ServiceNamespace: "service.peer.namespace",
-		Cluster:          "netconn.peer.k8s.cluster.name",
-		Namespace:        "netconn.peer.k8s.namespace.name",
-		Workload:         "netconn.peer.k8s.workload.name",
-		Pod:              "netconn.peer.k8s.pod.name",
-		Container:        "netconn.peer.container.name",
-		ContainerID:      "netconn.peer.container.id",
-		ImageTag:         "netconn.peer.container.image.tag",
-		Node:             "netconn.peer.k8s.node.name",
-		Zone:             "netconn.peer.zone",
-		Region:           "netconn.peer.region",
-		Domain:           "netconn.peer.domain",
-		Proxy:            "netconn.peer.proxy",
-		Type:             "netconn.peer.type",
-	} {
-		e.set(t, text(point, name))
+	for t := range names.Tags {
+		if key := t.PeerAttribute(); key != "" {
+			e.set(t, point.text(key))
+		}
 	}
-	e.fill(Node, Text(text(point, "netconn.peer.node.name")))
-	e.set(WorkloadKind, strings.ToLower(text(point, "netconn.peer.k8s.workload.kind")))
-	e.fill(Name, e[Workload])
-	if !e.Has(Workload) {
-		e.program()
+	e[names.TagWorkloadKind] = Text(strings.ToLower(e.Get(names.TagWorkloadKind)))
+	e.fill(names.TagName, e[names.TagWorkload])
+	if !e.Has(names.TagWorkload) {
+		e.readProgram()
 	}
 	return e
 }
 
-// program tells what kind of name it is that a peer without Kubernetes has.
-func (e *End) program() {
-	switch e.Get(Type) {
-	case typePod, typeContainer:
-		e[Executable] = e[Container]
-		e.fill(Executable, e[Name])
-	case typeHost:
-		if isUnit(e.Get(Name)) {
-			e[Unit] = e[Name]
+// readProgram sets the tag of which the name of a peer without Kubernetes is a value.
+func (e *End) readProgram() {
+	switch e.Get(names.TagType) {
+	case names.TypePod, names.TypeContainer:
+		e[names.TagExecutable] = e[names.TagContainer]
+		e.fill(names.TagExecutable, e[names.TagName])
+	case names.TypeHost:
+		if isUnit(e.Get(names.TagName)) {
+			e[names.TagUnit] = e[names.TagName]
 		} else {
-			e[Executable] = e[Name]
+			e[names.TagExecutable] = e[names.TagName]
 		}
 	}
 }
@@ -162,91 +132,41 @@ func isUnit(name string) bool {
 	return false
 }
 
-// ReadLink reads what tells edges apart from the attributes of a point.
-func ReadLink(point pcommon.Map) Link {
-	l := Link{
-		Port:            number(point, "server.port"),
-		OriginalPort:    number(point, "netconn.original_destination.port"),
-		Transport:       Text(text(point, "network.transport")),
-		NAT:             Text(text(point, "netconn.nat")),
-		Original:        Text(text(point, "netconn.original_destination.name")),
-		OriginalAddress: Text(text(point, "netconn.original_destination.address")),
+var (
+	roles = map[string]Role{names.RoleClient: Client, names.RoleServer: Server}
+	scope = map[string]Scope{
+		names.ScopeContainer: ScopeContainer, names.ScopePod: ScopePod, names.ScopeNode: ScopeNode,
+		names.ScopeRemote: ScopeRemote,
 	}
-	switch text(point, "netconn.role") {
-	case "client":
-		l.Role = Client
-	case "server":
-		l.Role = Server
+)
+
+// ReadLink reads the link, from the attributes of a point.
+func ReadLink(point Attributes) Link {
+	return Link{
+		Role:            roles[point.text(names.Role.Key())],
+		Scope:           scope[point.text(names.PeerScope.Key())],
+		Port:            point.port(names.ServerPort.Key()),
+		OriginalPort:    point.port(names.OriginalPort.Key()),
+		Transport:       Text(point.text(names.Transport.Key())),
+		NAT:             Text(point.text(names.NAT.Key())),
+		Original:        Text(point.text(names.OriginalName.Key())),
+		OriginalAddress: Text(point.text(names.OriginalAddress.Key())),
 	}
-	switch text(point, "netconn.peer.scope") {
-	case "container":
-		l.Scope = ScopeContainer
-	case "pod":
-		l.Scope = ScopePod
-	case "node":
-		l.Scope = ScopeNode
-	case "remote":
-		l.Scope = ScopeRemote
-	}
-	return l
 }
 
-// Addresses sets the addresses of both ends, and the zone of the local one where its resource has none, from the attributes of
-// a point, as far as it has them: who is really there before what the socket says.
-func Addresses(point pcommon.Map, r Role, local, peer *End) {
-	near, far := "client.address", "server.address"
-	if r == Server {
-		near, far = far, near
+// ReadAddresses sets the addresses of both ends, and the zone of a local end whose resource has none, from the
+// attributes of a point. Actual addresses replace those of the socket.
+func ReadAddresses(point Attributes, r Role, local, peer *End) {
+	local.fill(names.TagZone, Text(point.text(names.LocalZone.Key())))
+	local.set(names.TagAddress, point.text(names.LocalAddress.Key()))
+	peer.set(names.TagAddress, point.text(names.PeerAddress.Key()))
+	client, server := point.text(names.ClientAddress.Key()), point.text(names.ServerAddress.Key())
+	switch r {
+	case Client:
+		local.set(names.TagAddress, client)
+		peer.set(names.TagAddress, server)
+	case Server:
+		local.set(names.TagAddress, server)
+		peer.set(names.TagAddress, client)
 	}
-	if r == Unknown {
-		near, far = "", ""
-	}
-	local.fill(Zone, Text(text(point, "netconn.local.zone")))
-	local.set(Address, text(point, "network.local.address"))
-	local.set(Address, text(point, near))
-	peer.set(Address, text(point, "network.peer.address"))
-	peer.set(Address, text(point, far))
 }
-
-func overflow(point pcommon.Map) bool {
-	v, ok := point.Get(Overflow)
-	return ok && v.AsString() == "true"
-}
-
-func text(m pcommon.Map, name string) string {
-	v, ok := m.Get(name)
-	if !ok {
-		return ""
-	}
-	return v.AsString()
-}
-
-// first returns the first element of a list, or the value itself.
-func first(m pcommon.Map, name string) string {
-	v, ok := m.Get(name)
-	if !ok {
-		return ""
-	}
-	if v.Type() != pcommon.ValueTypeSlice {
-		return v.AsString()
-	}
-	if v.Slice().Len() == 0 {
-		return ""
-	}
-	return v.Slice().At(0).AsString()
-}
-
-func number(m pcommon.Map, name string) uint16 {
-	v, ok := m.Get(name)
-	if !ok {
-		return 0
-	}
-	n, err := strconv.ParseUint(v.AsString(), 10, 16)
-	if err != nil {
-		return 0
-	}
-	return uint16(n)
-}
-
-// Attribute returns the text of an attribute, empty if there is none.
-func Attribute(m pcommon.Map, name string) string { return text(m, name) }

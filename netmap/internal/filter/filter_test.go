@@ -5,36 +5,35 @@ import (
 	"strings"
 	"testing"
 
-	"go.opentelemetry.io/collector/pdata/pcommon"
-
 	"github.com/netconn/netconn/netmap/internal/edge"
 )
 
+// raw are attributes as texts.
+type raw map[string]string
+
+func (r raw) get(key string) (string, bool) {
+	v, ok := r[key]
+	return v, ok
+}
+
 // sample is an edge: productpage in prod, zone a, calls payments in dev, zone b, on 10.1.2.3:8443.
-func sample(t testing.TB) (*edge.End, *edge.End, *edge.Link) {
-	resource, point := pcommon.NewMap(), pcommon.NewMap()
-	for m, raw := range map[pcommon.Map]map[string]any{
-		resource: {
-			"k8s.namespace.name": "prod", "k8s.deployment.name": "productpage", "k8s.pod.name": "productpage-1",
-			"cloud.availability_zone": "a", "k8s.container.name": `we"ird, name`,
-		},
-		point: {
-			"netconn.role": "client", "netconn.peer.scope": "remote", "server.port": 8443, "netconn.nat": "dnat",
-			"netconn.original_destination.name": "payments.dev", "netconn.peer.type": "pod", "netconn.peer.name": "Payments",
-			"netconn.peer.k8s.namespace.name": "dev", "netconn.peer.zone": "b", "server.address": "10.1.2.3",
-		},
-	} {
-		if err := m.FromRaw(raw); err != nil {
-			t.Fatal(err)
-		}
+func sample() (*edge.End, *edge.End, *edge.Link) {
+	resource := raw{
+		"k8s.namespace.name": "prod", "k8s.deployment.name": "productpage", "k8s.pod.name": "productpage-1",
+		"cloud.availability_zone": "a", "k8s.container.name": `we"ird, name`,
 	}
-	local, peer, link := edge.Self(resource), edge.Peer(point), edge.ReadLink(point)
-	edge.Addresses(point, link.Role, &local, &peer)
+	point := raw{
+		"netconn.role": "client", "netconn.peer.scope": "remote", "server.port": "8443", "netconn.nat": "dnat",
+		"netconn.original_destination.name": "payments.dev", "netconn.peer.type": "pod", "netconn.peer.name": "Payments",
+		"netconn.peer.k8s.namespace.name": "dev", "netconn.peer.zone": "b", "server.address": "10.1.2.3",
+	}
+	local, peer, link := edge.ReadLocal(resource.get), edge.ReadPeer(point.get), edge.ReadLink(point.get)
+	edge.ReadAddresses(point.get, link.Role, &local, &peer)
 	return &local, &peer, &link
 }
 
 func TestMatch(t *testing.T) {
-	c, s, l := sample(t)
+	c, s, l := sample()
 	for text, want := range map[string]bool{
 		"":                                      true,
 		"   ":                                   true,
@@ -137,7 +136,7 @@ func FuzzParse(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		c, s, l := sample(t)
+		c, s, l := sample()
 		parsed, err := Parse(text)
 		if err != nil {
 			var wrong *Error

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"github.com/netconn/netconn/internal/names"
 	"github.com/netconn/netconn/netmap/internal/edge"
 )
 
@@ -32,8 +33,8 @@ type term struct {
 	not    bool
 	what   subject
 	side   side
-	tag    edge.Tag
-	link   edge.LinkTag
+	tag    names.Tag
+	link   names.EdgeTag
 	values []match
 }
 
@@ -63,9 +64,6 @@ func newMatch(v string, quoted, address bool) match {
 	}
 	return m
 }
-
-// Empty tells whether everything is let through.
-func (f *Filter) Empty() bool { return len(f.terms) == 0 }
 
 // A Matcher matches many edges of few ends: it looks at each end once. Not for concurrent use.
 type Matcher struct {
@@ -120,7 +118,7 @@ func (t *term) end(e *edge.End) bool {
 	case kindOfEnd:
 		return t.one(e.Kind().String())
 	}
-	for tag := range edge.Tags {
+	for tag := range names.Tags {
 		if e.Has(tag) && t.one(e.Get(tag)) {
 			return true
 		}
@@ -130,7 +128,9 @@ func (t *term) end(e *edge.End) bool {
 
 // anywhere tells whether one of the tags of an edge matches.
 func (t *term) anywhere(l *edge.Link) bool {
-	for _, tag := range [...]edge.LinkTag{edge.Port, edge.Original, edge.OriginalPort, edge.OriginalAddress} {
+	for _, tag := range [...]names.EdgeTag{
+		names.EdgePort, names.EdgeOriginal, names.EdgeOriginalPort, names.EdgeOriginalAddress,
+	} {
 		if v := l.Get(tag); v != "" && t.one(v) {
 			return true
 		}

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/netconn/netconn/netmap/internal/edge"
+	"github.com/netconn/netconn/internal/names"
 )
 
 // The limits of a filter.
@@ -119,7 +119,7 @@ func (p *parser) values(t *term) error {
 		if err != nil {
 			return err
 		}
-		t.values = append(t.values, newMatch(v, quoted, t.what == tagOfEnd && t.tag == edge.Address))
+		t.values = append(t.values, newMatch(v, quoted, t.what == tagOfEnd && t.tag == names.TagAddress))
 		if p.done() || p.text[p.at] != ',' {
 			return nil
 		}
@@ -182,11 +182,11 @@ func (t *term) subject(key string) error {
 		t.what = kindOfEnd
 		return nil
 	}
-	if tag, ok := edge.ParseTag(name); ok {
+	if tag, ok := names.ParseTag(name); ok {
 		t.what, t.tag = tagOfEnd, tag
 		return nil
 	}
-	if tag, ok := edge.ParseLinkTag(key); ok {
+	if tag, ok := names.ParseEdgeTag(key); ok {
 		t.what, t.link = tagOfEdge, tag
 		return nil
 	}

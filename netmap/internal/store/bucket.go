@@ -2,6 +2,8 @@ package store
 
 import (
 	"cmp"
+	"iter"
+	"math"
 	"slices"
 )
 
@@ -9,27 +11,28 @@ import (
 type bucket struct {
 	at int64 // Unix seconds at which it begins; 0: never used
 
-	tx, rx           column[uint32] // bytes, from the reporting end
-	retransmits      column[uint16]
-	rtts, shakes     column[uint16] // samples
-	attempts         column[uint16]
-	closed           column[uint16]
-	active           column[uint16] // one more than were open at the last report; 0: no report
-	rttSum, shakeSum []short        // ticks
-	rttMax           []uint8        // code of the highest bound, see bounds
-	outcomes         []outcome      // several of one slot and kind add up
+	tx, rx               column[uint32] // bytes, as the end that reports has them
+	retransmits          column[uint16]
+	rtts, handshakes     column[uint16] // samples
+	attempts             column[uint16]
+	closed               column[uint16]
+	active               column[uint16] // one more than were open at the last point; 0: no point
+	rttSum, handshakeSum []half         // ticks
+	rttMax               []uint8        // code of the highest bound, see bounds
+	outcomes             []outcome      // several of one slot and kind add up
 }
 
-// An outcome is how often something ended in other than the good way: the slot times 256 and the kind, which is an index into
-// the store's kinds, and the number.
-type outcome struct{ what, n uint32 }
+// An outcome is how often attempts or connections of a slot ended in one way that is not good. The kind is an index into
+// the store's kinds.
+type outcome struct{ slotAndKind, n uint32 }
 
-func (o outcome) slot() uint32 { return o.what >> 8 }
+func newOutcome(slot uint32, kind uint8, n uint64) outcome {
+	return outcome{slot<<8 | uint32(kind), uint32(min(n, math.MaxUint32))}
+}
 
-func (o outcome) kind() uint8 { return uint8(o.what) }
+func (o outcome) slot() uint32 { return o.slotAndKind >> 8 }
 
-// tick is the resolution of times, 100 ns; in seconds.
-const tick = 1e-7
+func (o outcome) kind() uint8 { return uint8(o.slotAndKind) }
 
 func (b *bucket) reset(at int64) {
 	b.at = at
@@ -40,7 +43,7 @@ func (b *bucket) reset(at int64) {
 		c.clear()
 	}
 	clear(b.rttSum)
-	clear(b.shakeSum)
+	clear(b.handshakeSum)
 	clear(b.rttMax)
 	b.outcomes = b.outcomes[:0]
 }
@@ -48,30 +51,28 @@ func (b *bucket) reset(at int64) {
 func (b *bucket) wide() [2]*column[uint32] { return [...]*column[uint32]{&b.tx, &b.rx} }
 
 func (b *bucket) narrow() [6]*column[uint16] {
-	return [...]*column[uint16]{&b.retransmits, &b.rtts, &b.shakes, &b.attempts, &b.closed, &b.active}
+	return [...]*column[uint16]{&b.retransmits, &b.rtts, &b.handshakes, &b.attempts, &b.closed, &b.active}
 }
 
-// move adds what slots have to others, and empties them.
+// move adds the figures of slots to those of others, and empties them.
 func (b *bucket) move(moves map[uint32]uint32, bounds *bounds) {
 	if b.at == 0 {
 		return
 	}
 	for from, to := range moves {
 		for _, c := range b.wide() {
-			c.add(to, c.get(from))
-			c.set(from, 0)
+			c.add(to, c.take(from))
 		}
 		for _, c := range b.narrow() {
-			n := c.get(from)
+			n := c.take(from)
 			if c == &b.active && n > 0 && c.get(to) > 0 {
-				n-- // both say that there was a report
+				n-- // both are one more than were open
 			}
 			c.add(to, n)
-			c.set(from, 0)
 		}
-		for _, c := range [...]*[]short{&b.rttSum, &b.shakeSum} {
+		for _, c := range [...]*[]half{&b.rttSum, &b.handshakeSum} {
 			if int(from) < len(*c) {
-				lengthen(c, to, (*c)[from].ticks())
+				addTime(c, to, (*c)[from].ticks())
 				(*c)[from] = 0
 			}
 		}
@@ -80,14 +81,14 @@ func (b *bucket) move(moves map[uint32]uint32, bounds *bounds) {
 			b.rttMax[from] = 0
 		}
 	}
-	for i := range b.outcomes {
-		o := &b.outcomes[i]
+	for i, o := range b.outcomes {
 		if to, moved := moves[o.slot()]; moved {
-			o.what = to<<8 | uint32(o.kind())
+			b.outcomes[i] = newOutcome(to, o.kind(), uint64(o.n))
 		}
 	}
 }
 
+// raise notes a bound, if it is the highest of the slot.
 func (b *bucket) raise(slot uint32, code uint8, bounds *bounds) {
 	if code == 0 {
 		return
@@ -98,7 +99,7 @@ func (b *bucket) raise(slot uint32, code uint8, bounds *bounds) {
 	}
 }
 
-// bounds are the upper bounds of histogram buckets that were met, as codes of one byte; 0 is none.
+// bounds are the upper bounds of histogram buckets that were received, as codes of one byte; 0 is none.
 type bounds struct{ values []float64 }
 
 func (b *bounds) value(code uint8) float64 {
@@ -108,12 +109,13 @@ func (b *bounds) value(code uint8) float64 {
 	return b.values[code-1]
 }
 
-// code returns that of a bound. Sources that have more than 255 different ones between them get the next higher one, else the highest.
+// code returns the code of a bound. If there are 255 others already, it is that of the next higher one, or of the
+// highest.
 func (b *bounds) code(bound float64) uint8 {
 	if i := slices.Index(b.values, bound); i >= 0 {
 		return uint8(i + 1)
 	}
-	if len(b.values) < 255 {
+	if len(b.values) < math.MaxUint8 {
 		b.values = append(b.values, bound)
 		return uint8(len(b.values))
 	}
@@ -126,21 +128,21 @@ func (b *bounds) code(bound float64) uint8 {
 	return uint8(best + 1)
 }
 
-// fail counts an outcome. What is added again and again is brought together before it takes more room.
-func (b *bucket) fail(slot uint32, kind uint8, n uint64) {
+// count counts an outcome. It merges equal ones before they take more memory.
+func (b *bucket) count(slot uint32, kind uint8, n uint64) {
 	if len(b.outcomes) == cap(b.outcomes) && len(b.outcomes) >= chunk {
 		b.compact()
 	}
-	b.outcomes = append(b.outcomes, outcome{slot<<8 | uint32(kind), uint32(min(n, uint64(full[uint32]())))})
+	b.outcomes = append(b.outcomes, newOutcome(slot, kind, n))
 }
 
 func (b *bucket) compact() {
-	slices.SortFunc(b.outcomes, func(x, y outcome) int { return cmp.Compare(x.what, y.what) })
+	slices.SortFunc(b.outcomes, func(x, y outcome) int { return cmp.Compare(x.slotAndKind, y.slotAndKind) })
 	kept := b.outcomes[:0]
 	for _, o := range b.outcomes {
 		last := len(kept) - 1
-		if last >= 0 && kept[last].what == o.what {
-			kept[last].n = uint32(min(uint64(kept[last].n)+uint64(o.n), uint64(full[uint32]())))
+		if last >= 0 && kept[last].slotAndKind == o.slotAndKind {
+			kept[last] = newOutcome(o.slot(), o.kind(), uint64(kept[last].n)+uint64(o.n))
 			continue
 		}
 		kept = append(kept, o)
@@ -148,7 +150,7 @@ func (b *bucket) compact() {
 	b.outcomes = kept
 }
 
-// A ring is the buckets of one length, the newest in place of the oldest.
+// A ring is the buckets of one length. The newest takes the place of the oldest.
 type ring struct {
 	step    int64 // seconds
 	buckets []bucket
@@ -156,13 +158,13 @@ type ring struct {
 
 func newRing(step int64, n int) *ring { return &ring{step: step, buckets: make([]bucket, n)} }
 
-// floor returns the begin of the bucket that a time is in.
-func (r *ring) floor(t int64) int64 { return t - t%r.step }
+// bucket returns the place of the bucket that begins at a time.
+func (r *ring) bucket(begin int64) *bucket { return &r.buckets[begin/r.step%int64(len(r.buckets))] }
 
 // at returns the bucket of a time, a new one if nothing was counted in it yet, or nil if it is older than what is held.
 func (r *ring) at(t int64) *bucket {
-	begin := r.floor(t)
-	b := &r.buckets[begin/r.step%int64(len(r.buckets))]
+	begin := t - t%r.step
+	b := r.bucket(begin)
 	switch {
 	case b.at == begin:
 		return b
@@ -173,11 +175,14 @@ func (r *ring) at(t int64) *bucket {
 	return b
 }
 
-// within calls f for each bucket that begins in [from, to), oldest first.
-func (r *ring) within(from, to int64, f func(*bucket)) {
-	for begin := r.floor(from + r.step - 1); begin < to; begin += r.step {
-		if b := &r.buckets[begin/r.step%int64(len(r.buckets))]; b.at == begin {
-			f(b)
+// within returns the buckets that begin in [from, to), oldest first.
+func (r *ring) within(from, to int64) iter.Seq[*bucket] {
+	return func(yield func(*bucket) bool) {
+		from += r.step - 1
+		for begin := from - from%r.step; begin < to; begin += r.step {
+			if b := r.bucket(begin); b.at == begin && !yield(b) {
+				return
+			}
 		}
 	}
 }
@@ -188,9 +193,9 @@ func (r *ring) move(moves map[uint32]uint32, bounds *bounds) {
 	}
 }
 
-// bytes is what its columns take.
+// bytes returns the memory of the columns.
 func (b *bucket) bytes() int {
-	n := len(b.rttMax) + 2*len(b.rttSum) + 2*len(b.shakeSum) + 8*cap(b.outcomes)
+	n := len(b.rttMax) + 2*len(b.rttSum) + 2*len(b.handshakeSum) + 8*cap(b.outcomes)
 	for _, c := range b.wide() {
 		n += 4*len(c.cells) + 32*len(c.big)
 	}

@@ -36,13 +36,14 @@ func BenchmarkAdd(b *testing.B) {
 // BenchmarkSnapshot adds up windows of both lengths of buckets.
 func BenchmarkSnapshot(b *testing.B) {
 	s, w := crowded(budgetEdges)
-	for _, window := range [...]int64{FineSpan, CoarseSpan} {
+	for _, window := range [...]int64{fineSpan, coarseSpan} {
 		b.Run(fmt.Sprint(window, "s"), func(b *testing.B) {
 			r := s.Range(window, 0)
 			for b.Loop() {
 				clear(s.snapshots)
-				if n := len(s.Snapshot(r).Edges); n < budgetEdges {
-					b.Fatalf("%d edges at %v, want %d", n, w.now, budgetEdges)
+				snapshot, err := s.Snapshot(b.Context(), r)
+				if err != nil || len(snapshot.Edges) < budgetEdges {
+					b.Fatalf("%d edges at %v, want %d (%v)", len(snapshot.Edges), w.now, budgetEdges, err)
 				}
 			}
 		})
@@ -62,11 +63,11 @@ func crowded(edges int) (*Store, *watch) {
 		}
 		s.Add(m)
 	}
-	for range CoarseSpan/CoarseStep - FineSpan/CoarseStep {
-		add(CoarseStep * time.Second)
+	for range coarseSpan/coarseStep - fineSpan/coarseStep {
+		add(coarseStep * time.Second)
 	}
-	for range FineSpan / FineStep {
-		add(FineStep * time.Second)
+	for range fineSpan / fineStep {
+		add(fineStep * time.Second)
 	}
 	return s, w
 }
@@ -75,9 +76,9 @@ func crowded(edges int) (*Store, *watch) {
 func BenchmarkMemory(b *testing.B) {
 	before := live()
 	s, _ := crowded(budgetEdges)
-	s.Snapshot(s.Range(FineSpan, 0))
+	_, _ = s.Snapshot(b.Context(), s.Range(fineSpan, 0))
 	b.ReportMetric(float64(live()-before)/1e6, "MB")
-	b.ReportMetric(float64(s.Status().Bytes)/1e6, "MB-by-status")
+	b.ReportMetric(float64(s.Status().Held.Bytes)/1e6, "MB-by-status")
 	runtime.KeepAlive(s)
 }
 

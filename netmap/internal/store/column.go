@@ -23,6 +23,13 @@ func (c *column[T]) get(slot uint32) uint64 {
 	return c.big[slot]
 }
 
+// take returns a figure and sets it to 0.
+func (c *column[T]) take(slot uint32) uint64 {
+	v := c.get(slot)
+	c.set(slot, 0)
+	return v
+}
+
 func (c *column[T]) set(slot uint32, v uint64) {
 	if v == 0 && int(slot) >= len(c.cells) {
 		return
@@ -48,6 +55,19 @@ func (c *column[T]) add(slot uint32, v uint64) {
 	}
 }
 
+// each calls f with each figure that is not 0.
+func (c *column[T]) each(f func(slot int, v uint64)) {
+	for i, v := range c.cells {
+		switch v {
+		case 0:
+		case full[T]():
+			f(i, c.big[uint32(i)])
+		default:
+			f(i, uint64(v))
+		}
+	}
+}
+
 func (c *column[T]) clear() {
 	clear(c.cells)
 	clear(c.big)
@@ -66,7 +86,7 @@ func reach[T any](cells []T, slot uint32) []T {
 	return grown
 }
 
-// sum does not wrap around: sources may send what they like.
+// sum does not wrap around, whatever the sources send.
 func sum(a, b uint64) uint64 {
 	if a > math.MaxUint64-b {
 		return math.MaxUint64
@@ -74,21 +94,16 @@ func sum(a, b uint64) uint64 {
 	return a + b
 }
 
-// A short is a sum of times, in ticks, to three digits: five bits of exponent and eleven of mantissa, as in a half-precision
+// tick is the resolution of times, 100 ns, in seconds.
+const tick = 1e-7
+
+// half is a sum of times in ticks, to three digits: five bits of exponent and eleven of mantissa, as in a half-precision
 // number without a sign.
-type short uint16
+type half uint16
 
-func (s short) ticks() uint64 {
-	exponent, mantissa := s>>11, uint64(s&0x7ff)
-	if exponent == 0 {
-		return mantissa
-	}
-	return (mantissa | 0x800) << (exponent - 1)
-}
-
-func shorten(ticks uint64) short {
+func newHalf(ticks uint64) half {
 	if ticks < 0x800 {
-		return short(ticks)
+		return half(ticks)
 	}
 	shift := bits.Len64(ticks) - 12
 	if shift > 0 {
@@ -98,14 +113,24 @@ func shorten(ticks uint64) short {
 	if shift > 30 {
 		return math.MaxUint16
 	}
-	return short(shift+1)<<11 | short(ticks>>shift&0x7ff)
+	return half(shift+1)<<11 | half(ticks>>shift&0x7ff)
 }
 
-// lengthen adds to a cell.
-func lengthen(cells *[]short, slot uint32, ticks uint64) {
+func (h half) ticks() uint64 {
+	exponent, mantissa := h>>11, uint64(h&0x7ff)
+	if exponent == 0 {
+		return mantissa
+	}
+	return (mantissa | 0x800) << (exponent - 1)
+}
+
+func (h half) seconds() float64 { return float64(h.ticks()) * tick }
+
+// addTime adds to a cell.
+func addTime(cells *[]half, slot uint32, ticks uint64) {
 	if ticks == 0 {
 		return
 	}
 	*cells = reach(*cells, slot)
-	(*cells)[slot] = shorten(sum((*cells)[slot].ticks(), ticks))
+	(*cells)[slot] = newHalf(sum((*cells)[slot].ticks(), ticks))
 }

@@ -1,115 +1,105 @@
 package store
 
-import "github.com/netconn/netconn/netmap/internal/edge"
+import (
+	"context"
 
-// Step is one bucket of a history.
-type Step struct {
-	At int64 // Unix seconds at which it begins
-	Figures
-	Reported bool // Active is known
+	"github.com/netconn/netconn/netmap/internal/match"
+	"github.com/netconn/netconn/netmap/internal/snap"
+)
+
+// history reads buckets again for the edges of one snapshot.
+type history struct {
+	store    *Store
+	topology uint64 // of the snapshot
+	snapshot *snap.Snapshot
+	origins  []match.Origin // of its edges
 }
 
-// History returns what the given edges of a snapshot have counted, added up, one Step for each bucket of the range, oldest
-// first. What was counted since the snapshot is in it.
-func (s *Store) History(snap *Snapshot, edges []int) []Step {
+// A part is a report whose figures are added to a row.
+type part struct {
+	row    int
+	slot   uint32
+	edge   *snap.Edge
+	shadow bool // only its retransmits count
+}
+
+// Read is as snap.History has it. It keeps the store locked, so put must not use the store.
+func (h *history) Read(ctx context.Context, rows [][]int, put func(row int, step snap.Step)) error {
+	s, r := h.store, h.snapshot.Range
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	steps := make([]Step, 0, (snap.To-snap.From)/snap.Step)
-	for at := snap.From; at < snap.To; at += snap.Step {
-		steps = append(steps, Step{At: at})
-	}
-	wanted := make(map[uint32]*Edge, len(edges)) // by slot; nil: only what it sent again
-	for _, i := range edges {
-		e := &snap.Edges[i]
-		wanted[e.slot] = e
-		for _, p := range e.partners {
-			wanted[p] = nil
+	parts, rowOf := h.parts(rows)
+	steps := make([]snap.Step, len(rows))
+	for b := range s.ringOf(r.Step).within(r.From, r.To) {
+		if err := ctx.Err(); err != nil {
+			return err
 		}
-	}
-	s.ringOf(snap.Step).within(snap.From, snap.To, func(b *bucket) {
-		step := &steps[(b.at-snap.From)/snap.Step]
-		for slot, e := range wanted {
-			step.Retransmits += b.retransmits.get(slot)
-			if e != nil {
-				step.take(b, e, &s.bounds)
+		for i := range steps {
+			steps[i] = snap.Step{At: b.at}
+		}
+		for _, p := range parts {
+			steps[p.row].Retransmits += b.retransmits.get(p.slot)
+			if !p.shadow {
+				b.take(&steps[p.row], p.slot, p.edge, &s.bounds)
 			}
 		}
 		for _, o := range b.outcomes {
-			if wanted[o.slot()] != nil {
-				step.ended(o.kind(), uint64(o.n))
+			if row, ok := rowOf[o.slot()]; ok && int(o.kind()) < len(h.snapshot.Kinds) {
+				steps[row].Count(o.kind(), uint64(o.n))
 			}
 		}
-	})
-	return steps
+		for row := range steps {
+			put(row, steps[row])
+		}
+	}
+	return nil
 }
 
-// take adds what the report of an edge has in a bucket, but for what it sent again.
-func (step *Step) take(b *bucket, e *Edge, bounds *bounds) {
-	slot := e.slot
-	tx, rx := b.tx.get(slot), b.rx.get(slot)
-	switch {
-	case e.Link.Role == edge.Server:
-		tx, rx = rx, tx
-	case e.both:
-		rx = 0
+// parts returns the reports of rows of edges, and the row of each slot that counts. It leaves out reports that were
+// evicted since the snapshot, as their slots may have been given to others.
+func (h *history) parts(rows [][]int) (parts []part, rowOf map[uint32]int) {
+	rowOf = make(map[uint32]int)
+	for row, edges := range rows {
+		for _, i := range edges {
+			e, o := &h.snapshot.Edges[i], &h.origins[i]
+			if h.held(o.Report) {
+				slot := uint32(o.Report)
+				parts, rowOf[slot] = append(parts, part{row: row, slot: slot, edge: e}), row
+			}
+			for _, shadow := range o.Shadows {
+				if h.held(shadow) {
+					parts = append(parts, part{row: row, slot: uint32(shadow), shadow: true})
+				}
+			}
+		}
 	}
-	step.Tx += tx
-	step.Rx += rx
-	step.RTTs += b.rtts.get(slot)
-	if int(slot) < len(b.rttSum) {
-		step.RTTSum += float64(b.rttSum[slot].ticks()) * tick
+	return parts, rowOf
+}
+
+// held reports whether a report of the snapshot is still in its slot.
+func (h *history) held(report int) bool {
+	return report < int(reserved) || h.store.reports[report].Local != nil && h.store.states[report].since <= h.topology
+}
+
+// take adds the figures that a slot has in a bucket, except retransmits and outcomes, to a step of an edge.
+func (b *bucket) take(step *snap.Step, slot uint32, e *snap.Edge, bounds *bounds) {
+	f := snap.Figures{
+		Tx: b.tx.get(slot), Rx: b.rx.get(slot), RTTs: b.rtts.get(slot), Handshakes: b.handshakes.get(slot),
+		Attempts: b.attempts.get(slot), Closed: b.closed.get(slot),
 	}
-	step.Shakes += b.shakes.get(slot)
-	if int(slot) < len(b.shakeSum) {
-		step.ShakeSum += float64(b.shakeSum[slot].ticks()) * tick
-	}
-	step.Attempts += b.attempts.get(slot)
-	step.Closed += b.closed.get(slot)
 	if n := b.active.get(slot); n > 0 {
-		step.Active += n - 1
+		f.Active = n - 1
 		step.Reported = true
 	}
+	if int(slot) < len(b.rttSum) {
+		f.RTTSum = b.rttSum[slot].seconds()
+	}
+	if int(slot) < len(b.handshakeSum) {
+		f.HandshakeSum = b.handshakeSum[slot].seconds()
+	}
 	if int(slot) < len(b.rttMax) {
-		step.RTTMax = max(step.RTTMax, bounds.value(b.rttMax[slot]))
+		f.RTTMax = bounds.value(b.rttMax[slot])
 	}
-}
-
-// Spark returns a figure of several rows of edges, bucket by bucket, oldest first.
-func (s *Store) Spark(snap *Snapshot, rows [][]int, figure func(*Figures) float64) [][]float64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	all := make([][]float64, len(rows))
-	for i := range all {
-		all[i] = make([]float64, (snap.To-snap.From)/snap.Step)
-	}
-	s.ringOf(snap.Step).within(snap.From, snap.To, func(b *bucket) {
-		failed := b.failed(s.kinds)
-		for i, row := range rows {
-			var step Step
-			for _, j := range row {
-				e := &snap.Edges[j]
-				step.take(b, e, &s.bounds)
-				step.Retransmits += b.retransmits.get(e.slot)
-				for _, p := range e.partners {
-					step.Retransmits += b.retransmits.get(p)
-				}
-				if n := failed[e.slot]; n > 0 {
-					step.ended(0, n)
-				}
-			}
-			all[i][(b.at-snap.From)/snap.Step] = figure(&step.Figures)
-		}
-	})
-	return all
-}
-
-// failed counts failed attempts by slot.
-func (b *bucket) failed(kinds []Kind) map[uint32]uint64 {
-	failed := make(map[uint32]uint64)
-	for _, o := range b.outcomes {
-		if !kinds[o.kind()].Closed {
-			failed[o.slot()] += uint64(o.n)
-		}
-	}
-	return failed
+	match.Orient(&f, e)
+	step.Add(&f)
 }

@@ -4,22 +4,24 @@ import (
 	"math"
 	"time"
 
+	"github.com/netconn/netconn/internal/names"
 	"github.com/netconn/netconn/netmap/internal/edge"
+	"github.com/netconn/netconn/netmap/internal/snap"
 )
 
-// A host is where reports come from. Times are Unix seconds, but for last.
+// A host is where reports come from. Times are Unix seconds, except last.
 type host struct {
 	name, id, node string
 	first          int64
-	received       int64 // when something was received last, by our clock
-	last           int64 // time of its newest point, nanoseconds, by its clock
+	seen           int64 // when something was last received, by our clock
+	last           int64 // time of its newest point, Unix nanoseconds, by its clock
 	interval       int64 // between its two newest times, nanoseconds
 	points         uint64
 }
 
-// hostOf returns the host that an end is on. Beyond a limit they are one, without a name.
+// hostOf returns the host of an end. Hosts beyond a limit are one, without a name.
 func (s *Store) hostOf(e *edge.End, now int64) *host {
-	key := hostID(e).String()
+	key := e.HostKey().String()
 	if h := s.hosts[key]; h != nil {
 		return h
 	}
@@ -28,18 +30,19 @@ func (s *Store) hostOf(e *edge.End, now int64) *host {
 	}
 	h := s.hosts[key]
 	if h == nil {
-		h = &host{first: now, received: now}
+		h = &host{first: now, seen: now}
 		if key != "" {
-			h.name, h.id, h.node = e.Get(edge.Host), e.Get(edge.HostID), e.Get(edge.Node)
+			h.name, h.id, h.node = e.Get(names.TagHost), e.Get(names.TagHostID), e.Get(names.TagNode)
 		}
 		s.hosts[key] = h
 	}
 	return h
 }
 
-func (h *host) report(at, now int64) {
+// received notes a point of a time.
+func (h *host) received(at, now int64) {
 	h.points++
-	h.received = now
+	h.seen = now
 	if at > h.last {
 		if h.last != 0 {
 			h.interval = at - h.last
@@ -48,77 +51,50 @@ func (h *host) report(at, now int64) {
 	}
 }
 
-// stale tells whether a host has been silent for three of its intervals.
+// stale reports whether a host was silent for three of its intervals.
 func (h *host) stale(now int64) bool {
-	interval := max(h.interval, int64(FineStep*time.Second)) / int64(time.Second)
-	return now-h.received > 3*interval
+	interval := max(h.interval, int64(fineStep*time.Second)) / int64(time.Second)
+	return now-h.seen > 3*interval
 }
 
-// Status is the store's own state. Times are Unix seconds, durations seconds.
-type Status struct {
-	Opened     float64
-	Learning   float64 // until when the edges of the first hosts are not new
-	Generation uint64
-	Hosts      []Host
-	Edges      int
-	MaxEdges   int
-	Ends       int
-	Streams    int
-	MaxStreams int
-	Bytes      int // of buckets, streams, reports, resources and ends; what the runtime adds is not in it
-	Folded     uint64
-	Expired    uint64
-	Late       uint64
-	Disorder   uint64
-	Homeless   uint64 // points of streams that there was no room for
-	Values     uint64
-	Points     uint64
-	Ahead      uint64
-	Resets     uint64
-}
-
-// Host is one that reports.
-type Host struct {
-	Name, ID, Node string
-	Last           float64
-	Age            float64
-	Interval       float64
-	Stale          bool
-	Points         uint64
-	Edges          int
-}
-
-// Status returns the state of now.
-func (s *Store) Status() Status {
+// Status returns the present state.
+func (s *Store) Status() snap.Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := s.config.Now()
-	s.tidy(now.Unix())
-	st := Status{
-		Opened: float64(s.opened) / 1e9, Learning: float64(s.opened)/1e9 + s.config.Learning.Seconds(), Generation: s.generation,
-		Edges: len(s.index), MaxEdges: s.config.MaxEdges, Ends: len(s.ends),
-		Streams: len(s.streams), MaxStreams: 2 * s.config.MaxEdges, Bytes: s.bytes(),
-		Folded: s.counts.folded, Expired: s.counts.expired, Late: s.counts.late, Disorder: s.counts.disorder,
-		Homeless: s.counts.streams, Values: s.counts.values, Points: s.counts.points, Ahead: s.counts.ahead, Resets: s.counts.resets,
+	now := s.config.Now().Unix()
+	s.sweep(now)
+	opened := float64(s.opened) / 1e9
+	return snap.Status{
+		Opened: opened, Learning: opened + s.config.Learning.Seconds(), Hosts: s.hostStatus(now),
+		Held: snap.Held{
+			Edges: len(s.slots), MaxEdges: s.config.MaxEdges, Ends: len(s.ends),
+			Streams: len(s.streams), MaxStreams: 2 * s.config.MaxEdges, Bytes: s.bytes(),
+			Folded: s.counts.folded, Expired: s.counts.expired,
+		},
+		Dropped: s.counts.dropped, Ahead: s.counts.ahead, Resets: s.counts.resets,
 	}
+}
+
+func (s *Store) hostStatus(now int64) []snap.Host {
 	edges := make(map[*host]int)
 	for i := range s.reports {
-		if s.reports[i].local != nil {
-			edges[s.reports[i].host]++
+		if s.reports[i].Local != nil {
+			edges[s.states[i].host]++
 		}
 	}
+	var all []snap.Host
 	for _, h := range s.hosts {
-		st.Hosts = append(st.Hosts, Host{
+		all = append(all, snap.Host{
 			Name: h.name, ID: h.id, Node: h.node,
-			Last: float64(h.last) / 1e9, Age: float64(now.Unix() - h.received),
-			Interval: math.Round(float64(h.interval)/1e7) / 100, Stale: h.stale(now.Unix()),
+			Last: float64(h.last) / 1e9, Age: float64(now - h.seen),
+			Interval: math.Round(float64(h.interval)/1e7) / 100, Stale: h.stale(now),
 			Points: h.points, Edges: edges[h],
 		})
 	}
-	return st
+	return all
 }
 
-// Sizes of what is held in bytes, measured with the maps and slices that lead to it.
+// Sizes in bytes of what is held, measured with the maps and slices that lead to it.
 const (
 	streamBytes   = 490
 	reportBytes   = 480

@@ -7,31 +7,15 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
-	"github.com/netconn/netconn/netmap/internal/edge"
+	"github.com/netconn/netconn/internal/names"
 )
 
-// A resource is one that was met.
-type resource struct {
-	end    edge.End
-	source uint64 // hash of what its attributes say of who emits them
-	host   *host
-	seen   int64
-}
-
-// point is what all types of points have.
-type point struct {
-	start, at int64 // Unix nanoseconds
-	delta     bool
-	state     bool // what is now, not what is added up over time
-	attrs     pcommon.Map
-}
-
-// Add takes metrics in; those that are not netconn's are ignored. It keeps nothing of what it is given.
+// Add takes in metrics, and ignores those that are not netconn's. It keeps no reference to them.
 func (s *Store) Add(metrics pmetric.Metrics) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.config.Now()
-	s.tidy(now.Unix())
+	s.sweep(now.Unix())
 	b := batch{store: s, now: now.Unix()}
 	for _, rm := range metrics.ResourceMetrics().All() {
 		b.resource = nil
@@ -55,70 +39,56 @@ type batch struct {
 	store    *Store
 	now      int64
 	resource *resource
-	hash     uint64 // of the resource
+	hash     uint64 // of the resource's attributes
 	points   uint64
 	point    point // the present one
 
-	at           int64 // of the point before, nanoseconds
+	at           int64 // of the point before, Unix nanoseconds
 	fine, coarse *bucket
 }
 
-// adder returns what takes in a metric of the name, nil if it is none of ours.
+// A point is what all types of points have in common.
+type point struct {
+	start, at int64 // Unix nanoseconds
+	delta     bool
+	state     bool // a present value, not an increase
+	attrs     pcommon.Map
+}
+
+// adder returns the method that takes in a metric of the name, or nil if the metric is not one of ours.
 func (b *batch) adder(name string) func(pmetric.Metric) {
 	switch name {
-	case "netconn.io":
+	case names.IO:
 		return b.sums(b.io)
-	case "netconn.tcp.retransmits":
+	case names.Retransmits:
 		return b.sums(b.retransmits)
-	case "netconn.attempts":
+	case names.Attempts:
 		return b.sums(b.attempts)
-	case "netconn.closed":
+	case names.Closed:
 		return b.sums(b.closed)
-	case "netconn.active":
+	case names.Active:
 		return b.sums(b.active)
-	case "netconn.tcp.rtt":
+	case names.RTT:
 		return b.histograms(b.rtt)
-	case "netconn.tcp.handshake.duration":
-		return b.histograms(b.shake)
+	case names.HandshakeDuration:
+		return b.histograms(b.handshake)
 	}
 	return nil
 }
 
-// enter finds the resource of the metrics that follow.
-func (b *batch) enter(attrs pcommon.Map) {
-	if b.resource != nil {
-		return
-	}
-	s := b.store
-	b.hash = s.hash(attrs)
-	r := s.resources[b.hash]
-	if r == nil {
-		r = &resource{end: edge.Self(attrs), source: s.source(attrs, b.hash)}
-		if len(s.resources) < 2*s.config.MaxEdges {
-			s.resources[b.hash] = r
-		}
-	}
-	r.host, r.seen = s.hostOf(&r.end, b.now), b.now
-	b.resource = r
-}
-
-// sums takes in the points of a sum, or of a gauge where a processor made one of it.
+// sums takes in the points of a sum, or of a gauge if a processor made one of it.
 func (b *batch) sums(add func(p point, value int64)) func(pmetric.Metric) {
 	return func(m pmetric.Metric) {
 		var points pmetric.NumberDataPointSlice
-		delta := false
-		switch m.Type() {
-		case pmetric.MetricTypeSum:
+		delta, state := false, m.Name() == names.Active
+		switch {
+		case m.Type() == pmetric.MetricTypeSum:
 			points = m.Sum().DataPoints()
 			delta = m.Sum().AggregationTemporality() == pmetric.AggregationTemporalityDelta
-		case pmetric.MetricTypeGauge:
-			if m.Name() != "netconn.active" {
-				b.store.counts.points += uint64(m.Gauge().DataPoints().Len())
-				return
-			}
+		case m.Type() == pmetric.MetricTypeGauge && state:
 			points = m.Gauge().DataPoints()
 		default:
-			b.store.counts.points++
+			b.store.counts.dropped.Points += uint64(pointsOf(m))
 			return
 		}
 		for _, d := range points.All() {
@@ -126,13 +96,23 @@ func (b *batch) sums(add func(p point, value int64)) func(pmetric.Metric) {
 				continue
 			}
 			value, ok := whole(d)
-			if !ok || value < 0 && (!delta || m.Name() != "netconn.active") {
-				b.store.counts.values++
+			if !ok || value < 0 && !(delta && state) {
+				b.store.counts.dropped.Values++
 				continue
 			}
-			add(point{start: int64(d.StartTimestamp()), at: int64(d.Timestamp()), delta: delta, attrs: d.Attributes()}, value)
+			add(point{
+				start: int64(d.StartTimestamp()), at: int64(d.Timestamp()), delta: delta, state: state, attrs: d.Attributes(),
+			}, value)
 		}
 	}
+}
+
+// pointsOf returns the number of points of a metric whose type is not the expected one; at least one.
+func pointsOf(m pmetric.Metric) int {
+	if m.Type() == pmetric.MetricTypeGauge {
+		return m.Gauge().DataPoints().Len()
+	}
+	return 1
 }
 
 // whole returns a value as a whole number.
@@ -151,7 +131,7 @@ func whole(d pmetric.NumberDataPoint) (int64, bool) {
 func (b *batch) histograms(add func(point, pmetric.HistogramDataPoint)) func(pmetric.Metric) {
 	return func(m pmetric.Metric) {
 		if m.Type() != pmetric.MetricTypeHistogram {
-			b.store.counts.points++
+			b.store.counts.dropped.Points++
 			return
 		}
 		delta := m.Histogram().AggregationTemporality() == pmetric.AggregationTemporalityDelta
@@ -160,7 +140,7 @@ func (b *batch) histograms(add func(point, pmetric.HistogramDataPoint)) func(pme
 				continue
 			}
 			if math.IsNaN(d.Sum()) || math.IsInf(d.Sum(), 0) || d.Sum() < 0 {
-				b.store.counts.values++
+				b.store.counts.dropped.Values++
 				continue
 			}
 			add(point{start: int64(d.StartTimestamp()), at: int64(d.Timestamp()), delta: delta, attrs: d.Attributes()}, d)
@@ -171,7 +151,7 @@ func (b *batch) histograms(add func(point, pmetric.HistogramDataPoint)) func(pme
 // open finds the stream and the buckets of a point; nil if it cannot be counted.
 func (b *batch) open(p *point) *stream {
 	s := b.store
-	if limit := (b.now + CoarseStep) * int64(time.Second); p.at > limit || p.at <= 0 {
+	if limit := (b.now + coarseStep) * int64(time.Second); p.at > limit || p.at <= 0 {
 		s.counts.ahead++
 		p.at = b.now * int64(time.Second)
 	}
@@ -180,44 +160,44 @@ func (b *batch) open(p *point) *stream {
 		b.fine, b.coarse = s.buckets(p.at/int64(time.Second), b.now)
 	}
 	if b.coarse == nil {
-		s.counts.late++
+		s.counts.dropped.Late++
 		return nil
 	}
 	b.point = *p
-	key := s.hash(p.attrs) + b.resource.source*0x9e3779b97f4a7c15
+	key := s.hash(p.attrs) + b.resource.id*0x9e3779b97f4a7c15
 	t := s.streams[key]
 	switch {
 	case t == nil:
-		if t = s.begin(key, b, p); t == nil {
-			s.counts.streams++
+		if t = s.newStream(key, b, p); t == nil {
+			s.counts.dropped.Streams++
 			return nil
 		}
 	case t.resource != b.hash:
 		b.move(t)
 	}
 	t.seen = b.now
-	s.reports[t.slot].seen = b.now
-	b.resource.host.report(p.at, b.now)
+	s.reports[t.slot].Seen = b.now
+	b.resource.host.received(p.at, b.now)
 	b.points++
 	return t
 }
 
-// buckets returns those of a time; nil where it is older than what is held.
+// buckets returns the buckets of a time; nil where it is older than what is held.
 func (s *Store) buckets(at, now int64) (fine, coarse *bucket) {
-	if at > now-FineSpan {
+	if at > now-fineSpan {
 		fine = s.fine.at(at)
 	}
-	if at > now-CoarseSpan {
+	if at > now-coarseSpan {
 		coarse = s.coarse.at(at)
 	}
 	return fine, coarse
 }
 
-// settle counts what became of a point, and tells whether it adds something.
-func (b *batch) settle(t *stream, v verdict, something bool) bool {
-	switch v {
-	case disorder:
-		b.store.counts.disorder++
+// apply notes what a point does to its series, and reports whether it adds something.
+func (b *batch) apply(t *stream, e effect, something bool) bool {
+	switch e {
+	case outOfOrder:
+		b.store.counts.dropped.OutOfOrder++
 		return false
 	case baseline:
 		return false
@@ -230,10 +210,11 @@ func (b *batch) settle(t *stream, v verdict, something bool) bool {
 	return something
 }
 
-// change notes that the report of a stream has changed. One that had to leave comes back if there is room.
+// change notes that the report of a stream has changed. An evicted report is held again if there is room.
 func (b *batch) change(t *stream) {
 	b.store.readmit(t, b)
-	b.store.reports[t.slot].changed = max(b.store.reports[t.slot].changed, b.at/int64(time.Second))
+	r := &b.store.reports[t.slot]
+	r.Changed = max(r.Changed, b.at/int64(time.Second))
 }
 
 // each calls f with the buckets of the present point.

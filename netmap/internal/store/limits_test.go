@@ -11,7 +11,7 @@ import (
 // Resources may change with each collection, as where somebody puts a time into one.
 func TestResourcesAreBounded(t *testing.T) {
 	w := newWorld(t, 5)
-	empty := w.Status().Bytes
+	empty := w.Status().Held.Bytes
 	for i := range 50 {
 		w.collect(flow(program("h", "curl").With(feedtest.Attributes{"now": fmt.Sprint(i)}), dials("nginx", 80), int64(i+1)*10, 0))
 	}
@@ -22,7 +22,7 @@ func TestResourcesAreBounded(t *testing.T) {
 	if tx, _ := w.total(); tx != 500 {
 		t.Errorf("%d bytes, want 500", tx)
 	}
-	if got := w.Status().Bytes - empty; got < 10*resourceBytes {
+	if got := w.Status().Held.Bytes - empty; got < 10*resourceBytes {
 		t.Errorf("%d bytes more are in use, which is less than the resources are", got)
 	}
 }
@@ -36,16 +36,16 @@ func TestSilentStreamsMakeRoomForNewOnes(t *testing.T) {
 	late := towards(5, 10)[4:]
 	late[0].Start = w.now
 	w.collect(late...)
-	if got := w.Status().Homeless; got == 0 {
+	if got := w.Status().Dropped.Streams; got == 0 {
 		t.Error("a stream that was seen a short while ago has made room")
 	}
 	w.pass(200 * time.Second)
 	late = towards(6, 10)[5:]
 	late[0].Start = w.now
-	before := w.Status().Homeless
+	before := w.Status().Dropped.Streams
 	w.collect(late...)
-	if got := w.Status(); got.Homeless != before || got.Streams > 4 {
-		t.Errorf("%d points had no room after %d, with %d streams", got.Homeless, before, got.Streams)
+	if got := w.Status(); got.Dropped.Streams != before || got.Held.Streams > 4 {
+		t.Errorf("%d points had no room after %d, with %d streams", got.Dropped.Streams, before, got.Held.Streams)
 	}
 	w.collect(towards(1, 13)...) // what it had counted before is in other, or where it was
 	w.collect(towards(1, 15)...)
@@ -67,7 +67,7 @@ func TestAtTheLimitOfStreamsDeltasAreCounted(t *testing.T) {
 	if tx, rx := w.total(); tx != 3*70 || rx != 3*140 {
 		t.Errorf("totals %d/%d, want 210/420", tx, rx)
 	}
-	if s := w.Status(); s.Streams != 4 || s.Homeless != 9 {
-		t.Errorf("%d streams and %d points of others, want 4 and the 9 of open connections", s.Streams, s.Homeless)
+	if s := w.Status(); s.Held.Streams != 4 || s.Dropped.Streams != 9 {
+		t.Errorf("%d streams and %d points of others, want 4 and the 9 of open connections", s.Held.Streams, s.Dropped.Streams)
 	}
 }

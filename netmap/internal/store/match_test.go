@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/netconn/netconn/internal/names"
 	"github.com/netconn/netconn/netmap/internal/edge"
 	"github.com/netconn/netconn/netmap/internal/feedtest"
 )
@@ -53,9 +54,9 @@ func TestTheClientsReportCounts(t *testing.T) {
 		flow(program("h", "nginx"), serves("curl", 80), 1003, 101), // as the other end has it
 	)
 	w.wantEdges("curl -> nginx:80 node 100/1000")
-	e := w.Snapshot(w.Range(FineSpan, 0)).Edges[0]
-	if !e.ByClient || !e.ByPeer {
-		t.Errorf("reported by client %v, by server %v, want both", e.ByClient, e.ByPeer)
+	e := w.snapshot(fineSpan).Edges[0]
+	if !e.ByClient || !e.ByServer {
+		t.Errorf("reported by client %v, by server %v, want both", e.ByClient, e.ByServer)
 	}
 }
 
@@ -71,12 +72,12 @@ func TestEachEndCountsWhatItSentAgain(t *testing.T) {
 	s := flow(program("h", "nginx"), serves("curl", 80), 1000, 100)
 	c.Retransmits, s.Retransmits = 2, 40
 	w.collect(c, s)
-	snap := w.Snapshot(w.Range(FineSpan, 0))
-	if got := snap.Edges[0].Retransmits; got != 42 {
+	snapshot := w.snapshot(fineSpan)
+	if got := snapshot.Edges[0].Retransmits; got != 42 {
 		t.Errorf("%d retransmits, want 42", got)
 	}
 	total := uint64(0)
-	for _, step := range w.History(snap, []int{0}) {
+	for _, step := range w.history(snapshot, 0) {
 		total += step.Retransmits
 	}
 	if total != 42 {
@@ -115,9 +116,9 @@ func TestRetransmitsOfSeveralClientsAreShared(t *testing.T) {
 		flow(pod("n2", "web", "web-2", "app", "node"), sees("client", "db", "", "remote", 5432), 1, 2),
 		s,
 	)
-	snap := w.Snapshot(w.Range(FineSpan, 0))
-	if len(snap.Shared) != 1 || snap.Shared[0].Retransmits != 9 || len(snap.Shared[0].Edges) != 2 {
-		t.Errorf("shared: %+v, want 9 of two edges", snap.Shared)
+	snapshot := w.snapshot(fineSpan)
+	if len(snapshot.Shared) != 1 || snapshot.Shared[0].Retransmits != 9 || len(snapshot.Shared[0].Edges) != 2 {
+		t.Errorf("shared: %+v, want 9 of two edges", snapshot.Shared)
 	}
 }
 
@@ -180,17 +181,13 @@ func TestASeriesOfBothEndsInOneReport(t *testing.T) {
 		"netconn.peer.type": "host", "netconn.peer.scope": "node", "netconn.peer.name": "self",
 	}
 	w.collect(flow(program("h", "self"), unknown, 7, 7))
-	snap := w.Snapshot(w.Range(FineSpan, 0))
+	snapshot := w.snapshot(fineSpan)
 	var tx, rx uint64
-	for _, step := range w.History(snap, []int{0}) {
+	for _, step := range w.history(snapshot, 0) {
 		tx, rx = tx+step.Tx, rx+step.Rx
 	}
-	spark := 0.0
-	for _, v := range w.Spark(snap, [][]int{{0}}, func(f *Figures) float64 { return float64(f.Tx + f.Rx) })[0] {
-		spark += v
-	}
-	if tx != 7 || rx != 0 || spark != 7 {
-		t.Errorf("history %d/%d, sparkline %v; want 7/0 and 7, as the edge has", tx, rx, spark)
+	if tx != 7 || rx != 0 {
+		t.Errorf("history %d/%d, want 7/0, as the edge has", tx, rx)
 	}
 }
 
@@ -221,19 +218,19 @@ func TestAPeerIsAllThatIsCertain(t *testing.T) {
 	)
 	ends := map[uint16]*edge.End{}
 	scopes := map[uint16]edge.Scope{}
-	for _, e := range w.Snapshot(w.Range(FineSpan, 0)).Edges {
+	for _, e := range w.snapshot(fineSpan).Edges {
 		if e.Link.Scope == edge.ScopePod {
 			e.Link.Port = 1 // the hop within the pod
 		}
 		ends[e.Link.Port], scopes[e.Link.Port] = e.Server, e.Link.Scope
 	}
-	for port, want := range map[uint16]map[edge.Tag]string{
-		6379: {edge.Workload: "cache", edge.Pod: "cache-1", edge.Container: "redis", edge.ImageTag: "v1", edge.Node: "n1"},
-		80:   {edge.Workload: "", edge.Pod: "", edge.Executable: "envoy", edge.Node: "n1", edge.Host: "n1"},
-		1:    {edge.Workload: "cache", edge.Pod: "cache-1", edge.Namespace: "shop", edge.Name: "cache"},
-		90:   {edge.Workload: "cache", edge.Pod: "cache-1", edge.Container: "proxy", edge.Name: "cache"},
+	for port, want := range map[uint16]map[names.Tag]string{
+		6379: {names.TagWorkload: "cache", names.TagPod: "cache-1", names.TagContainer: "redis", names.TagImageTag: "v1", names.TagNode: "n1"},
+		80:   {names.TagWorkload: "", names.TagPod: "", names.TagExecutable: "envoy", names.TagNode: "n1", names.TagHost: "n1"},
+		1:    {names.TagWorkload: "cache", names.TagPod: "cache-1", names.TagNamespace: "shop", names.TagName: "cache"},
+		90:   {names.TagWorkload: "cache", names.TagPod: "cache-1", names.TagContainer: "proxy", names.TagName: "cache"},
 	} {
-		got := map[edge.Tag]string{}
+		got := map[names.Tag]string{}
 		for tag := range want {
 			if ends[port] != nil {
 				got[tag] = ends[port].Get(tag)
@@ -251,8 +248,8 @@ func TestNothingOfAnotherNodeIsTaken(t *testing.T) {
 		flow(pod("n1", "web", "web-1", "app", "node"), sees("client", "db", "postgres", "remote", 5432), 5, 6),
 		flow(pod("n2", "db", "db-1", "postgres", "postgres"), sees("server", "other", "app", "remote", 5432), 6, 5),
 	)
-	for _, e := range w.Snapshot(w.Range(FineSpan, 0)).Edges {
-		if e.Client.Get(edge.Workload) == "web" && (e.Server.Has(edge.Pod) || e.Server.Has(edge.Node)) {
+	for _, e := range w.snapshot(fineSpan).Edges {
+		if e.Client.Get(names.TagWorkload) == "web" && (e.Server.Has(names.TagPod) || e.Server.Has(names.TagNode)) {
 			t.Errorf("a peer on another node is taken for %v", *e.Server)
 		}
 	}
@@ -265,7 +262,7 @@ func TestNewEdges(t *testing.T) {
 	w.pass(2 * time.Minute)
 	w.collect(curl(2, 2), flow(program("h", "curl"), dials("evil", 666), 1, 1))
 	learned := map[uint16]bool{}
-	for _, e := range w.Snapshot(w.Range(FineSpan, 0)).Edges {
+	for _, e := range w.snapshot(fineSpan).Edges {
 		learned[e.Link.Port] = e.Learned
 	}
 	if diff := cmp.Diff(map[uint16]bool{80: true, 666: true}, learned); diff != "" {
@@ -275,7 +272,7 @@ func TestNewEdges(t *testing.T) {
 	fresh := flow(program("h", "curl"), dials("evil", 667), 1, 1)
 	fresh.Start = w.now
 	w.collect(curl(3, 3), fresh)
-	for _, e := range w.Snapshot(w.Range(FineSpan, 0)).Edges {
+	for _, e := range w.snapshot(fineSpan).Edges {
 		if e.Link.Port == 667 && e.Learned {
 			t.Error("an edge that began after the learning period is not new")
 		}

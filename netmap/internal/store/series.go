@@ -1,133 +1,137 @@
 package store
 
 import (
-	"math"
-	"time"
-
+	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
-
-	"github.com/netconn/netconn/netmap/internal/edge"
 )
 
-// add counts what a point of a counter adds.
-func (b *batch) add(p point, value int64, series func(*stream) *counter, put func(*bucket, uint32, uint64)) {
-	t := b.open(&p)
-	if t == nil {
-		return
+// An effect is what a point does to its series.
+type effect uint8
+
+const (
+	increase   effect = iota
+	baseline          // nothing: it is the first value of a series that began before the store
+	reset             // an increase from zero
+	outOfOrder        // dropped: it is not newer than the point before
+)
+
+// A clock is how far a series has come. Times are Unix nanoseconds.
+type clock struct{ start, at int64 }
+
+// cumulative returns the effect of a point of a cumulative series. start and at are those of the point; fallen: its value
+// is less than the one before. A series that began before baselineBefore begins with a baseline.
+func (c *clock) cumulative(start, at int64, fallen bool, baselineBefore int64) effect {
+	e := increase
+	switch {
+	case c.at == 0 && (start == 0 || start < baselineBefore):
+		e = baseline
+	case c.at == 0:
+	case at <= c.at:
+		return outOfOrder
+	case start > c.start || fallen:
+		e = reset
 	}
-	n, v := series(t).next(p, value, t.opened)
-	if b.settle(t, v, n > 0) {
-		b.each(func(k *bucket) { put(k, t.slot, n) })
-	}
+	c.start, c.at = start, at
+	return e
 }
 
-func (b *batch) io(p point, value int64) {
-	if edge.Attribute(p.attrs, edge.Direction) == "receive" {
-		b.add(p, value, func(t *stream) *counter { return &t.rx }, func(k *bucket, slot uint32, n uint64) { k.rx.add(slot, n) })
-		return
+// delta returns the effect of a point of a delta series.
+func (c *clock) delta(at int64) effect {
+	if at <= c.at {
+		return outOfOrder
 	}
-	b.add(p, value, func(t *stream) *counter { return &t.tx }, func(k *bucket, slot uint32, n uint64) { k.tx.add(slot, n) })
+	c.at = at
+	return increase
 }
 
-func (b *batch) retransmits(p point, value int64) {
-	b.add(p, value, func(t *stream) *counter { return &t.retransmits },
-		func(k *bucket, slot uint32, n uint64) { k.retransmits.add(slot, n) })
+// A counter is one series of sums.
+type counter struct {
+	clock
+	value uint64
 }
 
-func (b *batch) attempts(p point, value int64) { b.ended(p, value, false) }
-
-func (b *batch) closed(p point, value int64) { b.ended(p, value, true) }
-
-func (b *batch) ended(p point, value int64, closed bool) {
-	kind := b.store.kind(Kind{closed, edge.Text(edge.Attribute(p.attrs, edge.ErrorType)).String()})
-	b.add(p, value, func(t *stream) *counter { return t.outcome(kind) }, func(k *bucket, slot uint32, n uint64) {
-		if closed {
-			k.closed.add(slot, n)
-		} else {
-			k.attempts.add(slot, n)
-		}
-		if b.store.kinds[kind].Error != "" {
-			k.fail(slot, kind, n)
-		}
-	})
-}
-
-// active notes how many connections are open: a state, not something that is added up over time.
-func (b *batch) active(p point, value int64) {
-	p.state = true
-	t := b.open(&p)
-	if t == nil {
-		return
-	}
-	v := t.active.delta(p.at)
+// next returns what a point adds.
+func (c *counter) next(p point, v, baselineBefore int64) (uint64, effect) {
+	value := uint64(v)
 	if p.delta {
-		value = max(0, int64(t.open)+value)
+		return value, c.delta(p.at)
 	}
-	if v == disorder {
-		b.store.counts.disorder++
-		return
+	last := c.value
+	e := c.cumulative(p.start, p.at, value < last, baselineBefore)
+	if e == outOfOrder {
+		return 0, e
 	}
-	now := uint64(value)
-	if now != t.open {
-		b.change(t)
+	c.value = value
+	switch e {
+	case baseline:
+		return 0, e
+	case reset:
+		return value, e
 	}
-	r := &b.store.reports[t.slot]
-	r.open = r.open - min(r.open, t.open) + now
-	t.open = now
-	b.each(func(k *bucket) { k.active.set(t.slot, sum(r.open, 1)) })
+	return value - last, e
 }
 
-func (b *batch) rtt(p point, d pmetric.HistogramDataPoint) {
-	b.sample(p, d, func(t *stream) **histogram { return &t.rtt }, func(k *bucket, slot uint32, s samples, ticks uint64) {
-		k.rtts.add(slot, s.count)
-		lengthen(&k.rttSum, slot, ticks)
-		if s.highest > 0 {
-			k.raise(slot, b.store.bounds.code(s.highest), &b.store.bounds)
+// A histogram is one series of histograms.
+type histogram struct {
+	clock
+	count   uint64
+	sum     float64
+	ranked  bool // the highest bucket is of interest
+	buckets []uint32
+}
+
+// samples are what a point of a histogram adds.
+type samples struct {
+	count   uint64
+	sum     float64 // seconds
+	highest float64 // upper bound of the highest bucket that has one; 0: unknown
+}
+
+func (h *histogram) next(p point, d pmetric.HistogramDataPoint, baselineBefore int64) (samples, effect) {
+	if p.delta {
+		return samples{d.Count(), d.Sum(), highest(d, nil)}, h.delta(p.at)
+	}
+	last := samples{count: h.count, sum: h.sum}
+	e := h.cumulative(p.start, p.at, d.Count() < h.count, baselineBefore)
+	if e == outOfOrder {
+		return samples{}, e
+	}
+	if e == reset {
+		last = samples{}
+		clear(h.buckets)
+	}
+	s := samples{d.Count() - last.count, max(0, d.Sum()-last.sum), highest(d, h.buckets)}
+	h.count, h.sum = d.Count(), d.Sum()
+	if h.ranked {
+		h.remember(d.BucketCounts())
+	}
+	if e == baseline {
+		return samples{}, e
+	}
+	return s, e
+}
+
+func (h *histogram) remember(counts pcommon.UInt64Slice) {
+	if len(h.buckets) != counts.Len() {
+		h.buckets = make([]uint32, counts.Len())
+	}
+	for i := range h.buckets {
+		h.buckets[i] = uint32(counts.At(i)) // only ever compared for being different
+	}
+}
+
+// highest returns the upper bound of the highest bucket that has more samples than before. The last bucket has no upper
+// bound, so its lower bound stands for it.
+func highest(d pmetric.HistogramDataPoint, before []uint32) float64 {
+	counts, bounds := d.BucketCounts(), d.ExplicitBounds()
+	for i := counts.Len() - 1; i >= 0 && bounds.Len() > 0; i-- {
+		last := uint32(0)
+		if i < len(before) {
+			last = before[i]
 		}
-	})
-}
-
-func (b *batch) shake(p point, d pmetric.HistogramDataPoint) {
-	b.sample(p, d, func(t *stream) **histogram { return &t.shake }, func(k *bucket, slot uint32, s samples, ticks uint64) {
-		k.shakes.add(slot, s.count)
-		lengthen(&k.shakeSum, slot, ticks)
-	})
-}
-
-// sample counts what a point of a histogram adds. Samples of idle connections are no change.
-func (b *batch) sample(
-	p point, d pmetric.HistogramDataPoint, series func(*stream) **histogram, put func(*bucket, uint32, samples, uint64),
-) {
-	t := b.open(&p)
-	if t == nil {
-		return
+		if uint32(counts.At(i)) != last {
+			return bounds.At(min(i, bounds.Len()-1))
+		}
 	}
-	h := series(t)
-	if *h == nil {
-		*h = &histogram{ranked: h == &t.rtt}
-	}
-	s, v := (*h).next(p, d, t.opened)
-	if b.settle(t, v, false); v == disorder || s.count == 0 {
-		return
-	}
-	ticks := uint64(math.Round(min(s.sum/tick, math.MaxInt64)))
-	b.each(func(k *bucket) { put(k, t.slot, s, ticks) })
-}
-
-// begin makes the stream of a point that is the first of its attributes. Without room for one it is not kept, which will do for what
-// is added up at the source; for what has to be compared with the value before it is nil.
-func (s *Store) begin(key uint64, b *batch, p *point) *stream {
-	room := len(s.streams) < 2*s.config.MaxEdges || s.oust(b.now)
-	if !room && (!p.delta || p.state) {
-		return nil
-	}
-	t := &stream{resource: b.hash, first: b.now, opened: s.baseline}
-	if began := p.start / int64(time.Second); !p.delta && began > 0 {
-		t.first = min(t.first, began)
-	}
-	if room {
-		s.streams[key] = t
-	}
-	t.slot = s.place(b, p, t)
-	return t
+	return 0
 }

@@ -5,32 +5,43 @@ import (
 	"sync"
 	"time"
 
+	"github.com/netconn/netconn/internal/names"
 	"github.com/netconn/netconn/netmap/internal/edge"
+	"github.com/netconn/netconn/netmap/internal/match"
+	"github.com/netconn/netconn/netmap/internal/snap"
+)
+
+// The lengths of the buckets, and how far back they reach, in seconds.
+const (
+	fineStep, coarseStep = 10, 60
+	fineSpan, coarseSpan = 30 * fineStep, 60 * coarseStep
+)
+
+// Times in seconds.
+const (
+	retention    = coarseSpan // what was not received for so long expires
+	reportIdle   = 60         // a report that has not changed for so long may be evicted
+	streamIdle   = 300        // a stream that was silent for so long may be evicted
+	activeHold   = 120        // how long a number of open connections holds without a new point
+	sweepEvery   = 10
+	peersRefresh = 60 // how old the knowledge of ends that report may be
 )
 
 const (
-	// FineStep and CoarseStep are the lengths of the buckets, in seconds.
-	FineStep, CoarseStep = 10, 60
-	// FineSpan and CoarseSpan are how far back they reach, in seconds.
-	FineSpan, CoarseSpan = 30 * FineStep, 60 * CoarseStep
-
-	outOfSight   = 300        // a stream that was silent for longer makes room for a new one, seconds
-	forget       = CoarseSpan // what nobody has sent for so long is forgotten, seconds
-	settled      = 60         // what has changed within so many seconds does not leave for a newcomer
-	activeMemory = 120        // how long a number of open connections holds without a new report, seconds
-	tidyEvery    = 10         // seconds
 	maxHosts     = 10_000
 	maxKinds     = 64
+	maxSnapshots = 8 // that are kept for other requests
 )
 
-// The slots that stand for reports beyond the limit, by role, and the one for those that do not count.
+// The first slots are not of a report: one for each role counts the figures of reports that are not held, and one takes
+// the figures that count elsewhere.
 const (
-	otherUnknown = uint32(edge.Unknown)
-	otherClient  = uint32(edge.Client)
-	otherServer  = uint32(edge.Server)
-	uncounted    = otherServer + 1
-	reserved     = uncounted + 1
+	discarded = uint32(edge.Server) + 1
+	reserved  = discarded + 1
 )
+
+// overflow returns the slot that counts the figures of reports that are not held.
+func overflow(r edge.Role) uint32 { return uint32(r) }
 
 // Config are the limits of a store.
 type Config struct {
@@ -48,10 +59,11 @@ type Store struct {
 	mu           sync.Mutex
 	fine, coarse *ring
 	bounds       bounds
-	kinds        []Kind
+	kinds        []snap.Kind
 	ends         map[uint64]*edge.End
-	reports      []report // by slot; those without an end are free, or stand for others
-	index        map[reportKey]uint32
+	reports      []match.Report // by slot; those without an end are free or reserved
+	states       []reportState  // by slot
+	slots        map[reportKey]uint32
 	free         []uint32
 	streams      map[uint64]*stream
 	resources    map[uint64]*resource
@@ -59,25 +71,23 @@ type Store struct {
 	counts       counts
 	generation   uint64 // rises with each change
 	topology     uint64 // rises with each report that comes or goes
-	tidied       int64  // Unix seconds
-	fullUntil    int64  // nothing can leave before, Unix seconds
-	busyUntil    int64  // no stream will have been silent before, Unix seconds
-	baseline     int64  // what began before may have been counted by a stream that is forgotten, Unix nanoseconds
-	matched      matches
-	known        registry
-	snapshots    map[Range]*Snapshot // of the present generation
+
+	swept                int64 // when expired entries were last removed, Unix seconds
+	reportsFull          int64 // no report can be evicted before, Unix seconds
+	streamsFull          int64 // no stream can be evicted before, Unix seconds
+	baselineBefore       int64 // a series that began before may have been counted by an evicted stream, Unix nanoseconds
+	matched              *match.Index
+	peers                *match.Peers
+	matchedFor, peersFor uint64                        // the topology that they are of
+	peersAt              int64                         // Unix seconds
+	snapshots            map[snap.Range]*snap.Snapshot // of the present generation
 }
 
-// A report is what one end says of an edge. Times are Unix seconds.
-type report struct {
-	local, peer *edge.End
-	link        edge.Link
-	keys        []edge.Key
-	host        *host
-	first       int64
-	changed     int64
-	seen        int64
-	open        uint64 // connections, of all its streams
+// A reportState is what the store knows about a report besides what matching needs.
+type reportState struct {
+	host  *host
+	open  uint64 // connections, of all its streams
+	since uint64 // the topology in which it got its slot
 }
 
 type reportKey struct {
@@ -85,16 +95,10 @@ type reportKey struct {
 	link        edge.Link
 }
 
-// A Kind is a way in which attempts or connections end other than well. Error is error.type; empty for those that ended well.
-type Kind struct {
-	Closed bool // of closed connections; else of attempts
-	Error  string
-}
-
-// counts are what became of points.
+// counts are the points with an anomaly, and the reports that went.
 type counts struct {
-	late, disorder, streams, values, points uint64
-	ahead, resets, folded, expired          uint64
+	dropped                        snap.Dropped
+	ahead, resets, folded, expired uint64
 }
 
 // New returns an empty store.
@@ -104,20 +108,21 @@ func New(c Config) *Store {
 	}
 	opened := c.Now().UnixNano()
 	return &Store{
-		config:    c,
-		opened:    opened,
-		baseline:  opened,
-		seed:      maphash.MakeSeed(),
-		fine:      newRing(FineStep, FineSpan/FineStep),
-		coarse:    newRing(CoarseStep, CoarseSpan/CoarseStep),
-		kinds:     []Kind{{}, {Closed: true}},
-		ends:      make(map[uint64]*edge.End),
-		reports:   make([]report, reserved),
-		index:     make(map[reportKey]uint32),
-		streams:   make(map[uint64]*stream),
-		resources: make(map[uint64]*resource),
-		hosts:     make(map[string]*host),
-		snapshots: make(map[Range]*Snapshot),
+		config:         c,
+		opened:         opened,
+		baselineBefore: opened,
+		seed:           maphash.MakeSeed(),
+		fine:           newRing(fineStep, fineSpan/fineStep),
+		coarse:         newRing(coarseStep, coarseSpan/coarseStep),
+		kinds:          []snap.Kind{{}, {Closed: true}},
+		ends:           make(map[uint64]*edge.End),
+		reports:        make([]match.Report, reserved),
+		states:         make([]reportState, reserved),
+		slots:          make(map[reportKey]uint32),
+		streams:        make(map[uint64]*stream),
+		resources:      make(map[uint64]*resource),
+		hosts:          make(map[string]*host),
+		snapshots:      make(map[snap.Range]*snap.Snapshot),
 	}
 }
 
@@ -135,28 +140,32 @@ func (s *Store) intern(e edge.End) *edge.End {
 	}
 }
 
-// keep puts an end back.
-func (s *Store) keep(e *edge.End) {
-	h := maphash.Comparable(s.seed, *e)
-	for s.ends[h] != nil {
-		h++
-	}
-	s.ends[h] = e
-}
-
-// kind returns the index of a kind. Beyond a limit, error types are one.
-func (s *Store) kind(k Kind) uint8 {
+// kind returns the index of a kind. Beyond a limit, all error types are one kind.
+func (s *Store) kind(k snap.Kind) uint8 {
 	for i, known := range s.kinds {
 		if known == k {
 			return uint8(i)
 		}
 	}
-	if len(s.kinds) >= maxKinds && k.Error != otherError {
-		return s.kind(Kind{k.Closed, otherError})
+	if len(s.kinds) >= maxKinds && k.Error != names.OtherError {
+		return s.kind(snap.Kind{Closed: k.Closed, Error: names.OtherError})
 	}
 	s.kinds = append(s.kinds, k)
 	return uint8(len(s.kinds) - 1)
 }
 
-// otherError is the value of error.type for what has none of its own, by the semantic conventions.
-const otherError = "_OTHER"
+// index returns the index of the present reports.
+func (s *Store) index() *match.Index {
+	if s.matched == nil || s.matchedFor != s.topology {
+		s.matched, s.matchedFor = match.NewIndex(s.reports, s.matched), s.topology
+	}
+	return s.matched
+}
+
+// present returns the ends that report.
+func (s *Store) present(now int64) *match.Peers {
+	if s.peers == nil || s.peersFor != s.topology || now >= s.peersAt+peersRefresh {
+		s.peers, s.peersFor, s.peersAt = match.NewPeers(s.reports, now, s.intern), s.topology, now
+	}
+	return s.peers
+}

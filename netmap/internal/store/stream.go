@@ -1,154 +1,29 @@
 package store
 
 import (
-	"go.opentelemetry.io/collector/pdata/pcommon"
+	"math"
+	"time"
+
 	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"github.com/netconn/netconn/internal/names"
+	"github.com/netconn/netconn/netmap/internal/edge"
+	"github.com/netconn/netconn/netmap/internal/snap"
 )
 
-// A verdict tells what became of a point.
-type verdict uint8
-
-const (
-	counted  verdict = iota
-	baseline         // the first value of what began before the store
-	reset            // counted, from zero
-	disorder         // dropped: not newer than the point before
-)
-
-// A clock tells whether a series goes on. Times are Unix nanoseconds.
-type clock struct{ start, at int64 }
-
-// next decides on a point of a cumulative series that began at start, and was counted up to at. fallen: its value is less
-// than the one before.
-func (c *clock) next(start, at int64, fallen bool, opened int64) verdict {
-	v := counted
-	switch {
-	case c.at == 0 && (start == 0 || start < opened):
-		v = baseline
-	case c.at == 0:
-	case at <= c.at:
-		return disorder
-	case start > c.start || fallen:
-		v = reset
-	}
-	c.start, c.at = start, at
-	return v
-}
-
-// delta decides on a point of a delta series.
-func (c *clock) delta(at int64) verdict {
-	if at <= c.at {
-		return disorder
-	}
-	c.at = at
-	return counted
-}
-
-// A counter is one series of sums.
-type counter struct {
-	clock
-	value uint64
-}
-
-// next returns what a point adds.
-func (c *counter) next(p point, v, opened int64) (uint64, verdict) {
-	value := uint64(v)
-	if p.delta {
-		return value, c.delta(p.at)
-	}
-	last := c.value
-	verdict := c.clock.next(p.start, p.at, value < last, opened)
-	if verdict == disorder {
-		return 0, verdict
-	}
-	c.value = value
-	switch verdict {
-	case baseline:
-		return 0, verdict
-	case reset:
-		return value, verdict
-	}
-	return value - last, verdict
-}
-
-// A histogram is one series of histograms.
-type histogram struct {
-	clock
-	count   uint64
-	sum     float64
-	ranked  bool // the highest bucket is of interest
-	buckets []uint32
-}
-
-// samples are what a point of a histogram adds.
-type samples struct {
-	count   uint64
-	sum     float64 // seconds
-	highest float64 // upper bound of the highest bucket that has one; 0: not known
-}
-
-func (h *histogram) next(p point, d pmetric.HistogramDataPoint, opened int64) (samples, verdict) {
-	if p.delta {
-		return samples{d.Count(), d.Sum(), highest(d, nil)}, h.delta(p.at)
-	}
-	last := samples{count: h.count, sum: h.sum}
-	v := h.clock.next(p.start, p.at, d.Count() < h.count, opened)
-	if v == disorder {
-		return samples{}, v
-	}
-	if v == reset {
-		last = samples{}
-		clear(h.buckets)
-	}
-	s := samples{d.Count() - last.count, max(0, d.Sum()-last.sum), highest(d, h.buckets)}
-	h.count, h.sum = d.Count(), d.Sum()
-	if h.ranked {
-		h.remember(d.BucketCounts())
-	}
-	if v == baseline {
-		return samples{}, v
-	}
-	return s, v
-}
-
-func (h *histogram) remember(counts pcommon.UInt64Slice) {
-	if len(h.buckets) != counts.Len() {
-		h.buckets = make([]uint32, counts.Len())
-	}
-	for i := range h.buckets {
-		h.buckets[i] = uint32(counts.At(i)) // compared for being different only
-	}
-}
-
-// highest returns the upper bound of the highest bucket that has more than before; of the last one, which has no upper bound,
-// its lower one.
-func highest(d pmetric.HistogramDataPoint, before []uint32) float64 {
-	counts, bounds := d.BucketCounts(), d.ExplicitBounds()
-	for i := counts.Len() - 1; i >= 0 && bounds.Len() > 0; i-- {
-		last := uint32(0)
-		if i < len(before) {
-			last = before[i]
-		}
-		if uint32(counts.At(i)) != last {
-			return bounds.At(min(i, bounds.Len()-1))
-		}
-	}
-	return 0
-}
-
-// A stream is what one source says of one set of attributes.
+// A stream is the series of one resource for one set of attributes.
 type stream struct {
-	slot     uint32 // of its report, or of the one that stands for those beyond the limit
-	resource uint64 // hash of the attributes that its resource had last
-	first    int64  // when it was first seen, Unix seconds
-	seen     int64  // when it was last received, Unix seconds
-	opened   int64  // what began before begins with a baseline, Unix nanoseconds
+	slot           uint32 // of its report, or the overflow slot if that is not held
+	resource       uint64 // hash of the attributes that its resource had last
+	first          int64  // when it was first seen, Unix seconds
+	seen           int64  // when it was last received, Unix seconds
+	baselineBefore int64  // a series that began before begins with a baseline, Unix nanoseconds
 
 	tx, rx, retransmits counter
 	outcomes            []outcomes
 	active              clock
 	open                uint64 // connections, at the last point
-	rtt, shake          *histogram
+	rtt, handshake      *histogram
 }
 
 // outcomes is a series of attempts or of closed connections with one error.type.
@@ -158,12 +33,139 @@ type outcomes struct {
 }
 
 // outcome finds the series of a kind, or begins it.
-func (s *stream) outcome(kind uint8) *counter {
-	for i := range s.outcomes {
-		if s.outcomes[i].kind == kind {
-			return &s.outcomes[i].counter
+func (t *stream) outcome(kind uint8) *counter {
+	for i := range t.outcomes {
+		if t.outcomes[i].kind == kind {
+			return &t.outcomes[i].counter
 		}
 	}
-	s.outcomes = append(s.outcomes, outcomes{kind: kind})
-	return &s.outcomes[len(s.outcomes)-1].counter
+	t.outcomes = append(t.outcomes, outcomes{kind: kind})
+	return &t.outcomes[len(t.outcomes)-1].counter
+}
+
+// newStream makes the stream of a point that is the first with its attributes. If there is no room, the stream is not
+// kept; that is enough for an increase. For a value that has to be compared with the one before, it is nil.
+func (s *Store) newStream(key uint64, b *batch, p *point) *stream {
+	room := len(s.streams) < 2*s.config.MaxEdges || s.evictStreams(b.now)
+	if !room && (!p.delta || p.state) {
+		return nil
+	}
+	t := &stream{resource: b.hash, first: b.now, baselineBefore: s.baselineBefore}
+	if began := p.start / int64(time.Second); !p.delta && began > 0 {
+		t.first = min(t.first, began)
+	}
+	if room {
+		s.streams[key] = t
+	}
+	t.slot = s.place(b, p, t)
+	return t
+}
+
+// add counts what a point of a counter adds.
+func (b *batch) add(p point, value int64, series func(*stream) *counter, put func(*bucket, uint32, uint64)) {
+	t := b.open(&p)
+	if t == nil {
+		return
+	}
+	n, e := series(t).next(p, value, t.baselineBefore)
+	if b.apply(t, e, n > 0) {
+		b.each(func(k *bucket) { put(k, t.slot, n) })
+	}
+}
+
+func (b *batch) io(p point, value int64) {
+	if d, ok := p.attrs.Get(names.Direction); ok && d.AsString() == names.Receive {
+		b.add(p, value, func(t *stream) *counter { return &t.rx }, func(k *bucket, slot uint32, n uint64) { k.rx.add(slot, n) })
+		return
+	}
+	b.add(p, value, func(t *stream) *counter { return &t.tx }, func(k *bucket, slot uint32, n uint64) { k.tx.add(slot, n) })
+}
+
+func (b *batch) retransmits(p point, value int64) {
+	b.add(p, value, func(t *stream) *counter { return &t.retransmits },
+		func(k *bucket, slot uint32, n uint64) { k.retransmits.add(slot, n) })
+}
+
+func (b *batch) attempts(p point, value int64) { b.ended(p, value, false) }
+
+func (b *batch) closed(p point, value int64) { b.ended(p, value, true) }
+
+func (b *batch) ended(p point, value int64, closed bool) {
+	kind := snap.Kind{Closed: closed}
+	if v, ok := p.attrs.Get(names.ErrorType); ok {
+		kind.Error = edge.Text(v.AsString()).String()
+	}
+	index := b.store.kind(kind)
+	b.add(p, value, func(t *stream) *counter { return t.outcome(index) }, func(k *bucket, slot uint32, n uint64) {
+		if closed {
+			k.closed.add(slot, n)
+		} else {
+			k.attempts.add(slot, n)
+		}
+		if kind.Error != "" {
+			k.count(slot, index, n)
+		}
+	})
+}
+
+// active notes how many connections are open: a present value, which is not added up over time.
+func (b *batch) active(p point, value int64) {
+	t := b.open(&p)
+	if t == nil {
+		return
+	}
+	e := t.active.delta(p.at)
+	if p.delta {
+		value = max(0, int64(t.open)+value)
+	}
+	if e == outOfOrder {
+		b.store.counts.dropped.OutOfOrder++
+		return
+	}
+	now := uint64(value)
+	if now != t.open {
+		b.change(t)
+	}
+	r := &b.store.states[t.slot]
+	r.open = r.open - min(r.open, t.open) + now
+	t.open = now
+	b.each(func(k *bucket) { k.active.set(t.slot, sum(r.open, 1)) })
+}
+
+func (b *batch) rtt(p point, d pmetric.HistogramDataPoint) {
+	b.sample(p, d, func(t *stream) **histogram { return &t.rtt }, func(k *bucket, slot uint32, s samples, ticks uint64) {
+		k.rtts.add(slot, s.count)
+		addTime(&k.rttSum, slot, ticks)
+		if s.highest > 0 {
+			k.raise(slot, b.store.bounds.code(s.highest), &b.store.bounds)
+		}
+	})
+}
+
+func (b *batch) handshake(p point, d pmetric.HistogramDataPoint) {
+	b.sample(p, d, func(t *stream) **histogram { return &t.handshake },
+		func(k *bucket, slot uint32, s samples, ticks uint64) {
+			k.handshakes.add(slot, s.count)
+			addTime(&k.handshakeSum, slot, ticks)
+		})
+}
+
+// sample counts what a point of a histogram adds. Samples of idle connections are not a change.
+func (b *batch) sample(
+	p point, d pmetric.HistogramDataPoint, series func(*stream) **histogram, put func(*bucket, uint32, samples, uint64),
+) {
+	t := b.open(&p)
+	if t == nil {
+		return
+	}
+	h := series(t)
+	if *h == nil {
+		*h = &histogram{ranked: h == &t.rtt}
+	}
+	s, e := (*h).next(p, d, t.baselineBefore)
+	if b.apply(t, e, false); e == outOfOrder || s.count == 0 {
+		return
+	}
+	ticks := uint64(math.Round(min(s.sum/tick, math.MaxInt64)))
+	b.each(func(k *bucket) { put(k, t.slot, s, ticks) })
 }

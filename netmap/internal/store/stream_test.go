@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
 	"github.com/netconn/netconn/netmap/internal/feedtest"
+	"github.com/netconn/netconn/netmap/internal/snap"
 )
 
 func (w *world) wantEdges(want ...string) {
@@ -90,7 +91,7 @@ func TestAPointThatIsNotNewerIsDropped(t *testing.T) {
 	w.collectAs(feedtest.Cumulative, same)
 	w.collect(curl(130, 0))
 	w.wantEdges("curl -> nginx:80 node 130/0")
-	if got := w.Status().Disorder; got == 0 {
+	if got := w.Status().Dropped.OutOfOrder; got == 0 {
 		t.Error("dropped points are not counted")
 	}
 }
@@ -108,7 +109,7 @@ func TestLateDataGoesWhereItBelongs(t *testing.T) {
 		t.Errorf("edges of the hour (-want +got):\n%s", diff)
 	}
 	var at []int64
-	for _, s := range w.History(w.Snapshot(w.Range(FineSpan, 0)), []int{0, 1}) {
+	for _, s := range w.history(w.snapshot(fineSpan), 0, 1) {
 		if s.Tx > 0 {
 			at = append(at, s.At)
 		}
@@ -124,7 +125,7 @@ func TestDataOlderThanIsHeldIsCountedAsLate(t *testing.T) {
 	f.At = w.now.Add(-2 * time.Hour)
 	w.collectAs(feedtest.Delta, f)
 	w.wantEdges()
-	if got := w.Status().Late; got != 4 { // tx, rx, retransmits, active
+	if got := w.Status().Dropped.Late; got != 4 { // tx, rx, retransmits, active
 		t.Errorf("%d late points, want 4", got)
 	}
 }
@@ -145,7 +146,7 @@ func TestWhatIsNoCountIsDropped(t *testing.T) {
 	negative := curl(-5, 7)
 	w.collectAs(feedtest.Delta, negative)
 	w.wantEdges("curl -> nginx:80 node 0/7")
-	if got := w.Status().Values; got != 1 {
+	if got := w.Status().Dropped.Values; got != 1 {
 		t.Errorf("%d values dropped, want 1", got)
 	}
 }
@@ -157,7 +158,7 @@ func TestAMetricOfAnotherTypeIsDropped(t *testing.T) {
 	io.SetEmptyExponentialHistogram().DataPoints().AppendEmpty()
 	w.pass(time.Second)
 	w.Add(m)
-	if got := w.Status().Points; got != 1 {
+	if got := w.Status().Dropped.Points; got != 1 {
 		t.Errorf("%d points dropped, want 1", got)
 	}
 }
@@ -169,7 +170,7 @@ func TestOtherMetricsAreIgnored(t *testing.T) {
 	other.SetName("system.network.io")
 	other.SetEmptySum().DataPoints().AppendEmpty().SetIntValue(5)
 	w.Add(m)
-	if s := w.Status(); s.Edges != 0 || len(s.Hosts) != 0 || s.Generation != 0 {
+	if s := w.Status(); s.Held.Edges != 0 || len(s.Hosts) != 0 || w.Version().Generation != 0 {
 		t.Errorf("another metric changed the store: %+v", s)
 	}
 }
@@ -216,7 +217,7 @@ func TestTwoStreamsOfOneEdgeAddUp(t *testing.T) {
 		w.collect(one, two)
 	}
 	w.wantEdges("curl -> nginx:80 node 321/0")
-	if got := w.Snapshot(w.Range(FineSpan, 0)).Edges[0].Active; got != 5 {
+	if got := w.snapshot(fineSpan).Edges[0].Active; got != 5 {
 		t.Errorf("%d active, want 5", got)
 	}
 }
@@ -231,22 +232,22 @@ func TestFiguresOfAllMetrics(t *testing.T) {
 	f.RTTs = []float64{0.00004, 0.0002, 0.00021}
 	f.Shakes = []float64{0.001}
 	w.collect(f)
-	snap := w.Snapshot(w.Range(FineSpan, 0))
-	want := Figures{
-		Tx: 10, Rx: 20, Retransmits: 3, RTTs: 3, Shakes: 1, RTTSum: 0.00045, ShakeSum: 0.001, RTTMax: 0.0003,
+	snapshot := w.snapshot(fineSpan)
+	want := snap.Figures{
+		Tx: 10, Rx: 20, Retransmits: 3, RTTs: 3, Handshakes: 1, RTTSum: 0.00045, HandshakeSum: 0.001, RTTMax: 0.0003,
 		Attempts: 7, Closed: 5, Active: 6,
 	}
-	got := snap.Edges[0].Figures
-	outcomes := map[Kind]uint64{}
+	got := snapshot.Edges[0].Figures
+	outcomes := map[snap.Kind]uint64{}
 	for _, o := range got.Outcomes {
-		outcomes[snap.Kinds[o.Kind]] = o.N
+		outcomes[snapshot.Kinds[o.Kind]] = o.N
 	}
 	got.Outcomes = nil
 	nearly := cmp.Comparer(func(a, b float64) bool { return a-b < 1e-6 && b-a < 1e-6 })
 	if diff := cmp.Diff(want, got, nearly); diff != "" {
 		t.Errorf("figures (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(map[Kind]uint64{{false, "refused"}: 2, {true, "reset"}: 1}, outcomes); diff != "" {
+	if diff := cmp.Diff(map[snap.Kind]uint64{{Error: "refused"}: 2, {Closed: true, Error: "reset"}: 1}, outcomes); diff != "" {
 		t.Errorf("outcomes (-want +got):\n%s", diff)
 	}
 }
@@ -258,11 +259,11 @@ func TestTheHighestRoundTripIsOfTheWindow(t *testing.T) {
 	w.collect(f)
 	f.RTTs = []float64{0.5, 0.002} // the slow one was before
 	w.collect(f)
-	snap := w.Snapshot(w.Range(10, 0))
-	if got := snap.Edges[0].RTTMax; got != 0.003 {
+	snapshot := w.snapshot(10)
+	if got := snapshot.Edges[0].RTTMax; got != 0.003 {
 		t.Errorf("highest round trip %v in the last ten seconds, want 0.003", got)
 	}
-	if got := w.Snapshot(w.Range(FineSpan, 0)).Edges[0].RTTMax; got != 1 {
+	if got := w.snapshot(fineSpan).Edges[0].RTTMax; got != 1 {
 		t.Errorf("highest round trip %v, want 1", got)
 	}
 }
@@ -274,12 +275,12 @@ func TestActiveIsAState(t *testing.T) {
 		f.Active = n
 		w.collect(f)
 	}
-	if got := w.Snapshot(w.Range(FineSpan, 0)).Edges[0].Active; got != 2 {
+	if got := w.snapshot(fineSpan).Edges[0].Active; got != 2 {
 		t.Errorf("%d active, want the last 2", got)
 	}
 	w.pass(4 * time.Minute) // nobody tells any more
 	w.wantEdges("curl -> nginx:80 node 0/0")
-	if got := w.Snapshot(w.Range(FineSpan, 0)).Edges[0].Active; got != 0 {
+	if got := w.snapshot(fineSpan).Edges[0].Active; got != 0 {
 		t.Errorf("%d active after silence, want 0", got)
 	}
 }
@@ -294,15 +295,15 @@ func TestLargeFiguresAreExact(t *testing.T) {
 	f.Retransmits = 70000
 	w.collectAs(feedtest.Delta, f)
 	w.wantEdges("curl -> nginx:80 node 2199023255566/8589934590")
-	e := w.Snapshot(w.Range(CoarseSpan, 0)).Edges[0]
+	e := w.snapshot(coarseSpan).Edges[0]
 	if e.Attempts != 65535 || e.Retransmits != 70000 {
 		t.Errorf("%d attempts and %d retransmits, want 65535 and 70000", e.Attempts, e.Retransmits)
 	}
 }
 
-func TestShortTimes(t *testing.T) {
+func TestHalf(t *testing.T) {
 	for _, ticks := range []uint64{0, 1, 2047, 2048, 2049, 4095, 4096, 4097, 1 << 20, 1<<32 + 12345, 1 << 60} {
-		got := shorten(ticks).ticks()
+		got := newHalf(ticks).ticks()
 		if ticks == 1<<60 { // beyond what can be held
 			if want := uint64(4095) << 30; got != want {
 				t.Errorf("%d ticks are %d, want %d", ticks, got, want)

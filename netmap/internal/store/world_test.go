@@ -6,8 +6,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/netconn/netconn/internal/names"
 	"github.com/netconn/netconn/netmap/internal/edge"
 	"github.com/netconn/netconn/netmap/internal/feedtest"
+	"github.com/netconn/netconn/netmap/internal/snap"
 )
 
 // A watch is a clock that a test moves.
@@ -54,17 +56,38 @@ func (w *world) collectAs(t feedtest.Temporality, flows ...feedtest.Flow) {
 	w.Add(feedtest.Metrics(t, flows...))
 }
 
+// snapshot returns the edges of a window that ends now.
+func (w *world) snapshot(window int64) *snap.Snapshot {
+	w.t.Helper()
+	snapshot, err := w.Snapshot(w.t.Context(), w.Range(window, 0))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return snapshot
+}
+
+// history returns the steps of the sum of some edges.
+func (w *world) history(snapshot *snap.Snapshot, edges ...int) []snap.Step {
+	w.t.Helper()
+	var steps []snap.Step
+	err := snapshot.History.Read(w.t.Context(), [][]int{edges}, func(_ int, s snap.Step) { steps = append(steps, s) })
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return steps
+}
+
 // edges describes those of the last five minutes as lines, in order.
-func (w *world) edges() []string { return describe(w.Snapshot(w.Range(FineSpan, 0))) }
+func (w *world) edges() []string { return describe(w.snapshot(fineSpan)) }
 
 // hour describes those of the last hour.
-func (w *world) hour() []string { return describe(w.Snapshot(w.Range(CoarseSpan, 0))) }
+func (w *world) hour() []string { return describe(w.snapshot(coarseSpan)) }
 
 // describe writes an edge as: client -> server:port scope tx/rx.
-func describe(snap *Snapshot) []string {
+func describe(snapshot *snap.Snapshot) []string {
 	lines := []string{}
-	for i := range snap.Edges {
-		e := &snap.Edges[i]
+	for i := range snapshot.Edges {
+		e := &snapshot.Edges[i]
 		lines = append(lines, fmt.Sprintf("%s -> %s:%d %v %d/%d", named(e.Client), named(e.Server), e.Link.Port, e.Link.Scope, e.Tx, e.Rx))
 	}
 	slices.Sort(lines)
@@ -72,13 +95,13 @@ func describe(snap *Snapshot) []string {
 }
 
 func named(e *edge.End) string {
-	switch name := e.Get(edge.Name); {
+	switch name := e.Get(names.TagName); {
 	case e.Kind() == edge.Other:
 		return "other"
 	case name == "":
-		return e.Get(edge.Type)
-	case e.Has(edge.Container) && e.Get(edge.Container) != name:
-		return name + "/" + e.Get(edge.Container)
+		return e.Get(names.TagType)
+	case e.Has(names.TagContainer) && e.Get(names.TagContainer) != name:
+		return name + "/" + e.Get(names.TagContainer)
 	default:
 		return name
 	}
@@ -104,10 +127,10 @@ func serves(peer string, port int) feedtest.Attributes {
 
 // total adds up all edges of the last hour.
 func (w *world) total() (tx, rx uint64) {
-	snap := w.Snapshot(w.Range(CoarseSpan, 0))
-	for i := range snap.Edges {
-		tx += snap.Edges[i].Tx
-		rx += snap.Edges[i].Rx
+	snapshot := w.snapshot(coarseSpan)
+	for i := range snapshot.Edges {
+		tx += snapshot.Edges[i].Tx
+		rx += snapshot.Edges[i].Rx
 	}
 	return tx, rx
 }

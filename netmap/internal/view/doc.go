@@ -1,10 +1,11 @@
-// Package view turns a snapshot of the store into the answers of the API: what docs/netmap-api.md says of graph, flows, series and
-// the values of tags.
+// Package view turns snapshots into the answers of the API: graph, flows, series and the values of tags, as
+// docs/netmap-api.md describes them.
 //
-// In come a snapshot and a query, out go values that marshal to the JSON of the API. It is a pure function of both, and keeps
-// nothing; it never fails. Lists are in an order that does not depend on the one of a map.
+// In come a snapshot and a query, out go values that marshal to the JSON of the API. It is a pure function of both, and
+// keeps nothing. The only error is that of reading the snapshot's history. The order of lists does not depend on that of
+// a map.
 //
-// A hop within a node with scope pod or container is the one between an application and its own sidecar. It is an edge where the
-// two are two nodes (by container), and folded where they are one (by pod, workload, service): there it would add the same
-// payload a second time.
+// A hop within a node with scope pod or container is the hop between an application and its own sidecar. It is an edge
+// if the two are two nodes (by container), and folded if they are one (by pod, workload, service): there it would count
+// the same payload a second time.
 package view

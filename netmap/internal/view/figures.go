@@ -4,13 +4,13 @@ import (
 	"math"
 	"strconv"
 
-	"github.com/netconn/netconn/netmap/internal/store"
+	"github.com/netconn/netconn/netmap/internal/snap"
 )
 
 // Numbers are a column. What is not a number marshals as null.
 type Numbers []float64
 
-// MarshalJSON writes counts in full, and fractions with the three digits that are kept of them.
+// MarshalJSON writes whole numbers in full, and fractions with the three digits that are known of them.
 func (n Numbers) MarshalJSON() ([]byte, error) {
 	b := make([]byte, 0, 2+6*len(n))
 	b = append(b, '[')
@@ -23,10 +23,10 @@ func (n Numbers) MarshalJSON() ([]byte, error) {
 	return append(b, ']'), nil
 }
 
-// Number is one of them.
+// Number is an element of a column.
 type Number float64
 
-// MarshalJSON is as for Numbers.
+// MarshalJSON writes the number as Numbers does.
 func (n Number) MarshalJSON() ([]byte, error) { return appendNumber(nil, float64(n)), nil }
 
 func appendNumber(b []byte, v float64) []byte {
@@ -39,39 +39,39 @@ func appendNumber(b []byte, v float64) []byte {
 	return strconv.AppendFloat(b, v, 'g', 3, 64)
 }
 
-// A Metric is one figure of the API.
+// A Metric is a figure of the API.
 type Metric struct {
 	name  string
-	value func(*store.Figures, []store.Kind) float64
+	value func(*snap.Figures, []snap.Kind) float64
 }
 
 func (m Metric) String() string { return m.name }
 
-// The metrics, in the order of the API. Volume is no column.
+// The metrics, in the order of the API. Volume is not a column.
 var metrics = [...]Metric{
-	{"tx", func(f *store.Figures, _ []store.Kind) float64 { return float64(f.Tx) }},
-	{"rx", func(f *store.Figures, _ []store.Kind) float64 { return float64(f.Rx) }},
-	{"retransmits", func(f *store.Figures, _ []store.Kind) float64 { return float64(f.Retransmits) }},
-	{"rtt", func(f *store.Figures, _ []store.Kind) float64 { return f.RTTSum / float64(f.RTTs) }},
-	{"rtt_max", func(f *store.Figures, _ []store.Kind) float64 {
+	{"tx", func(f *snap.Figures, _ []snap.Kind) float64 { return float64(f.Tx) }},
+	{"rx", func(f *snap.Figures, _ []snap.Kind) float64 { return float64(f.Rx) }},
+	{"retransmits", func(f *snap.Figures, _ []snap.Kind) float64 { return float64(f.Retransmits) }},
+	{"rtt", func(f *snap.Figures, _ []snap.Kind) float64 { return f.RTTSum / float64(f.RTTs) }},
+	{"rtt_max", func(f *snap.Figures, _ []snap.Kind) float64 {
 		if f.RTTs == 0 || f.RTTMax == 0 {
 			return math.NaN()
 		}
 		return f.RTTMax
 	}},
-	{"handshake", func(f *store.Figures, _ []store.Kind) float64 { return f.ShakeSum / float64(f.Shakes) }},
-	{"attempts", func(f *store.Figures, _ []store.Kind) float64 { return float64(f.Attempts) }},
-	{"failures", func(f *store.Figures, kinds []store.Kind) float64 { return float64(ended(f, kinds, false)) }},
-	{"closed", func(f *store.Figures, _ []store.Kind) float64 { return float64(f.Closed) }},
-	{"breaks", func(f *store.Figures, kinds []store.Kind) float64 { return float64(ended(f, kinds, true)) }},
-	{"active", func(f *store.Figures, _ []store.Kind) float64 { return float64(f.Active) }},
-	{"volume", func(f *store.Figures, _ []store.Kind) float64 { return float64(f.Tx) + float64(f.Rx) }},
+	{"handshake", func(f *snap.Figures, _ []snap.Kind) float64 { return f.HandshakeSum / float64(f.Handshakes) }},
+	{"attempts", func(f *snap.Figures, _ []snap.Kind) float64 { return float64(f.Attempts) }},
+	{"failures", func(f *snap.Figures, kinds []snap.Kind) float64 { return float64(bad(f, kinds, false)) }},
+	{"closed", func(f *snap.Figures, _ []snap.Kind) float64 { return float64(f.Closed) }},
+	{"breaks", func(f *snap.Figures, kinds []snap.Kind) float64 { return float64(bad(f, kinds, true)) }},
+	{"active", func(f *snap.Figures, _ []snap.Kind) float64 { return float64(f.Active) }},
+	{"volume", func(f *snap.Figures, _ []snap.Kind) float64 { return float64(f.Tx) + float64(f.Rx) }},
 }
 
 // columns are the metrics that are columns.
 var columns = metrics[:len(metrics)-1]
 
-// ParseMetric finds a metric by its name.
+// ParseMetric returns the metric of this name.
 func ParseMetric(name string) (Metric, bool) {
 	for _, m := range metrics {
 		if m.name == name {
@@ -81,10 +81,20 @@ func ParseMetric(name string) (Metric, bool) {
 	return Metric{}, false
 }
 
-// Column tells whether the metric may be a column.
+// Column reports whether the metric may be a column.
 func (m Metric) Column() bool { return m.name != "volume" }
 
-func ended(f *store.Figures, kinds []store.Kind, closed bool) uint64 {
+// emptyColumns returns columns without rows, which marshal as lists.
+func emptyColumns(n int) []Numbers {
+	all := make([]Numbers, n)
+	for i := range all {
+		all[i] = Numbers{}
+	}
+	return all
+}
+
+// bad adds up failed attempts, or closed connections that broke.
+func bad(f *snap.Figures, kinds []snap.Kind, closed bool) uint64 {
 	n := uint64(0)
 	for _, o := range f.Outcomes {
 		if kinds[o.Kind].Closed == closed {
@@ -107,31 +117,31 @@ type Totals struct {
 	Active      uint64 `json:"active"`
 }
 
-func totals(edges int, f *store.Figures, kinds []store.Kind) Totals {
+func totals(edges int, f *snap.Figures, kinds []snap.Kind) Totals {
 	return Totals{
-		Edges: edges, Tx: f.Tx, Rx: f.Rx, Retransmits: f.Retransmits, Attempts: f.Attempts, Failures: ended(f, kinds, false),
-		Closed: f.Closed, Breaks: ended(f, kinds, true), Active: f.Active,
+		Edges: edges, Tx: f.Tx, Rx: f.Rx, Retransmits: f.Retransmits, Attempts: f.Attempts, Failures: bad(f, kinds, false),
+		Closed: f.Closed, Breaks: bad(f, kinds, true), Active: f.Active,
 	}
 }
 
-// Volume is that of some edges.
+// Volume is the payload of some edges.
 type Volume struct {
 	Edges int    `json:"edges"`
 	Tx    uint64 `json:"tx"`
 	Rx    uint64 `json:"rx"`
 }
 
-func (v *Volume) add(edges int, f *store.Figures) {
+func (v *Volume) add(edges int, f *snap.Figures) {
 	v.Edges += edges
 	v.Tx += f.Tx
 	v.Rx += f.Rx
 }
 
-// Outcomes are counts by error.type: of each, pairs of [index, count].
+// Outcomes are counts by error.type: pairs of [index of the row, count].
 type Outcomes map[string][][2]uint64
 
-// outcomes sorts those of one row into a map.
-func (o Outcomes) add(row int, f *store.Figures, kinds []store.Kind, closed bool) {
+// add adds failed attempts or broken connections of a row.
+func (o Outcomes) add(row int, f *snap.Figures, kinds []snap.Kind, closed bool) {
 	for _, k := range f.Outcomes {
 		if kinds[k.Kind].Closed == closed {
 			name := kinds[k.Kind].Error
@@ -140,7 +150,7 @@ func (o Outcomes) add(row int, f *store.Figures, kinds []store.Kind, closed bool
 	}
 }
 
-// Unattributed is what cannot be told to which edge it belongs.
+// Unattributed is what belongs to one of several rows, without telling to which.
 type Unattributed struct {
 	Retransmits uint64 `json:"retransmits"`
 }

@@ -2,20 +2,21 @@ package view
 
 import (
 	"cmp"
+	"context"
 	"math"
 	"slices"
 
 	"github.com/netconn/netconn/netmap/internal/edge"
-	"github.com/netconn/netconn/netmap/internal/store"
+	"github.com/netconn/netconn/netmap/internal/snap"
 )
 
 // MaxTags is how many tags of one side a row may stand for.
 const MaxTags = 4
 
-// FlowsQuery is what a table is made from.
+// FlowsQuery selects the rows of a table.
 type FlowsQuery struct {
 	Query
-	Clients, Servers []By // at most MaxTags each; of clients, none of an edge
+	Clients, Servers []By // at most MaxTags each; those of clients are not of an edge
 	Sort             Sort
 	Limit, Offset    int
 	Spark            *Metric // nil: none
@@ -24,7 +25,7 @@ type FlowsQuery struct {
 // Sort is an order of rows.
 type Sort struct {
 	By      Metric
-	Names   bool // by name, of the client or the server; else by the metric
+	Names   bool // by the name of the client or the server, not by the metric
 	Server  bool
 	Descend bool
 }
@@ -65,7 +66,7 @@ type FoldedLoops struct {
 	Loops Volume `json:"loops"`
 }
 
-// Spark is a metric of each row, bucket by bucket.
+// Spark is a metric of each row, step by step.
 type Spark struct {
 	Metric string    `json:"metric"`
 	Step   int64     `json:"step"`
@@ -78,60 +79,61 @@ func (f *Flows) MarshalJSON() ([]byte, error) {
 	return withMetrics((*plain)(f), f.columns)
 }
 
-// A rowKey is what a row stands for: the tags asked for, and the names where there is none.
+// A rowKey is what a row stands for: the requested tags, and the name of an end that has none of them.
 type rowKey struct {
 	client, server         [MaxTags]edge.Value
 	clientName, serverName edge.Value
 	clientKind, serverKind edge.Kind
 }
 
-// History reads what edges of a snapshot have counted, bucket by bucket, as store.Store does.
-type History interface {
-	History(snap *store.Snapshot, edges []int) []store.Step
-	Spark(snap *store.Snapshot, rows [][]int, figure func(*store.Figures) float64) [][]float64
-}
-
 // NewFlows makes a table of a snapshot.
-func NewFlows(h History, snap *store.Snapshot, q FlowsQuery) *Flows {
-	g := collect(snap, &q.Query, func(e *store.Edge) (rowKey, bool) { return q.key(e), within(&e.Link) && q.loop(e) })
-	order := q.order(g, snap.Kinds)
+func NewFlows(ctx context.Context, snapshot *snap.Snapshot, q FlowsQuery) (*Flows, error) {
+	g := group(snapshot, &q.Query, func(e *snap.Edge) (rowKey, bool) { return q.key(e), e.Link.Scope.InPod() && q.loop(e) })
+	order := q.order(g, snapshot.Kinds)
 	answer := &Flows{
-		From: snap.From, To: snap.To, Seconds: snap.Seconds, Generation: snap.Generation,
+		From: snapshot.From, To: snapshot.To, Seconds: snapshot.Seconds, Generation: snapshot.Generation,
 		Clients: tagNames(q.Clients), Servers: tagNames(q.Servers), Rows: len(order), Offset: q.Offset, Kinds: kinds(),
 		Client: [][]string{}, Server: [][]string{}, ClientKind: []int{}, ServerKind: []int{},
 		ClientName: []string{}, ServerName: []string{},
 		Flags: []int{}, Count: []int{}, First: []int64{}, Last: []int64{}, FailuresBy: Outcomes{}, BreaksBy: Outcomes{},
-		Totals: totals(g.edges, &g.total, snap.Kinds), Folded: FoldedLoops{g.loops}, Unattributed: Unattributed{g.orphan},
-		columns: make([]Numbers, len(columns)),
-	}
-	for i := range answer.columns {
-		answer.columns[i] = Numbers{}
+		Totals: totals(g.edges, &g.total, snapshot.Kinds), Folded: FoldedLoops{g.loops},
+		Unattributed: Unattributed{g.unattributed}, columns: emptyColumns(len(columns)),
 	}
 	order = order[min(q.Offset, len(order)):]
 	order = order[:min(q.Limit, len(order))]
-	rows := make([][]int, 0, len(order))
+	rows := make([][]int, len(order))
 	for i, row := range order {
-		answer.row(i, &q, snap, g.keys[row], &g.rows[row])
-		rows = append(rows, g.rows[row].edges)
+		answer.row(i, &q, snapshot, g.keys[row], &g.rows[row])
+		rows[i] = g.rows[row].edges
 	}
-	if q.Spark != nil {
-		answer.Spark = &Spark{Metric: q.Spark.name, Step: snap.Step, Values: []Numbers{}}
-		for _, values := range h.Spark(snap, rows, func(f *store.Figures) float64 { return q.Spark.value(f, snap.Kinds) }) {
-			answer.Spark.Values = append(answer.Spark.Values, values)
-		}
+	if q.Spark == nil {
+		return answer, nil
 	}
-	return answer
+	var err error
+	answer.Spark, err = newSpark(ctx, snapshot, rows, *q.Spark)
+	return answer, err
+}
+
+func newSpark(ctx context.Context, snapshot *snap.Snapshot, rows [][]int, m Metric) (*Spark, error) {
+	s := &Spark{Metric: m.name, Step: snapshot.Step, Values: make([]Numbers, len(rows))}
+	for i := range s.Values {
+		s.Values[i] = make(Numbers, snapshot.Len())
+	}
+	err := snapshot.History.Read(ctx, rows, func(row int, step snap.Step) {
+		s.Values[row][snapshot.Index(step.At)] = m.value(&step.Figures, snapshot.Kinds)
+	})
+	return s, err
 }
 
 func tagNames(by []By) []string {
-	names := make([]string, len(by))
+	all := make([]string, len(by))
 	for i, b := range by {
-		names[i] = b.String()
+		all[i] = b.String()
 	}
-	return names
+	return all
 }
 
-func (q *FlowsQuery) key(e *store.Edge) rowKey {
+func (q *FlowsQuery) key(e *snap.Edge) rowKey {
 	k := rowKey{clientKind: e.Client.Kind(), serverKind: e.Server.Kind()}
 	named := false
 	for i, b := range q.Clients {
@@ -139,7 +141,7 @@ func (q *FlowsQuery) key(e *store.Edge) rowKey {
 		named = named || k.client[i] != edge.Value{}
 	}
 	if !named {
-		k.clientName = nodeOf(e.Client, &e.Link, false, None, By{end: edge.Name}).name
+		k.clientName = nameOf(e.Client)
 	}
 	named = false
 	for i, b := range q.Servers {
@@ -147,13 +149,13 @@ func (q *FlowsQuery) key(e *store.Edge) rowKey {
 		named = named || !b.ofEdge && k.server[i] != edge.Value{}
 	}
 	if !named {
-		k.serverName = nodeOf(e.Server, &e.Link, true, None, By{end: edge.Name}).name
+		k.serverName = nameOf(e.Server)
 	}
 	return k
 }
 
-// loop tells whether both ends are the same in all that the table asks for.
-func (q *FlowsQuery) loop(e *store.Edge) bool {
+// loop reports whether both ends are the same in all requested tags.
+func (q *FlowsQuery) loop(e *snap.Edge) bool {
 	for _, b := range slices.Concat(q.Clients, q.Servers) {
 		if !b.ofEdge && e.Client[b.end] != e.Server[b.end] {
 			return false
@@ -162,8 +164,8 @@ func (q *FlowsQuery) loop(e *store.Edge) bool {
 	return e.Client.Kind() == e.Server.Kind()
 }
 
-// order returns the rows as they are to be shown.
-func (q *FlowsQuery) order(g *grouping[rowKey], kinds []store.Kind) []int {
+// order returns the rows in the order in which they are shown.
+func (q *FlowsQuery) order(g *grouping[rowKey], kinds []snap.Kind) []int {
 	order := make([]int, len(g.rows))
 	value := make([]float64, len(g.rows))
 	for i := range order {
@@ -173,67 +175,64 @@ func (q *FlowsQuery) order(g *grouping[rowKey], kinds []store.Kind) []int {
 		}
 	}
 	slices.SortFunc(order, func(a, b int) int {
-		x, y := g.keys[a], g.keys[b]
-		first := 0
-		switch {
-		case q.Sort.Names && q.Sort.Server:
-			first = cmp.Or(slices.CompareFunc(y.server[:], x.server[:], byText), byText(y.serverName, x.serverName))
-		case q.Sort.Names:
-			first = cmp.Or(slices.CompareFunc(y.client[:], x.client[:], byText), byText(y.clientName, x.clientName))
-		case math.IsNaN(value[a]) || math.IsNaN(value[b]):
-			first = cmp.Compare(value[b], value[a]) // without a value is last in either order
-			if !q.Sort.Descend {
-				first = -first
-			}
-		default:
-			first = cmp.Compare(value[b], value[a])
-		}
-		if !q.Sort.Descend {
-			first = -first
-		}
-		if first != 0 {
-			return first
-		}
-		return x.compare(&y)
+		x, y := &g.keys[a], &g.keys[b]
+		return cmp.Or(q.Sort.compare(x, y, value[a], value[b]), x.compare(y))
 	})
 	return order
 }
 
-func byText(a, b edge.Value) int { return cmp.Compare(a.String(), b.String()) }
+// compare compares two rows by what they are sorted by. Rows without a value are last in either direction.
+func (s *Sort) compare(x, y *rowKey, vx, vy float64) int {
+	c := 0
+	switch {
+	case s.Names && s.Server:
+		c = cmp.Or(slices.CompareFunc(x.server[:], y.server[:], byText), byText(x.serverName, y.serverName))
+	case s.Names:
+		c = cmp.Or(slices.CompareFunc(x.client[:], y.client[:], byText), byText(x.clientName, y.clientName))
+	case math.IsNaN(vx) || math.IsNaN(vy):
+		return cmp.Compare(vy, vx)
+	default:
+		c = cmp.Compare(vx, vy)
+	}
+	if s.Descend {
+		return -c
+	}
+	return c
+}
 
 // compare makes every order complete.
-func (k *rowKey) compare(other *rowKey) int {
+func (k *rowKey) compare(m *rowKey) int {
 	return cmp.Or(
-		slices.CompareFunc(k.client[:], other.client[:], byText), slices.CompareFunc(k.server[:], other.server[:], byText),
-		byText(k.clientName, other.clientName), byText(k.serverName, other.serverName),
-		cmp.Compare(k.clientKind, other.clientKind), cmp.Compare(k.serverKind, other.serverKind),
+		slices.CompareFunc(k.client[:], m.client[:], byText), slices.CompareFunc(k.server[:], m.server[:], byText),
+		byText(k.clientName, m.clientName), byText(k.serverName, m.serverName),
+		cmp.Compare(k.clientKind, m.clientKind), cmp.Compare(k.serverKind, m.serverKind),
 	)
 }
 
-// row fills in one row.
-func (f *Flows) row(i int, q *FlowsQuery, snap *store.Snapshot, k rowKey, s *sums) {
+// row appends one row.
+func (f *Flows) row(i int, q *FlowsQuery, snapshot *snap.Snapshot, k rowKey, s *sums) {
 	f.Client = append(f.Client, texts(k.client[:len(q.Clients)]))
 	f.Server = append(f.Server, texts(k.server[:len(q.Servers)]))
 	f.ClientKind = append(f.ClientKind, int(k.clientKind))
 	f.ServerKind = append(f.ServerKind, int(k.serverKind))
-	e := &snap.Edges[s.edges[0]]
-	f.ClientName = append(f.ClientName, nodeOf(e.Client, &e.Link, false, None, By{end: edge.Name}).name.String())
-	f.ServerName = append(f.ServerName, nodeOf(e.Server, &e.Link, true, None, By{end: edge.Name}).name.String())
+	e := &snapshot.Edges[s.edges[0]]
+	f.ClientName = append(f.ClientName, nameOf(e.Client).String())
+	f.ServerName = append(f.ServerName, nameOf(e.Server).String())
 	f.Flags = append(f.Flags, s.flags)
 	f.Count = append(f.Count, len(s.edges))
 	f.First = append(f.First, s.first)
 	f.Last = append(f.Last, s.last)
 	for j, m := range columns {
-		f.columns[j] = append(f.columns[j], m.value(&s.Figures, snap.Kinds))
+		f.columns[j] = append(f.columns[j], m.value(&s.Figures, snapshot.Kinds))
 	}
-	f.FailuresBy.add(i, &s.Figures, snap.Kinds, false)
-	f.BreaksBy.add(i, &s.Figures, snap.Kinds, true)
+	f.FailuresBy.add(i, &s.Figures, snapshot.Kinds, false)
+	f.BreaksBy.add(i, &s.Figures, snapshot.Kinds, true)
 }
 
 func texts(values []edge.Value) []string {
-	t := make([]string, len(values))
+	all := make([]string, len(values))
 	for i, v := range values {
-		t[i] = v.String()
+		all[i] = v.String()
 	}
-	return t
+	return all
 }

@@ -6,10 +6,10 @@ import (
 	"slices"
 
 	"github.com/netconn/netconn/netmap/internal/edge"
-	"github.com/netconn/netconn/netmap/internal/store"
+	"github.com/netconn/netconn/netmap/internal/snap"
 )
 
-// GraphQuery is what a graph is drawn from.
+// GraphQuery selects what a graph shows.
 type GraphQuery struct {
 	Query
 	By, Group    By
@@ -54,7 +54,7 @@ type Edges struct {
 	Columns                      []Numbers
 }
 
-// Folded is what is not drawn by itself.
+// Folded is what is not drawn as itself.
 type Folded struct {
 	Loops Volume `json:"loops"`
 	Nodes int    `json:"nodes"`
@@ -70,56 +70,56 @@ func (e Edges) MarshalJSON() ([]byte, error) {
 	return json.Marshal(fields)
 }
 
-// pair is two nodes by their index.
+// pair is two nodes by their number.
 type pair struct{ client, server int32 }
 
-// A register gives nodes numbers. The first is that of what is beyond a limit.
-type register struct {
+// A nodeTable gives nodes numbers. Number 0 is the node of everything beyond a limit.
+type nodeTable struct {
 	group, by By
 	nodes     []node
 	number    map[node]int32
-	of        map[*edge.End]int32 // where a node depends on nothing but the end
+	of        map[*edge.End]int32 // if a node depends on the end only
 }
 
-func newRegister(group, by By) *register {
-	return &register{
-		group: group, by: by, nodes: []node{beyond}, number: map[node]int32{beyond: 0}, of: make(map[*edge.End]int32),
+func newNodeTable(group, by By) *nodeTable {
+	return &nodeTable{
+		group: group, by: by, nodes: []node{other}, number: map[node]int32{other: 0}, of: make(map[*edge.End]int32),
 	}
 }
 
-func (r *register) enter(e *edge.End, l *edge.Link, server bool) int32 {
-	ofEnd := !r.by.ofEdge && !r.group.ofEdge
-	if n, met := r.of[e]; met && ofEnd {
+func (t *nodeTable) add(e *edge.End, l *edge.Link, server bool) int32 {
+	ofEnd := !t.by.ofEdge && !t.group.ofEdge
+	if n, known := t.of[e]; known && ofEnd {
 		return n
 	}
-	name := nodeOf(e, l, server, r.group, r.by)
-	n, met := r.number[name]
-	if !met {
-		n = int32(len(r.nodes))
-		r.nodes = append(r.nodes, name)
-		r.number[name] = n
+	key := nodeOf(e, l, server, t.group, t.by)
+	n, known := t.number[key]
+	if !known {
+		n = int32(len(t.nodes))
+		t.nodes = append(t.nodes, key)
+		t.number[key] = n
 	}
 	if ofEnd {
-		r.of[e] = n
+		t.of[e] = n
 	}
 	return n
 }
 
-// compare orders nodes by what they are, as their numbers depend on the order of edges.
-func (r *register) compare(a, b int32) int { return r.nodes[a].compare(r.nodes[b]) }
+// compare compares what the nodes are, as their numbers depend on the order of edges.
+func (t *nodeTable) compare(a, b int32) int { return t.nodes[a].compare(t.nodes[b]) }
 
 // NewGraph draws a snapshot.
-func NewGraph(snap *store.Snapshot, q GraphQuery) *Graph {
-	r := newRegister(q.Group, q.By)
-	g := collect(snap, &q.Query, func(e *store.Edge) (pair, bool) {
-		p := pair{r.enter(e.Client, &e.Link, false), r.enter(e.Server, &e.Link, true)}
-		return p, p.client == p.server && within(&e.Link)
+func NewGraph(snapshot *snap.Snapshot, q GraphQuery) *Graph {
+	t := newNodeTable(q.Group, q.By)
+	g := group(snapshot, &q.Query, func(e *snap.Edge) (pair, bool) {
+		p := pair{t.add(e.Client, &e.Link, false), t.add(e.Server, &e.Link, true)}
+		return p, p.client == p.server && e.Link.Scope.InPod()
 	})
-	d := drawing{GraphQuery: q, snap: snap, grouping: g, register: r}
+	d := drawing{GraphQuery: q, snapshot: snapshot, grouping: g, nodeTable: t}
 	answer := &Graph{
-		From: snap.From, To: snap.To, Seconds: snap.Seconds, Generation: snap.Generation,
+		From: snapshot.From, To: snapshot.To, Seconds: snapshot.Seconds, Generation: snapshot.Generation,
 		By: q.By.String(), Group: q.Group.String(), Kinds: kinds(),
-		Totals: totals(g.edges, &g.total, snap.Kinds), Unattributed: Unattributed{g.orphan},
+		Totals: totals(g.edges, &g.total, snapshot.Kinds), Unattributed: Unattributed{g.unattributed},
 	}
 	answer.Folded.Loops = g.loops
 	d.fold(answer)
@@ -127,24 +127,24 @@ func NewGraph(snap *store.Snapshot, q GraphQuery) *Graph {
 	return answer
 }
 
-// A drawing is a graph that is being made.
+// A drawing is a graph while it is made.
 type drawing struct {
 	GraphQuery
 	*grouping[pair]
-	*register
-	snap *store.Snapshot
+	*nodeTable
+	snapshot *snap.Snapshot
 
 	pairs []pair // after folding
 	sums  []sums
 }
 
-// fold puts what is beyond the limits into the node that stands for others, least first.
+// fold draws what is beyond the limits as the node of everything beyond a limit. The rows with least are folded.
 func (d *drawing) fold(answer *Graph) {
-	keep := d.busiest(answer)
+	keep := d.keep(answer)
 	at := make(map[pair]int)
 	for _, i := range d.order() {
 		p := d.keys[i]
-		whole := p
+		asked := p
 		if keep != nil && !keep[p.client] {
 			p.client = 0
 		}
@@ -156,7 +156,7 @@ func (d *drawing) fold(answer *Graph) {
 			p = pair{}
 			_, drawn = at[p]
 		}
-		if p != whole {
+		if p != asked {
 			answer.Folded.Edges++
 		} else {
 			answer.Shown.add(len(d.rows[i].edges), &d.rows[i].Figures)
@@ -171,50 +171,43 @@ func (d *drawing) fold(answer *Graph) {
 	}
 }
 
-// order returns the rows, most first.
+// order returns the rows, those with most first.
 func (d *drawing) order() []int {
 	order := make([]int, len(d.rows))
 	rank := make([]float64, len(d.rows))
 	for i := range d.rows {
 		order[i] = i
-		rank[i] = d.Rank.value(&d.rows[i].Figures, d.snap.Kinds)
+		rank[i] = d.Rank.value(&d.rows[i].Figures, d.snapshot.Kinds)
 	}
 	slices.SortFunc(order, func(a, b int) int {
-		if c := cmp.Compare(rank[b], rank[a]); c != 0 {
-			return c
-		}
-		return cmp.Or(d.compare(d.keys[a].client, d.keys[b].client), d.compare(d.keys[a].server, d.keys[b].server))
+		x, y := d.keys[a], d.keys[b]
+		return cmp.Or(cmp.Compare(rank[b], rank[a]), d.compare(x.client, y.client), d.compare(x.server, y.server))
 	})
 	return order
 }
 
-// busiest tells which nodes are drawn by themselves; nil: all.
-func (d *drawing) busiest(answer *Graph) []bool {
-	figures := make([]store.Figures, len(d.nodes))
-	met := make([]bool, len(d.nodes))
+// keep reports for each node whether it is drawn as itself; nil: all are.
+func (d *drawing) keep(answer *Graph) []bool {
+	figures := make([]snap.Figures, len(d.nodes))
+	touched := make([]bool, len(d.nodes))
 	for i, p := range d.keys {
 		for _, n := range [...]int32{p.client, p.server} {
 			figures[n].Add(&d.rows[i].Figures)
-			met[n] = true
+			touched[n] = true
 		}
 	}
 	var all []int32
 	rank := make([]float64, len(d.nodes))
-	for n := range met {
-		if met[n] {
+	for n := range touched {
+		if touched[n] {
 			all = append(all, int32(n))
-			rank[n] = d.Rank.value(&figures[n], d.snap.Kinds)
+			rank[n] = d.Rank.value(&figures[n], d.snapshot.Kinds)
 		}
 	}
 	if len(all) <= d.Nodes {
 		return nil
 	}
-	slices.SortFunc(all, func(a, b int32) int {
-		if c := cmp.Compare(rank[b], rank[a]); c != 0 {
-			return c
-		}
-		return d.compare(a, b)
-	})
+	slices.SortFunc(all, func(a, b int32) int { return cmp.Or(cmp.Compare(rank[b], rank[a]), d.compare(a, b)) })
 	keep := make([]bool, len(d.nodes))
 	for _, n := range all[:d.Nodes-1] {
 		keep[n] = true
@@ -223,7 +216,7 @@ func (d *drawing) busiest(answer *Graph) []bool {
 	return keep
 }
 
-// draw fills in nodes and edges.
+// draw appends nodes and edges.
 func (d *drawing) draw(answer *Graph) {
 	answer.empty(d.Metrics)
 	index := d.place(answer)
@@ -241,13 +234,13 @@ func (d *drawing) draw(answer *Graph) {
 	for i, p := range d.pairs {
 		d.edge(answer, i, index[p.client], index[p.server])
 		for _, j := range d.sums[i].edges {
-			count(p.client, d.snap.Edges[j].Client)
-			count(p.server, d.snap.Edges[j].Server)
+			count(p.client, d.snapshot.Edges[j].Client)
+			count(p.server, d.snapshot.Edges[j].Server)
 		}
 	}
 }
 
-// edge fills in one edge.
+// edge appends one edge.
 func (d *drawing) edge(answer *Graph, i, client, server int) {
 	s := &d.sums[i]
 	answer.Edges.Client = append(answer.Edges.Client, client)
@@ -255,41 +248,39 @@ func (d *drawing) edge(answer *Graph, i, client, server int) {
 	answer.Edges.Flags = append(answer.Edges.Flags, s.flags)
 	answer.Edges.Count = append(answer.Edges.Count, len(s.edges))
 	for j, m := range d.Metrics {
-		answer.Edges.Columns[j] = append(answer.Edges.Columns[j], m.value(&s.Figures, d.snap.Kinds))
+		answer.Edges.Columns[j] = append(answer.Edges.Columns[j], m.value(&s.Figures, d.snapshot.Kinds))
 		switch m.name {
 		case "failures":
-			answer.Failures.add(i, &s.Figures, d.snap.Kinds, false)
+			answer.Failures.add(i, &s.Figures, d.snapshot.Kinds, false)
 		case "breaks":
-			answer.Breaks.add(i, &s.Figures, d.snap.Kinds, true)
+			answer.Breaks.add(i, &s.Figures, d.snapshot.Kinds, true)
 		}
 	}
 }
 
-// empty makes lists of what would be null.
+// empty makes lists of what would marshal as null.
 func (g *Graph) empty(metrics []Metric) {
 	g.Groups = []string{}
 	g.Nodes = Nodes{Name: []string{}, Tag: []string{}, Group: []int{}, Kind: []int{}, Ends: []int{}}
 	g.Edges = Edges{
-		Client: []int{}, Server: []int{}, Flags: []int{}, Count: []int{}, Metrics: metrics, Columns: make([]Numbers, len(metrics)),
-	}
-	for i := range g.Edges.Columns {
-		g.Edges.Columns[i] = Numbers{}
+		Client: []int{}, Server: []int{}, Flags: []int{}, Count: []int{},
+		Metrics: metrics, Columns: emptyColumns(len(metrics)),
 	}
 	g.Failures, g.Breaks = Outcomes{}, Outcomes{}
 }
 
-// place fills in the nodes that an edge touches, and returns where each is.
+// place appends the nodes that an edge touches, and returns the index of each.
 func (d *drawing) place(answer *Graph) map[int32]int {
 	index := make(map[int32]int)
 	groups := make(map[edge.Value]int)
 	for _, p := range d.pairs {
 		for _, number := range [...]int32{p.client, p.server} {
-			if _, met := index[number]; met {
+			if _, placed := index[number]; placed {
 				continue
 			}
 			n := d.nodes[number]
-			group, met := groups[n.group]
-			if !met {
+			group, known := groups[n.group]
+			if !known {
 				group = len(answer.Groups)
 				groups[n.group] = group
 				answer.Groups = append(answer.Groups, n.group.String())

@@ -1,61 +1,60 @@
 package view
 
-import (
-	"github.com/netconn/netconn/netmap/internal/edge"
-	"github.com/netconn/netconn/netmap/internal/store"
-)
+import "github.com/netconn/netconn/netmap/internal/snap"
 
 // sums are edges of a snapshot that are shown as one.
 type sums struct {
-	store.Figures
+	snap.Figures
 	flags int
 	edges []int // indices into the snapshot
 	first int64
 	last  int64
 }
 
-func (s *sums) add(i int, e *store.Edge, flags int) {
-	if len(s.edges) == 0 {
-		s.flags, s.first, s.last = flags, e.First, e.Changed
-	}
-	everyNew := s.flags & flags & flagNew
-	s.flags = (s.flags|flags)&^flagNew | everyNew
-	s.first, s.last = min(s.first, e.First), max(s.last, e.Changed)
+func (s *sums) add(i int, e *snap.Edge, flags int) {
+	s.join(flags, e.First, e.Changed)
 	s.Add(&e.Figures)
 	s.edges = append(s.edges, i)
 }
 
-// merge adds what other has.
-func (s *sums) merge(other *sums) {
+func (s *sums) merge(m *sums) {
+	s.join(m.flags, m.first, m.last)
+	s.Add(&m.Figures)
+	s.edges = append(s.edges, m.edges...)
+}
+
+// join adds the flags and times of other edges. The sum is new only if all edges are.
+func (s *sums) join(flags int, first, last int64) {
 	if len(s.edges) == 0 {
-		s.flags, s.first, s.last = other.flags, other.first, other.last
+		s.flags, s.first, s.last = flags, first, last
+		return
 	}
-	everyNew := s.flags & other.flags & flagNew
-	s.flags = (s.flags|other.flags)&^flagNew | everyNew
-	s.first, s.last = min(s.first, other.first), max(s.last, other.last)
-	s.Add(&other.Figures)
-	s.edges = append(s.edges, other.edges...)
+	allNew := s.flags & flags & flagNew
+	s.flags = (s.flags|flags)&^flagNew | allNew
+	s.first, s.last = min(s.first, first), max(s.last, last)
 }
 
-// grouping is the edges of a snapshot that a query lets through, by a key.
+// grouping is the edges of a snapshot that match a query, by a key.
 type grouping[K comparable] struct {
-	keys   []K
-	rows   []sums
-	row    map[K]int
-	of     []int // row of each edge of the snapshot; -1: none
-	loops  Volume
-	total  store.Figures
-	edges  int
-	orphan uint64 // retransmits that belong to one of several rows
+	keys         []K
+	rows         []sums
+	row          map[K]int
+	of           []int // row of each edge of the snapshot; -1: none
+	loops        Volume
+	total        snap.Figures
+	edges        int
+	unattributed uint64 // retransmits that belong to one of several rows
 }
 
-// collect groups edges. A hop that key tells to be a loop is counted apart.
-func collect[K comparable](snap *store.Snapshot, q *Query, key func(*store.Edge) (k K, loop bool)) *grouping[K] {
-	g := &grouping[K]{row: make(map[K]int), of: make([]int, len(snap.Edges))}
-	for i := range snap.Edges {
-		e := &snap.Edges[i]
+// group groups edges. key also reports whether a hop is a loop, which is counted apart.
+func group[K comparable](
+	snapshot *snap.Snapshot, q *Query, key func(*snap.Edge) (k K, loop bool),
+) *grouping[K] {
+	g := &grouping[K]{row: make(map[K]int), of: make([]int, len(snapshot.Edges))}
+	for i := range snapshot.Edges {
+		e := &snapshot.Edges[i]
 		g.of[i] = -1
-		if !q.lets(snap, e) {
+		if !q.match(snapshot, e) {
 			continue
 		}
 		k, loop := key(e)
@@ -71,36 +70,29 @@ func collect[K comparable](snap *store.Snapshot, q *Query, key func(*store.Edge)
 			g.rows = append(g.rows, sums{})
 		}
 		g.of[i] = row
-		g.rows[row].add(i, e, q.flags(snap, e))
+		g.rows[row].add(i, e, q.flags(snapshot, e))
 		g.total.Add(&e.Figures)
 		g.edges++
 	}
-	g.share(snap)
+	for i := range snapshot.Shared {
+		g.attribute(&snapshot.Shared[i])
+	}
 	return g
 }
 
-// share gives what servers sent again to the row that it belongs to, where that is certain.
-func (g *grouping[K]) share(snap *store.Snapshot) {
-	for _, s := range snap.Shared {
-		rows := make(map[int]bool)
-		for _, i := range s.Edges {
-			rows[g.of[i]] = true
-		}
-		if len(rows) == 1 && !rows[-1] {
-			row := g.of[s.Edges[0]]
-			g.rows[row].Retransmits += s.Retransmits
-			g.total.Retransmits += s.Retransmits
-		} else if delete(rows, -1); len(rows) > 0 {
-			g.orphan += s.Retransmits
-		}
+// attribute adds retransmits of servers to the row that they belong to, if that is certain.
+func (g *grouping[K]) attribute(s *snap.Shared) {
+	rows := make(map[int]bool)
+	for _, i := range s.Edges {
+		rows[g.of[i]] = true
 	}
-}
-
-// kinds are the names of edge.Kind, in its order.
-func kinds() []string {
-	names := make([]string, edge.Kinds)
-	for k := range edge.Kinds {
-		names[k] = k.String()
+	if len(rows) == 1 && !rows[-1] {
+		g.rows[g.of[s.Edges[0]]].Retransmits += s.Retransmits
+		g.total.Retransmits += s.Retransmits
+		return
 	}
-	return names
+	delete(rows, -1)
+	if len(rows) > 0 {
+		g.unattributed += s.Retransmits
+	}
 }

@@ -1,6 +1,7 @@
 package view
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/netconn/netconn/netmap/internal/feedtest"
 	"github.com/netconn/netconn/netmap/internal/filter"
+	"github.com/netconn/netconn/netmap/internal/snap"
 	"github.com/netconn/netconn/netmap/internal/store"
 )
 
@@ -43,7 +45,13 @@ func (w *world) collect(flows ...feedtest.Flow) {
 	w.Add(feedtest.Metrics(feedtest.Cumulative, flows...))
 }
 
-func (w *world) snapshot() *store.Snapshot { return w.Snapshot(w.Range(store.FineSpan, 0)) }
+func (w *world) snapshot() *snap.Snapshot {
+	s, err := w.Snapshot(context.Background(), w.Range(300, 0))
+	if err != nil {
+		panic(err) // a store does not fail
+	}
+	return s
+}
 
 func by(t *testing.T, name string) By {
 	t.Helper()
@@ -260,4 +268,38 @@ func TestCanaryByImageTag(t *testing.T) {
 	}
 	w.collect(tagged("v1", 90), tagged("v2", 10))
 	want(t, "edges", lines(w.graph(t, "image.tag", "workload", "")), "web/web -> api/v1 90/0", "web/web -> api/v2 10/0")
+}
+
+// A ztunnel describes itself by its container, which has a sidecar's name, and its peers describe it by what the
+// Kubernetes API knows. On the map it is a ztunnel, whichever end reports.
+func TestAZtunnelIsOneKindOfProxy(t *testing.T) {
+	app, ztunnel := side{"web-1", "app", "node"}, side{"ztunnel-1", "istio-proxy", "ztunnel"}
+	peer := feedtest.Attributes{"netconn.peer.proxy": "ztunnel"}
+	both := hop(byKubernetes, "n1", app, ztunnel, "node", 15001, 5, 6, peer)
+	back := hop(byKubernetes, "n1", ztunnel, app, "node", 8080, 7, 8, nil)
+	back[1].Point = back[1].Point.With(peer) // the application describes its client
+	for name, flows := range map[string][]feedtest.Flow{
+		"both ends report":         append(slices.Clone(both), back...),
+		"the ztunnel reports":      {both[1], back[0]},
+		"the application reports":  {both[0], back[1]},
+		"the label is there alone": labelled(both[1], back[0]),
+	} {
+		w := newWorld(store.Config{})
+		w.collect(flows...)
+		want(t, name, lines(w.graph(t, "proxy", "", "")), "web -> ztunnel 5/6", "ztunnel -> web 7/8")
+		if g := w.graph(t, "proxy", "", "proxy=sidecar"); g.Totals.Edges != 0 {
+			t.Errorf("%s: %d edges of a sidecar", name, g.Totals.Edges)
+		}
+	}
+}
+
+// labelled gives the resources of flows the label of a ztunnel instead of its executable.
+func labelled(flows ...feedtest.Flow) []feedtest.Flow {
+	flows = slices.Clone(flows)
+	for i := range flows {
+		flows[i].Resource = flows[i].Resource.With(feedtest.Attributes{
+			"process.executable.name": "pilot-agent", "k8s.pod.labels.app": "ztunnel",
+		})
+	}
+	return flows
 }

@@ -1,11 +1,13 @@
 package view
 
 import (
+	"cmp"
 	"strings"
 
+	"github.com/netconn/netconn/internal/names"
 	"github.com/netconn/netconn/netmap/internal/edge"
 	"github.com/netconn/netconn/netmap/internal/filter"
-	"github.com/netconn/netconn/netmap/internal/store"
+	"github.com/netconn/netconn/netmap/internal/snap"
 )
 
 // Query is what several answers depend on.
@@ -16,7 +18,7 @@ type Query struct {
 	Loops    bool  // hops within a node are edges too
 	New      int64 // an edge is new if it was first seen within so many seconds
 
-	matcher *filter.Matcher // of Filter, once something was matched
+	matcher *filter.Matcher // of Filter, made by the first match
 }
 
 // Flags of an edge, as the API has them.
@@ -29,39 +31,43 @@ const (
 	flagUnresolved
 )
 
-// ParseFlag finds a flag that a query may ask for by its name.
+// ParseFlag returns the flag of this name, of those that a query may ask for.
 func ParseFlag(name string) (int, bool) {
 	flag, ok := map[string]int{"new": flagNew, "zones": flagZones, "regions": flagRegions, "unresolved": flagUnresolved}[name]
 	return flag, ok
 }
 
-// flags returns those of one edge of a snapshot.
-func (q *Query) flags(snap *store.Snapshot, e *store.Edge) int {
+// flags returns the flags of an edge.
+func (q *Query) flags(snapshot *snap.Snapshot, e *snap.Edge) int {
 	f := 0
 	set := func(flag int, holds bool) {
 		if holds {
 			f |= flag
 		}
 	}
-	set(flagNew, !e.Learned && e.First >= snap.To-q.New)
+	set(flagNew, !e.Learned && e.First >= snapshot.To-q.New)
 	set(flagUndirected, e.Link.Role == edge.Unknown)
-	set(flagServerOnly, e.ByPeer && !e.ByClient)
-	set(flagZones, differ(e, edge.Zone))
-	set(flagRegions, differ(e, edge.Region))
-	set(flagUnresolved, e.Client.Kind() == edge.Unresolved || e.Server.Kind() == edge.Unresolved)
+	set(flagServerOnly, e.ByServer && !e.ByClient)
+	set(flagZones, differ(e, names.TagZone))
+	set(flagRegions, differ(e, names.TagRegion))
+	set(flagUnresolved, unresolved(e))
 	return f
 }
 
-func differ(e *store.Edge, t edge.Tag) bool {
+func differ(e *snap.Edge, t names.Tag) bool {
 	return e.Client.Has(t) && e.Server.Has(t) && e.Client[t] != e.Server[t]
 }
 
-// lets tells whether the query wants an edge.
-func (q *Query) lets(snap *store.Snapshot, e *store.Edge) bool {
+func unresolved(e *snap.Edge) bool {
+	return e.Client.Kind() == edge.Unresolved || e.Server.Kind() == edge.Unresolved
+}
+
+// match reports whether an edge belongs to the answer.
+func (q *Query) match(snapshot *snap.Snapshot, e *snap.Edge) bool {
 	if q.Problems && e.Retransmits == 0 && len(e.Outcomes) == 0 {
 		return false
 	}
-	if q.Only != 0 && q.flags(snap, e)&q.Only != q.Only {
+	if q.Only != 0 && q.flags(snapshot, e)&q.Only != q.Only {
 		return false
 	}
 	if q.matcher == nil {
@@ -72,8 +78,8 @@ func (q *Query) lets(snap *store.Snapshot, e *store.Edge) bool {
 
 // By is a property that edges are grouped by: a tag of an end or, for servers, of the edge.
 type By struct {
-	end    edge.Tag
-	link   edge.LinkTag
+	end    names.Tag
+	edge   names.EdgeTag
 	ofEdge bool
 	none   bool
 }
@@ -81,18 +87,18 @@ type By struct {
 // None groups nothing.
 var None = By{none: true}
 
-// ParseBy finds one by its name in the API.
+// ParseBy returns the property of this name in the API.
 func ParseBy(name string) (By, bool) {
-	if t, ok := edge.ParseTag(name); ok {
+	if t, ok := names.ParseTag(name); ok {
 		return By{end: t}, true
 	}
-	if t, ok := edge.ParseLinkTag(name); ok {
-		return By{link: t, ofEdge: true}, true
+	if t, ok := names.ParseEdgeTag(name); ok {
+		return By{edge: t, ofEdge: true}, true
 	}
 	return By{}, false
 }
 
-// OfEdge tells whether it is a tag of edges.
+// OfEdge reports whether it is a tag of edges.
 func (b By) OfEdge() bool { return b.ofEdge }
 
 func (b By) String() string {
@@ -100,12 +106,12 @@ func (b By) String() string {
 	case b.none:
 		return ""
 	case b.ofEdge:
-		return b.link.String()
+		return b.edge.String()
 	}
 	return b.end.String()
 }
 
-// value returns that of an end of an edge.
+// value returns the value of an end of an edge. Clients have no tags of edges.
 func (b By) value(e *edge.End, l *edge.Link, server bool) edge.Value {
 	switch {
 	case b.none:
@@ -113,7 +119,7 @@ func (b By) value(e *edge.End, l *edge.Link, server bool) edge.Value {
 	case !b.ofEdge:
 		return e[b.end]
 	case server:
-		return l.Value(b.link)
+		return l.Value(b.edge)
 	}
 	return edge.Value{}
 }
@@ -121,44 +127,48 @@ func (b By) value(e *edge.End, l *edge.Link, server bool) edge.Value {
 // A node is what ends are drawn as. Comparable.
 type node struct {
 	group, name edge.Value
-	by          By // that the name is a value of
+	by          By // the name is a value of it
 	kind        edge.Kind
 }
 
-// nodeOf returns the node of an end: by what was asked for, else by its name, else by its type.
+// other is the node of everything beyond a limit.
+var other = node{by: None, kind: edge.Other}
+
+// nodeOf returns the node of an end. Its name is the value of by, else the end's name, else its type.
 func nodeOf(e *edge.End, l *edge.Link, server bool, group, by By) node {
 	n := node{group: group.value(e, l, server), kind: e.Kind()}
 	switch {
 	case n.kind == edge.Other:
-		return beyond
+		return other
 	case by.value(e, l, server) != edge.Value{}:
 		n.by, n.name = by, by.value(e, l, server)
-	case e.Has(edge.Name):
-		n.by, n.name = By{end: edge.Name}, e[edge.Name]
-	case e.Has(edge.Type):
-		n.by, n.name = By{end: edge.Type}, e[edge.Type]
+	case e.Has(names.TagName):
+		n.by, n.name = By{end: names.TagName}, e[names.TagName]
+	case e.Has(names.TagType):
+		n.by, n.name = By{end: names.TagType}, e[names.TagType]
 	default:
-		n.by, n.name = By{end: edge.Type}, edge.Text("unknown")
+		n.by, n.name = By{end: names.TagType}, edge.Text(names.TypeUnknown)
 	}
 	return n
 }
 
-// beyond is the node of what is beyond a limit.
-var beyond = node{by: None, kind: edge.Other}
+// nameOf returns the name of an end's node by name.
+func nameOf(e *edge.End) edge.Value { return nodeOf(e, nil, false, None, By{end: names.TagName}).name }
 
-func (n node) compare(other node) int {
-	for _, c := range [...]int{
-		strings.Compare(n.group.String(), other.group.String()),
-		strings.Compare(n.name.String(), other.name.String()),
-		strings.Compare(n.by.String(), other.by.String()),
-		int(n.kind) - int(other.kind),
-	} {
-		if c != 0 {
-			return c
-		}
-	}
-	return 0
+func (n node) compare(m node) int {
+	return cmp.Or(
+		byText(n.group, m.group), byText(n.name, m.name), strings.Compare(n.by.String(), m.by.String()),
+		cmp.Compare(n.kind, m.kind),
+	)
 }
 
-// within tells whether a hop stays in its pod.
-func within(l *edge.Link) bool { return l.Scope == edge.ScopePod || l.Scope == edge.ScopeContainer }
+func byText(a, b edge.Value) int { return strings.Compare(a.String(), b.String()) }
+
+// kinds returns the names of edge.Kind, in its order.
+func kinds() []string {
+	all := make([]string, edge.Kinds)
+	for k := range edge.Kinds {
+		all[k] = k.String()
+	}
+	return all
+}

@@ -2,15 +2,17 @@ package view
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"math"
 	"slices"
 
+	"github.com/netconn/netconn/internal/names"
 	"github.com/netconn/netconn/netmap/internal/edge"
-	"github.com/netconn/netconn/netmap/internal/store"
+	"github.com/netconn/netconn/netmap/internal/snap"
 )
 
-// Series is the answer with everything over time, and the edges themselves.
+// Series is the answer with the time series of all metrics, and the edges that they are the sums of.
 type Series struct {
 	From       int64              `json:"from"`
 	To         int64              `json:"to"`
@@ -32,7 +34,7 @@ func (s *Series) MarshalJSON() ([]byte, error) {
 	return withMetrics((*plain)(s), s.columns)
 }
 
-// withMetrics adds a field for each metric to an object.
+// withMetrics marshals an object, with a field more for each metric that is a column.
 func withMetrics[T any](object any, values []T) ([]byte, error) {
 	b, err := json.Marshal(object)
 	if err != nil {
@@ -49,7 +51,7 @@ func withMetrics[T any](object any, values []T) ([]byte, error) {
 	return append(append(b[:len(b)-1], ','), more[1:]...), nil
 }
 
-// Detail is all that is known of one edge. Ends are by attributes of OpenTelemetry.
+// Detail is all that is known about one edge. Tags of ends have the names of attributes.
 type Detail struct {
 	Client     map[string]string `json:"client"`
 	Server     map[string]string `json:"server"`
@@ -72,37 +74,47 @@ func (d Detail) MarshalJSON() ([]byte, error) {
 	return withMetrics(plain(d), d.values)
 }
 
-// NewSeries adds up all edges of a snapshot that a query lets through, bucket by bucket, and describes the busiest ones.
-func NewSeries(h History, snap *store.Snapshot, q Query, details int) *Series {
+// NewSeries adds up all edges of a snapshot that match a query, step by step, and describes those with most volume.
+func NewSeries(ctx context.Context, snapshot *snap.Snapshot, q Query, details int) (*Series, error) {
 	var chosen []int
-	var sum store.Figures
-	for i := range snap.Edges {
-		if q.lets(snap, &snap.Edges[i]) {
+	var sum snap.Figures
+	for i := range snapshot.Edges {
+		if q.match(snapshot, &snapshot.Edges[i]) {
 			chosen = append(chosen, i)
-			sum.Add(&snap.Edges[i].Figures)
+			sum.Add(&snapshot.Edges[i].Figures)
 		}
 	}
 	answer := &Series{
-		From: snap.From, To: snap.To, Step: snap.Step, Generation: snap.Generation,
+		From: snapshot.From, To: snapshot.To, Step: snapshot.Step, Generation: snapshot.Generation,
 		T: []int64{}, FailuresBy: map[string]Numbers{}, BreaksBy: map[string]Numbers{}, Edges: []Detail{},
-		Totals: totals(len(chosen), &sum, snap.Kinds), Count: len(chosen), columns: make([]Numbers, len(columns)),
+		Totals: totals(len(chosen), &sum, snapshot.Kinds), Count: len(chosen), columns: make([]Numbers, len(columns)),
 	}
-	steps := h.History(snap, chosen)
-	for i := range steps {
-		answer.step(i, len(steps), &steps[i], snap.Kinds)
+	if err := answer.read(ctx, snapshot, chosen); err != nil {
+		return nil, err
 	}
 	slices.SortStableFunc(chosen, func(a, b int) int {
-		x, y := &snap.Edges[a], &snap.Edges[b]
+		x, y := &snapshot.Edges[a], &snapshot.Edges[b]
 		return cmp.Compare(y.Tx+y.Rx, x.Tx+x.Rx)
 	})
 	for _, i := range chosen[:min(details, len(chosen))] {
-		answer.Edges = append(answer.Edges, detail(snap, &q, &snap.Edges[i]))
+		answer.Edges = append(answer.Edges, detail(snapshot, &q, &snapshot.Edges[i]))
 	}
-	return answer
+	return answer, nil
 }
 
-// step fills in bucket i of n.
-func (s *Series) step(i, n int, step *store.Step, kinds []store.Kind) {
+// read reads the history of edges.
+func (s *Series) read(ctx context.Context, snapshot *snap.Snapshot, edges []int) error {
+	steps := make([]snap.Step, snapshot.Len())
+	err := snapshot.History.Read(ctx, [][]int{edges}, func(_ int, step snap.Step) { steps[snapshot.Index(step.At)] = step })
+	for i := range steps {
+		steps[i].At = snapshot.From + int64(i)*snapshot.Step
+		s.step(i, len(steps), &steps[i], snapshot.Kinds)
+	}
+	return err
+}
+
+// step appends step i of n.
+func (s *Series) step(i, n int, step *snap.Step, kinds []snap.Kind) {
 	s.T = append(s.T, step.At)
 	for j, m := range columns {
 		v := m.value(&step.Figures, kinds)
@@ -112,54 +124,51 @@ func (s *Series) step(i, n int, step *store.Step, kinds []store.Kind) {
 		s.columns[j] = append(s.columns[j], v)
 	}
 	for _, o := range step.Outcomes {
-		if int(o.Kind) >= len(kinds) {
-			continue // met since the snapshot
-		}
-		by := s.FailuresBy
+		by, name := s.FailuresBy, kinds[o.Kind].Error
 		if kinds[o.Kind].Closed {
 			by = s.BreaksBy
 		}
-		if by[kinds[o.Kind].Error] == nil {
-			by[kinds[o.Kind].Error] = make(Numbers, n)
+		if by[name] == nil {
+			by[name] = make(Numbers, n)
 		}
-		by[kinds[o.Kind].Error][i] += float64(o.N)
+		by[name][i] += float64(o.N)
 	}
 }
 
-func detail(snap *store.Snapshot, q *Query, e *store.Edge) Detail {
+func detail(snapshot *snap.Snapshot, q *Query, e *snap.Edge) Detail {
 	d := Detail{
 		Client: attributes(e.Client), Server: attributes(e.Server),
 		ClientKind: e.Client.Kind().String(), ServerKind: e.Server.Kind().String(),
-		Edge: make(map[string]string), ReportedBy: []string{}, Flags: q.flags(snap, e), First: e.First, Last: e.Changed,
+		Edge: make(map[string]string), ReportedBy: []string{}, Flags: q.flags(snapshot, e), First: e.First, Last: e.Changed,
 		FailuresBy: make(map[string]uint64), BreaksBy: make(map[string]uint64),
 	}
-	for t := range edge.LinkTags {
+	for t := range names.EdgeTags {
 		if v := e.Link.Get(t); v != "" {
 			d.Edge[t.String()] = v
 		}
 	}
 	if e.ByClient {
-		d.ReportedBy = append(d.ReportedBy, "client")
+		d.ReportedBy = append(d.ReportedBy, names.RoleClient)
 	}
-	if e.ByPeer {
-		d.ReportedBy = append(d.ReportedBy, "server")
+	if e.ByServer {
+		d.ReportedBy = append(d.ReportedBy, names.RoleServer)
 	}
 	for _, o := range e.Outcomes {
-		if snap.Kinds[o.Kind].Closed {
-			d.BreaksBy[snap.Kinds[o.Kind].Error] = o.N
+		if kind := snapshot.Kinds[o.Kind]; kind.Closed {
+			d.BreaksBy[kind.Error] = o.N
 		} else {
-			d.FailuresBy[snap.Kinds[o.Kind].Error] = o.N
+			d.FailuresBy[kind.Error] = o.N
 		}
 	}
 	for _, m := range columns {
-		d.values = append(d.values, Number(m.value(&e.Figures, snap.Kinds)))
+		d.values = append(d.values, Number(m.value(&e.Figures, snapshot.Kinds)))
 	}
 	return d
 }
 
 func attributes(e *edge.End) map[string]string {
 	all := make(map[string]string)
-	for t := range edge.Tags {
+	for t := range names.Tags {
 		if e.Has(t) {
 			all[t.Attribute()] = e.Get(t)
 		}

@@ -1,11 +1,8 @@
 package view
 
-import (
-	"github.com/netconn/netconn/netmap/internal/edge"
-	"github.com/netconn/netconn/netmap/internal/store"
-)
+import "github.com/netconn/netconn/netmap/internal/snap"
 
-// Unresolved is the share of volume of which one end is not known.
+// Unresolved is the share of the volume with an unknown end.
 type Unresolved struct {
 	Bytes   uint64  `json:"bytes"`
 	Total   uint64  `json:"total"`
@@ -14,12 +11,12 @@ type Unresolved struct {
 }
 
 // NewUnresolved adds up a snapshot.
-func NewUnresolved(snap *store.Snapshot) Unresolved {
-	u := Unresolved{Seconds: snap.Seconds}
-	for i := range snap.Edges {
-		e := &snap.Edges[i]
+func NewUnresolved(snapshot *snap.Snapshot) Unresolved {
+	u := Unresolved{Seconds: snapshot.Seconds}
+	for i := range snapshot.Edges {
+		e := &snapshot.Edges[i]
 		u.Total += e.Tx + e.Rx
-		if e.Client.Kind() == edge.Unresolved || e.Server.Kind() == edge.Unresolved {
+		if unresolved(e) {
 			u.Bytes += e.Tx + e.Rx
 		}
 	}

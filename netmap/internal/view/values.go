@@ -5,8 +5,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/netconn/netconn/internal/names"
 	"github.com/netconn/netconn/netmap/internal/edge"
-	"github.com/netconn/netconn/netmap/internal/store"
+	"github.com/netconn/netconn/netmap/internal/snap"
 )
 
 // TagList is the answer with all tags.
@@ -14,7 +15,7 @@ type TagList struct {
 	Tags []TagUse `json:"tags"`
 }
 
-// TagUse is a tag and how much it is used.
+// TagUse is a tag, with the numbers of ends that have it and of its values.
 type TagUse struct {
 	Tag       string `json:"tag"`
 	Attribute string `json:"attribute"`
@@ -24,23 +25,23 @@ type TagUse struct {
 }
 
 // NewTagList counts ends and values of all tags.
-func NewTagList(snap *store.Snapshot) *TagList {
+func NewTagList(snapshot *snap.Snapshot) *TagList {
 	answer := &TagList{}
 	ends := make(map[*edge.End]bool)
-	var ofEdges [edge.LinkTags]map[edge.Value]bool
-	for i := range snap.Edges {
-		e := &snap.Edges[i]
+	var ofEdges [names.EdgeTags]map[edge.Value]bool
+	for t := range ofEdges {
+		ofEdges[t] = make(map[edge.Value]bool)
+	}
+	for i := range snapshot.Edges {
+		e := &snapshot.Edges[i]
 		ends[e.Client], ends[e.Server] = true, true
-		for t := range edge.LinkTags {
+		for t := range names.EdgeTags {
 			if v := e.Link.Value(t); v != (edge.Value{}) {
-				if ofEdges[t] == nil {
-					ofEdges[t] = make(map[edge.Value]bool)
-				}
 				ofEdges[t][v] = true
 			}
 		}
 	}
-	for t := range edge.Tags {
+	for t := range names.Tags {
 		use := TagUse{Tag: t.String(), Attribute: t.Attribute(), Of: "end"}
 		values := make(map[edge.Value]bool)
 		for e := range ends {
@@ -52,18 +53,19 @@ func NewTagList(snap *store.Snapshot) *TagList {
 		use.Values = len(values)
 		answer.Tags = append(answer.Tags, use)
 	}
-	for t := range edge.LinkTags {
-		answer.Tags = append(answer.Tags, TagUse{Tag: t.String(), Attribute: t.Attribute(), Of: "edge", Values: len(ofEdges[t])})
+	for t := range names.EdgeTags {
+		use := TagUse{Tag: t.String(), Attribute: t.Attribute(), Of: "edge", Values: len(ofEdges[t])}
+		answer.Tags = append(answer.Tags, use)
 	}
 	return answer
 }
 
-// ValuesQuery is what values are looked for by.
+// ValuesQuery selects values of a tag.
 type ValuesQuery struct {
 	Query
 	By             By
-	Client, Server bool   // of which ends
-	Search         string // anywhere in a value; ASCII letters in any case
+	Client, Server bool   // values of these ends
+	Search         string // anywhere in a value, in any case
 	Limit          int
 }
 
@@ -73,18 +75,18 @@ type TagValues struct {
 	More   bool       `json:"more"`
 }
 
-// TagValue is one value.
+// TagValue is a value, with the edges that have it.
 type TagValue struct {
 	Value  string `json:"value"`
 	Edges  int    `json:"edges"`
 	Volume uint64 `json:"volume"`
 }
 
-// NewTagValues finds the values of a tag.
-func NewTagValues(snap *store.Snapshot, q ValuesQuery) *TagValues {
+// NewTagValues finds the values of a tag, those with most volume first.
+func NewTagValues(snapshot *snap.Snapshot, q ValuesQuery) *TagValues {
 	found := make(map[edge.Value]*TagValue)
 	search := strings.ToLower(q.Search)
-	count := func(v edge.Value, e *store.Edge) {
+	count := func(v edge.Value, e *snap.Edge) {
 		if v == (edge.Value{}) || search != "" && !strings.Contains(strings.ToLower(v.String()), search) {
 			return
 		}
@@ -94,9 +96,9 @@ func NewTagValues(snap *store.Snapshot, q ValuesQuery) *TagValues {
 		found[v].Edges++
 		found[v].Volume += e.Tx + e.Rx
 	}
-	for i := range snap.Edges {
-		e := &snap.Edges[i]
-		if !q.lets(snap, e) {
+	for i := range snapshot.Edges {
+		e := &snapshot.Edges[i]
+		if !q.match(snapshot, e) {
 			continue
 		}
 		c, s := q.By.value(e.Client, &e.Link, false), q.By.value(e.Server, &e.Link, true)

@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/netconn/netconn/netmap/internal/edge"
+	"github.com/netconn/netconn/internal/names"
 	"github.com/netconn/netconn/netmap/internal/feedtest"
 	"github.com/netconn/netconn/netmap/internal/filter"
 	"github.com/netconn/netconn/netmap/internal/store"
@@ -116,10 +116,10 @@ func TestFlagsOfEdges(t *testing.T) {
 	late.Start = w.now
 	w.collect(late)
 	got := map[uint16]int{}
-	snap := w.snapshot()
+	snapshot := w.snapshot()
 	q := Query{New: 60}
-	for i := range snap.Edges {
-		got[snap.Edges[i].Link.Port] = q.flags(snap, &snap.Edges[i])
+	for i := range snapshot.Edges {
+		got[snapshot.Edges[i].Link.Port] = q.flags(snapshot, &snapshot.Edges[i])
 	}
 	if diff := cmp.Diff(map[uint16]int{1: 0, 2: flagZones, 3: flagServerOnly, 4: flagUndirected, 5: flagNew}, got); diff != "" {
 		t.Errorf("flags by port (-want +got):\n%s", diff)
@@ -129,7 +129,7 @@ func TestFlagsOfEdges(t *testing.T) {
 			Query: Query{Filter: new(filter.Filter), Only: flag}, By: by(t, "name"), Group: None,
 			Metrics: []Metric{metric(t, "tx"), metric(t, "rx")}, Rank: metric(t, "volume"), Nodes: 10, Edges: 10,
 		}
-		want(t, "only", lines(NewGraph(snap, q)), text)
+		want(t, "only", lines(NewGraph(snapshot, q)), text)
 	}
 }
 
@@ -157,9 +157,13 @@ func TestAGroupIsNewIfAllOfItIs(t *testing.T) {
 func table(t *testing.T, w *world, sort Sort, clients, servers []By, limit, offset int) *Flows {
 	t.Helper()
 	volume := metric(t, "volume")
-	return NewFlows(w.Store, w.snapshot(), FlowsQuery{
+	f, err := NewFlows(t.Context(), w.snapshot(), FlowsQuery{
 		Query: Query{Filter: new(filter.Filter)}, Clients: clients, Servers: servers, Sort: sort, Limit: limit, Offset: offset, Spark: &volume,
 	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
 }
 
 func TestTableIsSortedAndPaged(t *testing.T) {
@@ -187,6 +191,15 @@ func TestTableIsSortedAndPaged(t *testing.T) {
 	}
 }
 
+func series(t *testing.T, w *world, q Query, details int) *Series {
+	t.Helper()
+	s, err := NewSeries(t.Context(), w.snapshot(), q, details)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
 func sumOf(n Numbers) float64 {
 	total := 0.0
 	for _, v := range n {
@@ -199,7 +212,7 @@ func sumOf(n Numbers) float64 {
 func TestTotalsOfAllAnswersAreEqual(t *testing.T) {
 	w := newWorld(store.Config{})
 	w.collect(mesh(byKubernetes)...)
-	snap := w.snapshot()
+	snapshot := w.snapshot()
 	q := Query{Filter: new(filter.Filter), Loops: true}
 	var tx, rx float64
 	for _, f := range mesh(byKubernetes) {
@@ -209,21 +222,21 @@ func TestTotalsOfAllAnswersAreEqual(t *testing.T) {
 		}
 	}
 	for _, tag := range []string{"name", "container", "pod", "host", "port", "zone", "original"} {
-		g := NewGraph(snap, GraphQuery{
+		g := NewGraph(snapshot, GraphQuery{
 			Query: q, By: by(t, tag), Group: by(t, "namespace"), Metrics: []Metric{metric(t, "tx"), metric(t, "rx")},
 			Rank: metric(t, "volume"), Nodes: 3, Edges: 2,
 		})
 		if sumOf(g.Edges.Columns[0]) != tx || sumOf(g.Edges.Columns[1]) != rx || float64(g.Totals.Tx) != tx {
 			t.Errorf("graph by %s: %v/%v, want %v/%v", tag, sumOf(g.Edges.Columns[0]), sumOf(g.Edges.Columns[1]), tx, rx)
 		}
-		f := NewFlows(w.Store, snap, FlowsQuery{
+		f, _ := NewFlows(t.Context(), snapshot, FlowsQuery{
 			Query: q, Clients: []By{by(t, "name")}, Servers: []By{by(t, tag)}, Sort: Sort{By: metric(t, "rx")}, Limit: 1000,
 		})
 		if sumOf(f.columns[0]) != tx || sumOf(f.columns[1]) != rx || float64(f.Totals.Rx) != rx {
 			t.Errorf("flows by %s: %v/%v, want %v/%v", tag, sumOf(f.columns[0]), sumOf(f.columns[1]), tx, rx)
 		}
 	}
-	s := NewSeries(w.Store, snap, q, 2)
+	s := series(t, w, q, 2)
 	if sumOf(s.columns[0]) != tx || sumOf(s.columns[1]) != rx || s.Count != 6 || len(s.Edges) != 2 {
 		t.Errorf("series: %v/%v of %d edges, want %v/%v", sumOf(s.columns[0]), sumOf(s.columns[1]), s.Count, tx, rx)
 	}
@@ -232,7 +245,7 @@ func TestTotalsOfAllAnswersAreEqual(t *testing.T) {
 func TestDetailsOfAnEdge(t *testing.T) {
 	w := newWorld(store.Config{})
 	w.collect(mesh(byKubernetes)...)
-	s := NewSeries(w.Store, w.snapshot(), Query{Filter: parse(t, `client.workload="productpage" scope=pod`)}, 10)
+	s := series(t, w, Query{Filter: parse(t, `client.workload="productpage" scope=pod`)}, 10)
 	if len(s.Edges) != 1 {
 		t.Fatalf("%d edges, want 1", len(s.Edges))
 	}
@@ -278,11 +291,11 @@ func TestValuesOfATag(t *testing.T) {
 // An empty map is lists without elements, never null.
 func TestNothingIsLists(t *testing.T) {
 	w := newWorld(store.Config{})
-	name := By{end: edge.Name}
+	name := By{end: names.TagName}
 	for what, answer := range map[string]any{
 		"graph":  w.graph(t, "name", "", ""),
 		"flows":  table(t, w, Sort{By: metric(t, "tx")}, []By{name}, []By{name}, 10, 0),
-		"series": NewSeries(w.Store, w.snapshot(), Query{Filter: new(filter.Filter)}, 10),
+		"series": series(t, w, Query{Filter: new(filter.Filter)}, 10),
 		"values": NewTagValues(w.snapshot(), ValuesQuery{Query: Query{Filter: new(filter.Filter)}, By: name, Limit: 1}),
 	} {
 		b, err := json.Marshal(answer)

@@ -6,8 +6,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/netconn/netconn/netmap/internal/edge"
+	"github.com/netconn/netconn/internal/names"
 	"github.com/netconn/netconn/netmap/internal/feedtest"
+	"github.com/netconn/netconn/netmap/internal/snap"
 )
 
 // bare is a pod's resource as the receiver emits it, before a processor knows the pod.
@@ -32,21 +33,21 @@ func TestAStreamOutlivesItsResourcesAttributes(t *testing.T) {
 		f.Attempts, f.Active, f.RTTs = map[string]int64{"": int64(i + 1)}, 4, make([]float64, i+1)
 		w.collect(f)
 	}
-	snap := w.Snapshot(w.Range(FineSpan, 0))
-	var all Figures
+	snapshot := w.snapshot(fineSpan)
+	var all snap.Figures
 	active := map[string]uint64{}
-	for i := range snap.Edges {
-		all.Add(&snap.Edges[i].Figures)
-		active[snap.Edges[i].Client.Get(edge.Service)] += snap.Edges[i].Active
+	for i := range snapshot.Edges {
+		all.Add(&snapshot.Edges[i].Figures)
+		active[snapshot.Edges[i].Client.Get(names.TagService)] += snapshot.Edges[i].Active
 	}
 	all.Outcomes = nil
-	if diff := cmp.Diff(Figures{Tx: 300, Rx: 3000, Attempts: 3, Active: 4, RTTs: 3, RTTMax: 5e-05}, all); diff != "" {
+	if diff := cmp.Diff(snap.Figures{Tx: 300, Rx: 3000, Attempts: 3, Active: 4, RTTs: 3, RTTMax: 5e-05}, all); diff != "" {
 		t.Errorf("figures of all edges (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff(map[string]uint64{"": 0, "shop-web": 4}, active); diff != "" {
 		t.Errorf("open connections by the client's service (-want +got):\n%s", diff)
 	}
-	if got := w.Status().Streams; got != 1 {
+	if got := w.Status().Held.Streams; got != 1 {
 		t.Errorf("%d streams, want 1", got)
 	}
 }

@@ -37,7 +37,7 @@ func TestTheLeastRecentlyChangedLeaves(t *testing.T) {
 	w.collect(flow(program("h", "scan"), dials("target", 4), 1, 1))
 	w.wantEdges("other -> other:0 unknown 10/20",
 		"scan -> target:1 node 18/20", "scan -> target:3 node 18/20", "scan -> target:4 node 1/1")
-	if got := w.Status().Folded; got != 1 {
+	if got := w.Status().Held.Folded; got != 1 {
 		t.Errorf("%d folded, want 1", got)
 	}
 	if tx, rx := w.total(); tx != 10+18+18+1 || rx != 20+20+20+1 {
@@ -52,7 +52,7 @@ func TestWhatLeftComesBackWithAChange(t *testing.T) {
 	w.collect(flow(program("h", "scan"), dials("target", 3), 1, 1)) // target:1 leaves
 	w.pass(2 * time.Minute)
 	w.collect(flow(program("h", "scan"), dials("target", 4), 1, 1)) // target:2 leaves
-	w.pass(CoarseSpan * time.Second)
+	w.pass(coarseSpan * time.Second)
 	w.collect(flow(program("h", "scan"), dials("target", 2), 12, 24)) // all is forgotten, this is new
 	if diff := cmp.Diff([]string{"scan -> target:2 node 12/24"}, w.hour()); diff != "" {
 		t.Errorf("edges (-want +got):\n%s", diff)
@@ -70,7 +70,7 @@ func TestReadmission(t *testing.T) {
 	if tx, rx := w.total(); tx != 13+13+1 || rx != 26+26+1 {
 		t.Errorf("totals %d/%d, want 27/53", tx, rx)
 	}
-	if got := len(w.index); got != 2 {
+	if got := len(w.slots); got != 2 {
 		t.Errorf("%d edges held, want 2", got)
 	}
 }
@@ -115,8 +115,8 @@ func TestAtTheLimitOfStreamsPointsAreCounted(t *testing.T) {
 	w := newWorld(t, 2)
 	w.collect(towards(5, 10)...)
 	s := w.Status()
-	if s.Streams != 4 || s.Homeless != 4 { // tx, rx, retransmits, active
-		t.Errorf("%d streams and %d points of others, want 4 and 4", s.Streams, s.Homeless)
+	if s.Held.Streams != 4 || s.Dropped.Streams != 4 { // tx, rx, retransmits, active
+		t.Errorf("%d streams and %d points of others, want 4 and 4", s.Held.Streams, s.Dropped.Streams)
 	}
 }
 
@@ -125,7 +125,7 @@ func TestWhatNobodySendsIsForgotten(t *testing.T) {
 	w.collect(towards(3, 10)...)
 	w.pass(2 * time.Hour)
 	s := w.Status()
-	if s.Edges != 0 || s.Streams != 0 || len(s.Hosts) != 0 || s.Expired != 3 {
+	if s.Held.Edges != 0 || s.Held.Streams != 0 || len(s.Hosts) != 0 || s.Held.Expired != 3 {
 		t.Errorf("held: %+v", s)
 	}
 	w.collect(towards(1, 3)...)
@@ -147,15 +147,15 @@ func TestTotalsHoldUnderChurn(t *testing.T) {
 			rx += 2 * int64(id%7+1)
 		}
 		w.collect(flows...)
-		if len(w.index) > 200 {
-			t.Fatalf("%d edges held, want at most 200", len(w.index))
+		if len(w.slots) > 200 {
+			t.Fatalf("%d edges held, want at most 200", len(w.slots))
 		}
 	}
 	gotTx, gotRx := w.total()
 	if int64(gotTx) != tx || int64(gotRx) != rx {
 		t.Errorf("totals %d/%d, want %d/%d", gotTx, gotRx, tx, rx)
 	}
-	if w.Status().Folded == 0 || !slices.ContainsFunc(w.hour(), func(line string) bool { return line[:5] == "other" }) {
+	if w.Status().Held.Folded == 0 || !slices.ContainsFunc(w.hour(), func(line string) bool { return line[:5] == "other" }) {
 		t.Error("nothing was folded")
 	}
 }
@@ -167,13 +167,13 @@ func TestTwentyThousandEdges(t *testing.T) {
 	w.Add(m)
 	feedtest.Grow(m, 1, w.pass(10*time.Second))
 	w.Add(m)
-	snap := w.Snapshot(w.Range(FineSpan, 0))
-	if len(snap.Edges) != 20_000 || w.Status().Folded != 0 {
-		t.Fatalf("%d edges, %d folded; want 20000 and none", len(snap.Edges), w.Status().Folded)
+	snapshot := w.snapshot(fineSpan)
+	if len(snapshot.Edges) != 20_000 || w.Status().Held.Folded != 0 {
+		t.Fatalf("%d edges, %d folded; want 20000 and none", len(snapshot.Edges), w.Status().Held.Folded)
 	}
 	var got, want uint64
-	for i := range snap.Edges {
-		got += snap.Edges[i].Tx
+	for i := range snapshot.Edges {
+		got += snapshot.Edges[i].Tx
 	}
 	for _, rm := range m.ResourceMetrics().All() {
 		for _, p := range rm.ScopeMetrics().At(0).Metrics().At(0).Sum().DataPoints().All() {
