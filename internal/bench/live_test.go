@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/netconn/netconn/internal/conn"
+	"github.com/netconn/netconn/internal/names"
 	"github.com/netconn/netconn/internal/testnet"
 )
 
@@ -56,7 +57,7 @@ func TestReader(t *testing.T) {
 			if resource.Owner.Executable == b.loadName() {
 				got = append(got, f.Key.Role)
 				active[f.Key.Role] += f.Active
-				if f.Key.Peer.Name != b.loadName() || f.Key.Peer.Scope != conn.ScopeNode {
+				if f.Key.Peer[names.PeerName] != b.loadName() || f.Key.Peer[names.PeerScope] != names.ScopeNode {
 					t.Errorf("the peer of %v is %+v", f.Key.Role, f.Key.Peer)
 				}
 			}
@@ -108,7 +109,7 @@ func TestCostRow(t *testing.T) {
 }
 
 func TestRingRow(t *testing.T) {
-	got := drained{ends: 1500, sent: 800_000, lost: conn.Losses{Closed: 500, Sent: 300_000}}
+	got := drained{ends: 1500, sent: 800_000, lost: conn.Losses{conn.LostCloses: 500, conn.LostSent: 300_000}}
 	want := []string{"4 KiB", "5", "2000", "1500", "500", "0", "1100000", "800000", "300000", "0"}
 	if diff := cmp.Diff(want, ringRow(4096, slice{Operations: 1000, Rate: 5}, got)); diff != "" {
 		t.Error(diff)

@@ -9,6 +9,7 @@ import (
 	"github.com/netconn/netconn/internal/conn"
 	"github.com/netconn/netconn/internal/flow"
 	"github.com/netconn/netconn/internal/kernel"
+	"github.com/netconn/netconn/internal/names"
 	"github.com/netconn/netconn/internal/owner"
 	"github.com/netconn/netconn/internal/pair"
 	"github.com/netconn/netconn/internal/peer"
@@ -75,7 +76,7 @@ func (r *reader) identify(c conn.Conn) (flow.Key, bool) {
 		end = &other
 	}
 	k := flow.Key{Owner: c.Owner, Role: c.Role, ServerPort: c.ServerPort(), Peer: r.peers.Describe(c, end, c.Tuple.Destination.Addr())}
-	k.Peer.ContainerID = ""
+	k.Peer[names.PeerContainerID] = ""
 	return k, found
 }
 

@@ -41,7 +41,7 @@ func (b *bench) ring() error {
 		}
 		t.add(ringRow(size, done, got)...)
 		b.goals = append(b.goals, goal{what: fmt.Sprintf("ring of %d KiB: ends not reported, not counted", size>>10),
-			measured: float64(int64(2*done.Operations) - int64(got.ends+got.lost.Closed))})
+			measured: float64(int64(2*done.Operations) - int64(got.ends+got.lost[conn.LostCloses]))})
 	}
 	b.tables = append(b.tables, t)
 	return nil
@@ -50,7 +50,7 @@ func (b *bench) ring() error {
 func ringRow(size int, done slice, got drained) []string {
 	ends, bytes := 2*done.Operations, done.Operations*(load.RequestSize+load.ResponseSize)
 	row := []string{fmt.Sprintf("%d KiB", size>>10), fmt.Sprintf("%.0f", done.Rate)}
-	for _, f := range []struct{ made, reported, lost uint64 }{{ends, got.ends, got.lost.Closed}, {bytes, got.sent, got.lost.Sent}} {
+	for _, f := range []struct{ made, reported, lost uint64 }{{ends, got.ends, got.lost[conn.LostCloses]}, {bytes, got.sent, got.lost[conn.LostSent]}} {
 		row = append(row, fmt.Sprint(f.made), fmt.Sprint(f.reported), fmt.Sprint(f.lost), fmt.Sprint(int64(f.made-f.reported-f.lost)))
 	}
 	return row
@@ -86,7 +86,7 @@ func (d *drained) drain(s *kernel.Sockets, own string, ran <-chan error, ends fu
 	h := kernel.Handler{Conn: func(c conn.Conn) {
 		if c.Phase == conn.Closed && c.Process.Executable == own {
 			d.ends++
-			d.sent += c.Counters.Sent
+			d.sent += c.Counts[conn.Sent]
 		}
 	}}
 	for rounds := math.MaxInt; err == nil && rounds > 0; rounds-- {
@@ -98,7 +98,7 @@ func (d *drained) drain(s *kernel.Sockets, own string, ran <-chan error, ends fu
 		if err = errors.Join(err, s.Drain(h)); err != nil {
 			return err
 		}
-		if d.lost, err = s.Losses(); ran == nil && d.ends+d.lost.Closed >= ends() {
+		if d.lost, err = s.Losses(); ran == nil && d.ends+d.lost[conn.LostCloses] >= ends() {
 			return err
 		}
 	}

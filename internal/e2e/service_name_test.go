@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/netconn/netconn/internal/kubernetes"
+	"github.com/netconn/netconn/internal/names"
 	"github.com/netconn/netconn/internal/testcluster"
 )
 
@@ -55,14 +56,14 @@ func TestClusterServiceNames(t *testing.T) {
 			})
 			peer, _ := k.Pod(uid)
 			want := [2]string{told["service.name"], told["service.namespace"]}
-			if diff := cmp.Diff(want, [2]string{peer.Service, peer.ServiceNamespace}); diff != "" {
+			if diff := cmp.Diff(want, [2]string{peer[names.PeerService], peer[names.PeerServiceNamespace]}); diff != "" {
 				t.Errorf("(-the processor +the peer):\n%s", diff)
 			}
 			if told["service.name"] != r.Service {
 				t.Errorf("service.name is %q, want %q", told["service.name"], r.Service)
 			}
-			if workload := told["k8s."+strings.ToLower(r.Kind)+".name"]; workload != "" && workload != peer.Workload {
-				t.Errorf("the workload is %q, as a peer %q", workload, peer.Workload)
+			if workload := told["k8s."+strings.ToLower(r.Kind)+".name"]; workload != "" && workload != peer[names.PeerWorkload] {
+				t.Errorf("the workload is %q, as a peer %q", workload, peer[names.PeerWorkload])
 			}
 		})
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/netconn/netconn/internal/conn"
+	"github.com/netconn/netconn/internal/names"
 )
 
 // crowd makes n live connections of 20 owners to 50 ports, all reported and credited.
@@ -15,7 +16,7 @@ func crowd(n int) (*Table, []conn.Conn) {
 	for i := range reports {
 		c := sent(dial(uint64(i+1), uint16(80+i%50)), 1, 1)
 		c.Owner.ContainerID = string(rune('a' + i%20))
-		c.Counters.RTT = time.Millisecond
+		c.RTT = time.Millisecond
 		reports[i] = c
 		table.Apply(c, at(1))
 	}
@@ -32,7 +33,7 @@ func BenchmarkChanged(b *testing.B) {
 	for b.Loop() {
 		now = now.Add(10 * time.Second)
 		for i := range reports {
-			reports[i].Counters.Sent++
+			reports[i].Counts[conn.Sent]++
 			table.Apply(reports[i], now)
 		}
 		table.Collect(now, byPort)
@@ -126,7 +127,10 @@ func BenchmarkPlace(b *testing.B) {
 	keys := make([]Key, len(reports))
 	for i := range reports {
 		keys[i], _ = byPort(reports[i])
-		keys[i].Peer = conn.Peer{Type: conn.PeerPod, Scope: conn.ScopeNode, Name: "database", ContainerName: "database"}
+		keys[i].Peer = conn.Peer{
+			names.PeerType: names.TypePod, names.PeerScope: names.ScopeNode, names.PeerName: "database",
+			names.PeerContainerName: "database",
+		}
 	}
 	for name, n := range map[string]int{"a thousand": len(keys), "few": 8} {
 		b.Run(name, func(b *testing.B) {

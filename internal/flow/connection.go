@@ -12,7 +12,7 @@ import (
 type connection struct {
 	flow     *flow                     // that it is credited to; nil: not yet
 	owner    unique.Handle[conn.Owner] // as last reported: when the kernel corrects it, the identity is asked for again
-	credited conn.Counters             // what flows have been given of its totals
+	credited packed                    // totals that flows have been given
 	first    time.Duration             // of the first report, since the table's start
 	round    uint32                    // of collections, at the last report
 	visit    int32                     // index in the table's visits, -1: nothing to do
@@ -29,20 +29,20 @@ type connection struct {
 }
 
 // credit gives f, which is the connection's flow by now, what is not credited yet.
-func (k *connection) credit(f *flow, r *report, buckets []float64) {
+func (k *connection) credit(f *flow, v *visit, buckets []float64) {
 	f.Connections = true
-	k.begin(f, r)
-	if f.add(increments(k.credited, r.counters)) {
+	k.begin(f, v)
+	if f.add(v.counts.unpack().Since(k.credited.unpack())) {
 		f.touched = true
 	}
-	k.credited = r.counters
-	k.observe(f, r, buckets)
+	k.credited = v.counts
+	k.observe(f, v, buckets)
 	switch {
 	case k.ended:
 	case k.over:
-		k.end(f, reason(r))
-		if r.seenOpening && r.age > 0 {
-			f.Duration.observe(buckets, r.age)
+		k.end(f, reason(v))
+		if v.SeenOpening && v.Age > 0 {
+			f.Duration.observe(buckets, v.Age)
 		}
 	case k.lost:
 		// No duration: the age of the last report is not that of the end.
@@ -51,16 +51,16 @@ func (k *connection) credit(f *flow, r *report, buckets []float64) {
 }
 
 // begin counts the attempt, once, and makes the connection active unless it failed.
-func (k *connection) begin(f *flow, r *report) {
+func (k *connection) begin(f *flow, v *visit) {
 	if k.began {
 		return
 	}
 	k.began, f.touched = true, true
-	failed := r.phase == conn.Failed
+	failed := v.Phase == conn.Failed
 	switch {
-	case r.seenOpening && failed:
-		f.Attempts[reason(r)]++
-	case r.seenOpening:
+	case v.SeenOpening && failed:
+		f.Attempts[reason(v)]++
+	case v.SeenOpening:
 		f.Attempts[conn.NoError]++
 	}
 	if failed {
@@ -79,16 +79,16 @@ func (k *connection) end(f *flow, e conn.Error) {
 }
 
 // observe samples the gauges, and the handshake once. A duration of zero is no sample.
-func (k *connection) observe(f *flow, r *report, buckets []float64) {
-	if k.sample && r.counters.RTT > 0 {
-		f.RTT.observe(buckets, r.counters.RTT)
+func (k *connection) observe(f *flow, v *visit, buckets []float64) {
+	if k.sample && v.RTT > 0 {
+		f.RTT.observe(buckets, v.RTT)
 	}
-	if k.sample && r.counters.RTTVariation > 0 {
-		f.Jitter.observe(buckets, r.counters.RTTVariation)
+	if k.sample && v.RTTVariation > 0 {
+		f.Jitter.observe(buckets, v.RTTVariation)
 	}
 	k.sample = false
-	if !k.handshaken && r.handshake > 0 {
-		f.Handshake.observe(buckets, r.handshake)
+	if !k.handshaken && v.Handshake > 0 {
+		f.Handshake.observe(buckets, v.Handshake)
 		k.handshaken = true
 	}
 }
@@ -119,9 +119,9 @@ func (k *connection) leave() {
 
 // reason returns the outcome of a failed attempt or the reason of an end, as an index that exists. A failure without a
 // reason must not count as a success.
-func reason(r *report) conn.Error {
-	if r.error >= conn.Errors || r.phase == conn.Failed && r.error == conn.NoError {
+func reason(v *visit) conn.Error {
+	if v.Error >= conn.Errors || v.Phase == conn.Failed && v.Error == conn.NoError {
 		return conn.Other
 	}
-	return r.error
+	return v.Error
 }

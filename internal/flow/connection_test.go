@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/netconn/netconn/internal/conn"
+	"github.com/netconn/netconn/internal/names"
 )
 
 // Each row is the life of one connection: the reports between one collection and the next, and what its flow shows after
@@ -12,11 +13,12 @@ import (
 func TestLifeOfAConnection(t *testing.T) {
 	open := dial(1, 80)
 	old := edit(open, func(c *conn.Conn) { c.SeenOpening = false })
-	segments := func(n uint32) conn.Conn {
-		return edit(open, func(c *conn.Conn) { c.Counters.SegmentsSent = n })
+	segments := func(n uint64) conn.Conn {
+		return edit(open, func(c *conn.Conn) { c.Counts[conn.SegmentsSent] = n })
 	}
-	full := conn.Counters{
-		Sent: 1, Received: 2, SegmentsSent: 3, SegmentsReceived: 4, Retransmits: 5, OutOfOrder: 6, Reordering: 7, CE: 8, Lost: 9,
+	full := conn.Counts{
+		conn.Sent: 1, conn.Received: 2, conn.SegmentsSent: 3, conn.SegmentsReceived: 4, conn.Retransmits: 5,
+		conn.OutOfOrder: 6, conn.Reordering: 7, conn.CE: 8, conn.SegmentsLost: 9,
 	}
 	rows := map[string]struct {
 		reports [][]conn.Conn
@@ -27,15 +29,17 @@ func TestLifeOfAConnection(t *testing.T) {
 			want:    Flow{Sent: 10, Received: 20, Attempts: outcomes(conn.NoError), Active: 1},
 		},
 		"every counter": {
-			reports: [][]conn.Conn{{edit(open, func(c *conn.Conn) { c.Counters = full })}},
+			reports: [][]conn.Conn{{edit(open, func(c *conn.Conn) { c.Counts = full })}},
 			want: Flow{
 				Sent: 1, Received: 2, SegmentsSent: 3, SegmentsReceived: 4, Retransmits: 5, OutOfOrder: 6, Reordering: 7, CE: 8, Lost: 9,
 				Attempts: outcomes(conn.NoError), Active: 1,
 			},
 		},
 		"totals are absolute": {
-			reports: [][]conn.Conn{{sent(open, 10, 0), sent(open, 15, 1)}, {sent(open, 17, 1)}, {}, {sent(open, 20, 2)}},
-			want:    Flow{Sent: 20, Received: 2, Attempts: outcomes(conn.NoError), Active: 1},
+			reports: [][]conn.Conn{
+				{sent(open, 10, 0), sent(open, 15, 1)}, {sent(open, 17, 1)}, {}, {sent(open, 20, 2)},
+			},
+			want: Flow{Sent: 20, Received: 2, Attempts: outcomes(conn.NoError), Active: 1},
 		},
 		"closed in one report": {
 			reports: [][]conn.Conn{{sent(ended(open, conn.NoError), 13, 7)}},
@@ -92,8 +96,10 @@ func TestLifeOfAConnection(t *testing.T) {
 			want:    Flow{Sent: 101, Attempts: outcomes(conn.NoError), Closed: outcomes(conn.NoError)},
 		},
 		"a 32-bit counter wraps": {
-			reports: [][]conn.Conn{{segments(1 << 31)}, {segments(1<<32 - 1)}, {segments(1)}, {segments(7), segments(5)}},
-			want:    Flow{SegmentsSent: 1<<32 + 7, Attempts: outcomes(conn.NoError), Active: 1},
+			reports: [][]conn.Conn{
+				{segments(1 << 31)}, {segments(1<<32 - 1)}, {segments(1)}, {segments(7), segments(5)},
+			},
+			want: Flow{SegmentsSent: 1<<32 + 7, Attempts: outcomes(conn.NoError), Active: 1},
 		},
 		"a 32-bit counter goes backwards": {
 			reports: [][]conn.Conn{{segments(100)}, {segments(90)}, {segments(101)}},
@@ -119,8 +125,8 @@ func TestLifeOfAConnection(t *testing.T) {
 
 func TestGaugesAreSampledForWhatIsNew(t *testing.T) {
 	rtt := func(c conn.Conn, ms int) conn.Conn {
-		c.Counters.RTT = time.Duration(ms) * time.Millisecond
-		c.Counters.RTTVariation = c.Counters.RTT / 2
+		c.RTT = time.Duration(ms) * time.Millisecond
+		c.RTTVariation = c.RTT / 2
 		c.Handshake = 2 * time.Millisecond
 		c.Age = 3 * time.Second
 		return c
@@ -158,8 +164,8 @@ func TestGaugesAreSampledForWhatIsNew(t *testing.T) {
 func TestIdentityThatSettles(t *testing.T) {
 	open := sent(dial(1, 80), 100, 0)
 	unknown, known := toPort(shop, 80), toPort(shop, 80)
-	unknown.Peer = conn.Peer{Type: conn.PeerUnknown}
-	known.Peer = conn.Peer{Type: conn.PeerContainer, Name: "db"}
+	unknown.Peer = conn.Peer{names.PeerType: names.TypeUnknown}
+	known.Peer = conn.Peer{names.PeerType: names.TypeContainer, names.PeerName: "db"}
 
 	t.Run("waits for two seconds, then moves on", func(t *testing.T) {
 		table := New(Config{}, at(0))
@@ -231,7 +237,7 @@ func TestIdentityThatSettles(t *testing.T) {
 }
 
 func TestUnsettledIsNotSampledAgain(t *testing.T) {
-	open := edit(dial(1, 80), func(c *conn.Conn) { c.Counters.RTT = time.Second })
+	open := edit(dial(1, 80), func(c *conn.Conn) { c.RTT = time.Second })
 	table := New(Config{}, at(0))
 	table.Apply(open, at(1))
 	for s := 10.0; s < 50; s += 10 {

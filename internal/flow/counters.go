@@ -2,50 +2,26 @@ package flow
 
 import "github.com/netconn/netconn/internal/conn"
 
-// increment is what connections are credited with: the differences of conn.Counters, wide enough for sums.
-type increment struct {
-	sent, received                 uint64
-	segmentsSent, segmentsReceived uint64
-	retransmits, outOfOrder        uint64
-	reordering, ce, lost           uint64
+// packed holds the totals of a connection in as many bits as the kernel has: a third less than conn.Counts.
+type packed struct {
+	wide   [conn.WideCounters]uint64
+	narrow [conn.Counters - conn.WideCounters]uint32
 }
 
-// increments returns how much now is beyond then, counter by counter, and nothing where it went backwards.
-func increments(then, now conn.Counters) increment {
-	return increment{
-		sent:             since(then.Sent, now.Sent),
-		received:         since(then.Received, now.Received),
-		segmentsSent:     since32(then.SegmentsSent, now.SegmentsSent),
-		segmentsReceived: since32(then.SegmentsReceived, now.SegmentsReceived),
-		retransmits:      since32(then.Retransmits, now.Retransmits),
-		outOfOrder:       since32(then.OutOfOrder, now.OutOfOrder),
-		reordering:       since32(then.Reordering, now.Reordering),
-		ce:               since32(then.CE, now.CE),
-		lost:             since32(then.Lost, now.Lost),
+func pack(c conn.Counts) (p packed) {
+	copy(p.wide[:], c[:])
+	for i := range p.narrow {
+		p.narrow[i] = uint32(c[int(conn.WideCounters)+i])
 	}
+	return p
 }
 
-// latest returns the greater of every counter, and the gauges of b, which was reported later.
-func latest(a, b conn.Counters) conn.Counters {
-	return conn.Counters{
-		Sent:             max(a.Sent, b.Sent),
-		Received:         max(a.Received, b.Received),
-		SegmentsSent:     a.SegmentsSent + uint32(since32(a.SegmentsSent, b.SegmentsSent)),
-		SegmentsReceived: a.SegmentsReceived + uint32(since32(a.SegmentsReceived, b.SegmentsReceived)),
-		Retransmits:      a.Retransmits + uint32(since32(a.Retransmits, b.Retransmits)),
-		OutOfOrder:       a.OutOfOrder + uint32(since32(a.OutOfOrder, b.OutOfOrder)),
-		Reordering:       a.Reordering + uint32(since32(a.Reordering, b.Reordering)),
-		CE:               a.CE + uint32(since32(a.CE, b.CE)),
-		Lost:             a.Lost + uint32(since32(a.Lost, b.Lost)),
-		RTT:              b.RTT,
-		RTTVariation:     b.RTTVariation,
+func (p *packed) unpack() (c conn.Counts) {
+	copy(c[:], p.wide[:])
+	for i, n := range p.narrow {
+		c[int(conn.WideCounters)+i] = uint64(n)
 	}
-}
-
-// sameCounts tells whether a and b differ in nothing but the gauges.
-func sameCounts(a, b conn.Counters) bool {
-	a.RTT, a.RTTVariation = b.RTT, b.RTTVariation
-	return a == b
+	return c
 }
 
 func since(then, now uint64) uint64 {
@@ -53,14 +29,4 @@ func since(then, now uint64) uint64 {
 		return 0
 	}
 	return now - then
-}
-
-// since32 is since for the kernel's 32-bit counters, which wrap: a difference above half of their range means that the
-// counter went backwards.
-func since32(then, now uint32) uint64 {
-	d := now - then
-	if d > 1<<31 {
-		return 0
-	}
-	return uint64(d)
 }

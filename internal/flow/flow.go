@@ -96,7 +96,7 @@ func (k Key) compare(o Key) int {
 	return cmp.Or(
 		cmp.Compare(k.Role, o.Role),
 		cmp.Compare(k.ServerPort, o.ServerPort),
-		comparePeers(k.Peer, o.Peer),
+		k.Peer.Compare(&o.Peer),
 		cmp.Compare(k.NAT, o.NAT),
 		cmp.Compare(k.Zone, o.Zone),
 		cmp.Compare(k.Original.Name, o.Original.Name),
@@ -106,27 +106,6 @@ func (k Key) compare(o Key) int {
 		k.Remote.Compare(o.Remote),
 		k.Server.Compare(o.Server),
 		k.Client.Compare(o.Client),
-	)
-}
-
-func comparePeers(a, b conn.Peer) int {
-	return cmp.Or(
-		cmp.Compare(a.Type, b.Type),
-		cmp.Compare(a.Scope, b.Scope),
-		cmp.Compare(a.Name, b.Name),
-		cmp.Compare(a.Namespace, b.Namespace),
-		cmp.Compare(a.Workload, b.Workload),
-		cmp.Compare(a.WorkloadKind, b.WorkloadKind),
-		cmp.Compare(a.Pod, b.Pod),
-		cmp.Compare(a.ContainerName, b.ContainerName),
-		cmp.Compare(a.ContainerID, b.ContainerID),
-		cmp.Compare(a.ImageTag, b.ImageTag),
-		cmp.Compare(a.Proxy, b.Proxy),
-		cmp.Compare(a.Node, b.Node),
-		cmp.Compare(a.Zone, b.Zone),
-		cmp.Compare(a.Region, b.Region),
-		cmp.Compare(a.Service, b.Service),
-		cmp.Compare(a.ServiceNamespace, b.ServiceNamespace),
 	)
 }
 

@@ -30,7 +30,7 @@ func (t *Table) creditBeyond(c *conn.Conn, now time.Time) {
 	t.limit.sealed, t.limit.since = true, now
 	r, _ := t.resource(conn.Owner{})
 	k := connection{over: true, sample: true}
-	var end report
+	var end visit
 	end.keep(c)
 	k.credit(t.overflow(r), &end, t.config.Buckets)
 }

@@ -20,7 +20,7 @@ func TestBeyondTheLimitOnlyEndsCount(t *testing.T) {
 
 	end := edit(ended(sent(other, 12, 20), conn.Reset), func(c *conn.Conn) {
 		c.Handshake, c.Age = time.Millisecond, 5*time.Millisecond
-		c.Counters.RTT, c.Counters.RTTVariation = 2*time.Millisecond, 4*time.Millisecond
+		c.RTT, c.RTTVariation = 2*time.Millisecond, 4*time.Millisecond
 	})
 	table.Apply(end, at(11))
 	table.Apply(edit(dial(3, 80), func(c *conn.Conn) { c.Phase, c.Error = conn.Failed, conn.Refused }), at(12))

@@ -21,21 +21,13 @@ const (
 // the overflow flow of the host: bytes, retransmits, attempts (those that failed for an unknown reason as conn.Lost), and
 // ends as conn.Lost.
 func (t *Table) Lose(l conn.Losses, _ time.Time) {
-	d := conn.Losses{
-		Opened:      since(t.losses.Opened, l.Opened),
-		Failed:      since(t.losses.Failed, l.Failed),
-		Closed:      since(t.losses.Closed, l.Closed),
-		Sent:        since(t.losses.Sent, l.Sent),
-		Received:    since(t.losses.Received, l.Received),
-		Retransmits: since(t.losses.Retransmits, l.Retransmits),
-		Known:       since(t.losses.Known, l.Known),
-	}
+	d := l.Since(t.losses)
 	if d == (conn.Losses{}) {
 		return
 	}
 	t.losses = l
 	t.passes = lostAfter
-	d.Known = 0 // these are found by the passes, each in its own flow
+	d[conn.LostKnown] = 0 // these are found by the passes, each in its own flow
 	if d != (conn.Losses{}) {
 		r, _ := t.resource(conn.Owner{})
 		t.overflow(r).lose(d)
@@ -44,10 +36,12 @@ func (t *Table) Lose(l conn.Losses, _ time.Time) {
 
 func (f *flow) lose(d conn.Losses) {
 	f.Connections, f.touched = true, true
-	f.add(increment{sent: d.Sent, received: d.Received, retransmits: d.Retransmits})
-	f.Attempts[conn.NoError] += d.Opened
-	f.Attempts[conn.Lost] += d.Failed
-	f.Closed[conn.Lost] += d.Closed
+	f.add(conn.Counts{
+		conn.Sent: d[conn.LostSent], conn.Received: d[conn.LostReceived], conn.Retransmits: d[conn.LostRetransmits],
+	})
+	f.Attempts[conn.NoError] += d[conn.LostOpenings]
+	f.Attempts[conn.Lost] += d[conn.LostFailures]
+	f.Closed[conn.Lost] += d[conn.LostCloses]
 }
 
 // NeedsPass tells whether the next snapshot should report every connection: after a loss until three passes have

@@ -6,12 +6,16 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/netconn/netconn/internal/conn"
+	"github.com/netconn/netconn/internal/names"
 )
 
 func TestLossesAreCountedOnTheHost(t *testing.T) {
 	table := New(Config{}, at(0))
 	table.Collect(at(10), byPort)
-	table.Lose(conn.Losses{Opened: 1, Failed: 2, Closed: 3, Sent: 400, Received: 500, Retransmits: 6}, at(20))
+	table.Lose(conn.Losses{
+		conn.LostOpenings: 1, conn.LostFailures: 2, conn.LostCloses: 3, conn.LostSent: 400, conn.LostReceived: 500,
+		conn.LostRetransmits: 6,
+	}, at(20))
 	want := Flow{
 		Overflow: true, Start: at(10), Connections: true, Sent: 400, Received: 500, Retransmits: 6,
 		Attempts: [conn.Errors]uint64{conn.NoError: 1, conn.Lost: 2},
@@ -19,7 +23,10 @@ func TestLossesAreCountedOnTheHost(t *testing.T) {
 	}
 	expect(t, "the first sums", table.Collect(at(20), byPort), flows(host, want))
 
-	table.Lose(conn.Losses{Opened: 1, Failed: 2, Closed: 4, Sent: 410, Received: 500, Retransmits: 6, Known: 7}, at(30))
+	table.Lose(conn.Losses{
+		conn.LostOpenings: 1, conn.LostFailures: 2, conn.LostCloses: 4, conn.LostSent: 410, conn.LostReceived: 500,
+		conn.LostRetransmits: 6, conn.LostKnown: 7,
+	}, at(30))
 	want.Closed[conn.Lost], want.Sent = 4, 410
 	expect(t, "what they have grown by", table.Collect(at(30), byPort), flows(host, want))
 }
@@ -27,7 +34,7 @@ func TestLossesAreCountedOnTheHost(t *testing.T) {
 // The ends that the passes will find belong to flows of their own.
 func TestKnownLossesMakeNoFlow(t *testing.T) {
 	table := New(Config{}, at(0))
-	table.Lose(conn.Losses{Known: 3}, at(10))
+	table.Lose(conn.Losses{conn.LostKnown: 3}, at(10))
 	expect(t, "nothing to show", table.Collect(at(10), byPort))
 	if !table.NeedsPass() {
 		t.Error("no pass is wanted to find them")
@@ -48,14 +55,14 @@ func TestNeedsPass(t *testing.T) {
 	scrape(299, false)
 	scrape(300, false) // five minutes without one
 	scrape(310, true)
-	table.Lose(conn.Losses{Known: 1}, at(320))
+	table.Lose(conn.Losses{conn.LostKnown: 1}, at(320))
 	scrape(320, false) // a loss
 	scrape(330, true)
 	scrape(340, true)
-	scrape(350, true)                          // three passes since
-	table.Lose(conn.Losses{Known: 1}, at(360)) // the same sums again
+	scrape(350, true)                                   // three passes since
+	table.Lose(conn.Losses{conn.LostKnown: 1}, at(360)) // the same sums again
 	scrape(360, false)
-	table.Lose(conn.Losses{Known: 1, Sent: 1}, at(370))
+	table.Lose(conn.Losses{conn.LostKnown: 1, conn.LostSent: 1}, at(370))
 	scrape(370, false)
 	want := []bool{false, false, true, false, true, true, true, false, false, true}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -164,7 +171,7 @@ func TestLostWhileItWaits(t *testing.T) {
 		}
 	}
 	want := lost(80)
-	want.Key.Peer.Type = conn.PeerUnknown
+	want.Key.Peer[names.PeerType] = names.TypeUnknown
 	expect(t, "credited", table.Collect(at(3), guess("", false)), flows(shop, want))
 
 	for second := 100.0; second < 105; second++ { // it is forgotten, and lets go of its flow

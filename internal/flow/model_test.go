@@ -33,9 +33,9 @@ func (s *sums) add(f Flow) {
 
 // expected returns what all flows, shown and retired, must add up to.
 func (w *world) expected() sums {
-	n := sums{Sent: w.losses.Sent, Received: w.losses.Received, Retransmits: w.losses.Retransmits}
-	n.Attempts[conn.NoError], n.Attempts[conn.Lost] = w.losses.Opened, w.losses.Failed
-	n.Closed[conn.Lost] = w.losses.Closed
+	n := sums{Sent: w.losses[conn.LostSent], Received: w.losses[conn.LostReceived], Retransmits: w.losses[conn.LostRetransmits]}
+	n.Attempts[conn.NoError], n.Attempts[conn.Lost] = w.losses[conn.LostOpenings], w.losses[conn.LostFailures]
+	n.Closed[conn.Lost] = w.losses[conn.LostCloses]
 	for _, d := range w.reported {
 		n.Drops += d
 	}
@@ -43,10 +43,10 @@ func (w *world) expected() sums {
 		if !s.kept || !s.credit(w.now) {
 			continue
 		}
-		n.Sent += s.creditedC.Sent
-		n.Received += s.creditedC.Received
-		n.SegmentsSent += uint64(s.creditedC.SegmentsSent)
-		n.Retransmits += uint64(s.creditedC.Retransmits)
+		n.Sent += s.creditedC[conn.Sent]
+		n.Received += s.creditedC[conn.Received]
+		n.SegmentsSent += uint64(s.creditedC[conn.SegmentsSent])
+		n.Retransmits += uint64(s.creditedC[conn.Retransmits])
 		if s.told.SeenOpening {
 			n.Attempts[s.attempt()]++
 		}
@@ -69,9 +69,9 @@ func (w *world) expected() sums {
 func (s *socket) credit(now time.Time) bool {
 	s.credited = s.credited || !now.Before(s.settles) || now.Sub(s.first) >= 2*time.Second
 	if s.credited {
-		before := s.creditedC.Sent
-		s.creditedC = s.told.Counters
-		s.creditedC.Sent = max(before, s.creditedC.Sent)
+		before := s.creditedC[conn.Sent]
+		s.creditedC = s.told.Counts
+		s.creditedC[conn.Sent] = max(before, s.creditedC[conn.Sent])
 	}
 	return s.credited
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/netconn/netconn/internal/conn"
+	"github.com/netconn/netconn/internal/names"
 )
 
 // resource is one owner's flows.
@@ -35,17 +36,17 @@ type identity struct {
 }
 
 // add adds increments, and tells whether there were any.
-func (f *flow) add(d increment) bool {
-	f.Sent += d.sent
-	f.Received += d.received
-	f.SegmentsSent += d.segmentsSent
-	f.SegmentsReceived += d.segmentsReceived
-	f.Retransmits += d.retransmits
-	f.OutOfOrder += d.outOfOrder
-	f.Reordering += d.reordering
-	f.CE += d.ce
-	f.Lost += d.lost
-	return d != increment{}
+func (f *flow) add(d conn.Counts) bool {
+	f.Sent += d[conn.Sent]
+	f.Received += d[conn.Received]
+	f.SegmentsSent += d[conn.SegmentsSent]
+	f.SegmentsReceived += d[conn.SegmentsReceived]
+	f.Retransmits += d[conn.Retransmits]
+	f.OutOfOrder += d[conn.OutOfOrder]
+	f.Reordering += d[conn.Reordering]
+	f.CE += d[conn.CE]
+	f.Lost += d[conn.SegmentsLost]
+	return d != conn.Counts{}
 }
 
 // coverFrom makes a flow that was not shown yet start no later than since, though not before its earlier life ended.
@@ -86,7 +87,7 @@ type recent [256]*flow
 // slot returns where a flow with this key may be: what is looked at differs between most, and is little.
 func (r *recent) slot(k *Key) **flow {
 	n := uint(k.ServerPort)*5 + uint(k.Role)
-	for _, s := range [...]string{k.Owner.ContainerID, k.Owner.Executable, k.Peer.Name} {
+	for _, s := range [...]string{k.Owner.ContainerID, k.Owner.Executable, k.Peer[names.PeerName]} {
 		if len(s) > 0 {
 			n = n*31 + uint(s[0])*17 + uint(s[len(s)-1])
 		}

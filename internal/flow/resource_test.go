@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/netconn/netconn/internal/conn"
+	"github.com/netconn/netconn/internal/names"
 )
 
 // open applies the first report of connections to each of the given ports, one byte each, by the port as cookie.
@@ -209,9 +210,11 @@ func TestOrder(t *testing.T) {
 	keys := []Key{
 		{Role: conn.RoleUnknown, ServerPort: 9},
 		{Role: conn.RoleClient, ServerPort: 1},
-		{Role: conn.RoleClient, ServerPort: 2, Peer: conn.Peer{Type: conn.PeerHost, Name: "z"}},
-		{Role: conn.RoleClient, ServerPort: 2, Peer: conn.Peer{Type: conn.PeerPod, Name: "a"}},
-		{Role: conn.RoleClient, ServerPort: 2, Peer: conn.Peer{Type: conn.PeerPod, Name: "a", ContainerName: "b"}},
+		{Role: conn.RoleClient, ServerPort: 2, Peer: conn.Peer{names.PeerType: names.TypeHost, names.PeerName: "z"}},
+		{Role: conn.RoleClient, ServerPort: 2, Peer: conn.Peer{names.PeerType: names.TypePod, names.PeerName: "a"}},
+		{Role: conn.RoleClient, ServerPort: 2, Peer: conn.Peer{
+			names.PeerType: names.TypePod, names.PeerName: "a", names.PeerContainerName: "b",
+		}},
 		{Role: conn.RoleServer, ServerPort: 1},
 	}
 	table := New(Config{LimitPerResource: len(keys)}, at(0))

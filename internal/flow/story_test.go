@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/netconn/netconn/internal/conn"
+	"github.com/netconn/netconn/internal/names"
 )
 
 // at returns a time by the seconds since the table was made.
@@ -26,14 +27,15 @@ var (
 // dial returns the report of a connection that shop has just opened to port, with the counters of its handshake.
 func dial(cookie uint64, port uint16) conn.Conn {
 	return conn.Conn{
-		ID: conn.ID{Cookie: cookie, Generation: 1},
-		Tuple: conn.Tuple{
-			Source:      netip.MustParseAddrPort("10.0.0.1:40000"),
-			Destination: netip.AddrPortFrom(netip.MustParseAddr("10.0.0.2"), port),
+		Socket: conn.Socket{
+			ID: conn.ID{Cookie: cookie, Generation: 1},
+			Tuple: conn.Tuple{
+				Source:      netip.MustParseAddrPort("10.0.0.1:40000"),
+				Destination: netip.AddrPortFrom(netip.MustParseAddr("10.0.0.2"), port),
+			},
+			Role: conn.RoleClient, SeenOpening: true,
 		},
-		Role:        conn.RoleClient,
-		SeenOpening: true,
-		Owner:       shop,
+		Owner: shop,
 	}
 }
 
@@ -45,7 +47,7 @@ func edit(c conn.Conn, change func(*conn.Conn)) conn.Conn {
 
 // sent returns c with totals of payload bytes.
 func sent(c conn.Conn, out, in uint64) conn.Conn {
-	c.Counters.Sent, c.Counters.Received = out, in
+	c.Counts[conn.Sent], c.Counts[conn.Received] = out, in
 	return c
 }
 
@@ -75,9 +77,9 @@ func toPort(o conn.Owner, port uint16) Key {
 func guess(name string, settled bool) Identify {
 	return func(c conn.Conn) (Key, bool) {
 		k, _ := byPort(c)
-		k.Peer = conn.Peer{Type: conn.PeerUnknown}
+		k.Peer = conn.Peer{names.PeerType: names.TypeUnknown}
 		if settled {
-			k.Peer = conn.Peer{Type: conn.PeerContainer, Name: name}
+			k.Peer = conn.Peer{names.PeerType: names.TypeContainer, names.PeerName: name}
 		}
 		return k, settled
 	}

@@ -94,9 +94,9 @@ func (t *Table) Apply(c conn.Conn, now time.Time) {
 	k.round, k.missed = t.round, 0
 	before := t.totals(k)
 	if c.Phase == conn.Open {
-		c.Counters = latest(before, c.Counters)
+		c.Counts = before.Max(c.Counts)
 	}
-	news := !known || c.Phase != conn.Open || !sameCounts(before, c.Counters)
+	news := !known || c.Phase != conn.Open || before != c.Counts
 	if news || !k.settled || k.owner.Value() != c.Owner {
 		t.note(k, &c, news, now)
 	}
@@ -117,11 +117,11 @@ func (t *Table) track(c *conn.Conn, now time.Time) *connection {
 }
 
 // totals returns the maxima of what was reported so far.
-func (t *Table) totals(k *connection) conn.Counters {
+func (t *Table) totals(k *connection) conn.Counts {
 	if k.visit >= 0 {
-		return t.visits.at(k.visit).report.counters
+		return t.visits.at(k.visit).counts.unpack()
 	}
-	return k.credited
+	return k.credited.unpack()
 }
 
 // note keeps a report for the next collection. News is false for one that repeats what is known.
@@ -133,10 +133,10 @@ func (t *Table) note(k *connection, c *conn.Conn, news bool, now time.Time) {
 	if k.visit < 0 {
 		k.visit = int32(t.visits.n)
 		v := t.visits.add()
-		v.of, v.since = k, t.collected
+		v.of, v.since = k, t.collected.Sub(t.start)
 	}
 	v := t.visits.at(k.visit)
-	v.report.keep(c)
+	v.keep(c)
 	if c.Phase != conn.Open {
 		if k.over = true; !k.lost {
 			t.open--
@@ -227,20 +227,20 @@ func (t *Table) visit(v *visit, now time.Time, id Identify) (again bool) {
 	}
 	t.credit(v, f)
 	if k.over {
-		t.connections[v.report.id] = t.dead
-		t.graves = append(t.graves, grave{id: v.report.id, since: now.Sub(t.start)})
+		t.connections[v.ID] = t.dead
+		t.graves = append(t.graves, grave{id: v.ID, since: now.Sub(t.start)})
 		t.dismiss(k)
 		return false
 	}
-	v.since = now
+	v.since = now.Sub(t.start)
 	return !k.settled && age < curiosity
 }
 
 // credit gives a flow what is new of a connection.
 func (t *Table) credit(v *visit, f *flow) {
-	f.coverFrom(v.since)
+	f.coverFrom(t.start.Add(v.since))
 	v.of.move(f)
-	v.of.credit(f, &v.report, t.config.Buckets)
+	v.of.credit(f, v, t.config.Buckets)
 }
 
 // dismiss lets go of an ended connection.

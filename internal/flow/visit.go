@@ -6,47 +6,25 @@ import (
 	"github.com/netconn/netconn/internal/conn"
 )
 
-// visit is a connection for which there is something to do, with its last report. The report's counters are the maxima of all
-// reports.
+// visit is a connection for which there is something to do, with its last report. Its counts are the maxima of all
+// reports. The owner is kept with the connection, and the process is only needed to find the owner.
 type visit struct {
+	conn.Socket
+	conn.Timing
+	counts packed
 	of     *connection
-	since  time.Time     // the last collection before the first report that is not credited yet
+	since  time.Duration // the last collection before the first report that is not credited yet, since the table's start
 	ended  time.Duration // when the end was reported, since the table's start
-	report report
-}
-
-// report is a conn.Conn as far as somebody asks for it later. The owner is kept with the connection, and the process is what the owner was
-// made of.
-type report struct {
-	id                       conn.ID
-	tuple                    conn.Tuple
-	counters                 conn.Counters
-	handshake, age           time.Duration
-	moment                   time.Time
-	sequence                 conn.Sequence
-	namespace                uint32
-	role                     conn.Role
-	phase                    conn.Phase
-	error                    conn.Error
-	seenOpening, transparent bool
 }
 
 // keep takes over a report.
-func (r *report) keep(c *conn.Conn) {
-	*r = report{
-		id: c.ID, tuple: c.Tuple, counters: c.Counters, handshake: c.Handshake, age: c.Age, moment: c.Moment, sequence: c.Sequence,
-		namespace: c.Namespace, role: c.Role, phase: c.Phase, error: c.Error, seenOpening: c.SeenOpening, transparent: c.Transparent,
-	}
+func (v *visit) keep(c *conn.Conn) {
+	v.Socket, v.Timing, v.counts = c.Socket, c.Timing, pack(c.Counts)
 }
 
 // conn returns the report, but for the process.
 func (v *visit) conn() conn.Conn {
-	r := &v.report
-	return conn.Conn{
-		ID: r.id, Tuple: r.tuple, Counters: r.counters, Handshake: r.handshake, Age: r.age, Moment: r.moment, Sequence: r.sequence,
-		Namespace: r.namespace, Role: r.role, Phase: r.phase, Error: r.error, SeenOpening: r.seenOpening, Transparent: r.transparent,
-		Owner: v.of.owner.Value(),
-	}
+	return conn.Conn{Socket: v.Socket, Timing: v.Timing, Counts: v.counts.unpack(), Owner: v.of.owner.Value()}
 }
 
 // visitsTogether is how many visits are allocated at once: 256 of them are 62 KiB.

@@ -2,6 +2,8 @@ package flow
 
 import (
 	"math/rand/v2"
+	"net/netip"
+	"reflect"
 	"testing"
 	"time"
 	"unique"
@@ -11,20 +13,48 @@ import (
 	"github.com/netconn/netconn/internal/conn"
 )
 
-func TestReportKeepsAllButTheProcess(t *testing.T) {
-	c := edit(sent(ended(dial(7, 443), conn.Reset), 1, 2), func(c *conn.Conn) {
-		c.Namespace, c.Transparent, c.Sequence = 9, true, conn.Sequence{Local: 3, Remote: 4}
-		c.Handshake, c.Age = time.Millisecond, time.Second
-	})
+// A field of conn.Conn that a visit forgets is zero in what it returns.
+func TestVisitKeepsAllButTheProcess(t *testing.T) {
+	var c conn.Conn
+	fill(t, reflect.ValueOf(&c).Elem())
 	v := visit{of: &connection{owner: unique.Make(c.Owner)}}
-	v.report.keep(&c)
+	v.keep(&c)
+	c.Process = conn.Process{}
 	if got := v.conn(); got != c {
 		t.Errorf("got %+v, want %+v", got, c)
 	}
-	c.Process.PID = 5
-	v.report.keep(&c)
-	if got := v.conn(); got.Process != (conn.Process{}) {
-		t.Errorf("got the process %+v", got.Process)
+}
+
+// fill gives every field a value that is not zero.
+func fill(t *testing.T, v reflect.Value) {
+	t.Helper()
+	switch v.Interface().(type) {
+	case netip.AddrPort:
+		v.Set(reflect.ValueOf(netip.MustParseAddrPort("192.0.2.1:80")))
+		return
+	case time.Time:
+		v.Set(reflect.ValueOf(at(1)))
+		return
+	}
+	switch v.Kind() {
+	case reflect.Struct:
+		for i := range v.NumField() {
+			fill(t, v.Field(i))
+		}
+	case reflect.Array:
+		for i := range v.Len() {
+			fill(t, v.Index(i))
+		}
+	case reflect.Bool:
+		v.SetBool(true)
+	case reflect.String:
+		v.SetString("x")
+	case reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		v.SetUint(7)
+	case reflect.Int64:
+		v.SetInt(7)
+	default:
+		t.Fatalf("no value for a %s", v.Type())
 	}
 }
 

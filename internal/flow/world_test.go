@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/netconn/netconn/internal/conn"
+	"github.com/netconn/netconn/internal/names"
 )
 
 // world is a machine whose connections are reported to a table, and what the table should make of them. It is a plain
@@ -51,7 +52,7 @@ type socket struct {
 	skipped   int       // passes in a row that skipped it
 	lost      bool      // three passes did
 	credited  bool
-	creditedC conn.Counters
+	creditedC conn.Counts
 }
 
 func newWorld(t *testing.T, next func(n int) int) *world {
@@ -132,10 +133,10 @@ func (w *world) grow(s *socket) {
 	if s == nil || s.done {
 		return
 	}
-	s.c.Counters.Sent += uint64(w.next(1000))
-	s.c.Counters.Received += uint64(w.next(1000))
-	s.c.Counters.SegmentsSent += uint32(w.next(1 << 20))
-	s.c.Counters.Retransmits += uint32(w.next(3))
+	s.c.Counts[conn.Sent] += uint64(w.next(1000))
+	s.c.Counts[conn.Received] += uint64(w.next(1000))
+	s.c.Counts[conn.SegmentsSent] += uint64(w.next(1 << 20))
+	s.c.Counts[conn.Retransmits] += uint64(w.next(3))
 }
 
 // report tells the table how a socket is now.
@@ -162,7 +163,7 @@ func (w *world) admit(s *socket) {
 	case !w.full() && (s.toldEnd || !w.sealed()):
 		w.t.Fatalf("there was room for %+v", *s)
 	case s.toldEnd:
-		s.kept, s.credited, s.creditedC, s.ended = true, true, s.told.Counters, w.now
+		s.kept, s.credited, s.creditedC, s.ended = true, true, s.told.Counts, w.now
 		w.beyond++
 	default:
 		w.deferred++
@@ -187,22 +188,22 @@ func (w *world) end(s *socket, report bool) {
 	if report {
 		s.c.Phase, s.c.Error = conn.Closed, []conn.Error{conn.NoError, conn.Reset}[w.next(2)]
 		if s.known && w.next(8) == 0 {
-			s.c.Counters.Sent = max(1, s.told.Counters.Sent) - 1 // the FIN was counted
+			s.c.Counts[conn.Sent] = max(1, s.told.Counts[conn.Sent]) - 1 // the FIN was counted
 		}
 		w.report(s)
 		return
 	}
-	w.losses.Sent += s.c.Counters.Sent - s.told.Counters.Sent
-	w.losses.Received += s.c.Counters.Received - s.told.Counters.Received
-	w.losses.Retransmits += uint64(s.c.Counters.Retransmits - s.told.Counters.Retransmits)
+	w.losses[conn.LostSent] += s.c.Counts[conn.Sent] - s.told.Counts[conn.Sent]
+	w.losses[conn.LostReceived] += s.c.Counts[conn.Received] - s.told.Counts[conn.Received]
+	w.losses[conn.LostRetransmits] += uint64(s.c.Counts[conn.Retransmits] - s.told.Counts[conn.Retransmits])
 	switch {
 	case s.known:
-		w.losses.Known++
+		w.losses[conn.LostKnown]++
 	case s.c.SeenOpening:
-		w.losses.Opened++
+		w.losses[conn.LostOpenings]++
 		fallthrough
 	default:
-		w.losses.Closed++
+		w.losses[conn.LostCloses]++
 	}
 }
 
@@ -211,11 +212,11 @@ func (w *world) fail() {
 	s := w.sockets[len(w.sockets)-1]
 	s.done = true
 	if w.next(4) == 0 && s.c.SeenOpening {
-		s.c.Counters = conn.Counters{}
-		w.losses.Failed++
+		s.c.Counts = conn.Counts{}
+		w.losses[conn.LostFailures]++
 		return
 	}
-	s.c.Counters, s.c.Handshake = conn.Counters{}, 0
+	s.c.Counts, s.c.Handshake = conn.Counts{}, 0
 	s.c.Phase, s.c.Error = conn.Failed, conn.Refused
 	w.report(s)
 }
@@ -228,7 +229,7 @@ func (w *world) stale() {
 	}
 	c := s.told
 	c.Phase, c.Error = conn.Open, conn.NoError
-	c.Counters.Sent /= 2
+	c.Counts[conn.Sent] /= 2
 	_, remembered := w.table.connections[c.ID]
 	switch {
 	case w.follows(s):
@@ -265,11 +266,11 @@ func (w *world) listen() {
 // identify tells the peer once it can be told.
 func (w *world) identify(c conn.Conn) (Key, bool) {
 	s := w.sockets[c.ID.Cookie-1]
-	k := Key{Owner: c.Owner, Role: c.Role, ServerPort: c.ServerPort(), Peer: conn.Peer{Name: "?"}}
+	k := Key{Owner: c.Owner, Role: c.Role, ServerPort: c.ServerPort(), Peer: conn.Peer{names.PeerName: "?"}}
 	if w.now.Before(s.settles) {
 		return k, false
 	}
-	k.Peer.Name = fmt.Sprint(c.ID.Cookie % 3)
+	k.Peer[names.PeerName] = fmt.Sprint(c.ID.Cookie % 3)
 	return k, true
 }
 
@@ -283,7 +284,7 @@ func (w *world) scrape() {
 		if all {
 			s.skip(w.next(10) == 0)
 		}
-		if all && s.skipped == 0 || !all && w.next(2) == 0 && s.told.Counters != s.c.Counters {
+		if all && s.skipped == 0 || !all && w.next(2) == 0 && s.told.Counts != s.c.Counts {
 			w.report(s)
 		}
 	}

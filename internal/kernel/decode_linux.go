@@ -70,48 +70,47 @@ func deliver[R, V any](raw []byte, to func(V), convert func(R) V) error {
 
 func (d *decoder) connection(r sockConnectionRecord) conn.Conn {
 	return conn.Conn{
-		ID:          conn.ID{Cookie: r.Cookie, Generation: r.Generation},
-		Namespace:   r.Netns,
-		Cookie:      r.NetnsCookie,
-		Tuple:       conn.Tuple{Source: endpoint(r.Local, r.LocalPort), Destination: endpoint(r.Remote, r.RemotePort)},
-		Role:        role(r.Role),
-		Phase:       phase(r.Phase),
-		Error:       reason(&r),
-		SeenOpening: r.SeenOpening != 0,
-		Transparent: r.Transparent != 0,
-		Sequence:    conn.Sequence{Local: r.IsnLocal, Remote: r.IsnRemote},
-		Handshake:   time.Duration(r.HandshakeNs),
-		Age:         time.Duration(r.AgeNs),
-		Counters:    counters(&r.Counters),
-		Process:     d.process(&r.Process),
+		Socket: conn.Socket{
+			ID:          conn.ID{Cookie: r.Cookie, Generation: r.Generation},
+			Namespace:   conn.Namespace{Inode: r.Netns, Cookie: r.NetnsCookie},
+			Tuple:       conn.Tuple{Source: endpoint(r.Local, r.LocalPort), Destination: endpoint(r.Remote, r.RemotePort)},
+			Sequence:    conn.Sequence{Local: r.IsnLocal, Remote: r.IsnRemote},
+			Protocol:    conn.TCP,
+			Role:        role(r.Role),
+			Phase:       phase(r.Phase),
+			Error:       reason(&r),
+			SeenOpening: r.SeenOpening != 0,
+			Transparent: r.Transparent != 0,
+		},
+		Timing: conn.Timing{
+			Handshake:    time.Duration(r.HandshakeNs),
+			Age:          time.Duration(r.AgeNs),
+			RTT:          time.Duration(r.Counters.RttUs) * time.Microsecond,
+			RTTVariation: time.Duration(r.Counters.RttVariationUs) * time.Microsecond,
+		},
+		Counts:  counts(&r.Counters),
+		Process: d.process(&r.Process),
 	}
 }
 
 func (d *decoder) listener(r sockListenerRecord) conn.Listener {
 	return conn.Listener{
-		ID:        conn.ID{Cookie: r.Cookie, Generation: r.Generation},
-		Namespace: r.Netns,
-		Local:     endpoint(r.Local, r.LocalPort),
-		Drops:     uint64(r.Drops),
-		Closed:    r.Closed != 0,
-		Process:   d.process(&r.Process),
+		ID:      conn.ID{Cookie: r.Cookie, Generation: r.Generation},
+		Inode:   r.Netns,
+		Local:   endpoint(r.Local, r.LocalPort),
+		Drops:   uint64(r.Drops),
+		Closed:  r.Closed != 0,
+		Process: d.process(&r.Process),
 	}
 }
 
-func counters(c *sockCounters) conn.Counters {
-	return conn.Counters{
-		Sent:             c.Count64[sockCount64SENT],
-		Received:         c.Count64[sockCount64RECEIVED],
-		SegmentsSent:     c.Count32[sockCount32SEGMENTS_SENT],
-		SegmentsReceived: c.Count32[sockCount32SEGMENTS_RECEIVED],
-		Retransmits:      c.Count32[sockCount32RETRANSMITS],
-		OutOfOrder:       c.Count32[sockCount32OUT_OF_ORDER],
-		Reordering:       c.Count32[sockCount32REORDERING],
-		CE:               c.Count32[sockCount32CE],
-		Lost:             c.Count32[sockCount32LOST],
-		RTT:              time.Duration(c.RttUs) * time.Microsecond,
-		RTTVariation:     time.Duration(c.RttVariationUs) * time.Microsecond,
+// counts relies on one order of the counters in bpf/records.h and in package conn.
+func counts(c *sockCounters) (all conn.Counts) {
+	copy(all[:conn.WideCounters], c.Count64[:])
+	for i, n := range c.Count32 {
+		all[int(conn.WideCounters)+i] = uint64(n)
 	}
+	return all
 }
 
 func (d *decoder) process(p *sockProcess) conn.Process {

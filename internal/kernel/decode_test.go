@@ -68,16 +68,29 @@ func TestDecode(t *testing.T) {
 	}
 	address := netip.MustParseAddrPort
 	wantEqual(t, "connection", []conn.Conn{{
-		ID: conn.ID{Cookie: 77, Generation: 2}, Namespace: 15, Cookie: 17,
-		Tuple: conn.Tuple{Source: address("10.0.0.1:4711"), Destination: address("[2001:db8::1]:443")},
-		Role:  conn.RoleServer, Phase: conn.Closed, Error: conn.TimedOut, SeenOpening: true, Transparent: true,
-		Sequence: conn.Sequence{Local: 13, Remote: 14}, Handshake: 12, Age: 11,
-		Counters: conn.Counters{Sent: 1, Received: 2, SegmentsSent: 3, SegmentsReceived: 4, Retransmits: 5, OutOfOrder: 6, Reordering: 7, CE: 8, Lost: 16,
-			RTT: 9 * time.Microsecond, RTTVariation: 10 * time.Microsecond},
+		Socket: conn.Socket{
+			ID: conn.ID{Cookie: 77, Generation: 2}, Namespace: conn.Namespace{Inode: 15, Cookie: 17},
+			Tuple: conn.Tuple{Source: address("10.0.0.1:4711"), Destination: address("[2001:db8::1]:443")},
+			Role:  conn.RoleServer, Phase: conn.Closed, Error: conn.TimedOut, SeenOpening: true,
+			Transparent: true, Sequence: conn.Sequence{Local: 13, Remote: 14}, Protocol: conn.TCP,
+		},
+		Timing: conn.Timing{
+			Handshake: 12, Age: 11, RTT: 9 * time.Microsecond, RTTVariation: 10 * time.Microsecond,
+		},
+		Counts: conn.Counts{
+			conn.Sent: 1, conn.Received: 2, conn.SegmentsSent: 3, conn.SegmentsReceived: 4, conn.Retransmits: 5,
+			conn.OutOfOrder: 6, conn.Reordering: 7, conn.CE: 8, conn.SegmentsLost: 16,
+		},
 		Process: conn.Process{PID: 42, Cgroup: 5, Executable: "curl"},
 	}}, connection)
-	wantEqual(t, "listener", []conn.Listener{{ID: conn.ID{Cookie: 78, Generation: 1}, Namespace: 15, Local: address("[::]:80"), Drops: 3, Closed: true,
-		Process: conn.Process{PID: 42, Cgroup: 5, Executable: "nginx"}}}, listeners)
+	wantEqual(t, "listener", []conn.Listener{{
+		ID:      conn.ID{Cookie: 78, Generation: 1},
+		Inode:   15,
+		Local:   address("[::]:80"),
+		Drops:   3,
+		Closed:  true,
+		Process: conn.Process{PID: 42, Cgroup: 5, Executable: "nginx"},
+	}}, listeners)
 	wantEqual(t, "cgroups", map[uint64]string{9: "/a/b"}, cgroups)
 }
 
@@ -93,7 +106,7 @@ func TestEveryFieldIsDecoded(t *testing.T) {
 	}
 	r.Process.Executable = executable("curl")
 	c := newDecoder().connection(r)
-	c.Owner, c.Moment = conn.Owner{ContainerID: "x", PodUID: "x", Unit: "x", Executable: "x"}, time.Unix(1, 0) // the reader's
+	c.Owner, c.Opened = conn.Owner{ContainerID: "x", PodUID: "x", Unit: "x", Executable: "x"}, time.Unix(1, 0) // the reader's
 	wantNonZero(t, "Conn", reflect.ValueOf(c))
 
 	l, err := record[sockListenerRecord](raw)
@@ -208,7 +221,7 @@ func FuzzDecode(f *testing.F) {
 
 func BenchmarkDecode(b *testing.B) {
 	raw, sum := bytesOf(sampleConnection()), uint64(0)
-	h := Handler{Conn: func(c conn.Conn) { sum += c.Counters.Sent }}
+	h := Handler{Conn: func(c conn.Conn) { sum += c.Counts[conn.Sent] }}
 	d := newDecoder()
 	b.ReportAllocs()
 	for b.Loop() {

@@ -43,8 +43,8 @@ func TestTimedOut(t *testing.T) {
 	w.client.Sysctl("net.ipv4.tcp_syn_retries", "1")
 	w.server.Command("iptables", "-A", "INPUT", "-p", "tcp", "--dport", "82", "-j", "DROP")
 	got := wantFailure(t, w, "10.77.0.2:82", "timed_out")
-	if got.Counters.Retransmits == 0 || got.Counters.Retransmits != got.Counters.SegmentsSent-1 {
-		t.Errorf("retransmits: %+v, want all segments but the first", got.Counters)
+	if got.Counts[conn.Retransmits] == 0 || got.Counts[conn.Retransmits] != got.Counts[conn.SegmentsSent]-1 {
+		t.Errorf("retransmits: %+v, want all segments but the first", got.Counts)
 	}
 }
 

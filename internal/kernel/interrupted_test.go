@@ -180,7 +180,7 @@ func TestProgramsThatInterruptThemselves(t *testing.T) {
 		t.Skip("nothing was interrupted: it takes two processors that are not busy otherwise")
 	}
 	for _, c := range o.ended {
-		if got := (outcome{c.Role, c.Phase, c.Error.String(), c.Counters.Sent, c.Counters.Received}); got != (outcome{c.Role, conn.Closed, "", 1, 1}) {
+		if got := (outcome{c.Role, c.Phase, c.Error.String(), c.Counts[conn.Sent], c.Counts[conn.Received]}); got != (outcome{c.Role, conn.Closed, "", 1, 1}) {
 			t.Errorf("told of %+v", c)
 		}
 	}

@@ -54,13 +54,13 @@ func TestPacketLoss(t *testing.T) {
 				outcome{conn.RoleClient, conn.Closed, "", 300_007, 0},
 				outcome{conn.RoleServer, conn.Closed, "", 0, 300_007},
 			)
-			counted := ends[0].Counters
+			counted := ends[0].Counts
 			// What the own OUTPUT drops was never sent, says the kernel: it sends it again, and that is no retransmission.
-			if counted.Retransmits == 0 && name != "own OUTPUT" || counted.Retransmits > counted.SegmentsSent {
-				t.Errorf("%d retransmits of %d segments", counted.Retransmits, counted.SegmentsSent)
+			if counted[conn.Retransmits] == 0 && name != "own OUTPUT" || counted[conn.Retransmits] > counted[conn.SegmentsSent] {
+				t.Errorf("%d retransmits of %d segments", counted[conn.Retransmits], counted[conn.SegmentsSent])
 			}
-			if counted.Lost == 0 && name != "own OUTPUT" || ends[1].Counters.Lost != 0 {
-				t.Errorf("the sender has lost %d segments, the receiver, which sent none, %d", counted.Lost, ends[1].Counters.Lost)
+			if counted[conn.SegmentsLost] == 0 && name != "own OUTPUT" || ends[1].Counts[conn.SegmentsLost] != 0 {
+				t.Errorf("the sender has lost %d segments, the receiver, which sent none, %d", counted[conn.SegmentsLost], ends[1].Counts[conn.SegmentsLost])
 			}
 		})
 	}
@@ -96,7 +96,7 @@ func TestLossesOfASocketThatConnectsAgain(t *testing.T) {
 	transfer()
 	unix.Close(fd)
 	clients := o.waitEnded(4)[:2]
-	if clients[0].Counters.Lost == 0 || clients[1].Counters.Lost != 0 {
-		t.Errorf("lost %d segments, then %d; want some, then none", clients[0].Counters.Lost, clients[1].Counters.Lost)
+	if clients[0].Counts[conn.SegmentsLost] == 0 || clients[1].Counts[conn.SegmentsLost] != 0 {
+		t.Errorf("lost %d segments, then %d; want some, then none", clients[0].Counts[conn.SegmentsLost], clients[1].Counts[conn.SegmentsLost])
 	}
 }

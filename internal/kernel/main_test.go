@@ -60,7 +60,7 @@ func (w *observer) handler() Handler {
 	return Handler{
 		Conn: func(c conn.Conn) {
 			switch {
-			case !w.mine[c.Namespace] && !w.everyone:
+			case !w.mine[c.Namespace.Inode] && !w.everyone:
 			case c.Phase == conn.Open:
 				w.live[c.ID] = c
 				w.liveCount++
@@ -69,7 +69,7 @@ func (w *observer) handler() Handler {
 			}
 		},
 		Listener: func(l conn.Listener) {
-			if w.mine[l.Namespace] {
+			if w.mine[l.Inode] {
 				w.listeners[l.ID] = l
 			}
 		},
@@ -130,7 +130,7 @@ type outcome struct {
 }
 
 func outcomeOf(c conn.Conn) outcome {
-	return outcome{c.Role, c.Phase, c.Error.String(), c.Counters.Sent, c.Counters.Received}
+	return outcome{c.Role, c.Phase, c.Error.String(), c.Counts[conn.Sent], c.Counts[conn.Received]}
 }
 
 func (w *observer) wantEnded(want ...outcome) []conn.Conn {

@@ -201,7 +201,7 @@ func TestReusePort(t *testing.T) {
 	served := map[outcome]int{}
 	for _, c := range o.waitEnded(80)[40:] {
 		served[outcomeOf(c)]++
-		i := c.Counters.Sent - 100
+		i := c.Counts[conn.Sent] - 100
 		if i >= uint64(len(group)) || c.Process.Cgroup != group[i].id {
 			t.Fatalf("%+v is not on its owner, one of %+v", c, group)
 		}

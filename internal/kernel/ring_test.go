@@ -129,14 +129,14 @@ func TestRingOfOnePage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(o.ended) == 0 || losses.Closed < 100 || losses.Known < 2 {
+	if len(o.ended) == 0 || losses[conn.LostCloses] < 100 || losses[conn.LostKnown] < 2 {
 		t.Fatalf("%d itemised, lost %+v: the test wants both", len(o.ended), losses)
 	}
-	want, got := missing(witness.ended, o.ended, reported), since(lostBefore, losses)
-	if slices.ContainsFunc(witness.ended, func(c conn.Conn) bool { return !o.mine[c.Namespace] }) {
+	want, got := missing(witness.ended, o.ended, reported), losses.Since(lostBefore)
+	if slices.ContainsFunc(witness.ended, func(c conn.Conn) bool { return !o.mine[c.Namespace.Inode] }) {
 		// Others closed connections too, also between one reading here and the next: what is this test's own is the least.
-		mine := slices.DeleteFunc(witness.ended, func(c conn.Conn) bool { return !o.mine[c.Namespace] })
-		if least := missing(mine, o.ended, reported); got.Closed < least.Closed || got.Sent < least.Sent || got.Known < least.Known {
+		mine := slices.DeleteFunc(witness.ended, func(c conn.Conn) bool { return !o.mine[c.Namespace.Inode] })
+		if least := missing(mine, o.ended, reported); got[conn.LostCloses] < least[conn.LostCloses] || got[conn.LostSent] < least[conn.LostSent] || got[conn.LostKnown] < least[conn.LostKnown] {
 			t.Fatalf("lost %+v, of which %+v is the test's own", got, least)
 		}
 	} else {
@@ -144,18 +144,9 @@ func TestRingOfOnePage(t *testing.T) {
 	}
 	o.snapshot(true)
 	for id, c := range o.live {
-		if o.mine[c.Namespace] {
+		if o.mine[c.Namespace.Inode] {
 			t.Errorf("%v is alive", id)
 		}
-	}
-}
-
-// since returns what was lost between two readings.
-func since(before, now conn.Losses) conn.Losses {
-	return conn.Losses{
-		Opened: now.Opened - before.Opened, Failed: now.Failed - before.Failed, Closed: now.Closed - before.Closed,
-		Sent: now.Sent - before.Sent, Received: now.Received - before.Received,
-		Retransmits: now.Retransmits - before.Retransmits, Known: now.Known - before.Known,
 	}
 }
 
@@ -180,16 +171,16 @@ func missing(all, itemised []conn.Conn, reported map[conn.ID]conn.Conn) (sum con
 		case kept[c.ID]:
 			continue
 		case known:
-			sum.Known++
+			sum[conn.LostKnown]++
 		case c.Phase == conn.Failed:
-			sum.Failed++
+			sum[conn.LostFailures]++
 		default:
-			sum.Closed++
-			sum.Opened++
+			sum[conn.LostCloses]++
+			sum[conn.LostOpenings]++
 		}
-		sum.Sent += c.Counters.Sent - before.Counters.Sent
-		sum.Received += c.Counters.Received - before.Counters.Received
-		sum.Retransmits += uint64(c.Counters.Retransmits - before.Counters.Retransmits)
+		sum[conn.LostSent] += c.Counts[conn.Sent] - before.Counts[conn.Sent]
+		sum[conn.LostReceived] += c.Counts[conn.Received] - before.Counts[conn.Received]
+		sum[conn.LostRetransmits] += uint64(c.Counts[conn.Retransmits] - before.Counts[conn.Retransmits])
 	}
 	return sum
 }

@@ -200,13 +200,13 @@ func TestRTTIsThatOfTCPInfo(t *testing.T) {
 	control(t, client, func(fd int) error { before = info(fd); return nil })
 	o.snapshot(false)
 	control(t, client, func(fd int) error { after = info(fd); return nil })
-	got := o.liveOf(conn.RoleClient).Counters
+	got := o.liveOf(conn.RoleClient)
 	if before == nil || before.Rtt == 0 || before.Rtt != after.Rtt {
 		t.Fatalf("TCP_INFO before and after: %+v, %+v", before, after)
 	}
 	wantEqual(t, "RTT", time.Duration(after.Rtt)*time.Microsecond, got.RTT)
 	wantEqual(t, "RTT variation", time.Duration(after.Rttvar)*time.Microsecond, got.RTTVariation)
-	wantEqual(t, "segments", []uint32{after.Segs_out, after.Segs_in}, []uint32{got.SegmentsSent, got.SegmentsReceived})
+	wantEqual(t, "segments", []uint64{uint64(after.Segs_out), uint64(after.Segs_in)}, []uint64{got.Counts[conn.SegmentsSent], got.Counts[conn.SegmentsReceived]})
 }
 
 func TestTwoInstances(t *testing.T) {

@@ -220,15 +220,15 @@ func (s *Sockets) Losses() (conn.Losses, error) {
 		return conn.Losses{}, fmt.Errorf("read losses: %w", err)
 	}
 	missed, err := s.missed()
-	sum := conn.Losses{Known: missed}
+	sum := conn.Losses{conn.LostKnown: missed}
 	for _, l := range cpus {
-		sum.Opened += l.Opened
-		sum.Failed += l.Failed
-		sum.Closed += l.Closed
-		sum.Known += l.Known
-		sum.Sent += l.Sent
-		sum.Received += l.Received
-		sum.Retransmits += l.Retransmits
+		sum[conn.LostOpenings] += l.Opened
+		sum[conn.LostFailures] += l.Failed
+		sum[conn.LostCloses] += l.Closed
+		sum[conn.LostKnown] += l.Known
+		sum[conn.LostSent] += l.Sent
+		sum[conn.LostReceived] += l.Received
+		sum[conn.LostRetransmits] += l.Retransmits
 	}
 	return sum, err
 }

@@ -79,7 +79,7 @@ func TestBothWays(t *testing.T) {
 	)
 	wantEqual(t, "sequence of the other end", ends[0].Sequence.Reverse(), ends[1].Sequence)
 	wantEqual(t, "tuple of the other end", ends[0].Tuple.Reverse(), ends[1].Tuple)
-	wantEqual(t, "namespaces", []uint32{w.client.Inode, w.server.Inode}, []uint32{ends[0].Namespace, ends[1].Namespace})
+	wantEqual(t, "namespaces", []uint32{w.client.Inode, w.server.Inode}, []uint32{ends[0].Namespace.Inode, ends[1].Namespace.Inode})
 	if !ends[0].SeenOpening || !ends[1].SeenOpening || ends[0].Handshake <= 0 || ends[0].Handshake > ends[0].Age {
 		t.Fatalf("opening: %+v", ends)
 	}
@@ -270,7 +270,7 @@ func TestResetInTheMiddleOfALargeWrite(t *testing.T) {
 	written := uint64(<-accepted)
 	client.Close()
 	ends := o.waitEnded(2)
-	sent, received := ends[0].Counters.Sent, ends[1].Counters.Received
+	sent, received := ends[0].Counts[conn.Sent], ends[1].Counts[conn.Received]
 	wantEqual(t, "errors", []conn.Error{conn.Reset, conn.NoError}, []conn.Error{ends[0].Error, ends[1].Error})
 	if received < 1_000_000 || sent < received || sent > written-1<<20 {
 		t.Errorf("received %d, sent %d, write accepted %d", received, sent, written)
@@ -320,23 +320,23 @@ func TestBusyConnectionAdvances(t *testing.T) {
 		return bytes
 	}
 	const uncertain = 2 // the SYN, and what may be a FIN
-	last, first := conn.Counters{}, acknowledged()
+	last, first := conn.Counts{}, acknowledged()
 	for range 50 {
 		time.Sleep(20 * time.Millisecond)
 		before := acknowledged()
 		o.snapshot(true)
-		if last = o.liveOf(conn.RoleClient).Counters; last.Sent+uncertain < before {
-			t.Errorf("a snapshot shows %d bytes, of which %d had been acknowledged before", last.Sent, before)
+		if last = o.liveOf(conn.RoleClient).Counts; last[conn.Sent]+uncertain < before {
+			t.Errorf("a snapshot shows %d bytes, of which %d had been acknowledged before", last[conn.Sent], before)
 		}
 	}
-	if last.Sent <= first {
-		t.Errorf("%d bytes after all snapshots, and %d before: the connection rested", last.Sent, first)
+	if last[conn.Sent] <= first {
+		t.Errorf("%d bytes after all snapshots, and %d before: the connection rested", last[conn.Sent], first)
 	}
 	close(stop)
 	total := <-written
 	o.until("the end", func() bool { return len(o.ended) > 0 })
-	if got := o.ended[0].Counters; last.Sent > total || max(got.Sent, got.Received) != total {
-		t.Errorf("sent %d at the end and %d before, wrote %d", max(got.Sent, got.Received), last.Sent, total)
+	if got := o.ended[0].Counts; last[conn.Sent] > total || max(got[conn.Sent], got[conn.Received]) != total {
+		t.Errorf("sent %d at the end and %d before, wrote %d", max(got[conn.Sent], got[conn.Received]), last[conn.Sent], total)
 	}
 }
 

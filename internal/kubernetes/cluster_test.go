@@ -15,6 +15,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/netconn/netconn/internal/conn"
+	"github.com/netconn/netconn/internal/names"
 	"github.com/netconn/netconn/internal/testcluster"
 )
 
@@ -125,19 +126,25 @@ func TestCluster(t *testing.T) {
 	k := watched(t, Config{Scope: ScopeCluster, Node: "node-1"}, c.Admin)
 
 	pod := func(name, workload, kind, node, container, tag string) conn.Peer {
-		p := conn.Peer{Type: conn.PeerPod, Name: workload, Workload: workload, WorkloadKind: kind, Namespace: "shop", Pod: name, Node: node,
-			Service: workload, ServiceNamespace: "shop", ContainerName: container, ImageTag: tag, Scope: conn.ScopeRemote, Zone: "zone-b", Region: "east"}
+		p := conn.Peer{names.PeerType: names.TypePod, names.PeerName: workload, names.PeerWorkload: workload, names.PeerWorkloadKind: kind, names.PeerNamespace: "shop", names.PeerPod: name, names.PeerNode: node,
+			names.PeerService: workload, names.PeerServiceNamespace: "shop", names.PeerContainerName: container,
+			names.PeerImageTag: tag, names.PeerScope: names.ScopeRemote, names.PeerZone: "zone-b",
+			names.PeerRegion: "east",
+		}
 		if node == "node-1" {
-			p.Scope, p.Zone = conn.ScopeNode, "zone-a"
+			p[names.PeerScope], p[names.PeerZone] = names.ScopeNode, "zone-a"
 		}
 		return p
 	}
 	etcd := pod("etcd-node-1", "", "", "node-1", "etcd", "3.6")
-	etcd.Name, etcd.Service = "etcd", "etcd-node-1"
+	etcd[names.PeerName], etcd[names.PeerService] = "etcd", "etcd-node-1"
 	shell := pod("shell", "", "", "node-2", "shell", "latest")
-	shell.Name, shell.Service = "shell", "shell"
+	shell[names.PeerName], shell[names.PeerService] = "shell", "shell"
 	service := func(name string) conn.Peer {
-		return conn.Peer{Type: conn.PeerService, Scope: conn.ScopeUnknown, Name: name, Namespace: "shop"}
+		return conn.Peer{
+			names.PeerType: names.TypeService, names.PeerScope: names.ScopeUnknown, names.PeerName: name,
+			names.PeerNamespace: "shop",
+		}
 	}
 	for _, r := range []struct {
 		what, address string
@@ -149,8 +156,14 @@ func TestCluster(t *testing.T) {
 		{"pod with a sidecar", "10.244.1.11:8080", pod("web-5c-a", "web", "Deployment", "node-1", "", ""), ""},
 		{"host-network pod, by its port", "192.0.2.2:9100", pod("exporter-x", "exporter", "DaemonSet", "node-2", "exporter", "1"), ""},
 		{"static pod, by its port", "192.0.2.1:2379", etcd, ""},
-		{"node", "192.0.2.2:10250", conn.Peer{Type: conn.PeerNode, Scope: conn.ScopeRemote, Node: "node-2", Zone: "zone-b", Region: "east"}, ""},
-		{"node's second address", "[2001:db8::2]:10250", conn.Peer{Type: conn.PeerNode, Scope: conn.ScopeRemote, Node: "node-2", Zone: "zone-b", Region: "east"}, ""},
+		{"node", "192.0.2.2:10250", conn.Peer{
+			names.PeerType: names.TypeNode, names.PeerScope: names.ScopeRemote, names.PeerNode: "node-2",
+			names.PeerZone: "zone-b", names.PeerRegion: "east",
+		}, ""},
+		{"node's second address", "[2001:db8::2]:10250", conn.Peer{
+			names.PeerType: names.TypeNode, names.PeerScope: names.ScopeRemote, names.PeerNode: "node-2",
+			names.PeerZone: "zone-b", names.PeerRegion: "east",
+		}, ""},
 		{"pod of a headless service", "10.244.2.20:5432", pod("db-0", "db", "StatefulSet", "node-2", "db", "17"), ""},
 		{"pod without a service", "10.244.2.21:0", shell, ""},
 		{"cluster address", "10.96.1.3:9080", service("reviews"), "reviews.shop"},
@@ -158,7 +171,10 @@ func TestCluster(t *testing.T) {
 		{"node port", "192.0.2.1:30980", service("reviews"), "reviews.shop"},
 		{"load balancer", "203.0.113.9:443", service("front"), "front.shop"},
 		{"external address", "198.51.100.7:443", service("front"), "front.shop"},
-		{"entered by hand", "198.51.100.33:3306", conn.Peer{Type: conn.PeerService, Name: "legacy", Namespace: "shop", Zone: "zone-c"}, ""},
+		{"entered by hand", "198.51.100.33:3306", conn.Peer{
+			names.PeerType: names.TypeService, names.PeerName: "legacy", names.PeerNamespace: "shop",
+			names.PeerZone: "zone-c",
+		}, ""},
 		{"what an external name leads to", "203.0.113.200:5432", conn.Peer{}, ""},
 	} {
 		t.Run(r.what, func(t *testing.T) {
@@ -177,7 +193,7 @@ func TestCluster(t *testing.T) {
 		"web1": {"web", "v1", ""}, "webproxy1": {"istio-proxy", "1.29.0", "sidecar"}, "wait1": {"wait", "latest", ""}, "etcd1": {"etcd", "3.6", ""},
 	} {
 		p, _ := k.Container(id)
-		if got := [3]string{p.ContainerName, p.ImageTag, string(p.Proxy)}; got != want || p.ContainerID != id {
+		if got := [3]string{p[names.PeerContainerName], p[names.PeerImageTag], string(p[names.PeerProxy])}; got != want || p[names.PeerContainerID] != id {
 			t.Errorf("container %s: %v, want %v", id, got, want)
 		}
 	}
@@ -201,7 +217,7 @@ func TestClusterChanges(t *testing.T) {
 	a := netip.MustParseAddr("10.244.2.21")
 	who := func(at time.Time) string {
 		p, _ := k.Address(Query{Address: a, At: at, Now: time.Now().Add(time.Hour)})
-		return p.Pod
+		return p[names.PeerPod]
 	}
 	before := time.Now()
 	c.Delete("shop", "shell")
@@ -232,10 +248,10 @@ func TestClusterChanges(t *testing.T) {
 	third := time.Now()
 	until(t, "the pod that has had the address since", func() bool {
 		p, _ := k.Address(Query{Address: a, At: third, Now: time.Now()})
-		if p.Pod == "next" {
+		if p[names.PeerPod] == "next" {
 			t.Fatal("a pod that is gone is told of a time of which the API has not told yet")
 		}
-		return p.Pod == "third"
+		return p[names.PeerPod] == "third"
 	})
 	until(t, "nothing to complain of", func() bool { return len(k.Faults()) == 0 })
 
@@ -310,20 +326,23 @@ ports: [{name: "", port: 9080}]`)
 		return k.Address(Query{Address: netip.MustParseAddr(address), Port: 9080, At: time.Now().Add(-time.Minute), Now: time.Now()})
 	}
 	first, answer := ask("10.244.2.14")
-	if first.Pod != "reviews-7d4-b" || first.Name != "reviews" || first.Zone != "zone-b" || answer != Provisional {
+	if first[names.PeerPod] != "reviews-7d4-b" || first[names.PeerName] != "reviews" || first[names.PeerZone] != "zone-b" || answer != Provisional {
 		t.Errorf("before it is asked for: %d, %+v", answer, first)
 	}
 	until(t, "the pod of the other node", func() bool { _, a := ask("10.244.2.14"); return a == Final })
 	got, _ := ask("10.244.2.14")
-	want := conn.Peer{Type: conn.PeerPod, Scope: conn.ScopeRemote, Name: "reviews", Workload: "reviews", WorkloadKind: "Deployment", Namespace: "shop",
-		Pod: "reviews-7d4-b", Node: "node-2", Zone: "zone-b", Region: "east", Service: "reviews", ServiceNamespace: "shop", ContainerName: "reviews", ImageTag: "v3"}
+	want := conn.Peer{names.PeerType: names.TypePod, names.PeerScope: names.ScopeRemote, names.PeerName: "reviews", names.PeerWorkload: "reviews", names.PeerWorkloadKind: "Deployment", names.PeerNamespace: "shop",
+		names.PeerPod: "reviews-7d4-b", names.PeerNode: "node-2", names.PeerZone: "zone-b",
+		names.PeerRegion: "east", names.PeerService: "reviews", names.PeerServiceNamespace: "shop",
+		names.PeerContainerName: "reviews", names.PeerImageTag: "v3",
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if got, a := ask("10.244.2.21"); a != Unknown {
 		t.Errorf("a pod of another node that no service has: %+v", got)
 	}
-	if got, _ := ask("10.244.1.11"); got.Pod != "web-5c-a" {
+	if got, _ := ask("10.244.1.11"); got[names.PeerPod] != "web-5c-a" {
 		t.Errorf("a pod of this node: %+v", got)
 	}
 	wantGetForbidden(t, c)

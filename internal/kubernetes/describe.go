@@ -5,24 +5,25 @@ import (
 	"slices"
 
 	"github.com/netconn/netconn/internal/conn"
+	"github.com/netconn/netconn/internal/names"
 )
 
 // describe describes a pod and one of its containers; nil: it is not known which.
 func (s *store) describe(p *pod, c *container) conn.Peer {
 	d := conn.Peer{
-		Type:             conn.PeerPod,
-		Name:             p.name,
-		Proxy:            p.proxy,
-		Namespace:        p.key.namespace,
-		Workload:         p.workload,
-		WorkloadKind:     p.kind,
-		Pod:              p.key.name,
-		Node:             p.node,
-		Service:          p.service,
-		ServiceNamespace: p.serviceSpace,
+		names.PeerType:             names.TypePod,
+		names.PeerName:             p.name,
+		names.PeerProxy:            p.proxy,
+		names.PeerNamespace:        p.key.namespace,
+		names.PeerWorkload:         p.workload,
+		names.PeerWorkloadKind:     p.kind,
+		names.PeerPod:              p.key.name,
+		names.PeerNode:             p.node,
+		names.PeerService:          p.service,
+		names.PeerServiceNamespace: p.serviceSpace,
 	}
 	if c != nil {
-		d.ContainerName, d.ImageTag, d.Proxy = c.name, c.tag, c.proxy
+		d[names.PeerContainerName], d[names.PeerImageTag], d[names.PeerProxy] = c.name, c.tag, c.proxy
 	}
 	s.place(&d)
 	return d
@@ -30,30 +31,33 @@ func (s *store) describe(p *pod, c *container) conn.Peer {
 
 // place fills in where the node of a peer is.
 func (s *store) place(p *conn.Peer) {
-	if p.Node == "" {
+	if p[names.PeerNode] == "" {
 		return
 	}
-	if p.Node == s.config.Node {
-		p.Scope = conn.ScopeNode
+	if p[names.PeerNode] == s.config.Node {
+		p[names.PeerScope] = names.ScopeNode
 	} else if s.config.Node != "" {
-		p.Scope = conn.ScopeRemote
+		p[names.PeerScope] = names.ScopeRemote
 	}
-	if n := s.nodes.named(p.Node); n != nil {
-		p.Zone, p.Region = n.zone, n.region
+	if n := s.nodes.named(p[names.PeerNode]); n != nil {
+		p[names.PeerZone], p[names.PeerRegion] = n.zone, n.region
 	}
 }
 
 // placeEndpoint fills in where an endpoint is. Its slice has the zone of a node that is not known.
 func (s *store) placeEndpoint(d *conn.Peer, e *endpoint) {
 	s.place(d)
-	if d.Zone == "" {
-		d.Zone = e.zone
+	if d[names.PeerZone] == "" {
+		d[names.PeerZone] = e.zone
 	}
 }
 
 // peer describes a service at which a connection was aimed, when it is not known which endpoint answered.
 func (v *service) peer() conn.Peer {
-	return conn.Peer{Type: conn.PeerService, Scope: conn.ScopeUnknown, Name: v.key.name, Namespace: v.key.namespace}
+	return conn.Peer{
+		names.PeerType: names.TypeService, names.PeerScope: names.ScopeUnknown, names.PeerName: v.key.name,
+		names.PeerNamespace: v.key.namespace,
+	}
 }
 
 // entered describes an address that a user entered as an endpoint. It has no name if it was entered for several
@@ -61,11 +65,12 @@ func (v *service) peer() conn.Peer {
 func (s *store) entered(a netip.Addr) conn.Peer {
 	first := s.slices.byAddress.newest(a)
 	d := conn.Peer{
-		Type: conn.PeerService, Name: first.slice.service, Namespace: first.slice.key.namespace, Node: first.node,
+		names.PeerType: names.TypeService, names.PeerName: first.slice.service,
+		names.PeerNamespace: first.slice.key.namespace, names.PeerNode: first.node,
 	}
 	for e := range s.slices.byAddress.all(a) {
 		if e.slice.service != first.slice.service || e.slice.key.namespace != first.slice.key.namespace {
-			d.Name, d.Namespace = "", ""
+			d[names.PeerName], d[names.PeerNamespace] = "", ""
 		}
 	}
 	s.placeEndpoint(&d, first)

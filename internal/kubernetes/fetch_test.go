@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/netconn/netconn/internal/conn"
+	"github.com/netconn/netconn/internal/names"
 )
 
 var node2 = netip.MustParseAddr("192.0.2.2")
@@ -25,7 +26,10 @@ func sliceOf(service string, port uint16, a netip.Addr, pods ...string) *slice {
 // that is met. What else there may be is asked for.
 func TestEndpointByPort(t *testing.T) {
 	pod := func(name, service string) conn.Peer {
-		return conn.Peer{Type: conn.PeerPod, Scope: conn.ScopeRemote, Name: service, Namespace: "shop", Pod: name, Node: "node-2"}
+		return conn.Peer{
+			names.PeerType: names.TypePod, names.PeerScope: names.ScopeRemote, names.PeerName: service,
+			names.PeerNamespace: "shop", names.PeerPod: name, names.PeerNode: "node-2",
+		}
 	}
 	for _, c := range []struct {
 		what   string
@@ -46,8 +50,10 @@ func TestEndpointByPort(t *testing.T) {
 			9100, pod("web", "metrics"), Provisional, 1},
 		{"a pod behind two services with one port", []*slice{sliceOf("web", 80, shared, "web"), sliceOf("canary", 80, shared, "web")},
 			80, pod("web", ""), Provisional, 1},
-		{"two services by hand", []*slice{byHand("kubelet"), byHand("metrics")}, 9100, conn.Peer{Type: conn.PeerService}, Final, 0},
-		{"a service by hand", []*slice{byHand("kubelet")}, 9100, conn.Peer{Type: conn.PeerService, Name: "kubelet", Namespace: "of-kubelet"}, Final, 0},
+		{"two services by hand", []*slice{byHand("kubelet"), byHand("metrics")}, 9100, conn.Peer{names.PeerType: names.TypeService}, Final, 0},
+		{"a service by hand", []*slice{byHand("kubelet")}, 9100, conn.Peer{
+			names.PeerType: names.TypeService, names.PeerName: "kubelet", names.PeerNamespace: "of-kubelet",
+		}, Final, 0},
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			s := storeOf(Config{Scope: ScopeNode, Node: "node-1"})

@@ -18,6 +18,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 
+	"github.com/netconn/netconn/internal/names"
 	"github.com/netconn/netconn/internal/testcluster"
 )
 
@@ -59,8 +60,8 @@ func TestClusterLarge(t *testing.T) {
 	took := time.Since(began)
 	now := time.Now().Add(time.Hour)
 	for i := range manyPods {
-		if p, a := k.Address(Query{Address: podNumber(i), At: now, Now: now.Add(patience)}); a != Final || p.Pod != podName(i) {
-			t.Fatalf("pod %d: %q, %v", i, p.Pod, a)
+		if p, a := k.Address(Query{Address: podNumber(i), At: now, Now: now.Add(patience)}); a != Final || p[names.PeerPod] != podName(i) {
+			t.Fatalf("pod %d: %q, %v", i, p[names.PeerPod], a)
 		}
 	}
 	kept := (heapInUse() - before) / manyPods

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/netconn/netconn/internal/conn"
+	"github.com/netconn/netconn/internal/names"
 )
 
 // Answer is how certain an answer is.
@@ -37,7 +38,7 @@ func (s *store) Container(id string) (conn.Peer, Answer) {
 		return s.count(conn.Peer{}, Unknown)
 	}
 	d := s.describe(p, p.withID(id))
-	d.ContainerID = id
+	d[names.PeerContainerID] = id
 	return s.count(d, Final)
 }
 
@@ -142,7 +143,7 @@ func (s *store) node(q Query) (conn.Peer, Answer) {
 			return v.peer(), Final
 		}
 	}
-	p := conn.Peer{Type: conn.PeerNode, Node: n.key.name}
+	p := conn.Peer{names.PeerType: names.TypeNode, names.PeerNode: n.key.name}
 	s.place(&p)
 	return p, Final
 }
@@ -158,7 +159,10 @@ func (s *store) endpoint(q Query) (conn.Peer, Answer) {
 	if !s.requestPods(q.Address) {
 		return s.entered(q.Address), Final
 	}
-	d := conn.Peer{Type: conn.PeerPod, Namespace: first.slice.key.namespace, Pod: first.pod, Node: first.node}
+	d := conn.Peer{
+		names.PeerType: names.TypePod, names.PeerNamespace: first.slice.key.namespace, names.PeerPod: first.pod,
+		names.PeerNode: first.node,
+	}
 	reached := false
 	for e := range s.slices.byAddress.all(q.Address) {
 		switch {
@@ -166,9 +170,9 @@ func (s *store) endpoint(q Query) (conn.Peer, Answer) {
 			return conn.Peer{}, Unknown
 		case !slices.Contains(e.slice.ports, q.Port):
 		case !reached:
-			d.Name, reached = e.slice.service, true
-		case d.Name != e.slice.service: // the pod is behind several services, and which one was meant is not known
-			d.Name = ""
+			d[names.PeerName], reached = e.slice.service, true
+		case d[names.PeerName] != e.slice.service: // the pod is behind several services, and which one was meant is not known
+			d[names.PeerName] = ""
 		}
 	}
 	if !reached {

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/netconn/netconn/internal/conn"
+	"github.com/netconn/netconn/internal/names"
 )
 
 // outage is a time in which the watch of a kind of objects was interrupted, so that the store may be out of date.
@@ -48,7 +49,7 @@ func (s *store) afterOutage(kind string, q Query, p conn.Peer, a Answer) (conn.P
 	switch {
 	case !found, !o.until.IsZero() && q.Now.Sub(o.until) > s.config.Patience:
 		return p, a
-	case p.Type == conn.PeerPod && q.At.After(o.since):
+	case p[names.PeerType] == names.TypePod && q.At.After(o.since):
 		return conn.Peer{}, Unknown
 	case a == Final:
 		return p, Provisional

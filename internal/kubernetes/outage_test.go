@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/netconn/netconn/internal/conn"
+	"github.com/netconn/netconn/internal/names"
 )
 
 // While pods are not watched an address may have gone to another one: what is known is not final, and of what began
@@ -21,7 +21,7 @@ func TestSilence(t *testing.T) {
 	s.interrupted(kindPods, after(90*time.Second)) // the next attempt fails too
 	wantWho(t, s, 30*time.Second, time.Hour, "first", Provisional)
 	wantWho(t, s, 61*time.Second, time.Hour, "", Unknown)
-	if got, a := s.Container("c1"); got.Pod != "first" || a != Final {
+	if got, a := s.Container("c1"); got[names.PeerPod] != "first" || a != Final {
 		t.Errorf("its container: %v, %+v", a, got)
 	}
 
@@ -67,15 +67,15 @@ func TestSilenceOfNodes(t *testing.T) {
 		what   string
 		port   uint16
 		at     time.Duration
-		want   conn.PeerType
+		want   string
 		answer Answer
 	}{
-		{"pod, before", 9100, 30 * time.Second, conn.PeerPod, Provisional},
+		{"pod, before", 9100, 30 * time.Second, names.TypePod, Provisional},
 		{"pod, since", 9100, 2 * time.Minute, "", Unknown},
-		{"node", 22, 2 * time.Minute, conn.PeerNode, Provisional},
+		{"node", 22, 2 * time.Minute, names.TypeNode, Provisional},
 	} {
 		got, answer := s.Address(Query{Address: a, Port: c.port, At: after(c.at), Now: after(time.Hour)})
-		if got.Type != c.want || answer != c.answer {
+		if got[names.PeerType] != c.want || answer != c.answer {
 			t.Errorf("%s: %v, %+v", c.what, answer, got)
 		}
 	}

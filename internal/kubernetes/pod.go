@@ -10,7 +10,7 @@ import (
 	"github.com/distribution/reference"
 	corev1 "k8s.io/api/core/v1"
 
-	"github.com/netconn/netconn/internal/conn"
+	"github.com/netconn/netconn/internal/names"
 )
 
 // pod is what is kept of a pod.
@@ -22,8 +22,8 @@ type pod struct {
 	name           string // to group by: the workload, or a name that does not change when the pod is created anew
 	service        string // service.name and service.namespace of its own telemetry
 	serviceSpace   string
-	proxy          conn.Proxy // if the whole pod is a proxy
-	meshed         bool       // a sidecar in it takes the connections to the other containers
+	proxy          names.Proxy // if the whole pod is a proxy
+	meshed         bool        // a sidecar in it takes the connections to the other containers
 	containers     []container
 	addresses      []netip.Addr // its own; none if it has those of its node
 	hostPorts      []exposed    // at which it is reached at its node's addresses
@@ -42,7 +42,7 @@ type container struct {
 	ids   []string // without the prefix of the runtime: of this run and of the one before
 	tag   string   // of its image
 	ports []uint16
-	proxy conn.Proxy
+	proxy names.Proxy
 	runs  bool // or can run again
 }
 
@@ -77,7 +77,7 @@ func describePod(p *corev1.Pod) *pod {
 	}
 	d.describeContainers(p)
 	d.proxy = podProxy(p)
-	d.meshed = slices.ContainsFunc(d.containers, func(c container) bool { return c.proxy == conn.ProxySidecar })
+	d.meshed = slices.ContainsFunc(d.containers, func(c container) bool { return c.proxy == names.Sidecar })
 	if d.ready = ready(p); d.ready.Before(d.began) {
 		d.ready = d.began
 	}

@@ -15,7 +15,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
-	"github.com/netconn/netconn/internal/conn"
 	"github.com/netconn/netconn/internal/names"
 )
 
@@ -117,7 +116,7 @@ func TestDescribePod(t *testing.T) {
 		containers: []container{
 			{name: "reviews", ids: []string{"app2", "app1"}, tag: "v3", ports: []uint16{9080}, runs: true},
 			{name: "istio-init", ids: []string{"init1"}, tag: "1.29.0"},
-			{name: "istio-proxy", ids: []string{"proxy1"}, tag: "1.29.0", proxy: conn.ProxySidecar, runs: true},
+			{name: "istio-proxy", ids: []string{"proxy1"}, tag: "1.29.0", proxy: names.Sidecar, runs: true},
 			{name: "migrate", tag: "latest"},
 			{name: "debug", ids: []string{"debug1"}, tag: "latest", runs: true},
 		},

@@ -3,18 +3,17 @@ package kubernetes
 import (
 	corev1 "k8s.io/api/core/v1"
 
-	"github.com/netconn/netconn/internal/conn"
 	"github.com/netconn/netconn/internal/names"
 )
 
 // containerProxy returns the purpose of a container that is a proxy.
-func containerProxy(p *corev1.Pod, c *corev1.Container) conn.Proxy {
-	return conn.Proxy(names.ProxyOf(names.Evidence{Container: c.Name, Arguments: c.Args, Label: labelOf(p)}))
+func containerProxy(p *corev1.Pod, c *corev1.Container) names.Proxy {
+	return names.Proxy(names.ProxyOf(names.Evidence{Container: c.Name, Arguments: c.Args, Label: labelOf(p)}))
 }
 
 // podProxy returns the purpose of a pod that is a proxy as a whole.
-func podProxy(p *corev1.Pod) conn.Proxy {
-	return conn.Proxy(names.ProxyOf(names.Evidence{Label: labelOf(p)}))
+func podProxy(p *corev1.Pod) names.Proxy {
+	return names.Proxy(names.ProxyOf(names.Evidence{Label: labelOf(p)}))
 }
 
 func labelOf(p *corev1.Pod) func(key string) (string, bool) {

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/netconn/netconn/internal/conn"
+	"github.com/netconn/netconn/internal/names"
 )
 
 // start is when the stories begin.
@@ -38,7 +39,7 @@ func podAt(name string, began, ready time.Duration, addresses ...netip.Addr) *po
 // who returns the name of the pod that had the address at a moment, asked at another.
 func who(s *store, a netip.Addr, at, now time.Duration) (string, Answer) {
 	p, answer := s.Address(Query{Address: a, At: after(at), Now: after(now)})
-	return p.Pod, answer
+	return p[names.PeerPod], answer
 }
 
 func wantWho(t *testing.T, s *store, at, now time.Duration, pod string, answer Answer) {
@@ -232,8 +233,14 @@ func TestServicesAndNodes(t *testing.T) {
 	s.putPod(exporter, start)
 	s.putSlice(&slice{key: key{"shop", "db-x"}, service: "db", endpoints: []endpoint{{address: addr("198.51.100.5"), zone: "z"}}}, start)
 
-	reviews := conn.Peer{Type: conn.PeerService, Scope: conn.ScopeUnknown, Name: "reviews", Namespace: "shop"}
-	node2 := conn.Peer{Type: conn.PeerNode, Scope: conn.ScopeRemote, Node: "node-2", Zone: "b", Region: "r"}
+	reviews := conn.Peer{
+		names.PeerType: names.TypeService, names.PeerScope: names.ScopeUnknown, names.PeerName: "reviews",
+		names.PeerNamespace: "shop",
+	}
+	node2 := conn.Peer{
+		names.PeerType: names.TypeNode, names.PeerScope: names.ScopeRemote, names.PeerNode: "node-2",
+		names.PeerZone: "b", names.PeerRegion: "r",
+	}
 	for _, c := range []struct {
 		what, to string
 		want     conn.Peer
@@ -244,16 +251,28 @@ func TestServicesAndNodes(t *testing.T) {
 		{"dual stack", "[fd00::3]:9080", reviews, "reviews.shop"},
 		{"mapped address", "[::ffff:10.96.1.3]:9080", reviews, "reviews.shop"},
 		{"load balancer of two services", "203.0.113.9:25",
-			conn.Peer{Type: conn.PeerService, Scope: conn.ScopeUnknown, Name: "mail", Namespace: "shop"}, "mail.shop"},
+			conn.Peer{
+				names.PeerType: names.TypeService, names.PeerScope: names.ScopeUnknown, names.PeerName: "mail",
+				names.PeerNamespace: "shop",
+			}, "mail.shop"},
 		{"neither of two services", "203.0.113.9:443", conn.Peer{}, ""},
 		{"node port", "192.0.2.2:30080", reviews, "reviews.shop"},
 		{"node", "192.0.2.2:22", node2, ""},
 		{"node as a client", "192.0.2.2:0", node2, ""},
-		{"this node", "192.0.2.1:22", conn.Peer{Type: conn.PeerNode, Scope: conn.ScopeNode, Node: "node-1", Zone: "a", Region: "r"}, ""},
+		{"this node", "192.0.2.1:22", conn.Peer{
+			names.PeerType: names.TypeNode, names.PeerScope: names.ScopeNode, names.PeerNode: "node-1",
+			names.PeerZone: "a", names.PeerRegion: "r",
+		}, ""},
 		{"pod in the node's network", "192.0.2.2:9100", conn.Peer{
-			Type: conn.PeerPod, Scope: conn.ScopeRemote, Name: "exporter", Workload: "exporter", WorkloadKind: "Deployment", Pod: "exporter",
-			Namespace: "shop", Node: "node-2", Zone: "b", Region: "r", ContainerName: "exporter", ImageTag: "v1"}, ""},
-		{"entered by hand", "198.51.100.5:5432", conn.Peer{Type: conn.PeerService, Name: "db", Namespace: "shop", Zone: "z"}, ""},
+			names.PeerType: names.TypePod, names.PeerScope: names.ScopeRemote, names.PeerName: "exporter",
+			names.PeerWorkload: "exporter", names.PeerWorkloadKind: "Deployment", names.PeerPod: "exporter",
+			names.PeerNamespace: "shop", names.PeerNode: "node-2", names.PeerZone: "b", names.PeerRegion: "r",
+			names.PeerContainerName: "exporter", names.PeerImageTag: "v1",
+		}, ""},
+		{"entered by hand", "198.51.100.5:5432", conn.Peer{
+			names.PeerType: names.TypeService, names.PeerName: "db", names.PeerNamespace: "shop",
+			names.PeerZone: "z",
+		}, ""},
 		{"nobody", "198.51.100.6:5432", conn.Peer{}, ""},
 	} {
 		t.Run(c.what, func(t *testing.T) {
@@ -289,7 +308,7 @@ func TestHostPortOfTwoPods(t *testing.T) {
 		p.node, p.hostPorts = "node-2", []exposed{{9100, 0}}
 		s.putPod(p, start)
 	}
-	if got, _ := s.Address(Query{Address: a, Port: 9100, At: after(1), Now: after(time.Hour)}); got.Type != conn.PeerNode {
+	if got, _ := s.Address(Query{Address: a, Port: 9100, At: after(1), Now: after(time.Hour)}); got[names.PeerType] != names.TypeNode {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -305,7 +324,7 @@ func TestContainerAtHostPort(t *testing.T) {
 	want := func(port uint16, pod, container string) {
 		t.Helper()
 		got, _ := s.Address(Query{Address: node2, Port: port, At: after(1), Now: after(time.Hour)})
-		if got.Pod != pod || got.ContainerName != container {
+		if got[names.PeerPod] != pod || got[names.PeerContainerName] != container {
 			t.Errorf("port %d: %+v", port, got)
 		}
 	}
@@ -355,7 +374,10 @@ func TestEndpointIsAskedFor(t *testing.T) {
 	}
 	for range 3 {
 		got, a := ask()
-		want := conn.Peer{Type: conn.PeerPod, Scope: conn.ScopeRemote, Name: "reviews", Namespace: "shop", Pod: "reviews-1", Node: "node-2", Zone: "b"}
+		want := conn.Peer{
+			names.PeerType: names.TypePod, names.PeerScope: names.ScopeRemote, names.PeerName: "reviews",
+			names.PeerNamespace: "shop", names.PeerPod: "reviews-1", names.PeerNode: "node-2", names.PeerZone: "b",
+		}
 		if diff := cmp.Diff(want, got); diff != "" || a != Provisional {
 			t.Fatalf("answer %d (-want +got):\n%s", a, diff)
 		}
@@ -366,7 +388,7 @@ func TestEndpointIsAskedFor(t *testing.T) {
 	p := podAt("reviews-1", 0, 0, shared)
 	p.node, p.fetched = "node-2", true
 	s.putPod(p, after(61e9))
-	if got, a := ask(); got.Workload != "reviews-1" || a != Final {
+	if got, a := ask(); got[names.PeerWorkload] != "reviews-1" || a != Final {
 		t.Errorf("answer %d: %+v", a, got)
 	}
 	s.keepPods(nil, after(62e9)) // a list of this node's pods does not have it

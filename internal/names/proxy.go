@@ -6,7 +6,7 @@ import (
 )
 
 // Proxy is a value of netconn.peer.proxy: the purpose of a proxy. Empty: not a proxy, or not known.
-type Proxy string
+type Proxy = string
 
 const (
 	Sidecar  Proxy = "sidecar"  // of one pod

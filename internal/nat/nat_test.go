@@ -16,7 +16,12 @@ func tuple(source, destination string) conn.Tuple {
 func address(s string) netip.AddrPort { return netip.MustParseAddrPort(s) }
 
 func end(role conn.Role, source, destination string) conn.End {
-	return conn.End{ID: conn.ID{Cookie: uint64(role) + 1}, Namespace: uint32(role), Role: role, Tuple: tuple(source, destination), SeenOpening: true}
+	return conn.End{
+		Socket: conn.Socket{
+			ID: conn.ID{Cookie: uint64(role) + 1}, Namespace: conn.Namespace{Inode: uint32(role)}, Role: role,
+			Tuple: tuple(source, destination), SeenOpening: true,
+		},
+	}
 }
 
 func client(source, destination string) conn.End { return end(conn.RoleClient, source, destination) }

@@ -38,11 +38,21 @@ func newPath(r *rand.Rand, namespaces int) path {
 func (p path) arrived() conn.Tuple { return p.passed[len(p.passed)-1] }
 
 func (p path) client() conn.End {
-	return conn.End{ID: conn.ID{Cookie: 1}, Namespace: 1, Role: conn.RoleClient, Tuple: p.asked, SeenOpening: true}
+	return conn.End{
+		Socket: conn.Socket{
+			ID: conn.ID{Cookie: 1}, Namespace: conn.Namespace{Inode: 1}, Role: conn.RoleClient, Tuple: p.asked,
+			SeenOpening: true,
+		},
+	}
 }
 
 func (p path) server() conn.End {
-	return conn.End{ID: conn.ID{Cookie: 2}, Namespace: 2, Role: conn.RoleServer, Tuple: p.arrived().Reverse(), SeenOpening: true}
+	return conn.End{
+		Socket: conn.Socket{
+			ID: conn.ID{Cookie: 2}, Namespace: conn.Namespace{Inode: 2}, Role: conn.RoleServer,
+			Tuple: p.arrived().Reverse(), SeenOpening: true,
+		},
+	}
 }
 
 // fromClient are the steps of the packets that the client sends, in all namespaces.

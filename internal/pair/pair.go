@@ -65,10 +65,15 @@ type end struct {
 	done                     bool
 }
 
-func (e *end) public() conn.End {
+func (e *end) public(s conn.Sequence) conn.End {
 	return conn.End{
-		ID: e.id, Cookie: e.cookie, Namespace: e.namespace, Process: e.process, Tuple: e.tuple, Role: e.role, Phase: e.phase,
-		Error: e.error, SeenOpening: e.seenOpening, Transparent: e.transparent, Owner: e.owner.Value(),
+		Socket: conn.Socket{
+			ID: e.id, Namespace: conn.Namespace{Inode: e.namespace, Cookie: e.cookie},
+			Tuple: e.tuple, Role: e.role, Phase: e.phase, Error: e.error, SeenOpening: e.seenOpening,
+			Transparent: e.transparent, Sequence: s,
+		},
+		Process: e.process,
+		Owner:   e.owner.Value(),
 	}
 }
 
@@ -133,7 +138,7 @@ func (x *Index) Add(c conn.Conn, now time.Time) (first bool) {
 		route = nil
 	}
 	*e = end{
-		id: c.ID, tuple: c.Tuple, owner: unique.Make(c.Owner), route: route, cookie: c.Cookie, namespace: c.Namespace,
+		id: c.ID, tuple: c.Tuple, owner: unique.Make(c.Owner), route: route, cookie: c.Namespace.Cookie, namespace: c.Namespace.Inode,
 		process: c.Process.PID, seen: x.seconds(now), role: c.Role, phase: c.Phase, error: c.Error, seenOpening: c.SeenOpening,
 		transparent: c.Transparent,
 	}
@@ -176,7 +181,7 @@ func (x *Index) End(s conn.Sequence) (conn.End, bool) {
 	if !ok {
 		return conn.End{}, false
 	}
-	return e.public(), true
+	return e.public(s), true
 }
 
 // Unrouted returns an end of a connection if no route was set for it.
@@ -185,7 +190,7 @@ func (x *Index) Unrouted(s conn.Sequence, id conn.ID) (conn.End, bool) {
 	if e == nil || e.id != id || e.route != nil {
 		return conn.End{}, false
 	}
-	return e.public(), true
+	return e.public(s), true
 }
 
 // Route returns the route that was set for an end; nil: none.

@@ -17,13 +17,19 @@ var start = time.Unix(1_700_000_000, 0)
 func ends(n uint32) (client, server conn.Conn) {
 	address := netip.MustParseAddrPort
 	client = conn.Conn{
-		ID: conn.ID{Cookie: uint64(n)*2 + 1}, Namespace: 1, Role: conn.RoleClient, Sequence: conn.Sequence{Local: n, Remote: n + 7},
-		Tuple: conn.Tuple{Source: address("10.244.1.11:37016"), Destination: address("10.96.1.3:9080")},
+		Socket: conn.Socket{
+			ID: conn.ID{Cookie: uint64(n)*2 + 1}, Namespace: conn.Namespace{Inode: 1},
+			Role: conn.RoleClient, Sequence: conn.Sequence{Local: n, Remote: n + 7},
+			Tuple: conn.Tuple{Source: address("10.244.1.11:37016"), Destination: address("10.96.1.3:9080")},
+		},
 		Owner: conn.Owner{Executable: "app"},
 	}
 	server = conn.Conn{
-		ID: conn.ID{Cookie: uint64(n)*2 + 2}, Namespace: 2, Role: conn.RoleServer, Sequence: client.Sequence.Reverse(),
-		Tuple: conn.Tuple{Source: address("10.244.2.13:15006"), Destination: address("192.0.2.1:4711")},
+		Socket: conn.Socket{
+			ID: conn.ID{Cookie: uint64(n)*2 + 2}, Namespace: conn.Namespace{Inode: 2},
+			Role: conn.RoleServer, Sequence: client.Sequence.Reverse(),
+			Tuple: conn.Tuple{Source: address("10.244.2.13:15006"), Destination: address("192.0.2.1:4711")},
+		},
 		Owner: conn.Owner{Executable: "envoy"},
 	}
 	return client, server

@@ -7,12 +7,12 @@
 package peer
 
 import (
-	"cmp"
 	"maps"
 	"net/netip"
 	"slices"
 
 	"github.com/netconn/netconn/internal/conn"
+	"github.com/netconn/netconn/internal/names"
 )
 
 // Resolver describes peers.
@@ -57,57 +57,51 @@ func (r *Resolver) Destination(a netip.Addr) string {
 	}
 	switch {
 	case !a.IsValid() || a.IsUnspecified():
-		return string(conn.PeerUnknown)
+		return names.TypeUnknown
 	case a.IsLoopback():
 		return "loopback"
 	case private(a):
-		return string(conn.PeerPrivate)
+		return names.TypePrivate
 	}
-	return string(conn.PeerPublic)
+	return names.TypePublic
 }
 
-// Enrich adds what a cluster knows of a peer to what its address or its owner tell: the cluster's word counts, but for where the peer is
-// seen from here, which the two ends tell better. What the cluster does not know stays as it is.
+// Enrich adds what a cluster knows of a peer to what its address or its owner shows. The cluster's answer counts more,
+// but for the scope, which the two ends show better.
 func Enrich(p, known conn.Peer) conn.Peer {
-	if known.Scope == "" || p.Scope != conn.ScopeRemote && p.Scope != conn.ScopeUnknown {
-		known.Scope = p.Scope
+	if scope := p[names.PeerScope]; scope != names.ScopeRemote && scope != names.ScopeUnknown {
+		known[names.PeerScope] = scope
 	}
-	if known.Type == "" {
-		known.Type = p.Type
-	}
-	known.Name = cmp.Or(known.Name, p.Name)
-	known.ContainerName = cmp.Or(known.ContainerName, p.ContainerName)
-	known.ContainerID = cmp.Or(known.ContainerID, p.ContainerID)
-	return known
+	return known.Or(p)
 }
 
 // local describes a peer of this machine, seen from an owner of this machine.
 func local(self, o conn.Owner) conn.Peer {
-	p := conn.Peer{Type: conn.PeerUnknown, Scope: scope(self, o), Name: o.Executable}
+	p := conn.Peer{names.PeerType: names.TypeUnknown, names.PeerScope: scope(self, o), names.PeerName: o.Executable}
 	switch {
 	case o.PodUID != "":
-		p.Type = conn.PeerPod
+		p[names.PeerType] = names.TypePod
 	case o.ContainerID != "":
-		p.Type = conn.PeerContainer
+		p[names.PeerType] = names.TypeContainer
 	case o != conn.Owner{}:
-		p.Type = conn.PeerHost
+		p[names.PeerType] = names.TypeHost
 	}
 	if o.ContainerID != "" {
-		p.ContainerID, p.ContainerName = o.ContainerID, o.Executable
-	} else if p.Name == "" {
-		p.Name = o.Unit
+		p[names.PeerContainerID], p[names.PeerContainerName] = o.ContainerID, o.Executable
+	} else if p[names.PeerName] == "" {
+		p[names.PeerName] = o.Unit
 	}
 	return p
 }
 
-func scope(self, o conn.Owner) conn.Scope {
+func scope(self, o conn.Owner) string {
 	switch {
 	case o.ContainerID != "" && o.ContainerID == self.ContainerID:
-		return conn.ScopeContainer
+		return names.ScopeContainer
 	case o.PodUID != "" && o.PodUID == self.PodUID:
-		return conn.ScopePod
+		return names.ScopePod
 	}
-	return conn.ScopeNode
+	return names.ScopeNode
 }
 
 // remote describes a peer of which only the address is known.
@@ -117,14 +111,16 @@ func (r *Resolver) remote(self, a netip.Addr) conn.Peer {
 	a, self = a.WithZone(""), self.WithZone("")
 	switch {
 	case !a.IsValid() || a.IsUnspecified():
-		return conn.Peer{Type: conn.PeerUnknown, Scope: conn.ScopeUnknown}
+		return conn.Peer{names.PeerType: names.TypeUnknown, names.PeerScope: names.ScopeUnknown}
 	case a.IsLoopback() || a == self:
 		// The other end is a socket of this machine that was not found, so whose it is cannot be told.
-		return conn.Peer{Type: conn.PeerUnknown, Scope: conn.ScopeNode, Name: r.name(a)}
+		return conn.Peer{names.PeerType: names.TypeUnknown, names.PeerScope: names.ScopeNode, names.PeerName: r.name(a)}
 	case private(a):
-		return conn.Peer{Type: conn.PeerPrivate, Scope: conn.ScopeRemote, Name: r.name(a)}
+		return conn.Peer{
+			names.PeerType: names.TypePrivate, names.PeerScope: names.ScopeRemote, names.PeerName: r.name(a),
+		}
 	}
-	return conn.Peer{Type: conn.PeerPublic, Scope: conn.ScopeRemote, Name: r.name(a)}
+	return conn.Peer{names.PeerType: names.TypePublic, names.PeerScope: names.ScopeRemote, names.PeerName: r.name(a)}
 }
 
 // name returns the name of the smallest configured network that holds a, or nothing. There are few distinct lengths,

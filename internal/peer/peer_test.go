@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/netconn/netconn/internal/conn"
+	"github.com/netconn/netconn/internal/names"
 )
 
 var (
@@ -26,25 +27,47 @@ func TestDescribeTheOtherEndOnThisMachine(t *testing.T) {
 		want        conn.Peer
 	}{
 		"own sidecar": {app, sidecar, conn.Peer{
-			Type: conn.PeerPod, Scope: conn.ScopePod, Name: "envoy", ContainerName: "envoy", ContainerID: "c2"}},
+			names.PeerType: names.TypePod, names.PeerScope: names.ScopePod, names.PeerName: "envoy",
+			names.PeerContainerName: "envoy", names.PeerContainerID: "c2",
+		}},
 		"own container": {app, app, conn.Peer{
-			Type: conn.PeerPod, Scope: conn.ScopeContainer, Name: "app", ContainerName: "app", ContainerID: "c1"}},
+			names.PeerType: names.TypePod, names.PeerScope: names.ScopeContainer, names.PeerName: "app",
+			names.PeerContainerName: "app", names.PeerContainerID: "c1",
+		}},
 		"another pod": {app, db, conn.Peer{
-			Type: conn.PeerPod, Scope: conn.ScopeNode, Name: "postgres", ContainerName: "postgres", ContainerID: "c3"}},
-		"pod without a container": {db, pause, conn.Peer{Type: conn.PeerPod, Scope: conn.ScopePod}},
+			names.PeerType: names.TypePod, names.PeerScope: names.ScopeNode, names.PeerName: "postgres",
+			names.PeerContainerName: "postgres", names.PeerContainerID: "c3",
+		}},
+		"pod without a container": {db, pause, conn.Peer{
+			names.PeerType: names.TypePod, names.PeerScope: names.ScopePod,
+		}},
 		"container outside of any pod": {app, docker, conn.Peer{
-			Type: conn.PeerContainer, Scope: conn.ScopeNode, Name: "redis", ContainerName: "redis", ContainerID: "c4"}},
+			names.PeerType: names.TypeContainer, names.PeerScope: names.ScopeNode, names.PeerName: "redis",
+			names.PeerContainerName: "redis", names.PeerContainerID: "c4",
+		}},
 		"itself, outside of any pod": {docker, docker, conn.Peer{
-			Type: conn.PeerContainer, Scope: conn.ScopeContainer, Name: "redis", ContainerName: "redis", ContainerID: "c4"}},
-		"service of the host":              {app, sshd, conn.Peer{Type: conn.PeerHost, Scope: conn.ScopeNode, Name: "sshd"}},
-		"two processes of the host":        {sshd, shell, conn.Peer{Type: conn.PeerHost, Scope: conn.ScopeNode, Name: "bash"}},
-		"host process without executable":  {app, nameless, conn.Peer{Type: conn.PeerHost, Scope: conn.ScopeNode, Name: "user.slice"}},
-		"unknown owner":                    {app, conn.Owner{}, conn.Peer{Type: conn.PeerUnknown, Scope: conn.ScopeNode}},
-		"both unknown are not one another": {conn.Owner{}, conn.Owner{}, conn.Peer{Type: conn.PeerUnknown, Scope: conn.ScopeNode}},
+			names.PeerType: names.TypeContainer, names.PeerScope: names.ScopeContainer, names.PeerName: "redis",
+			names.PeerContainerName: "redis", names.PeerContainerID: "c4",
+		}},
+		"service of the host": {app, sshd, conn.Peer{
+			names.PeerType: names.TypeHost, names.PeerScope: names.ScopeNode, names.PeerName: "sshd",
+		}},
+		"two processes of the host": {sshd, shell, conn.Peer{
+			names.PeerType: names.TypeHost, names.PeerScope: names.ScopeNode, names.PeerName: "bash",
+		}},
+		"host process without executable": {app, nameless, conn.Peer{
+			names.PeerType: names.TypeHost, names.PeerScope: names.ScopeNode, names.PeerName: "user.slice",
+		}},
+		"unknown owner": {app, conn.Owner{}, conn.Peer{
+			names.PeerType: names.TypeUnknown, names.PeerScope: names.ScopeNode,
+		}},
+		"both unknown are not one another": {conn.Owner{}, conn.Owner{}, conn.Peer{
+			names.PeerType: names.TypeUnknown, names.PeerScope: names.ScopeNode,
+		}},
 	}
 	for name, row := range rows {
 		t.Run(name, func(t *testing.T) {
-			c := conn.Conn{Owner: row.self, Tuple: tuple("10.0.0.1", "192.0.2.1")}
+			c := conn.Conn{Socket: conn.Socket{Tuple: tuple("10.0.0.1", "192.0.2.1")}, Owner: row.self}
 			got := New(nil).Describe(c, &conn.End{Owner: row.other}, netip.Addr{})
 			if diff := cmp.Diff(row.want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
@@ -54,10 +77,10 @@ func TestDescribeTheOtherEndOnThisMachine(t *testing.T) {
 }
 
 func TestDescribeByAddress(t *testing.T) {
-	unknown := conn.Peer{Type: conn.PeerUnknown, Scope: conn.ScopeUnknown}
-	here := conn.Peer{Type: conn.PeerUnknown, Scope: conn.ScopeNode}
-	private := conn.Peer{Type: conn.PeerPrivate, Scope: conn.ScopeRemote}
-	public := conn.Peer{Type: conn.PeerPublic, Scope: conn.ScopeRemote}
+	unknown := conn.Peer{names.PeerType: names.TypeUnknown, names.PeerScope: names.ScopeUnknown}
+	here := conn.Peer{names.PeerType: names.TypeUnknown, names.PeerScope: names.ScopeNode}
+	private := conn.Peer{names.PeerType: names.TypePrivate, names.PeerScope: names.ScopeRemote}
+	public := conn.Peer{names.PeerType: names.TypePublic, names.PeerScope: names.ScopeRemote}
 	rows := []struct {
 		remote string
 		want   conn.Peer
@@ -96,7 +119,7 @@ func TestDescribeByAddress(t *testing.T) {
 	}
 	for _, row := range rows {
 		t.Run(row.remote, func(t *testing.T) {
-			got := describe(New(nil), conn.Conn{Owner: app, Tuple: tuple("10.9.9.9", row.remote)})
+			got := describe(New(nil), conn.Conn{Socket: conn.Socket{Tuple: tuple("10.9.9.9", row.remote)}, Owner: app})
 			if diff := cmp.Diff(row.want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
@@ -105,8 +128,8 @@ func TestDescribeByAddress(t *testing.T) {
 }
 
 func TestOwnLinkLocalAddress(t *testing.T) {
-	got := describe(New(nil), conn.Conn{Tuple: tuple("fe80::1%eth0", "fe80::1%eth1")})
-	if want := (conn.Peer{Type: conn.PeerUnknown, Scope: conn.ScopeNode}); got != want {
+	got := describe(New(nil), conn.Conn{Socket: conn.Socket{Tuple: tuple("fe80::1%eth0", "fe80::1%eth1")}})
+	if want := (conn.Peer{names.PeerType: names.TypeUnknown, names.PeerScope: names.ScopeNode}); got != want {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }
@@ -122,19 +145,19 @@ func TestNetworksNameAddresses(t *testing.T) {
 		"link":   prefixes("fe80::/10"),
 	})
 	rows := map[string]conn.Peer{
-		"192.0.2.7":    {Type: conn.PeerPublic, Scope: conn.ScopeRemote, Name: "office"},
-		"10.1.9.9":     {Type: conn.PeerPrivate, Scope: conn.ScopeRemote, Name: "office"},
-		"10.1.2.1":     {Type: conn.PeerPrivate, Scope: conn.ScopeRemote, Name: "lab"},
-		"10.1.2.65":    {Type: conn.PeerPrivate, Scope: conn.ScopeRemote, Name: "rack"},
-		"8.8.8.8":      {Type: conn.PeerPublic, Scope: conn.ScopeRemote, Name: "all"},
-		"127.0.0.1":    {Type: conn.PeerUnknown, Scope: conn.ScopeNode, Name: "loop"},
-		"2001:db8::1":  {Type: conn.PeerPublic, Scope: conn.ScopeRemote, Name: "lab"},
-		"2001:db9::1":  {Type: conn.PeerPublic, Scope: conn.ScopeRemote},
-		"fe80::1%eth0": {Type: conn.PeerPrivate, Scope: conn.ScopeRemote, Name: "link"},
+		"192.0.2.7":    {names.PeerType: names.TypePublic, names.PeerScope: names.ScopeRemote, names.PeerName: "office"},
+		"10.1.9.9":     {names.PeerType: names.TypePrivate, names.PeerScope: names.ScopeRemote, names.PeerName: "office"},
+		"10.1.2.1":     {names.PeerType: names.TypePrivate, names.PeerScope: names.ScopeRemote, names.PeerName: "lab"},
+		"10.1.2.65":    {names.PeerType: names.TypePrivate, names.PeerScope: names.ScopeRemote, names.PeerName: "rack"},
+		"8.8.8.8":      {names.PeerType: names.TypePublic, names.PeerScope: names.ScopeRemote, names.PeerName: "all"},
+		"127.0.0.1":    {names.PeerType: names.TypeUnknown, names.PeerScope: names.ScopeNode, names.PeerName: "loop"},
+		"2001:db8::1":  {names.PeerType: names.TypePublic, names.PeerScope: names.ScopeRemote, names.PeerName: "lab"},
+		"2001:db9::1":  {names.PeerType: names.TypePublic, names.PeerScope: names.ScopeRemote},
+		"fe80::1%eth0": {names.PeerType: names.TypePrivate, names.PeerScope: names.ScopeRemote, names.PeerName: "link"},
 	}
 	for remote, want := range rows {
 		t.Run(remote, func(t *testing.T) {
-			got := describe(r, conn.Conn{Tuple: tuple("10.9.9.9", remote)})
+			got := describe(r, conn.Conn{Socket: conn.Socket{Tuple: tuple("10.9.9.9", remote)}})
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
@@ -177,7 +200,7 @@ func BenchmarkDescribe(b *testing.B) {
 		networks[p.String()] = []netip.Prefix{p}
 	}
 	r := New(networks)
-	c, other := conn.Conn{Owner: app, Tuple: tuple("10.9.9.9", "20.77.0.1")}, conn.End{Owner: db}
+	c, other := conn.Conn{Socket: conn.Socket{Tuple: tuple("10.9.9.9", "20.77.0.1")}, Owner: app}, conn.End{Owner: db}
 	for name, other := range map[string]*conn.End{"local": &other, "remote": nil} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
@@ -189,42 +212,75 @@ func BenchmarkDescribe(b *testing.B) {
 }
 
 func TestEnrich(t *testing.T) {
-	web := conn.Peer{Type: conn.PeerPod, Scope: conn.ScopeRemote, Name: "web", Workload: "web", ContainerName: "app", ContainerID: "c1"}
+	web := conn.Peer{
+		names.PeerType: names.TypePod, names.PeerScope: names.ScopeRemote, names.PeerName: "web",
+		names.PeerWorkload: "web", names.PeerContainerName: "app", names.PeerContainerID: "c1",
+	}
 	rows := map[string]struct{ base, known, want conn.Peer }{
 		"nothing is known": {
-			base: conn.Peer{Type: conn.PeerPrivate, Scope: conn.ScopeRemote, Name: "office"},
-			want: conn.Peer{Type: conn.PeerPrivate, Scope: conn.ScopeRemote, Name: "office"},
+			base: conn.Peer{
+				names.PeerType: names.TypePrivate, names.PeerScope: names.ScopeRemote, names.PeerName: "office",
+			},
+			want: conn.Peer{
+				names.PeerType: names.TypePrivate, names.PeerScope: names.ScopeRemote, names.PeerName: "office",
+			},
 		},
-		"an address": {base: conn.Peer{Type: conn.PeerPrivate, Scope: conn.ScopeRemote, Name: "pods"}, known: web, want: web},
+		"an address": {base: conn.Peer{
+			names.PeerType: names.TypePrivate, names.PeerScope: names.ScopeRemote, names.PeerName: "pods",
+		}, known: web, want: web},
 		"an address of this node": {
-			base:  conn.Peer{Type: conn.PeerPrivate, Scope: conn.ScopeRemote},
-			known: conn.Peer{Type: conn.PeerPod, Scope: conn.ScopeNode, Name: "web"},
-			want:  conn.Peer{Type: conn.PeerPod, Scope: conn.ScopeNode, Name: "web"},
+			base:  conn.Peer{names.PeerType: names.TypePrivate, names.PeerScope: names.ScopeRemote},
+			known: conn.Peer{names.PeerType: names.TypePod, names.PeerScope: names.ScopeNode, names.PeerName: "web"},
+			want:  conn.Peer{names.PeerType: names.TypePod, names.PeerScope: names.ScopeNode, names.PeerName: "web"},
 		},
 		"an address, and not where it is": {
-			base:  conn.Peer{Type: conn.PeerPrivate, Scope: conn.ScopeRemote},
-			known: conn.Peer{Type: conn.PeerPod, Name: "web"},
-			want:  conn.Peer{Type: conn.PeerPod, Scope: conn.ScopeRemote, Name: "web"},
+			base:  conn.Peer{names.PeerType: names.TypePrivate, names.PeerScope: names.ScopeRemote},
+			known: conn.Peer{names.PeerType: names.TypePod, names.PeerName: "web"},
+			want:  conn.Peer{names.PeerType: names.TypePod, names.PeerScope: names.ScopeRemote, names.PeerName: "web"},
 		},
 		"a service, of which nobody knows who answers": {
-			base:  conn.Peer{Type: conn.PeerPrivate, Scope: conn.ScopeRemote},
-			known: conn.Peer{Type: conn.PeerService, Scope: conn.ScopeUnknown, Name: "reviews"},
-			want:  conn.Peer{Type: conn.PeerService, Scope: conn.ScopeUnknown, Name: "reviews"},
+			base: conn.Peer{names.PeerType: names.TypePrivate, names.PeerScope: names.ScopeRemote},
+			known: conn.Peer{
+				names.PeerType: names.TypeService, names.PeerScope: names.ScopeUnknown, names.PeerName: "reviews",
+			},
+			want: conn.Peer{
+				names.PeerType: names.TypeService, names.PeerScope: names.ScopeUnknown, names.PeerName: "reviews",
+			},
 		},
 		"one's own sidecar": {
-			base:  conn.Peer{Type: conn.PeerPod, Scope: conn.ScopePod, Name: "envoy", ContainerName: "envoy", ContainerID: "c2"},
-			known: conn.Peer{Type: conn.PeerPod, Scope: conn.ScopeNode, Name: "web", ContainerName: "istio-proxy", ContainerID: "c2"},
-			want:  conn.Peer{Type: conn.PeerPod, Scope: conn.ScopePod, Name: "web", ContainerName: "istio-proxy", ContainerID: "c2"},
+			base: conn.Peer{
+				names.PeerType: names.TypePod, names.PeerScope: names.ScopePod, names.PeerName: "envoy",
+				names.PeerContainerName: "envoy", names.PeerContainerID: "c2",
+			},
+			known: conn.Peer{
+				names.PeerType: names.TypePod, names.PeerScope: names.ScopeNode, names.PeerName: "web",
+				names.PeerContainerName: "istio-proxy", names.PeerContainerID: "c2",
+			},
+			want: conn.Peer{
+				names.PeerType: names.TypePod, names.PeerScope: names.ScopePod, names.PeerName: "web",
+				names.PeerContainerName: "istio-proxy", names.PeerContainerID: "c2",
+			},
 		},
 		"a pod here, but not its container": {
-			base:  conn.Peer{Type: conn.PeerPod, Scope: conn.ScopeNode, Name: "app", ContainerName: "app", ContainerID: "c3"},
-			known: conn.Peer{Type: conn.PeerPod, Scope: conn.ScopeNode, Name: "web"},
-			want:  conn.Peer{Type: conn.PeerPod, Scope: conn.ScopeNode, Name: "web", ContainerName: "app", ContainerID: "c3"},
+			base: conn.Peer{
+				names.PeerType: names.TypePod, names.PeerScope: names.ScopeNode, names.PeerName: "app",
+				names.PeerContainerName: "app", names.PeerContainerID: "c3",
+			},
+			known: conn.Peer{names.PeerType: names.TypePod, names.PeerScope: names.ScopeNode, names.PeerName: "web"},
+			want: conn.Peer{
+				names.PeerType: names.TypePod, names.PeerScope: names.ScopeNode, names.PeerName: "web",
+				names.PeerContainerName: "app", names.PeerContainerID: "c3",
+			},
 		},
 		"a process of the host": {
-			base:  conn.Peer{Type: conn.PeerHost, Scope: conn.ScopeNode, Name: "kubelet"},
-			known: conn.Peer{Zone: "a"},
-			want:  conn.Peer{Type: conn.PeerHost, Scope: conn.ScopeNode, Name: "kubelet", Zone: "a"},
+			base: conn.Peer{
+				names.PeerType: names.TypeHost, names.PeerScope: names.ScopeNode, names.PeerName: "kubelet",
+			},
+			known: conn.Peer{names.PeerZone: "a"},
+			want: conn.Peer{
+				names.PeerType: names.TypeHost, names.PeerScope: names.ScopeNode, names.PeerName: "kubelet",
+				names.PeerZone: "a",
+			},
 		},
 	}
 	for name, row := range rows {

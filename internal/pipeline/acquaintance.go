@@ -6,6 +6,7 @@ import (
 
 	"github.com/netconn/netconn/internal/conn"
 	"github.com/netconn/netconn/internal/flow"
+	"github.com/netconn/netconn/internal/names"
 	"github.com/netconn/netconn/internal/peer"
 )
 
@@ -48,7 +49,7 @@ func (p *Pipeline) noOther(c conn.Conn, other *conn.End, named conn.Peer) bool {
 		// Without a route of its own the other end is being asked about, and what is known of the way was found out without it.
 		return other.Owner != conn.Owner{} && p.pairs.Route(c.Sequence.Reverse(), other.ID) != nil
 	}
-	return c.Sequence == conn.Sequence{} || named.Type == conn.PeerPod && named.Scope == conn.ScopeRemote
+	return c.Sequence == conn.Sequence{} || named[names.PeerType] == names.TypePod && named[names.PeerScope] == names.ScopeRemote
 }
 
 // travelled tells what a route says.

@@ -12,6 +12,7 @@ import (
 	"github.com/netconn/netconn/internal/conn"
 	"github.com/netconn/netconn/internal/conntrack"
 	"github.com/netconn/netconn/internal/kernel"
+	"github.com/netconn/netconn/internal/names"
 )
 
 // A mill makes connections that were opened and closed since it was last drained, as many as it is told to.
@@ -33,15 +34,21 @@ func (m *mill) drain(h kernel.Handler) error {
 	for range m.connections {
 		m.made++
 		c := conn.Conn{
-			ID: conn.ID{Cookie: 2 * uint64(m.made), Generation: 1}, Namespace: 1, Role: conn.RoleClient, Phase: conn.Closed, SeenOpening: true,
-			Sequence: conn.Sequence{Local: m.made * 2654435761, Remote: m.made},
-			Tuple: conn.Tuple{
-				Source:      netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 97, 0, 1}), uint16(1024+m.made%60000)),
-				Destination: asked,
+			Socket: conn.Socket{
+				ID:        conn.ID{Cookie: 2 * uint64(m.made), Generation: 1},
+				Namespace: conn.Namespace{Inode: 1}, Role: conn.RoleClient, Phase: conn.Closed,
+				SeenOpening: true, Sequence: conn.Sequence{Local: m.made * 2654435761, Remote: m.made},
+				Tuple: conn.Tuple{
+					Source:      netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 97, 0, 1}), uint16(1024+m.made%60000)),
+					Destination: asked,
+				},
 			},
-			Handshake: 20 * time.Microsecond, Age: 100 * time.Microsecond,
-			Counters: conn.Counters{Sent: 100, Received: 1000, SegmentsSent: 5, SegmentsReceived: 5, RTT: 20 * time.Microsecond},
-			Process:  conn.Process{PID: 10, Executable: "curl"},
+			Timing: conn.Timing{
+				Handshake: 20 * time.Microsecond, Age: 100 * time.Microsecond,
+				RTT: 20 * time.Microsecond,
+			},
+			Counts:  conn.Counts{conn.Sent: 100, conn.Received: 1000, conn.SegmentsSent: 5, conn.SegmentsReceived: 5},
+			Process: conn.Process{PID: 10, Executable: "curl"},
 		}
 		h.Conn(c)
 		if m.lone {
@@ -49,7 +56,7 @@ func (m *mill) drain(h kernel.Handler) error {
 		}
 		c.Tuple.Destination = server
 		c.ID.Cookie++
-		c.Namespace, c.Role, c.Sequence, c.Tuple, c.Handshake = 2, conn.RoleServer, c.Sequence.Reverse(), c.Tuple.Reverse(), 0
+		c.Namespace.Inode, c.Role, c.Sequence, c.Tuple, c.Handshake = 2, conn.RoleServer, c.Sequence.Reverse(), c.Tuple.Reverse(), 0
 		c.Process = conn.Process{PID: 11, Executable: "nginx"}
 		h.Conn(c)
 	}
@@ -136,7 +143,7 @@ func TestChurnKeepsNothing(t *testing.T) {
 		for _, f := range r.Flows {
 			attempts += f.Attempts[conn.NoError]
 			active += uint64(f.Active)
-			if f.Key.NAT != conn.NATNone || f.Key.Peer.Type != conn.PeerHost {
+			if f.Key.NAT != conn.NATNone || f.Key.Peer[names.PeerType] != names.TypeHost {
 				t.Errorf("flow %+v, want a host's without translation", f.Key)
 			}
 		}

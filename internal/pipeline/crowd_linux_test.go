@@ -17,6 +17,7 @@ import (
 	"github.com/netconn/netconn/internal/conntrack"
 	"github.com/netconn/netconn/internal/kernel"
 	"github.com/netconn/netconn/internal/kubernetes"
+	"github.com/netconn/netconn/internal/names"
 	"github.com/netconn/netconn/internal/testcluster"
 )
 
@@ -86,7 +87,7 @@ func checkFlows(b *testing.B, p *Pipeline, now time.Time, all crowd) {
 	got := make(map[string]int)
 	for _, r := range resources {
 		for _, f := range r.Flows {
-			got[f.Key.Original.Name+" of "+f.Key.Peer.Service]++
+			got[f.Key.Original.Name+" of "+f.Key.Peer[names.PeerService]]++
 		}
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

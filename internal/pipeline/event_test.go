@@ -19,7 +19,7 @@ func newTestEvents(perSecond int) *events {
 }
 
 func closedConn(cookie uint64) conn.Conn {
-	return conn.Conn{ID: conn.ID{Cookie: cookie}, Phase: conn.Closed, Role: conn.RoleClient}
+	return conn.Conn{Socket: conn.Socket{ID: conn.ID{Cookie: cookie}, Phase: conn.Closed, Role: conn.RoleClient}}
 }
 
 // strangers have no other end on this machine, and settled tells whether that is certain.
@@ -96,7 +96,7 @@ func TestEventsWanted(t *testing.T) {
 	e.want(false)
 	e.add(closedConn(3), at(0))
 	e.want(true)
-	e.add(conn.Conn{Phase: conn.Open}, at(0))
+	e.add(conn.Conn{Socket: conn.Socket{Phase: conn.Open}}, at(0))
 	e.add(closedConn(4), at(0))
 	e.settle(at(0), strangers(true))
 	if got := cookies(e.take()); !cmp.Equal(got, []uint64{4}) {
@@ -132,7 +132,9 @@ func cookies(events []Event) (all []uint64) {
 
 func TestParties(t *testing.T) {
 	here, there := netip.MustParseAddrPort("10.0.0.1:40000"), netip.MustParseAddrPort("10.0.0.2:80")
-	c := conn.Conn{Tuple: conn.Tuple{Source: here, Destination: netip.MustParseAddrPort("10.96.0.1:80")}}
+	c := conn.Conn{
+		Socket: conn.Socket{Tuple: conn.Tuple{Source: here, Destination: netip.MustParseAddrPort("10.96.0.1:80")}},
+	}
 	tests := map[conn.Role]struct{ server, client netip.AddrPort }{
 		conn.RoleClient:  {there, here},
 		conn.RoleServer:  {here, there},

@@ -29,11 +29,11 @@ const maxSpare = 4096
 func (r *routes) inquiry(w *waiting) *inquiry {
 	n := len(r.spare)
 	if n == 0 {
-		return &inquiry{waiting: *w, namespace: w.end.Namespace}
+		return &inquiry{waiting: *w, namespace: w.end.Namespace.Inode}
 	}
 	q := r.spare[n-1]
 	r.spare = r.spare[:n-1]
-	*q = inquiry{waiting: *w, other: q.other, namespace: w.end.Namespace, passed: q.passed[:0], steps: q.steps[:0]}
+	*q = inquiry{waiting: *w, other: q.other, namespace: w.end.Namespace.Inode, passed: q.passed[:0], steps: q.steps[:0]}
 	return q
 }
 
@@ -51,7 +51,7 @@ func (q *inquiry) pair(other, server conn.End) {
 		q.other = new(conn.End)
 	}
 	*q.other = other
-	q.paired, q.theirs, q.namespace = true, server.ID != q.end.ID, server.Namespace
+	q.paired, q.theirs, q.namespace = true, server.ID != q.end.ID, server.Namespace.Inode
 }
 
 // ask asks about all that wait. What both sockets tell needs no asking.
@@ -107,7 +107,7 @@ func (r *routes) postpone(q *inquiry) {
 	}
 	q.tries++
 	r.later = append(r.later, q.waiting)
-	if at := (place{q.asks().Namespace, q.asks().Tuple}); r.asked[at] == q {
+	if at := (place{q.asks().Namespace.Inode, q.asks().Tuple}); r.asked[at] == q {
 		delete(r.asked, at)
 	}
 }
@@ -144,7 +144,7 @@ func (r *routes) begin(q *inquiry) {
 // it is the later one's: that which is open, or else that whose end was reported later.
 func (r *routes) claim(q *inquiry) bool {
 	asks := q.asks()
-	at := place{asks.Namespace, asks.Tuple}
+	at := place{asks.Namespace.Inode, asks.Tuple}
 	before := r.asked[at]
 	if before != nil && before.asks().ID != asks.ID {
 		loser := before
@@ -173,7 +173,7 @@ func (r *routes) round(all []*inquiry, now time.Time) (on []*inquiry) {
 			Namespace: q.namespace, Process: q.asks().Process, Open: q.asks().Phase == conn.Open, Tuple: nat.Packet(*q.asks(), q.steps),
 		}
 		if len(q.passed) == 0 {
-			questions[i].Cookie = q.asks().Cookie // of those further out only the inode is known
+			questions[i].Cookie = q.asks().Namespace.Cookie // of those further out only the inode is known
 		}
 	}
 	on = all[:0]

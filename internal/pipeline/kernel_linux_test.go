@@ -71,7 +71,7 @@ func openKernel(t *testing.T, o kernel.Options) *kernel.Sockets {
 func onlyOf(s *kernel.Sockets, wanted func(namespace uint32) bool) Sockets {
 	filter := func(h kernel.Handler) kernel.Handler {
 		return kernel.Handler{Cgroup: h.Cgroup, Conn: func(c conn.Conn) {
-			if wanted(c.Namespace) {
+			if wanted(c.Namespace.Inode) {
 				h.Conn(c)
 			}
 		}}
@@ -116,7 +116,7 @@ func (l *lab) collect() totals {
 	}
 	sum := totalsOf(flows)
 	if err := l.witness.Drain(kernel.Handler{Conn: func(c conn.Conn) {
-		if c.Namespace != l.net.Inode {
+		if c.Namespace.Inode != l.net.Inode {
 			l.foreign++
 		}
 	}}); err != nil {

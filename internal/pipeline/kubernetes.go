@@ -6,6 +6,7 @@ import (
 
 	"github.com/netconn/netconn/internal/conn"
 	"github.com/netconn/netconn/internal/kubernetes"
+	"github.com/netconn/netconn/internal/names"
 )
 
 // recognise tells what the cluster knows of the other end, nil if it is not on this machine, of a connection. Settled: no better answer
@@ -19,7 +20,7 @@ func (p *Pipeline) recognise(c conn.Conn, other *conn.End, remote netip.AddrPort
 	case remote.Addr().IsLoopback() || !remote.IsValid():
 		return conn.Peer{}, true
 	}
-	q := kubernetes.Query{Address: remote.Addr(), At: c.Moment, Now: now}
+	q := kubernetes.Query{Address: remote.Addr(), At: c.Opened, Now: now}
 	if c.Role == conn.RoleClient {
 		q.Port = remote.Port()
 	}
@@ -37,8 +38,8 @@ func (p *Pipeline) neighbour(o conn.Owner) (known conn.Peer, settled bool) {
 	if answer == kubernetes.Unknown && o.PodUID != "" {
 		known, _ = p.cluster.Pod(o.PodUID)
 	}
-	if known.Zone == "" {
-		known.Zone, known.Region = p.cluster.Here()
+	if known[names.PeerZone] == "" {
+		known[names.PeerZone], known[names.PeerRegion] = p.cluster.Here()
 	}
 	return known, settled && p.cluster.Synced()
 }

@@ -13,7 +13,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/netconn/netconn/internal/conn"
 	"github.com/netconn/netconn/internal/kernel"
+	"github.com/netconn/netconn/internal/names"
 	"github.com/netconn/netconn/internal/owner"
 	"github.com/netconn/netconn/internal/testnet"
 )
@@ -149,9 +151,9 @@ func (p *plant) wantAttempt(attempt func(), want way) {
 
 func wayOf(e *Event) way {
 	w := way{
-		Role: e.Conn.Role.String(), NAT: e.NAT.String(), Error: e.Conn.Error.String(), Peer: string(e.Peer.Scope),
+		Role: e.Conn.Role.String(), NAT: e.NAT.String(), Error: e.Conn.Error.String(), Peer: string(e.Peer[names.PeerScope]),
 		Server: netip.AddrPortFrom(e.Server.Addr(), e.Port).String(), Client: anyPort(e.Client),
-		Sent: int64(e.Conn.Counters.Sent), Received: int64(e.Conn.Counters.Received),
+		Sent: int64(e.Conn.Counts[conn.Sent]), Received: int64(e.Conn.Counts[conn.Received]),
 	}
 	if e.Original.Address.IsValid() {
 		w.Asked = netip.AddrPortFrom(e.Original.Address, e.Original.Port).String()

@@ -12,6 +12,7 @@ import (
 	"github.com/netconn/netconn/internal/flow"
 	"github.com/netconn/netconn/internal/kernel"
 	"github.com/netconn/netconn/internal/kubernetes"
+	"github.com/netconn/netconn/internal/names"
 )
 
 func at(seconds int64) time.Time { return time.Unix(seconds, 0) }
@@ -32,9 +33,13 @@ func byDefault(k flow.Key) flow.Key {
 	return flow.Key{
 		Owner: k.Owner, Role: k.Role, ServerPort: k.ServerPort, NAT: k.NAT,
 		Peer: conn.Peer{
-			Type: k.Peer.Type, Scope: k.Peer.Scope, Name: k.Peer.Name, ContainerName: k.Peer.ContainerName, ImageTag: k.Peer.ImageTag,
-			Proxy: k.Peer.Proxy, Namespace: k.Peer.Namespace, Workload: k.Peer.Workload, WorkloadKind: k.Peer.WorkloadKind,
-			Service: k.Peer.Service, ServiceNamespace: k.Peer.ServiceNamespace,
+			names.PeerType: k.Peer[names.PeerType], names.PeerScope: k.Peer[names.PeerScope],
+			names.PeerName: k.Peer[names.PeerName], names.PeerContainerName: k.Peer[names.PeerContainerName],
+			names.PeerImageTag: k.Peer[names.PeerImageTag],
+			names.PeerProxy:    k.Peer[names.PeerProxy], names.PeerNamespace: k.Peer[names.PeerNamespace],
+			names.PeerWorkload: k.Peer[names.PeerWorkload], names.PeerWorkloadKind: k.Peer[names.PeerWorkloadKind],
+			names.PeerService:          k.Peer[names.PeerService],
+			names.PeerServiceNamespace: k.Peer[names.PeerServiceNamespace],
 		},
 		Original: flow.Original{Name: k.Original.Name, Port: k.Original.Port},
 	}

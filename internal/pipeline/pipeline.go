@@ -228,7 +228,7 @@ func (p *Pipeline) handler(now time.Time) kernel.Handler {
 	return kernel.Handler{
 		Cgroup: p.owners.Learn,
 		Conn: func(c conn.Conn) {
-			c.Owner, c.Moment = p.owners.Resolve(c.Process), now.Add(-c.Age)
+			c.Owner, c.Opened = p.owners.Resolve(c.Process), now.Add(-c.Age)
 			p.routes.note(c, p.pairs.Add(c, now), now)
 			p.flows.Apply(c, now)
 			p.events.add(c, now)

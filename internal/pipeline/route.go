@@ -132,7 +132,7 @@ func (r *routes) noteEnd(c conn.Conn) {
 	if c.Phase == conn.Open || len(r.asked) == 0 {
 		return
 	}
-	at := place{c.Namespace, c.Tuple}
+	at := place{c.Namespace.Inode, c.Tuple}
 	if q := r.asked[at]; q != nil && q.asks().ID == c.ID && q.asks().Phase == conn.Open {
 		delete(r.asked, at)
 		r.later = append(r.later, waiting{end: q.end, sequence: q.sequence, ended: r.before})
@@ -140,7 +140,7 @@ func (r *routes) noteEnd(c conn.Conn) {
 }
 
 func (r *routes) contest(c conn.Conn) {
-	if q := r.asked[place{c.Namespace, c.Tuple}]; q != nil && q.asks().ID != c.ID {
+	if q := r.asked[place{c.Namespace.Inode, c.Tuple}]; q != nil && q.asks().ID != c.ID {
 		q.contested = true
 	}
 }

@@ -82,9 +82,12 @@ const pod, node = 1, 2
 // dialled is the client's end of a connection to a service.
 func dialled(id uint64, phase conn.Phase) conn.Conn {
 	return conn.Conn{
-		ID: conn.ID{Cookie: id}, Namespace: pod, Role: conn.RoleClient, Phase: phase, SeenOpening: true,
-		Sequence: conn.Sequence{Local: uint32(id), Remote: uint32(id) + 1000},
-		Tuple:    conn.Tuple{Source: netip.MustParseAddrPort("10.244.1.11:40000"), Destination: netip.MustParseAddrPort("10.96.1.3:80")},
+		Socket: conn.Socket{
+			ID: conn.ID{Cookie: id}, Namespace: conn.Namespace{Inode: pod}, Role: conn.RoleClient,
+			Phase: phase, SeenOpening: true,
+			Sequence: conn.Sequence{Local: uint32(id), Remote: uint32(id) + 1000},
+			Tuple:    conn.Tuple{Source: netip.MustParseAddrPort("10.244.1.11:40000"), Destination: netip.MustParseAddrPort("10.96.1.3:80")},
+		},
 	}
 }
 
@@ -126,10 +129,18 @@ func TestAnswersAreContested(t *testing.T) {
 		older *conn.Route
 		newer *conn.Route
 	}{
-		"by one that is read after the answer": {[][]conn.Conn{{dialled(1, conn.Closed)}, {dialled(2, conn.Closed)}, {}}, unresolved, toBackend()},
-		"by one that is read with it":          {[][]conn.Conn{{dialled(1, conn.Closed), dialled(2, conn.Closed)}, {}}, unresolved, toBackend()},
-		"by one that is open":                  {[][]conn.Conn{{dialled(2, conn.Open), dialled(1, conn.Closed)}, {}}, unresolved, toBackend()},
-		"by one that comes when it is settled": {[][]conn.Conn{{dialled(1, conn.Closed)}, {}, {dialled(2, conn.Closed)}, {}}, toBackend(), toBackend()},
+		"by one that is read after the answer": {[][]conn.Conn{
+			{dialled(1, conn.Closed)}, {dialled(2, conn.Closed)}, {},
+		}, unresolved, toBackend()},
+		"by one that is read with it": {[][]conn.Conn{
+			{dialled(1, conn.Closed), dialled(2, conn.Closed)}, {},
+		}, unresolved, toBackend()},
+		"by one that is open": {[][]conn.Conn{
+			{dialled(2, conn.Open), dialled(1, conn.Closed)}, {},
+		}, unresolved, toBackend()},
+		"by one that comes when it is settled": {[][]conn.Conn{
+			{dialled(1, conn.Closed)}, {}, {dialled(2, conn.Closed)}, {},
+		}, toBackend(), toBackend()},
 	} {
 		t.Run(name, func(t *testing.T) {
 			j := newJourney(t, service(conntrack.TimeWait))
@@ -175,7 +186,7 @@ func TestOtherEndComesLater(t *testing.T) {
 	j.read()
 	j.want(client, toBackend())
 	server := client
-	server.ID.Cookie, server.Role, server.Namespace = 7, conn.RoleServer, 3
+	server.ID.Cookie, server.Role, server.Namespace.Inode = 7, conn.RoleServer, 3
 	server.Sequence = client.Sequence.Reverse()
 	server.Tuple = conn.Tuple{Source: netip.MustParseAddrPort("10.244.2.14:15006"), Destination: client.Tuple.Source}
 	o.answers[place{3, server.Tuple}] = conntrack.Answer{
@@ -361,7 +372,7 @@ func TestUnresolvedReplacesNothing(t *testing.T) {
 	j.read(client)
 	j.read()
 	server := client
-	server.ID.Cookie, server.Role, server.Namespace = 7, conn.RoleServer, 3
+	server.ID.Cookie, server.Role, server.Namespace.Inode = 7, conn.RoleServer, 3
 	server.Sequence = client.Sequence.Reverse()
 	server.Tuple = conn.Tuple{Source: netip.MustParseAddrPort("10.244.2.13:15006"), Destination: client.Tuple.Source}
 	o.answers[place{3, server.Tuple}] = conntrack.Answer{Result: conntrack.NoNamespace}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/netconn/netconn/internal/conn"
 	"github.com/netconn/netconn/internal/flow"
+	"github.com/netconn/netconn/internal/names"
 )
 
 // An attribute is one of those that describe a flow. What a metric has beside them (network.io.direction, error.type) is
@@ -108,22 +109,22 @@ func (s attributeSet) mask(k flow.Key) flow.Key {
 		Role:       only(s, role, k.Role),
 		ServerPort: only(s, serverPort, k.ServerPort),
 		Peer: conn.Peer{
-			Type:             only(s, peerType, k.Peer.Type),
-			Scope:            only(s, peerScope, k.Peer.Scope),
-			Name:             only(s, peerName, k.Peer.Name),
-			ContainerName:    only(s, peerContainerName, k.Peer.ContainerName),
-			ContainerID:      only(s, peerContainerID, k.Peer.ContainerID),
-			ImageTag:         only(s, peerImageTag, k.Peer.ImageTag),
-			Proxy:            only(s, peerProxy, k.Peer.Proxy),
-			Namespace:        only(s, peerNamespace, k.Peer.Namespace),
-			Workload:         only(s, peerWorkload, k.Peer.Workload),
-			WorkloadKind:     only(s, peerWorkloadKind, k.Peer.WorkloadKind),
-			Pod:              only(s, peerPod, k.Peer.Pod),
-			Node:             only(s, peerNode, k.Peer.Node),
-			Zone:             only(s, peerZone, k.Peer.Zone),
-			Region:           only(s, peerRegion, k.Peer.Region),
-			Service:          only(s, peerService, k.Peer.Service),
-			ServiceNamespace: only(s, peerServiceNamespace, k.Peer.ServiceNamespace),
+			names.PeerType:             only(s, peerType, k.Peer[names.PeerType]),
+			names.PeerScope:            only(s, peerScope, k.Peer[names.PeerScope]),
+			names.PeerName:             only(s, peerName, k.Peer[names.PeerName]),
+			names.PeerContainerName:    only(s, peerContainerName, k.Peer[names.PeerContainerName]),
+			names.PeerContainerID:      only(s, peerContainerID, k.Peer[names.PeerContainerID]),
+			names.PeerImageTag:         only(s, peerImageTag, k.Peer[names.PeerImageTag]),
+			names.PeerProxy:            only(s, peerProxy, k.Peer[names.PeerProxy]),
+			names.PeerNamespace:        only(s, peerNamespace, k.Peer[names.PeerNamespace]),
+			names.PeerWorkload:         only(s, peerWorkload, k.Peer[names.PeerWorkload]),
+			names.PeerWorkloadKind:     only(s, peerWorkloadKind, k.Peer[names.PeerWorkloadKind]),
+			names.PeerPod:              only(s, peerPod, k.Peer[names.PeerPod]),
+			names.PeerNode:             only(s, peerNode, k.Peer[names.PeerNode]),
+			names.PeerZone:             only(s, peerZone, k.Peer[names.PeerZone]),
+			names.PeerRegion:           only(s, peerRegion, k.Peer[names.PeerRegion]),
+			names.PeerService:          only(s, peerService, k.Peer[names.PeerService]),
+			names.PeerServiceNamespace: only(s, peerServiceNamespace, k.Peer[names.PeerServiceNamespace]),
 		},
 		Zone: only(s, localZone, k.Zone),
 		NAT:  only(s, natKind, k.NAT),
@@ -169,22 +170,22 @@ func (s attributeSet) put(m pcommon.Map, k flow.Key) {
 
 // putPeer writes who is at the other end.
 func (s attributeSet) putPeer(m pcommon.Map, p conn.Peer) {
-	s.putString(m, peerType, string(p.Type))
-	s.putString(m, peerScope, string(p.Scope))
-	s.putString(m, peerName, p.Name)
-	s.putString(m, peerContainerName, p.ContainerName)
-	s.putString(m, peerContainerID, p.ContainerID)
-	s.putString(m, peerImageTag, p.ImageTag)
-	s.putString(m, peerProxy, string(p.Proxy))
-	s.putString(m, peerNamespace, p.Namespace)
-	s.putString(m, peerWorkload, p.Workload)
-	s.putString(m, peerWorkloadKind, p.WorkloadKind)
-	s.putString(m, peerPod, p.Pod)
-	s.putString(m, peerNode, p.Node)
-	s.putString(m, peerZone, p.Zone)
-	s.putString(m, peerRegion, p.Region)
-	s.putString(m, peerService, p.Service)
-	s.putString(m, peerServiceNamespace, p.ServiceNamespace)
+	s.putString(m, peerType, p[names.PeerType])
+	s.putString(m, peerScope, p[names.PeerScope])
+	s.putString(m, peerName, p[names.PeerName])
+	s.putString(m, peerContainerName, p[names.PeerContainerName])
+	s.putString(m, peerContainerID, p[names.PeerContainerID])
+	s.putString(m, peerImageTag, p[names.PeerImageTag])
+	s.putString(m, peerProxy, p[names.PeerProxy])
+	s.putString(m, peerNamespace, p[names.PeerNamespace])
+	s.putString(m, peerWorkload, p[names.PeerWorkload])
+	s.putString(m, peerWorkloadKind, p[names.PeerWorkloadKind])
+	s.putString(m, peerPod, p[names.PeerPod])
+	s.putString(m, peerNode, p[names.PeerNode])
+	s.putString(m, peerZone, p[names.PeerZone])
+	s.putString(m, peerRegion, p[names.PeerRegion])
+	s.putString(m, peerService, p[names.PeerService])
+	s.putString(m, peerServiceNamespace, p[names.PeerServiceNamespace])
 }
 
 // putWay writes what became of the addresses on the way.

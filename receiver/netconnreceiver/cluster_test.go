@@ -19,7 +19,7 @@ func (s *story) join(kubernetes.Config, func() time.Time) (pipeline.Cluster, err
 	}
 	find := func(what string) (conn.Peer, kubernetes.Answer) {
 		if p, ok := s.Pods[what]; ok {
-			return p, kubernetes.Final
+			return p.Peer, kubernetes.Final
 		}
 		return conn.Peer{}, kubernetes.Unknown
 	}

@@ -79,10 +79,12 @@ func (w *deltaWorld) step() {
 		w.opened++
 		w.carried.Attempts++
 		w.live = append(w.live, conn.Conn{
-			ID: conn.ID{Cookie: w.opened}, Role: conn.RoleClient, SeenOpening: true,
-			Tuple: conn.Tuple{
-				Source:      netip.MustParseAddrPort("10.0.0.1:40000"),
-				Destination: netip.AddrPortFrom(netip.MustParseAddr("10.0.0.2"), uint16(80+w.random.IntN(4))),
+			Socket: conn.Socket{
+				ID: conn.ID{Cookie: w.opened}, Role: conn.RoleClient, SeenOpening: true,
+				Tuple: conn.Tuple{
+					Source:      netip.MustParseAddrPort("10.0.0.1:40000"),
+					Destination: netip.AddrPortFrom(netip.MustParseAddr("10.0.0.2"), uint16(80+w.random.IntN(4))),
+				},
 			},
 			Process: conn.Process{PID: 4_000_000, Cgroup: 1 + w.random.Uint64N(3), Executable: "app"},
 		})
@@ -90,8 +92,8 @@ func (w *deltaWorld) step() {
 	var live []conn.Conn
 	for _, c := range w.live {
 		sent, received := w.random.Uint64N(1000), w.random.Uint64N(1000)
-		c.Counters.Sent += sent
-		c.Counters.Received += received
+		c.Counts[conn.Sent] += sent
+		c.Counts[conn.Received] += received
 		w.carried.Transmitted += int64(sent)
 		w.carried.Received += int64(received)
 		if w.random.IntN(3) == 0 {

@@ -37,7 +37,7 @@ func TestEvents(t *testing.T) {
 }
 
 func closedConn(cookie uint64) conn.Conn {
-	return conn.Conn{ID: conn.ID{Cookie: cookie}, Phase: conn.Closed, Role: conn.RoleClient}
+	return conn.Conn{Socket: conn.Socket{ID: conn.ID{Cookie: cookie}, Phase: conn.Closed, Role: conn.RoleClient}}
 }
 
 // TestEventsMeetBeforeExpiry drains two ends long before the next collection, which forgets them.
@@ -48,7 +48,12 @@ func TestEventsMeetBeforeExpiry(t *testing.T) {
 		client := closedConn(1)
 		client.Tuple.Destination = netip.MustParseAddrPort("10.96.1.3:80")
 		client.Sequence = conn.Sequence{Local: 1, Remote: 2}
-		server := conn.Conn{ID: conn.ID{Cookie: 2}, Phase: conn.Closed, Role: conn.RoleServer, Sequence: client.Sequence.Reverse()}
+		server := conn.Conn{
+			Socket: conn.Socket{
+				ID: conn.ID{Cookie: 2}, Phase: conn.Closed, Role: conn.RoleServer,
+				Sequence: client.Sequence.Reverse(),
+			},
+		}
 		server.Tuple.Source = netip.MustParseAddrPort("10.244.2.13:8080")
 		h.Conn(client)
 		h.Conn(server)

@@ -103,18 +103,18 @@ func (e event) server() netip.AddrPort {
 
 // putCommon writes the counters that a failed attempt has too.
 func (e event) putCommon(to pcommon.Map) {
-	c := &e.Conn.Counters
-	to.PutInt("netconn.packets.transmit", int64(c.SegmentsSent))
-	to.PutInt("netconn.packets.receive", int64(c.SegmentsReceived))
-	to.PutInt("netconn.tcp.retransmits", int64(c.Retransmits))
+	c := &e.Conn.Counts
+	to.PutInt("netconn.packets.transmit", int64(c[conn.SegmentsSent]))
+	to.PutInt("netconn.packets.receive", int64(c[conn.SegmentsReceived]))
+	to.PutInt("netconn.tcp.retransmits", int64(c[conn.Retransmits]))
 	putDuration(to, "netconn.duration", e.Conn.Age)
 }
 
 func (e event) putTransfer(to pcommon.Map) {
-	c := &e.Conn.Counters
-	to.PutInt("netconn.io.transmit", int64(c.Sent))
-	to.PutInt("netconn.io.receive", int64(c.Received))
-	putDuration(to, "netconn.tcp.rtt", c.RTT)
+	c := &e.Conn.Counts
+	to.PutInt("netconn.io.transmit", int64(c[conn.Sent]))
+	to.PutInt("netconn.io.receive", int64(c[conn.Received]))
+	putDuration(to, "netconn.tcp.rtt", e.Conn.RTT)
 	putDuration(to, "netconn.tcp.handshake.duration", e.Conn.Handshake)
 }
 

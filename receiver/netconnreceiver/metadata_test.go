@@ -100,8 +100,11 @@ func knownEvent(p conn.Phase) event {
 	k := knownKey()
 	return event{
 		Conn: conn.Conn{
-			Tuple: conn.Tuple{Source: k.Local, Destination: k.Remote}, Role: conn.RoleClient, Phase: p, Error: conn.Reset,
-			Handshake: 1, Age: 1, Counters: conn.Counters{RTT: 1},
+			Socket: conn.Socket{
+				Tuple: conn.Tuple{Source: k.Local, Destination: k.Remote}, Role: conn.RoleClient,
+				Phase: p, Error: conn.Reset,
+			},
+			Timing: conn.Timing{Handshake: 1, Age: 1, RTT: 1},
 		},
 		Identity: pipeline.Identity{
 			Peer: k.Peer, NAT: k.NAT, Original: k.Original, Zone: k.Zone, Server: k.Remote, Client: k.Local, Port: k.ServerPort,

@@ -204,7 +204,9 @@ func TestConnectionTrackingCannotBeAsked(t *testing.T) {
 func TestScrapeFails(t *testing.T) {
 	broken := errors.New("broken")
 	live := func(_ bool, h kernel.Handler) error {
-		h.Conn(conn.Conn{ID: conn.ID{Cookie: 1}, Phase: conn.Failed, Error: conn.Refused, SeenOpening: true})
+		h.Conn(conn.Conn{
+			Socket: conn.Socket{ID: conn.ID{Cookie: 1}, Phase: conn.Failed, Error: conn.Refused, SeenOpening: true},
+		})
 		return nil
 	}
 	tests := map[string]struct {
@@ -249,7 +251,9 @@ func TestScrapeLogsFails(t *testing.T) {
 		r := newRig(t)
 		r.scraper.config.Events.Enabled = true
 		r.sockets.Snapshot = func(_ bool, h kernel.Handler) error {
-			h.Conn(conn.Conn{ID: conn.ID{Cookie: 1}, Phase: conn.Failed, Error: conn.Refused, SeenOpening: true})
+			h.Conn(conn.Conn{
+				Socket: conn.Socket{ID: conn.ID{Cookie: 1}, Phase: conn.Failed, Error: conn.Refused, SeenOpening: true},
+			})
 			return errors.New("broken")
 		}
 		start(t, r.scraper)
@@ -273,11 +277,11 @@ func TestReconcileNeedsAWholePass(t *testing.T) {
 	r := newRig(t)
 	var passes []bool
 	fail := true
-	r.sockets.Losses = func() (conn.Losses, error) { return conn.Losses{Known: 1}, nil }
+	r.sockets.Losses = func() (conn.Losses, error) { return conn.Losses{conn.LostKnown: 1}, nil }
 	r.sockets.Snapshot = func(all bool, h kernel.Handler) error {
 		passes = append(passes, all)
 		if len(passes) == 1 {
-			h.Conn(conn.Conn{ID: conn.ID{Cookie: 1}, Phase: conn.Open, Role: conn.RoleClient})
+			h.Conn(conn.Conn{Socket: conn.Socket{ID: conn.ID{Cookie: 1}, Phase: conn.Open, Role: conn.RoleClient}})
 			return nil
 		}
 		if fail {
@@ -321,7 +325,7 @@ func TestDrain(t *testing.T) {
 	drained := make(chan int)
 	n := 0
 	r.sockets.Drain = func(h kernel.Handler) error {
-		h.Conn(conn.Conn{ID: conn.ID{Cookie: 1}, Phase: conn.Closed})
+		h.Conn(conn.Conn{Socket: conn.Socket{ID: conn.ID{Cookie: 1}, Phase: conn.Closed}})
 		n++
 		select {
 		case drained <- n:

@@ -149,7 +149,7 @@ func TestSharedWithoutStart(t *testing.T) {
 	c := r.config()
 	metrics, logs := r.metrics(c, consumertest.NewNop()), r.logs(c, consumertest.NewNop())
 	r.sockets.Snapshot = func(_ bool, h kernel.Handler) error {
-		h.Conn(conn.Conn{ID: conn.ID{Cookie: 1}, Role: conn.RoleClient, Phase: conn.Failed})
+		h.Conn(conn.Conn{Socket: conn.Socket{ID: conn.ID{Cookie: 1}, Role: conn.RoleClient, Phase: conn.Failed}})
 		return nil
 	}
 	r.begin(metrics)
@@ -214,7 +214,11 @@ func TestSharedExactly(t *testing.T) {
 	r.sockets.Snapshot = func(_ bool, h kernel.Handler) error {
 		for n := 0; n < each && cookie < each*collections; n++ {
 			cookie++
-			h.Conn(conn.Conn{ID: conn.ID{Cookie: cookie}, Role: conn.RoleClient, Phase: conn.Closed, SeenOpening: true})
+			h.Conn(conn.Conn{
+				Socket: conn.Socket{
+					ID: conn.ID{Cookie: cookie}, Role: conn.RoleClient, Phase: conn.Closed, SeenOpening: true,
+				},
+			})
 		}
 		return nil
 	}
@@ -232,12 +236,12 @@ func TestSharedExactly(t *testing.T) {
 func TestLogsAlone(t *testing.T) {
 	r := newFactoryRig(t)
 	passes := 0
-	r.sockets.Losses = func() (conn.Losses, error) { return conn.Losses{Known: 1}, nil }
+	r.sockets.Losses = func() (conn.Losses, error) { return conn.Losses{conn.LostKnown: 1}, nil }
 	r.sockets.Snapshot = func(all bool, h kernel.Handler) error {
 		if all {
 			passes++
 		}
-		h.Conn(conn.Conn{ID: conn.ID{Cookie: 1}, Role: conn.RoleClient, Phase: conn.Failed})
+		h.Conn(conn.Conn{Socket: conn.Socket{ID: conn.ID{Cookie: 1}, Role: conn.RoleClient, Phase: conn.Failed}})
 		return nil
 	}
 	c, to := r.config(), &sink{t: t, news: make(chan struct{}, 1)}

@@ -1,9 +1,13 @@
 package netconnreceiver
 
 import (
+	"errors"
+	"fmt"
+	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -13,6 +17,7 @@ import (
 	"github.com/netconn/netconn/internal/conn"
 	"github.com/netconn/netconn/internal/conntrack"
 	"github.com/netconn/netconn/internal/kernel"
+	"github.com/netconn/netconn/internal/names"
 	"github.com/netconn/netconn/internal/pipeline"
 )
 
@@ -20,7 +25,7 @@ import (
 type story struct {
 	Config map[string]any
 	Steps  []step
-	Pods   map[string]conn.Peer // what a cluster knows, by address, container id or pod uid; nil: there is none
+	Pods   map[string]knownPeer // what a cluster knows, by address, container id or pod uid; nil: there is none
 	Names  map[netip.AddrPort]string
 	config *Config
 }
@@ -30,7 +35,7 @@ type step struct {
 	Cgroups map[uint64]string
 	Conns   []report
 	Listens []listen
-	Losses  conn.Losses // all of them so far
+	Losses  lost // all of them so far
 	NAT     []translation
 }
 
@@ -51,7 +56,7 @@ type report struct {
 	Sequence   [2]uint32
 	Age        time.Duration
 	Handshake  time.Duration
-	Counters   conn.Counters
+	Counters   figures
 	Cgroup     uint64
 	Executable string
 
@@ -68,19 +73,83 @@ type listen struct {
 
 func (r report) conn() conn.Conn {
 	return conn.Conn{
-		ID:          conn.ID{Cookie: r.ID, Generation: 1},
-		Tuple:       conn.Tuple{Source: r.From, Destination: r.To},
-		Role:        map[string]conn.Role{"client": conn.RoleClient, "server": conn.RoleServer}[r.Role],
-		Phase:       map[string]conn.Phase{"closed": conn.Closed, "failed": conn.Failed}[r.Phase],
-		Error:       errorNamed(r.Error),
-		SeenOpening: !r.Old,
-		Transparent: r.Transparent,
-		Sequence:    conn.Sequence{Local: r.Sequence[0], Remote: r.Sequence[1]},
-		Handshake:   r.Handshake,
-		Age:         r.Age,
-		Counters:    r.Counters,
-		Process:     conn.Process{PID: 4_000_000, Cgroup: r.Cgroup, Executable: r.Executable},
+		Socket: conn.Socket{
+			ID:    conn.ID{Cookie: r.ID, Generation: 1},
+			Tuple: conn.Tuple{Source: r.From, Destination: r.To},
+			Role:  map[string]conn.Role{"client": conn.RoleClient, "server": conn.RoleServer}[r.Role],
+			Phase: map[string]conn.Phase{"closed": conn.Closed, "failed": conn.Failed}[r.Phase],
+			Error: errorNamed(r.Error), SeenOpening: !r.Old, Transparent: r.Transparent,
+			Sequence: conn.Sequence{Local: r.Sequence[0], Remote: r.Sequence[1]},
+		},
+		Timing: conn.Timing{
+			Handshake: r.Handshake, Age: r.Age, RTT: r.Counters.rtt, RTTVariation: r.Counters.variation,
+		},
+		Counts:  r.Counters.counts,
+		Process: conn.Process{PID: 4_000_000, Cgroup: r.Cgroup, Executable: r.Executable},
 	}
+}
+
+// A knownPeer is written by the keys of its attributes.
+type knownPeer struct{ conn.Peer }
+
+func (p *knownPeer) UnmarshalYAML(n *yaml.Node) error {
+	values := map[string]string{}
+	if err := n.Decode(&values); err != nil {
+		return err
+	}
+	for a := range p.Peer {
+		p.Peer[a] = values[names.Attribute(a).Key()]
+		delete(values, names.Attribute(a).Key())
+	}
+	return unknownKeys(values)
+}
+
+// figures are counters by their names, and the gauges.
+type figures struct {
+	counts         conn.Counts
+	rtt, variation time.Duration
+}
+
+func (f *figures) UnmarshalYAML(n *yaml.Node) error {
+	values := map[string]yaml.Node{}
+	if err := n.Decode(&values); err != nil {
+		return err
+	}
+	var errs []error
+	take := func(name string, to any) {
+		if v, ok := values[name]; ok {
+			errs = append(errs, v.Decode(to))
+			delete(values, name)
+		}
+	}
+	take("rtt", &f.rtt)
+	take("rtt_variation", &f.variation)
+	for c := range conn.Counters {
+		take(c.String(), &f.counts[c])
+	}
+	return errors.Join(append(errs, unknownKeys(values))...)
+}
+
+// lost are losses by their names.
+type lost struct{ conn.Losses }
+
+func (l *lost) UnmarshalYAML(n *yaml.Node) error {
+	values := map[string]uint64{}
+	if err := n.Decode(&values); err != nil {
+		return err
+	}
+	for k := range conn.LossKinds {
+		l.Losses[k] = values[k.String()]
+		delete(values, k.String())
+	}
+	return unknownKeys(values)
+}
+
+func unknownKeys[V any](left map[string]V) error {
+	if len(left) > 0 {
+		return fmt.Errorf("unknown keys %q", slices.Sorted(maps.Keys(left)))
+	}
+	return nil
 }
 
 func errorNamed(name string) conn.Error {
@@ -148,7 +217,7 @@ func (k *script) open() (pipeline.Sockets, error) {
 			k.report(h)
 			return nil
 		},
-		Losses: func() (conn.Losses, error) { return k.next.Losses, nil },
+		Losses: func() (conn.Losses, error) { return k.next.Losses.Losses, nil },
 		Stats:  func() (kernel.Stats, error) { return kernel.Stats{}, nil },
 		Close:  func() error { return nil },
 	}, nil

@@ -116,18 +116,18 @@ func one[N int | uint64](value func(*health) N) func(*health, otelmetric.Int64Ob
 }
 
 func observeBytesLost(h *health, to otelmetric.Int64Observer) {
-	to.Observe(int64(h.Losses.Sent), otelmetric.WithAttributes(semconv.NetworkIODirectionTransmit))
-	to.Observe(int64(h.Losses.Received), otelmetric.WithAttributes(semconv.NetworkIODirectionReceive))
+	to.Observe(int64(h.Losses[conn.LostSent]), otelmetric.WithAttributes(semconv.NetworkIODirectionTransmit))
+	to.Observe(int64(h.Losses[conn.LostReceived]), otelmetric.WithAttributes(semconv.NetworkIODirectionReceive))
 }
 
 func observeConnectionsLost(h *health, to otelmetric.Int64Observer) {
 	end := func(v string) otelmetric.MeasurementOption {
 		return otelmetric.WithAttributes(otelattribute.String("netconn.end", v))
 	}
-	to.Observe(int64(h.Losses.Opened), end("opened"))
-	to.Observe(int64(h.Losses.Failed), end("failed"))
-	to.Observe(int64(h.Losses.Closed), end("closed"))
-	to.Observe(int64(h.Losses.Known), end("known"))
+	to.Observe(int64(h.Losses[conn.LostOpenings]), end("opened"))
+	to.Observe(int64(h.Losses[conn.LostFailures]), end("failed"))
+	to.Observe(int64(h.Losses[conn.LostCloses]), end("closed"))
+	to.Observe(int64(h.Losses[conn.LostKnown]), end("known"))
 }
 
 func observeEventsDropped(h *health, to otelmetric.Int64Observer) {

@@ -27,11 +27,18 @@ func TestTelemetry(t *testing.T) {
 		}, nil
 	}
 	r.sockets.Losses = func() (conn.Losses, error) {
-		return conn.Losses{Opened: 11, Failed: 12, Closed: 13, Known: 14, Sent: 15, Received: 16}, nil
+		return conn.Losses{
+			conn.LostOpenings: 11, conn.LostFailures: 12, conn.LostCloses: 13, conn.LostKnown: 14,
+			conn.LostSent: 15, conn.LostReceived: 16,
+		}, nil
 	}
 	r.sockets.Snapshot = func(_ bool, h kernel.Handler) error {
-		open := conn.Conn{ID: conn.ID{Cookie: 1}, Role: conn.RoleClient, Sequence: conn.Sequence{Local: 1, Remote: 2}}
-		closed := conn.Conn{ID: conn.ID{Cookie: 2}, Role: conn.RoleClient, Phase: conn.Closed}
+		open := conn.Conn{
+			Socket: conn.Socket{
+				ID: conn.ID{Cookie: 1}, Role: conn.RoleClient, Sequence: conn.Sequence{Local: 1, Remote: 2},
+			},
+		}
+		closed := conn.Conn{Socket: conn.Socket{ID: conn.ID{Cookie: 2}, Role: conn.RoleClient, Phase: conn.Closed}}
 		for _, c := range []conn.Conn{open, closed, closed, closed} {
 			h.Conn(c)
 		}
@@ -97,14 +104,24 @@ func TestTelemetryOfLimits(t *testing.T) {
 	now := at(0)
 	r.scraper.machine.Now = func() time.Time { return now }
 	r.sockets.Snapshot = func(_ bool, h kernel.Handler) error {
-		live := conn.Conn{ID: conn.ID{Cookie: 1}, Role: conn.RoleClient, Sequence: conn.Sequence{Local: 1, Remote: 2}}
-		other := conn.Conn{ID: conn.ID{Cookie: 2}, Role: conn.RoleServer, Sequence: conn.Sequence{Local: 3, Remote: 4}}
+		live := conn.Conn{
+			Socket: conn.Socket{
+				ID: conn.ID{Cookie: 1}, Role: conn.RoleClient, Sequence: conn.Sequence{Local: 1, Remote: 2},
+			},
+		}
+		other := conn.Conn{
+			Socket: conn.Socket{
+				ID: conn.ID{Cookie: 2}, Role: conn.RoleServer, Sequence: conn.Sequence{Local: 3, Remote: 4},
+			},
+		}
 		for range 3 {
 			h.Conn(live)
 			h.Conn(other)
 		}
 		for i := range uint64(5) {
-			h.Conn(conn.Conn{ID: conn.ID{Cookie: 3 + i}, Role: conn.RoleClient, Phase: conn.Failed})
+			h.Conn(conn.Conn{
+				Socket: conn.Socket{ID: conn.ID{Cookie: 3 + i}, Role: conn.RoleClient, Phase: conn.Failed},
+			})
 		}
 		return nil
 	}

@@ -55,7 +55,7 @@ func writeEdgeTags(b *strings.Builder) {
 // lineWidth is the longest line that is written. What is longer has an element a line.
 const lineWidth = 120
 
-func writeValues[S ~string](b *strings.Builder, list, kind, comment string, values []S) {
+func writeValues(b *strings.Builder, list, kind, comment string, values []string) {
 	quoted := make([]string, len(values))
 	for i, v := range values {
 		quoted[i] = fmt.Sprintf("'%s'", v)

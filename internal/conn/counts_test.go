@@ -1,0 +1,136 @@
+package conn
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+)
+
+// only returns counts with one value.
+func only(c Counter, v uint64) (a Counts) {
+	a[c] = v
+	return a
+}
+
+func TestEveryCounterHasARow(t *testing.T) {
+	seen := map[string]Counter{}
+	for c := range Counters {
+		if c.String() == "" || c.Unit() == "" {
+			t.Errorf("counter %d is %q in %q", c, c, c.Unit())
+		}
+		if other, twice := seen[c.String()]; twice {
+			t.Errorf("counters %d and %d are both %q", other, c, c)
+		}
+		seen[c.String()] = c
+		if want := c < WideCounters; want != (counters[c].bits == 64) || !want && counters[c].bits != 32 {
+			t.Errorf("%s has %d bits, and those with 64 bits are the %d first", c, counters[c].bits, WideCounters)
+		}
+	}
+}
+
+// Each counter alone, so that a loop that leaves one out is seen.
+func TestCountsOfEachCounter(t *testing.T) {
+	for c := range Counters {
+		if got, want := only(c, 5).Add(only(c, 7)), only(c, 12); got != want {
+			t.Errorf("%s: 5 and 7 are %v", c, got)
+		}
+		if got, want := only(c, 12).Sub(only(c, 7)), only(c, 5); got != want {
+			t.Errorf("%s: 12 without 7 is %v", c, got)
+		}
+		if got, want := only(c, 12).Since(only(c, 7)), only(c, 5); got != want {
+			t.Errorf("%s: from 7 to 12 it grew by %v", c, got)
+		}
+		if got, want := only(c, 5).Max(only(c, 7)), only(c, 7); got != want {
+			t.Errorf("%s: the later of 5 and 7 is %v", c, got)
+		}
+		if got, want := only(c, 7).Max(only(c, 5)), only(c, 7); got != want {
+			t.Errorf("%s: the later of 7 and 5 is %v", c, got)
+		}
+	}
+}
+
+func TestSinceAndMax(t *testing.T) {
+	const full = math.MaxUint32
+	for name, tt := range map[string]struct {
+		c                   Counter
+		from, to            uint64
+		wantGrowth, wantMax uint64
+	}{
+		"nothing new":                {Sent, 9, 9, 0, 9},
+		"a wide counter goes back":   {Sent, 9, 8, 0, 9},
+		"a wide counter has no wrap": {Received, full, full + 2, 2, full + 2},
+		"a narrow counter wraps":     {Retransmits, full, 1, 2, 1},
+		"a narrow counter goes back": {Retransmits, 9, 8, 0, 9},
+		"back over its wrap":         {SegmentsSent, 1, full, 0, 1},
+		"as far as can be told":      {CE, 0, 1 << 31, 1 << 31, 1 << 31},
+		"farther":                    {CE, 0, 1<<31 + 1, 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			from, to := only(tt.c, tt.from), only(tt.c, tt.to)
+			if got := to.Since(from); got != only(tt.c, tt.wantGrowth) {
+				t.Errorf("grew by %v, want %d", got, tt.wantGrowth)
+			}
+			if got := from.Max(to); got != only(tt.c, tt.wantMax) {
+				t.Errorf("the later is %v, want %d", got, tt.wantMax)
+			}
+		})
+	}
+}
+
+// Sums over connections pass the width of a counter, and what was added can be taken away again.
+func TestSumsDoNotWrap(t *testing.T) {
+	sum := only(SegmentsSent, math.MaxUint32).Add(only(SegmentsSent, 10))
+	if got := sum[SegmentsSent]; got != math.MaxUint32+10 {
+		t.Errorf("the sum is %d", got)
+	}
+	if got := sum.Sub(only(SegmentsSent, 10)); got != only(SegmentsSent, math.MaxUint32) {
+		t.Errorf("without 10 it is %v", got)
+	}
+}
+
+// Whatever the order of reports, and wherever the narrow counters wrap: what is credited adds up to what was counted.
+func TestGrowthAddsUp(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 200 {
+		var counted, credited, total Counts
+		for c := range counted {
+			counted[c] = wrap(random.Uint64(), counters[c].bits)
+		}
+		credited = counted
+		for range 20 {
+			var more Counts
+			for c := range more {
+				more[c] = random.Uint64N(1 << 30)
+				counted[c] = wrap(counted[c]+more[c], counters[c].bits)
+			}
+			total = total.Add(more)
+			latest := credited.Max(counted)
+			if stale := latest.Max(credited); stale != latest {
+				t.Fatalf("an older report changed %v to %v", latest, stale)
+			}
+			total = total.Sub(latest.Since(credited))
+			credited = latest
+		}
+		if total != (Counts{}) {
+			t.Fatalf("%v was not credited", total)
+		}
+	}
+}
+
+func TestLossesSince(t *testing.T) {
+	for k := range LossKinds {
+		var earlier, now Losses
+		earlier[k], now[k] = 7, 12
+		if got := now.Since(earlier); got[k] != 5 {
+			t.Errorf("%s: from 7 to 12 it grew by %d", k, got[k])
+		}
+		if got := earlier.Since(now); got != (Losses{}) {
+			t.Errorf("%s: from 12 to 7 it grew by %v", k, got)
+		}
+		for other := range k {
+			if other.String() == k.String() {
+				t.Errorf("losses %d and %d are both %q", other, k, k)
+			}
+		}
+	}
+}

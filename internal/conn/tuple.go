@@ -1,0 +1,44 @@
+package conn
+
+import (
+	"net/netip"
+
+	"github.com/netconn/netconn/internal/names"
+)
+
+// Tuple is the pair of addresses of a packet. A socket's tuple is that of the packets it sends: Source is local.
+type Tuple struct {
+	Source, Destination netip.AddrPort
+}
+
+// Reverse returns the tuple of the packets that answer.
+func (t Tuple) Reverse() Tuple { return Tuple{Source: t.Destination, Destination: t.Source} }
+
+// Sequence holds the two initial sequence numbers of a TCP connection. Both ends know both, and no address translation
+// changes them, so they match the two ends of a connection on one machine. The zero value means that the connection was
+// never established.
+type Sequence struct {
+	Local, Remote uint32
+}
+
+// Reverse returns the same two numbers as the other end has them.
+func (s Sequence) Reverse() Sequence { return Sequence{Local: s.Remote, Remote: s.Local} }
+
+// Protocol is the IP protocol number of a transport; 0: not known.
+type Protocol uint8
+
+const TCP Protocol = 6
+
+// String returns the value of the attribute network.transport.
+func (p Protocol) String() string {
+	if p == TCP {
+		return names.TCP
+	}
+	return ""
+}
+
+// Namespace names a network namespace. The kernel reuses an inode after the namespace has ended, but never a cookie.
+type Namespace struct {
+	Inode  uint32
+	Cookie uint64 // netns cookie (SO_NETNS_COOKIE, Linux 5.14); 0: not known
+}
