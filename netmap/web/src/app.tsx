@@ -16,109 +16,49 @@ import { Figures } from './shell/Figures.tsx'
 import { Advice, Presets } from './shell/Presets.tsx'
 import { StatusBar } from './shell/StatusBar.tsx'
 import { TopBar } from './shell/TopBar.tsx'
-import { useAddress } from './state/address.ts'
+import { useAddress, type Change } from './state/address.ts'
 import { defaults, type State } from './state/state.ts'
 import { PAGE, TableView } from './table/TableView.tsx'
 
 export function App() {
   const [state, change] = useAddress()
-  const [limit, setLimit] = useState(PAGE)
   useTheme(state)
-  const paused = state.end > 0
-  const params = common(state)
-  const status = usePoll<Status>(address('status'))
-  const tags = usePoll<{ tags: Tag[] }>(address('tags'), paused)
-  const graph = usePoll<Graph>(state.view === 'map' ? graphUrl(state, params) : null, paused)
-  const flowParams: Params = { ...params, clients: state.clients, servers: state.servers, sort: state.sort }
-  const flows = usePoll<Flows>(state.view === 'table' ? address('flows', { ...flowParams, limit }) : null, paused)
-  const model = useModel(state.view === 'map' ? graph.data : null, state)
-  const poll: Poll<Graph | Flows> = state.view === 'map' ? graph : flows
-  const since = useSince(poll.at)
-  const tagList = tags.data?.tags ?? []
-  const known: Known = {
-    state,
-    status: status.data,
-    statusError: status.error,
-    answer: poll.data,
-    error: poll.error,
-    model: state.view === 'map' ? model : null,
-    since,
-    tags: tagList,
-  }
-  const empty = emptiness(known)
+  const data = useData(state)
+  const { known, poll, tags, loops } = data
   const filterError = poll.error?.code === 'bad_filter' ? poll.error : null
-  const loops = poll.data?.folded.loops.edges ?? 0
-
   return (
     <div class={state.selected ? 'app with-panel' : 'app'}>
-      <a
-        class="skip"
-        href="#main"
-        onClick={(e) => {
-          e.preventDefault()
-          document.getElementById('main')?.focus()
-        }}
-      >
-        Skip to the content
-      </a>
+      <Skip />
       <TopBar
         state={state}
         change={change}
-        status={status.data}
-        since={since}
+        status={known.status}
+        since={known.since}
         failing={poll.error !== null && !filterError}
       />
       <section class="bar" aria-label="Filter and groups">
         <FilterBox
           filter={state.filter}
-          tags={tagList}
+          tags={tags}
           window={state.window}
           error={filterError}
           apply={(filter) => change({ filter })}
         />
-        <Controls state={state} change={change} tags={tagList} />
+        <Controls state={state} change={change} tags={tags} />
       </section>
       <div class="rail">
-        <Presets state={state} change={change} tags={tagList} />
-        {state.view === 'map' && model && <NodeList model={model} state={state} change={change} />}
+        <Presets state={state} change={change} tags={tags} />
+        {known.model && <NodeList model={known.model} state={state} change={change} />}
       </div>
       <main id="main" tabIndex={-1} aria-busy={poll.waiting}>
         {poll.waiting && poll.data && <div class="progress" aria-hidden="true" />}
-        <Advice state={state} tags={tagList} />
+        <Advice state={state} tags={tags} />
         <Conditions all={conditions(known)} />
         {poll.data && (
-          <Figures
-            answer={poll.data}
-            model={known.model}
-            rows={state.view === 'table' ? flows.data!.rows : null}
-            loops={loops}
-          />
+          <Figures answer={poll.data} model={known.model} rows={data.flows ? data.flows.rows : null} loops={loops} />
         )}
         <div class="content">
-          {!poll.data && !empty && (
-            <Missing error={poll.error} startOver={() => change({ ...defaults, theme: state.theme })} />
-          )}
-          {empty && (
-            <Empty
-              {...empty}
-              clear={
-                empty.clear
-                  ? () => change({ filter: '', problems: false, only: '', hide: [], focus: '', preset: '' })
-                  : null
-              }
-            />
-          )}
-          {!empty && state.view === 'map' && model && <MapView model={model} state={state} change={change} />}
-          {!empty && state.view === 'table' && flows.data && (
-            <TableView
-              flows={flows.data}
-              state={state}
-              change={change}
-              params={flowParams}
-              limit={limit}
-              more={() => setLimit(Math.min(limit + PAGE, 1000))}
-            />
-          )}
+          <Content state={state} change={change} data={data} />
         </div>
       </main>
       {state.selected && (
@@ -126,13 +66,90 @@ export function App() {
           state={state}
           change={change}
           model={known.model}
-          links={status.data?.links ?? []}
+          links={known.status?.links ?? []}
           folded={loops}
-          params={params}
+          params={data.params}
         />
       )}
-      <StatusBar status={status.data} />
+      <StatusBar status={known.status} />
     </div>
+  )
+}
+
+/** A link for the keyboard, past the controls. */
+function Skip() {
+  return (
+    <a
+      class="skip"
+      href="#main"
+      onClick={(e) => {
+        e.preventDefault()
+        document.getElementById('main')?.focus()
+      }}
+    >
+      Skip to the content
+    </a>
+  )
+}
+
+type Data = ReturnType<typeof useData>
+
+/** Everything that the page asks the collector for, and what is known from the answers. */
+function useData(state: State) {
+  const [limit, setLimit] = useState(PAGE)
+  const [paused, onMap] = [state.end > 0, state.view === 'map']
+  const params = common(state)
+  const status = usePoll<Status>(address('status'))
+  const tagPoll = usePoll<{ tags: Tag[] }>(address('tags'), paused)
+  const graph = usePoll<Graph>(onMap ? graphUrl(state, params) : null, paused)
+  const flowParams: Params = { ...params, clients: state.clients, servers: state.servers, sort: state.sort }
+  const flows = usePoll<Flows>(onMap ? null : address('flows', { ...flowParams, limit }), paused)
+  const model = useModel(onMap ? graph.data : null, state)
+  const poll: Poll<Graph | Flows> = onMap ? graph : flows
+  const tags = tagPoll.data?.tags ?? []
+  const known: Known = {
+    state,
+    status: status.data,
+    statusError: status.error,
+    answer: poll.data,
+    error: poll.error,
+    model,
+    since: useSince(poll.at),
+    tags,
+  }
+  return {
+    known,
+    poll,
+    tags,
+    params,
+    /** The table's answer; null while the map is shown. */
+    flows: onMap ? null : flows.data,
+    flowParams,
+    limit,
+    more: () => setLimit(Math.min(limit + PAGE, 1000)),
+    /** Hops within a node that the figures leave out. */
+    loops: poll.data?.folded.loops.edges ?? 0,
+  }
+}
+
+/** The map or the table, or the reason why there is none. */
+function Content({ state, change, data }: { state: State; change: Change; data: Data }) {
+  const { poll, known, flows } = data
+  const empty = emptiness(known)
+  const showAll = () => change({ filter: '', problems: false, only: '', hide: [], focus: '', preset: '' })
+  if (empty) return <Empty {...empty} clear={empty.clear ? showAll : null} />
+  if (!poll.data) return <Missing error={poll.error} startOver={() => change({ ...defaults, theme: state.theme })} />
+  if (known.model) return <MapView model={known.model} state={state} change={change} />
+  if (!flows) return null
+  return (
+    <TableView
+      flows={flows}
+      state={state}
+      change={change}
+      params={data.flowParams}
+      limit={data.limit}
+      more={data.more}
+    />
   )
 }
 
@@ -148,7 +165,7 @@ function common(state: State): Params {
   }
 }
 
-/** The whole graph where the page itself cuts it down, else no more than is drawn. */
+/** Asks for the whole graph if the page cuts it down itself, else for no more than is drawn. */
 function graphUrl(state: State, params: Params): string {
   const cut = state.focus || state.hide.length > 0
   return address('graph', {
@@ -181,7 +198,7 @@ function useTheme({ theme, view }: State) {
   }, [view])
 }
 
-/** Seconds since then, counted on; null before the first time. */
+/** Seconds since a time in milliseconds, brought up to date every five; null if the time is 0. */
 function useSince(at: number): number | null {
   const [now, setNow] = useState(Date.now)
   useEffect(() => {

@@ -4,7 +4,7 @@ import { KINDS, type Tag, type TagValues } from '../api/types.ts'
 import { bytes } from '../format.ts'
 import { tagName } from '../tags.ts'
 import { Name } from '../Text.tsx'
-import { nameProposals, spotAt, take, type Spot } from './complete.ts'
+import { following, nameProposals, spotAt, take, type Spot } from './complete.ts'
 import './FilterBox.css'
 
 interface Proposal {
@@ -22,130 +22,20 @@ interface Props {
 
 const kinds: Proposal[] = KINDS.map((text) => ({ text, note: '' }))
 
-/**
- * The filter, a combobox: it proposes names of tags and, after an operator, values that there are. What is written counts when it is
- * entered, or left.
- */
+/** The filter as a combobox. The text takes effect when the user presses Enter or leaves the field. */
 export function FilterBox({ filter, tags, window, error, apply }: Props) {
-  const [text, setText] = useState(filter)
-  const [cursor, setCursor] = useState(filter.length)
-  const [open, setOpen] = useState(false)
-  const [active, setActive] = useState(-1)
-  const input = useRef<HTMLInputElement>(null)
-  useEffect(() => setText(filter), [filter])
-
-  const spot = spotAt(text, cursor)
-  const proposals = useProposals(open ? spot : null, tags, window)
-  const shown = open && proposals.length > 0
-
-  const accept = (p: Proposal) => {
-    const taken = take(text, spot, p.text)
-    setText(taken.filter)
-    setCursor(taken.cursor)
-    setActive(-1)
-    input.current!.value = taken.filter
-    input.current!.setSelectionRange(taken.cursor, taken.cursor)
-    input.current!.focus()
-  }
-  const enter = () => {
-    setOpen(false)
-    setActive(-1)
-    apply(text.trim())
-  }
-  const key = (e: KeyboardEvent) => {
-    const steps: Record<string, number> = { ArrowDown: 1, ArrowUp: -1 }
-    const step = steps[e.key]
-    if (step) {
-      e.preventDefault()
-      setOpen(true)
-      setActive((a) =>
-        proposals.length ? (a + step + proposals.length + (a < 0 && step < 0 ? 1 : 0)) % proposals.length : -1,
-      )
-    } else if (e.key === 'Enter') {
-      e.preventDefault()
-      if (shown && active >= 0) accept(proposals[active]!)
-      else enter()
-    } else if (e.key === 'Tab' && shown && active >= 0) {
-      e.preventDefault()
-      accept(proposals[active]!)
-    } else if (e.key === 'Escape' && open) {
-      e.preventDefault()
-      e.stopPropagation()
-      setOpen(false)
-    }
-  }
-  const moved = (e: Event) => {
-    const el = e.currentTarget as HTMLInputElement
-    setText(el.value)
-    setCursor(el.selectionStart ?? el.value.length)
-  }
-
+  const box = useCombobox(filter, tags, window, apply)
   return (
     <div class="filter">
       <label for="filter">Filter</label>
       <div class="filter-field">
-        <input
-          id="filter"
-          ref={input}
-          type="text"
-          value={text}
-          role="combobox"
-          autocomplete="off"
-          spellcheck={false}
-          maxLength={2048}
-          aria-expanded={shown}
-          aria-controls="filter-proposals"
-          aria-autocomplete="list"
-          aria-activedescendant={shown && active >= 0 ? `proposal-${active}` : undefined}
-          aria-invalid={error !== null}
-          aria-describedby={error ? 'filter-error' : undefined}
-          placeholder="client.namespace=prod  server.zone!=a  *pay*  server.address=10.0.0.0/8"
-          onInput={(e) => {
-            moved(e)
-            setOpen(true)
-            setActive(-1)
-          }}
-          onKeyDown={key}
-          onKeyUp={moved}
-          onClick={moved}
-          onFocus={() => setOpen(true)}
-          onBlur={() => {
-            setOpen(false)
-            if (text.trim() !== filter) apply(text.trim())
-          }}
-        />
-        {text && (
-          <button
-            type="button"
-            class="clear"
-            aria-label="Clear the filter"
-            onClick={() => {
-              setText('')
-              apply('')
-            }}
-          >
+        <Field box={box} error={error} />
+        {box.text && (
+          <button type="button" class="clear" aria-label="Clear the filter" onClick={box.clear}>
             ×
           </button>
         )}
-        <ul id="filter-proposals" role="listbox" aria-label="Proposals" class="proposals" hidden={!shown}>
-          {proposals.map((p, i) => (
-            <li
-              key={p.text}
-              id={`proposal-${i}`}
-              role="option"
-              aria-selected={i === active}
-              onMouseDown={(e) => {
-                e.preventDefault()
-                accept(p)
-              }}
-            >
-              <span>
-                <Name of={p.text} />
-              </span>
-              <small>{p.note}</small>
-            </li>
-          ))}
-        </ul>
+        <Proposals box={box} />
       </div>
       {error && (
         <p id="filter-error" class="field-error" role="alert">
@@ -153,6 +43,152 @@ export function FilterBox({ filter, tags, window, error, apply }: Props) {
         </p>
       )}
     </div>
+  )
+}
+
+/** The text of the field and its cursor. */
+function useText(filter: string) {
+  const [text, setText] = useState(filter)
+  const [cursor, setCursor] = useState(filter.length)
+  const input = useRef<HTMLInputElement>(null)
+  useEffect(() => setText(filter), [filter])
+  const read = (e: Event) => {
+    const el = e.currentTarget as HTMLInputElement
+    setText(el.value)
+    setCursor(el.selectionStart ?? el.value.length)
+  }
+  const put = ({ filter, cursor }: { filter: string; cursor: number }) => {
+    setText(filter)
+    setCursor(cursor)
+    input.current!.value = filter
+    input.current!.setSelectionRange(cursor, cursor)
+    input.current!.focus()
+  }
+  return { text, setText, cursor, read, input, put }
+}
+
+type Combobox = ReturnType<typeof useCombobox>
+
+/** The text in the field, the proposals at its cursor, and what keys do to them. */
+function useCombobox(filter: string, tags: Tag[], window: number, apply: (filter: string) => void) {
+  const { text, setText, cursor, read, input, put } = useText(filter)
+  const [open, setOpen] = useState(false)
+  const [active, setActive] = useState(-1)
+  const spot = spotAt(text, cursor)
+  const proposals = useProposals(open ? spot : null, tags, window)
+  const shown = open && proposals.length > 0
+
+  const accept = (p: Proposal) => {
+    put(take(text, spot, p.text))
+    setActive(-1)
+  }
+  const enter = () => {
+    setOpen(false)
+    setActive(-1)
+    apply(text.trim())
+  }
+  const leave = () => {
+    setOpen(false)
+    if (text.trim() !== filter) apply(text.trim())
+  }
+  const clear = () => {
+    setText('')
+    apply('')
+  }
+  const step = (by: number) => {
+    setOpen(true)
+    setActive((a) => following(a, by, proposals.length))
+  }
+  const write = (e: Event) => {
+    read(e)
+    setOpen(true)
+    setActive(-1)
+  }
+  const chosen = shown ? proposals[active] : undefined
+  return {
+    text,
+    input,
+    open,
+    setOpen,
+    active,
+    proposals,
+    shown,
+    chosen,
+    accept,
+    enter,
+    leave,
+    clear,
+    step,
+    read,
+    write,
+  }
+}
+
+function Field({ box, error }: { box: Combobox; error: ApiError | null }) {
+  return (
+    <input
+      id="filter"
+      ref={box.input}
+      type="text"
+      value={box.text}
+      role="combobox"
+      autocomplete="off"
+      spellcheck={false}
+      maxLength={2048}
+      aria-expanded={box.shown}
+      aria-controls="filter-proposals"
+      aria-autocomplete="list"
+      aria-activedescendant={box.chosen && `proposal-${box.active}`}
+      aria-invalid={error !== null}
+      aria-describedby={error ? 'filter-error' : undefined}
+      placeholder="client.namespace=prod  server.zone!=a  *pay*  server.address=10.0.0.0/8"
+      onInput={box.write}
+      onKeyDown={(e) => press(box, e)}
+      onKeyUp={box.read}
+      onClick={box.read}
+      onFocus={() => box.setOpen(true)}
+      onBlur={box.leave}
+    />
+  )
+}
+
+function press(box: Combobox, e: KeyboardEvent) {
+  const { chosen } = box
+  const keys: Record<string, (() => void) | false | undefined> = {
+    ArrowDown: () => box.step(1),
+    ArrowUp: () => box.step(-1),
+    Enter: () => (chosen ? box.accept(chosen) : box.enter()),
+    Tab: chosen && (() => box.accept(chosen)),
+    Escape: box.open && (() => box.setOpen(false)),
+  }
+  const action = keys[e.key]
+  if (!action) return
+  e.preventDefault()
+  if (e.key === 'Escape') e.stopPropagation() // or it would close the details as well
+  action()
+}
+
+function Proposals({ box }: { box: Combobox }) {
+  return (
+    <ul id="filter-proposals" role="listbox" aria-label="Proposals" class="proposals" hidden={!box.shown}>
+      {box.proposals.map((p, i) => (
+        <li
+          key={p.text}
+          id={`proposal-${i}`}
+          role="option"
+          aria-selected={i === box.active}
+          onMouseDown={(e) => {
+            e.preventDefault()
+            box.accept(p)
+          }}
+        >
+          <span>
+            <Name of={p.text} />
+          </span>
+          <small>{p.note}</small>
+        </li>
+      ))}
+    </ul>
   )
 }
 
@@ -164,7 +200,7 @@ function told(error: ApiError, filter: string): string {
   return at ? `${error.message}, at: ${at}` : error.message
 }
 
-/** Names at once; values when the collector has told them. What comes late, for a spot that is no longer, is not shown. */
+/** Names of tags at once, and values when the collector has answered. A late answer for another spot is not shown. */
 function useProposals(spot: Spot | null, tags: Tag[], window: number): Proposal[] {
   const [values, setValues] = useState<{ of: string; list: Proposal[] }>({ of: '', list: [] })
   const wanted =
@@ -183,7 +219,7 @@ function useProposals(spot: Spot | null, tags: Tag[], window: number): Proposal[
               .filter((v) => v.value !== '')
               .map((v) => ({ text: v.value, note: bytes(v.volume) })),
           }),
-        () => setValues({ of: wanted, list: [] }), // the answer to the filter itself says what is wrong with it
+        () => setValues({ of: wanted, list: [] }), // the answer to the filter itself says what is wrong
       )
     }, 120)
     return () => {
@@ -199,7 +235,7 @@ function useProposals(spot: Spot | null, tags: Tag[], window: number): Proposal[
 
 function note(name: string): string {
   const [side, ...rest] = name.split('.')
-  if (name.endsWith('.kind')) return `${side}: internal, external, unresolved`
+  if (name.endsWith('.kind')) return `${side}: ${KINDS.join(', ')}`
   if ((side === 'client' || side === 'server') && rest.length) return `${tagName(rest.join('.'))} of the ${side}`
   return `${tagName(name)}`
 }

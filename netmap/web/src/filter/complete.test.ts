@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Tag } from '../api/types.ts'
-import { nameProposals, split, spotAt, take, valueText, withoutTerms, withTerms } from './complete.ts'
+import { following, nameProposals, split, spotAt, take, valueText, withoutTerms, withTerms } from './complete.ts'
 
 /** The cursor is where the bar is. */
 function spot(marked: string) {
@@ -54,6 +54,17 @@ test('names: what begins with the text first, then either side before one', () =
     'server.pod',
   ])
   expect(nameProposals([tag('zone', 'end', 0)], 'zone')).toEqual([])
+})
+
+test.each([
+  [-1, 1, 3, 0],
+  [-1, -1, 3, 2],
+  [0, 1, 3, 1],
+  [2, 1, 3, 0],
+  [0, -1, 3, 2],
+  [1, 1, 0, -1],
+])('from proposal %i, %i further, of %i: %i', (active, by, count, want) => {
+  expect(following(active, by, count)).toBe(want)
 })
 
 test('values are quoted where they would mean more', () => {

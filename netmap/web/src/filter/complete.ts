@@ -88,6 +88,13 @@ export function nameProposals(tags: Tag[], text: string, most = 12): string[] {
     .slice(0, most)
 }
 
+/** The proposal, by index, that an arrow key leads to. The list is a ring; -1 is none. */
+export function following(active: number, by: number, count: number): number {
+  if (!count) return -1
+  if (active < 0) return by > 0 ? 0 : count - 1
+  return (active + by + count) % count
+}
+
 /** A value as it stands in a filter: quoted where it would mean something else. */
 export function valueText(value: string): string {
   return /[\s",*\\]/.test(value) ? quote(value) : value

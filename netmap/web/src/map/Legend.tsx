@@ -1,13 +1,12 @@
-import type { Kind } from '../api/types.ts'
-import { healthOf, metricOf, type Level } from '../metrics.ts'
+import { KINDS, type Kind } from '../api/types.ts'
+import { healthOf, metricOf, type Health, type Level } from '../metrics.ts'
 import type { State } from '../state/state.ts'
 import type { Drawing } from './drawing.ts'
 import './Legend.css'
 
-/** What size, width, colour, shape and line mean now, in words. */
+/** The meaning of size, width, colour, shape and line on the map as it is drawn now. */
 export function Legend({ drawing, state }: { drawing: Drawing; state: State }) {
-  const [size, width, colour] = [metricOf(state.size), metricOf(state.width), healthOf(state.colour)]
-  const kinds = new Set(drawing.nodes.map((n) => n.kind))
+  const [size, width] = [metricOf(state.size), metricOf(state.width)]
   return (
     <details class="legend" open>
       <summary>Legend</summary>
@@ -24,61 +23,66 @@ export function Legend({ drawing, state }: { drawing: Drawing; state: State }) {
             {width.words}; widest {width.format(drawing.widest)}; the arrow points at the server
           </dd>
         </div>
-        <div>
-          <dt>Colour, {colour.label.toLowerCase()}</dt>
-          <dd>
-            <span>
-              <Line level="good" />
-              {colour.good}
-            </span>
-            <span>
-              <Line level="warn" dash="10 3" />▲ {colour.warn}
-            </span>
-            <span>
-              <Line level="bad" dash="5 4" />✖ {colour.bad}
-            </span>
-          </dd>
-        </div>
-        <div>
-          <dt>Shape</dt>
-          <dd>
-            <span>
-              <Shape kind="internal" />
-              known
-            </span>
-            {kinds.has('external') && (
-              <span>
-                <Shape kind="external" />
-                external
-              </span>
-            )}
-            {kinds.has('unresolved') && (
-              <span>
-                <Shape kind="unresolved" />
-                unresolved
-              </span>
-            )}
-            {kinds.has('other') && (
-              <span>
-                <Shape kind="other" />
-                other, folded
-              </span>
-            )}
-            {drawing.edges.some((e) => e.unresolved) && (
-              <span>
-                <Line level="none" dash="2 4" />
-                an end is not known
-              </span>
-            )}
-            {drawing.edges.some((e) => e.isNew) && (
-              <span>
-                <Line level="new" />✚ new, first seen in the last 15 minutes
-              </span>
-            )}
-          </dd>
-        </div>
+        <Colour of={healthOf(state.colour)} />
+        <Marks drawing={drawing} />
       </dl>
     </details>
+  )
+}
+
+function Colour({ of }: { of: Health }) {
+  return (
+    <div>
+      <dt>Colour, {of.label.toLowerCase()}</dt>
+      <dd>
+        <span>
+          <Line level="good" />
+          {of.good}
+        </span>
+        <span>
+          <Line level="warn" dash="10 3" />▲ {of.warn}
+        </span>
+        <span>
+          <Line level="bad" dash="5 4" />✖ {of.bad}
+        </span>
+      </dd>
+    </div>
+  )
+}
+
+const kindLabels: Record<Kind, string> = {
+  internal: 'known',
+  external: 'external',
+  unresolved: 'unresolved',
+  other: 'other, folded',
+}
+
+/** The shapes and lines that the drawing has. */
+function Marks({ drawing }: { drawing: Drawing }) {
+  const drawn = new Set(drawing.nodes.map((n) => n.kind))
+  return (
+    <div>
+      <dt>Shape</dt>
+      <dd>
+        {KINDS.filter((kind) => kind === 'internal' || drawn.has(kind)).map((kind) => (
+          <span key={kind}>
+            <Shape kind={kind} />
+            {kindLabels[kind]}
+          </span>
+        ))}
+        {drawing.edges.some((e) => e.unresolved) && (
+          <span>
+            <Line level="none" dash="2 4" />
+            an end is not known
+          </span>
+        )}
+        {drawing.edges.some((e) => e.isNew) && (
+          <span>
+            <Line level="new" />✚ new, first seen in the last 15 minutes
+          </span>
+        )}
+      </dd>
+    </div>
   )
 }
 

@@ -1,5 +1,5 @@
 import { useEffect, useMemo, useRef } from 'preact/hooks'
-import { glyphs, healthOf, levelWords, metricOf } from '../metrics.ts'
+import { glyphs, healthOf, levelWords, metricOf, type Metric } from '../metrics.ts'
 import type { Change } from '../state/address.ts'
 import type { State } from '../state/state.ts'
 import { kindWords, nodeName } from '../tags.ts'
@@ -9,40 +9,11 @@ import { identityOf } from './key.ts'
 import type { MapNode, Model } from './model.ts'
 import './NodeList.css'
 
-/** The nodes of the map as a list: what the picture shows, for whoever does not see it, and for whoever looks for a name. */
+/** The nodes of the map as a list: the picture in words, and a way to find a name. */
 export function NodeList({ model, state, change }: { model: Model; state: State; change: Change }) {
   const size = metricOf(state.size)
   const text = state.find.trim().toLowerCase()
-  const nodes = useMemo(() => {
-    const of = (n: MapNode) => size.of(n.measured) ?? -1
-    return model.nodes
-      .filter((n) => `${nodeName(n.id)} ${n.id.group}`.toLowerCase().includes(text))
-      .sort((a, b) => of(b) - of(a) || (a.key < b.key ? -1 : 1))
-  }, [model, size, text])
-  const most = Math.max(...nodes.map((n) => size.of(n.measured) ?? 0), 0)
-  const selected = state.selected?.kind === 'node' ? state.selected.id : ''
-  const list = useRef<HTMLUListElement>(null)
-  useEffect(() => list.current?.querySelector('[aria-selected=true]')?.scrollIntoView({ block: 'nearest' }), [selected])
-
-  const move = (e: KeyboardEvent) => {
-    const at = nodes.findIndex((n) => n.key === selected)
-    const to: Record<string, number> = {
-      ArrowDown: Math.min(at + 1, nodes.length - 1),
-      ArrowUp: Math.max(at - 1, 0),
-      Home: 0,
-      End: nodes.length - 1,
-    }
-    const next = to[e.key]
-    if (next !== undefined && nodes[next]) {
-      e.preventDefault()
-      change({ selected: { kind: 'node', id: nodes[next].key } }, true)
-    } else if (e.key === 'Enter' && selected) {
-      e.preventDefault()
-      document.getElementById('panel')?.focus()
-    } else if (e.key === 'f' && selected) change({ focus: selected })
-    else if (e.key === 'h' && selected) change({ hide: [...state.hide, selected], selected: null })
-  }
-
+  const nodes = useMemo(() => listed(model, size, text), [model, size, text])
   return (
     <section class="nodes" aria-label="Nodes">
       <h2>
@@ -60,28 +31,72 @@ export function NodeList({ model, state, change }: { model: Model; state: State;
       {nodes.length === 0 ? (
         <p class="quiet">No node has this in its name.</p>
       ) : (
-        <ul
-          ref={list}
-          role="listbox"
-          tabIndex={0}
-          aria-label="Nodes of the map. Enter opens the details, F focuses, H hides."
-          onKeyDown={move}
-          aria-activedescendant={nodes.some((n) => n.key === selected) ? optionId(selected) : undefined}
-        >
-          {nodes.map((n) => (
-            <Option
-              key={n.key}
-              node={n}
-              most={most}
-              state={state}
-              selected={n.key === selected}
-              choose={() => change({ selected: { kind: 'node', id: n.key } })}
-            />
-          ))}
-        </ul>
+        <Options nodes={nodes} state={state} change={change} />
       )}
     </section>
   )
+}
+
+/** The nodes with this text in their names, the largest first. */
+function listed(model: Model, size: Metric, text: string): MapNode[] {
+  const of = (n: MapNode) => size.of(n.measured) ?? -1
+  return model.nodes
+    .filter((n) => `${nodeName(n.id)} ${n.id.group}`.toLowerCase().includes(text))
+    .sort((a, b) => of(b) - of(a) || (a.key < b.key ? -1 : 1))
+}
+
+function Options({ nodes, state, change }: { nodes: MapNode[]; state: State; change: Change }) {
+  const size = metricOf(state.size)
+  const most = Math.max(...nodes.map((n) => size.of(n.measured) ?? 0), 0)
+  const selected = state.selected?.kind === 'node' ? state.selected.id : ''
+  const list = useRef<HTMLUListElement>(null)
+  useEffect(() => list.current?.querySelector('[aria-selected=true]')?.scrollIntoView({ block: 'nearest' }), [selected])
+
+  const press = (e: KeyboardEvent) => {
+    const next = nodes[target(e.key, nodes, selected)]
+    if (next) {
+      e.preventDefault()
+      change({ selected: { kind: 'node', id: next.key } }, true)
+    } else if (e.key === 'Enter' && selected) {
+      e.preventDefault()
+      document.getElementById('panel')?.focus()
+    } else if (e.key === 'f' && selected) change({ focus: selected })
+    else if (e.key === 'h' && selected) change({ hide: [...state.hide, selected], selected: null })
+  }
+
+  return (
+    <ul
+      ref={list}
+      role="listbox"
+      tabIndex={0}
+      aria-label="Nodes of the map. Enter opens the details, F focuses, H hides."
+      onKeyDown={press}
+      aria-activedescendant={nodes.some((n) => n.key === selected) ? optionId(selected) : undefined}
+    >
+      {nodes.map((n) => (
+        <Option
+          key={n.key}
+          node={n}
+          most={most}
+          state={state}
+          selected={n.key === selected}
+          choose={() => change({ selected: { kind: 'node', id: n.key } })}
+        />
+      ))}
+    </ul>
+  )
+}
+
+/** The index of the node that a key leads to; -1 if the key does not move. */
+function target(key: string, nodes: MapNode[], selected: string): number {
+  const at = nodes.findIndex((n) => n.key === selected)
+  const to: Record<string, number> = {
+    ArrowDown: Math.min(at + 1, nodes.length - 1),
+    ArrowUp: Math.max(at - 1, 0),
+    Home: 0,
+    End: nodes.length - 1,
+  }
+  return to[key] ?? -1
 }
 
 const optionId = (key: string) => 'node-' + key.replaceAll('%', '_')

@@ -5,59 +5,57 @@ import type { Colours } from './colours.ts'
 
 export const FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "DejaVu Sans", sans-serif'
 
+/** Cytoscape's types lack some of the properties that it has, so rules are not checked until they are a sheet. */
+interface Rule {
+  selector: string
+  style: Record<string, unknown>
+}
+
 const ofKind = (kind: Kind) => `node[kind="${kind}"]`
 const atLevel = (element: 'node' | 'edge', level: Level) => `${element}[level="${level}"]`
 
 /**
- * How the map looks. Kinds of nodes differ in shape, states of health in colour and, on edges, in the line; the glyph of a state is in the
- * label. `letters` makes letters larger, where the view is far away. Edges are haystacks, the cheapest there are, but for the few
- * that must curve.
+ * The style sheet of the map. Kinds of nodes differ in shape. States of health differ in colour and, on edges, in the
+ * pattern of the line; labels hold the glyph of the state. `letters` scales the letters, for a view that is zoomed out.
  */
 export function stylesheet(c: Colours, letters = 1): StylesheetJson {
+  const rules = [...nodeRules(c, letters), ...groupRules(c, letters), ...edgeRules(c, letters), ...markRules(c)]
+  return rules as unknown as StylesheetJson
+}
+
+/** What labels of nodes and of edges have in common. */
+const lettering = (c: Colours) => ({
+  'font-family': FONT,
+  color: c.text,
+  'text-background-color': c.canvas,
+  'text-background-padding': '2px',
+  'text-background-shape': 'roundrectangle',
+  'overlay-opacity': 0,
+})
+
+function nodeRules(c: Colours, letters: number): Rule[] {
   return [
     {
       selector: 'node',
       style: {
+        ...lettering(c),
         shape: 'ellipse',
         'background-color': c.good,
         'border-width': 2,
         'border-color': c.canvas,
         label: 'data(label)',
-        'font-family': FONT,
         'font-size': 11 * letters,
-        color: c.text,
         'text-valign': 'bottom',
         'text-margin-y': 4,
         'text-wrap': 'wrap',
         'text-max-width': `${190 * letters}px`,
         'line-height': 1.25,
-        'text-background-color': c.canvas,
         'text-background-opacity': 0.82,
-        'text-background-padding': '2px',
-        'text-background-shape': 'roundrectangle',
         'min-zoomed-font-size': 6,
-        'overlay-opacity': 0,
       },
     },
     { selector: 'node[group ^= "group/"]', style: { 'text-background-color': c.group, 'border-color': c.group } },
     { selector: 'node[size]', style: { width: 'data(size)', height: 'data(size)' } },
-    {
-      selector: ':parent',
-      style: {
-        shape: 'roundrectangle',
-        'background-color': c.group,
-        'background-opacity': 0.75,
-        'border-width': 1,
-        'border-color': c['group-line'],
-        padding: '22px',
-        'text-valign': 'top',
-        'text-margin-y': -4,
-        'font-size': 13 * letters,
-        'font-weight': 600,
-        color: c.text,
-        events: 'no',
-      },
-    },
     { selector: atLevel('node', 'warn'), style: { 'background-color': c.warn } },
     { selector: atLevel('node', 'bad'), style: { 'background-color': c.bad } },
     { selector: atLevel('node', 'none'), style: { 'background-color': c.none } },
@@ -83,9 +81,38 @@ export function stylesheet(c: Colours, letters = 1): StylesheetJson {
       },
     },
     { selector: 'node[?isNew]', style: { 'border-color': c.new, 'border-width': 3 } },
+  ]
+}
+
+function groupRules(c: Colours, letters: number): Rule[] {
+  return [
+    {
+      selector: ':parent',
+      style: {
+        shape: 'roundrectangle',
+        'background-color': c.group,
+        'background-opacity': 0.75,
+        'border-width': 1,
+        'border-color': c['group-line'],
+        padding: '22px',
+        'text-valign': 'top',
+        'text-margin-y': -4,
+        'font-size': 13 * letters,
+        'font-weight': 600,
+        color: c.text,
+        events: 'no',
+      },
+    },
+  ]
+}
+
+/** Straight edges are haystacks, which are the fastest to draw. Few edges curve. */
+function edgeRules(c: Colours, letters: number): Rule[] {
+  return [
     {
       selector: 'edge',
       style: {
+        ...lettering(c),
         'curve-style': 'haystack',
         'haystack-radius': 0,
         width: 'data(width)',
@@ -94,14 +121,8 @@ export function stylesheet(c: Colours, letters = 1): StylesheetJson {
         'mid-target-arrow-shape': 'triangle',
         'mid-target-arrow-color': c.good,
         'arrow-scale': 0.9,
-        'overlay-opacity': 0,
-        'font-family': FONT,
         'font-size': 10 * letters,
-        color: c.text,
-        'text-background-color': c.canvas,
         'text-background-opacity': 0.9,
-        'text-background-padding': '2px',
-        'text-background-shape': 'roundrectangle',
         'min-zoomed-font-size': 7,
       },
     },
@@ -116,26 +137,8 @@ export function stylesheet(c: Colours, letters = 1): StylesheetJson {
     },
     { selector: 'edge[label != ""]', style: { label: 'data(label)' } },
     { selector: atLevel('edge', 'none'), style: { 'line-color': c.none, 'mid-target-arrow-color': c.none } },
-    {
-      selector: atLevel('edge', 'warn'),
-      style: {
-        'line-color': c.warn,
-        'mid-target-arrow-color': c.warn,
-        'line-opacity': 0.9,
-        'line-style': 'dashed',
-        'line-dash-pattern': [10, 3],
-      },
-    },
-    {
-      selector: atLevel('edge', 'bad'),
-      style: {
-        'line-color': c.bad,
-        'mid-target-arrow-color': c.bad,
-        'line-opacity': 0.95,
-        'line-style': 'dashed',
-        'line-dash-pattern': [5, 4],
-      },
-    },
+    { selector: atLevel('edge', 'warn'), style: dashed(c.warn, 0.9, [10, 3]) },
+    { selector: atLevel('edge', 'bad'), style: dashed(c.bad, 0.95, [5, 4]) },
     { selector: 'edge[?unresolved]', style: { 'line-style': 'dotted' } },
     { selector: 'edge[?undirected]', style: { 'mid-target-arrow-shape': 'none' } },
     {
@@ -148,6 +151,20 @@ export function stylesheet(c: Colours, letters = 1): StylesheetJson {
         'font-weight': 600,
       },
     },
+  ]
+}
+
+const dashed = (colour: string, opacity: number, pattern: number[]) => ({
+  'line-color': colour,
+  'mid-target-arrow-color': colour,
+  'line-opacity': opacity,
+  'line-style': 'dashed',
+  'line-dash-pattern': pattern,
+})
+
+/** Rules for the selection, and for all that it leaves in the background. */
+function markRules(c: Colours): Rule[] {
+  return [
     { selector: 'node.faded', style: { opacity: 0.22 } },
     { selector: 'edge.faded', style: { 'line-opacity': 0.1, 'text-opacity': 0, 'mid-target-arrow-shape': 'none' } },
     {
@@ -164,5 +181,5 @@ export function stylesheet(c: Colours, letters = 1): StylesheetJson {
       selector: 'edge.selected',
       style: { 'underlay-color': c.accent, 'underlay-opacity': 0.4, 'underlay-padding': 5, 'line-opacity': 1 },
     },
-  ] as unknown as StylesheetJson // its types know not every property that it has
+  ]
 }

@@ -91,7 +91,6 @@ interface ChartProps {
 function Chart({ t, picture, library, theme }: ChartProps) {
   const holder = useRef<HTMLDivElement>(null)
   const plot = useRef<uPlot | null>(null)
-  const format = useRef(picture.format)
   const [at, setAt] = useState<number | null>(null)
   const [scheme, setScheme] = useState(0)
   useEffect(() => onSchemeChange(() => setScheme((n) => n + 1)), [])
@@ -114,7 +113,6 @@ function Chart({ t, picture, library, theme }: ChartProps) {
     }
   }, [library, theme, scheme])
   useEffect(() => plot.current?.setData(data(t, picture)), [t, picture])
-  format.current = picture.format
 
   const shown = at !== null && at < t.length ? at : null
   return (

@@ -45,61 +45,55 @@ function End({ edge: e, open, links, from, to }: { edge: Edge; open: boolean } &
         {e.edge.port && <>:{e.edge.port}</>} <small>{bytes(e.tx + e.rx)}</small>
         {(e.flags & flags.isNew) !== 0 && <small class="new"> ✚ new</small>}
       </summary>
-      {(translated || e.edge.original) && (
-        <p class="translation">
-          Asked for{' '}
-          <b>
-            <Name of={original(e)} />
-            {e.edge['original.port'] && ':' + e.edge['original.port']}
-          </b>
-          , connected to{' '}
-          <b>
-            <Name of={endTitle(e.server)} />
-            {e.edge.port && ':' + e.edge.port}
-          </b>{' '}
-          <small>(NAT: {e.edge.nat})</small>
-        </p>
-      )}
+      {(translated || e.edge.original) && <Translation of={e} />}
       <div class="both">
         <Attributes title="Client" kind={kindWords[e.client_kind]} end={e.client} links={links} from={from} to={to} />
         <Attributes title="Server" kind={kindWords[e.server_kind]} end={e.server} links={links} from={from} to={to} />
       </div>
       <dl class="pairs">
-        {Object.entries(e.edge).map(([tag, value]) => (
-          <div key={tag}>
-            <dt>{tagName(tag)}</dt>
+        {facts(e).map(([name, value], i) => (
+          <div key={i}>
+            <dt>{name}</dt>
             <dd>
               <Name of={value} />
             </dd>
           </div>
         ))}
-        <div>
-          <dt>Reported by</dt>
-          <dd>{e.reported_by.join(' and ')}</dd>
-        </div>
-        <div>
-          <dt>Failures</dt>
-          <dd>{told(e.failures_by, e.failures)}</dd>
-        </div>
-        <div>
-          <dt>Breaks</dt>
-          <dd>{told(e.breaks_by, e.breaks)}</dd>
-        </div>
-        <div>
-          <dt>Handshake</dt>
-          <dd>{seconds(e.handshake)}</dd>
-        </div>
-        <div>
-          <dt>First seen</dt>
-          <dd>{new Date(e.first * 1000).toLocaleString()}</dd>
-        </div>
-        <div>
-          <dt>Last active</dt>
-          <dd>{new Date(e.last * 1000).toLocaleString()}</dd>
-        </div>
       </dl>
     </details>
   )
+}
+
+/** Where the client wanted to connect to, and where it was connected to. */
+function Translation({ of: e }: { of: Edge }) {
+  return (
+    <p class="translation">
+      Asked for{' '}
+      <b>
+        <Name of={original(e)} />
+        {e.edge['original.port'] && ':' + e.edge['original.port']}
+      </b>
+      , connected to{' '}
+      <b>
+        <Name of={endTitle(e.server)} />
+        {e.edge.port && ':' + e.edge.port}
+      </b>{' '}
+      <small>(NAT: {e.edge.nat})</small>
+    </p>
+  )
+}
+
+/** What is known of the edge itself, by label: its tags first. */
+function facts(e: Edge): [string, string][] {
+  return [
+    ...Object.entries(e.edge).map(([tag, value]): [string, string] => [tagName(tag), value]),
+    ['Reported by', e.reported_by.join(' and ')],
+    ['Failures', told(e.failures_by, e.failures)],
+    ['Breaks', told(e.breaks_by, e.breaks)],
+    ['Handshake', seconds(e.handshake)],
+    ['First seen', new Date(e.first * 1000).toLocaleString()],
+    ['Last active', new Date(e.last * 1000).toLocaleString()],
+  ]
 }
 
 function Title({ of }: { of: Record<string, string> }) {

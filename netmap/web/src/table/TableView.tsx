@@ -1,14 +1,15 @@
 import { useState } from 'preact/hooks'
-import { address, ask, type Params } from '../api/client.ts'
+import type { Params } from '../api/client.ts'
 import { flags, type Flows } from '../api/types.ts'
 import { bytes, count, plural, rate, seconds } from '../format.ts'
-import { glyphs, healthOf, levelWords, retransmitRate } from '../metrics.ts'
+import { glyphs, healthOf, levelWords, retransmitRate, type Health } from '../metrics.ts'
 import { fileName, save } from '../save.ts'
 import type { Change } from '../state/address.ts'
 import type { State } from '../state/state.ts'
 import { kindWords } from '../tags.ts'
 import { Name } from '../Text.tsx'
 import { csv } from './csv.ts'
+import { everything } from './everything.ts'
 import { endName, kindsOf, measured, rowKey } from './rows.ts'
 import { Sparkline } from './Sparkline.tsx'
 import './TableView.css'
@@ -103,51 +104,14 @@ function Head({ column, state, change, text }: { column: Column; state: State; c
 }
 
 function Row({ flows, i, state, change }: Props & { i: number }) {
-  const m = measured(flows, i)
-  const colour = healthOf(state.colour)
-  const level = colour.level(m)
-  const [client, server] = [
-    endName(flows.clients, flows.client[i]!, flows.client_name[i]!),
-    endName(flows.servers, flows.server[i]!, flows.server_name[i]!),
-  ]
   const id = rowKey(flows, i)
   const selected = state.selected?.kind === 'row' && state.selected.id === id
   const open = () => change({ selected: { kind: 'row', id } })
-  const perMB = retransmitRate(m)
-  const failures = kindsOf(flows.failures_by, i)
-  const breaks = kindsOf(flows.breaks_by, i)
+  const server = endName(flows.servers, flows.server[i]!, flows.server_name[i]!)
   return (
     <tr class={selected ? 'selected' : undefined} onClick={open}>
       <th scope="row">
-        <button
-          type="button"
-          class="row"
-          aria-expanded={selected}
-          onClick={(e) => {
-            e.stopPropagation()
-            open()
-          }}
-        >
-          {glyphs[level] && (
-            <b class={`level ${level}`} title={colour.tell(m)}>
-              <span aria-hidden="true">{glyphs[level]} </span>
-              <span class="unseen">
-                {levelWords[level]}: {colour.tell(m)}.{' '}
-              </span>
-            </b>
-          )}
-          <span class="name">
-            <Name of={client.name} />
-          </span>
-          <small>
-            <Name of={client.more} />
-            {kindNote(flows, flows.client_kind[i]!)}
-          </small>
-          <span class="unseen">
-            {' '}
-            to <Name of={server.name} /> <Name of={server.more} />: details
-          </span>
-        </button>
+        <Opener flows={flows} i={i} colour={healthOf(state.colour)} selected={selected} open={open} />
       </th>
       <td class="text">
         <span class="name">
@@ -159,12 +123,73 @@ function Row({ flows, i, state, change }: Props & { i: number }) {
         </small>
         {(flags.isNew & flows.flags[i]!) !== 0 && <small class="new"> ✚ new</small>}
       </td>
-      <td>{bytes(m.tx + m.rx)}</td>
+      <Cells flows={flows} i={i} />
+    </tr>
+  )
+}
+
+interface OpenerProps {
+  flows: Flows
+  i: number
+  colour: Health
+  selected: boolean
+  open(): void
+}
+
+/** The client of a row, a button that opens the details. */
+function Opener({ flows, i, colour, selected, open }: OpenerProps) {
+  const m = measured(flows, i)
+  const level = colour.level(m)
+  const client = endName(flows.clients, flows.client[i]!, flows.client_name[i]!)
+  const server = endName(flows.servers, flows.server[i]!, flows.server_name[i]!)
+  return (
+    <button
+      type="button"
+      class="row"
+      aria-expanded={selected}
+      onClick={(e) => {
+        e.stopPropagation()
+        open()
+      }}
+    >
+      {glyphs[level] && (
+        <b class={`level ${level}`} title={colour.tell(m)}>
+          <span aria-hidden="true">{glyphs[level]} </span>
+          <span class="unseen">
+            {levelWords[level]}: {colour.tell(m)}.{' '}
+          </span>
+        </b>
+      )}
+      <span class="name">
+        <Name of={client.name} />
+      </span>
+      <small>
+        <Name of={client.more} />
+        {kindNote(flows, flows.client_kind[i]!)}
+      </small>
+      <span class="unseen">
+        {' '}
+        to <Name of={server.name} /> <Name of={server.more} />: details
+      </span>
+    </button>
+  )
+}
+
+/** The figures of a row, a cell a column. */
+function Cells({ flows, i }: { flows: Flows; i: number }) {
+  const m = measured(flows, i)
+  const volume = m.tx + m.rx
+  const perMB = retransmitRate(m)
+  const spark = flows.spark?.values[i]
+  const slowest = flows.rtt_max[i] ?? null
+  return (
+    <>
+      <td>{bytes(volume)}</td>
       <td>{bytes(m.tx)}</td>
       <td>{bytes(m.rx)}</td>
       <td class="course">
-        {rate(m.seconds ? (m.tx + m.rx) / m.seconds : 0)}
-        {flows.spark?.values[i] && <Sparkline values={flows.spark.values[i]} />}
+        {rate(m.seconds ? volume / m.seconds : 0)}
+        {spark && <Sparkline values={spark} />}
       </td>
       <td>
         {count(m.retransmits)}
@@ -172,25 +197,19 @@ function Row({ flows, i, state, change }: Props & { i: number }) {
       </td>
       <td>
         {seconds(m.rtt)}
-        {flows.rtt_max[i] !== null && <small>≤ {seconds(flows.rtt_max[i])}</small>}
+        {slowest !== null && <small>≤ {seconds(slowest)}</small>}
       </td>
       <td>{count(m.attempts)}</td>
       <td>
-        {m.failures ? (
-          <>
-            {count(m.failures)}
-            <small>{failures}</small>
-          </>
-        ) : (
-          '0'
-        )}
+        {count(m.failures)}
+        {m.failures > 0 && <small>{kindsOf(flows.failures_by, i)}</small>}
       </td>
       <td>
         {count(m.closed)}
-        {m.breaks > 0 && <small>{breaks || `${count(m.breaks)} broken`}</small>}
+        {m.breaks > 0 && <small>{kindsOf(flows.breaks_by, i) || `${count(m.breaks)} broken`}</small>}
       </td>
       <td>{count(m.active)}</td>
-    </tr>
+    </>
   )
 }
 
@@ -236,37 +255,4 @@ function Foot({ flows, params, limit, more }: Props) {
       </button>
     </div>
   )
-}
-
-/** All rows, a thousand at a time, of one moment: what follows is asked for as of the first answer's end. */
-async function everything(params: Params): Promise<Flows> {
-  let all: Flows | null = null
-  let offset = 0
-  for (;;) {
-    const reply = await ask<Flows>(
-      address('flows', { ...params, ...(all && { end: all.to }), spark: 'none', limit: 1000, offset }),
-      null,
-    )
-    const page: Flows = reply!.data
-    const got = page.client.length
-    all = all ? append(all, page, offset) : page
-    offset += got
-    if (!got || offset >= page.rows) return all
-  }
-}
-
-function append(all: Flows, page: Flows, offset: number): Flows {
-  const joined = { ...all } as Flows & Record<string, unknown>
-  for (const [name, value] of Object.entries(page)) {
-    const before = (all as unknown as Record<string, unknown>)[name]
-    if (Array.isArray(value) && Array.isArray(before) && !['clients', 'servers', 'kinds'].includes(name))
-      joined[name] = [...before, ...value]
-  }
-  for (const name of ['failures_by', 'breaks_by'] as const) {
-    const by = { ...all[name] }
-    for (const [type, pairs] of Object.entries(page[name]))
-      by[type] = [...(by[type] ?? []), ...pairs.map(([i, n]): [number, number] => [i + offset, n])]
-    joined[name] = by
-  }
-  return joined
 }

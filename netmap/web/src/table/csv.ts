@@ -1,72 +1,65 @@
 import type { Flows, Kinds } from '../api/types.ts'
 
-/** One line a row with every figure as it was told, in plain numbers of the base unit. */
+type Cell = string | number | null | undefined
+
+/** A column: its head, and the cell of each row. */
+type Column = [head: string, cell: (row: number) => Cell]
+
+/** One line a row, in plain numbers of the base unit, as the API gave them. */
 export function csv(flows: Flows): string {
-  const kinds = (prefix: string, by: Kinds) =>
-    Object.keys(by)
-      .sort()
-      .map((type) => `${prefix}_${type}`)
-  const head = [
-    ...flows.clients.map((t) => 'client_' + t),
-    ...flows.servers.map((t) => 'server_' + t),
-    'client_name',
-    'server_name',
-    'client_kind',
-    'server_kind',
-    'seconds',
-    'tx_bytes',
-    'rx_bytes',
-    'retransmits',
-    'rtt_seconds',
-    'rtt_max_seconds',
-    'handshake_seconds',
-    'attempts',
-    'failures',
-    'closed',
-    'breaks',
-    'active',
-    'edges',
-    'first',
-    'last',
-    ...kinds('failures', flows.failures_by),
-    ...kinds('breaks', flows.breaks_by),
-  ]
-  const by = (map: Kinds) =>
-    Object.keys(map)
-      .sort()
-      .map((type) => new Map(map[type]))
-  const [failures, breaks] = [by(flows.failures_by), by(flows.breaks_by)]
-  const time = (s: number | undefined) => (s ? new Date(s * 1000).toISOString() : '')
-  const lines = flows.client.map((client, i) => [
-    ...client,
-    ...flows.server[i]!,
-    flows.client_name[i],
-    flows.server_name[i],
-    flows.kinds[flows.client_kind[i]!],
-    flows.kinds[flows.server_kind[i]!],
-    flows.seconds,
-    flows.tx[i],
-    flows.rx[i],
-    flows.retransmits[i],
-    flows.rtt[i],
-    flows.rtt_max[i],
-    flows.handshake[i],
-    flows.attempts[i],
-    flows.failures[i],
-    flows.closed[i],
-    flows.breaks[i],
-    flows.active[i],
-    flows.count[i],
-    time(flows.first[i]),
-    time(flows.last[i]),
-    ...failures.map((m) => m.get(i) ?? 0),
-    ...breaks.map((m) => m.get(i) ?? 0),
-  ])
-  return [head, ...lines].map((cells) => cells.map(cell).join(',')).join('\r\n') + '\r\n'
+  const columns = [...tags(flows), ...figures(flows), ...kinds('failures', flows), ...kinds('breaks', flows)]
+  const lines = flows.client.map((_, row) => columns.map(([, of]) => of(row)))
+  return [columns.map(([head]) => head), ...lines].map((cells) => cells.map(cell).join(',')).join('\r\n') + '\r\n'
 }
 
-/** A cell as RFC 4180 has it. A spreadsheet takes text that begins with =, +, - or @ for a formula, and names are anybody's to choose. */
-function cell(value: string | number | null | undefined): string {
+function tags(flows: Flows): Column[] {
+  return [
+    ...flows.clients.map((tag, i): Column => ['client_' + tag, (row) => flows.client[row]![i]]),
+    ...flows.servers.map((tag, i): Column => ['server_' + tag, (row) => flows.server[row]![i]]),
+    ['client_name', (row) => flows.client_name[row]],
+    ['server_name', (row) => flows.server_name[row]],
+    ['client_kind', (row) => flows.kinds[flows.client_kind[row]!]],
+    ['server_kind', (row) => flows.kinds[flows.server_kind[row]!]],
+  ]
+}
+
+function figures(flows: Flows): Column[] {
+  const time = (s: number | undefined) => (s ? new Date(s * 1000).toISOString() : '')
+  return [
+    ['seconds', () => flows.seconds],
+    ['tx_bytes', (row) => flows.tx[row]],
+    ['rx_bytes', (row) => flows.rx[row]],
+    ['retransmits', (row) => flows.retransmits[row]],
+    ['rtt_seconds', (row) => flows.rtt[row]],
+    ['rtt_max_seconds', (row) => flows.rtt_max[row]],
+    ['handshake_seconds', (row) => flows.handshake[row]],
+    ['attempts', (row) => flows.attempts[row]],
+    ['failures', (row) => flows.failures[row]],
+    ['closed', (row) => flows.closed[row]],
+    ['breaks', (row) => flows.breaks[row]],
+    ['active', (row) => flows.active[row]],
+    ['edges', (row) => flows.count[row]],
+    ['first', (row) => time(flows.first[row])],
+    ['last', (row) => time(flows.last[row])],
+  ]
+}
+
+/** A column for each error type. */
+function kinds(what: 'failures' | 'breaks', flows: Flows): Column[] {
+  const by: Kinds = flows[`${what}_by`]
+  return Object.keys(by)
+    .sort()
+    .map((type): Column => {
+      const counts = new Map(by[type])
+      return [`${what}_${type}`, (row) => counts.get(row) ?? 0]
+    })
+}
+
+/**
+ * A cell in the format of RFC 4180. A spreadsheet runs text that begins with =, +, - or @ as a formula, and anybody may
+ * choose a name, so such text gets an apostrophe in front.
+ */
+function cell(value: Cell): string {
   if (typeof value === 'number') return String(value)
   const text = value ?? ''
   const safe = /^[=+\-@\t\r]/.test(text) ? "'" + text : text
