@@ -2,9 +2,8 @@ import { useEffect, useRef, useState } from 'preact/hooks'
 import { address, ask, type ApiError } from '../api/client.ts'
 import { KINDS, type Tag, type TagValues } from '../api/types.ts'
 import { bytes } from '../format.ts'
-import { tagName } from '../tags.ts'
 import { Name } from '../Text.tsx'
-import { following, nameProposals, spotAt, take, type Spot } from './complete.ts'
+import { following, isKind, meaning, nameProposals, spotAt, take, type Spot } from './complete.ts'
 import './FilterBox.css'
 
 interface Proposal {
@@ -204,7 +203,7 @@ function told(error: ApiError, filter: string): string {
 function useProposals(spot: Spot | null, tags: Tag[], window: number): Proposal[] {
   const [values, setValues] = useState<{ of: string; list: Proposal[] }>({ of: '', list: [] })
   const wanted =
-    spot?.kind === 'value' && !spot.tag.endsWith('.kind')
+    spot?.kind === 'value' && !isKind(spot.tag)
       ? address(`tags/${encodeURIComponent(spot.tag)}/values`, { search: spot.text, window, limit: 12 })
       : null
   useEffect(() => {
@@ -228,14 +227,7 @@ function useProposals(spot: Spot | null, tags: Tag[], window: number): Proposal[
     }
   }, [wanted])
   if (!spot) return []
-  if (spot.kind === 'name') return nameProposals(tags, spot.text).map((text) => ({ text, note: note(text) }))
-  if (spot.tag.endsWith('.kind')) return kinds.filter((k) => k.text.startsWith(spot.text))
+  if (spot.kind === 'name') return nameProposals(tags, spot.text).map((text) => ({ text, note: meaning(text) }))
+  if (isKind(spot.tag)) return kinds.filter((k) => k.text.startsWith(spot.text))
   return values.of === wanted ? values.list : []
-}
-
-function note(name: string): string {
-  const [side, ...rest] = name.split('.')
-  if (name.endsWith('.kind')) return `${side}: ${KINDS.join(', ')}`
-  if ((side === 'client' || side === 'server') && rest.length) return `${tagName(rest.join('.'))} of the ${side}`
-  return `${tagName(name)}`
 }

@@ -1,6 +1,17 @@
 import { describe, expect, test } from 'vitest'
 import type { Tag } from '../api/types.ts'
-import { following, nameProposals, split, spotAt, take, valueText, withoutTerms, withTerms } from './complete.ts'
+import {
+  following,
+  isKind,
+  meaning,
+  nameProposals,
+  split,
+  spotAt,
+  take,
+  valueText,
+  withoutTerms,
+  withTerms,
+} from './complete.ts'
 
 /** The cursor is where the bar is. */
 function spot(marked: string) {
@@ -65,6 +76,16 @@ test.each([
   [1, 1, 0, -1],
 ])('from proposal %i, %i further, of %i: %i', (active, by, count, want) => {
   expect(following(active, by, count)).toBe(want)
+})
+
+test.each([
+  ['client.kind', true, 'client: internal, external, unresolved, other'],
+  ['server.workload.kind', false, 'Workload kind of the server'],
+  ['workload.kind', false, 'Workload kind'],
+  ['client.zone', false, 'Zone of the client'],
+  ['port', false, 'Port'],
+])('%s is the kind of an end: %s; it stands for %s', (name, kind, words) => {
+  expect([isKind(name), meaning(name)]).toEqual([kind, words])
 })
 
 test('values are quoted where they would mean more', () => {

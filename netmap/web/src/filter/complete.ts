@@ -1,5 +1,6 @@
-import type { Tag } from '../api/types.ts'
+import { KINDS, type Tag } from '../api/types.ts'
 import { quote } from '../map/key.ts'
+import { tagName } from '../tags.ts'
 
 /** What is being written at the cursor: the part of the term that a proposal replaces, and what it is. */
 export interface Spot {
@@ -86,6 +87,16 @@ export function nameProposals(tags: Tag[], text: string, most = 12): string[] {
     .filter((name) => rank(name) < 2)
     .sort((a, b) => rank(a) - rank(b) || (a.includes('.') ? 1 : 0) - (b.includes('.') ? 1 : 0))
     .slice(0, most)
+}
+
+/** Reports whether the name is that of the kind of an end. The kind of a workload is a tag as any other. */
+export const isKind = (name: string) => /^((client|server)\.)?kind$/.test(name)
+
+/** What a proposed name of a tag stands for. */
+export function meaning(name: string): string {
+  const [, side, tag] = /^(?:(client|server)\.)?(.*)$/.exec(name)!
+  if (isKind(name)) return `${side}: ${KINDS.join(', ')}`
+  return side ? `${tagName(tag!)} of the ${side}` : tagName(name)
 }
 
 /** The proposal, by index, that an arrow key leads to. The list is a ring; -1 is none. */
