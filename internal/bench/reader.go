@@ -35,7 +35,7 @@ func newReader() (*reader, error) {
 		return nil, err
 	}
 	return &reader{
-		sockets: s, owners: owners, pairs: pair.New(), peers: peer.New(nil), flows: flow.New(flow.Config{}, time.Now()),
+		sockets: s, owners: owners, pairs: pair.New(), peers: peer.New(nil), flows: flow.New(flow.Config{Patience: 2 * time.Second}, time.Now()),
 	}, nil
 }
 

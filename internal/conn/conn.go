@@ -1,10 +1,10 @@
-// Package conn is the vocabulary that every other package speaks. It holds values only: nothing here reads, writes or
-// keeps state, all types are comparable, and an address is never an IPv4-mapped one.
+// Package conn is the vocabulary that every other package speaks. It holds values only: nothing here reads,
+// writes or keeps state, all types are comparable, and an address is never an IPv4-mapped one.
 //
 // The words, used in one sense everywhere:
 //
-//   - connection: the life of one socket, from connect or accept to close; a TCP connection has two ends, and each is a
-//     connection.
+//   - connection: the life of one socket, from connect or accept to close; a TCP connection has two ends, and
+//     each is a connection.
 //   - owner: the container or host process that a connection belongs to.
 //   - peer: the other end, as far as it is known.
 //   - original destination: the address that the client asked for; actual: the endpoint that is really there.
@@ -14,13 +14,13 @@
 //   - flow: connections that are counted together.
 //   - snapshot: one pass over every socket that is tracked.
 //
-// A Conn is made of parts, so that a package that keeps some of it embeds a part and forgets no field: Socket, Timing,
-// Counts, Process and Owner.
+// A Conn is made of parts, so that a package that keeps some of it embeds a part and forgets no field: Socket,
+// Timing, Counts, Process and Owner.
 //
-// A new TCP counter is added in seven places: its row and its read in bpf/, a constant and a row in counts.go, a name in
-// internal/names, a metric in the receiver's metadata.yaml and its row in the receiver's table of metrics, and a story of
-// the receiver's tests. A new attribute of the peer is added in three: a constant and a row in internal/names, a
-// description in the receiver's metadata.yaml, and the package that knows it.
+// A new TCP counter is added in seven places: its row and its read in bpf/, a constant and a row in counts.go,
+// a name in internal/names, a metric in the receiver's metadata.yaml and its row in the receiver's table of
+// metrics, and a story of the receiver's tests. A new attribute of the peer is added in three: a constant and a
+// row in internal/names, a description in the receiver's metadata.yaml, and the package that knows it.
 package conn
 
 import "time"

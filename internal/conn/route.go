@@ -24,8 +24,8 @@ var nats = names.NATs()
 // String returns the value of the attribute netconn.nat.
 func (n NAT) String() string { return nats[n] }
 
-// Route holds the actual endpoints of a connection and the original destination. The zero value: nothing is known beyond
-// the socket.
+// Route holds the actual endpoints of a connection and the original destination. The zero value: nothing is
+// known beyond the socket.
 type Route struct {
 	NAT            NAT
 	Client, Server netip.AddrPort // actual; invalid: those of the sockets

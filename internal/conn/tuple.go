@@ -14,9 +14,9 @@ type Tuple struct {
 // Reverse returns the tuple of the packets that answer.
 func (t Tuple) Reverse() Tuple { return Tuple{Source: t.Destination, Destination: t.Source} }
 
-// Sequence holds the two initial sequence numbers of a TCP connection. Both ends know both, and no address translation
-// changes them, so they match the two ends of a connection on one machine. The zero value means that the connection was
-// never established.
+// Sequence holds the two initial sequence numbers of a TCP connection. Both ends know both, and no address
+// translation changes them, so they match the two ends of a connection on one machine. The zero value means
+// that the connection was never established.
 type Sequence struct {
 	Local, Remote uint32
 }

@@ -11,7 +11,7 @@ import (
 
 // crowd makes n live connections of 20 owners to 50 ports, all reported and credited.
 func crowd(n int) (*Table, []conn.Conn) {
-	table := New(Config{}, at(0))
+	table := newTable(Config{}, at(0))
 	reports := make([]conn.Conn, n)
 	for i := range reports {
 		c := sent(dial(uint64(i+1), uint16(80+i%50)), 1, 1)
@@ -55,7 +55,7 @@ func BenchmarkIdle(b *testing.B) {
 // The cost of one collection for each idle connection whose identity may still settle, at its dearest: all wait.
 func BenchmarkWaiting(b *testing.B) {
 	const n = 10_000
-	table := New(Config{}, at(0))
+	table := newTable(Config{}, at(0))
 	for i := range n {
 		table.Apply(dial(uint64(i+1), uint16(80+i%50)), at(1))
 	}

@@ -8,11 +8,11 @@ import (
 )
 
 // connection is what is kept of a connection between its reports. There may be hundreds of thousands, so the report
-// itself is kept only as long as there is something to do with it, in a visit.
+// itself is kept only in a visit, as long as there is something to do with it.
 type connection struct {
 	flow     *flow                     // that it is credited to; nil: not yet
-	owner    unique.Handle[conn.Owner] // as last reported: when the kernel corrects it, the identity is asked for again
-	credited packed                    // totals that flows have been given
+	owner    unique.Handle[conn.Owner] // as last reported: if the kernel corrects it, the identity is looked up again
+	credited packed                    // the totals that flows have been given
 	first    time.Duration             // of the first report, since the table's start
 	round    uint32                    // of collections, at the last report
 	visit    int32                     // index in the table's visits, -1: nothing to do
@@ -23,18 +23,16 @@ type connection struct {
 	handshaken bool // its handshake is counted
 	active     bool // it is counted in Active
 	ended      bool // its end is counted
-	over       bool // the kernel reported its end: whatever comes later is late
+	over       bool // the kernel reported its end: any report after that is late
 	lost       bool // it was absent from three full passes
-	sample     bool // there is a report whose gauges are not sampled yet
+	sample     bool // there is a report with gauges that are not sampled yet
 }
 
-// credit gives f, which is the connection's flow by now, what is not credited yet.
+// credit gives f, the connection's flow, what is not credited yet.
 func (k *connection) credit(f *flow, v *visit, buckets []float64) {
 	f.Connections = true
 	k.begin(f, v)
-	if f.add(v.counts.unpack().Since(k.credited.unpack())) {
-		f.touched = true
-	}
+	f.count(v.counts.unpack().Since(k.credited.unpack()))
 	k.credited = v.counts
 	k.observe(f, v, buckets)
 	switch {
@@ -42,7 +40,7 @@ func (k *connection) credit(f *flow, v *visit, buckets []float64) {
 	case k.over:
 		k.end(f, reason(v))
 		if v.SeenOpening && v.Age > 0 {
-			f.Duration.observe(buckets, v.Age)
+			f.Histograms[Duration].observe(buckets, v.Age)
 		}
 	case k.lost:
 		// No duration: the age of the last report is not that of the end.
@@ -59,9 +57,9 @@ func (k *connection) begin(f *flow, v *visit) {
 	failed := v.Phase == conn.Failed
 	switch {
 	case v.SeenOpening && failed:
-		f.Attempts[reason(v)]++
+		f.Outcomes[Attempts][reason(v)]++
 	case v.SeenOpening:
-		f.Attempts[conn.NoError]++
+		f.Outcomes[Attempts][conn.NoError]++
 	}
 	if failed {
 		k.ended = true
@@ -75,25 +73,25 @@ func (k *connection) begin(f *flow, v *visit) {
 func (k *connection) end(f *flow, e conn.Error) {
 	k.ended, k.active, f.touched = true, false, true
 	f.Active--
-	f.Closed[e]++
+	f.Outcomes[Ends][e]++
 }
 
 // observe samples the gauges, and the handshake once. A duration of zero is no sample.
 func (k *connection) observe(f *flow, v *visit, buckets []float64) {
 	if k.sample && v.RTT > 0 {
-		f.RTT.observe(buckets, v.RTT)
+		f.Histograms[RTT].observe(buckets, v.RTT)
 	}
 	if k.sample && v.RTTVariation > 0 {
-		f.Jitter.observe(buckets, v.RTTVariation)
+		f.Histograms[Jitter].observe(buckets, v.RTTVariation)
 	}
 	k.sample = false
 	if !k.handshaken && v.Handshake > 0 {
-		f.Handshake.observe(buckets, v.Handshake)
+		f.Histograms[Handshake].observe(buckets, v.Handshake)
 		k.handshaken = true
 	}
 }
 
-// move makes f the connection's flow. Nothing moves but Active.
+// move makes f the connection's flow. Only Active moves with it.
 func (k *connection) move(f *flow) {
 	if k.flow == f {
 		return
@@ -104,20 +102,20 @@ func (k *connection) move(f *flow) {
 		f.Active++
 		f.Connections, f.touched = true, true
 	}
-	k.leave()
+	k.release()
 	f.users++
 	k.flow = f
 }
 
-// leave lets go of the connection's flow.
-func (k *connection) leave() {
+// release drops the connection's reference to its flow.
+func (k *connection) release() {
 	if k.flow != nil {
 		k.flow.users--
 		k.flow = nil
 	}
 }
 
-// reason returns the outcome of a failed attempt or the reason of an end, as an index that exists. A failure without a
+// reason returns the outcome of a failed attempt or the reason of an end, as a valid index. A failure without a
 // reason must not count as a success.
 func reason(v *visit) conn.Error {
 	if v.Error >= conn.Errors || v.Phase == conn.Failed && v.Error == conn.NoError {

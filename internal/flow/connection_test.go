@@ -8,8 +8,8 @@ import (
 	"github.com/netconn/netconn/internal/names"
 )
 
-// Each row is the life of one connection: the reports between one collection and the next, and what its flow shows after
-// the last collection.
+// Each row is the life of one connection: the reports between one collection and the next, and what its flow
+// shows after the last collection.
 func TestLifeOfAConnection(t *testing.T) {
 	open := dial(1, 80)
 	old := edit(open, func(c *conn.Conn) { c.SeenOpening = false })
@@ -26,89 +26,122 @@ func TestLifeOfAConnection(t *testing.T) {
 	}{
 		"open": {
 			reports: [][]conn.Conn{{sent(open, 10, 20)}},
-			want:    Flow{Sent: 10, Received: 20, Attempts: outcomes(conn.NoError), Active: 1},
+			want: Flow{Counts: conn.Counts{
+				conn.Sent: 10, conn.Received: 20,
+			}, Outcomes: OutcomeCounts{Attempts: outcomes(conn.NoError)}, Active: 1},
 		},
 		"every counter": {
 			reports: [][]conn.Conn{{edit(open, func(c *conn.Conn) { c.Counts = full })}},
 			want: Flow{
-				Sent: 1, Received: 2, SegmentsSent: 3, SegmentsReceived: 4, Retransmits: 5, OutOfOrder: 6, Reordering: 7, CE: 8, Lost: 9,
-				Attempts: outcomes(conn.NoError), Active: 1,
+				Counts: conn.Counts{
+					conn.Sent: 1, conn.Received: 2, conn.SegmentsSent: 3, conn.SegmentsReceived: 4,
+					conn.Retransmits: 5, conn.OutOfOrder: 6, conn.Reordering: 7, conn.CE: 8, conn.SegmentsLost: 9,
+				},
+				Outcomes: OutcomeCounts{Attempts: outcomes(conn.NoError)},
+				Active:   1,
 			},
 		},
 		"totals are absolute": {
 			reports: [][]conn.Conn{
 				{sent(open, 10, 0), sent(open, 15, 1)}, {sent(open, 17, 1)}, {}, {sent(open, 20, 2)},
 			},
-			want: Flow{Sent: 20, Received: 2, Attempts: outcomes(conn.NoError), Active: 1},
+			want: Flow{Counts: conn.Counts{
+				conn.Sent: 20, conn.Received: 2,
+			}, Outcomes: OutcomeCounts{Attempts: outcomes(conn.NoError)}, Active: 1},
 		},
 		"closed in one report": {
 			reports: [][]conn.Conn{{sent(ended(open, conn.NoError), 13, 7)}},
-			want:    Flow{Sent: 13, Received: 7, Attempts: outcomes(conn.NoError), Closed: outcomes(conn.NoError)},
+			want: Flow{Counts: conn.Counts{
+				conn.Sent: 13, conn.Received: 7,
+			}, Outcomes: OutcomeCounts{Attempts: outcomes(conn.NoError), Ends: outcomes(conn.NoError)}},
 		},
 		"closed after a while": {
 			reports: [][]conn.Conn{{sent(open, 10, 0)}, {}, {sent(ended(open, conn.Reset), 13, 7)}, {}},
-			want:    Flow{Sent: 13, Received: 7, Attempts: outcomes(conn.NoError), Closed: outcomes(conn.Reset)},
+			want: Flow{Counts: conn.Counts{
+				conn.Sent: 13, conn.Received: 7,
+			}, Outcomes: OutcomeCounts{Attempts: outcomes(conn.NoError), Ends: outcomes(conn.Reset)}},
 		},
 		"opened and closed between collections": {
 			reports: [][]conn.Conn{{sent(open, 10, 0), sent(ended(open, conn.TimedOut), 13, 7)}},
-			want:    Flow{Sent: 13, Received: 7, Attempts: outcomes(conn.NoError), Closed: outcomes(conn.TimedOut)},
+			want: Flow{Counts: conn.Counts{
+				conn.Sent: 13, conn.Received: 7,
+			}, Outcomes: OutcomeCounts{Attempts: outcomes(conn.NoError), Ends: outcomes(conn.TimedOut)}},
 		},
 		"refused": {
 			reports: [][]conn.Conn{{edit(open, func(c *conn.Conn) { c.Phase, c.Error = conn.Failed, conn.Refused })}},
-			want:    Flow{Attempts: outcomes(conn.Refused)},
+			want:    Flow{Outcomes: OutcomeCounts{Attempts: outcomes(conn.Refused)}},
 		},
 		"failed without a reason is not a success": {
 			reports: [][]conn.Conn{{edit(open, func(c *conn.Conn) { c.Phase = conn.Failed })}},
-			want:    Flow{Attempts: outcomes(conn.Other)},
+			want:    Flow{Outcomes: OutcomeCounts{Attempts: outcomes(conn.Other)}},
 		},
 		"a reason that has no name": {
 			reports: [][]conn.Conn{{ended(open, conn.Errors+3)}},
-			want:    Flow{Attempts: outcomes(conn.NoError), Closed: outcomes(conn.Other)},
+			want:    Flow{Outcomes: OutcomeCounts{Attempts: outcomes(conn.NoError), Ends: outcomes(conn.Other)}},
 		},
 		"older than netconn: no attempt": {
 			reports: [][]conn.Conn{{sent(old, 5, 5)}},
-			want:    Flow{Sent: 5, Received: 5, Active: 1},
+			want:    Flow{Counts: conn.Counts{conn.Sent: 5, conn.Received: 5}, Active: 1},
 		},
 		"older than netconn: closed": {
 			reports: [][]conn.Conn{{sent(old, 5, 5)}, {edit(sent(ended(old, conn.NoError), 6, 5), func(c *conn.Conn) {
 				c.Age = time.Hour
 			})}},
-			want: Flow{Sent: 6, Received: 5, Closed: outcomes(conn.NoError)},
+			want: Flow{Counts: conn.Counts{
+				conn.Sent: 6, conn.Received: 5,
+			}, Outcomes: OutcomeCounts{Ends: outcomes(conn.NoError)}},
 		},
 		"the end is reported twice": {
 			reports: [][]conn.Conn{{ended(open, conn.NoError), ended(open, conn.NoError)}, {ended(open, conn.Reset)}},
-			want:    Flow{Attempts: outcomes(conn.NoError), Closed: outcomes(conn.NoError)},
+			want:    Flow{Outcomes: OutcomeCounts{Attempts: outcomes(conn.NoError), Ends: outcomes(conn.NoError)}},
 		},
 		"a live report after the end is dropped": {
 			reports: [][]conn.Conn{{sent(ended(open, conn.NoError), 10, 0), sent(open, 11, 0)}, {sent(open, 12, 0)}},
-			want:    Flow{Sent: 10, Attempts: outcomes(conn.NoError), Closed: outcomes(conn.NoError)},
+			want: Flow{
+				Counts:   conn.Counts{conn.Sent: 10},
+				Outcomes: OutcomeCounts{Attempts: outcomes(conn.NoError), Ends: outcomes(conn.NoError)},
+			},
 		},
 		"an older live report changes nothing": {
 			reports: [][]conn.Conn{{sent(open, 10, 3), sent(open, 8, 4)}, {sent(open, 9, 4)}},
-			want:    Flow{Sent: 10, Received: 4, Attempts: outcomes(conn.NoError), Active: 1},
+			want: Flow{Counts: conn.Counts{
+				conn.Sent: 10, conn.Received: 4,
+			}, Outcomes: OutcomeCounts{Attempts: outcomes(conn.NoError)}, Active: 1},
 		},
 		"the end's totals are final even if a byte lower": {
 			reports: [][]conn.Conn{{sent(open, 101, 0), sent(ended(open, conn.NoError), 100, 0)}},
-			want:    Flow{Sent: 100, Attempts: outcomes(conn.NoError), Closed: outcomes(conn.NoError)},
+			want: Flow{
+				Counts:   conn.Counts{conn.Sent: 100},
+				Outcomes: OutcomeCounts{Attempts: outcomes(conn.NoError), Ends: outcomes(conn.NoError)},
+			},
 		},
 		"what was credited does not fall": {
 			reports: [][]conn.Conn{{sent(open, 101, 0)}, {sent(ended(open, conn.NoError), 100, 0)}},
-			want:    Flow{Sent: 101, Attempts: outcomes(conn.NoError), Closed: outcomes(conn.NoError)},
+			want: Flow{
+				Counts:   conn.Counts{conn.Sent: 101},
+				Outcomes: OutcomeCounts{Attempts: outcomes(conn.NoError), Ends: outcomes(conn.NoError)},
+			},
 		},
 		"a 32-bit counter wraps": {
 			reports: [][]conn.Conn{
 				{segments(1 << 31)}, {segments(1<<32 - 1)}, {segments(1)}, {segments(7), segments(5)},
 			},
-			want: Flow{SegmentsSent: 1<<32 + 7, Attempts: outcomes(conn.NoError), Active: 1},
+			want: Flow{
+				Counts:   conn.Counts{conn.SegmentsSent: 1<<32 + 7},
+				Outcomes: OutcomeCounts{Attempts: outcomes(conn.NoError)}, Active: 1,
+			},
 		},
 		"a 32-bit counter goes backwards": {
 			reports: [][]conn.Conn{{segments(100)}, {segments(90)}, {segments(101)}},
-			want:    Flow{SegmentsSent: 101, Attempts: outcomes(conn.NoError), Active: 1},
+			want: Flow{
+				Counts:   conn.Counts{conn.SegmentsSent: 101},
+				Outcomes: OutcomeCounts{Attempts: outcomes(conn.NoError)}, Active: 1,
+			},
 		},
 	}
 	for name, row := range rows {
 		t.Run(name, func(t *testing.T) {
-			table := New(Config{}, at(0))
+			table := newTable(Config{}, at(0))
 			var got []Resource
 			for i, reports := range row.reports {
 				for _, r := range reports {
@@ -132,7 +165,7 @@ func TestGaugesAreSampledForWhatIsNew(t *testing.T) {
 		return c
 	}
 	open := dial(1, 80)
-	table := New(Config{Buckets: []float64{0.001, 0.01, 0.1}}, at(0))
+	table := newTable(Config{Buckets: []float64{0.001, 0.01, 0.1}}, at(0))
 	steps := []struct {
 		what    string
 		reports []conn.Conn
@@ -152,12 +185,12 @@ func TestGaugesAreSampledForWhatIsNew(t *testing.T) {
 		got = table.Collect(at(float64(i+1)), byPort)
 	}
 	expect(t, "after the close", got, flows(shop, Flow{
-		Key: toPort(shop, 80), Start: at(0), Connections: true,
-		Sent: 3, Attempts: outcomes(conn.NoError), Closed: outcomes(conn.NoError),
-		RTT:       Histogram{Counts: []uint64{0, 1, 1, 1}, Count: 3, Sum: 0.31, Min: 0.01, Max: 0.2},
-		Jitter:    Histogram{Counts: []uint64{0, 1, 2, 0}, Count: 3, Sum: 0.155, Min: 0.005, Max: 0.1},
-		Handshake: Histogram{Counts: []uint64{0, 1, 0, 0}, Count: 1, Sum: 0.002, Min: 0.002, Max: 0.002},
-		Duration:  Histogram{Counts: []uint64{0, 0, 0, 1}, Count: 1, Sum: 3, Min: 3, Max: 3},
+		Key:         toPort(shop, 80),
+		Start:       at(0),
+		Connections: true,
+		Counts:      conn.Counts{conn.Sent: 3},
+		Outcomes:    OutcomeCounts{Attempts: outcomes(conn.NoError), Ends: outcomes(conn.NoError)},
+		Histograms:  [Measures]Histogram{RTT: {Counts: []uint64{0, 1, 1, 1}, Count: 3, Sum: 0.31, Min: 0.01, Max: 0.2}, Jitter: {Counts: []uint64{0, 1, 2, 0}, Count: 3, Sum: 0.155, Min: 0.005, Max: 0.1}, Handshake: {Counts: []uint64{0, 1, 0, 0}, Count: 1, Sum: 0.002, Min: 0.002, Max: 0.002}, Duration: {Counts: []uint64{0, 0, 0, 1}, Count: 1, Sum: 3, Min: 3, Max: 3}},
 	}))
 }
 
@@ -168,44 +201,62 @@ func TestIdentityThatSettles(t *testing.T) {
 	known.Peer = conn.Peer{names.PeerType: names.TypeContainer, names.PeerName: "db"}
 
 	t.Run("waits for two seconds, then moves on", func(t *testing.T) {
-		table := New(Config{}, at(0))
+		table := newTable(Config{}, at(0))
 		table.Apply(open, at(9))
 		expect(t, "at 1 s of age", table.Collect(at(10), guess("db", false)))
 		expect(t, "at 2 s of age", table.Collect(at(11), guess("db", false)), flows(shop,
-			Flow{Key: unknown, Start: at(0), Connections: true, Sent: 100, Attempts: outcomes(conn.NoError), Active: 1}))
+			Flow{
+				Key: unknown, Start: at(0), Connections: true, Counts: conn.Counts{conn.Sent: 100},
+				Outcomes: OutcomeCounts{Attempts: outcomes(conn.NoError)}, Active: 1,
+			}))
 
 		table.Apply(sent(open, 130, 0), at(12))
 		expect(t, "with a better answer", table.Collect(at(20), guess("db", true)), flows(shop,
-			Flow{Key: known, Start: at(11), Connections: true, Sent: 30, Active: 1},
-			Flow{Key: unknown, Start: at(0), Connections: true, Sent: 100, Attempts: outcomes(conn.NoError)}))
+			Flow{Key: known, Start: at(11), Connections: true, Counts: conn.Counts{conn.Sent: 30}, Active: 1},
+			Flow{
+				Key: unknown, Start: at(0), Connections: true, Counts: conn.Counts{conn.Sent: 100},
+				Outcomes: OutcomeCounts{Attempts: outcomes(conn.NoError)},
+			}))
 
 		table.Apply(ended(sent(open, 131, 0), conn.Reset), at(21))
 		expect(t, "closed", table.Collect(at(30), guess("db", false)), flows(shop,
-			Flow{Key: known, Start: at(11), Connections: true, Sent: 31, Closed: outcomes(conn.Reset)},
-			Flow{Key: unknown, Start: at(0), Connections: true, Sent: 100, Attempts: outcomes(conn.NoError)}))
+			Flow{
+				Key: known, Start: at(11), Connections: true, Counts: conn.Counts{conn.Sent: 31},
+				Outcomes: OutcomeCounts{Ends: outcomes(conn.Reset)},
+			},
+			Flow{
+				Key: unknown, Start: at(0), Connections: true, Counts: conn.Counts{conn.Sent: 100},
+				Outcomes: OutcomeCounts{Attempts: outcomes(conn.NoError)},
+			}))
 	})
 
 	t.Run("settled at once needs no wait", func(t *testing.T) {
-		table := New(Config{}, at(0))
+		table := newTable(Config{}, at(0))
 		table.Apply(open, at(9.9))
 		expect(t, "at once", table.Collect(at(10), guess("db", true)), flows(shop,
-			Flow{Key: known, Start: at(0), Connections: true, Sent: 100, Attempts: outcomes(conn.NoError), Active: 1}))
+			Flow{
+				Key: known, Start: at(0), Connections: true, Counts: conn.Counts{conn.Sent: 100},
+				Outcomes: OutcomeCounts{Attempts: outcomes(conn.NoError)}, Active: 1,
+			}))
 	})
 
 	t.Run("closed while it waits", func(t *testing.T) {
-		table := New(Config{}, at(0))
+		table := newTable(Config{}, at(0))
 		table.Apply(open, at(9.5))
 		table.Apply(ended(sent(open, 110, 0), conn.NoError), at(9.6))
 		expect(t, "too early", table.Collect(at(10), guess("db", false)))
 		table.Apply(open, at(10.5))
 		expect(t, "found after its end", table.Collect(at(11), guess("db", true)), flows(shop, Flow{
-			Key: known, Start: at(0), Connections: true,
-			Sent: 110, Attempts: outcomes(conn.NoError), Closed: outcomes(conn.NoError),
+			Key:         known,
+			Start:       at(0),
+			Connections: true,
+			Counts:      conn.Counts{conn.Sent: 110},
+			Outcomes:    OutcomeCounts{Attempts: outcomes(conn.NoError), Ends: outcomes(conn.NoError)},
 		}))
 	})
 
 	t.Run("idle ones are asked about for a minute, then when they are reported", func(t *testing.T) {
-		table := New(Config{}, at(0))
+		table := newTable(Config{}, at(0))
 		table.Apply(open, at(0))
 		asked := 0
 		ask := func(c conn.Conn) (Key, bool) {
@@ -221,11 +272,14 @@ func TestIdentityThatSettles(t *testing.T) {
 		table.Apply(open, at(601))
 		expect(t, "reported again", table.Collect(at(610), guess("db", true)), flows(shop,
 			Flow{Key: known, Start: at(600), Connections: true, Active: 1},
-			Flow{Key: unknown, Start: at(0), Connections: true, Sent: 100, Attempts: outcomes(conn.NoError)}))
+			Flow{
+				Key: unknown, Start: at(0), Connections: true, Counts: conn.Counts{conn.Sent: 100},
+				Outcomes: OutcomeCounts{Attempts: outcomes(conn.NoError)},
+			}))
 	})
 
 	t.Run("settled is not asked again", func(t *testing.T) {
-		table := New(Config{}, at(0))
+		table := newTable(Config{}, at(0))
 		table.Apply(open, at(0))
 		table.Collect(at(1), guess("db", true))
 		table.Apply(sent(open, 101, 0), at(2))
@@ -238,11 +292,11 @@ func TestIdentityThatSettles(t *testing.T) {
 
 func TestUnsettledIsNotSampledAgain(t *testing.T) {
 	open := edit(dial(1, 80), func(c *conn.Conn) { c.RTT = time.Second })
-	table := New(Config{}, at(0))
+	table := newTable(Config{}, at(0))
 	table.Apply(open, at(1))
 	for s := 10.0; s < 50; s += 10 {
 		got := table.Collect(at(s), guess("", false))
-		if n := got[0].Flows[0].RTT.Count; n != 1 {
+		if n := got[0].Flows[0].Histograms[RTT].Count; n != 1 {
 			t.Errorf("at %v s: %d samples of one report", s, n)
 		}
 		table.Apply(open, at(s+1)) // a full pass repeats it
@@ -250,7 +304,7 @@ func TestUnsettledIsNotSampledAgain(t *testing.T) {
 }
 
 func TestFlowThatWasLeftExpires(t *testing.T) {
-	table := New(Config{ExpireAfter: time.Minute}, at(0))
+	table := newTable(Config{ExpireAfter: time.Minute}, at(0))
 	table.Apply(dial(1, 80), at(0))
 	table.Collect(at(10), guess("db", false))
 	if got := table.Collect(at(20), guess("db", true)); len(got[0].Flows) != 2 {
@@ -263,23 +317,32 @@ func TestFlowThatWasLeftExpires(t *testing.T) {
 
 func TestOwnerIsCorrected(t *testing.T) {
 	open := sent(dial(1, 80), 100, 0)
-	table := New(Config{}, at(0))
+	table := newTable(Config{}, at(0))
 	table.Apply(owned(open, sshd), at(1))
 	table.Collect(at(10), byPort)
 	table.Apply(sent(open, 140, 0), at(11))
 	expect(t, "increments and active go to the right owner", table.Collect(at(20), byPort),
-		flows(sshd, Flow{Key: toPort(sshd, 80), Start: at(0), Connections: true, Sent: 100, Attempts: outcomes(conn.NoError)}),
-		flows(shop, Flow{Key: toPort(shop, 80), Start: at(10), Connections: true, Sent: 40, Active: 1}))
+		flows(sshd, Flow{
+			Key: toPort(sshd, 80), Start: at(0), Connections: true, Counts: conn.Counts{conn.Sent: 100},
+			Outcomes: OutcomeCounts{Attempts: outcomes(conn.NoError)},
+		}),
+		flows(shop, Flow{
+			Key: toPort(shop, 80), Start: at(10), Connections: true, Counts: conn.Counts{conn.Sent: 40}, Active: 1,
+		}))
 }
 
 func TestGenerationsAreConnectionsOfTheirOwn(t *testing.T) {
 	refused := edit(dial(1, 80), func(c *conn.Conn) { c.Phase, c.Error = conn.Failed, conn.Refused })
 	again := edit(sent(dial(1, 80), 5, 5), func(c *conn.Conn) { c.ID.Generation++ })
-	table := New(Config{}, at(0))
+	table := newTable(Config{}, at(0))
 	table.Apply(refused, at(1))
 	table.Apply(again, at(1))
 	expect(t, "both count", table.Collect(at(10), byPort), flows(shop, Flow{
-		Key: toPort(shop, 80), Start: at(0), Connections: true,
-		Sent: 5, Received: 5, Attempts: outcomes(conn.Refused, conn.NoError), Active: 1,
+		Key:         toPort(shop, 80),
+		Start:       at(0),
+		Connections: true,
+		Counts:      conn.Counts{conn.Sent: 5, conn.Received: 5},
+		Outcomes:    OutcomeCounts{Attempts: outcomes(conn.Refused, conn.NoError)},
+		Active:      1,
 	}))
 }

@@ -1,51 +1,56 @@
-// Package flow folds connections into flows: a flow is one combination of the attributes that are enabled, on one
-// resource, and everything that is counted of a connection is counted in a flow. This is the only long-lived state of
-// netconn, and the place where totals are kept true.
+// Package flow folds connections into flows: a flow is one combination of the attributes that are enabled, on
+// one resource. Everything that is counted of a connection is counted in a flow. This is the only long-lived
+// state of netconn, and the place where totals are kept true.
 //
-// In: reports of connections and listeners (absolute totals, in any order, repeated or late), and the sums of what the
-// kernel could not report. Out: at each collection, every flow with its cumulative counters, sorted; Differences makes
-// of them what was counted since the last one. In between a function that the caller passes says who is at the other end.
+// In: reports of connections and listeners (absolute totals, in any order, repeated or late), and sums of what
+// the kernel could not report. Out: at each collection, every flow with its cumulative counters, sorted.
+// Differences turns these into what was counted since the collection before. A function of the caller
+// identifies the other end of a connection.
 //
 // The rules:
 //
-//   - A connection is credited to a flow at the first collection at which its identity is settled, or once its first
-//     report is two seconds old. What has been credited never moves; when a better answer comes, later increments go to
-//     the new flow, and only Active moves: -1 there, +1 here, in one collection. Whose identity is not settled is asked
-//     about at every collection for a minute, and after that when something new is reported of it.
-//   - The gauges (RTT, jitter) are sampled once at each collection that credits something new, and so at the end too; an
-//     idle connection is not sampled again, however often it is reported. The handshake and the duration count once.
-//   - No counter of a flow ever falls. The totals of a connection's end are final, and reports that arrive after it are
-//     dropped and counted, but for what Settle has credited: nothing may be reported of that any more.
-//   - Settle credits ended connections before the next collection, by the same rule of two seconds, from the end on.
-//   - Limits count flows, so that a connection is named, or in overflow, in all its metrics alike until it closes.
-//     Whatever the limits, the sums over all flows are the same.
-//   - A connection beyond MaxConnections is not kept. Its totals are credited to the overflow flow of the host when its
-//     end is reported; before that nothing of it is, because a live report is absolute, and what it adds to the one
-//     before is only known of a connection that is kept. It is kept from the first live report for which there is room.
-//     (If the kernel cannot report its end either, what its live reports told is not counted.)
-//   - A flow with a live connection or listener never expires; an idle one does by silence, after it has shown an Active
-//     of zero. Its return is a new flow, with a start not before the last point of the old one.
-//   - A connection whose end was lost is closed as lost when it is absent from three full passes in a row.
+//   - A connection is credited to a flow at the first collection at which its identity is settled, or when its
+//     first report is as old as Config.Patience. What has been credited never moves. When a better identity
+//     comes, later increments go to the new flow, and only Active moves: -1 there, +1 here, in one collection.
+//     Until its identity is settled, a connection is looked up at every collection for 30 times the patience,
+//     then only when a new report arrives.
+//   - The gauges (RTT, jitter) are sampled once at each collection that credits something new, so also at the
+//     end. An idle connection is not sampled again, however often it is reported. The handshake and the
+//     duration count once.
+//   - No counter of a flow ever falls. The totals of a connection's end are final, and reports that arrive
+//     after it are dropped and counted. After Settle has credited an end, no report of that connection may
+//     follow.
+//   - Settle credits ended connections before the next collection, with the same patience, counted from their
+//     end.
+//   - Limits count flows, so a connection is named, or in overflow, in all its metrics alike until it closes.
+//     The sums over all flows do not depend on the limits.
+//   - A connection beyond MaxConnections is not kept. Its totals are credited to the overflow flow of the host
+//     when its end is reported. Its live reports are not counted: they are absolute, and without a kept
+//     connection there is nothing to subtract. It is kept from the first live report for which there is room.
+//     If the kernel loses the report of its end too, its traffic is not counted.
+//   - A flow with a live connection or listener never expires. An idle flow expires after it has shown an
+//     Active of zero. If it returns it is a new flow, with a start that is not before the last point of the old
+//     one.
+//   - A connection with a lost end is closed as lost when it is absent from three full passes in a row.
 //
-// Time comes in with every call and must not run backwards. A Table is not safe for concurrent use. Nothing here fails:
-// what cannot be itemised is in an overflow flow, and what is dropped is in Stats.
+// Time comes in with every call and must not run backwards. A Table is not safe for concurrent use. Nothing
+// here fails: what cannot be itemised is in an overflow flow, and what is dropped is in Stats.
 package flow
 
 import (
-	"cmp"
-	"net/netip"
 	"slices"
 	"time"
 
 	"github.com/netconn/netconn/internal/conn"
 )
 
-// Config is what a user can set. The zero value of a field means its default.
+// Config is what the caller sets. The zero value of a field means its default, but for Patience, which has none.
 type Config struct {
+	Patience         time.Duration // how long a connection waits for its identity; longer lives are multiples of it
 	LimitPerResource int           // flows of one resource beside its overflow flow; 500
 	MaxResources     int           // resources beside that of the host; 2000
-	MaxConnections   int           // that are kept, the ended ones while they are remembered included; 1,000,000
-	ExpireAfter      time.Duration // of silence; 1 h
+	MaxConnections   int           // connections that are kept, with the ended ones that are remembered; 1,000,000
+	ExpireAfter      time.Duration // life of an idle flow; 1 h
 	Buckets          []float64     // upper bounds of all histograms, in seconds, ascending; DefaultBuckets
 }
 
@@ -69,86 +74,24 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Key is what tells one flow from another: the resource, and the attributes of its points. The caller fills in only what
-// is enabled; a field that is left at zero tells nothing apart.
-type Key struct {
-	Owner         conn.Owner // the resource; the zero value is the host itself
-	Role          conn.Role
-	ServerPort    uint16
-	Peer          conn.Peer
-	NAT           conn.NAT
-	Original      Original
-	Zone          string         // opt-in: netconn.local.zone, of the node that this runs on
-	Local, Remote netip.AddrPort // opt-in: network.local.*, network.peer.*; as the socket has them
-	Server        netip.Addr     // opt-in: server.address
-	Client        netip.Addr     // opt-in: client.address
-}
+// lookupFor is how long an idle connection without a settled identity is looked up at every collection.
+func (c *Config) lookupFor() time.Duration { return 30 * c.Patience }
 
-// Original is what the client asked for, where its destination was translated.
-type Original struct {
-	Name    string
-	Port    uint16
-	Address netip.Addr // opt-in
-}
+// rememberFor is how long an end is remembered after it was credited, to recognise late reports. Those come with the
+// snapshot that the end overtook, so one snapshot would do.
+func (c *Config) rememberFor() time.Duration { return 5 * c.Patience }
 
-// compare orders the keys of one resource, by what a reader looks for first.
-func (k Key) compare(o Key) int {
-	return cmp.Or(
-		cmp.Compare(k.Role, o.Role),
-		cmp.Compare(k.ServerPort, o.ServerPort),
-		k.Peer.Compare(&o.Peer),
-		cmp.Compare(k.NAT, o.NAT),
-		cmp.Compare(k.Zone, o.Zone),
-		cmp.Compare(k.Original.Name, o.Original.Name),
-		cmp.Compare(k.Original.Port, o.Original.Port),
-		k.Original.Address.Compare(o.Original.Address),
-		k.Local.Compare(o.Local),
-		k.Remote.Compare(o.Remote),
-		k.Server.Compare(o.Server),
-		k.Client.Compare(o.Client),
-	)
-}
-
-func compareOwners(a, b conn.Owner) int {
-	return cmp.Or(
-		cmp.Compare(a.PodUID, b.PodUID),
-		cmp.Compare(a.ContainerID, b.ContainerID),
-		cmp.Compare(a.Unit, b.Unit),
-		cmp.Compare(a.Executable, b.Executable),
-	)
-}
-
-// Identify tells which flow a connection belongs to, as far as it is known. Settled false means that a better answer may
-// come: the connection is asked about again.
+// Identify returns the flow of a connection, as far as it is known. If settled is false a better answer may
+// come, and the connection is looked up again.
 type Identify func(c conn.Conn) (k Key, settled bool)
 
 // Resource is one owner with its flows: by Key, the overflow flow last.
 type Resource struct {
-	Owner conn.Owner // the zero value: the host, for connections of unknown owner and for what is beyond MaxResources
+	Owner conn.Owner // the zero value: the host, for connections of unknown owner and for those beyond MaxResources
 	Flows []*Flow
 }
 
-// Flow is what was counted since Start. All counters are cumulative, and all but Active only grow.
-type Flow struct {
-	Key      Key
-	Overflow bool      // stands for the flows beyond a limit: Key holds the owner and nothing else
-	Start    time.Time // not after the first event that is counted here
-
-	Connections bool // a connection or a loss was ever counted here; where false, only ListenDrops has a meaning
-	Listens     bool // a listener was ever counted here; where false, ListenDrops has no meaning
-
-	Sent, Received                          uint64 // payload bytes
-	SegmentsSent, SegmentsReceived          uint64
-	Retransmits, OutOfOrder, Reordering, CE uint64
-	Lost                                    uint64              // segments that the sender took for lost
-	Attempts                                [conn.Errors]uint64 // by outcome; conn.NoError: established
-	Closed                                  [conn.Errors]uint64 // by reason; conn.NoError: by agreement
-	Active                                  int64
-	RTT, Jitter, Handshake, Duration        Histogram // seconds
-	ListenDrops                             uint64    // connections that a full queue dropped
-}
-
-// Stats tells how much there is now, and what was dropped since New.
+// Stats counts what there is now, and what was dropped since New.
 type Stats struct {
 	Resources   int    // with the host's
 	Flows       int    // with the overflow flows
@@ -158,6 +101,6 @@ type Stats struct {
 	Pending     int    // connections that no flow was credited with yet
 	Late        uint64 // reports that arrived after the end of their connection
 	Lost        uint64 // connections closed because three passes did not find them
-	Deferred    uint64 // reports of live connections that were beyond MaxConnections: they count at its end
+	Deferred    uint64 // reports of live connections beyond MaxConnections: they count at the connection's end
 	Beyond      uint64 // ends of connections that were beyond MaxConnections
 }

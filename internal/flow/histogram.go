@@ -1,19 +1,20 @@
 package flow
 
 import (
+	"slices"
 	"sort"
 	"time"
 )
 
-// DefaultBuckets returns the twelve upper bounds, in seconds, that histograms have by default: 50 us to 10 s, each about
-// three times the one before.
+// DefaultBuckets returns the twelve upper bounds, in seconds, that histograms have by default: 50 us to 10 s,
+// each about three times the one before.
 func DefaultBuckets() []float64 {
 	return []float64{50e-6, 100e-6, 300e-6, 1e-3, 3e-3, 10e-3, 30e-3, 100e-3, 300e-3, 1, 3, 10}
 }
 
-// Histogram is an explicit-bounds histogram of durations in seconds: Counts[i] holds what is greater than the bound
-// before and at most bound i, the last of Counts what is greater than all bounds. The zero value is empty: Counts is nil
-// until there is a sample.
+// Histogram is an explicit-bounds histogram of durations in seconds. Counts[i] holds the samples that are
+// greater than the bound before and at most bound i; the last of Counts holds those greater than all bounds.
+// The zero value is empty: Counts is nil until there is a sample.
 type Histogram struct {
 	Counts   []uint64
 	Count    uint64
@@ -32,4 +33,34 @@ func (h *Histogram) observe(bounds []float64, d time.Duration) {
 	h.Count++
 	h.Sum += v
 	h.Min, h.Max = min(h.Min, v), max(h.Max, v)
+}
+
+// add adds the samples of a histogram of the same bounds, and shares no memory with it.
+func (h *Histogram) add(o *Histogram) {
+	switch {
+	case o.Count == 0:
+		return
+	case h.Count == 0:
+		*h = *o
+		h.Counts = slices.Clone(o.Counts)
+		return
+	}
+	for i := range h.Counts {
+		h.Counts[i] += o.Counts[i]
+	}
+	h.Count += o.Count
+	h.Sum += o.Sum
+	h.Min, h.Max = min(h.Min, o.Min), max(h.Max, o.Max)
+}
+
+// since returns the samples beyond those of an earlier state. The least and the greatest of them are not known.
+func (h *Histogram) since(earlier *Histogram) Histogram {
+	if h.Count == earlier.Count {
+		return Histogram{}
+	}
+	n := Histogram{Counts: slices.Clone(h.Counts), Count: h.Count - earlier.Count, Sum: h.Sum - earlier.Sum}
+	for i := range earlier.Counts {
+		n.Counts[i] -= earlier.Counts[i]
+	}
+	return n
 }

@@ -6,16 +6,16 @@ import (
 	"github.com/netconn/netconn/internal/conn"
 )
 
-// limit is what is known of the connections beyond MaxConnections: how many, and when the last one ended.
+// limit counts the connections beyond MaxConnections, and remembers when the last of them ended.
 type limit struct {
-	sealed   bool      // an end was credited that nothing remembers, and a live report may still come after it
+	sealed   bool      // an end was credited that is not remembered, and a live report may still come after it
 	since    time.Time // of the last such end
 	deferred uint64
 	ends     uint64
 }
 
-// beyond tells whether there is no room for a connection that is not kept. A live one is also refused while it may have
-// ended beyond the limit: it would be counted a second time, and never end.
+// beyond reports whether there is no room for a connection that is not kept. A live one is also refused while
+// it may have ended beyond the limit: it would be counted a second time, and never end.
 func (t *Table) beyond(c *conn.Conn) bool {
 	return len(t.connections) >= t.config.MaxConnections || c.Phase == conn.Open && t.limit.sealed
 }
@@ -35,9 +35,9 @@ func (t *Table) creditBeyond(c *conn.Conn, now time.Time) {
 	k.credit(t.overflow(r), &end, t.config.Buckets)
 }
 
-// unseal comes with each collection: the live reports that the last end overtook have come by now.
-func (l *limit) unseal(now time.Time) {
-	if l.sealed && now.Sub(l.since) >= mourning {
+// unseal runs at each collection. Live reports that the last end overtook have arrived when it is older than life.
+func (l *limit) unseal(now time.Time, life time.Duration) {
+	if l.sealed && now.Sub(l.since) >= life {
 		l.sealed = false
 	}
 }

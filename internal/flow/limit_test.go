@@ -10,12 +10,14 @@ import (
 )
 
 func TestBeyondTheLimitOnlyEndsCount(t *testing.T) {
-	table := New(Config{MaxConnections: 1}, at(0))
+	table := newTable(Config{MaxConnections: 1}, at(0))
 	kept, other := sent(dial(1, 80), 1, 2), sent(dial(2, 80), 10, 20)
 	table.Apply(kept, at(1))
 	table.Apply(other, at(2))
 	table.Apply(sent(other, 11, 20), at(3))
-	one := Flow{Key: toPort(shop, 80), Start: at(0), Connections: true, Sent: 1, Received: 2, Attempts: outcomes(conn.NoError), Active: 1}
+	one := Flow{Key: toPort(shop, 80), Start: at(0), Connections: true, Counts: conn.Counts{
+		conn.Sent: 1, conn.Received: 2,
+	}, Outcomes: OutcomeCounts{Attempts: outcomes(conn.NoError)}, Active: 1}
 	expect(t, "alive", table.Collect(at(10), byPort), flows(shop, one))
 
 	end := edit(ended(sent(other, 12, 20), conn.Reset), func(c *conn.Conn) {
@@ -25,9 +27,12 @@ func TestBeyondTheLimitOnlyEndsCount(t *testing.T) {
 	table.Apply(end, at(11))
 	table.Apply(edit(dial(3, 80), func(c *conn.Conn) { c.Phase, c.Error = conn.Failed, conn.Refused }), at(12))
 	overflow := Flow{
-		Overflow: true, Start: at(10), Connections: true, Sent: 12, Received: 20,
-		Attempts: outcomes(conn.NoError, conn.Refused), Closed: outcomes(conn.Reset),
-		RTT: histogram(2e-3), Jitter: histogram(4e-3), Handshake: histogram(1e-3), Duration: histogram(5e-3),
+		Overflow:    true,
+		Start:       at(10),
+		Connections: true,
+		Counts:      conn.Counts{conn.Sent: 12, conn.Received: 20},
+		Outcomes:    OutcomeCounts{Attempts: outcomes(conn.NoError, conn.Refused), Ends: outcomes(conn.Reset)},
+		Histograms:  [Measures]Histogram{RTT: histogram(2e-3), Jitter: histogram(4e-3), Handshake: histogram(1e-3), Duration: histogram(5e-3)},
 	}
 	expect(t, "ended", table.Collect(at(20), byPort), flows(host, overflow), flows(shop, one))
 
@@ -39,7 +44,7 @@ func TestBeyondTheLimitOnlyEndsCount(t *testing.T) {
 
 // Once there is room a connection is kept with all of its totals: nothing of it was counted before.
 func TestKeptOnceThereIsRoom(t *testing.T) {
-	table := New(Config{MaxConnections: 1}, at(0))
+	table := newTable(Config{MaxConnections: 1}, at(0))
 	open(table, at(1), shop, 80)
 	table.Apply(sent(dial(2, 81), 10, 0), at(2))
 	table.Collect(at(10), byPort)
@@ -50,8 +55,14 @@ func TestKeptOnceThereIsRoom(t *testing.T) {
 	table.Apply(sent(dial(2, 81), 20, 0), at(31))
 	got := table.Collect(at(40), byPort)
 	expect(t, "kept", got[0:1], flows(shop,
-		Flow{Key: toPort(shop, 80), Start: at(0), Connections: true, Sent: 1, Attempts: outcomes(conn.NoError), Closed: outcomes(conn.NoError)},
-		Flow{Key: toPort(shop, 81), Start: at(30), Connections: true, Sent: 20, Attempts: outcomes(conn.NoError), Active: 1},
+		Flow{
+			Key: toPort(shop, 80), Start: at(0), Connections: true, Counts: conn.Counts{conn.Sent: 1},
+			Outcomes: OutcomeCounts{Attempts: outcomes(conn.NoError), Ends: outcomes(conn.NoError)},
+		},
+		Flow{
+			Key: toPort(shop, 81), Start: at(30), Connections: true, Counts: conn.Counts{conn.Sent: 20},
+			Outcomes: OutcomeCounts{Attempts: outcomes(conn.NoError)}, Active: 1,
+		},
 	))
 	if n := table.Stats().Deferred; n != 2 {
 		t.Errorf("%d reports were deferred, want 2", n)
@@ -70,11 +81,11 @@ func TestOvertakenBeyondTheLimit(t *testing.T) {
 		{"no report is this late, so it is another connection", 21, 1},
 	} {
 		t.Run(row.what, func(t *testing.T) {
-			table := New(Config{MaxConnections: 1}, at(0))
+			table := newTable(Config{MaxConnections: 1}, at(0))
 			open(table, at(1), shop, 80)
 			table.Collect(at(10), byPort)
 			table.Apply(ended(sent(dial(2, 81), 10, 0), conn.NoError), at(11))
-			for range forgottenAfter { // makes room
+			for range dropAfter { // makes room
 				table.Reconcile(at(11.5))
 				table.Collect(at(11.6), byPort)
 			}

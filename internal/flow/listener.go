@@ -16,8 +16,8 @@ type listener struct {
 	over   bool
 }
 
-// Listener takes one report of a listening socket. It is a flow of its own kind: its owner, the server's role, its port,
-// and no peer. Where the port is not to tell flows apart the caller clears l.Local.
+// Listener takes one report of a listening socket. Its flow has its owner, the server's role, its port, and no
+// peer. If ports are not to distinguish flows, the caller clears l.Local.
 func (t *Table) Listener(l conn.Listener, now time.Time) {
 	k := t.listeners[l.ID]
 	if k == nil {
@@ -36,18 +36,18 @@ func (t *Table) Listener(l conn.Listener, now time.Time) {
 	k.count(l.Drops)
 	if l.Closed {
 		k.over = true
-		t.graves = append(t.graves, grave{id: l.ID, since: now.Sub(t.start)})
+		t.retired = append(t.retired, retired{id: l.ID, since: now.Sub(t.start)})
 	}
 }
 
-// count credits what drops is beyond what was credited.
+// count credits the drops that are not credited yet.
 func (k *listener) count(drops uint64) {
-	d := since(k.drops, drops)
+	d := drops - min(drops, k.drops)
 	k.drops += d
 	k.flow.ListenDrops += d
 }
 
-// move makes f the listener's flow. What was credited stays where it is.
+// move makes f the listener's flow. Drops that were credited stay where they are.
 func (k *listener) move(f *flow) {
 	if k.flow == f {
 		return
@@ -67,13 +67,13 @@ func (t *Table) dropListener(id conn.ID, k *listener) {
 	delete(t.listeners, id)
 }
 
-// reconcileListeners forgets listeners whose last report was lost.
+// reconcileListeners drops listeners with a last report that was lost.
 func (t *Table) reconcileListeners() {
 	for id, k := range t.listeners {
 		if k.over || k.round == t.round {
 			continue
 		}
-		if k.missed++; k.missed >= forgottenAfter {
+		if k.missed++; k.missed >= dropAfter {
 			t.dropListener(id, k)
 		}
 	}

@@ -21,7 +21,7 @@ func serving(o conn.Owner, port uint16) Key {
 }
 
 func TestListeners(t *testing.T) {
-	table := New(Config{LimitPerResource: 2}, at(0))
+	table := newTable(Config{LimitPerResource: 2}, at(0))
 	table.Listener(listening(1, 80, shop, 0), at(1))
 	table.Listener(listening(2, 80, shop, 5), at(1)) // SO_REUSEPORT
 	table.Listener(listening(3, 81, shop, 1), at(1))
@@ -53,25 +53,31 @@ func TestListeners(t *testing.T) {
 }
 
 func TestListenerSharesTheFlowOfItsConnections(t *testing.T) {
-	table := New(Config{}, at(0))
+	table := newTable(Config{}, at(0))
 	accepted := edit(sent(dial(1, 40000), 1, 0), func(c *conn.Conn) {
 		c.Role, c.Tuple = conn.RoleServer, c.Tuple.Reverse()
 	})
 	table.Listener(listening(2, 40000, shop, 1), at(1))
 	table.Apply(accepted, at(1))
 	expect(t, "without a peer", table.Collect(at(10), byPort), flows(shop, Flow{
-		Key: serving(shop, 40000), Start: at(0), Connections: true, Listens: true,
-		Sent: 1, Attempts: outcomes(conn.NoError), Active: 1, ListenDrops: 1,
+		Key:         serving(shop, 40000),
+		Start:       at(0),
+		Connections: true,
+		Listens:     true,
+		Counts:      conn.Counts{conn.Sent: 1},
+		Outcomes:    OutcomeCounts{Attempts: outcomes(conn.NoError)},
+		Active:      1,
+		ListenDrops: 1,
 	}))
 }
 
 func TestListenersExpire(t *testing.T) {
-	table := New(Config{ExpireAfter: time.Minute}, at(0))
+	table := newTable(Config{ExpireAfter: time.Minute}, at(0))
 	table.Listener(listening(1, 80, shop, 1), at(1))
 	if got := table.Collect(at(1e5), byPort); len(got) != 1 {
 		t.Fatal("a flow with a live listener expired")
 	}
-	for i := range forgottenAfter {
+	for i := range dropAfter {
 		table.Reconcile(at(1e5 + float64(i)))
 		table.Collect(at(1e5+float64(i)+0.5), byPort)
 	}
@@ -82,7 +88,7 @@ func TestListenersExpire(t *testing.T) {
 }
 
 func TestClosedListenerExpires(t *testing.T) {
-	table := New(Config{ExpireAfter: time.Minute}, at(0))
+	table := newTable(Config{ExpireAfter: time.Minute}, at(0))
 	table.Listener(listening(1, 80, shop, 1), at(1))
 	table.Collect(at(10), byPort)
 	end := listening(1, 80, shop, 2)
@@ -94,13 +100,13 @@ func TestClosedListenerExpires(t *testing.T) {
 		t.Error("expired less than a minute after its end")
 	}
 	expect(t, "expired", table.Collect(at(180), byPort))
-	if n := len(table.listeners) + len(table.graves); n != 0 {
+	if n := len(table.listeners) + len(table.retired); n != 0 {
 		t.Errorf("%d listeners are still remembered", n)
 	}
 }
 
 func TestListenerInOverflowStays(t *testing.T) {
-	table := New(Config{LimitPerResource: 1}, at(0))
+	table := newTable(Config{LimitPerResource: 1}, at(0))
 	table.Listener(listening(1, 80, shop, 1), at(1))
 	table.Listener(listening(2, 81, shop, 1), at(1))
 	table.Listener(listening(2, 81, bank, 3), at(2))

@@ -10,16 +10,18 @@ import (
 )
 
 func TestLossesAreCountedOnTheHost(t *testing.T) {
-	table := New(Config{}, at(0))
+	table := newTable(Config{}, at(0))
 	table.Collect(at(10), byPort)
 	table.Lose(conn.Losses{
 		conn.LostOpenings: 1, conn.LostFailures: 2, conn.LostCloses: 3, conn.LostSent: 400, conn.LostReceived: 500,
 		conn.LostRetransmits: 6,
 	}, at(20))
 	want := Flow{
-		Overflow: true, Start: at(10), Connections: true, Sent: 400, Received: 500, Retransmits: 6,
-		Attempts: [conn.Errors]uint64{conn.NoError: 1, conn.Lost: 2},
-		Closed:   [conn.Errors]uint64{conn.Lost: 3},
+		Overflow:    true,
+		Start:       at(10),
+		Connections: true,
+		Counts:      conn.Counts{conn.Sent: 400, conn.Received: 500, conn.Retransmits: 6},
+		Outcomes:    OutcomeCounts{Attempts: [conn.Errors]uint64{conn.NoError: 1, conn.Lost: 2}, Ends: [conn.Errors]uint64{conn.Lost: 3}},
 	}
 	expect(t, "the first sums", table.Collect(at(20), byPort), flows(host, want))
 
@@ -27,13 +29,13 @@ func TestLossesAreCountedOnTheHost(t *testing.T) {
 		conn.LostOpenings: 1, conn.LostFailures: 2, conn.LostCloses: 4, conn.LostSent: 410, conn.LostReceived: 500,
 		conn.LostRetransmits: 6, conn.LostKnown: 7,
 	}, at(30))
-	want.Closed[conn.Lost], want.Sent = 4, 410
+	want.Outcomes[Ends][conn.Lost], want.Counts[conn.Sent] = 4, 410
 	expect(t, "what they have grown by", table.Collect(at(30), byPort), flows(host, want))
 }
 
 // The ends that the passes will find belong to flows of their own.
 func TestKnownLossesMakeNoFlow(t *testing.T) {
-	table := New(Config{}, at(0))
+	table := newTable(Config{}, at(0))
 	table.Lose(conn.Losses{conn.LostKnown: 3}, at(10))
 	expect(t, "nothing to show", table.Collect(at(10), byPort))
 	if !table.NeedsPass() {
@@ -42,7 +44,7 @@ func TestKnownLossesMakeNoFlow(t *testing.T) {
 }
 
 func TestNeedsPass(t *testing.T) {
-	table := New(Config{}, at(0))
+	table := newTable(Config{}, at(0))
 	var got []bool
 	scrape := func(second float64, all bool) {
 		if all {
@@ -77,7 +79,7 @@ type passes struct {
 }
 
 func newPasses() *passes {
-	p := &passes{Table: New(Config{}, at(0))}
+	p := &passes{Table: newTable(Config{}, at(0))}
 	open(p.Table, at(1), shop, 80, 81)
 	p.second = 10
 	p.Collect(at(10), byPort)
@@ -93,12 +95,15 @@ func (p *passes) pass(ports ...uint16) []Resource {
 }
 
 func alive(port uint16) Flow {
-	return Flow{Key: toPort(shop, port), Start: at(0), Connections: true, Sent: 1, Attempts: outcomes(conn.NoError), Active: 1}
+	return Flow{
+		Key: toPort(shop, port), Start: at(0), Connections: true, Counts: conn.Counts{conn.Sent: 1},
+		Outcomes: OutcomeCounts{Attempts: outcomes(conn.NoError)}, Active: 1,
+	}
 }
 
 func lost(port uint16) Flow {
 	f := alive(port)
-	f.Active, f.Closed = 0, outcomes(conn.Lost)
+	f.Active, f.Outcomes[Ends] = 0, outcomes(conn.Lost)
 	return f
 }
 
@@ -145,16 +150,16 @@ func TestSkippedByPassesLives(t *testing.T) {
 
 func TestLostAndYetAlive(t *testing.T) {
 	p := newPasses()
-	for range forgottenAfter - 1 {
+	for range dropAfter - 1 {
 		p.pass(81)
 	}
 	p.Apply(sent(dial(80, 80), 51, 3), at(41))
 	want := lost(80)
-	want.Sent, want.Received = 51, 3
+	want.Counts[conn.Sent], want.Counts[conn.Received] = 51, 3
 	expect(t, "its increments count", p.pass(81), flows(shop, want, alive(81)))
 
 	p.Apply(sent(ended(dial(80, 80), conn.Reset), 60, 3), at(51))
-	want.Sent = 60
+	want.Counts[conn.Sent] = 60
 	expect(t, "its end does not, again", p.pass(81), flows(shop, want, alive(81)))
 	if got, want := p.Stats(), (Stats{Resources: 1, Flows: 2, Connections: 1, Lost: 1}); got != want {
 		t.Errorf("stats: got %+v, want %+v", got, want)
@@ -162,9 +167,9 @@ func TestLostAndYetAlive(t *testing.T) {
 }
 
 func TestLostWhileItWaits(t *testing.T) {
-	table := New(Config{}, at(0))
+	table := newTable(Config{}, at(0))
 	table.Apply(sent(dial(1, 80), 1, 0), at(0.1))
-	for i := range forgottenAfter + 2 {
+	for i := range dropAfter + 2 {
 		now := at(0.2 + float64(i)/10)
 		if table.Reconcile(now); len(table.Collect(now, guess("", false))) != 0 {
 			t.Fatal("credited too early")

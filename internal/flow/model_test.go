@@ -10,32 +10,33 @@ import (
 
 // sums are what the flows of all resources add up to.
 type sums struct {
-	Sent, Received, SegmentsSent, Retransmits uint64
-	Attempts, Closed                          [conn.Errors]uint64
-	Active                                    int64
-	Drops                                     uint64
-	Samples                                   uint64
+	Counts   conn.Counts
+	Outcomes OutcomeCounts
+	Active   int64
+	Drops    uint64
+	Samples  uint64
 }
 
 func (s *sums) add(f Flow) {
-	s.Sent += f.Sent
-	s.Received += f.Received
-	s.SegmentsSent += f.SegmentsSent
-	s.Retransmits += f.Retransmits
-	for e := range f.Attempts {
-		s.Attempts[e] += f.Attempts[e]
-		s.Closed[e] += f.Closed[e]
+	s.Counts = s.Counts.Add(f.Counts)
+	for k := range f.Outcomes {
+		for e := range f.Outcomes[k] {
+			s.Outcomes[k][e] += f.Outcomes[k][e]
+		}
 	}
 	s.Active += f.Active
 	s.Drops += f.ListenDrops
-	s.Samples += f.Handshake.Count
+	s.Samples += f.Histograms[Handshake].Count
 }
 
 // expected returns what all flows, shown and retired, must add up to.
 func (w *world) expected() sums {
-	n := sums{Sent: w.losses[conn.LostSent], Received: w.losses[conn.LostReceived], Retransmits: w.losses[conn.LostRetransmits]}
-	n.Attempts[conn.NoError], n.Attempts[conn.Lost] = w.losses[conn.LostOpenings], w.losses[conn.LostFailures]
-	n.Closed[conn.Lost] = w.losses[conn.LostCloses]
+	var n sums
+	n.Counts[conn.Sent], n.Counts[conn.Received] = w.losses[conn.LostSent], w.losses[conn.LostReceived]
+	n.Counts[conn.Retransmits] = w.losses[conn.LostRetransmits]
+	attempts, ends := &n.Outcomes[Attempts], &n.Outcomes[Ends]
+	attempts[conn.NoError], attempts[conn.Lost] = w.losses[conn.LostOpenings], w.losses[conn.LostFailures]
+	ends[conn.Lost] = w.losses[conn.LostCloses]
 	for _, d := range w.reported {
 		n.Drops += d
 	}
@@ -43,21 +44,18 @@ func (w *world) expected() sums {
 		if !s.kept || !s.credit(w.now) {
 			continue
 		}
-		n.Sent += s.creditedC[conn.Sent]
-		n.Received += s.creditedC[conn.Received]
-		n.SegmentsSent += uint64(s.creditedC[conn.SegmentsSent])
-		n.Retransmits += uint64(s.creditedC[conn.Retransmits])
+		n.Counts = n.Counts.Add(s.creditedC)
 		if s.told.SeenOpening {
-			n.Attempts[s.attempt()]++
+			attempts[s.attempt()]++
 		}
 		if s.told.Handshake > 0 {
 			n.Samples++
 		}
 		switch {
 		case s.lost:
-			n.Closed[conn.Lost]++
+			ends[conn.Lost]++
 		case s.toldEnd && s.told.Phase == conn.Closed:
-			n.Closed[s.told.Error]++
+			ends[s.told.Error]++
 		case !s.toldEnd:
 			n.Active++
 		}
@@ -109,7 +107,8 @@ func (w *world) check(rs []Resource) {
 		w.t.Fatalf("collection %d (-want +got):\n%s", w.round, diff)
 	}
 	if s := w.table.Stats(); s.Late != w.late || s.Deferred != w.deferred || s.Beyond != w.beyond {
-		w.t.Fatalf("%d late, %d deferred, %d beyond the limit; want %d, %d, %d", s.Late, s.Deferred, s.Beyond, w.late, w.deferred, w.beyond)
+		w.t.Fatalf("%d late, %d deferred, %d beyond the limit; want %d, %d, %d",
+			s.Late, s.Deferred, s.Beyond, w.late, w.deferred, w.beyond)
 	}
 	if n := len(w.table.connections); n > w.config.MaxConnections {
 		w.t.Fatalf("%d connections are kept, limit %d", n, w.config.MaxConnections)
@@ -121,7 +120,9 @@ func (w *world) checkDifferences(rs []Resource) {
 	w.t.Helper()
 	for _, r := range rs {
 		for _, f := range r.Flows {
-			nothing := Flow{Key: f.Key, Overflow: f.Overflow, Start: w.last, Connections: f.Connections, Listens: f.Listens}
+			nothing := Flow{
+				Key: f.Key, Overflow: f.Overflow, Start: w.last, Connections: f.Connections, Listens: f.Listens,
+			}
 			if !f.Start.Equal(w.last) || f.Active != 0 || cmp.Equal(*f, nothing, options()...) {
 				w.t.Fatalf("nothing new, or not since the last collection: %+v", *f)
 			}
@@ -150,8 +151,8 @@ func (w *world) checkLimits(r Resource) {
 	}
 }
 
-// checkSuccession compares a flow with what is shown in its place in the next collection: itself with nothing that has
-// fallen, nothing, or a new flow that starts no earlier than the last point of the old one.
+// checkSuccession compares a flow with what is shown in its place in the next collection: itself with nothing
+// that has fallen, nothing, or a new flow that starts no earlier than the last point of the old one.
 func (w *world) checkSuccession(old, f Flow) {
 	w.t.Helper()
 	if !f.Start.Equal(old.Start) {
@@ -161,10 +162,17 @@ func (w *world) checkSuccession(old, f Flow) {
 		w.retired.add(old)
 		return
 	}
-	fell := f.Sent < old.Sent || f.Received < old.Received || f.SegmentsSent < old.SegmentsSent ||
-		f.Retransmits < old.Retransmits || f.ListenDrops < old.ListenDrops || f.Handshake.Count < old.Handshake.Count
-	for e := range f.Attempts {
-		fell = fell || f.Attempts[e] < old.Attempts[e] || f.Closed[e] < old.Closed[e]
+	fell := f.ListenDrops < old.ListenDrops
+	for c := range f.Counts {
+		fell = fell || f.Counts[c] < old.Counts[c]
+	}
+	for k := range f.Outcomes {
+		for e := range f.Outcomes[k] {
+			fell = fell || f.Outcomes[k][e] < old.Outcomes[k][e]
+		}
+	}
+	for m := range f.Histograms {
+		fell = fell || f.Histograms[m].Count < old.Histograms[m].Count
 	}
 	if fell {
 		w.t.Fatalf("a counter fell (-before +after):\n%s", cmp.Diff(old, f, options()...))

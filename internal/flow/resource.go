@@ -26,32 +26,21 @@ type flow struct {
 	floor   time.Time // last point of an earlier flow of the same identity
 	changed time.Time // the last collection that showed a change
 	touched bool      // changed since the last collection
-	fresh   bool      // not shown yet: Start may still be moved back
+	hidden  bool      // not shown yet: Start may still be moved back
 }
 
-// identity is what a backend tells a flow by: two flows of the same identity are one series.
-type identity struct {
-	key      Key
-	overflow bool
+// count adds increments.
+func (f *flow) count(d conn.Counts) {
+	if d != (conn.Counts{}) {
+		f.Counts = f.Counts.Add(d)
+		f.touched = true
+	}
 }
 
-// add adds increments, and tells whether there were any.
-func (f *flow) add(d conn.Counts) bool {
-	f.Sent += d[conn.Sent]
-	f.Received += d[conn.Received]
-	f.SegmentsSent += d[conn.SegmentsSent]
-	f.SegmentsReceived += d[conn.SegmentsReceived]
-	f.Retransmits += d[conn.Retransmits]
-	f.OutOfOrder += d[conn.OutOfOrder]
-	f.Reordering += d[conn.Reordering]
-	f.CE += d[conn.CE]
-	f.Lost += d[conn.SegmentsLost]
-	return d != conn.Counts{}
-}
-
-// coverFrom makes a flow that was not shown yet start no later than since, though not before its earlier life ended.
+// coverFrom makes a flow that was not shown yet start no later than since, but not before an earlier flow of the same
+// identity ended.
 func (f *flow) coverFrom(since time.Time) {
-	if !f.fresh || !since.Before(f.Start) {
+	if !f.hidden || !since.Before(f.Start) {
 		return
 	}
 	f.Start = since
@@ -63,7 +52,7 @@ func (f *flow) coverFrom(since time.Time) {
 // resource returns the resource of an owner, or that of the host where the owner is beyond the limit.
 func (t *Table) resource(o conn.Owner) (r *resource, within bool) {
 	if r := t.resources[o]; r != nil {
-		r.gone = false // who has a connection is there
+		r.gone = false // a container with a connection exists
 		return r, true
 	}
 	owners := len(t.resources)
@@ -80,11 +69,11 @@ func (t *Table) resource(o conn.Owner) (r *resource, within bool) {
 	return r, true
 }
 
-// recent are flows that were found lately. A key is large, and most connections belong to few flows: to compare one key takes a fifth of
-// finding the owner and then the key in maps.
+// recent holds flows that were found lately. A key is large, and most connections belong to few flows.
+// Comparing one key takes a fifth of the time of finding the owner and then the key in maps.
 type recent [256]*flow
 
-// slot returns where a flow with this key may be: what is looked at differs between most, and is little.
+// slot returns where a flow with this key may be. It hashes a few bytes that differ between most keys.
 func (r *recent) slot(k *Key) **flow {
 	n := uint(k.ServerPort)*5 + uint(k.Role)
 	for _, s := range [...]string{k.Owner.ContainerID, k.Owner.Executable, k.Peer[names.PeerName]} {
@@ -95,22 +84,22 @@ func (r *recent) slot(k *Key) **flow {
 	return &r[n%uint(len(r))]
 }
 
-// place returns the flow that a key is counted in: its own, or the overflow flow of its resource or of the host. Where
-// there is no room it returns stay, unless that is nil.
-func (t *Table) place(k Key, stay *flow) *flow {
+// place returns the flow that a key is counted in: its own, or the overflow flow of its resource or of the
+// host. If there is no room it returns current, unless that is nil.
+func (t *Table) place(k Key, current *flow) *flow {
 	slot := t.recent.slot(&k)
 	if f := *slot; f != nil && f.Key == k {
-		f.of.gone = false // who has a connection is there
+		f.of.gone = false // a container with a connection exists
 		return f
 	}
-	f := t.find(k, stay)
-	if !f.Overflow && f != stay {
+	f := t.find(k, current)
+	if !f.Overflow && f != current {
 		*slot = f
 	}
 	return f
 }
 
-func (t *Table) find(k Key, stay *flow) *flow {
+func (t *Table) find(k Key, current *flow) *flow {
 	r, within := t.resource(k.Owner)
 	if within {
 		if f := r.flows[k]; f != nil {
@@ -122,8 +111,8 @@ func (t *Table) find(k Key, stay *flow) *flow {
 			return f
 		}
 	}
-	if stay != nil {
-		return stay
+	if current != nil {
+		return current
 	}
 	return t.overflow(r)
 }
@@ -141,9 +130,9 @@ func (t *Table) newFlow(r *resource, id identity) *flow {
 	f := &flow{
 		Flow:    Flow{Key: id.key, Overflow: id.overflow, Start: t.collected},
 		of:      r,
-		floor:   t.buried[id],
+		floor:   t.expired[id],
 		touched: true,
-		fresh:   true,
+		hidden:  true,
 	}
 	r.shown = append(r.shown, &f.Flow)
 	r.unsorted = true
@@ -162,18 +151,18 @@ func (r *resource) sort() {
 			}
 			return -1
 		}
-		return a.Key.compare(b.Key)
+		return a.Key.compare(&b.Key)
 	})
 	r.unsorted = false
 }
 
-// show marks a flow as shown by the collection at now, and tells whether it is to expire instead: by silence, and after
-// an earlier collection has shown that nothing lives in it.
+// show marks a flow as shown by the collection at now, and reports whether it expires instead: it has been
+// idle, and an earlier collection has shown that no connection is left in it.
 func (f *flow) show(now time.Time, life time.Duration) (expired bool) {
 	if f.touched {
 		f.changed, f.touched = now, false
 	}
-	f.fresh = false
+	f.hidden = false
 	return f.users == 0 && now.Sub(f.changed) >= life
 }
 
@@ -190,13 +179,13 @@ func (t *Table) expire(r *resource, now time.Time) {
 	for k, f := range r.flows {
 		if f.show(now, life) {
 			delete(r.flows, k)
-			t.bury(f)
+			t.retire(f)
 			kept--
 		}
 	}
 	if f := r.overflow; f != nil && f.show(now, life) {
 		r.overflow = nil
-		t.bury(f)
+		t.retire(f)
 		kept--
 	}
 	if kept < len(r.shown) {
@@ -211,18 +200,18 @@ func (t *Table) holds(r *resource, f *Flow) bool {
 	return r.flows[f.Key] != nil
 }
 
-// bury remembers when an expired flow was last shown, which is at the last collection, like every flow.
-func (t *Table) bury(f *flow) {
+// retire remembers when an expired flow was last shown: at the last collection, like every flow.
+func (t *Table) retire(f *flow) {
 	clear(t.recent[:])
-	t.buried[identity{key: f.Key, overflow: f.Overflow}] = t.collected
+	t.expired[identity{key: f.Key, overflow: f.Overflow}] = t.collected
 }
 
-// exhume forgets expired flows that nothing can lead back beyond: a connection that was first reported before the last
-// point of such a flow has been credited by now.
-func (t *Table) exhume(now time.Time) {
-	for id, last := range t.buried {
-		if now.Sub(last) >= patience {
-			delete(t.buried, id)
+// forgetExpired drops the record of expired flows when their last point can no longer matter: a connection that
+// was first reported before that point has been credited by now.
+func (t *Table) forgetExpired(now time.Time) {
+	for id, last := range t.expired {
+		if now.Sub(last) >= t.config.Patience {
+			delete(t.expired, id)
 		}
 	}
 }

@@ -26,15 +26,23 @@ func shut(table *Table, now time.Time, o conn.Owner, ports ...uint16) {
 }
 
 func TestFlowsBeyondTheLimitShareOne(t *testing.T) {
-	table := New(Config{LimitPerResource: 2}, at(0))
+	table := newTable(Config{LimitPerResource: 2}, at(0))
 	open(table, at(1), shop, 80, 81, 82, 83)
 	open(table, at(1), bank, 90)
 	named := func(o conn.Owner, port uint16) Flow {
-		return Flow{Key: toPort(o, port), Start: at(0), Connections: true, Sent: 1, Attempts: outcomes(conn.NoError), Active: 1}
+		return Flow{
+			Key: toPort(o, port), Start: at(0), Connections: true, Counts: conn.Counts{conn.Sent: 1},
+			Outcomes: OutcomeCounts{Attempts: outcomes(conn.NoError)}, Active: 1,
+		}
 	}
 	expect(t, "four flows and room for two", table.Collect(at(10), byPort),
 		flows(shop, named(shop, 80), named(shop, 81), Flow{
-			Overflow: true, Start: at(0), Connections: true, Sent: 2, Attempts: outcomes(conn.NoError, conn.NoError), Active: 2,
+			Overflow:    true,
+			Start:       at(0),
+			Connections: true,
+			Counts:      conn.Counts{conn.Sent: 2},
+			Outcomes:    OutcomeCounts{Attempts: outcomes(conn.NoError, conn.NoError)},
+			Active:      2,
 		}),
 		flows(bank, named(bank, 90)))
 
@@ -45,7 +53,7 @@ func TestFlowsBeyondTheLimitShareOne(t *testing.T) {
 }
 
 func TestOverflowUntilItCloses(t *testing.T) {
-	table := New(Config{LimitPerResource: 1, ExpireAfter: time.Minute}, at(0))
+	table := newTable(Config{LimitPerResource: 1, ExpireAfter: time.Minute}, at(0))
 	open(table, at(1), shop, 80, 81)
 	table.Collect(at(10), byPort)
 	shut(table, at(11), shop, 80)
@@ -57,37 +65,54 @@ func TestOverflowUntilItCloses(t *testing.T) {
 	table.Apply(owned(sent(dial(81, 81), 9, 0), bank), at(81)) // even when its owner is corrected
 	open(table, at(81), shop, 82)
 	expect(t, "there is room again", table.Collect(at(90), byPort), flows(shop,
-		Flow{Key: toPort(shop, 82), Start: at(80), Connections: true, Sent: 1, Attempts: outcomes(conn.NoError), Active: 1},
-		Flow{Overflow: true, Start: at(0), Connections: true, Sent: 9, Attempts: outcomes(conn.NoError), Active: 1}))
+		Flow{
+			Key: toPort(shop, 82), Start: at(80), Connections: true, Counts: conn.Counts{conn.Sent: 1},
+			Outcomes: OutcomeCounts{Attempts: outcomes(conn.NoError)}, Active: 1,
+		},
+		Flow{
+			Overflow: true, Start: at(0), Connections: true, Counts: conn.Counts{conn.Sent: 9},
+			Outcomes: OutcomeCounts{Attempts: outcomes(conn.NoError)}, Active: 1,
+		}))
 }
 
 func TestNamedUntilItCloses(t *testing.T) {
-	table := New(Config{LimitPerResource: 1}, at(0))
+	table := newTable(Config{LimitPerResource: 1}, at(0))
 	table.Apply(sent(dial(1, 80), 1, 0), at(0))
 	table.Collect(at(10), guess("db", false))
 	table.Apply(sent(dial(1, 80), 5, 0), at(11))
 	key, _ := guess("", false)(dial(1, 80))
 	expect(t, "a better answer, and no room for it", table.Collect(at(20), guess("db", true)), flows(shop,
-		Flow{Key: key, Start: at(0), Connections: true, Sent: 5, Attempts: outcomes(conn.NoError), Active: 1}))
+		Flow{
+			Key: key, Start: at(0), Connections: true, Counts: conn.Counts{conn.Sent: 5},
+			Outcomes: OutcomeCounts{Attempts: outcomes(conn.NoError)}, Active: 1,
+		}))
 }
 
 func TestResourcesBeyondTheLimitAreTheHosts(t *testing.T) {
-	table := New(Config{MaxResources: 1}, at(0))
+	table := newTable(Config{MaxResources: 1}, at(0))
 	open(table, at(1), host, 22) // takes no other's room
 	open(table, at(1), shop, 80)
 	open(table, at(1), bank, 90)
 	open(table, at(1), sshd, 91)
-	one := Flow{Start: at(0), Connections: true, Sent: 1, Attempts: outcomes(conn.NoError), Active: 1}
+	one := Flow{
+		Start: at(0), Connections: true, Counts: conn.Counts{conn.Sent: 1},
+		Outcomes: OutcomeCounts{Attempts: outcomes(conn.NoError)}, Active: 1,
+	}
 	unknown, named := one, one
 	unknown.Key, named.Key = toPort(host, 22), toPort(shop, 80)
 	expect(t, "three owners and room for one", table.Collect(at(10), byPort),
 		flows(host, unknown, Flow{
-			Overflow: true, Start: at(0), Connections: true, Sent: 2, Attempts: outcomes(conn.NoError, conn.NoError), Active: 2,
+			Overflow:    true,
+			Start:       at(0),
+			Connections: true,
+			Counts:      conn.Counts{conn.Sent: 2},
+			Outcomes:    OutcomeCounts{Attempts: outcomes(conn.NoError, conn.NoError)},
+			Active:      2,
 		}),
 		flows(shop, named))
 
 	table.Apply(owned(sent(dial(80, 80), 4, 0), bank), at(11))
-	named.Sent = 4
+	named.Counts[conn.Sent] = 4
 	got := table.Collect(at(20), byPort)
 	expect(t, "a named one whose new owner has no room stays", got[1:], flows(shop, named))
 }
@@ -112,7 +137,7 @@ func TestExpiry(t *testing.T) {
 	}
 	for _, row := range rows {
 		t.Run(row.what, func(t *testing.T) {
-			table := New(Config{ExpireAfter: row.after}, at(0))
+			table := newTable(Config{ExpireAfter: row.after}, at(0))
 			open(table, at(1), shop, 80)
 			table.Collect(at(10), byPort)
 			row.do(table)
@@ -132,19 +157,22 @@ func TestExpiry(t *testing.T) {
 }
 
 func TestSilenceShorterThanACollectionShowsZeroFirst(t *testing.T) {
-	table := New(Config{ExpireAfter: time.Second}, at(0))
+	table := newTable(Config{ExpireAfter: time.Second}, at(0))
 	open(table, at(1), shop, 80)
 	table.Collect(at(10), byPort)
 	shut(table, at(11), shop, 80)
 	expect(t, "closed", table.Collect(at(20), byPort), flows(shop, Flow{
-		Key: toPort(shop, 80), Start: at(0), Connections: true,
-		Sent: 1, Attempts: outcomes(conn.NoError), Closed: outcomes(conn.NoError),
+		Key:         toPort(shop, 80),
+		Start:       at(0),
+		Connections: true,
+		Counts:      conn.Counts{conn.Sent: 1},
+		Outcomes:    OutcomeCounts{Attempts: outcomes(conn.NoError), Ends: outcomes(conn.NoError)},
 	}))
 	expect(t, "and gone", table.Collect(at(30), byPort))
 }
 
 func TestReturnStartsAnew(t *testing.T) {
-	table := New(Config{ExpireAfter: time.Second}, at(0))
+	table := newTable(Config{ExpireAfter: time.Second}, at(0))
 	open(table, at(1), shop, 80)
 	shut(table, at(1), shop, 80)
 	table.Collect(at(10), byPort)
@@ -152,13 +180,18 @@ func TestReturnStartsAnew(t *testing.T) {
 	table.Collect(at(30), byPort)
 	table.Apply(sent(dial(2, 80), 7, 0), at(35))
 	expect(t, "back", table.Collect(at(40), byPort), flows(shop, Flow{
-		Key: toPort(shop, 80), Start: at(30), Connections: true, Sent: 7, Attempts: outcomes(conn.NoError), Active: 1,
+		Key:         toPort(shop, 80),
+		Start:       at(30),
+		Connections: true,
+		Counts:      conn.Counts{conn.Sent: 7},
+		Outcomes:    OutcomeCounts{Attempts: outcomes(conn.NoError)},
+		Active:      1,
 	}))
 }
 
 // A connection was reported before the last point of a flow, and is credited to it after the flow expired.
 func TestReturnDoesNotOverlap(t *testing.T) {
-	table := New(Config{ExpireAfter: 100 * time.Millisecond}, at(0))
+	table := newTable(Config{ExpireAfter: 100 * time.Millisecond}, at(0))
 	table.Collect(at(1), byPort)
 	open(table, at(1.1), shop, 80)
 	shut(table, at(1.1), shop, 80)
@@ -172,16 +205,21 @@ func TestReturnDoesNotOverlap(t *testing.T) {
 	table.Collect(at(1.25), waiting) // the last point of the old flow
 	expect(t, "expired", table.Collect(at(1.3), waiting))
 	expect(t, "back", table.Collect(at(3.3), waiting), flows(shop, Flow{
-		Key: toPort(shop, 80), Start: at(1.25), Connections: true, Sent: 7, Attempts: outcomes(conn.NoError), Active: 1,
+		Key:         toPort(shop, 80),
+		Start:       at(1.25),
+		Connections: true,
+		Counts:      conn.Counts{conn.Sent: 7},
+		Outcomes:    OutcomeCounts{Attempts: outcomes(conn.NoError)},
+		Active:      1,
 	}))
-	if n := len(table.buried); n != 0 {
+	if n := len(table.expired); n != 0 {
 		t.Errorf("%d expired flows are still remembered", n)
 	}
 }
 
 // A flow that two connections begin in one collection starts before the first report of either.
 func TestStartCoversTheFirstEvent(t *testing.T) {
-	table := New(Config{}, at(0))
+	table := newTable(Config{}, at(0))
 	early, late := sent(dial(1, 80), 1, 0), sent(dial(2, 80), 1, 0)
 	slow := func(c conn.Conn) (Key, bool) {
 		k, _ := byPort(c)
@@ -191,18 +229,22 @@ func TestStartCoversTheFirstEvent(t *testing.T) {
 	table.Collect(at(10), slow)
 	table.Apply(late, at(11.5))
 	want := Flow{
-		Key: toPort(shop, 80), Start: at(0), Connections: true,
-		Sent: 2, Attempts: outcomes(conn.NoError, conn.NoError), Active: 2,
+		Key:         toPort(shop, 80),
+		Start:       at(0),
+		Connections: true,
+		Counts:      conn.Counts{conn.Sent: 2},
+		Outcomes:    OutcomeCounts{Attempts: outcomes(conn.NoError, conn.NoError)},
+		Active:      2,
 	}
 	expect(t, "both", table.Collect(at(12), slow), flows(shop, want))
 
-	table = New(Config{}, at(0))
+	table = newTable(Config{}, at(0))
 	table.Apply(early, at(9.5))
 	table.Collect(at(10), slow)
 	table.Apply(late, at(10.5))
-	want.Sent, want.Attempts, want.Active, want.Start = 1, outcomes(conn.NoError), 1, at(10)
+	want.Counts[conn.Sent], want.Outcomes[Attempts], want.Active, want.Start = 1, outcomes(conn.NoError), 1, at(10)
 	expect(t, "the later one, which is known at once", table.Collect(at(11), slow), flows(shop, want))
-	want.Sent, want.Attempts, want.Active = 2, outcomes(conn.NoError, conn.NoError), 2
+	want.Counts[conn.Sent], want.Outcomes[Attempts], want.Active = 2, outcomes(conn.NoError, conn.NoError), 2
 	expect(t, "a start that was shown does not move", table.Collect(at(12), slow), flows(shop, want))
 }
 
@@ -217,7 +259,7 @@ func TestOrder(t *testing.T) {
 		}},
 		{Role: conn.RoleServer, ServerPort: 1},
 	}
-	table := New(Config{LimitPerResource: len(keys)}, at(0))
+	table := newTable(Config{LimitPerResource: len(keys)}, at(0))
 	for i := range keys {
 		table.Apply(dial(uint64(len(keys)-i), 80), at(1)) // the last key first
 	}

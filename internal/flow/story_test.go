@@ -13,6 +13,14 @@ import (
 )
 
 // at returns a time by the seconds since the table was made.
+// patience is what the pipeline gives a table.
+const patience = 2 * time.Second
+
+func newTable(c Config, now time.Time) *Table {
+	c.Patience = patience
+	return New(c, now)
+}
+
 func at(seconds float64) time.Time {
 	return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC).Add(time.Duration(seconds * float64(time.Second)))
 }

@@ -10,7 +10,7 @@ import (
 )
 
 func TestStats(t *testing.T) {
-	table := New(Config{}, at(0))
+	table := newTable(Config{}, at(0))
 	check := func(what string, want Stats) {
 		t.Helper()
 		if diff := cmp.Diff(want, table.Stats()); diff != "" {
@@ -31,7 +31,7 @@ func TestStats(t *testing.T) {
 
 // An end is remembered until the snapshot that it overtook has been read, and not for long after.
 func TestEndsAreForgotten(t *testing.T) {
-	table := New(Config{}, at(0))
+	table := newTable(Config{}, at(0))
 	table.Apply(ended(dial(1, 80), conn.NoError), at(1))
 	for _, step := range []struct {
 		second float64
@@ -45,24 +45,24 @@ func TestEndsAreForgotten(t *testing.T) {
 }
 
 func TestRoomOfAFullPassIsGivenBack(t *testing.T) {
-	const n = 2 * sparePieces * visitsTogether
-	table := New(Config{}, at(0))
+	const n = 2 * sparePieces * pieceSize
+	table := newTable(Config{}, at(0))
 	for i := range uint64(n) {
 		table.Apply(dial(i, 80), at(1))
 	}
 	table.Collect(at(10), byPort)
 	table.Apply(sent(dial(7, 80), 1, 0), at(11))
 	got := table.Collect(at(20), byPort)
-	if c := len(table.visits.pieces) * visitsTogether; c > (sparePieces+1)*visitsTogether {
+	if c := len(table.visits.pieces) * pieceSize; c > (sparePieces+1)*pieceSize {
 		t.Errorf("there is room for %d visits after a collection with one", c)
 	}
-	want := Flow{Key: toPort(shop, 80), Start: at(0), Connections: true, Sent: 1, Active: n}
-	want.Attempts[conn.NoError] = n
+	want := Flow{Key: toPort(shop, 80), Start: at(0), Connections: true, Counts: conn.Counts{conn.Sent: 1}, Active: n}
+	want.Outcomes[Attempts][conn.NoError] = n
 	expect(t, "and nothing is lost with it", got, flows(shop, want))
 }
 
 func TestNothingIsCollectedFromAnEmptyTable(t *testing.T) {
-	table := New(Config{}, at(0))
+	table := newTable(Config{}, at(0))
 	table.Gone(shop)
 	table.Reconcile(at(1))
 	table.Lose(conn.Losses{}, at(1))

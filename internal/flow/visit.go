@@ -13,7 +13,7 @@ type visit struct {
 	conn.Timing
 	counts packed
 	of     *connection
-	since  time.Duration // the last collection before the first report that is not credited yet, since the table's start
+	since  time.Duration // the last collection before the first report that is not credited, since the table's start
 	ended  time.Duration // when the end was reported, since the table's start
 }
 
@@ -22,31 +22,31 @@ func (v *visit) keep(c *conn.Conn) {
 	v.Socket, v.Timing, v.counts = c.Socket, c.Timing, pack(c.Counts)
 }
 
-// conn returns the report, but for the process.
+// conn returns the report without its process.
 func (v *visit) conn() conn.Conn {
 	return conn.Conn{Socket: v.Socket, Timing: v.Timing, Counts: v.counts.unpack(), Owner: v.of.owner.Value()}
 }
 
-// visitsTogether is how many visits are allocated at once: 256 of them are 62 KiB.
-const visitsTogether = 256
+// pieceSize is how many visits are allocated at once, as 60 KiB.
+const pieceSize = 256
 
-// sparePieces is how many stay when they are not needed: with them, what ends from one reading of the kernel to the next on a busy machine
-// has room.
+// sparePieces is how many pieces stay when they are not needed. They hold what ends between two readings of the
+// kernel on a busy machine.
 const sparePieces = 64
 
-// visits are a list of them. It grows and shrinks by pieces, as there may be one for every connection of a machine at its first
-// collection, and none a moment later: what is appended to a slice would be copied again and again, and leave that behind.
+// visits is a list that grows and shrinks by pieces. A machine has one visit for every connection at its first
+// collection, and none a moment later. A slice would be copied again and again as it grows, and keep its memory.
 type visits struct {
-	pieces []*[visitsTogether]visit
+	pieces []*[pieceSize]visit
 	n      int
 }
 
-func (l *visits) at(i int32) *visit { return &l.pieces[i/visitsTogether][i%visitsTogether] }
+func (l *visits) at(i int32) *visit { return &l.pieces[i/pieceSize][i%pieceSize] }
 
 // add returns a new last visit, which is empty.
 func (l *visits) add() *visit {
-	if l.n == len(l.pieces)*visitsTogether {
-		l.pieces = append(l.pieces, new([visitsTogether]visit))
+	if l.n == len(l.pieces)*pieceSize {
+		l.pieces = append(l.pieces, new([pieceSize]visit))
 	}
 	l.n++
 	return l.at(int32(l.n - 1))
@@ -61,17 +61,17 @@ func (l *visits) remove(i int32) {
 		*v = *last
 		v.of.visit = i
 	}
-	l.cut(l.n - 1)
+	l.truncate(l.n - 1)
 }
 
-// cut leaves the first n, and gives back what room is left but for some pieces.
-func (l *visits) cut(n int) {
+// truncate keeps the first n, and frees the pieces beyond the spare ones.
+func (l *visits) truncate(n int) {
 	for i := n; i < l.n; i++ {
 		*l.at(int32(i)) = visit{}
 	}
 	l.n = n
-	if room := n/visitsTogether + sparePieces; room < len(l.pieces) {
-		clear(l.pieces[room:])
-		l.pieces = l.pieces[:room]
+	if keep := n/pieceSize + sparePieces; keep < len(l.pieces) {
+		clear(l.pieces[keep:])
+		l.pieces = l.pieces[:keep]
 	}
 }

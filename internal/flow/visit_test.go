@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 	"unique"
+	"unsafe"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -86,14 +87,14 @@ func TestVisitsKeepTheirPlaces(t *testing.T) {
 		l.remove(0)
 	}
 	for _, piece := range l.pieces {
-		if *piece != ([visitsTogether]visit{}) {
+		if *piece != ([pieceSize]visit{}) {
 			t.Fatal("something is held that was taken out")
 		}
 	}
 }
 
 func TestSettleCreditsWhatHasEnded(t *testing.T) {
-	table := New(Config{}, at(0))
+	table := newTable(Config{}, at(0))
 	table.Apply(sent(ended(dial(1, 80), conn.NoError), 10, 0), at(1))
 	table.Apply(sent(dial(2, 80), 5, 0), at(1)) // lives
 	table.Settle(at(1), func(conn.Conn) (Key, bool) {
@@ -101,15 +102,19 @@ func TestSettleCreditsWhatHasEnded(t *testing.T) {
 		return Key{}, true
 	})
 	table.Settle(at(1.1), byPort)
-	if n := len(table.ends) + len(table.due) + len(table.waiting); table.visits.n != 1 || n != 0 {
+	if n := len(table.ended) + len(table.due) + len(table.waiting); table.visits.n != 1 || n != 0 {
 		t.Errorf("%d visits and %d ends; want the visit of the one that lives", table.visits.n, n)
 	}
 	if n := len(table.connections); n != 1 {
 		t.Errorf("%d connections are kept, want the one that lives", n)
 	}
 	expect(t, "both", table.Collect(at(10), byPort), flows(shop, Flow{
-		Key: toPort(shop, 80), Start: at(0), Connections: true, Sent: 15,
-		Attempts: [conn.Errors]uint64{conn.NoError: 2}, Closed: outcomes(conn.NoError), Active: 1,
+		Key:         toPort(shop, 80),
+		Start:       at(0),
+		Connections: true,
+		Counts:      conn.Counts{conn.Sent: 15},
+		Outcomes:    OutcomeCounts{Attempts: [conn.Errors]uint64{conn.NoError: 2}, Ends: outcomes(conn.NoError)},
+		Active:      1,
 	}))
 	want := Stats{Resources: 1, Flows: 1, Connections: 1}
 	if diff := cmp.Diff(want, table.Stats()); diff != "" {
@@ -119,7 +124,7 @@ func TestSettleCreditsWhatHasEnded(t *testing.T) {
 
 // What is not certain waits for two seconds after the end, and nobody is asked meanwhile.
 func TestSettleWaits(t *testing.T) {
-	table := New(Config{}, at(0))
+	table := newTable(Config{}, at(0))
 	asked := 0
 	unsure := func(c conn.Conn) (Key, bool) {
 		asked++
@@ -145,20 +150,49 @@ func TestSettleWaits(t *testing.T) {
 
 // A collection between two readings takes what waits, and is not repeated.
 func TestSettleAfterACollection(t *testing.T) {
-	table := New(Config{}, at(0))
+	table := newTable(Config{}, at(0))
 	table.Apply(ended(dial(1, 80), conn.NoError), at(1))
 	table.Settle(at(1), guess("db", false))
 	table.Settle(at(1.1), guess("db", false))
 	table.Apply(ended(dial(2, 80), conn.NoError), at(4))
 	want := flows(shop, Flow{
-		Key: toPort(shop, 80), Start: at(0), Connections: true,
-		Attempts: [conn.Errors]uint64{conn.NoError: 2}, Closed: [conn.Errors]uint64{conn.NoError: 2},
+		Key:         toPort(shop, 80),
+		Start:       at(0),
+		Connections: true,
+		Outcomes:    OutcomeCounts{Attempts: [conn.Errors]uint64{conn.NoError: 2}, Ends: [conn.Errors]uint64{conn.NoError: 2}},
 	})
 	expect(t, "by the collection", table.Collect(at(5), byPort), want)
 	table.Settle(at(8), byPort)
 	table.Settle(at(9), byPort)
 	expect(t, "once", table.Collect(at(15), byPort), want)
-	if n := len(table.ends) + len(table.due) + len(table.waiting); n != 0 {
+	if n := len(table.ended) + len(table.due) + len(table.waiting); n != 0 {
 		t.Errorf("%d ends are kept", n)
+	}
+}
+
+// A counter keeps its value in the packed form up to the width that the kernel has.
+func TestPackedKeepsEveryCounter(t *testing.T) {
+	for c := range conn.Counters {
+		for _, n := range []uint64{1, 1<<32 - 1, 1 << 40} {
+			if n >= 1<<32 && c >= conn.WideCounters {
+				continue
+			}
+			var want conn.Counts
+			want[c] = n
+			p := pack(want)
+			if got := p.unpack(); got != want {
+				t.Errorf("%s: got %v, want %d", c, got, n)
+			}
+		}
+	}
+}
+
+// What is kept of each connection decides how many fit. These are the sizes; a larger one must be worth it.
+func TestSizes(t *testing.T) {
+	if got := unsafe.Sizeof(connection{}); got > 96 {
+		t.Errorf("a connection takes %d bytes, want 96", got)
+	}
+	if got := unsafe.Sizeof(visit{}); got > 240 {
+		t.Errorf("a visit takes %d bytes, want 240", got)
 	}
 }

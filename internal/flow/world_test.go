@@ -63,7 +63,7 @@ func newWorld(t *testing.T, next func(n int) int) *world {
 		MaxConnections:   []int{1, 3, 10, 1000}[next(4)],
 		ExpireAfter:      []time.Duration{100 * time.Millisecond, 3 * time.Second, time.Minute, time.Hour}[next(4)],
 	}
-	w.table, w.differences = New(w.config, w.now), NewDifferences(w.now)
+	w.table, w.differences = newTable(w.config, w.now), NewDifferences(w.now)
 	return w
 }
 
@@ -133,10 +133,9 @@ func (w *world) grow(s *socket) {
 	if s == nil || s.done {
 		return
 	}
-	s.c.Counts[conn.Sent] += uint64(w.next(1000))
-	s.c.Counts[conn.Received] += uint64(w.next(1000))
-	s.c.Counts[conn.SegmentsSent] += uint64(w.next(1 << 20))
-	s.c.Counts[conn.Retransmits] += uint64(w.next(3))
+	for c := range s.c.Counts {
+		s.c.Counts[c] += uint64(w.next([]int{1000, 1 << 20, 3}[c%3]))
+	}
 }
 
 // report tells the table how a socket is now.
@@ -177,7 +176,7 @@ func (w *world) sealed() bool {
 	return slices.ContainsFunc(w.sockets, func(s *socket) bool { return w.follows(s) })
 }
 
-func (w *world) follows(s *socket) bool { return !s.ended.IsZero() && w.last.Sub(s.ended) < mourning }
+func (w *world) follows(s *socket) bool { return !s.ended.IsZero() && w.last.Sub(s.ended) < 5*patience }
 
 // end closes a socket. The report may be lost, and then the kernel side says so.
 func (w *world) end(s *socket, report bool) {

@@ -4,8 +4,8 @@ package names
 // network.io.direction, are not among them.
 type Attribute uint8
 
-// The attributes of the peer come first, so that they index an array of their values. They stand in the order by which
-// flows are sorted.
+// The attributes of the peer come first, so that they index an array of their values. They stand in the order
+// by which flows are sorted.
 const (
 	PeerType Attribute = iota
 	PeerScope

@@ -18,8 +18,9 @@ const (
 // Proxies returns the values of netconn.peer.proxy.
 func Proxies() []Proxy { return []Proxy{Sidecar, Ztunnel, Waypoint, Gateway} }
 
-// Evidence is what an observer knows of a container. The receiver reads Arguments from the Kubernetes API and does not
-// know the executable of a container elsewhere. The network map knows Executable, and the labels that a processor adds.
+// Evidence is what an observer knows of a container. The receiver reads Arguments from the Kubernetes API and
+// does not know the executable of a container elsewhere. The network map knows Executable, and the labels that
+// a processor adds.
 type Evidence struct {
 	Container  string                          // its name in the pod
 	Executable string                          // of its first process
@@ -66,8 +67,8 @@ func ProxyLabels() []string {
 	return slices.Compact(keys)
 }
 
-// ProxyOf returns the purpose of a container. Observers that know enough get the same answer. A container that is known
-// by its name alone to be a proxy of a mesh counts as a sidecar.
+// ProxyOf returns the purpose of a container. Observers that know enough get the same answer. A container that
+// is known by its name alone to be a proxy of a mesh counts as a sidecar.
 func ProxyOf(e Evidence) Proxy {
 	if p := e.labelled(decisive); p != "" {
 		return p

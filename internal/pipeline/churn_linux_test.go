@@ -11,6 +11,7 @@ import (
 
 	"github.com/netconn/netconn/internal/conn"
 	"github.com/netconn/netconn/internal/conntrack"
+	"github.com/netconn/netconn/internal/flow"
 	"github.com/netconn/netconn/internal/kernel"
 	"github.com/netconn/netconn/internal/names"
 )
@@ -141,7 +142,7 @@ func TestChurnKeepsNothing(t *testing.T) {
 	var attempts, active uint64
 	for _, r := range resources {
 		for _, f := range r.Flows {
-			attempts += f.Attempts[conn.NoError]
+			attempts += f.Outcomes[flow.Attempts][conn.NoError]
 			active += uint64(f.Active)
 			if f.Key.NAT != conn.NATNone || f.Key.Peer[names.PeerType] != names.TypeHost {
 				t.Errorf("flow %+v, want a host's without translation", f.Key)

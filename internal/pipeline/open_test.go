@@ -90,13 +90,13 @@ type totals struct{ Transmitted, Received, Attempts, Closed, Lost, Active int64 
 func totalsOf(resources []flow.Resource) (sum totals) {
 	for _, r := range resources {
 		for _, f := range r.Flows {
-			sum.Transmitted += int64(f.Sent)
-			sum.Received += int64(f.Received)
-			for e := range f.Attempts {
-				sum.Attempts += int64(f.Attempts[e])
-				sum.Closed += int64(f.Closed[e])
+			sum.Transmitted += int64(f.Counts[conn.Sent])
+			sum.Received += int64(f.Counts[conn.Received])
+			for e := range f.Outcomes[flow.Attempts] {
+				sum.Attempts += int64(f.Outcomes[flow.Attempts][e])
+				sum.Closed += int64(f.Outcomes[flow.Ends][e])
 			}
-			sum.Lost += int64(f.Closed[conn.Lost])
+			sum.Lost += int64(f.Outcomes[flow.Ends][conn.Lost])
 			sum.Active += f.Active
 		}
 	}

@@ -73,7 +73,7 @@ func Open(o Options, m Machine) (*Pipeline, error) {
 	id, name, hostErr := m.Host(o.Root)
 	now := m.Now()
 	t, tablesErr := m.Ask(o.Root, now)
-	o.Kubernetes.Patience = eventPatience
+	o.Kubernetes.Patience, o.Flows.Patience = eventPatience, eventPatience
 	k, clusterErr := m.Join(o.Kubernetes, m.Now)
 	p := &Pipeline{
 		sockets: s,

@@ -1,8 +1,6 @@
 package netconnreceiver
 
 import (
-	"slices"
-
 	"github.com/netconn/netconn/internal/flow"
 )
 
@@ -98,52 +96,11 @@ func (d *fold) sums(flows []*flow.Flow, kept map[series]*flow.Flow) []*flow.Flow
 	return sums
 }
 
-// sum adds f to a sum, nil for a new one, and returns it. It began when the first of its flows did.
+// sum adds f to a sum, nil for a new one, and returns it.
 func sum(s, f *flow.Flow) *flow.Flow {
 	if s == nil {
 		s = &flow.Flow{Key: f.Key, Overflow: f.Overflow, Start: f.Start}
 	}
-	if f.Start.Before(s.Start) {
-		s.Start = f.Start
-	}
-	s.Connections = s.Connections || f.Connections
-	s.Listens = s.Listens || f.Listens
-	s.Sent += f.Sent
-	s.Received += f.Received
-	s.SegmentsSent += f.SegmentsSent
-	s.SegmentsReceived += f.SegmentsReceived
-	s.Retransmits += f.Retransmits
-	s.OutOfOrder += f.OutOfOrder
-	s.Reordering += f.Reordering
-	s.CE += f.CE
-	s.Lost += f.Lost
-	for e := range f.Attempts {
-		s.Attempts[e] += f.Attempts[e]
-		s.Closed[e] += f.Closed[e]
-	}
-	s.Active += f.Active
-	s.RTT = merge(s.RTT, f.RTT)
-	s.Jitter = merge(s.Jitter, f.Jitter)
-	s.Handshake = merge(s.Handshake, f.Handshake)
-	s.Duration = merge(s.Duration, f.Duration)
-	s.ListenDrops += f.ListenDrops
+	s.Add(f)
 	return s
-}
-
-// merge adds up two histograms of the same bounds. The counts of a are reused, those of b are left alone.
-func merge(a, b flow.Histogram) flow.Histogram {
-	switch {
-	case b.Count == 0:
-		return a
-	case a.Count == 0:
-		b.Counts = slices.Clone(b.Counts)
-		return b
-	}
-	for i := range a.Counts {
-		a.Counts[i] += b.Counts[i]
-	}
-	a.Count += b.Count
-	a.Sum += b.Sum
-	a.Min, a.Max = min(a.Min, b.Min), max(a.Max, b.Max)
-	return a
 }

@@ -26,9 +26,9 @@ func flowTo(port uint16, start time.Time, sent uint64) *flow.Flow {
 		Key:         flow.Key{Owner: conn.Owner{Executable: "app"}, Role: conn.RoleClient, ServerPort: port},
 		Start:       start,
 		Connections: true,
-		Sent:        sent,
+		Counts:      conn.Counts{conn.Sent: sent},
 	}
-	f.RTT = flow.Histogram{Counts: []uint64{sent, 0}, Count: sent, Sum: float64(sent), Min: 1, Max: float64(sent)}
+	f.Histograms[flow.RTT] = flow.Histogram{Counts: []uint64{sent, 0}, Count: sent, Sum: float64(sent), Min: 1, Max: float64(sent)}
 	return f
 }
 
@@ -38,12 +38,16 @@ func oneResource(flows ...*flow.Flow) []flow.Resource {
 
 func TestFold(t *testing.T) {
 	overflow := &flow.Flow{
-		Key: flow.Key{Owner: conn.Owner{Executable: "app"}}, Overflow: true, Connections: true, Start: at(0), Sent: 7,
+		Key:         flow.Key{Owner: conn.Owner{Executable: "app"}},
+		Overflow:    true,
+		Connections: true,
+		Start:       at(0),
+		Counts:      conn.Counts{conn.Sent: 7},
 	}
 	listener := &flow.Flow{Key: flow.Key{ServerPort: 80}, Listens: true, ListenDrops: 9}
 	sumOf := func(start time.Time, sent uint64, h flow.Histogram) *flow.Flow {
 		f := flowTo(0, start, sent)
-		f.RTT = h
+		f.Histograms[flow.RTT] = h
 		return f
 	}
 	tests := map[string]struct {
@@ -98,12 +102,12 @@ func TestFoldCopies(t *testing.T) {
 	d := newFold("netconn.role")
 	f := flowTo(80, at(0), 3)
 	got := d.add(oneResource(f))[0].Flows[0]
-	f.Sent, f.RTT.Counts[0] = 100, 100
-	if got.Sent != 3 || got.RTT.Counts[0] != 3 {
+	f.Counts[conn.Sent], f.Histograms[flow.RTT].Counts[0] = 100, 100
+	if got.Counts[conn.Sent] != 3 || got.Histograms[flow.RTT].Counts[0] != 3 {
 		t.Errorf("the sum follows its flow: %+v", got)
 	}
 	got = d.add(oneResource(flowTo(443, at(0), 1)))[0].Flows[0]
-	if got.Sent != 4 || got.RTT.Counts[0] != 4 {
+	if got.Counts[conn.Sent] != 4 || got.Histograms[flow.RTT].Counts[0] != 4 {
 		t.Errorf("what the expired flow was, follows it: %+v", got)
 	}
 }
@@ -144,7 +148,7 @@ func TestFoldOfChanges(t *testing.T) {
 	d.view.delta = true
 	for _, sent := range []uint64{3, 4} {
 		got := d.add(oneResource(flowTo(80, at(0), sent), flowTo(443, at(0), 1)))[0].Flows
-		if len(got) != 1 || got[0].Sent != sent+1 {
+		if len(got) != 1 || got[0].Counts[conn.Sent] != sent+1 {
 			t.Errorf("got %+v, want %d sent", got, sent+1)
 		}
 	}
@@ -171,15 +175,15 @@ func TestFoldNeverFalls(t *testing.T) {
 				}
 				if f := flows[port]; f != nil {
 					n := random.Uint64N(10)
-					f.Sent += n
+					f.Counts[conn.Sent] += n
 					total += n
 				}
 			}
 			got := d.add(oneResource(values(flows)...))[0].Flows[0]
-			if got.Sent < last || got.Sent != total || !got.Start.Equal(at(0)) {
-				t.Fatalf("seed %d at %d: %d after %d since %v, want %d since the start", seed, now, got.Sent, last, got.Start, total)
+			if got.Counts[conn.Sent] < last || got.Counts[conn.Sent] != total || !got.Start.Equal(at(0)) {
+				t.Fatalf("seed %d at %d: %d after %d since %v, want %d since the start", seed, now, got.Counts[conn.Sent], last, got.Start, total)
 			}
-			last = got.Sent
+			last = got.Counts[conn.Sent]
 		}
 	}
 }

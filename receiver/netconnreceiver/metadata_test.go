@@ -183,10 +183,13 @@ func addKeys(keys map[string]bool, m pcommon.Map) {
 }
 
 func knownFlow() *flow.Flow {
-	h := flow.Histogram{Counts: []uint64{1, 0}, Count: 1}
-	f := &flow.Flow{Key: knownKey(), Connections: true, Listens: true, RTT: h, Jitter: h, Handshake: h, Duration: h}
-	f.Attempts[conn.Refused], f.Closed[conn.Reset] = 1, 1
-	f.Sent, f.Received, f.SegmentsSent, f.SegmentsReceived, f.Retransmits = 1, 1, 1, 1, 1
-	f.OutOfOrder, f.Reordering, f.CE, f.Lost, f.ListenDrops = 1, 1, 1, 1, 1
+	f := &flow.Flow{Key: knownKey(), Connections: true, Listens: true, ListenDrops: 1}
+	for c := range f.Counts {
+		f.Counts[c] = 1
+	}
+	for m := range f.Histograms {
+		f.Histograms[m] = flow.Histogram{Counts: []uint64{1, 0}, Count: 1}
+	}
+	f.Outcomes[flow.Attempts][conn.Refused], f.Outcomes[flow.Ends][conn.Reset] = 1, 1
 	return f
 }

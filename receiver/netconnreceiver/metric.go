@@ -78,20 +78,20 @@ func metrics(c metadata.MetricsConfig) []metric {
 		},
 		{
 			name: "netconn.tcp.rtt", unit: "s",
-			sample:      func(f *flow.Flow) *flow.Histogram { return &f.RTT },
+			sample:      func(f *flow.Flow) *flow.Histogram { return &f.Histograms[flow.RTT] },
 			description: "Smoothed round-trip time of each connection, sampled at every collection and at its close.",
 			setting:     set(c.NetconnTCPRtt.Enabled, c.NetconnTCPRtt.AggregationStrategy, c.NetconnTCPRtt.EnabledAttributes),
 		},
 		{
 			name: "netconn.tcp.retransmits", unit: "{segment}",
-			count:       func(f *flow.Flow, point func(int64, string)) { point(int64(f.Retransmits), "") },
+			count:       func(f *flow.Flow, point func(int64, string)) { point(int64(f.Counts[conn.Retransmits]), "") },
 			description: "Segments that were sent again.",
 			setting: set(c.NetconnTCPRetransmits.Enabled, c.NetconnTCPRetransmits.AggregationStrategy,
 				c.NetconnTCPRetransmits.EnabledAttributes),
 		},
 		{
 			name: "netconn.tcp.handshake.duration", unit: "s",
-			sample:      func(f *flow.Flow) *flow.Histogram { return &f.Handshake },
+			sample:      func(f *flow.Flow) *flow.Histogram { return &f.Histograms[flow.Handshake] },
 			description: "Time from the SYN to the established connection, on the side that connected.",
 			setting: set(c.NetconnTCPHandshakeDuration.Enabled, c.NetconnTCPHandshakeDuration.AggregationStrategy,
 				c.NetconnTCPHandshakeDuration.EnabledAttributes),
@@ -105,7 +105,7 @@ func metrics(c metadata.MetricsConfig) []metric {
 		},
 		{
 			name: "netconn.duration", unit: "s",
-			sample:      func(f *flow.Flow) *flow.Histogram { return &f.Duration },
+			sample:      func(f *flow.Flow) *flow.Histogram { return &f.Histograms[flow.Duration] },
 			description: "Time from the SYN, or the accept, to the end of each connection.",
 			setting: set(c.NetconnDuration.Enabled, c.NetconnDuration.AggregationStrategy,
 				c.NetconnDuration.EnabledAttributes),
@@ -117,35 +117,35 @@ func metrics(c metadata.MetricsConfig) []metric {
 		},
 		{
 			name: "netconn.tcp.jitter", unit: "s",
-			sample:      func(f *flow.Flow) *flow.Histogram { return &f.Jitter },
+			sample:      func(f *flow.Flow) *flow.Histogram { return &f.Histograms[flow.Jitter] },
 			description: "Smoothed variation of the round-trip time, sampled like netconn.tcp.rtt.",
 			setting: set(c.NetconnTCPJitter.Enabled, c.NetconnTCPJitter.AggregationStrategy,
 				c.NetconnTCPJitter.EnabledAttributes),
 		},
 		{
 			name: "netconn.tcp.out_of_order", unit: "{packet}",
-			count:       func(f *flow.Flow, point func(int64, string)) { point(int64(f.OutOfOrder), "") },
+			count:       func(f *flow.Flow, point func(int64, string)) { point(int64(f.Counts[conn.OutOfOrder]), "") },
 			description: "Packets that arrived before an earlier one.",
 			setting: set(c.NetconnTCPOutOfOrder.Enabled, c.NetconnTCPOutOfOrder.AggregationStrategy,
 				c.NetconnTCPOutOfOrder.EnabledAttributes),
 		},
 		{
 			name: "netconn.tcp.reordering", unit: "{packet}",
-			count:       func(f *flow.Flow, point func(int64, string)) { point(int64(f.Reordering), "") },
+			count:       func(f *flow.Flow, point func(int64, string)) { point(int64(f.Counts[conn.Reordering]), "") },
 			description: "Reordering events that the sender noticed.",
 			setting: set(c.NetconnTCPReordering.Enabled, c.NetconnTCPReordering.AggregationStrategy,
 				c.NetconnTCPReordering.EnabledAttributes),
 		},
 		{
 			name: "netconn.tcp.lost", unit: "{packet}",
-			count:       func(f *flow.Flow, point func(int64, string)) { point(int64(f.Lost), "") },
+			count:       func(f *flow.Flow, point func(int64, string)) { point(int64(f.Counts[conn.SegmentsLost]), "") },
 			description: "Segments that the sender took for lost, again each time that they were.",
 			setting: set(c.NetconnTCPLost.Enabled, c.NetconnTCPLost.AggregationStrategy,
 				c.NetconnTCPLost.EnabledAttributes),
 		},
 		{
 			name: "netconn.tcp.ecn.ce", unit: "{packet}",
-			count:       func(f *flow.Flow, point func(int64, string)) { point(int64(f.CE), "") },
+			count:       func(f *flow.Flow, point func(int64, string)) { point(int64(f.Counts[conn.CE]), "") },
 			description: "Segments received with the mark of congestion (ECN CE).",
 			setting: set(c.NetconnTCPEcnCe.Enabled, c.NetconnTCPEcnCe.AggregationStrategy,
 				c.NetconnTCPEcnCe.EnabledAttributes),
@@ -154,18 +154,20 @@ func metrics(c metadata.MetricsConfig) []metric {
 }
 
 func ofIO(f *flow.Flow, point func(int64, string)) {
-	point(int64(f.Sent), semconv.NetworkIODirectionTransmit.Value.AsString())
-	point(int64(f.Received), semconv.NetworkIODirectionReceive.Value.AsString())
+	point(int64(f.Counts[conn.Sent]), semconv.NetworkIODirectionTransmit.Value.AsString())
+	point(int64(f.Counts[conn.Received]), semconv.NetworkIODirectionReceive.Value.AsString())
 }
 
 func ofPackets(f *flow.Flow, point func(int64, string)) {
-	point(int64(f.SegmentsSent), semconv.NetworkIODirectionTransmit.Value.AsString())
-	point(int64(f.SegmentsReceived), semconv.NetworkIODirectionReceive.Value.AsString())
+	point(int64(f.Counts[conn.SegmentsSent]), semconv.NetworkIODirectionTransmit.Value.AsString())
+	point(int64(f.Counts[conn.SegmentsReceived]), semconv.NetworkIODirectionReceive.Value.AsString())
 }
 
-func ofAttempts(f *flow.Flow, point func(int64, string)) { ofOutcomes(f.Attempts, point) }
+func ofAttempts(f *flow.Flow, point func(int64, string)) {
+	ofOutcomes(f.Outcomes[flow.Attempts], point)
+}
 
-func ofClosed(f *flow.Flow, point func(int64, string)) { ofOutcomes(f.Closed, point) }
+func ofClosed(f *flow.Flow, point func(int64, string)) { ofOutcomes(f.Outcomes[flow.Ends], point) }
 
 // Most outcomes never happen to a flow: those have no point, not a zero.
 func ofOutcomes(n [conn.Errors]uint64, point func(int64, string)) {

@@ -10,8 +10,8 @@ type packed struct {
 
 func pack(c conn.Counts) (p packed) {
 	copy(p.wide[:], c[:])
-	for i := range p.narrow {
-		p.narrow[i] = uint32(c[int(conn.WideCounters)+i])
+	for i, n := range c[conn.WideCounters:] {
+		p.narrow[i] = uint32(n)
 	}
 	return p
 }
@@ -22,11 +22,4 @@ func (p *packed) unpack() (c conn.Counts) {
 		c[int(conn.WideCounters)+i] = uint64(n)
 	}
 	return c
-}
-
-func since(then, now uint64) uint64 {
-	if now < then {
-		return 0
-	}
-	return now - then
 }

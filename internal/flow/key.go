@@ -1,0 +1,63 @@
+package flow
+
+import (
+	"cmp"
+	"net/netip"
+
+	"github.com/netconn/netconn/internal/conn"
+)
+
+// Key is what distinguishes flows: the resource, and the attributes of its points. The caller fills in only the
+// attributes that are enabled; a field that is left at zero distinguishes nothing.
+type Key struct {
+	Owner         conn.Owner // the resource; the zero value is the host itself
+	Role          conn.Role
+	ServerPort    uint16
+	Peer          conn.Peer
+	NAT           conn.NAT
+	Original      Original
+	Zone          string         // opt-in: netconn.local.zone, of the node that this runs on
+	Local, Remote netip.AddrPort // opt-in: network.local.*, network.peer.*; as the socket has them
+	Server        netip.Addr     // opt-in: server.address
+	Client        netip.Addr     // opt-in: client.address
+}
+
+// Original is the original destination, where it was translated.
+type Original struct {
+	Name    string
+	Port    uint16
+	Address netip.Addr // opt-in
+}
+
+// compare orders the keys of one resource, by what a reader looks for first.
+func (k *Key) compare(o *Key) int {
+	return cmp.Or(
+		cmp.Compare(k.Role, o.Role),
+		cmp.Compare(k.ServerPort, o.ServerPort),
+		k.Peer.Compare(&o.Peer),
+		cmp.Compare(k.NAT, o.NAT),
+		cmp.Compare(k.Zone, o.Zone),
+		cmp.Compare(k.Original.Name, o.Original.Name),
+		cmp.Compare(k.Original.Port, o.Original.Port),
+		k.Original.Address.Compare(o.Original.Address),
+		k.Local.Compare(o.Local),
+		k.Remote.Compare(o.Remote),
+		k.Server.Compare(o.Server),
+		k.Client.Compare(o.Client),
+	)
+}
+
+func compareOwners(a, b conn.Owner) int {
+	return cmp.Or(
+		cmp.Compare(a.PodUID, b.PodUID),
+		cmp.Compare(a.ContainerID, b.ContainerID),
+		cmp.Compare(a.Unit, b.Unit),
+		cmp.Compare(a.Executable, b.Executable),
+	)
+}
+
+// identity is what a backend knows a flow by: two flows of the same identity are one series.
+type identity struct {
+	key      Key
+	overflow bool
+}
