@@ -17,8 +17,11 @@ func TestHistoryDoesNotShowTheEdgeThatHasTheSlotNow(t *testing.T) {
 	w := newWorld(t, 1)
 	w.collect(flow(program("h", "scan"), dials("target", 1), 10, 20))
 	before := w.snapshot(fineSpan)
+	at := w.now
 	w.pass(2 * time.Minute)
-	w.collect(flow(program("h", "scan"), dials("target", 2), 300, 400)) // takes the slot of the first
+	late := flow(program("h", "scan"), dials("target", 2), 300, 400) // takes the slot of the first, and its buckets
+	late.At = at
+	w.collectAs(feedtest.Delta, late)
 	if len(w.reports) != int(reserved)+1 {
 		t.Fatalf("%d slots, want one", len(w.reports)-int(reserved))
 	}
@@ -50,10 +53,13 @@ func TestHistoryDoesNotShowRetransmitsOfAnotherReport(t *testing.T) {
 	shadow := uint32(reserved) + 1
 	w.fold([]uint32{shadow})
 	other := flow(program("h", "scan"), dials("target", 1), 1, 1)
-	other.Retransmits = 700
-	w.collect(other)
+	other.Retransmits, other.At = 700, w.now
+	w.collectAs(feedtest.Delta, other)
+	if r := w.reports[shadow]; r.Link.Port != 1 {
+		t.Fatalf("the slot has port %d, want that of the new report", r.Link.Port)
+	}
 	for _, step := range w.history(before, 0) {
-		if step.Retransmits > 5 {
+		if step.Retransmits != 0 {
 			t.Errorf("%d retransmits, which are of another report", step.Retransmits)
 		}
 	}

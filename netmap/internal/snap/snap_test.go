@@ -1,0 +1,136 @@
+package snap
+
+import (
+	"reflect"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// filled returns figures with a different value in each field, so that a field that is forgotten shows.
+func filled(t *testing.T, times uint64) Figures {
+	t.Helper()
+	var f Figures
+	v := reflect.ValueOf(&f).Elem()
+	for i := range v.NumField() {
+		n := times * uint64(i+1)
+		switch field := v.Field(i); field.Kind() {
+		case reflect.Uint64:
+			field.SetUint(n)
+		case reflect.Float64:
+			field.SetFloat(float64(n))
+		default:
+			f.Outcomes = []Outcome{{Kind: 3, N: n}}
+		}
+	}
+	return f
+}
+
+func TestAddTakesEveryField(t *testing.T) {
+	sum, one := filled(t, 1), filled(t, 10)
+	sum.Add(&one)
+	want := filled(t, 11)
+	want.RTTMax = one.RTTMax // the higher one
+	if diff := cmp.Diff(want, sum); diff != "" {
+		t.Errorf("sum (-want +got):\n%s", diff)
+	}
+	low := filled(t, 1)
+	one.Add(&low)
+	if one.RTTMax != want.RTTMax {
+		t.Errorf("slowest round trip %v, want %v", one.RTTMax, want.RTTMax)
+	}
+}
+
+// Outcomes of another kind are kept apart, and the other edge's list stays as it is.
+func TestAddKeepsKindsApart(t *testing.T) {
+	a := Figures{Outcomes: []Outcome{{1, 5}}}
+	b := Figures{Outcomes: []Outcome{{2, 7}, {1, 1}}}
+	a.Add(&b)
+	a.Count(2, 3)
+	if diff := cmp.Diff([]Outcome{{1, 6}, {2, 10}}, a.Outcomes); diff != "" {
+		t.Errorf("outcomes (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]Outcome{{2, 7}, {1, 1}}, b.Outcomes); diff != "" {
+		t.Errorf("outcomes of the other edge (-want +got):\n%s", diff)
+	}
+}
+
+// Whatever was counted, an edge is not idle. Sums of times without a sample are nothing.
+func TestIdle(t *testing.T) {
+	if !(&Figures{}).Idle() || !(&Figures{RTTSum: 1, HandshakeSum: 1, RTTMax: 1}).Idle() {
+		t.Error("figures without a count are not idle")
+	}
+	all := filled(t, 1)
+	v := reflect.ValueOf(all)
+	for i := range v.NumField() {
+		if v.Field(i).Kind() == reflect.Float64 {
+			continue
+		}
+		var one Figures
+		reflect.ValueOf(&one).Elem().Field(i).Set(v.Field(i))
+		if one.Idle() {
+			t.Errorf("an edge with %s is idle", v.Type().Field(i).Name)
+		}
+	}
+}
+
+var spans = Spans{{Step: 10, Length: 300}, {Step: 60, Length: 3600}}
+
+func TestRange(t *testing.T) {
+	const now = 1_800_000_004
+	for name, tt := range map[string]struct {
+		window, end int64
+		want        Range
+	}{
+		"now":                            {300, 0, Range{1_799_999_710, 1_800_000_010, 10}},
+		"an end in the future is now":    {300, now + 1000, Range{1_799_999_710, 1_800_000_010, 10}},
+		"an end before time is now":      {300, -1, Range{1_799_999_710, 1_800_000_010, 10}},
+		"a window is rounded up":         {11, 0, Range{1_799_999_990, 1_800_000_010, 10}},
+		"one step":                       {10, 0, Range{1_800_000_000, 1_800_000_010, 10}},
+		"longer than the short steps":    {301, 0, Range{1_799_999_700, 1_800_000_060, 60}},
+		"an hour":                        {3600, 0, Range{1_799_996_460, 1_800_000_060, 60}},
+		"a short window a while ago":     {60, now - 200, Range{1_799_999_750, 1_799_999_810, 10}},
+		"beyond the short steps":         {60, now - 300, Range{1_799_999_700, 1_799_999_760, 60}},
+		"the last that fits short steps": {60, now - 240, Range{1_799_999_710, 1_799_999_770, 10}},
+		"the first that does not fit":    {60, now - 245, Range{1_799_999_760 - 60 + 0, 1_799_999_760, 60}},
+		"an end at the border of a step": {60, now - 4, Range{1_799_999_950, 1_800_000_010, 10}},
+		"an end before the border":       {60, now - 5, Range{1_799_999_940, 1_800_000_000, 10}},
+	} {
+		got := spans.Range(now, tt.window, tt.end)
+		if got != tt.want {
+			t.Errorf("%s: %+v, want %+v", name, got, tt.want)
+		}
+		if got.From%got.Step != 0 || got.To%got.Step != 0 || got.To-got.From < tt.window {
+			t.Errorf("%s: %+v is not whole steps of at least %d s", name, got, tt.window)
+		}
+	}
+}
+
+func TestSteps(t *testing.T) {
+	r := Range{From: 1000, To: 1300, Step: 10}
+	if r.Len() != 30 {
+		t.Errorf("%d steps, want 30", r.Len())
+	}
+	for at, want := range map[int64]int{1000: 0, 1010: 1, 1015: 1, 1290: 29} {
+		if got := r.Index(at); got != want {
+			t.Errorf("the step of %d is %d, want %d", at, got, want)
+		}
+	}
+	if got := spans.Longest(); got != 3600 {
+		t.Errorf("figures reach back %d s, want 3600", got)
+	}
+}
+
+// Every reason counts.
+func TestAnyDropped(t *testing.T) {
+	if (&Dropped{}).Any() {
+		t.Error("nothing was dropped")
+	}
+	for i := range reflect.TypeFor[Dropped]().NumField() {
+		var d Dropped
+		reflect.ValueOf(&d).Elem().Field(i).SetUint(1)
+		if !d.Any() {
+			t.Errorf("a point dropped as %s is not counted", reflect.TypeFor[Dropped]().Field(i).Name)
+		}
+	}
+}
