@@ -188,20 +188,20 @@ func TestTextIsBounded(t *testing.T) {
 func TestBothReportsShareAKey(t *testing.T) {
 	seed := maphash.MakeSeed()
 	resource := func(r raw) End { return ReadLocal(r.get) }
-	view := func(r raw) End { return ReadPeer(r.get) }
+	peer := func(r raw) End { return ReadPeer(r.get) }
 	web := resource(raw{
 		"host.id": "h", "k8s.pod.uid": "u1", "container.id": "c1", "k8s.namespace.name": "n", "k8s.deployment.name": "web", "k8s.container.name": "app",
 		"process.executable.name": "node",
 	})
 	db := resource(raw{"host.id": "h", "process.executable.name": "postgres", "netconn.systemd.unit": "postgresql.service"})
-	webByKubernetes := view(raw{
+	webByKubernetes := peer(raw{
 		"netconn.peer.type": "pod", "netconn.peer.k8s.namespace.name": "n", "netconn.peer.k8s.workload.name": "web", "netconn.peer.container.name": "app",
 	})
-	webWithoutContainer := view(raw{
+	webWithoutContainer := peer(raw{
 		"netconn.peer.type": "pod", "netconn.peer.k8s.namespace.name": "n", "netconn.peer.k8s.workload.name": "web",
 	})
-	webByProgram := view(raw{"netconn.peer.type": "pod", "netconn.peer.name": "node", "netconn.peer.container.name": "node"})
-	dbByProgram := view(raw{"netconn.peer.type": "host", "netconn.peer.name": "postgres"})
+	webByProgram := peer(raw{"netconn.peer.type": "pod", "netconn.peer.name": "node", "netconn.peer.container.name": "node"})
+	dbByProgram := peer(raw{"netconn.peer.type": "host", "netconn.peer.name": "postgres"})
 	for name, webSeen := range map[string]End{"kubernetes": webByKubernetes, "workload": webWithoutContainer, "program": webByProgram} {
 		client := Link{Role: Client, Scope: ScopeNode, Port: 5432}
 		server := Link{Role: Server, Scope: ScopeNode, Port: 5432}
@@ -236,5 +236,117 @@ func TestBothReportsShareAKey(t *testing.T) {
 	unknown := Link{Role: Client, Scope: ScopeUnknown}
 	if keys := unknown.Keys(&web, &webByKubernetes, seed); len(keys) != 0 {
 		t.Errorf("an edge of unknown scope has keys: %v", keys)
+	}
+}
+
+// Each tag is read from its attribute, of an end that describes itself and of a peer.
+func TestEveryTagIsRead(t *testing.T) {
+	local, peer := raw{}, raw{}
+	for tag := range names.Tags {
+		local[tag.Attribute()] = "L-" + tag.String()
+		if key := tag.PeerAttribute(); key != "" {
+			peer[key] = "P-" + tag.String()
+		}
+	}
+	gotLocal, gotPeer := ReadLocal(local.get), ReadPeer(peer.get)
+	for tag := range names.Tags {
+		want := map[names.Tag]string{
+			names.TagName: "L-workload", names.TagType: "pod", names.TagWorkloadKind: "l-workload.kind",
+		}[tag]
+		if want == "" {
+			want = "L-" + tag.String()
+		}
+		if got := gotLocal.Get(tag); got != want {
+			t.Errorf("%v of an end that describes itself is %q, want %q", tag, got, want)
+		}
+		want = ""
+		if tag.PeerAttribute() != "" {
+			want = "P-" + tag.String()
+		}
+		if tag == names.TagWorkloadKind {
+			want = "p-workload.kind"
+		}
+		if got := gotPeer.Get(tag); got != want {
+			t.Errorf("%v of a peer is %q, want %q", tag, got, want)
+		}
+	}
+}
+
+// The owner that a person made counts, whatever else is there.
+func TestTheWorkloadIsWhatAPersonMade(t *testing.T) {
+	resource := raw{}
+	for i := len(workloads) - 1; i >= 0; i-- {
+		resource["k8s."+workloads[i]+".name"] = "the-" + workloads[i]
+		e := ReadLocal(resource.get)
+		if e.Get(names.TagWorkload) != "the-"+workloads[i] || e.Get(names.TagWorkloadKind) != workloads[i] {
+			t.Errorf("with a %s the workload is %s %s", workloads[i], e.Get(names.TagWorkloadKind), e.Get(names.TagWorkload))
+		}
+	}
+	resource["k8s.workload.name"] = "named"
+	if e := ReadLocal(resource.get); e.Get(names.TagWorkload) != "named" || e.Has(names.TagWorkloadKind) {
+		t.Errorf("the workload is %q", e.Get(names.TagWorkload))
+	}
+}
+
+func TestWhatThingsAreCalled(t *testing.T) {
+	for want, resource := range map[string]raw{
+		"workload": {"k8s.deployment.name": "workload", "service.name": "s", "process.executable.name": "e", "netconn.systemd.unit": "u"},
+		"service":  {"service.name": "service", "process.executable.name": "e", "netconn.systemd.unit": "u"},
+		"program":  {"process.executable.name": "program", "netconn.systemd.unit": "u"},
+		"unit":     {"netconn.systemd.unit": "unit"},
+		"":         {"host.name": "h"},
+	} {
+		e := ReadLocal(resource.get)
+		if got := e.Get(names.TagName); got != want {
+			t.Errorf("the name is %q, want %q", got, want)
+		}
+	}
+	for name, unit := range map[string]bool{
+		"ssh.service": true, "user.slice": true, "session-1.scope": true, "docker.socket": true, "sshd": false, "service": false,
+	} {
+		e := ReadPeer(raw{"netconn.peer.type": "host", "netconn.peer.name": name}.get)
+		if e.Has(names.TagUnit) != unit || e.Has(names.TagExecutable) == unit {
+			t.Errorf("%s is the unit %q and the executable %q", name, e.Get(names.TagUnit), e.Get(names.TagExecutable))
+		}
+	}
+	if e := ReadPeer(raw{"netconn.peer.type": "pod", "netconn.peer.k8s.workload.name": "web"}.get); e.Get(names.TagName) != "web" ||
+		e.Has(names.TagExecutable) {
+		t.Errorf("a workload without a name is called %q, and is the executable %q", e.Get(names.TagName), e.Get(names.TagExecutable))
+	}
+	if e := ReadPeer(raw{"netconn.peer.type": "pod", "netconn.peer.name": "node"}.get); e.Get(names.TagExecutable) != "node" {
+		t.Errorf("the executable of a pod is %q", e.Get(names.TagExecutable))
+	}
+}
+
+// The zone of the resource is the better one; addresses that are empty change nothing.
+func TestAddressesThatAreNotThere(t *testing.T) {
+	local := end(t, map[string]string{"zone": "resource", "address": "1.1.1.1"})
+	peer := end(t, map[string]string{"address": "2.2.2.2"})
+	ReadAddresses(raw{"netconn.local.zone": "point"}.get, Client, &local, &peer)
+	if local.Get(names.TagZone) != "resource" || local.Get(names.TagAddress) != "1.1.1.1" || peer.Get(names.TagAddress) != "2.2.2.2" {
+		t.Errorf("zone %q, addresses %q and %q", local.Get(names.TagZone), local.Get(names.TagAddress), peer.Get(names.TagAddress))
+	}
+}
+
+// A text is cut between two runes, and never loses more than one.
+func TestWhereTextIsCut(t *testing.T) {
+	for in, want := range map[string]int{
+		strings.Repeat("a", maxValue-1):          maxValue - 1,
+		strings.Repeat("a", maxValue):            maxValue,
+		strings.Repeat("a", maxValue+1):          maxValue,
+		strings.Repeat("a", maxValue-1) + "ü":    maxValue - 1,
+		strings.Repeat("a", maxValue-2) + "ü":    maxValue,
+		strings.Repeat("a", maxValue-2) + "üx":   maxValue,
+		strings.Repeat("a", maxValue-2) + "€":    maxValue - 2,
+		strings.Repeat("a", maxValue-3) + "€":    maxValue,
+		strings.Repeat("a", maxValue-1) + "😀xyz": maxValue - 1,
+		strings.Repeat("a", maxValue-3) + "😀":    maxValue - 3,
+	} {
+		if got := Text(in).String(); len(got) != want || !strings.HasPrefix(in, got) {
+			t.Errorf("%d bytes that end in %q are cut to %d, want %d", len(in), in[len(in)-4:], len(got), want)
+		}
+	}
+	if got := Text("a\xffb").String(); got != "a\uFFFDb" {
+		t.Errorf("what is not UTF-8 is %q", got)
 	}
 }

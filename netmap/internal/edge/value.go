@@ -25,14 +25,12 @@ func cut(s string) string {
 	if len(s) <= maxValue {
 		return s
 	}
-	s = s[:maxValue]
-	for len(s) > 0 && !utf8.RuneStart(s[len(s)-1]) {
-		s = s[:len(s)-1]
+	for n := maxValue; n > maxValue-utf8.UTFMax; n-- {
+		if utf8.RuneStart(s[n]) {
+			return s[:n]
+		}
 	}
-	if r, size := utf8.DecodeLastRuneInString(s); r == utf8.RuneError && size == 1 {
-		s = s[:len(s)-1] // the first byte of the rune
-	}
-	return s
+	return s[:maxValue] // not UTF-8
 }
 
 func (v Value) String() string {
