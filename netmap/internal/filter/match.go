@@ -2,13 +2,14 @@ package filter
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/netconn/netconn/internal/names"
 	"github.com/netconn/netconn/netmap/internal/edge"
 )
 
-// A Filter lets edges through that all of its terms hold for.
+// A Filter matches the edges for which all its terms hold.
 type Filter struct{ terms []term }
 
 type side uint8
@@ -28,50 +29,51 @@ const (
 	kindOfEnd
 )
 
-// A term holds if one of the values matches what it is about; or does not if none does.
+// A term holds if one of the patterns matches its subject; a negated term holds if none does.
 type term struct {
-	not    bool
-	what   subject
-	side   side
-	tag    names.Tag
-	link   names.EdgeTag
-	values []match
+	not      bool
+	subject  subject
+	side     side
+	tag      names.Tag
+	edgeTag  names.EdgeTag
+	patterns []pattern
 }
 
-// A match is a value that may have wildcards, or be a range of addresses.
-type match struct {
+// A pattern is a text with or without wildcards, or a range of addresses.
+type pattern struct {
 	literal bool
 	text    string // in lower case
 	parts   []string
 	prefix  netip.Prefix
 }
 
-func newMatch(v string, quoted, address bool) match {
-	m := match{literal: true, text: lower(v)}
+// newPattern reads a value. Text between quotes has no wildcards; address: the subject is an address.
+func newPattern(v string, quoted, address bool) pattern {
+	p := pattern{literal: true, text: lower(v)}
 	if quoted {
-		return m
+		return p
 	}
 	if address {
-		if p, err := netip.ParsePrefix(v); err == nil {
-			m.prefix = p.Masked()
+		if prefix, err := netip.ParsePrefix(v); err == nil {
+			p.prefix = prefix
 		} else if a, err := netip.ParseAddr(v); err == nil {
-			m.prefix = netip.PrefixFrom(a.WithZone(""), a.BitLen())
+			p.prefix = netip.PrefixFrom(a.WithZone(""), a.BitLen())
 		}
 	}
 	if strings.Contains(v, "*") {
-		m.literal = false
-		m.parts = strings.Split(m.text, "*")
+		p.literal = false
+		p.parts = strings.Split(p.text, "*")
 	}
-	return m
+	return p
 }
 
-// A Matcher matches many edges of few ends: it looks at each end once. Not for concurrent use.
+// A Matcher matches many edges with few ends. It evaluates a term once for each end. Not for concurrent use.
 type Matcher struct {
 	filter *Filter
 	ends   []map[*edge.End]bool // by term: whether it holds for an end
 }
 
-// Matcher returns a new one.
+// Matcher returns a new matcher.
 func (f *Filter) Matcher() *Matcher {
 	m := &Matcher{filter: f, ends: make([]map[*edge.End]bool, len(f.terms))}
 	for i := range m.ends {
@@ -80,7 +82,7 @@ func (f *Filter) Matcher() *Matcher {
 	return m
 }
 
-// Match tells whether an edge is let through. The ends are not to change.
+// Match reports whether an edge matches. The ends must not change while the matcher is used.
 func (m *Matcher) Match(c, s *edge.End, l *edge.Link) bool {
 	for i := range m.filter.terms {
 		if m.holds(i, c, s, l) == m.filter.terms[i].not {
@@ -93,74 +95,67 @@ func (m *Matcher) Match(c, s *edge.End, l *edge.Link) bool {
 func (m *Matcher) holds(i int, c, s *edge.End, l *edge.Link) bool {
 	t := &m.filter.terms[i]
 	switch {
-	case t.what == tagOfEdge:
-		return t.one(l.Get(t.link))
+	case t.subject == tagOfEdge:
+		return t.match(l.Get(t.edgeTag))
 	case t.side != server && m.end(i, c), t.side != client && m.end(i, s):
 		return true
 	}
-	return t.what == anything && t.anywhere(l)
+	return t.subject == anything && t.matchEdge(l)
 }
 
+// end reports whether term i holds for an end.
 func (m *Matcher) end(i int, e *edge.End) bool {
 	holds, known := m.ends[i][e]
 	if !known {
-		holds = m.filter.terms[i].end(e)
+		holds = m.filter.terms[i].matchEnd(e)
 		m.ends[i][e] = holds
 	}
 	return holds
 }
 
-// end tells whether the term holds for an end.
-func (t *term) end(e *edge.End) bool {
-	switch t.what {
+func (t *term) matchEnd(e *edge.End) bool {
+	switch t.subject {
 	case tagOfEnd:
-		return t.one(e.Get(t.tag))
+		return t.match(e.Get(t.tag))
 	case kindOfEnd:
-		return t.one(e.Kind().String())
+		return t.match(e.Kind().String())
 	}
 	for tag := range names.Tags {
-		if e.Has(tag) && t.one(e.Get(tag)) {
+		if e.Has(tag) && t.match(e.Get(tag)) {
 			return true
 		}
 	}
 	return false
 }
 
-// anywhere tells whether one of the tags of an edge matches.
-func (t *term) anywhere(l *edge.Link) bool {
+// matchEdge reports whether a tag of the edge has a value that a person would search for.
+func (t *term) matchEdge(l *edge.Link) bool {
 	for _, tag := range [...]names.EdgeTag{
 		names.EdgePort, names.EdgeOriginal, names.EdgeOriginalPort, names.EdgeOriginalAddress,
 	} {
-		if v := l.Get(tag); v != "" && t.one(v) {
+		if v := l.Get(tag); v != "" && t.match(v) {
 			return true
 		}
 	}
 	return false
 }
 
-func (t *term) one(v string) bool {
-	for i := range t.values {
-		if t.values[i].match(v) {
-			return true
-		}
-	}
-	return false
+func (t *term) match(v string) bool {
+	return slices.ContainsFunc(t.patterns, func(p pattern) bool { return p.match(v) })
 }
 
-func (m *match) match(v string) bool {
-	if m.prefix.IsValid() {
-		if a, err := netip.ParseAddr(v); err == nil {
-			return m.prefix.Contains(a.Unmap().WithZone(""))
-		}
-		return false
+func (p *pattern) match(v string) bool {
+	if p.prefix.IsValid() {
+		a, err := netip.ParseAddr(v)
+		return err == nil && p.prefix.Contains(a.Unmap().WithZone(""))
 	}
-	if m.literal {
-		return equal(m.text, v)
+	if p.literal {
+		return equal(p.text, v)
 	}
-	return glob(m.parts, lower(v))
+	return glob(p.parts, lower(v))
 }
 
-// glob matches what was split at its wildcards.
+// glob matches a pattern that was split at its wildcards.
 func glob(parts []string, v string) bool {
 	first, last := parts[0], parts[len(parts)-1]
 	if len(v) < len(first)+len(last) || !strings.HasPrefix(v, first) || !strings.HasSuffix(v, last) {
@@ -177,7 +172,7 @@ func glob(parts []string, v string) bool {
 	return true
 }
 
-// equal compares with what is in lower case already.
+// equal compares v with a text in lower case.
 func equal(low, v string) bool {
 	if len(low) != len(v) {
 		return false
@@ -197,16 +192,17 @@ func lowerByte(c byte) byte {
 	return c
 }
 
-// lower changes ASCII letters only: names of things are not prose.
+// lower changes ASCII letters only, as names of things are not prose.
 func lower(s string) string {
 	for i := range len(s) {
-		if s[i] != lowerByte(s[i]) {
-			b := []byte(s)
-			for j := range b {
-				b[j] = lowerByte(b[j])
-			}
-			return string(b)
+		if s[i] == lowerByte(s[i]) {
+			continue
 		}
+		b := []byte(s)
+		for j := i; j < len(b); j++ {
+			b[j] = lowerByte(b[j])
+		}
+		return string(b)
 	}
 	return s
 }

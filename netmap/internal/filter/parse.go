@@ -7,7 +7,7 @@ import (
 	"github.com/netconn/netconn/internal/names"
 )
 
-// The limits of a filter.
+// The limits of a filter: its length, its terms, and the values of a term.
 const (
 	MaxBytes  = 2048
 	MaxTerms  = 32
@@ -22,14 +22,14 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Message }
 
-// Parse reads a filter. The empty text lets everything through. The error is an *Error.
+// Parse reads a filter. The empty text matches every edge. The error is an *Error.
 func Parse(text string) (*Filter, error) {
 	if len(text) > MaxBytes {
 		return nil, &Error{MaxBytes, fmt.Sprintf("the filter is longer than %d bytes", MaxBytes)}
 	}
 	p := parser{text: text}
 	var f Filter
-	for p.blank(); !p.done(); p.blank() {
+	for p.skipBlanks(); !p.done(); p.skipBlanks() {
 		if len(f.terms) == MaxTerms {
 			return nil, p.fail(p.at, "more than %d terms", MaxTerms)
 		}
@@ -42,7 +42,7 @@ func Parse(text string) (*Filter, error) {
 	return &f, nil
 }
 
-// A parser is a text and how far it was read.
+// A parser is a text, and the offset of what is read next.
 type parser struct {
 	text string
 	at   int
@@ -56,13 +56,13 @@ func (p *parser) fail(at int, format string, args ...any) *Error {
 
 func isBlank(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
 
-func (p *parser) blank() {
+func (p *parser) skipBlanks() {
 	for !p.done() && isBlank(p.text[p.at]) {
 		p.at++
 	}
 }
 
-// term reads one of: [!|-] [side.]tag (=|!=) value[,value ...], [!|-] pattern.
+// term reads one of: [!|-] [side.]tag (=|!=) value[,value ...], or [!|-] pattern.
 func (p *parser) term() (term, error) {
 	var t term
 	if c := p.text[p.at]; c == '!' || c == '-' {
@@ -70,7 +70,7 @@ func (p *parser) term() (term, error) {
 		p.at++
 	}
 	if key, from, ok := p.key(); ok {
-		if err := t.subject(key); err != nil {
+		if err := t.setSubject(key); err != nil {
 			return t, p.fail(from, "%v", err)
 		}
 		if p.text[p.at] == '!' {
@@ -81,7 +81,7 @@ func (p *parser) term() (term, error) {
 		err := p.values(&t)
 		return t, err
 	}
-	t.what = anything
+	t.subject = anything
 	from := p.at
 	v, quoted, err := p.value(false)
 	if err != nil {
@@ -93,11 +93,11 @@ func (p *parser) term() (term, error) {
 	if !quoted && !strings.Contains(v, "*") {
 		v = "*" + v + "*"
 	}
-	t.values = []match{newMatch(v, quoted, false)}
+	t.patterns = []pattern{newPattern(v, quoted, false)}
 	return t, nil
 }
 
-// key reads the part before = or !=, and stops there. It reads nothing where there is none.
+// key reads the part before = or !=, and reports whether there is one. If not, it reads nothing.
 func (p *parser) key() (key string, from int, ok bool) {
 	for i := p.at; i < len(p.text); i++ {
 		switch c := p.text[i]; {
@@ -112,25 +112,25 @@ func (p *parser) key() (key string, from int, ok bool) {
 	return "", 0, false
 }
 
-// values reads one or more, separated by commas.
+// values reads the values of a term, which commas separate.
 func (p *parser) values(t *term) error {
 	for {
 		v, quoted, err := p.value(true)
 		if err != nil {
 			return err
 		}
-		t.values = append(t.values, newMatch(v, quoted, t.what == tagOfEnd && t.tag == names.TagAddress))
+		t.patterns = append(t.patterns, newPattern(v, quoted, t.subject == tagOfEnd && t.tag == names.TagAddress))
 		if p.done() || p.text[p.at] != ',' {
 			return nil
 		}
-		if len(t.values) == MaxValues {
+		if len(t.patterns) == MaxValues {
 			return p.fail(p.at, "more than %d values", MaxValues)
 		}
 		p.at++
 	}
 }
 
-// value reads up to a blank, or a comma where that separates, or what is between quotes.
+// value reads up to a blank, or to a comma in a list, or the text between quotes.
 func (p *parser) value(list bool) (v string, quoted bool, err error) {
 	if !p.done() && p.text[p.at] == '"' {
 		v, err = p.quoted(list)
@@ -169,8 +169,8 @@ func (p *parser) quoted(list bool) (string, error) {
 	return "", p.fail(opened, "a quote is not closed")
 }
 
-// subject finds out what a term is about.
-func (t *term) subject(key string) error {
+// setSubject reads what a term is about from its key.
+func (t *term) setSubject(key string) error {
 	name := key
 	t.side = either
 	if rest, ok := strings.CutPrefix(key, "client."); ok {
@@ -179,15 +179,15 @@ func (t *term) subject(key string) error {
 		t.side, name = server, rest
 	}
 	if name == "kind" {
-		t.what = kindOfEnd
+		t.subject = kindOfEnd
 		return nil
 	}
 	if tag, ok := names.ParseTag(name); ok {
-		t.what, t.tag = tagOfEnd, tag
+		t.subject, t.tag = tagOfEnd, tag
 		return nil
 	}
 	if tag, ok := names.ParseEdgeTag(key); ok {
-		t.what, t.link = tagOfEdge, tag
+		t.subject, t.edgeTag = tagOfEdge, tag
 		return nil
 	}
 	return fmt.Errorf("unknown tag %q", key)
