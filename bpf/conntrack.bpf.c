@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
-/* Asks conntrack. An object of its own: where the kernel cannot load it, the sockets are read all the same. */
+/* Looks up packets in connection tracking. It is an object of its own, because a kernel that cannot load it can still
+ * load the programs that read sockets. */
 #include "kernel.h"
 #include "records.h"
 #include <bpf/bpf_helpers.h>
@@ -12,7 +13,7 @@ char _license[] SEC("license")
 /* NF_CT_DEFAULT_ZONE_DIR, include/uapi/linux/netfilter/nf_conntrack_common.h: a zone of both directions. */
 #define BOTH_DIRECTIONS 3
 
-/* Questions are written and answers are read through a mapping: no system call for either. */
+/* The slots for lookups. User space writes and reads them through a mapping, without a system call. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -21,10 +22,10 @@ struct {
 	__type(value, struct lookup);
 } lookups SEC(".maps");
 
-/* The kernel takes the options in its own size only. */
+/* The size of struct bpf_ct_opts in the running kernel, which accepts no other: see source_bpf_linux.go. */
 const volatile __u32 options_size = sizeof(struct bpf_ct_opts___zoned);
 
-/* Linux 5.18 (b4c2b9593a1c). They count a reference to the entry, and neither make, change nor refresh one. */
+/* Linux 5.18 (b4c2b9593a1c). A lookup takes a reference to an entry, and neither makes, changes nor refreshes one. */
 struct nf_conn *bpf_xdp_ct_lookup(struct xdp_md *ctx, struct bpf_sock_tuple *tuple, __u32 tuple_size,
 				  struct bpf_ct_opts___zoned *options, __u32 options_size) __ksym;
 void bpf_ct_release(struct nf_conn *ct) __ksym;
@@ -36,7 +37,7 @@ static __always_inline bool is_ipv4(const __u8 *address)
 	return !words[0] && !words[1] && words[2] == __builtin_bswap32(0xffff);
 }
 
-/* Returns the size of the tuple, which tells the family. */
+/* Returns the size of the tuple, by which the kernel knows the address family. */
 static __always_inline __u32 write_tuple(struct bpf_sock_tuple *tuple, const struct lookup *l)
 {
 	if (is_ipv4(l->source)) {
@@ -53,7 +54,7 @@ static __always_inline __u32 write_tuple(struct bpf_sock_tuple *tuple, const str
 	return sizeof(tuple->ipv6);
 }
 
-/* The kernel's function returns a pointer that the verifier knows the type of, so its fields are read as they stand. */
+/* The verifier knows the type of the pointer that the kernel's function returns, so its fields can be read directly. */
 static __always_inline void write_address(__u8 *out, const union nf_inet_addr *address, __u16 family)
 {
 	__u32 *words = (__u32 *)out;
@@ -100,7 +101,7 @@ static long look_up(__u32 i, struct xdp_md **ctx)
 		options.ct_zone_id = l->zone;
 		options.ct_zone_dir = BOTH_DIRECTIONS;
 	}
-	/* Two calls, as the verifier wants to know the size of the tuple beforehand. */
+	/* Two calls, because the verifier requires a constant size of the tuple. */
 	if (write_tuple(&tuple, l) == sizeof(tuple.ipv4))
 		ct = bpf_xdp_ct_lookup(*ctx, &tuple, sizeof(tuple.ipv4), &options, options_size);
 	else
@@ -114,8 +115,9 @@ static long look_up(__u32 i, struct xdp_md **ctx)
 	return 0;
 }
 
-/* Run by BPF_PROG_TEST_RUN and attached to nothing: XDP, as it is the cheapest program that may ask conntrack. The
- * packet is the number of lookups. The loop (bpf_loop) is of Linux 5.17 (e6f2dd0f8067). */
+/* Run by BPF_PROG_TEST_RUN, in the context of the calling thread, and attached to nothing. XDP is the cheapest program
+ * type that may call the lookup function. The packet holds the number of lookups. bpf_loop: Linux 5.17 (e6f2dd0f8067).
+ */
 SEC("xdp")
 int ask_conntrack(struct xdp_md *ctx)
 {

@@ -18,21 +18,21 @@ import (
 // What a look-up costs from either source, alone and with others, of one connection that is translated.
 func BenchmarkAsk(b *testing.B) {
 	n := testnet.New(b)
-	n.Command("iptables", "-t", "nat", "-A", "OUTPUT", "-p", "tcp", "--dport", "80", "-j", "REDIRECT", "--to-ports", "9080")
+	redirect(n, "iptables", "80", "9080")
 	l := n.Listen("127.0.0.1:9080")
 	client, _ := n.Connect(l, "127.0.0.2:80")
-	for name, source := range map[string]Source{"lookup": Lookup, "netlink": Netlink} {
+	for name, source := range map[string]Source{"bpf": SourceBPF, "netlink": SourceNetlink} {
 		for _, together := range []int{1, 64, 4000} {
 			b.Run(fmt.Sprintf("%s/%d", name, together), func(b *testing.B) {
-				x := openTables(b, Options{Source: source})
-				questions := make([]Question, together)
-				for i := range questions {
-					questions[i] = Question{Namespace: n.Inode, Process: uint32(os.Getpid()), Tuple: tupleOf(client)}
+				x := openTables(b, source)
+				lookups := make([]Lookup, together)
+				for i := range lookups {
+					lookups[i] = Lookup{Namespace: n.Inode, Process: uint32(os.Getpid()), Tuple: tupleOf(client)}
 				}
 				b.ReportAllocs()
 				before := processorTime(b)
 				for b.Loop() {
-					if a := x.Ask(time.Now(), questions); a[together-1].Result != Found {
+					if a := x.LookUp(time.Now(), lookups); a[together-1].Result != Found {
 						b.Fatal(a[together-1].Result)
 					}
 				}
@@ -54,7 +54,7 @@ func processorTime(b *testing.B) time.Duration {
 
 // What it costs to know a namespace: to search it, and to read its interfaces.
 func BenchmarkSearch(b *testing.B) {
-	x := openTables(b, Options{})
+	x := openTables(b, SourceNone)
 	for b.Loop() {
 		x.registry.search(time.Now())
 	}
@@ -62,14 +62,14 @@ func BenchmarkSearch(b *testing.B) {
 
 func BenchmarkView(b *testing.B) {
 	n := testnet.New(b)
-	x := openTables(b, Options{})
-	x.Ask(time.Now(), []Question{{Namespace: n.Inode, Process: uint32(os.Getpid()), Tuple: conn.Tuple{
+	x := openTables(b, SourceNone)
+	x.LookUp(time.Now(), []Lookup{{Namespace: n.Inode, Process: uint32(os.Getpid()), Tuple: conn.Tuple{
 		Source: netip.MustParseAddrPort("127.0.0.1:1"), Destination: netip.MustParseAddrPort("127.0.0.1:2"),
 	}}})
-	known := x.registry.inodes[n.Inode]
+	known := x.registry.byInode[n.Inode]
 	for b.Loop() {
-		known.view = nil
-		if _, err := x.registry.see(time.Now(), known); err != nil {
+		known.interfaces = nil
+		if _, err := x.registry.interfacesOf(time.Now(), known); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -1,16 +1,16 @@
-// Package conntrack asks the kernel's connection tracking what became of a packet, in any network namespace of the machine.
+// Package conntrack looks up packets in the kernel's connection tracking, in any network namespace of the machine.
 //
-// In: questions, each a namespace and the tuple of a packet as it enters connection tracking there. Out: for each an answer, the tuple of
-// the same packet as it leaves. Nothing is copied of the kernel's table, so nothing of it can go stale here; nothing is attached, and
-// asking neither makes, changes nor refreshes an entry.
+// In: lookups, each a namespace and the tuple of a packet as it enters connection tracking there. Out: an answer for
+// each, the tuple of the same packet as it leaves. Nothing is copied from the kernel's tables, so nothing can become
+// outdated here. A lookup neither makes, changes nor refreshes an entry, and no program is attached to anything.
 //
-// Two sources give the same answers. The kernel's lookup function runs in a BPF program that is started by hand, thousands of questions at
-// a time (Linux 5.18, zones with 6.11). Without it netlink is asked, entry by entry.
+// Two sources give the same answers. The kernel's lookup function runs in a BPF program that is started by hand, for
+// thousands of lookups at a time (Linux 5.18; zones need 6.11). Without it ctnetlink is asked, entry by entry.
 //
-// A namespace is named by its inode. It is found through the process that the question names, else by a search of all processes and
-// mounts, which takes no more than a fiftieth of the time, and then known by an id that keeps nothing alive: a namespace that ends is let
-// go, and the kernel tells when. What is known of its interfaces is read once, and again after the kernel said that they changed: nothing
-// is polled.
+// A namespace is named by its inode. It is found through the process that the lookup names, or by a search of all
+// processes and mounts, which takes no more than a fiftieth of the time. From then on it is known by an id (nsid) that
+// does not keep it alive: the kernel reports when a namespace is deleted, and it is forgotten. Its interfaces are read
+// once, and again after the kernel reports a change. Nothing is polled.
 //
 // A Tables is not safe for concurrent use.
 package conntrack
@@ -21,34 +21,34 @@ import (
 	"github.com/netconn/netconn/internal/conn"
 )
 
-// ErrEarly tells that a namespace is not known, and that it is too early to search for it again.
-var ErrEarly = errors.New("it is too early to search for a network namespace again")
+// ErrTooEarly says that a namespace is not known yet, and that it is too early for another search.
+var ErrTooEarly = errors.New("it is too early to search for a network namespace again")
 
-// Protocol numbers of IP that have ports. The zero value of a Question's protocol is TCP.
+// Protocol numbers of IP that have ports.
 const (
 	TCP = 6
 	UDP = 17
 )
 
-// Question asks for the entry of a packet.
-type Question struct {
+// Lookup asks for the entry of a packet.
+type Lookup struct {
 	Namespace uint32     // inode of the network namespace
-	Cookie    uint64     // of the namespace (SO_NETNS_COOKIE): another one that has the inode by now is not asked; 0: not known
-	Process   uint32     // one that may be in it, 0: not known; a hint, and no harm if it is wrong
+	Cookie    uint64     // of that namespace (SO_NETNS_COOKIE): another one may have its inode now; 0: not known
+	Process   uint32     // that may be in the namespace; 0: not known. A hint that does no harm if it is wrong
 	Protocol  uint8      // TCP, UDP; 0: TCP
-	Open      bool       // the connection is open, so that an entry it has is there still: none in a zone yet unknown is looked for
+	Open      bool       // the connection is still open: if there is no entry, look for zones that are not known yet
 	Tuple     conn.Tuple // of the packet, before this namespace translates it
 }
 
-// Result tells whether there is an answer.
+// Result is the outcome of a lookup.
 type Result uint8
 
 const (
 	Found       Result = iota
 	NoEntry            // no packet like this is known
 	Ambiguous          // zones of one namespace translate it differently, or not all of them are known
-	NoNamespace        // it is gone, or may not be entered
-	Early              // it is too early to search for the namespace again, or for a zone in it: ask a moment later
+	NoNamespace        // it was deleted, or may not be entered
+	TooEarly           // to search for the namespace again, or for a zone in it: look up a moment later
 	Failed             // for any other reason
 	Results            // how many there are
 )
@@ -61,13 +61,13 @@ func (r Result) String() string {
 // Answer is what the kernel knows of a packet.
 type Answer struct {
 	Result Result
-	Tuple  conn.Tuple // of the packet when it leaves the namespace; that of the question: it is not translated
-	Reply  bool       // the packet belongs to the answering direction
+	Tuple  conn.Tuple // of the packet when it leaves the namespace; the same as in the lookup: it is not translated
+	Reply  bool       // the packet belongs to the reply direction
 	State  State      // of a TCP connection
 	Tracks bool       // of NoEntry: the namespace tracks connections, so there may have been an entry
 }
 
-// State is how far a TCP connection has come for connection tracking: enum tcp_conntrack of the kernel's
+// State is the state of a TCP connection in connection tracking: enum tcp_conntrack of the kernel's
 // uapi/linux/netfilter/nf_conntrack_tcp.h.
 type State uint8
 
@@ -80,38 +80,32 @@ const (
 	LastAck     State = 6
 	TimeWait    State = 7
 	Close       State = 8 // by a reset
-	SynSent2    State = 9 // both sides have sent one
+	SynSent2    State = 9 // both sides have sent a SYN
 )
 
-// Opening tells whether the connection is not established yet.
+// Opening reports whether the connection is not established yet.
 func (s State) Opening() bool { return s == SynSent || s == SynReceived || s == SynSent2 }
 
-// Closing tells whether one side has closed at least.
+// Closing reports whether at least one side has closed.
 func (s State) Closing() bool { return s >= FinWait && s <= Close }
-
-// Options choose the source. The zero value is right for all but tests.
-type Options struct {
-	Root   string // where the host's /proc is, such as /hostfs; empty: /
-	Source Source
-}
 
 // Source is where answers come from.
 type Source uint8
 
 const (
-	Best    Source = iota // Lookup where the kernel has it, else Netlink
-	Lookup                // the kernel's function, in a BPF program
-	Netlink               // ctnetlink
+	SourceNone    Source = iota // the kernel has no connection tracking (yet)
+	SourceBPF                   // the kernel's lookup function, in a BPF program
+	SourceNetlink               // ctnetlink
 )
 
 // String returns the value of the attribute netconn.source.
 func (s Source) String() string { return [...]string{"none", "lookup", "netlink"}[s] }
 
-// Stats are cumulative counts since Open, and what there is now.
+// Stats are counts since Open, and what there is now.
 type Stats struct {
 	Answers    [Results]uint64 // by result
 	Searches   uint64          // of all processes and mounts for a namespace
 	Dumps      uint64          // of a namespace's table, for its zones
 	Namespaces int             // known now
-	Source     Source          // in use: Lookup or Netlink; Best: the kernel has no connection tracking (yet)
+	Source     Source          // in use now
 }

@@ -1,176 +1,184 @@
 package conntrack
 
 import (
-	"encoding/binary"
-	"errors"
-	"fmt"
-	"net/netip"
-	"unsafe"
-
-	"github.com/cilium/ebpf"
-	"golang.org/x/sys/unix"
-
-	"github.com/netconn/netconn/internal/conn"
+	"slices"
+	"time"
 )
 
-// batch is how many lookups the program takes at once: BATCH in bpf/conntrack.bpf.c.
-const batch = 4096
-
-// The size of the options of the kernel's function, and what it was before the function knew zones.
-const (
-	optionsZoned   = 16
-	optionsUnzoned = 12
-)
-
-// A query is a question to one zone of a namespace that has an id.
-type query struct {
-	namespace *namespace
-	zone      uint16
-	protocol  uint8
-	tuple     conn.Tuple
-}
-
-// A lookup is the source that runs the kernel's function.
-type lookup struct {
-	room    *room
-	objects conntrackObjects
-	memory  *ebpf.Memory
-	zones   bool // the kernel's function knows zones
-}
-
-// openLookup loads the program. It tries the options with zones first: what the kernel takes is found out by asking for anything.
-func openLookup(r *room) (*lookup, error) {
-	var err error
-	for _, size := range []uint32{optionsZoned, optionsUnzoned} {
-		var l *lookup
-		if l, err = loadLookup(r, size); err != nil {
-			return nil, err
+// LookUp answers lookups, in their order. The answers are valid until the next call.
+func (t *Tables) LookUp(now time.Time, lookups []Lookup) []Answer {
+	t.answers = slices.Grow(t.answers[:0], len(lookups))[:len(lookups)]
+	answers := t.answers
+	t.now = now
+	t.registry.applyEvents()
+	if t.netlink == nil {
+		_ = t.chooseSource() // without one there is still no connection tracking
+	}
+	if t.netlink == nil {
+		for i := range answers {
+			answers[i] = Answer{Result: NoEntry}
 		}
-		if err = l.try(); err == nil {
-			return l, nil
-		}
-		l.Close()
+		return t.count(answers)
 	}
-	return nil, err
-}
-
-func loadLookup(r *room, optionsSize uint32) (*lookup, error) {
-	spec, err := loadConntrack()
-	if err != nil {
-		return nil, fmt.Errorf("read BPF object: %w", err)
+	t.answer(now, lookups, answers, func(int) bool { return true })
+	if t.removeDeleted(lookups, answers) {
+		t.answer(now, lookups, answers, func(i int) bool { return answers[i].Result == NoNamespace })
 	}
-	if err := spec.Variables[conntrackVarOptionsSize].Set(optionsSize); err != nil {
-		return nil, fmt.Errorf("set the size of the options: %w", err)
+	if t.examine(now, lookups, answers) {
+		t.answer(now, lookups, answers, func(i int) bool { return untranslated(&lookups[i], &answers[i]) })
 	}
-	l := &lookup{room: r, zones: optionsSize == optionsZoned}
-	if err := spec.LoadAndAssign(&l.objects, nil); err != nil {
-		return nil, fmt.Errorf("load BPF program: %w", err)
-	}
-	if l.memory, err = l.objects.Lookups.Memory(); err != nil {
-		return nil, errors.Join(fmt.Errorf("map the lookups: %w", err), l.Close())
-	}
-	return l, nil
-}
-
-// try asks the room's own namespace, which has no connections.
-func (l *lookup) try() error {
-	nobody := netip.AddrPortFrom(netip.IPv4Unspecified(), 1)
-	here := &namespace{id: currentNamespace}
-	answers := make([]Answer, 1)
-	err := l.ask([]query{{namespace: here, protocol: TCP, tuple: conn.Tuple{Source: nobody, Destination: nobody}}}, answers)
-	if err == nil && answers[0].Result != NoEntry {
-		err = fmt.Errorf("look up: %v", answers[0].Result)
-	}
-	return err
-}
-
-// ask answers as many queries as there are, batch by batch. An error is that of all.
-func (l *lookup) ask(queries []query, answers []Answer) error {
-	for len(queries) > 0 {
-		n := min(len(queries), batch)
-		if err := l.askBatch(queries[:n], answers[:n]); err != nil {
-			return err
-		}
-		queries, answers = queries[n:], answers[n:]
-	}
-	return nil
-}
-
-func (l *lookup) askBatch(queries []query, answers []Answer) error {
-	for i, q := range queries {
-		if err := write(l.memory, i, encode(q)); err != nil {
-			return fmt.Errorf("write lookups: %w", err)
+	for i := range answers {
+		if n := t.registry.byInode[lookups[i].Namespace]; n != nil && untranslated(&lookups[i], &answers[i]) {
+			answers[i] = n.qualify(now, &lookups[i], answers[i])
 		}
 	}
-	if err := l.run(len(queries)); err != nil {
-		return err
+	return t.count(answers)
+}
+
+func (t *Tables) count(answers []Answer) []Answer {
+	for i := range answers {
+		t.stats.Answers[answers[i].Result]++
 	}
-	for i := range queries {
-		r, err := read(l.memory, i)
-		if err != nil {
-			return fmt.Errorf("read lookups: %w", err)
+	return answers
+}
+
+// answer answers some of the lookups, each in every known zone of its namespace.
+func (t *Tables) answer(now time.Time, lookups []Lookup, answers []Answer, which func(int) bool) {
+	t.lookups, t.of = t.lookups[:0], t.of[:0]
+	for i := range lookups {
+		if !which(i) {
+			continue
 		}
-		answers[i] = decode(&r)
-	}
-	return nil
-}
-
-func (l *lookup) run(count int) (err error) {
-	packet := make([]byte, 64) // the kernel wants an Ethernet header at least
-	binary.NativeEndian.PutUint32(packet, uint32(count))
-	l.room.do(func() { _, err = l.objects.AskConntrack.Run(&ebpf.RunOptions{Data: packet}) })
-	if err != nil {
-		return fmt.Errorf("run BPF program: %w", err)
-	}
-	return nil
-}
-
-func (l *lookup) Close() error { return l.objects.Close() }
-
-const recordSize = int(unsafe.Sizeof(conntrackLookup{}))
-
-func write(m *ebpf.Memory, i int, r conntrackLookup) error {
-	_, err := m.WriteAt(unsafe.Slice((*byte)(unsafe.Pointer(&r)), recordSize), int64(i*recordSize))
-	return err
-}
-
-func read(m *ebpf.Memory, i int) (r conntrackLookup, err error) {
-	_, err = m.ReadAt(unsafe.Slice((*byte)(unsafe.Pointer(&r)), recordSize), int64(i*recordSize))
-	return r, err
-}
-
-func encode(q query) conntrackLookup {
-	return conntrackLookup{
-		Source:          q.tuple.Source.Addr().As16(),
-		Destination:     q.tuple.Destination.Addr().As16(),
-		SourcePort:      q.tuple.Source.Port(),
-		DestinationPort: q.tuple.Destination.Port(),
-		Netns:           q.namespace.id,
-		Zone:            q.zone,
-		Protocol:        q.protocol,
-	}
-}
-
-// decode turns the tuple of the other direction round: then it is that of the packet as it leaves.
-func decode(r *conntrackLookup) Answer {
-	switch unix.Errno(-r.Error) {
-	case 0:
-		return Answer{
-			Tuple: conn.Tuple{
-				Source:      endpoint(r.OtherDestination, r.OtherDestinationPort),
-				Destination: endpoint(r.OtherSource, r.OtherSourcePort),
-			},
-			Reply: r.Direction != 0,
-			State: State(r.TcpState),
+		l := &lookups[i]
+		n, tooEarly := t.registry.find(now, netnsKey{l.Namespace, l.Cookie}, l.Process)
+		if n == nil {
+			answers[i] = Answer{Result: NoNamespace}
+			if tooEarly {
+				answers[i].Result = TooEarly
+			}
+			continue
 		}
-	case unix.ENOENT:
-		return Answer{Result: NoEntry}
-	case unix.ENONET:
-		return Answer{Result: NoNamespace}
+		answers[i] = Answer{Result: NoEntry}
+		t.add(n, 0, l, i)
+		for _, zone := range n.zones.known {
+			t.add(n, zone, l, i)
+		}
 	}
-	return Answer{Result: Failed}
+	t.run()
+	for i, a := range t.zoneAnswers {
+		n, of := t.lookups[i].netns, t.of[i]
+		n.tracks = n.tracks || a.Result == Found
+		answers[of] = merge(&lookups[of], answers[of], a)
+	}
 }
 
-func endpoint(address [16]byte, port uint16) netip.AddrPort {
-	return netip.AddrPortFrom(netip.AddrFrom16(address).Unmap(), port)
+func (t *Tables) add(n *netns, zone uint16, l *Lookup, of int) {
+	protocol := l.Protocol
+	if protocol == 0 {
+		protocol = TCP
+	}
+	t.lookups = append(t.lookups, zoneLookup{netns: n, zone: zone, protocol: protocol, tuple: l.Tuple})
+	t.of = append(t.of, of)
+}
+
+// run does the lookups, with the BPF program as far as it knows zones.
+func (t *Tables) run() {
+	t.zoneAnswers = slices.Grow(t.zoneAnswers[:0], len(t.lookups))[:len(t.lookups)]
+	if t.bpf == nil {
+		t.netlink.lookUp(t.lookups, t.zoneAnswers)
+		return
+	}
+	if err := t.bpf.lookUp(t.lookups, t.zoneAnswers); err != nil {
+		for i := range t.zoneAnswers {
+			t.zoneAnswers[i] = Answer{Result: Failed}
+		}
+	}
+	if !t.bpf.zones {
+		t.runZoned()
+	}
+}
+
+// runZoned does the lookups in zones again, with netlink.
+func (t *Tables) runZoned() {
+	var zoned []zoneLookup
+	var at []int
+	for i, l := range t.lookups {
+		if l.zone != 0 {
+			zoned, at = append(zoned, l), append(at, i)
+		}
+	}
+	if len(zoned) == 0 {
+		return
+	}
+	answers := make([]Answer, len(zoned))
+	t.netlink.lookUp(zoned, answers)
+	for i, a := range answers {
+		t.zoneAnswers[at[i]] = a
+	}
+}
+
+// untranslated reports whether an answer would be another one if one more zone translated the packet.
+func untranslated(l *Lookup, a *Answer) bool {
+	return a.Result == NoEntry || a.Result == Found && a.Tuple == l.Tuple
+}
+
+// merge adds the answer of one zone to those of the zones before. A translation outweighs a zone that could not be
+// asked, which outweighs an entry without a translation: a packet may pass several zones of a namespace. Two different
+// translations are no answer.
+func merge(l *Lookup, before, a Answer) Answer {
+	weight := func(a *Answer) int {
+		switch {
+		case a.Result == NoEntry:
+			return 0
+		case untranslated(l, a):
+			return 1
+		case a.Result != Found:
+			return 2
+		}
+		return 3
+	}
+	switch w := weight(&before); {
+	case before.Result == Ambiguous || w > weight(&a):
+		return before
+	case w == 3 && a.Tuple != before.Tuple:
+		return Answer{Result: Ambiguous}
+	case w == weight(&a):
+		return before
+	}
+	return a
+}
+
+// removeDeleted forgets the namespaces that the kernel says were deleted, so that another one that has the inode now is
+// found.
+func (t *Tables) removeDeleted(lookups []Lookup, answers []Answer) (removed bool) {
+	for i, a := range answers {
+		if a.Result != NoNamespace {
+			continue
+		}
+		if n := t.registry.known(netnsKey{lookups[i].Namespace, lookups[i].Cookie}); n != nil {
+			t.registry.remove(n)
+			removed = true
+		}
+	}
+	return removed
+}
+
+// examine examines the namespaces in which no known zone translates a packet, each once. It reports whether it found a
+// zone.
+func (t *Tables) examine(now time.Time, lookups []Lookup, answers []Answer) (found bool) {
+	for i := range answers {
+		n := t.registry.byInode[lookups[i].Namespace]
+		if n == nil || !untranslated(&lookups[i], &answers[i]) || !n.wantsExam(now, &answers[i]) {
+			continue
+		}
+		n.examinedAt = now
+		readAt := n.zones.readAt
+		more, err := t.registry.examine(now, n)
+		found = found || more
+		n.examineErr = err
+		if !n.zones.readAt.Equal(readAt) {
+			t.stats.Dumps++
+		}
+	}
+	return found
 }

@@ -10,49 +10,58 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// currentNamespace is the id by which the kernel's function means the namespace of the thread (BPF_F_CURRENT_NETNS).
-const currentNamespace = -1
+// currentNetns is the id by which the kernel's lookup function means the namespace of the thread (BPF_F_CURRENT_NETNS).
+const currentNetns = -1
 
-// A namespace is known by an id in the room. Neither the id nor anything here keeps it alive.
-type namespace struct {
+// netns is a network namespace that is known by an id in the home namespace. Neither the id nor anything here keeps it
+// alive.
+type netns struct {
 	inode  uint32
-	cookie uint64 // 0: the kernel does not tell
+	cookie uint64 // 0: not known
 	id     int32
-	path   string // by which it was found last
+	path   string // by which it was last found
 	zones  zones
 
-	tracks  bool      // connections, as far as was seen
-	counted time.Time // when it tracked none
-	census  time.Time // when that may be asked for again
+	tracks    bool      // it has had an entry since it is known
+	emptyAt   time.Time // when its table was last seen empty
+	nextCount time.Time // the earliest time to ask for the size of its table again
 
-	examined time.Time // for what its answers mean
-	unknown  error     // why that could not be found out
-	view     *view     // nil: not read yet, or changed since
+	examinedAt time.Time // when it was last examined for zones
+	examineErr error
+
+	interfaces *interfaces // nil: not read, or changed since
 }
 
-// A registry holds the namespaces that are known.
+// netnsKey is what a lookup knows of a namespace.
+type netnsKey struct {
+	inode  uint32
+	cookie uint64 // 0: not known
+}
+
+// registry holds the known namespaces.
 type registry struct {
 	finder
-	room   *room
-	route  *netlink.Conn // in the room
-	events *events       // nil: the kernel may not tell us of changes
-	deaf   error         // why not
-	inodes map[uint32]*namespace
-	ids    map[int32]*namespace
-	last   int32 // id that was given; none is given twice, so that an old one means nobody
+	home      *homeThread
+	route     *netlink.Conn // in the home namespace
+	events    *events       // nil: the kernel does not report changes
+	eventsErr error         // why not
+	byInode   map[uint32]*netns
+	byID      map[int32]*netns
+	lastID    int32 // ids are never reused, so the id of a deleted namespace never points to another one
 }
 
-func openRegistry(r *room, proc string, now time.Time) (*registry, error) {
-	g := &registry{
-		finder: finder{proc: proc, misses: make(map[miss]struct{})}, room: r,
-		inodes: make(map[uint32]*namespace), ids: make(map[int32]*namespace),
-	}
-	var err error
-	if g.route, err = dial(unix.NETLINK_ROUTE, r.file); err != nil {
+func newRegistry(proc string) *registry {
+	return &registry{finder: newFinder(proc), byInode: make(map[uint32]*netns), byID: make(map[int32]*netns)}
+}
+
+func openRegistry(home *homeThread, proc string, now time.Time) (_ *registry, err error) {
+	g := newRegistry(proc)
+	g.home = home
+	if g.route, err = dial(unix.NETLINK_ROUTE, home.netns); err != nil {
 		return nil, err
 	}
-	g.events, g.deaf = openEvents(r)
-	g.look(now)
+	g.events, g.eventsErr = openEvents(home)
+	g.searchAndRegister(now)
 	return g, nil
 }
 
@@ -64,86 +73,146 @@ func (g *registry) Close() error {
 	return err
 }
 
-// dial opens a netlink socket in a namespace. The socket keeps the namespace alive until it is closed.
-func dial(family int, in *os.File) (*netlink.Conn, error) {
-	c, err := netlink.Dial(family, &netlink.Config{NetNS: int(in.Fd()), Strict: true})
-	if err != nil {
-		return nil, fmt.Errorf("open netlink socket: %w", err)
-	}
-	return c, nil
-}
-
-// sought is what a namespace is known by where it was met.
-type sought struct {
-	inode  uint32
-	cookie uint64 // 0: not known
-}
-
-// known returns the namespace that is sought. One that has its inode and another cookie is not.
-func (g *registry) known(s sought) *namespace {
-	n := g.inodes[s.inode]
-	if n != nil && s.cookie != 0 && n.cookie != 0 && s.cookie != n.cookie {
+// known returns a namespace that was found before. If the one with the inode has another cookie, it is not the one.
+func (g *registry) known(k netnsKey) *netns {
+	n := g.byInode[k.inode]
+	if n != nil && k.cookie != 0 && n.cookie != 0 && k.cookie != n.cookie {
 		return nil
 	}
 	return n
 }
 
-// find returns a namespace, or nil if it cannot be found or entered; early tells that it may be found a moment later.
-func (g *registry) find(now time.Time, s sought, process uint32) (n *namespace, early bool) {
-	if n := g.known(s); n != nil {
+// find returns a namespace, or nil if it cannot be found or entered. tooEarly: it may be found a moment later.
+func (g *registry) find(now time.Time, k netnsKey, process uint32) (n *netns, tooEarly bool) {
+	if n := g.known(k); n != nil {
 		return n, false
 	}
-	if path, found := g.through(process, s.inode); found && g.register(s.inode, path) == nil {
-		if n := g.known(s); n != nil {
+	if path, found := g.inProcess(process, k.inode); found && g.register(k.inode, path) == nil {
+		if n := g.known(k); n != nil {
 			return n, false
 		}
 	}
-	early = !g.look(now)
-	n = g.known(s)
-	return n, early && n == nil
+	tooEarly = !g.searchAndRegister(now)
+	n = g.known(k)
+	return n, tooEarly && n == nil
 }
 
-// look registers every namespace that a search finds, and tells whether it was time for a complete one.
-func (g *registry) look(now time.Time) (complete bool) {
-	if g.early(now) {
+// searchAndRegister registers every namespace that a search finds, and reports whether a complete search was made. It
+// is made at most as often as the finder allows.
+func (g *registry) searchAndRegister(now time.Time) (complete bool) {
+	if g.tooEarly(now) {
 		return false
 	}
 	paths, complete := g.search(now)
 	if g.events == nil && complete {
-		g.sweep()
+		g.removeDeleted()
 	}
 	for inode, path := range paths {
-		if n := g.inodes[inode]; n != nil {
+		if n := g.byInode[inode]; n != nil {
 			n.path = path
 			continue
 		}
-		_ = g.register(inode, path) // it has ended, or is not ours to look into: whoever asks is told so
+		_ = g.register(inode, path) // it was deleted, or may not be entered: a lookup in it says so
 	}
 	return complete
 }
 
-// register gives a namespace an id. It is open no longer than that takes.
+// register gives a namespace an id. The namespace is open only for as long as that takes.
 func (g *registry) register(inode uint32, path string) error {
-	file, err := open(path, inode)
+	file, err := openNetns(path, inode)
 	if err != nil {
 		return err
 	}
 	defer file.Close()
-	n := &namespace{inode: inode, cookie: cookieOf(file), path: path, id: g.last + 1}
-	err = g.name(file, n.id)
-	if errors.Is(err, unix.EEXIST) { // it was let go by mistake
-		n.id, err = g.named(file)
+	n := &netns{inode: inode, cookie: readCookie(file), path: path, id: g.lastID + 1}
+	err = g.assignID(file, n.id)
+	if errors.Is(err, unix.EEXIST) { // it was removed by mistake, and still has its id
+		n.id, err = g.assignedID(file)
 	}
 	if err != nil {
 		return err
 	}
-	g.last = max(g.last, n.id)
-	g.inodes[inode], g.ids[n.id] = n, n
+	g.add(n)
 	return nil
 }
 
-// cookieOf returns the number of a namespace that no other one ever has, from a socket in it; 0: not known (before Linux 5.14).
-func cookieOf(namespace *os.File) (cookie uint64) {
+func (g *registry) add(n *netns) {
+	g.lastID = max(g.lastID, n.id)
+	g.byInode[n.inode], g.byID[n.id] = n, n
+}
+
+// remove forgets a namespace, but not another one that has its inode by now.
+func (g *registry) remove(n *netns) {
+	if g.byID[n.id] == n {
+		delete(g.byID, n.id)
+	}
+	if g.byInode[n.inode] == n {
+		delete(g.byInode, n.inode)
+	}
+}
+
+// removeDeleted forgets the namespaces that have no id in the home namespace any more. It is needed where the kernel
+// does not report that they were deleted.
+func (g *registry) removeDeleted() {
+	answers, err := request(g.route, unix.RTM_GETNSID, netlink.Dump, make([]byte, sizeofRtgenmsg))
+	if err != nil {
+		return // the namespaces stay known until the next search
+	}
+	existing := make(map[int32]bool, len(answers))
+	for _, m := range answers {
+		id, _ := parseNsid(m.Data)
+		existing[id] = true
+	}
+	g.keepOnly(existing)
+}
+
+func (g *registry) keepOnly(existing map[int32]bool) {
+	for id, n := range g.byID {
+		if !existing[id] {
+			g.remove(n)
+		}
+	}
+}
+
+// applyEvents applies what the kernel has reported since the last call.
+func (g *registry) applyEvents() {
+	if g.events == nil {
+		return
+	}
+	if lost := g.events.read(g.apply); lost {
+		g.removeDeleted()
+		for _, n := range g.byInode {
+			n.interfaces = nil
+		}
+	}
+}
+
+func (g *registry) apply(e event) {
+	n := g.byID[e.id]
+	switch {
+	case n == nil:
+	case e.deleted:
+		g.remove(n)
+	default:
+		n.interfaces = nil
+	}
+}
+
+// open opens a known namespace. If its path does not lead to it any more, a search may find another one.
+func (g *registry) open(now time.Time, n *netns) (*os.File, error) {
+	if file, err := openNetns(n.path, n.inode); err == nil {
+		return file, nil
+	}
+	tooEarly := !g.searchAndRegister(now)
+	file, err := openNetns(n.path, n.inode)
+	if err != nil && tooEarly {
+		return nil, fmt.Errorf("%w: %w", ErrTooEarly, err)
+	}
+	return file, err
+}
+
+// readCookie returns the cookie of a namespace, which no other one ever has; 0: not known (before Linux 5.14).
+func readCookie(namespace *os.File) (cookie uint64) {
 	c, err := dial(unix.NETLINK_ROUTE, namespace)
 	if err != nil {
 		return 0
@@ -162,135 +231,41 @@ func cookieOf(namespace *os.File) (cookie uint64) {
 	return cookie
 }
 
-// name makes id the room's id of a namespace (RTM_NEWNSID).
-func (g *registry) name(file *os.File, id int32) error {
+// assignID gives a namespace an id in the home namespace (RTM_NEWNSID).
+func (g *registry) assignID(file *os.File, id int32) error {
 	message := make([]byte, sizeofRtgenmsg)
-	message = appendNumber(message, unix.NETNSA_NSID, uint32(id))
-	message = appendNumber(message, unix.NETNSA_FD, uint32(file.Fd()))
+	message = appendUint32(message, unix.NETNSA_NSID, uint32(id))
+	message = appendUint32(message, unix.NETNSA_FD, uint32(file.Fd()))
 	_, err := request(g.route, unix.RTM_NEWNSID, netlink.Acknowledge, message)
 	return err
 }
 
-// named returns the room's id of a namespace that has one.
-func (g *registry) named(file *os.File) (int32, error) {
-	answers, err := request(g.route, unix.RTM_GETNSID, 0, appendNumber(make([]byte, sizeofRtgenmsg), unix.NETNSA_FD, uint32(file.Fd())))
+// assignedID returns the id that a namespace has in the home namespace.
+func (g *registry) assignedID(file *os.File) (int32, error) {
+	message := appendUint32(make([]byte, sizeofRtgenmsg), unix.NETNSA_FD, uint32(file.Fd()))
+	answers, err := request(g.route, unix.RTM_GETNSID, 0, message)
 	if err != nil {
 		return 0, fmt.Errorf("ask for the id of a namespace: %w", err)
 	}
 	for _, m := range answers {
-		if id, _ := parseNamespaceID(m.Data); id >= 0 {
+		if id, _ := parseNsid(m.Data); id >= 0 {
 			return id, nil
 		}
 	}
 	return 0, errors.New("ask for the id of a namespace: it has none")
 }
 
-// sweep forgets the namespaces that the room has no id for any more, where the kernel could not tell.
-func (g *registry) sweep() {
-	answers, err := request(g.route, unix.RTM_GETNSID, netlink.Dump, make([]byte, sizeofRtgenmsg))
-	if err != nil {
-		return // as before
-	}
-	alive := make(map[int32]bool, len(answers))
-	for _, m := range answers {
-		id, _ := parseNamespaceID(m.Data)
-		alive[id] = true
-	}
-	for id, n := range g.ids {
-		if !alive[id] {
-			g.forget(n)
-		}
-	}
-}
-
-// sizeofRtgenmsg is that of struct rtgenmsg with what aligns the attributes after it.
-const sizeofRtgenmsg = 4
-
-// requestTime is how long an answer of the kernel may take: it comes at once, or never.
-const requestTime = time.Second
-
-// request sends a netlink message and returns the answers.
-func request(c *netlink.Conn, kind uint16, flags netlink.HeaderFlags, message []byte) ([]netlink.Message, error) {
-	if err := c.SetReadDeadline(time.Now().Add(requestTime)); err != nil {
-		return nil, fmt.Errorf("limit the time of an answer: %w", err)
-	}
-	return c.Execute(netlink.Message{
-		Header: netlink.Header{Type: netlink.HeaderType(kind), Flags: netlink.Request | flags}, Data: message,
-	})
-}
-
-func (g *registry) forget(n *namespace) {
-	if g.ids[n.id] == n {
-		delete(g.ids, n.id)
-	}
-	if g.inodes[n.inode] == n {
-		delete(g.inodes, n.inode)
-	}
-}
-
-// refresh takes note of what the kernel told since the last call.
-func (g *registry) refresh() {
-	if g.events == nil {
-		return
-	}
-	missed := g.events.read(func(e event) {
-		n := g.ids[e.id]
-		switch {
-		case n == nil:
-		case e.gone:
-			g.forget(n)
-		default:
-			n.view = nil
-		}
-	})
-	if !missed {
-		return
-	}
-	g.sweep()
-	for _, n := range g.inodes {
-		n.view = nil
-	}
-}
-
-// enter opens a namespace that is known, by another path if that by which it was found does not lead there any more.
-func (g *registry) enter(now time.Time, n *namespace) (*os.File, error) {
-	if file, err := open(n.path, n.inode); err == nil {
-		return file, nil
-	}
-	early := !g.look(now)
-	file, err := open(n.path, n.inode)
-	if err != nil && early {
-		return nil, fmt.Errorf("%w: %w", ErrEarly, err)
-	}
-	return file, err
-}
-
-// peer returns the namespace that has an id in n's own counting, or nil if it is not known.
-func (g *registry) peer(n *namespace, id int32) (*namespace, error) {
-	message := appendNumber(make([]byte, sizeofRtgenmsg), unix.NETNSA_TARGET_NSID, uint32(n.id))
+// byForeignID returns the namespace that has an id in namespace n, or nil if it is not known.
+func (g *registry) byForeignID(n *netns, id int32) (*netns, error) {
+	message := appendUint32(make([]byte, sizeofRtgenmsg), unix.NETNSA_TARGET_NSID, uint32(n.id))
 	answers, err := request(g.route, unix.RTM_GETNSID, netlink.Dump, message)
 	if err != nil {
 		return nil, fmt.Errorf("list the namespaces that are known in another one: %w", err)
 	}
 	for _, m := range answers {
-		if theirs, ours := parseNamespaceID(m.Data); theirs == id {
-			return g.ids[ours], nil
+		if theirs, ours := parseNsid(m.Data); theirs == id {
+			return g.byID[ours], nil
 		}
 	}
 	return nil, nil
-}
-
-// parseNamespaceID reads a message of RTM_GETNSID: a namespace's id in the namespace that was asked about, and in the one that asks.
-func parseNamespaceID(data []byte) (theirs, ours int32) {
-	theirs, ours = -1, -1
-	for kind, value := range attributes(data[min(sizeofRtgenmsg, len(data)):]) {
-		n, _ := number(value)
-		switch kind {
-		case unix.NETNSA_NSID:
-			theirs = int32(n)
-		case unix.NETNSA_CURRENT_NSID:
-			ours = int32(n)
-		}
-	}
-	return theirs, ours
 }

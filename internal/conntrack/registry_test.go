@@ -3,97 +3,138 @@
 package conntrack
 
 import (
-	"fmt"
-	"os"
-	"strings"
+	"maps"
+	"slices"
 	"testing"
 	"time"
-
-	"github.com/mdlayher/netlink"
-	"golang.org/x/sys/unix"
-
-	"github.com/netconn/netconn/internal/testnet"
 )
 
-// deafen lets the kernel keep no more than a few events, makes more of them, and returns once some were lost.
-func deafen(t *testing.T, x *Tables, noisy *testnet.Namespace) {
-	t.Helper()
-	fd := x.registry.events.fd
-	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, 1); err != nil { // the kernel's least: 2 KiB or so
-		t.Fatal(err)
+// registryOf returns a registry that knows some namespaces, without a kernel behind it.
+func registryOf(namespaces ...*netns) *registry {
+	g := newRegistry("/nowhere")
+	g.nextSearch = time.Now().Add(time.Hour)
+	for _, n := range namespaces {
+		g.add(n)
 	}
-	for range 100 {
-		noisy.Command("ip", "address", "add", "10.80.0.1/32", "dev", "lo")
-		noisy.Command("ip", "address", "delete", "10.80.0.1/32", "dev", "lo")
-		if dropped(t, x, fd) > 0 {
-			return
-		}
-	}
-	t.Fatal("the socket lost nothing: the test shows nothing")
+	return g
 }
 
-// dropped returns how many events did not find room in a socket of the room.
-func dropped(t *testing.T, x *Tables, fd int) (drops int) {
+func (g *registry) wantIDs(t *testing.T, what string, want ...int32) {
 	t.Helper()
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
-		t.Fatal(err)
-	}
-	var table []byte
-	var err error
-	x.room.do(func() { table, err = os.ReadFile("/proc/thread-self/net/netlink") })
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.Lines(string(table)) {
-		fields := strings.Fields(line) // sk Eth Pid Groups Rmem Wmem Dump Locks Drops Inode
-		if len(fields) == 10 && fields[9] == fmt.Sprint(st.Ino) {
-			if _, err := fmt.Sscan(fields[8], &drops); err != nil {
-				t.Fatal(err)
-			}
-			return drops
-		}
-	}
-	t.Fatalf("no socket %d in:\n%s", st.Ino, table)
-	return 0
+	wantEqual(t, what, slices.Sorted(maps.Keys(g.byID)), want)
 }
 
-// hasID tells whether the room has an id still.
-func hasID(t *testing.T, x *Tables, id int32) bool {
-	t.Helper()
-	answers, err := request(x.registry.route, unix.RTM_GETNSID, netlink.Dump, make([]byte, sizeofRtgenmsg))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, m := range answers {
-		if theirs, _ := parseNamespaceID(m.Data); theirs == id {
-			return true
+// The inode of a deleted namespace is soon given to another one. The cookies tell them apart, where both are known.
+func TestKnown(t *testing.T) {
+	a, old := &netns{inode: 10, cookie: 100, id: 1}, &netns{inode: 20, id: 2} // the second has no known cookie
+	g := registryOf(a, old)
+	for name, c := range map[string]struct {
+		key  netnsKey
+		want *netns
+	}{
+		"the same cookie":                 {netnsKey{10, 100}, a},
+		"another cookie":                  {netnsKey{10, 101}, nil},
+		"a cookie that is not known":      {netnsKey{10, 0}, a},
+		"a namespace whose cookie is not": {netnsKey{20, 5}, old},
+		"another inode":                   {netnsKey{30, 100}, nil},
+	} {
+		if got := g.known(c.key); got != c.want {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+		got, tooEarly := g.find(time.Now(), c.key, 0)
+		if got != c.want || tooEarly != (c.want == nil) {
+			t.Errorf("find, %s: %v, too early %v; want %v", name, got, tooEarly, c.want)
 		}
 	}
-	return false
 }
 
-// What happened while more was told than the socket holds is found out afterwards: other routes, and namespaces that are no more.
-func TestEventsThatWereLost(t *testing.T) {
-	pod, node, other := chain(t)
-	testnet.Link(pod, other, "up1", "10.79.1.1/24", "10.79.1.2/24")
-	x := openTables(t, Options{})
-	wantEqual(t, "outside the pod", outer(t, x, pod), node.Inode)
-	inode, process, end := guest(t)
-	n, _ := x.registry.find(time.Now().Add(time.Hour), sought{inode: inode}, process)
-	if n == nil {
-		t.Fatal("the child's namespace is not found")
+// Where another namespace has the inode of a deleted one, only the deleted one is forgotten.
+func TestRemove(t *testing.T) {
+	deleted, successor := &netns{inode: 10, id: 1}, &netns{inode: 10, id: 2}
+	g := registryOf(deleted, successor)
+	g.remove(deleted)
+	g.wantIDs(t, "after the first", 2)
+	if g.byInode[10] != successor {
+		t.Error("the successor is forgotten")
 	}
+	g.remove(deleted)
+	g.remove(successor)
+	g.remove(successor)
+	g.wantIDs(t, "after both")
+	if len(g.byInode) != 0 {
+		t.Errorf("%d inodes are left", len(g.byInode))
+	}
+}
 
-	deafen(t, x, node)
-	pod.Command("ip", "route", "replace", "default", "via", "10.79.1.2")
-	end()
-	for hasID(t, x, n.id) {
-		time.Sleep(time.Millisecond) // the kernel ends namespaces in the background
+// An id is never given twice, whatever is removed.
+func TestIDsOnlyIncrease(t *testing.T) {
+	g := registryOf(&netns{inode: 1, id: 1}, &netns{inode: 2, id: 9})
+	g.add(&netns{inode: 3, id: 4}) // one that had its id already
+	g.remove(g.byID[9])
+	if g.lastID != 9 {
+		t.Errorf("the last id is %d, want 9", g.lastID)
 	}
-	x.Ask(time.Now(), nil)
-	wantEqual(t, "outside the pod after its route has changed", outer(t, x, pod), other.Inode)
-	if x.registry.ids[n.id] != nil || x.registry.inodes[inode] != nil {
-		t.Error("a namespace that has ended is known still")
+}
+
+func TestKeepOnly(t *testing.T) {
+	g := registryOf(&netns{inode: 1, id: 1}, &netns{inode: 2, id: 2}, &netns{inode: 3, id: 3})
+	g.keepOnly(map[int32]bool{1: true, 3: true, 7: true})
+	g.wantIDs(t, "namespaces", 1, 3)
+	g.keepOnly(nil)
+	g.wantIDs(t, "namespaces when there are none")
+}
+
+func TestApply(t *testing.T) {
+	changed := &netns{inode: 1, id: 1, interfaces: &interfaces{}}
+	same := &netns{inode: 2, id: 2, interfaces: &interfaces{}}
+	g := registryOf(changed, same)
+	g.apply(event{id: 1})
+	g.apply(event{id: 7})
+	g.apply(event{id: 7, deleted: true})
+	if changed.interfaces != nil || same.interfaces == nil {
+		t.Error("not the namespace that has changed is read again")
+	}
+	g.apply(event{id: 2, deleted: true})
+	g.wantIDs(t, "namespaces", 1)
+}
+
+// Interfaces are read again when the namespace around is gone, and when it was not known and a search may find it.
+func TestCurrent(t *testing.T) {
+	outer, gone := &netns{inode: 2, id: 2}, &netns{inode: 3, id: 3}
+	now := time.Now()
+	for name, c := range map[string]struct {
+		exit   exit
+		search bool // is possible
+		want   bool
+	}{
+		"no exit":                             {exit{}, true, true},
+		"a known namespace around":            {exit{linked: true, outer: outer}, true, true},
+		"the namespace around was deleted":    {exit{linked: true, outer: gone}, false, false},
+		"an unknown one, before a search":     {exit{linked: true}, false, true},
+		"an unknown one, a search could help": {exit{linked: true}, true, false},
+	} {
+		for family, i := range map[string]*interfaces{
+			"IPv4": {readAt: now, ipv4: c.exit}, "IPv6": {readAt: now, ipv6: c.exit},
+		} {
+			t.Run(name+", "+family, func(t *testing.T) {
+				g := registryOf(outer)
+				g.events = &events{fd: -1}
+				if c.search {
+					g.nextSearch = time.Time{}
+				}
+				if got := g.current(i, now.Add(time.Hour)); got != c.want && !c.search {
+					t.Errorf("%v, want %v", got, c.want)
+				}
+				if got := g.current(i, now); got != c.want {
+					t.Errorf("%v, want %v", got, c.want)
+				}
+			})
+		}
+	}
+	g := registryOf()
+	for after, want := range map[time.Duration]bool{0: true, interfacesTimeout - 1: true, interfacesTimeout: false} {
+		if got := g.current(&interfaces{readAt: now}, now.Add(after)); got != want {
+			t.Errorf("without events, after %v: %v, want %v", after, got, want)
+		}
 	}
 }

@@ -8,15 +8,16 @@ import (
 	"time"
 )
 
-// Tables cannot be had here: see Open.
+// Tables cannot be opened here: see Open.
 type Tables struct{}
 
-// Open says that this is not Linux.
-func Open(Options, time.Time) (*Tables, error) {
-	return nil, errors.New("netconn asks the Linux kernel's connection tracking, and this is another one: run the collector on Linux")
+// Open fails, because this is not Linux.
+func Open(string, time.Time) (*Tables, error) {
+	return nil, errors.New("netconn asks the Linux kernel's connection tracking, and this is another one: " +
+		"run the collector on Linux")
 }
 
-func (*Tables) Ask(time.Time, []Question) []Answer                  { return nil }
+func (*Tables) LookUp(time.Time, []Lookup) []Answer                 { return nil }
 func (*Tables) Local(time.Time, uint32, netip.Addr) (bool, error)   { return false, nil }
 func (*Tables) Outer(time.Time, uint32, netip.Addr) (uint32, error) { return 0, nil }
 func (*Tables) Warnings() []string                                  { return nil }

@@ -69,7 +69,7 @@ func (m *mill) ask(string, time.Time) (Tables, error) {
 	var answers []conntrack.Answer
 	server := netip.MustParseAddrPort("10.97.0.2:9000")
 	return Tables{
-		Ask: func(_ time.Time, questions []conntrack.Question) []conntrack.Answer {
+		Ask: func(_ time.Time, questions []conntrack.Lookup) []conntrack.Answer {
 			answers = answers[:0]
 			for _, q := range questions {
 				a := conntrack.Answer{Tuple: q.Tuple, State: conntrack.TimeWait}

@@ -146,7 +146,7 @@ func (m *mill) openToServices() (Sockets, error) {
 func (m *mill) askServices(root string, now time.Time) (Tables, error) {
 	t, err := m.ask(root, now)
 	translate := t.Ask
-	t.Ask = func(now time.Time, questions []conntrack.Question) []conntrack.Answer {
+	t.Ask = func(now time.Time, questions []conntrack.Lookup) []conntrack.Answer {
 		answers := translate(now, questions)
 		for i, q := range questions {
 			answers[i].Tuple.Destination = netip.AddrPortFrom(podAddress(int(q.Tuple.Destination.Port())-firstPort), 9000)

@@ -169,7 +169,7 @@ func (r *routes) round(all []*inquiry, now time.Time) (on []*inquiry) {
 	r.questions = slices.Grow(r.questions[:0], len(all))[:len(all)]
 	questions := r.questions
 	for i, q := range all {
-		questions[i] = conntrack.Question{
+		questions[i] = conntrack.Lookup{
 			Namespace: q.namespace, Process: q.asks().Process, Open: q.asks().Phase == conn.Open, Tuple: nat.Packet(*q.asks(), q.steps),
 		}
 		if len(q.passed) == 0 {
@@ -192,7 +192,7 @@ func (r *routes) round(all []*inquiry, now time.Time) (on []*inquiry) {
 }
 
 // step turns an answer into what it means for the connection; early: it is too early to know.
-func (r *routes) step(q *inquiry, asked conntrack.Question, a conntrack.Answer, now time.Time) (s nat.Step, early bool) {
+func (r *routes) step(q *inquiry, asked conntrack.Lookup, a conntrack.Answer, now time.Time) (s nat.Step, early bool) {
 	out := asked.Tuple
 	switch {
 	case a.Result == conntrack.NoEntry:
@@ -200,11 +200,11 @@ func (r *routes) step(q *inquiry, asked conntrack.Question, a conntrack.Answer, 
 	case a.Result == conntrack.Found && fits(q.asks().Phase, a.State):
 		s, out = nat.Step{Knowledge: nat.Tracked, Out: a.Tuple, Reply: a.Reply}, a.Tuple
 	default:
-		return s, a.Result == conntrack.Early
+		return s, a.Result == conntrack.TooEarly
 	}
 	local, err := r.tables.Local(now, q.namespace, out.Destination.Addr())
 	if err != nil {
-		return nat.Step{}, errors.Is(err, conntrack.ErrEarly)
+		return nat.Step{}, errors.Is(err, conntrack.ErrTooEarly)
 	}
 	s.Local = local
 	return s, false
@@ -228,7 +228,7 @@ func (r *routes) advance(q *inquiry, now time.Time) bool {
 		return false
 	}
 	outer, err := r.tables.Outer(now, q.namespace, nat.Packet(*q.asks(), q.steps).Destination.Addr())
-	if errors.Is(err, conntrack.ErrEarly) {
+	if errors.Is(err, conntrack.ErrTooEarly) {
 		r.postpone(q)
 		return false
 	}

@@ -31,7 +31,7 @@ type Sockets struct {
 
 // Tables are the methods of conntrack.Tables, with the same rule. The zero value: connection tracking cannot be asked.
 type Tables struct {
-	Ask      func(now time.Time, questions []conntrack.Question) []conntrack.Answer
+	Ask      func(now time.Time, questions []conntrack.Lookup) []conntrack.Answer
 	Local    func(now time.Time, namespace uint32, a netip.Addr) (bool, error)
 	Outer    func(now time.Time, namespace uint32, to netip.Addr) (uint32, error)
 	Warnings func() []string
@@ -85,11 +85,11 @@ func openSockets() (Sockets, error) {
 }
 
 func openTables(root string, now time.Time) (Tables, error) {
-	t, err := conntrack.Open(conntrack.Options{Root: root}, now)
+	t, err := conntrack.Open(root, now)
 	if err != nil {
 		return Tables{}, err
 	}
-	return Tables{Ask: t.Ask, Local: t.Local, Outer: t.Outer, Warnings: t.Warnings, Stats: t.Stats, Close: t.Close}, nil
+	return Tables{Ask: t.LookUp, Local: t.Local, Outer: t.Outer, Warnings: t.Warnings, Stats: t.Stats, Close: t.Close}, nil
 }
 
 // joinCluster begins to watch the cluster, where there is one to be asked.

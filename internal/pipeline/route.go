@@ -42,9 +42,9 @@ type routes struct {
 	pending []*inquiry // of one round
 	later   []waiting  // what came too early
 
-	attempts  []conn.End           // of those in the queue that were never established, in its order
-	questions []conntrack.Question // of one round
-	spare     []*inquiry           // to be used again
+	attempts  []conn.End         // of those in the queue that were never established, in its order
+	questions []conntrack.Lookup // of one round
+	spare     []*inquiry         // to be used again
 }
 
 // RouteStats counts since the start.

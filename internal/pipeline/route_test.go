@@ -24,7 +24,7 @@ type oracle struct {
 
 func (o *oracle) tables() Tables {
 	return Tables{
-		Ask: func(_ time.Time, questions []conntrack.Question) (answers []conntrack.Answer) {
+		Ask: func(_ time.Time, questions []conntrack.Lookup) (answers []conntrack.Answer) {
 			for _, q := range questions {
 				at := place{q.Namespace, q.Tuple}
 				o.asked = append(o.asked, at)
@@ -308,10 +308,10 @@ func TestTooEarly(t *testing.T) {
 			o := service(conntrack.Established)
 			j := newJourney(t, o)
 			ask, early := j.tables.Ask, c.early
-			j.tables.Ask = func(now time.Time, questions []conntrack.Question) []conntrack.Answer {
+			j.tables.Ask = func(now time.Time, questions []conntrack.Lookup) []conntrack.Answer {
 				if early > 0 {
 					early--
-					return []conntrack.Answer{{Result: conntrack.Early}}
+					return []conntrack.Answer{{Result: conntrack.TooEarly}}
 				}
 				return ask(now, questions)
 			}
@@ -341,10 +341,10 @@ func TestTooEarlyAndUsedAgain(t *testing.T) {
 	o := service(conntrack.Established)
 	j := newJourney(t, o)
 	ask, early := j.tables.Ask, true
-	j.tables.Ask = func(now time.Time, questions []conntrack.Question) []conntrack.Answer {
+	j.tables.Ask = func(now time.Time, questions []conntrack.Lookup) []conntrack.Answer {
 		if early {
 			early = false
-			return []conntrack.Answer{{Result: conntrack.Early}}
+			return []conntrack.Answer{{Result: conntrack.TooEarly}}
 		}
 		return ask(now, questions)
 	}

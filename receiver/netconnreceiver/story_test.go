@@ -226,7 +226,7 @@ func (k *script) open() (pipeline.Sockets, error) {
 // ask opens the connection tracking of a machine with one namespace.
 func (k *script) ask(string, time.Time) (pipeline.Tables, error) {
 	return pipeline.Tables{
-		Ask: func(_ time.Time, questions []conntrack.Question) []conntrack.Answer {
+		Ask: func(_ time.Time, questions []conntrack.Lookup) []conntrack.Answer {
 			answers := make([]conntrack.Answer, len(questions))
 			for i, q := range questions {
 				answers[i] = k.translate(q.Tuple)

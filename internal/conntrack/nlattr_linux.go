@@ -11,9 +11,9 @@ import (
 
 var errShort = errors.New("decode netlink message: too short")
 
-// attributes returns the attributes of a netlink message (struct nlattr) without the flags of their kinds, and ends where they make no
-// sense any more. They are read and written here rather than by the library, which allocates for each, and an answer of ctnetlink has
-// forty.
+// attributes returns the attributes of a netlink message (struct nlattr), with the flags removed from their types. It
+// stops at an attribute whose length is wrong. The netlink library would allocate memory for each, and an answer of
+// ctnetlink has forty.
 func attributes(data []byte) iter.Seq2[uint16, []byte] {
 	return func(yield func(uint16, []byte) bool) {
 		for len(data) >= unix.SizeofNlAttr {
@@ -30,7 +30,12 @@ func attributes(data []byte) iter.Seq2[uint16, []byte] {
 	}
 }
 
-// appendAttribute appends an attribute.
+// attributesAfter returns the attributes that follow a header of some size.
+func attributesAfter(header int, data []byte) iter.Seq2[uint16, []byte] {
+	return attributes(data[min(header, len(data)):])
+}
+
+// appendAttribute appends an attribute, with the value that a function appends.
 func appendAttribute(out []byte, kind uint16, value func([]byte) []byte) []byte {
 	start := len(out)
 	out = value(append(out, 0, 0, 0, 0))
@@ -39,9 +44,14 @@ func appendAttribute(out []byte, kind uint16, value func([]byte) []byte) []byte 
 	return pad(out)
 }
 
-// appendNumber appends an attribute of four bytes, in the order of the machine.
-func appendNumber(out []byte, kind uint16, value uint32) []byte {
+// appendUint32 appends an attribute of four bytes in the byte order of the machine.
+func appendUint32(out []byte, kind uint16, value uint32) []byte {
 	return appendAttribute(out, kind, func(b []byte) []byte { return binary.NativeEndian.AppendUint32(b, value) })
+}
+
+// appendBytes appends an attribute.
+func appendBytes(out []byte, kind uint16, value []byte) []byte {
+	return appendAttribute(out, kind, func(b []byte) []byte { return append(b, value...) })
 }
 
 // aligned rounds up to four bytes (NLA_ALIGNTO).
@@ -54,16 +64,24 @@ func pad(out []byte) []byte {
 	return out
 }
 
-// number reads four bytes in the order of the machine. A value of another size is none.
-func number(value []byte) (n uint32, ok bool) {
+// parseUint32 reads a value of four bytes in the byte order of the machine.
+func parseUint32(value []byte) (n uint32, ok bool) {
 	if len(value) != 4 {
 		return 0, false
 	}
 	return binary.NativeEndian.Uint32(value), true
 }
 
-// address reads one; invalid if it is of no size that an address has.
-func address(value []byte) netip.Addr {
+// parseAddr reads an address; it is invalid if the value has the length of none.
+func parseAddr(value []byte) netip.Addr {
 	a, _ := netip.AddrFromSlice(value)
 	return a.Unmap()
+}
+
+// parsePort reads a value of two bytes in network byte order; 0 if it has another length.
+func parsePort(value []byte) uint16 {
+	if len(value) != 2 {
+		return 0
+	}
+	return binary.BigEndian.Uint16(value)
 }

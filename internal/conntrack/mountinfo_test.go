@@ -27,7 +27,8 @@ func TestParseMounts(t *testing.T) {
 func TestUnescape(t *testing.T) {
 	got := map[string]string{}
 	want := map[string]string{
-		`/run/netns/a`: "/run/netns/a", `/a\040b\011c`: "/a b\tc", `/a\134b`: `/a\b`, `/end\`: `/end\`, `/a\4`: `/a\4`, `/a\999`: `/a\999`,
+		`/run/netns/a`: "/run/netns/a", `/a\040b\011c`: "/a b\tc", `/a\134b`: `/a\b`,
+		`/end\`: `/end\`, `/a\4`: `/a\4`, `/a\999`: `/a\999`,
 	}
 	for _, path := range slices.Sorted(maps.Keys(want)) {
 		got[path] = unescape(path)
@@ -35,11 +36,12 @@ func TestUnescape(t *testing.T) {
 	wantEqual(t, "paths", got, want)
 }
 
-func TestParseLink(t *testing.T) {
+func TestParseNetnsLink(t *testing.T) {
 	for target, want := range map[string]uint32{
-		"net:[4026531840]": 4026531840, "net:[4026531840": 0, "mnt:[4026531840]": 0, "net:[]": 0, "net:[-1]": 0, "net:[4294967296]": 0,
+		"net:[4026531840]": 4026531840,
+		"net:[4026531840":  0, "mnt:[4026531840]": 0, "net:[]": 0, "net:[-1]": 0, "net:[4294967296]": 0,
 	} {
-		if got, ok := parseLink(target); got != want && ok || ok != (want != 0) {
+		if got, ok := parseNetnsLink(target); got != want && ok || ok != (want != 0) {
 			t.Errorf("%s: got %d, %v", target, got, ok)
 		}
 	}

@@ -1,0 +1,161 @@
+package conntrack
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// searchShare limits searches to a share of the time: the pause after a search is so many times what the search
+	// took.
+	searchShare = 50
+	// searchPause and threadsPause are the shortest time from one search to the next, and to the next that also looks
+	// at threads. There are many more threads than processes and mounts.
+	searchPause  = 50 * time.Millisecond
+	threadsPause = time.Second
+	// maxThreads is how many threads of a process are looked at when a lookup names the process.
+	maxThreads = 64
+)
+
+// finder finds network namespaces by their inodes.
+type finder struct {
+	proc        string    // the host's /proc
+	nextSearch  time.Time // the earliest time of another search
+	nextThreads time.Time // and of one that looks at threads
+	searches    uint64
+	misses      map[miss]struct{} // since the last search
+}
+
+// miss is a process that was looked at, and that is not in a namespace.
+type miss struct{ process, inode uint32 }
+
+func newFinder(proc string) finder { return finder{proc: proc, misses: make(map[miss]struct{})} }
+
+// inProcess returns a path to a namespace that one of a process's threads is in.
+func (f *finder) inProcess(process, inode uint32) (path string, found bool) {
+	if _, missed := f.misses[miss{process, inode}]; missed || process == 0 {
+		return "", false
+	}
+	own := filepath.Join(f.proc, strconv.FormatUint(uint64(process), 10))
+	links := []string{filepath.Join(own, "ns/net")}
+	for _, thread := range fileNames(filepath.Join(own, "task"), maxThreads) {
+		links = append(links, filepath.Join(own, "task", thread, "ns/net"))
+	}
+	for _, link := range links {
+		if got, err := readInode(link); err == nil && got == inode {
+			return link, true
+		}
+	}
+	f.misses[miss{process, inode}] = struct{}{}
+	return "", false
+}
+
+// tooEarly reports whether it is too early for another search, which would find little that the last one did not.
+func (f *finder) tooEarly(now time.Time) bool { return now.Before(f.nextSearch) }
+
+// search returns a path for each namespace that a process is in, or that is mounted where the first process or this one
+// sees it (as container runtimes and ip netns do). A complete search also finds a namespace that only a thread is in.
+func (f *finder) search(now time.Time) (paths map[uint32]string, complete bool) {
+	f.searches++
+	clear(f.misses)
+	began := time.Now()
+	complete = !now.Before(f.nextThreads)
+	paths = make(map[uint32]string)
+	for _, process := range fileNames(f.proc, -1) {
+		if process[0] < '1' || process[0] > '9' {
+			continue
+		}
+		own := filepath.Join(f.proc, process)
+		if complete {
+			for _, thread := range fileNames(filepath.Join(own, "task"), -1) {
+				addLink(paths, filepath.Join(own, "task", thread, "ns/net"))
+			}
+		}
+		addLink(paths, filepath.Join(own, "ns/net")) // preferred to those of threads, as a process lives longer
+	}
+	for _, process := range []string{"1", "self"} {
+		f.addMounts(paths, filepath.Join(f.proc, process)) // preferred to those of processes, as a mount lives longer
+	}
+	pause := searchShare * time.Since(began)
+	f.nextSearch = now.Add(max(pause, searchPause))
+	if complete {
+		f.nextThreads = now.Add(max(pause, threadsPause))
+	}
+	return paths, complete
+}
+
+// fileNames returns up to so many names of files in a directory of /proc; -1: all of them.
+func fileNames(path string, most int) []string {
+	dir, err := os.Open(path)
+	if err != nil {
+		return nil // the process has ended
+	}
+	defer dir.Close()
+	names, _ := dir.Readdirnames(most) // with an error, too, the names that were read are right
+	return names
+}
+
+func addLink(paths map[uint32]string, link string) {
+	if inode, err := readInode(link); err == nil { // or the process has ended, or we may not look into it
+		paths[inode] = link
+	}
+}
+
+func (f *finder) addMounts(paths map[uint32]string, process string) {
+	file, err := os.Open(filepath.Join(process, "mountinfo"))
+	if err != nil {
+		return // we may not look into it
+	}
+	defer file.Close()
+	for inode, path := range parseMounts(file) {
+		paths[inode] = filepath.Join(process, "root", path)
+	}
+}
+
+// readInode reads which namespace a link in /proc is of, without opening the namespace.
+func readInode(link string) (uint32, error) {
+	target, err := os.Readlink(link)
+	if err != nil {
+		return 0, err
+	}
+	inode, ok := parseNetnsLink(target)
+	if !ok {
+		return 0, fmt.Errorf("read %s: %q is no network namespace", link, target)
+	}
+	return inode, nil
+}
+
+// parseNetnsLink reads net:[4026531840].
+func parseNetnsLink(target string) (inode uint32, ok bool) {
+	digits, ok := strings.CutPrefix(target, "net:[")
+	if !ok {
+		return 0, false
+	}
+	digits, ok = strings.CutSuffix(digits, "]")
+	n, err := strconv.ParseUint(digits, 10, 32)
+	return uint32(n), ok && err == nil
+}
+
+// openNetns opens a namespace, if the path still leads to it.
+func openNetns(path string, inode uint32) (*os.File, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(int(file.Fd()), &st); err != nil {
+		file.Close()
+		return nil, fmt.Errorf("stat %s: %w", path, err)
+	}
+	if uint32(st.Ino) != inode {
+		file.Close()
+		return nil, fmt.Errorf("open %s: it is another namespace by now", path)
+	}
+	return file, nil
+}
