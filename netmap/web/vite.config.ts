@@ -1,9 +1,9 @@
 import { defineConfig } from 'vitest/config'
 import { noteModules, writeLicences } from './build/licences.ts'
 
-// What is built is committed and embedded in the collector: the same sources give the same bytes, names carry a hash of what is in
-// the file, and every address is relative, as the page may stand behind a proxy's prefix. Nothing is inlined: the page's policy
-// (Content-Security-Policy) lets no script and no style stand in a document.
+// The build is committed and embedded in the collector. The same sources give the same bytes. The name of a file holds
+// a hash of its content. Every URL is relative, because a proxy may serve the page below a prefix. Nothing is inlined,
+// because the page's Content-Security-Policy forbids it.
 export default defineConfig({
   base: './',
   plugins: [writeLicences()],
@@ -19,7 +19,7 @@ export default defineConfig({
         entryFileNames: 'assets/[name]-[hash].js',
         chunkFileNames: 'assets/[name]-[hash].js',
         assetFileNames: 'assets/[name]-[hash][extname]',
-        // A file of its own, so that a change of the page is not a change of the largest file.
+        // A file of its own, so that a change of the page does not change the largest file.
         codeSplitting: { groups: [{ name: 'cytoscape', test: /node_modules\/cytoscape/ }] },
       },
     },

@@ -1,5 +1,5 @@
-// Package web is the page of the network map, built. Its sources are TypeScript, beside this file; what is built of them is
-// committed in dist, so that a Go build needs nothing else, and a check of the project proves it fresh.
+// Package web embeds the built page of the network map. Its sources are TypeScript files beside this file. The build is
+// committed in dist, so that a Go build needs no other tools; make check-web proves that it is fresh.
 package web
 
 import (
@@ -10,8 +10,8 @@ import (
 //go:embed all:dist
 var dist embed.FS
 
-// Files returns the built files: index.html and assets/, each also compressed beside it where that is worth it (.br, .gz).
-// Where nothing was built, there is no index.html.
+// Files returns the built files: index.html, LICENSES and assets/. A file may have a compressed copy beside it (.gz).
+// Without a build there is no index.html.
 func Files() fs.FS {
 	files, err := fs.Sub(dist, "dist")
 	if err != nil {

@@ -8,11 +8,11 @@ import { Collector } from '../e2e/collector.ts'
 import { link, peer, self, type Container } from '../e2e/mesh.ts'
 import type { Report } from '../e2e/otlp.ts'
 
-/** A store of 1,000 workloads and 5,000 edges, of which the default view draws what it draws at most. */
+/** A store with 1,000 workloads and 5,000 edges. The default view draws as much of it as it ever draws. */
 const WORKLOADS = 1000
 const EDGES = 5000
 const REFRESHES = 10
-/** Steps of ten seconds that the window has already when the page is opened. */
+/** Steps of ten seconds that the store holds before the page is opened. */
 const HISTORY = 15
 const LOADS = 7
 
@@ -37,7 +37,7 @@ afterAll(async () => {
   console.log(markdown())
 })
 
-/** One collection, so many seconds ago. Figures differ from one to the next by half, as traffic does in ten seconds. */
+/** Sends one collection that ended so many seconds ago. Its figures vary by half, like real traffic. */
 async function feed(ago = 0) {
   const of = (i: number): Container => ({
     service: `s${i}`,
@@ -155,7 +155,7 @@ test('panning', async () => {
   await page.context().close()
 })
 
-/** How many nodes and edges the drawn map has. */
+/** The numbers of nodes and edges on the map. */
 function drawn(page: Page): Promise<string> {
   return page
     .locator('.map-canvas')
@@ -164,8 +164,7 @@ function drawn(page: Page): Promise<string> {
 }
 
 /**
- * Milliseconds that the longest task of the page's main thread took the processor: on a machine that others use at the same time, the
- * clock would tell of them.
+ * CPU time of the longest task of the page's main thread, in milliseconds. Wall time would include other processes.
  */
 function longestTask(trace: Buffer): number {
   interface Event {
@@ -193,7 +192,8 @@ function told(samples: number[], unit: string): string {
 function markdown(): string {
   const lines = rows.map((r) => `| ${r.what} | ${r.target} | ${r.measured} |`)
   return (
-    `\n${EDGES} edges between ${WORKLOADS} workloads; ${cpus().length} processors, ${cpus()[0]!.model.trim()}, load not counted.\n\n` +
+    `\n${EDGES} edges between ${WORKLOADS} workloads; ${cpus().length} processors, ${cpus()[0]!.model.trim()}, ` +
+    'load not counted.\n\n' +
     ['| what | target | measured |', '|---|---|---|', ...lines].join('\n') +
     '\n'
   )

@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config'
 
-// Not a test, though the same runner starts it: it measures, and how fast a machine is does not make a change right or wrong.
+// Not a test: it measures, and the speed of a machine does not make a change right or wrong.
 export default defineConfig({
   test: {
     include: ['budget/budget.ts'],

@@ -5,12 +5,12 @@ import type { Plugin, Rollup } from 'vite'
 /** Files of packages whose code is in a bundle. Workers are bundles of their own, built before the page's. */
 const modules = new Set<string>()
 
-/** Notes what a bundle is made of. */
+/** Notes the files of a bundle. */
 export function noteModules(): Plugin {
   return { name: 'note-modules', generateBundle: (_, bundle) => note(bundle) }
 }
 
-/** Writes the licences of all packages that the bundles hold code of to the file LICENSES. */
+/** Writes the file LICENSES, with the licences of all packages that the bundles hold code of. */
 export function writeLicences(): Plugin {
   return {
     name: 'write-licences',
@@ -27,7 +27,7 @@ function note(bundle: Rollup.OutputBundle) {
   }
 }
 
-/** The licences as one text, a package after another by name. Fails for a package without a licence. */
+/** The licences as one text, sorted by package. Fails if a package has no licence. */
 export function text(ids: string[]): string {
   const parts = [...packages(ids)].sort(([a], [b]) => (a < b ? -1 : 1)).map(([folder, files]) => part(folder, files))
   return [HEAD, ...parts].join(`\n${'-'.repeat(80)}\n\n`)
@@ -60,7 +60,7 @@ function part(folder: string, files: string[]): string {
   ].join('\n')
 }
 
-/** Comments about the rights of others, whose code the package has taken. Not those about the package itself. */
+/** Comments about copyright: a package keeps those of code that it took from others. */
 export function noticesOf(source: string): string[] {
   const comments = source.match(/\/\*[^]*?\*\//g) ?? []
   return comments

@@ -1,5 +1,6 @@
-// Puts what vite built into dist, with a compressed copy beside each file that it makes smaller by a fifth. Compressors of different
-// versions write different bytes, so a copy that unpacks to the file is kept as it is: the same sources leave dist unchanged.
+// Copies what vite built to dist. Each file that gzip makes a fifth smaller gets a compressed copy beside it. Versions
+// of gzip write different bytes, so a compressed copy stays if it unpacks to the file: the same sources leave dist
+// unchanged.
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { gunzipSync, gzipSync } from 'node:zlib'

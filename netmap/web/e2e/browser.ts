@@ -1,6 +1,6 @@
 import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core'
 
-/** The browser of the system. It asks the network for nothing but what it is told to open. */
+/** Starts the system's browser. It makes no requests of its own. */
 export function launch(): Promise<Browser> {
   return chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
@@ -17,7 +17,7 @@ export function launch(): Promise<Browser> {
   })
 }
 
-/** Everything that a page must not do while it is open: errors, warnings, and what its policy refused, of which the console tells. */
+/** A page, and what must stay empty while it is open: its errors, its warnings, and what its policy blocked. */
 export interface Watched {
   page: Page
   complaints: string[]
@@ -61,7 +61,7 @@ export interface Picture {
   text: string
 }
 
-/** The map as exported: what the picture shows, in words. */
+/** The map as the SVG export writes it. */
 export async function exported(page: Page): Promise<Picture> {
   const [download] = await Promise.all([
     page.waitForEvent('download'),

@@ -5,7 +5,7 @@ import { send, type Report } from './otlp.ts'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 
-/** A built distribution with the network map and nothing else, on ports that nobody has. */
+/** A running distribution that has only the network map. It listens on free ports. */
 export class Collector {
   private log = ''
   private constructor(
@@ -15,7 +15,7 @@ export class Collector {
     private process: ChildProcess,
   ) {}
 
-  /** Starts one with more in its environment, such as NETCONN_LEARNING (see testdata/netmap.yaml). */
+  /** Starts a collector with additions to its environment, such as NETCONN_LEARNING (see testdata/netmap.yaml). */
   static async start(env: Record<string, string> = {}): Promise<Collector> {
     const [otlp, map] = await Promise.all([freePort(), freePort()])
     const all = { NETCONN_OTLP: `127.0.0.1:${otlp}`, NETCONN_MAP: `127.0.0.1:${map}`, NETCONN_LEARNING: '0s', ...env }
@@ -42,7 +42,7 @@ export class Collector {
     throw new Error(`the collector does not answer:\n${this.log}`)
   }
 
-  /** Sends one collection, of this time in milliseconds. */
+  /** Sends one collection. `at` is its time in milliseconds. */
   send(reports: Report[], at = Date.now()): Promise<void> {
     return send(this.otlp, reports, at)
   }
@@ -53,7 +53,7 @@ export class Collector {
     return (await response.json()) as T
   }
 
-  /** Ends it; safe to call twice. */
+  /** Stops it; safe to call twice. */
   async stop(): Promise<void> {
     if (this.process.exitCode !== null || this.process.signalCode !== null) return
     const ended = new Promise((done) => this.process.once('exit', done))
@@ -61,7 +61,7 @@ export class Collector {
     await ended
   }
 
-  /** Starts it again, where it was. */
+  /** Starts it again, on the same ports. */
   async again(): Promise<void> {
     this.process = run(this.env)
     await this.ready()

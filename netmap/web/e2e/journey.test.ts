@@ -23,7 +23,7 @@ afterAll(async () => {
   await collector?.stop()
 })
 
-/** Findings of axe that keep somebody from using the page. */
+/** The findings of axe that keep people from using the page. */
 async function findings(page: Page): Promise<string[]> {
   await page.evaluate(axe)
   const run = () =>
@@ -217,7 +217,7 @@ describe('whoever has no mouse', () => {
   })
 })
 
-/** Presses Tab until what is wanted has the focus: it fails if it cannot be reached so. */
+/** Presses Tab until an element has the focus. Fails if the keyboard cannot reach it. */
 async function tabTo(page: Page, selector: string) {
   for (let i = 0; i < 120; i++) {
     if (await page.evaluate((s) => document.activeElement?.matches(s) ?? false, selector)) return

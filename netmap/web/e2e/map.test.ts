@@ -81,7 +81,7 @@ describe('the map', () => {
     await page.locator('.nodes [role=option]', { hasText: 'reviews' }).click()
     const neighbours = page.locator('.neighbours button span')
     await expect.poll(() => neighbours.allTextContents()).toEqual(['← productpage', '→ ratings'])
-    // Nor do its details count the hops to its own sidecar.
+    // Its details do not count the hops to its own sidecar either.
     await page.locator('.summary').nth(1).waitFor()
     const volumes = await page
       .locator('.summary')

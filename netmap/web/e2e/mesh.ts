@@ -1,6 +1,6 @@
 import type { Attributes, Report } from './otlp.ts'
 
-/** A container of a pod, as it tells of itself and as its peers tell of it. */
+/** A container of a pod. */
 export interface Container {
   service: string
   workload: string
@@ -85,7 +85,7 @@ export const link = (role: 'client' | 'server', scope: string, port = 9080, more
 
 type Carried = Omit<Report, 'local' | 'peer'>
 
-/** Both ends' reports of one edge. */
+/** The reports of both ends of one edge. */
 function both(client: Container, server: Container, carried: Carried, more: Attributes = {}): Report[] {
   const scope = client.pod === server.pod ? 'pod' : client.host === server.host ? 'node' : 'remote'
   const { tx, rx, attempts, closed, active } = carried
@@ -124,7 +124,7 @@ const outside = (role: 'client' | 'server', port: number, type: string): Attribu
   ...link(role, 'remote', port),
 })
 
-/** One collection of the mesh. The seeds of the figures are in what is sent, never in what the tests expect. */
+/** One collection of the mesh. The tests compute what they expect from it. */
 export const mesh: Report[] = [
   {
     local: self(gateway),
@@ -184,7 +184,7 @@ export const mesh: Report[] = [
   },
 ]
 
-/** A client that was never seen before, and whose name wants to be a program. */
+/** A client that appears later. Its name is a script. */
 export const EVIL = '<script>document.title="owned"</script><img src=x onerror=alert(1)>'
 export const intruder: Report[] = [
   {
@@ -201,7 +201,9 @@ export const intruder: Report[] = [
   },
 ]
 
-/** What the table and the map must show at workload level: the hops to and from a pod's own sidecar are not traffic of the workload. */
+/**
+ * The totals at workload level. The hops between an application and its own sidecar are not traffic of the workload.
+ */
 export function expected(reports: Report[]): { tx: number; rx: number; attempts: number; failures: number } {
   const total = { tx: 0, rx: 0, attempts: 0, failures: 0 }
   for (const r of reports) {

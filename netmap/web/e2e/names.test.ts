@@ -4,7 +4,7 @@ import { exported, launch, nodeNames, open } from './browser.ts'
 import { Collector } from './collector.ts'
 import { link, peer, self, type Container } from './mesh.ts'
 
-/** Two names written from right to left, and one that would turn what follows it around. */
+/** Two names in a right-to-left script, and a name with a right-to-left override. */
 const CLIENT = 'לקוח'
 const SERVER = 'שרת'
 const OVERRIDE = 'photo\u202egnp.exe'
@@ -42,7 +42,7 @@ afterAll(async () => {
   await collector?.stop()
 })
 
-/** Where each of the texts is drawn, within the first element that the selector finds: left and right, in pixels. */
+/** Where each text is drawn within the first element that matches the selector: left and right, in pixels. */
 function drawn(page: Page, selector: string, texts: string[]): Promise<[number, number][]> {
   return page
     .locator(selector)
@@ -106,7 +106,7 @@ test('a name that holds an override is shown with a replacement character', asyn
   await page.close()
 })
 
-/** Texts and labels of the page with characters in them that do not show themselves. */
+/** Texts and labels of the page that hold characters which are not visible. */
 function hidden(page: Page): Promise<string[]> {
   return page.evaluate((pattern) => {
     const bad = new RegExp(pattern)

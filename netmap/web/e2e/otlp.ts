@@ -1,8 +1,8 @@
-/** What one end says of one edge in one collection, and the OTLP that says it: metrics named as the receiver netconn names them. */
+/** What one end reports of one edge in one collection. */
 export interface Report {
   /** Attributes of the resource: the end that reports. */
   local: Attributes
-  /** Attributes of every point: the other end, and what tells edges apart. */
+  /** Attributes of every point: the peer, and what distinguishes edges. */
   peer: Attributes
   tx: number
   rx: number
@@ -18,7 +18,7 @@ export interface Report {
 
 export type Attributes = Record<string, string | number>
 
-/** Sends what was counted since the last time; the collector has it when this returns. */
+/** Sends what was counted since the last call. The collector has stored it when this returns. */
 export async function send(otlp: string, reports: Report[], at = Date.now()): Promise<void> {
   const body = JSON.stringify({ resourceMetrics: merge(reports).map((r) => resource(r, at)) })
   const response = await fetch(`http://${otlp}/v1/metrics`, {
@@ -30,7 +30,7 @@ export async function send(otlp: string, reports: Report[], at = Date.now()): Pr
   if (!response.ok || text.includes('rejected')) throw new Error(`OTLP: ${response.status} ${text}`)
 }
 
-/** Adds up reports that are one series, as netconn does: ends that no attribute tells apart are one. */
+/** Adds up the reports of one series, as netconn does: no attribute distinguishes their ends. */
 export function merge(reports: Report[]): Report[] {
   const by = new Map<string, Report>()
   for (const r of reports) {

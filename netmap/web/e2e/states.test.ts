@@ -7,7 +7,7 @@ import { link, mesh, peer, self, type Container } from './mesh.ts'
 import type { Report } from './otlp.ts'
 
 let browser: Browser
-/** One that is fed all the time, one that is never, and one that was once, at the very beginning. */
+/** Collectors that are fed all the time, never, and only once at the start. */
 let fed: Collector
 let empty: Collector
 let silent: Collector
@@ -187,12 +187,12 @@ describe('the page says how it is', () => {
     expect(await figure(page, 'Volume')).toBe(volume)
     await dying.again()
     await page.locator('.empty', { hasText: 'Nothing has been reported yet' }).waitFor()
-    await condition(page, 'error').waitFor({ state: 'detached' }) // the next poll after that of the page itself
+    await condition(page, 'error').waitFor({ state: 'detached' }) // after the next poll of the status
     await page.close()
     await dying.stop()
   })
 
-  // Last, as it takes half a minute until a host is called silent.
+  // Last, because a host is stale only after half a minute.
   test('partial and stale, as hosts fall silent', async () => {
     const silence = async () => (await silent.api<Status>('status')).state
     await expect.poll(silence, { timeout: 60_000, interval: 500 }).toBe('stale')

@@ -76,7 +76,7 @@ export function App() {
   )
 }
 
-/** A link for the keyboard, past the controls. */
+/** A link that takes the keyboard past the controls. */
 function Skip() {
   return (
     <a
@@ -94,7 +94,7 @@ function Skip() {
 
 type Data = ReturnType<typeof useData>
 
-/** Everything that the page asks the collector for, and what is known from the answers. */
+/** Everything that the page requests from the collector, and what it knows from the answers. */
 function useData(state: State) {
   const [limit, setLimit] = useState(PAGE)
   const [paused, onMap] = [state.end > 0, state.view === 'map']
@@ -132,7 +132,7 @@ function useData(state: State) {
   }
 }
 
-/** The map or the table, or the reason why there is none. */
+/** The map or the table, or the reason why neither is shown. */
 function Content({ state, change, data }: { state: State; change: Change; data: Data }) {
   const { poll, known, flows } = data
   const empty = emptiness(known)
@@ -165,7 +165,7 @@ function common(state: State): Params {
   }
 }
 
-/** Asks for the whole graph if the page cuts it down itself, else for no more than is drawn. */
+/** The URL of the graph: all of it if the page itself reduces it, else no more than it draws. */
 function graphUrl(state: State, params: Params): string {
   const cut = state.focus || state.hide.length > 0
   return address('graph', {
@@ -198,7 +198,7 @@ function useTheme({ theme, view }: State) {
   }, [view])
 }
 
-/** Seconds since a time in milliseconds, brought up to date every five; null if the time is 0. */
+/** Seconds since a time in milliseconds, updated every five seconds; null if the time is 0. */
 function useSince(at: number): number | null {
   const [now, setNow] = useState(Date.now)
   useEffect(() => {

@@ -1,9 +1,11 @@
-/** Figures as people read them: three digits, a unit, a no-break space between. Nothing measured is a dash, never a nought. */
+/**
+ * Figures for people: three digits, a no-break space and a unit. A figure that was not measured is a dash, never 0.
+ */
 
 const NBSP = '\u00a0'
 export const NONE = '–'
 
-/** Bytes, in powers of 1000 as networks count: 1.23 MB. */
+/** Bytes in powers of 1000, as usual for networks: 1.23 MB. */
 export function bytes(n: number | null | undefined): string {
   return scaled(n, 1000, ['B', 'kB', 'MB', 'GB', 'TB', 'PB'])
 }
@@ -14,13 +16,13 @@ export function rate(n: number | null | undefined): string {
   return s === NONE ? s : s + '/s'
 }
 
-/** A number of things: 12,345 as 12.3k. */
+/** A count: 12,345 as 12.3k. */
 export function count(n: number | null | undefined): string {
   if (n === null || n === undefined || !Number.isFinite(n)) return NONE
   return Math.abs(n) < 1000 ? digits(n) : scaled(n, 1000, ['', 'k', 'M', 'G']).replace(NBSP, '')
 }
 
-/** A share, of which 1 is everything. */
+/** A share between 0 and 1. */
 export function percent(n: number | null | undefined): string {
   if (n === null || n === undefined || !Number.isFinite(n)) return NONE
   const p = n * 100
@@ -29,7 +31,7 @@ export function percent(n: number | null | undefined): string {
   return digits(p) + NBSP + '%'
 }
 
-/** Seconds, as a duration of the network: 850 µs, 12.3 ms, 1.2 s. */
+/** A duration: 850 µs, 12.3 ms, 1.2 s. */
 export function seconds(n: number | null | undefined): string {
   if (n === null || n === undefined || !Number.isFinite(n)) return NONE
   if (n === 0) return `0${NBSP}s`
@@ -38,7 +40,7 @@ export function seconds(n: number | null | undefined): string {
   return digits(n) + NBSP + 's'
 }
 
-/** How long ago, or for how long, in whole units: 3 s, 5 min, 2 h. */
+/** An age in whole units: 3 s, 5 min, 2 h. */
 export function age(n: number): string {
   const s = Math.max(0, Math.round(n))
   if (s < 90) return s + NBSP + 's'

@@ -1,30 +1,30 @@
 import { bytes, count, percent, rate, seconds as duration } from './format.ts'
 
-/** What was measured on an edge, or on all edges of a node added up, over a time. */
+/** Figures of one edge, or the sum of all edges of a node, over a time. */
 export interface Measured {
   tx: number
   rx: number
   retransmits: number
-  /** Seconds; a mean weighted by volume where edges are added up. Null: no sample. */
+  /** Seconds. Sums have the mean, weighted by volume. Null: no sample. */
   rtt: number | null
   attempts: number
   failures: number
   closed: number
   breaks: number
   active: number
-  /** Seconds that all of it is over. */
+  /** Seconds that the figures cover. */
   seconds: number
 }
 
-/** What a size or a width can stand for. */
+/** A figure that a size or a width can stand for. */
 export interface Metric {
   id: string
   label: string
-  /** "The larger, the ..." */
+  /** Completes "larger means ...". */
   words: string
   of(m: Measured): number | null
   format(n: number | null): string
-  /** What the API ranks by where not everything is drawn. */
+  /** The metric that the API ranks by if it cuts the graph. */
   rank: string
 }
 
@@ -71,20 +71,20 @@ export const metrics: Metric[] = [
 
 export type Level = 'none' | 'good' | 'warn' | 'bad'
 
-/** What a colour can stand for. */
+/** A figure that a colour can stand for. */
 export interface Health {
   id: string
   label: string
-  /** What the three states mean, in words. */
+  /** The meaning of the three states, in words. */
   good: string
   warn: string
   bad: string
   level(m: Measured): Level
-  /** The figure behind the state, short. */
+  /** The figure behind the state, in short. */
   tell(m: Measured): string
 }
 
-/** Segments that were sent again in a megabyte. One of full size is 1,448 bytes, so 7 a megabyte is about 1 %. */
+/** Retransmitted segments per megabyte. A full-size segment is 1,448 bytes, so 7 per megabyte are about 1 %. */
 export const retransmitRate = (m: Measured) => (volume(m) > 0 ? m.retransmits / (volume(m) / 1e6) : null)
 export const failureShare = (m: Measured) => (m.attempts > 0 ? m.failures / m.attempts : null)
 export const breakShare = (m: Measured) => (m.closed > 0 ? m.breaks / m.closed : null)
@@ -99,13 +99,13 @@ const failed = (m: Measured): Level =>
   m.failures > 0 && failureShare(m) === null ? 'warn' : above(failureShare(m), 1e-9, 0.05)
 const broken = (m: Measured): Level => above(breakShare(m), 0.01, 0.1)
 
-/** A few segments prove nothing: below five, however little was carried, it is a warning at most. */
+/** A few segments prove nothing: fewer than five are a warning at most, however little was carried. */
 function resent(m: Measured): Level {
   if (m.retransmits === 0) return volume(m) > 0 ? 'good' : 'none'
   return m.retransmits < 5 ? above(retransmitRate(m), 1, Infinity) : above(retransmitRate(m) ?? Infinity, 1, 10)
 }
 
-/** What is wrong, the worst first. */
+/** The problems of an edge, the worst first. */
 function tellProblems(m: Measured): string {
   const parts: [Level, string][] = [
     [failed(m), `${count(m.failures)} failed`],
@@ -182,7 +182,7 @@ export function healthOf(id: string): Health {
   return healths.find((h) => h.id === id) ?? healths[0]!
 }
 
-/** The glyph that goes with a state, so that it is never told by colour alone. */
+/** The glyph of a state, so that colour is never the only sign. */
 export const glyphs: Record<Level, string> = { none: '', good: '', warn: '▲', bad: '✖' }
 export const levelWords: Record<Level, string> = {
   none: 'nothing measured',
@@ -191,7 +191,7 @@ export const levelWords: Record<Level, string> = {
   bad: 'bad',
 }
 
-/** Adds up what was measured on several edges. */
+/** Adds up the figures of several edges. */
 export function sum(parts: Measured[], seconds: number): Measured {
   const total: Measured = {
     tx: 0,

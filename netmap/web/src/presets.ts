@@ -3,15 +3,15 @@ import { HOP_TERMS } from './map/key.ts'
 import type { EdgeTag, EndTag } from './names.ts'
 import { defaults, type State } from './state/state.ts'
 
-/** A view that answers one question, with what to do about what it shows. */
+/** A view that answers one question, with advice on what it shows. */
 export interface Preset {
   id: string
   label: string
-  /** What is shown. */
+  /** What the view shows. */
   what: string
-  /** What to do about it. */
+  /** The advice. */
   advice: string
-  /** The tag without which it cannot be told, and what is shown then. */
+  /** The tag that the view depends on, and what to say if no end has it. */
   needs?: { tag: EndTag; without: string }
   set(known: (tag: EndTag) => boolean): Partial<State>
 }
@@ -24,7 +24,7 @@ export const presets: Preset[] = [
   {
     id: '',
     label: 'All traffic',
-    what: 'Everything that talks, by its best known name.',
+    what: 'All traffic, by the best known names.',
     advice: '',
     set: () => ({}),
   },
@@ -33,8 +33,8 @@ export const presets: Preset[] = [
     label: 'Cross-zone',
     what: 'Edges whose ends are in two zones.',
     advice:
-      'Clouds charge for it, and each round trip is longer. Keep callers and callees in one zone: topology-aware routing ' +
-      '(trafficDistribution: PreferClose), a replica in each zone, or locality weights in the mesh.',
+      'Clouds charge for it, and each round trip is longer. Keep clients and servers in one zone: topology-aware ' +
+      'routing (trafficDistribution: PreferClose), a replica in each zone, or locality weights in the mesh.',
     needs: {
       tag: 'zone',
       without: 'No end has a zone, so there is none to cross: let a processor set cloud.availability_zone.',
@@ -51,7 +51,8 @@ export const presets: Preset[] = [
     label: 'Cross-region',
     what: 'Edges whose ends are in two regions.',
     advice:
-      'The dearest and the slowest traffic there is. Look for replicas that are read from afar, and for backups to compress or to batch.',
+      'This traffic is the most expensive and the slowest. Look for replicas that are read from another region, and ' +
+      'for backups to compress or to batch.',
     needs: {
       tag: 'region',
       without: 'No end has a region, so there is none to cross: let a processor set cloud.region.',
@@ -69,7 +70,8 @@ export const presets: Preset[] = [
     label: 'Out of the mesh',
     what: 'Connections between two ends that no proxy opened: not encrypted and not authorised by the mesh.',
     advice:
-      'Check that the pod has a sidecar, that the port is not excluded from redirection, and that mutual TLS is strict where it should be.',
+      'Check that the pod has a sidecar, that the port is not excluded from redirection, and that mutual TLS is ' +
+      'strict where it should be.',
     needs: {
       tag: 'proxy',
       without:
@@ -84,10 +86,10 @@ export const presets: Preset[] = [
   {
     id: 'retransmits',
     label: 'Top retransmits',
-    what: 'Where segments are sent again most.',
+    what: 'The edges with the most retransmitted segments.',
     advice:
-      'A few edges of one node point at its link or its limits; one edge everywhere points at a full receiver; all edges across ' +
-      'zones point at the network between. Compare with the round trip.',
+      'If a few edges of one node have them, look at its link and its limits. If one edge has them everywhere, look at ' +
+      'its receiver. If all edges across zones have them, look at the network between. Compare the round trips.',
     set: () => ({
       view: 'table',
       sort: '-retransmits',
@@ -100,10 +102,10 @@ export const presets: Preset[] = [
   {
     id: 'churn',
     label: 'Highest churn',
-    what: 'Who opens the most connections for what is carried.',
+    what: 'The edges with the most connection attempts.',
     advice:
-      'Each costs a handshake, a port and an entry in conntrack. Keep connections alive: HTTP keep-alive, a pool, or larger ' +
-      'idle limits at whichever end closes first.',
+      'Each connection costs a handshake, a port and an entry in conntrack. Keep connections alive: HTTP keep-alive, ' +
+      'a pool, or longer idle limits at the end that closes first.',
     set: () => ({ view: 'table', sort: '-attempts', colour: 'churn', width: 'attempts', size: 'attempts' }),
   },
   {
@@ -111,7 +113,8 @@ export const presets: Preset[] = [
     label: 'New edges',
     what: 'Edges that were first seen in the last 15 minutes.',
     advice:
-      'After a deployment they are what it added. Otherwise ask who has begun to talk, and whether a network policy should let it.',
+      'After a deployment they are what it added. Otherwise find out which program connects, and whether a network ' +
+      'policy should allow it.',
     set: () => ({ only: 'new', sort: '-volume' }),
   },
   {
@@ -119,7 +122,8 @@ export const presets: Preset[] = [
     label: 'Canary',
     what: 'The image tags of each service, side by side.',
     advice:
-      'Compare failures, breaks and round trips of the two tags, and the share of traffic that each has; then go on, or roll back.',
+      'Compare failures, breaks and round trips of the two tags, and the share of traffic of each; then go on, or ' +
+      'roll back.',
     set: (known) => {
       const of = (['service', 'workload'] as const).find(known) ?? 'name'
       return {
@@ -135,13 +139,13 @@ export const presets: Preset[] = [
 
 const knows = (tags: Tag[]) => (tag: string) => tags.some((t) => t.tag === tag && t.values > 0)
 
-/** Why the preset cannot tell what it is for; empty where it can, or while it is not known which tags there are. */
+/** The reason why the preset cannot work, or ''. Empty also while the tags are not known yet. */
 export function lack(id: string, tags: Tag[]): string {
   const needs = presets.find((p) => p.id === id)?.needs
   return needs && tags.length > 0 && !knows(tags)(needs.tag) ? needs.without : ''
 }
 
-/** What choosing the preset changes: its own fields, and those that another one may have set. */
+/** The changes that a preset makes. It resets the fields that another preset may have set. */
 export function choose(preset: Preset, tags: Tag[]): Partial<State> {
   const { view: _, window: __, theme: ___, end: ____, ...reset } = defaults
   return { ...reset, ...preset.set(knows(tags)), preset: preset.id }

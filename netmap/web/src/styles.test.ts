@@ -9,13 +9,13 @@ const read = (file: string) => readFileSync(join(src, file), 'utf8')
 const sheets = files.filter((f) => f.endsWith('.css'))
 const sources = files.filter((f) => /\.tsx?$/.test(f) && !f.includes('.test.'))
 
-/** The classes that the rules of a sheet select. */
+/** The classes in the selectors of a sheet. */
 function classes(css: string): string[] {
   const selectors = css.replace(/\/\*.*?\*\//gs, '').matchAll(/([^{};]+)\{/g)
   return [...new Set([...selectors].flatMap(([, s]) => [...s!.matchAll(/\.([a-z][\w-]*)/g)].map((m) => m[1]!)))]
 }
 
-/** Sheets of the whole page, which main.tsx loads before all others. */
+/** Sheets of the whole page, which main.tsx loads first. */
 const shared = ['theme.css', 'base.css']
 
 describe.each(sheets.filter((f) => !shared.includes(f)))('%s', (sheet) => {

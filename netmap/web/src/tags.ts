@@ -52,19 +52,19 @@ const edgeTags = new Set<string>(EDGE_TAGS.map((t) => t.tag))
 const sharedTags = new Set<string>(END_TAGS.filter((t) => t.shared).map((t) => t.tag))
 const peerTypes = new Set<string>(PEER_TYPES)
 
-/** Reports whether the tag belongs to the edge and to neither of its ends. */
+/** Reports whether the tag belongs to the edge, not to one of its ends. */
 export const isEdgeTag = (tag: string) => edgeTags.has(tag)
 
 /** Reports whether all containers of a pod have the same value of the tag. */
 export const isShared = (tag: string) => sharedTags.has(tag)
 
-/** Reports whether the name is a value of the tag type: nothing better is known of such an end. */
+/** Reports whether the name is a value of the tag type. Such an end has no better name. */
 export const isPeerType = (name: string) => peerTypes.has(name)
 
-/** The tags that nodes can be made of: those of ends, and the port of a server. */
+/** Tags that nodes can be made of: those of ends, and the port of a server. */
 const NODE_TAGS: (EndTag | EdgeTag)[] = [...END_TAGS.map((t) => t.tag), 'port']
 
-/** The tags that nodes can be made of, those with values first; the chosen one is always there. */
+/** The tags that nodes can be made of, first those with values. The chosen tag is always among them. */
 export function nodeTags(tags: Tag[], chosen: string): { tag: string; known: boolean }[] {
   const known = new Map(tags.map((t) => [t.tag, t.values > 0]))
   const all = [...new Set<string>([...NODE_TAGS, ...(chosen ? [chosen] : [])])].map((tag) => ({
@@ -84,7 +84,7 @@ const types: Partial<Record<PeerType, string>> = {
   pod: 'pods',
 }
 
-/** What a node is called: its name, or words for the ends of which no more is known. */
+/** The name of a node, or words for a node without one. */
 export function nodeName({ tag, name }: { tag: string; name: string }): string {
   if (tag === '' && name === '') return 'other'
   if (tag === 'type') return types[name as PeerType] ?? legible(name)
@@ -99,7 +99,7 @@ export const kindWords: Record<Kind, string> = {
   other: 'folded',
 }
 
-/** How failures and breaks are called. */
+/** An error type in words. */
 export function errorName(type: string): string {
   return type === '_OTHER' ? 'other' : legible(type.replaceAll('_', ' '))
 }

@@ -1,16 +1,17 @@
 /**
- * Names of workloads, executables and hosts are chosen by whoever runs them. A name may hold characters that change how the text
- * around it reads: a right-to-left override, a line feed, an escape sequence.
+ * People choose the names of workloads, executables and hosts. A name may hold characters that change the text around
+ * it, such as a right-to-left override, a line feed or an escape sequence.
  */
 
 /**
  * Controls, bidirectional controls (UAX #9), line and paragraph separators, and halves of surrogate pairs. The joiners
  * U+200C and U+200D stay: scripts and emoji need them.
  */
-const HIDDEN =
-  /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g
+const CONTROL = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/
+export const LONE_SURROGATE = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/
+const HIDDEN = new RegExp(`${CONTROL.source}|${LONE_SURROGATE.source}`, 'g')
 
-/** The name with a replacement character for each character that does not show itself. */
+/** The name with a replacement character for each invisible character. */
 export function legible(name: string): string {
   return name.replace(HIDDEN, '\ufffd')
 }
@@ -18,8 +19,8 @@ export function legible(name: string): string {
 const [FSI, PDI] = ['\u2068', '\u2069']
 
 /**
- * The name between a first strong isolate and its end, so that a name written from right to left keeps its place in the
- * text. The component Text shows such a string; labels for screen readers take it as it is.
+ * The name in a first strong isolate, so that a name in a right-to-left script keeps its place in the text. The
+ * component Text shows such a string; labels for screen readers take it as it is.
  */
 export function isolated(name: string): string {
   return name && FSI + legible(name) + PDI

@@ -29,7 +29,7 @@ function contrast(a: string, b: string): number {
   return (Math.max(x, y) + 0.05) / (Math.min(x, y) + 0.05)
 }
 
-/** What dichromats see, in linear RGB (Viénot, Brettel and Mollon 1999). */
+/** Matrices for colour blindness, in linear RGB (Viénot, Brettel and Mollon 1999). */
 const blindness = {
   protan: [0.11238, 0.88762, 0, 0.11238, 0.88762, 0, 0.00401, -0.00401, 1],
   deutan: [0.29275, 0.70725, 0, 0.29275, 0.70725, 0, -0.02234, 0.02234, 1],

@@ -1,4 +1,4 @@
-/** What the API, or the network on the way to it, said instead of an answer. */
+/** An error from the API, or from the network on the way to it. */
 export class ApiError extends Error {
   readonly code: string
   readonly field: string | undefined
@@ -11,7 +11,7 @@ export class ApiError extends Error {
     this.offset = offset
   }
 
-  /** Asking the same again cannot help: the request is at fault, not the collector. */
+  /** Reports whether the request is at fault: sending it again cannot help. */
   get permanent(): boolean {
     return this.code.startsWith('bad_') || this.code === 'not_found' || this.code === 'too_large'
   }
@@ -19,7 +19,10 @@ export class ApiError extends Error {
 
 export type Params = Record<string, string | number | boolean | undefined>
 
-/** The address of a request, relative to the page, as a proxy may have put it below a prefix. Empty parameters are left out. */
+/**
+ * The URL of a request, relative to the page, because a proxy may serve the page below a prefix. Empty parameters are
+ * left out.
+ */
 export function address(path: string, params: Params = {}): string {
   const query = new URLSearchParams()
   for (const [name, value] of Object.entries(params)) {
@@ -36,7 +39,7 @@ export interface Reply<T> {
 
 const TIMEOUT = 20_000
 
-/** Asks once. Returns null if the answer is the one with this ETag still; throws an ApiError otherwise. */
+/** Sends one request. Returns null if the answer still has this ETag. Throws an ApiError if it fails. */
 export async function ask<T>(url: string, etag: string | null, signal?: AbortSignal): Promise<Reply<T> | null> {
   const limit = AbortSignal.timeout(TIMEOUT)
   let response: Response

@@ -1,25 +1,25 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { ApiError, ask } from './client.ts'
 
-/** What is known of a request that is repeated: the last answer stays while the next is under way or has failed. */
+/** The state of a repeated request. The last answer stays while the next is under way or has failed. */
 export interface Poll<T> {
   data: T | null
   /** The request that the data answers. */
   of: string
   error: ApiError | null
-  /** The answer to what is asked for now is still to come. */
+  /** The answer to the current request has not arrived yet. */
   waiting: boolean
   /** When the collector last answered, in milliseconds since 1970. */
   at: number
 }
 
-/** How often the page asks, in milliseconds. Most answers are "unchanged", and cost nothing. */
+/** Milliseconds between two requests. Most answers are "unchanged", which costs little. */
 export const EVERY = 5000
 const AFTER_ERROR = [1000, 2000, 5000]
 
 /**
- * Asks for an address now and every few seconds; null asks for nothing. A hidden page does not ask, and one that is looked at again
- * asks at once. While paused it asks only when the address is another one.
+ * Requests a URL now and then every few seconds; null requests nothing. A hidden page makes no requests; a page that
+ * becomes visible makes one at once. While paused, only a new URL is requested.
  */
 export function usePoll<T>(url: string | null, paused = false): Poll<T> {
   const [poll, setPoll] = useState<Omit<Poll<T>, 'waiting'>>({ data: null, of: '', error: null, at: 0 })

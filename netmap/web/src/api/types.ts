@@ -1,4 +1,4 @@
-/** The answers of the API, version 1, as docs/netmap-api.md has them; only what the page reads. */
+/** The answers of the API, version 1 (docs/netmap-api.md), as far as the page reads them. */
 
 export interface Status {
   now: number
@@ -55,7 +55,7 @@ export interface TagValues {
   more: boolean
 }
 
-/** Columns of figures, an entry an edge, a row or a bucket. */
+/** Columns of figures, with an entry for each edge, row or step. */
 export interface Figures {
   tx: number[]
   rx: number[]
@@ -79,7 +79,7 @@ export interface Totals {
   active: number
 }
 
-/** By error.type: pairs of an edge's or row's index and a count. */
+/** By error.type: pairs of the index of an edge or row, and a count. */
 export type Kinds = Record<string, [number, number][]>
 
 export interface Answer {

@@ -2,19 +2,19 @@ import { KINDS, type Tag } from '../api/types.ts'
 import { quote } from '../map/key.ts'
 import { tagName } from '../tags.ts'
 
-/** What is being written at the cursor: the part of the term that a proposal replaces, and what it is. */
+/** The part of a filter at the cursor, which a proposal replaces. */
 export interface Spot {
   /** Names are proposed for a term without an operator, values after one. */
   kind: 'name' | 'value'
   /** The tag whose values are proposed, with its side: client.namespace. */
   tag: string
-  /** What has been written of it. */
+  /** What the user has written of it so far. */
   text: string
   start: number
   end: number
 }
 
-/** Finds the spot at the cursor. Quotes, negations and lists of values are read as the collector reads them. */
+/** Finds the spot at the cursor. It reads quotes, negations and lists of values as the collector does. */
 export function spotAt(filter: string, cursor: number): Spot {
   const { start, end } = termAround(filter, cursor)
   const negation = /^[!-]/.test(filter.slice(start, end)) ? 1 : 0
@@ -72,7 +72,10 @@ function valueEnd(filter: string, from: number, end: number): number {
   return end
 }
 
-/** The names that can stand at the spot, best first. Of an end's tag there are three: client's, server's and either's. */
+/**
+ * The tag names that fit the spot, the best first. A tag of an end has three names: either end's, the client's, the
+ * server's.
+ */
 export function nameProposals(tags: Tag[], text: string, most = 12): string[] {
   const wanted = text.toLowerCase()
   const known = tags.filter((t) => t.values > 0)
@@ -89,7 +92,7 @@ export function nameProposals(tags: Tag[], text: string, most = 12): string[] {
     .slice(0, most)
 }
 
-/** Reports whether the name is that of the kind of an end. The kind of a workload is a tag as any other. */
+/** Reports whether the name is that of an end's kind. The kind of a workload is an ordinary tag. */
 export const isKind = (name: string) => /^((client|server)\.)?kind$/.test(name)
 
 /** What a proposed name of a tag stands for. */
@@ -99,19 +102,19 @@ export function meaning(name: string): string {
   return side ? `${tagName(tag!)} of the ${side}` : tagName(name)
 }
 
-/** The proposal, by index, that an arrow key leads to. The list is a ring; -1 is none. */
+/** The index of the proposal that an arrow key leads to. The list is a ring; -1 is none. */
 export function following(active: number, by: number, count: number): number {
   if (!count) return -1
   if (active < 0) return by > 0 ? 0 : count - 1
   return (active + by + count) % count
 }
 
-/** A value as it stands in a filter: quoted where it would mean something else. */
+/** A value as a filter writes it: quoted if it holds characters with a meaning. */
 export function valueText(value: string): string {
   return /[\s",*\\]/.test(value) ? quote(value) : value
 }
 
-/** The filter with the proposal taken, and where the cursor is then. */
+/** The filter after a proposal is taken, and the new position of the cursor. */
 export function take(filter: string, spot: Spot, proposal: string): { filter: string; cursor: number } {
   const text = spot.kind === 'name' ? proposal + '=' : valueText(proposal)
   const rest = filter.slice(spot.end)
@@ -120,7 +123,7 @@ export function take(filter: string, spot: Spot, proposal: string): { filter: st
   return { filter: before + rest, cursor: before.length }
 }
 
-/** The filter with more terms, each only if it is not there yet. */
+/** The filter with these terms added, each only if it is missing. */
 export function withTerms(filter: string, terms: string[]): string {
   const have = new Set(split(filter))
   return [filter.trim(), ...terms.filter((t) => !have.has(t))].filter(Boolean).join(' ')

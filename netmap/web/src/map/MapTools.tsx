@@ -3,7 +3,7 @@ import type { MapCanvas } from './canvas.ts'
 import { colours } from './colours.ts'
 import './MapTools.css'
 
-/** Zoom, and the map as a picture, as soon as there is one. */
+/** Buttons to zoom and to export the map, enabled when the map is drawn. */
 export function MapTools({ map, ready, svg }: { map: MapCanvas | null; ready: boolean; svg: () => string }) {
   return (
     <div class="map-tools" role="group" aria-label="View of the map">

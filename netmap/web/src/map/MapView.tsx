@@ -17,7 +17,7 @@ import { usePositions } from './positions.ts'
 import { svg } from './svg.ts'
 import './MapView.css'
 
-/** The model of the map for a graph and what is chosen of it. */
+/** The model of a graph, for what the user hides and focuses. */
 export function useModel(graph: Graph | null, state: State): Model | null {
   const { hide, focus, hops, width } = state
   const hidden = hide.join(',')
@@ -67,7 +67,7 @@ export function MapView({ model: m, state, change }: Props) {
           class="map-canvas __________cytoscape_container"
           tabIndex={0}
           role="img"
-          aria-label={`${title}. Arrow keys move the view, plus and minus zoom, 0 shows all. The list of nodes tells the same in words.`}
+          aria-label={`${title}. ${KEYS}`}
           onKeyDown={(e) => canvas.map && steer(canvas.map, e)}
         />
         <MapTools
@@ -82,7 +82,10 @@ export function MapView({ model: m, state, change }: Props) {
   )
 }
 
-/** The drawing of a model; it follows the one before it as long as both show the same measures of the same kind of nodes. */
+/**
+ * The drawing of a model. It follows the drawing before it while both show the same measures of the same kind of
+ * nodes.
+ */
 function useDrawing(m: Model, { size, width, colour }: State): Drawing {
   const last = useRef<{ kind: string; drawing: Drawing } | null>(null)
   return useMemo(() => {
@@ -94,7 +97,7 @@ function useDrawing(m: Model, { size, width, colour }: State): Drawing {
   }, [m, size, width, colour])
 }
 
-/** Loads the drawing library, which is the larger part of the page, after the page is there. */
+/** Loads the drawing library after the page is shown, because it is the larger part of the page. */
 function useCanvas(holder: { current: HTMLDivElement | null }, change: Change) {
   const [map, setMap] = useState<MapCanvas | null>(null)
   const hover = useRef<(at: { selection: Selection; x: number; y: number } | null) => void>(() => {})
@@ -125,6 +128,8 @@ function found(m: Model, find: string): Set<string> | null {
     m.nodes.filter((n) => `${nodeName(n.id)} ${n.id.group}`.toLowerCase().includes(text)).map((n) => n.key),
   )
 }
+
+const KEYS = 'Arrow keys move the view, plus and minus zoom, 0 shows all. The list of nodes says the same in words.'
 
 function steer(map: MapCanvas, e: KeyboardEvent) {
   const moves: Record<string, () => void> = {

@@ -9,7 +9,7 @@ import { identityOf } from './key.ts'
 import type { MapNode, Model } from './model.ts'
 import './NodeList.css'
 
-/** The nodes of the map as a list: the picture in words, and a way to find a name. */
+/** The nodes of the map as a list: the picture in words, and a way to search for a name. */
 export function NodeList({ model, state, change }: { model: Model; state: State; change: Change }) {
   const size = metricOf(state.size)
   const text = state.find.trim().toLowerCase()
@@ -146,7 +146,7 @@ function Option({
   )
 }
 
-/** What is in focus and what is hidden, and the way back. */
+/** The focused node, the number of hidden nodes, and buttons to undo both. */
 function Focus({ state, change }: { state: State; change: Change }) {
   const id = identityOf(state.focus)
   return (

@@ -11,22 +11,22 @@ export interface Events {
   hover(at: { selection: Selection; x: number; y: number } | null): void
 }
 
-/** Elements that are brought up to date in one frame: a refresh must not hold up a hand that pans. */
+/** The number of elements that one frame updates. A refresh must not delay a user who pans. */
 const SLICE = 60
 
 /**
- * The drawn map. It takes drawings and positions, one after another, and changes only what differs; between two drawings no
- * position changes unless it is told another one.
+ * The map on a canvas. It takes a drawing and positions at a time and changes only the differences. It never moves a
+ * node by itself.
  */
 export class MapCanvas {
   private readonly cy: Core
   private drawn = new Map<string, string>()
   private pending: (() => void)[] = []
-  /** What is marked now, and by what: an empty text asks for it again. */
+  /** What is marked now; '' has it marked again. */
   private marked = ''
   private frame = 0
   private fitted = false
-  /** Whether the view is as `fit` left it. */
+  /** Whether the view is still as `fit` left it. */
   private untouched = true
   private letters = 1
   private colours: Colours
@@ -75,7 +75,7 @@ export class MapCanvas {
     })
   }
 
-  /** Shows this drawing. The first one, and one after `refit`, is brought into view as a whole. */
+  /** Shows this drawing. The view is fitted to the first drawing, and to the first after `refit`. */
   show(drawing: Drawing, positions: Record<string, Point>) {
     this.finish()
     const wanted = elements(drawing, positions)
@@ -119,7 +119,7 @@ export class MapCanvas {
     this.cy.batch(() => this.pending.splice(0).forEach((job) => job()))
   }
 
-  /** Brings the next drawing into view as a whole, as it is another graph. */
+  /** Fits the view to the next drawing, because it is another graph. */
   refit() {
     this.fitted = false
   }
@@ -129,7 +129,7 @@ export class MapCanvas {
     this.cy.style(stylesheet(colours, this.letters))
   }
 
-  /** Marks the selection with what it touches; without one, the nodes found. Everything else fades. */
+  /** Marks the selection and what is connected to it, or else the nodes found. Everything else fades. */
   mark(selection: Selection | null, matches: Set<string> | null) {
     const asked = JSON.stringify([selection, matches && [...matches]])
     if (asked === this.marked) return
@@ -153,7 +153,9 @@ export class MapCanvas {
     })
   }
 
-  /** A view that shows all goes on to do so; any other one stays where it is, but for what is selected. */
+  /**
+   * Adapts to a new size. A fitted view is fitted again; any other view moves only to keep the selection in sight.
+   */
   private resize() {
     this.cy.resize()
     if (this.untouched) return this.fit()
@@ -168,7 +170,7 @@ export class MapCanvas {
       this.cy.zoom(1.4)
       this.cy.center()
     }
-    // A whole graph that is seen from afar is still to be read, as far as its letters find room.
+    // Letters grow when the whole graph is far away, as far as there is room for them.
     const letters = Math.min(1.5, Math.max(1, Math.round(9 / this.cy.zoom()) / 10))
     if (letters !== this.letters) {
       this.letters = letters
@@ -189,7 +191,7 @@ export class MapCanvas {
     this.cy.panBy({ x, y })
   }
 
-  /** Moves the view so far that the node is in it, if it is not. */
+  /** Centres the view on the node if it is out of sight. */
   reveal(key: string) {
     const node = this.cy.getElementById(key)
     if (node.empty() || !node.isNode()) return
@@ -232,7 +234,10 @@ function edge(e: DrawnEdge): ElementDefinition {
   return { group: 'edges', data: { ...e, id: e.key, source: e.from, target: e.to } }
 }
 
-/** Cytoscape writes a style element unless there is one of this id. The page's policy forbids it, and app.css has its rule. */
+/**
+ * Cytoscape adds a style element unless an element has this id. The page's policy forbids style elements, so
+ * MapView.css has the rule that it would add.
+ */
 function reserveStylesheet() {
   const id = '__________cytoscape_stylesheet'
   if (document.getElementById(id)) return

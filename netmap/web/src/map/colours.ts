@@ -1,4 +1,4 @@
-/** Colours of the page for what CSS does not draw: the canvas, exported pictures, charts. */
+/** The page's colours, for what CSS does not draw: the canvas, exported pictures and charts. */
 export type Colours = Record<(typeof names)[number], string>
 
 const names = [
@@ -17,7 +17,7 @@ const names = [
   'group-line',
 ] as const
 
-/** What the theme's colours are now, as rgb(): the system's own where it forces its colours. */
+/** The current colours of the theme, as rgb(). If the system forces its colours, they are those. */
 export function colours(): Colours {
   const probe = document.createElement('span')
   probe.className = 'colour-probe'
@@ -31,7 +31,10 @@ export function colours(): Colours {
   return found
 }
 
-/** Calls back when the system's scheme or its forced colours change. Returns what ends it. */
+/**
+ * Calls back when the system's colour scheme changes, or whether it forces its colours. Returns a function that stops
+ * this.
+ */
 export function onSchemeChange(changed: () => void): () => void {
   const queries = ['(prefers-color-scheme: dark)', '(forced-colors: active)'].map((q) => matchMedia(q))
   for (const q of queries) q.addEventListener('change', changed)

@@ -4,7 +4,10 @@ import { glyphs, type Health, type Level, type Metric } from '../metrics.ts'
 import { kindWords, nodeName } from '../tags.ts'
 import { isOther, type MapEdge, type MapNode, type Model } from './model.ts'
 
-/** What a picture of the map is made of: figures are sizes and states are classes here, ready to be drawn on a canvas or as SVG. */
+/**
+ * The content of a picture of the map, ready to be drawn on a canvas or as SVG: figures have become sizes, and states
+ * have become levels.
+ */
 export interface Drawing {
   nodes: DrawnNode[]
   edges: DrawnEdge[]
@@ -13,13 +16,13 @@ export interface Drawing {
   /** The figures of the largest node and the widest edge. */
   largest: number
   widest: number
-  /** What a full size and a full width stand for: about the largest and the widest. */
+  /** The figures that the largest size and the largest width stand for. */
   scales: { node: number; edge: number }
 }
 
 export interface DrawnNode {
   key: string
-  /** Key of the group that it is drawn in; '' if there are none, or it has none. */
+  /** Key of the group around the node, or ''. */
   group: string
   kind: Kind
   level: Level
@@ -34,15 +37,15 @@ export interface DrawnEdge {
   from: string
   to: string
   level: Level
-  /** '' for most. */
+  /** '' for most edges. */
   label: string
   width: number
   isNew: boolean
-  /** Not known who connected: no arrow. */
+  /** It is not known which end connected, so there is no arrow. */
   undirected: boolean
-  /** One end is not known. */
+  /** One of its ends is not known. */
   unresolved: boolean
-  /** Drawn as a curve, as there is an edge the other way, or it ends where it begins. */
+  /** Drawn as a curve: there is an edge the other way, or it ends where it begins. */
   curved: boolean
 }
 
@@ -55,19 +58,19 @@ export interface Encoding {
 const SIZE = { least: 22, most: 64, step: 3 }
 const WIDTH = { least: 1.5, most: 10, step: 0.5 }
 /**
- * Where there are more nodes than this, their labels are names only, and where more edges have something to say, they say it by their
- * lines only: so many figures would not be read, and each costs a drawing when it changes.
+ * Above this number of nodes, labels are names only. Above this number of labelled edges, edges have no labels.
+ * Nobody would read so many figures, and each label is drawn again when it changes.
  */
 const TOLD = 40
 
 export const groupKey = (group: string) => 'group/' + encodeURIComponent(group)
 
 /**
- * The drawing of a model. With the drawing before it, sizes and widths follow what was measured only where the eye could tell: a refresh
- * in which little changes changes little of the picture.
+ * The drawing of a model. If there is a drawing before it, sizes and widths change only where the difference is
+ * visible, so that a refresh with small changes draws little again.
  */
 export function draw(m: Model, { size, width, colour }: Encoding, before?: Drawing): Drawing {
-  // What is folded is many in one: were it the measure, everything that has a name would look the same.
+  // "other" stands for many nodes. As the largest, it would make all nodes with a name look small.
   const largest = Math.max(0, ...m.nodes.filter((n) => n.id.kind !== 'other').map((n) => size.of(n.measured) ?? 0))
   const widest = Math.max(
     0,
@@ -130,12 +133,15 @@ function drawEdge(e: MapEdge, keys: Set<string>, width: number, colour: Health):
   }
 }
 
-/** The scale goes on while what is largest stays near it, so that one figure does not change all sizes. */
+/** Keeps the scale while the largest figure is near it, so that one figure does not change all sizes. */
 function steady(most: number, before = 0): number {
   return most <= before * 1.05 && most >= before * 0.8 ? before : most
 }
 
-/** The area of a circle, not its diameter, is what is seen: hence the root. In steps, of which a change must be most of one to count. */
+/**
+ * A size between the least and the most. The eye compares areas, hence the square root. Sizes change in steps, and
+ * only if the figure passed most of a step.
+ */
 function scale(
   n: number | null,
   most: number,
@@ -147,7 +153,7 @@ function scale(
   return range.least + Math.round((exact - range.least) / range.step) * range.step
 }
 
-/** The middle goes: names of one kind differ at their ends. */
+/** Shortens a name in its middle, because similar names differ at their ends. */
 export function shorten(s: string, most: number): string {
   const letters = [...s]
   if (letters.length <= most) return s

@@ -2,7 +2,9 @@ import { KINDS, type Kind } from '../api/types.ts'
 import type { Scope } from '../names.ts'
 import { isEdgeTag, isShared } from '../tags.ts'
 
-/** Who a node is, on every answer: its group, the tag and its value, and what kind of end it is. */
+/**
+ * The identity of a node, which is the same in every answer: its kind, the tag that names it, its name and its group.
+ */
 export interface Identity {
   kind: Kind
   tag: string
@@ -15,7 +17,7 @@ export function keyOf({ kind, tag, name, group }: Identity): string {
   return [kind, tag, name, group].map(encodeURIComponent).join('/')
 }
 
-/** The identity that a key tells; undefined if the text is no key. */
+/** The identity of a key; undefined if the text is not a key. */
 export function identityOf(key: string): Identity | undefined {
   const parts = key.split('/')
   if (parts.length !== 4) return undefined
@@ -32,8 +34,8 @@ function isKind(s: string): s is Kind {
 }
 
 /**
- * The terms of a filter that hold for one side of the edges of this node and of no other. `by` and `group` are the tags that the
- * nodes of the graph were asked by. What a node is not named by, its ends do not have.
+ * The terms of a filter that match one side of the edges of this node only. `by` and `group` are the tags that the
+ * graph was requested by. A node is named by the first tag that its ends have.
  */
 export function termsOf(side: 'client' | 'server', id: Identity, by: string, group: string): string[] {
   const terms: string[] = []
@@ -50,7 +52,7 @@ export function termsOf(side: 'client' | 'server', id: Identity, by: string, gro
   return terms
 }
 
-/** The hops that never leave a pod, or a container without one. */
+/** Scopes of hops that never leave a pod, or a container without a pod. */
 const WITHIN: Scope[] = ['pod', 'container']
 
 /** The terms that leave out the hops within a pod. */
@@ -66,7 +68,7 @@ export function hopTerms(tags: string[], loops: { shown: boolean; folded: number
   return within && !loops.shown && !tags.includes('scope') ? HOP_TERMS : []
 }
 
-/** One exact term: the value is quoted, so that nothing in it means anything. */
+/** One term that matches exactly this value. Nothing in a quoted value has a meaning. */
 export function term(side: 'client' | 'server' | '', tag: string, value: string): string {
   return `${side && side + '.'}${tag}=${value === '' ? '' : quote(value)}`
 }

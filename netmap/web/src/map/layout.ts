@@ -9,7 +9,7 @@ import {
 } from 'd3-force'
 import { ranks, type Link } from './rank.ts'
 
-/** A node to be placed: its group ('' for none) and its radius in pixels. */
+/** A node to place: its group ('' for none) and its radius in pixels. */
 export interface Place {
   id: string
   group: string
@@ -24,16 +24,16 @@ export interface Point {
 export interface Request {
   nodes: Place[]
   links: Link[]
-  /** Where nodes are already: they stay there. */
+  /** Positions that nodes have already and keep. */
   pinned: Record<string, Point>
 }
 
-/** Room that a node takes beyond its circle: a label is below it, and is wider than it. */
+/** Space of a label. It is below the circle and wider than it. */
 const LABEL = { width: 118, height: 30 }
 const COLUMN = 164
 const ROW = 92
 const GAP = { x: 66, y: 40 }
-/** Neighbouring columns are so far out of line that an edge which skips one does not run through its nodes. */
+/** Every second column is shifted by this, so that an edge that skips a column does not run through its nodes. */
 const STAGGER = 27
 
 interface Body extends Omit<SimulationNodeDatum, 'x' | 'y'>, Point {
@@ -46,17 +46,17 @@ interface Body extends Omit<SimulationNodeDatum, 'x' | 'y'>, Point {
 interface Cluster {
   group: string
   nodes: Place[]
-  /** Positions around the cluster's middle, and its size with room for labels. */
+  /** Positions relative to the middle of the cluster, and its size with space for labels. */
   at: Map<string, Point>
   width: number
   height: number
 }
 
 /**
- * Positions for all nodes, in pixels around the origin. They are a function of what comes in: the same graph is laid out the same on
- * every machine, whatever order it comes in. Clients stand left of what they call; the nodes of a group stand together, in a
- * rectangle that no other group's cuts. A node that has a place keeps it; a new one gets the nearest free place to its group or,
- * without one, to what it talks to.
+ * Positions for all nodes, in pixels around the origin. The result depends on the graph only, not on the machine or
+ * on the order of nodes and links. Clients are left of the servers that they call. The nodes of a group share a
+ * rectangle that overlaps no other group. A node with a position keeps it. A new node gets the nearest free position
+ * to its group or, without a group, to the nodes it talks to.
  */
 export function layout({ nodes, links, pinned }: Request): Record<string, Point> {
   const sorted = [...nodes].sort((a, b) => (a.id < b.id ? -1 : 1))
@@ -67,7 +67,7 @@ export function layout({ nodes, links, pinned }: Request): Record<string, Point>
   return Object.fromEntries(placed)
 }
 
-/** Lays out everything: each group by itself, then the groups as rectangles in columns, by rank. */
+/** Lays out each group by itself, then the groups as rectangles in columns, by rank. */
 function arrange(nodes: Place[], links: Link[], placed: Map<string, Point>) {
   const clusters = split(nodes).map((c) => settle(c, links))
   const home = new Map(clusters.flatMap((c) => c.nodes.map((n) => [n.id, c.group])))
@@ -83,7 +83,10 @@ function arrange(nodes: Place[], links: Link[], placed: Map<string, Point>) {
   }
 }
 
-/** Middles of rectangles that stand in columns by rank, near what calls them, no column taller than this. */
+/**
+ * The centres of the clusters. They stand in columns by rank, at the height of their callers, and no column is higher
+ * than `tallest`.
+ */
 function stack(clusters: Cluster[], links: Link[], tallest: number): Map<string, Point> {
   const rank = ranks(
     clusters.map((c) => c.group),
@@ -114,7 +117,7 @@ function stack(clusters: Cluster[], links: Link[], tallest: number): Map<string,
   return at
 }
 
-/** Places what is new among what has a place. */
+/** Places new nodes among nodes that have positions. */
 function join(nodes: Place[], links: Link[], placed: Map<string, Point>) {
   for (const c of split(nodes.filter((n) => !placed.has(n.id)))) {
     const family = nodes.filter((n) => n.group === c.group && placed.has(n.id)).map((n) => placed.get(n.id)!)
@@ -155,8 +158,8 @@ function settle(c: Cluster, links: Link[]): Cluster {
 }
 
 /**
- * Columns by rank, wrapped where there are more nodes than a column holds; then forces pull what talks together, and nothing
- * overlaps.
+ * Starts with columns by rank, which wrap if they are long. Then forces pull connected nodes together and keep all
+ * nodes apart.
  */
 function simulate(nodes: Place[], links: Link[]): Map<string, Point> {
   const ids = new Set(nodes.map((n) => n.id))
@@ -219,7 +222,7 @@ function callersHeight(id: string, links: Link[], at: Map<string, Point>): numbe
   return heights.length ? heights.reduce((a, b) => a + b) / heights.length : 0
 }
 
-/** The middle of what these nodes talk to and has a place, right of callers and left of callees. */
+/** The middle of the positions that these nodes would like: right of their callers, left of the servers they call. */
 function near(nodes: Place[], links: Link[], placed: Map<string, Point>): Point {
   const ids = new Set(nodes.map((n) => n.id))
   const points: Point[] = []
@@ -238,10 +241,10 @@ function middle(points: Point[]): Point {
   return { x: (Math.min(...xs) + Math.max(...xs)) / 2, y: (Math.min(...ys) + Math.max(...ys)) / 2 }
 }
 
-/** The nearest place to the wanted one with this room around it, on a spiral. */
+/** The nearest position to the wanted one with this space around it. It is searched on a spiral. */
 function free(wanted: Point, width: number, height: number, taken: Point[]): Point {
   for (let i = 0; i < 4000; i++) {
-    const angle = i * 2.399963 // the golden angle: no two tries in one direction
+    const angle = i * 2.399963 // the golden angle: no two attempts go in the same direction
     const p = {
       x: Math.round(wanted.x + Math.cos(angle) * 14 * Math.sqrt(i)),
       y: Math.round(wanted.y + Math.sin(angle) * 14 * Math.sqrt(i)),

@@ -2,7 +2,7 @@ import { flags, type Graph, type Kind } from '../api/types.ts'
 import { sum, type Measured, type Metric } from '../metrics.ts'
 import { keyOf, type Identity } from './key.ts'
 
-/** More than this is not drawn, however large the graph is: see fold. */
+/** Limits of what is drawn; see fold. */
 export const MOST = { nodes: 150, edges: 500 }
 
 export interface MapNode {
@@ -10,7 +10,7 @@ export interface MapNode {
   id: Identity
   ends: number
   measured: Measured
-  /** Whether an edge of it is new. */
+  /** Whether one of its edges is new. */
   isNew: boolean
 }
 
@@ -25,19 +25,19 @@ export interface MapEdge {
   breaks: [string, number][]
 }
 
-/** What is drawn, and what is not. */
+/** The map to draw, and what it leaves out. */
 export interface Model {
   by: string
   group: string
   nodes: MapNode[]
   edges: MapEdge[]
   seconds: number
-  /** Bytes of all that the filter lets through, and of them those that are drawn by name. */
+  /** Bytes of all edges that pass the filter, and of those that are drawn by name. */
   bytes: number
   shown: number
-  /** Nodes and edges that went into "other", by the collector or here. */
+  /** Nodes and edges folded into "other", by the collector or by the page. */
   folded: { nodes: number; edges: number }
-  /** Nodes hidden or beyond the focus. */
+  /** Nodes that are hidden or too far from the focus. */
   hidden: number
 }
 
@@ -48,7 +48,7 @@ export interface Choice {
   rank: Metric
 }
 
-/** The graph of an answer, without what is hidden or out of focus, and folded to what can be drawn. */
+/** The model of a graph, without hidden nodes and nodes out of focus, folded to what can be drawn. */
 export function model(graph: Graph, choice: Choice): Model {
   const all = read(graph)
   const kept = visible(all, choice)
@@ -69,7 +69,7 @@ export function model(graph: Graph, choice: Choice): Model {
 }
 
 export const OTHER = keyOf({ kind: 'other', tag: '', name: '', group: '' })
-/** Whether a key is that of what is folded, or of what a receiver did not itemise. */
+/** Reports whether the key is that of folded nodes, or of traffic that a receiver did not itemise. */
 export const isOther = (key: string) => key.startsWith('other//')
 
 function read(graph: Graph): { nodes: MapNode[]; edges: MapEdge[] } {
@@ -120,7 +120,10 @@ function spread(kinds: Graph['failures'] | undefined): Map<number, [string, numb
   return by
 }
 
-/** Keys of the nodes that are not hidden and, if one is in focus, at most so many steps from it, either way. */
+/**
+ * Keys of the nodes that are not hidden. If a node is focused, only those within `hops` steps of it, in either
+ * direction.
+ */
 function visible({ nodes, edges }: { nodes: MapNode[]; edges: MapEdge[] }, { hide, focus, hops }: Choice): Set<string> {
   const hidden = new Set(hide)
   const all = new Set(nodes.map((n) => n.key).filter((k) => !hidden.has(k)))
@@ -137,12 +140,12 @@ function visible({ nodes, edges }: { nodes: MapNode[]; edges: MapEdge[] }, { hid
   return reached
 }
 
-/** Bytes of edges between nodes that have a name of their own. */
+/** Bytes of the edges between two nodes with names of their own. */
 function named(edges: MapEdge[]): number {
   return edges.reduce((n, e) => (isOther(e.from) || isOther(e.to) ? n : n + e.measured.tx + e.measured.rx), 0)
 }
 
-/** Folds the least nodes, and then the least edges, into "other": what is drawn has a limit, what is added up has none. */
+/** Folds the smallest nodes, then the smallest edges, into "other". The drawing has a limit; the totals have none. */
 function fold(m: Model, rank: Metric): Model {
   const nodes = new Map(m.nodes.map((n) => [n.key, n]))
   let edges = m.edges
@@ -188,7 +191,7 @@ function move(e: MapEdge, from: boolean, to: boolean): MapEdge {
   return { ...e, from: a, to: b, key: a + ',' + b, flags: e.flags & ~flags.isNew }
 }
 
-/** Makes one edge of those that have the same ends. */
+/** Merges edges with the same ends. */
 function join(edges: MapEdge[]): MapEdge[] {
   const by = new Map<string, MapEdge>()
   for (const e of edges) {
@@ -209,7 +212,7 @@ function join(edges: MapEdge[]): MapEdge[] {
   return [...by.values()]
 }
 
-/** What a node carries is what its edges carry; an edge to itself counts once. */
+/** Adds up the edges of each node. An edge from a node to itself counts once. */
 function measure(m: Model): Model {
   const of = new Map<string, MapEdge[]>(m.nodes.map((n) => [n.key, []]))
   for (const e of m.edges) {

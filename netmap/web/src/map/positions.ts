@@ -5,12 +5,12 @@ import type { Order } from './layout.worker.ts'
 
 type Positions = Record<string, Point>
 
-/** Positions are kept of so many kinds of graphs. */
+/** The number of kinds of graphs whose positions are kept. */
 const KEPT = 12
 
 /**
- * Positions of what is drawn, worked out beside the page. While a graph is of one kind (nodes by this, groups by that), what has a
- * position keeps it, also while it is away: whoever looks again finds everything where it was. Null until there are any.
+ * The positions of a drawing, computed in a worker; null before the first. While the kind of graph stays the same
+ * (its nodes and groups by the same tags), a node keeps its position, even after it was absent for a while.
  */
 export function usePositions(drawing: Drawing, kind: string): Positions | null {
   const worker = useRef<Worker | null>(null)

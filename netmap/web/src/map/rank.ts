@@ -1,13 +1,13 @@
-/** An edge of the graph that is laid out, by ids. */
+/** An edge of the graph to lay out, by ids. */
 export interface Link {
   from: string
   to: string
 }
 
 /**
- * How many steps each node is behind those that nobody calls: clients stand left of what they call, and one that nobody calls stands
- * just before the first that it calls, so that its edges do not cross what is between. Edges that close a circle are
- * ignored; which ones they are depends on the ids alone, not on the order that nodes and edges come in.
+ * The column of each node, counted from the nodes that nobody calls. Servers are right of their clients. A node that
+ * nobody calls is just left of the first that it calls, so that its edges cross no column. Edges that close a cycle
+ * are ignored. The choice of these edges depends on the ids only, not on the order of nodes and links.
  */
 export function ranks(ids: string[], links: Link[], most = 7): Map<string, number> {
   const out = new Map<string, string[]>(ids.map((id) => [id, []]))
@@ -34,7 +34,7 @@ export function ranks(ids: string[], links: Link[], most = 7): Map<string, numbe
   return rank
 }
 
-/** The nodes so that each stands before what it calls, but for edges that close a circle: reversed post-order, without recursion. */
+/** The nodes in topological order, except for edges that close a cycle: reversed post-order, without recursion. */
 function finishing(roots: string[], out: Map<string, string[]>): string[] {
   const done: string[] = []
   const seen = new Set<string>()

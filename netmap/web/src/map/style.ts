@@ -5,7 +5,7 @@ import type { Colours } from './colours.ts'
 
 export const FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "DejaVu Sans", sans-serif'
 
-/** Cytoscape's types lack some of the properties that it has, so rules are not checked until they are a sheet. */
+/** A rule of the style sheet. Cytoscape's types lack some of its properties, so rules are not checked. */
 interface Rule {
   selector: string
   style: Record<string, unknown>
@@ -23,7 +23,7 @@ export function stylesheet(c: Colours, letters = 1): StylesheetJson {
   return rules as unknown as StylesheetJson
 }
 
-/** What labels of nodes and of edges have in common. */
+/** Properties that labels of nodes and edges share. */
 const lettering = (c: Colours) => ({
   'font-family': FONT,
   color: c.text,
@@ -162,7 +162,7 @@ const dashed = (colour: string, opacity: number, pattern: number[]) => ({
   'line-dash-pattern': pattern,
 })
 
-/** Rules for the selection, and for all that it leaves in the background. */
+/** Rules for the selection, and for everything that fades behind it. */
 function markRules(c: Colours): Rule[] {
   return [
     { selector: 'node.faded', style: { opacity: 0.22 } },

@@ -1,13 +1,14 @@
 import type { Colours } from './colours.ts'
 import type { Drawing, DrawnEdge, DrawnNode } from './drawing.ts'
 import type { Point } from './layout.ts'
+import { LONE_SURROGATE } from '../text.ts'
 import { FONT } from './style.ts'
 
 const MARGIN = 70
 
 /**
- * The drawing as an SVG document: shapes, lines and words as on the page. Everything that came from outside is escaped, so that a
- * name is a name in whatever opens the file.
+ * The drawing as an SVG document, with shapes, lines and words as on the page. All text from outside is escaped, so
+ * that a name stays a name in every program that opens the file.
  */
 export function svg(drawing: Drawing, positions: Record<string, Point>, c: Colours, title: string): string {
   const nodes = drawing.nodes.filter((n) => positions[n.key])
@@ -48,7 +49,8 @@ function group(g: { label: string }, members: DrawnNode[], positions: Record<str
   return (
     `<rect x="${b.x + pad}" y="${b.y + pad}" width="${b.width - 2 * pad}" height="${b.height - 2 * pad}" rx="8" ` +
     `fill="${c.group}" stroke="${c['group-line']}"/>` +
-    `<text x="${b.x + b.width / 2}" y="${b.y + pad - 6}" text-anchor="middle" font-size="13" font-weight="600">${escape(g.label)}</text>`
+    `<text x="${b.x + b.width / 2}" y="${b.y + pad - 6}" text-anchor="middle" font-size="13" font-weight="600">` +
+    `${escape(g.label)}</text>`
   )
 }
 
@@ -67,7 +69,7 @@ function edge(e: DrawnEdge, positions: Record<string, Point>, c: Colours): strin
   return `${halo}<path d="${path.d}" ${stroke}/>${e.undirected ? '' : arrow(path, a, b, e.width, c[e.level])}${words}`
 }
 
-/** The path of an edge, and its middle. */
+/** The path of an edge, and its midpoint. */
 function curve(e: DrawnEdge, a: Point, b: Point): { d: string; x: number; y: number } {
   if (e.from === e.to) return { d: `M${a.x} ${a.y}c-60 -20 -20 -60 0 0`, x: a.x - 25, y: a.y - 24 }
   if (!e.curved) return { d: `M${a.x} ${a.y}L${b.x} ${b.y}`, x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 }
@@ -80,7 +82,8 @@ function curve(e: DrawnEdge, a: Point, b: Point): { d: string; x: number; y: num
 function arrow(at: { x: number; y: number }, a: Point, b: Point, width: number, colour: string): string {
   const angle = round((Math.atan2(b.y - a.y, b.x - a.x) * 180) / Math.PI)
   const s = 4 + width
-  return `<path d="M${s} 0L${-s} ${-s * 0.8}L${-s} ${s * 0.8}Z" fill="${colour}" transform="translate(${at.x} ${at.y}) rotate(${angle})"/>`
+  const head = `M${s} 0L${-s} ${-s * 0.8}L${-s} ${s * 0.8}Z`
+  return `<path d="${head}" fill="${colour}" transform="translate(${at.x} ${at.y}) rotate(${angle})"/>`
 }
 
 function node(n: DrawnNode, { x, y }: Point, c: Colours): string {
@@ -101,17 +104,14 @@ function node(n: DrawnNode, { x, y }: Point, c: Colours): string {
 const hexagon = (x: number, y: number, r: number) =>
   `M${x - r} ${y}L${x - r / 2} ${y - r}H${x + r / 2}L${x + r} ${y}L${x + r / 2} ${y + r}H${x - r / 2}Z`
 
-/** Letters with the background around them, to be read over lines. */
+/** Letters with an outline in the colour of the background, legible over lines. */
 const label = (c: Colours) => `text-anchor="middle" stroke="${c.canvas}" stroke-width="3" paint-order="stroke"`
 
 const round = (n: number) => Math.round(n * 10) / 10
 
+const NOT_XML = new RegExp(`[\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\ufffe\\uffff]|${LONE_SURROGATE.source}`, 'g')
+
 function escape(s: string): string {
-  // What XML cannot hold at all goes; the rest is written as references.
-  return s
-    .replace(
-      /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g,
-      '\ufffd',
-    )
-    .replace(/[&<>"']/g, (ch) => `&#${ch.charCodeAt(0)};`)
+  // XML cannot hold these characters at all. All others with a meaning become references.
+  return s.replace(NOT_XML, '\ufffd').replace(/[&<>"']/g, (ch) => `&#${ch.charCodeAt(0)};`)
 }

@@ -9,7 +9,7 @@ import './Charts.css'
 interface Line {
   label: string
   colour: keyof Colours
-  /** Lines differ in their pattern too. */
+  /** Lines differ in their pattern too, not only in colour. */
   dash?: number[]
   values: (number | null)[]
 }
@@ -20,7 +20,9 @@ interface Picture {
   lines: Line[]
 }
 
-/** What a series is shown as. Where nobody reported, in the running step for one, nothing is known: that is no nought. */
+/**
+ * The charts of a series. A step without reports, such as the current one, has no values, which is different from 0.
+ */
 export function pictures(s: Series): Picture[] {
   const known = (values: (number | null)[]) => values.map((v, i) => (s.active[i] === null ? null : v))
   const perSecond = (values: number[]) => known(values.map((v) => v / s.step))
@@ -62,7 +64,7 @@ export function pictures(s: Series): Picture[] {
   return all
 }
 
-/** Loads the chart library when the first chart is to be drawn. */
+/** Loads the chart library when the first chart is drawn. */
 export function Charts({ series, theme }: { series: Series; theme: string }) {
   const [library, setLibrary] = useState<{ make: typeof uPlot } | null>(null)
   useEffect(() => {
@@ -140,19 +142,19 @@ function Dash({ dash }: { dash?: number[] | undefined }) {
   )
 }
 
-/** The value where the pointer is, or the latest there is. */
+/** The value at the pointer, or else the latest. */
 function valueAt(values: (number | null)[], i: number | null): number | null {
   return i === null ? (values.findLast((v) => v !== null) ?? null) : (values[i] ?? null)
 }
 
 function spoken({ title, lines, format }: Picture): string {
-  const tell = (l: Line) => {
+  const describe = (l: Line) => {
     const known = l.values.filter((v) => v !== null)
-    return known.length
-      ? `${l.label}: latest ${format(known.at(-1)!)}, least ${format(Math.min(...known))}, most ${format(Math.max(...known))}`
-      : `${l.label}: nothing measured`
+    if (!known.length) return `${l.label}: nothing measured`
+    const [least, most] = [Math.min(...known), Math.max(...known)]
+    return `${l.label}: latest ${format(known.at(-1)!)}, least ${format(least)}, most ${format(most)}`
   }
-  return `${title}. ${lines.map(tell).join('. ')}.`
+  return `${title}. ${lines.map(describe).join('. ')}.`
 }
 
 const HEIGHT = 104

@@ -17,7 +17,7 @@ interface Props {
   to: number
 }
 
-/** The edges behind a figure, each with all that is known of both ends. */
+/** The edges that make up a figure, with all that is known of both ends. */
 export function Ends({ edges, count: all, links, from, to }: Props) {
   return (
     <section class="ends">
@@ -64,7 +64,7 @@ function End({ edge: e, open, links, from, to }: { edge: Edge; open: boolean } &
   )
 }
 
-/** Where the client wanted to connect to, and where it was connected to. */
+/** The destination that the client asked for, and the server that it was connected to. */
 function Translation({ of: e }: { of: Edge }) {
   return (
     <p class="translation">
@@ -83,7 +83,7 @@ function Translation({ of: e }: { of: Edge }) {
   )
 }
 
-/** What is known of the edge itself, by label: its tags first. */
+/** The properties of the edge itself, by label, its tags first. */
 function facts(e: Edge): [string, string][] {
   return [
     ...Object.entries(e.edge).map(([tag, value]): [string, string] => [tagName(tag), value]),

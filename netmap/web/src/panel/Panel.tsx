@@ -11,7 +11,7 @@ import type { Change } from '../state/address.ts'
 import type { Selection, State } from '../state/state.ts'
 import { endName, rowOf, rowTerms } from '../table/rows.ts'
 import { kindWords, nodeName } from '../tags.ts'
-import { isolated } from '../text.ts'
+import { isolated, legible } from '../text.ts'
 import { Name, Text } from '../Text.tsx'
 import { Charts } from './Charts.tsx'
 import { Ends } from './Ends.tsx'
@@ -22,13 +22,13 @@ interface Props {
   change: Change
   model: Model | null
   links: Link[]
-  /** Hops within a pod that the figures of the page are without. */
+  /** Hops within a pod that the page's figures leave out. */
   folded: number
-  /** Parameters that the figures of the page are asked with. */
+  /** The parameters of the page's own requests. */
   params: Params
 }
 
-/** A part of what is selected: the edges that these terms, beside the page's filter, hold for. */
+/** A part of the selection: the edges that match these terms and the page's filter. */
 interface Part {
   heading: string
   terms: string[]
@@ -73,8 +73,8 @@ export function Panel(props: Props) {
 }
 
 /**
- * Keeps the keyboard where its user is: going from one thing to another in the panel stays in it, Escape closes it from anywhere, and
- * closing leads back to where it was opened.
+ * Keeps the focus of the keyboard. It stays in the panel when the selection changes there. Escape closes the panel
+ * from anywhere, and closing returns the focus to the element that opened it.
  */
 function useFocus(key: string, closed: () => void) {
   const panel = useRef<HTMLElement>(null)
@@ -111,7 +111,7 @@ function useFocus(key: string, closed: () => void) {
 interface Described {
   title: string
   note: string
-  /** What there is to say where there are no parts. */
+  /** A text to show if there are no parts. */
   hint?: string
   parts: Part[]
 }
@@ -152,15 +152,15 @@ function describe(chosen: Selection, state: State, folded: number): Described | 
     endName(clients, row.client.values, row.client.name),
     endName(servers, row.server.values, row.server.name),
   ]
+  const more = server.more.startsWith(':') ? legible(server.more) : ' ' + isolated(server.more)
   return {
-    title:
-      `${isolated(client.name)} → ${isolated(server.name)}${server.more.startsWith(':') ? server.more : ' ' + isolated(server.more)}`.trim(),
+    title: `${isolated(client.name)} → ${isolated(server.name)}${more}`.trim(),
     note: '',
     parts: [{ heading: '', terms: [...rowTerms(row, clients, servers), ...hops([...clients, ...servers])] }],
   }
 }
 
-/** No filter tells what is folded from what is not, as it is folded after the filter. */
+/** No filter can select folded nodes, because folding comes after the filter. */
 const isFolded = (id: Identity) => id.kind === 'other' && id.tag === ''
 const FOLDED = 'Many are folded into this one. To see them by name, filter, group, or put a node in focus.'
 
@@ -201,7 +201,7 @@ function Chosen({ state, change, model, links, params, chosen, what }: Props & {
   )
 }
 
-/** The edges of a node, each a way to its details. */
+/** The edges of a node, each a button that selects it. */
 function Neighbours({ id, model, state, change }: { id: string; model: Model; state: State; change: Change }) {
   const volume = (e: MapEdge) => e.measured.tx + e.measured.rx
   const edges = model.edges.filter((e) => e.from === id || e.to === id).sort((a, b) => volume(b) - volume(a))

@@ -1,8 +1,8 @@
 import type { Link } from '../api/types.ts'
 
 /**
- * A link for one end, from the operator's template; undefined if the end lacks what it needs, or if it would not lead to a web page.
- * Values are percent-encoded, so that none of them can change where the link leads.
+ * The URL of a link for one end, from the operator's template. Undefined if the end lacks what the link needs, or if
+ * the URL is not that of a web page. Values are percent-encoded, so no value can change the link's target.
  */
 export function fill(link: Link, end: Record<string, string>, from: number, to: number): string | undefined {
   if (link.needs.some((name) => !end[name])) return undefined

@@ -10,7 +10,7 @@ const NAMES: Record<Condition['kind'], string> = {
   truncated: '… Truncated',
 }
 
-/** What a reader of the figures must know, above them; told to whoever hears the page as it changes. */
+/** Warnings above the figures. Screen readers announce them when they change. */
 export function Conditions({ all }: { all: Condition[] }) {
   return (
     <div class="conditions" role="status">
@@ -39,7 +39,7 @@ export function Empty({ title, text, clear }: { title: string; text: string; cle
   )
 }
 
-/** What stands where nothing was answered yet. */
+/** The place of the content while there is no answer. */
 export function Missing({ error, startOver }: { error: ApiError | null; startOver: () => void }) {
   if (!error) {
     return (

@@ -100,9 +100,9 @@ interface TagSelectProps {
   label: string
   value: string
   tags: Tag[]
-  /** What no tag is called, where there may be none. */
+  /** The label of the choice of no tag, if there is one. */
   none?: string
-  /** Offers tags of the edge as well. */
+  /** Also offers tags of edges. */
   edge?: boolean
   set(tag: string): void
 }

@@ -7,11 +7,11 @@ interface Props {
   answer: Answer
   model: Model | null
   rows: number | null
-  /** Hops within a node that are not counted. */
+  /** Hops within a node, which are not counted. */
   loops: number
 }
 
-/** The totals of everything that the filter lets through, drawn or not. */
+/** The totals of all edges that pass the filter, drawn or not. */
 export function Figures({ answer, model, rows, loops }: Props) {
   const t = answer.totals
   const volume = t.tx + t.rx

@@ -32,7 +32,7 @@ export function Presets({ state, change, tags }: { state: State; change: Change;
   )
 }
 
-/** What the chosen preset shows, and what to do about it. */
+/** What the chosen preset shows, and its advice. */
 export function Advice({ state, tags }: { state: State; tags: Tag[] }) {
   const preset = presets.find((p) => p.id === state.preset)
   if (!preset || !preset.id) return null

@@ -11,7 +11,7 @@ const DROPS: Record<string, string> = {
   points: 'of an unexpected type',
 }
 
-/** The reporters, how fresh their reports are, what the store holds, what is unresolved and what was dropped. */
+/** The reporters and the age of their reports, the size of the store, the unresolved share, and dropped points. */
 export function StatusBar({ status }: { status: Status | null }) {
   if (!status)
     return (

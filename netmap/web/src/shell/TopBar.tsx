@@ -59,7 +59,7 @@ export function TopBar({ state, change, status, since, failing }: Props) {
   )
 }
 
-/** A view is an address: its tab is a link, which the middle mouse button and the history know what to do with. */
+/** A tab is a link to the address of its view, so that it opens in a new tab and stands in the history. */
 function Tab({ state, change, view, label }: { state: State; change: Change; view: View; label: string }) {
   const current = state.view === view
   return (

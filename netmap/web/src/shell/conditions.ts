@@ -6,7 +6,7 @@ import { lack } from '../presets.ts'
 import type { State } from '../state/state.ts'
 import { isolated, legible } from '../text.ts'
 
-/** Something that a reader of the figures must know. */
+/** A warning for readers of the figures. */
 export interface Condition {
   kind: 'error' | 'stale' | 'partial' | 'truncated'
   text: string
@@ -21,19 +21,20 @@ export interface Known {
   model: Model | null
   /** Seconds since the collector last answered. */
   since: number | null
-  /** Empty: not known yet. */
+  /** Empty while they are not known. */
   tags: Tag[]
 }
 
-/** What is to be said above the figures, the gravest first. */
+/** The warnings to show, the most serious first. */
 export function conditions({ state, status, statusError, answer, error, model, since }: Known): Condition[] {
   const all: Condition[] = []
   const failed = error && error.code !== 'bad_filter' ? error : statusError
   if (failed) {
+    const refused = failed.permanent ? 'refuses this view' : 'does not answer'
     const kept = answer && since !== null ? ` What is shown is ${age(since)} old.` : ''
     all.push({
       kind: 'error',
-      text: `${failed.permanent ? 'The collector refuses this view' : 'The collector does not answer'}: ${legible(failed.message)}.${kept}`,
+      text: `The collector ${refused}: ${legible(failed.message)}.${kept}`,
     })
   }
   if (status?.state === 'stale')
@@ -48,7 +49,9 @@ export function conditions({ state, status, statusError, answer, error, model, s
     const are = stale.length === 1 ? 'is' : 'are'
     all.push({
       kind: 'partial',
-      text: `${plural(stale.length, 'host')} of ${status!.reporters.length} ${are} silent: ${some}. Figures are without them.`,
+      text:
+        `${plural(stale.length, 'host')} of ${status!.reporters.length} ${are} silent: ${some}. ` +
+        'Figures are without them.',
     })
   }
   if (status && status.state !== 'empty' && answer && !state.end && answer.seconds < state.window - 60) {
@@ -61,13 +64,17 @@ export function conditions({ state, status, statusError, answer, error, model, s
   if (status && (status.store.edges >= status.store.max_edges || status.store.folded)) {
     all.push({
       kind: 'truncated',
-      text: `The store is full: what is beyond ${plural(status.store.max_edges, 'edge')} is counted as “other”. Raise max_edges to see it by name.`,
+      text:
+        `The store is full: what is beyond ${plural(status.store.max_edges, 'edge')} is counted as “other”. ` +
+        'Raise max_edges to see it by name.',
     })
   }
   if (status?.dropped.streams)
     all.push({
       kind: 'truncated',
-      text: `The store is full: ${plural(status.dropped.streams, 'point')} that had no room went uncounted. Raise max_edges.`,
+      text:
+        `The store is full: ${plural(status.dropped.streams, 'point')} that had no room went uncounted. ` +
+        'Raise max_edges.',
     })
   if (model && (model.folded.nodes || model.folded.edges)) {
     const parts = [
@@ -76,7 +83,9 @@ export function conditions({ state, status, statusError, answer, error, model, s
     ].filter(Boolean)
     all.push({
       kind: 'truncated',
-      text: `Only the largest are drawn; folded into “other”: ${parts.join(' and ')}. Filter, focus or group to see them.`,
+      text:
+        `Only the largest are drawn; folded into “other”: ${parts.join(' and ')}. ` +
+        'Filter, focus or group to see them.',
     })
   }
   return all
@@ -86,7 +95,7 @@ function quiet(status: Status): number {
   return Math.min(...status.reporters.map((r) => r.age), status.now - status.started)
 }
 
-/** Why nothing is shown, and what to do. */
+/** The reason why nothing is shown, and what to do about it; null if there is something to show. */
 export function emptiness({
   state,
   status,

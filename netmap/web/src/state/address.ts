@@ -1,10 +1,13 @@
 import { useCallback, useEffect, useState } from 'preact/hooks'
 import { parse, serialise, type State } from './state.ts'
 
-/** A change of the state. With `replace`, going back skips what was there before: for what is typed letter by letter. */
+/**
+ * Changes some fields of the state. With `replace`, the back button skips the state before: for what is typed letter
+ * by letter.
+ */
 export type Change = (patch: Partial<State>, replace?: boolean) => void
 
-/** The state of the page, which is its address; the browser's back and forward are changes of it as any other. */
+/** The state of the page, which is its address. The browser's back and forward buttons change it too. */
 export function useAddress(): [State, Change] {
   const [state, setState] = useState(() => parse(location.search))
   useEffect(() => {

@@ -1,6 +1,6 @@
 /**
- * What the page shows is one value, and that value is the address: whoever opens the same address sees the same page. Only what
- * differs from the default is written, so that a plain address stays plain. An unknown or malformed parameter is the default.
+ * The state of the page is one value, and its address holds all of it: the same address shows the same page to
+ * everybody. The address holds only what differs from the default. An unknown or malformed parameter has the default.
  */
 
 export type View = 'map' | 'table'
@@ -10,34 +10,34 @@ export type Selection =
 
 export interface State {
   view: View
-  /** The preset whose explanation is shown; what it set stands in the other fields. */
+  /** The preset that is explained. What it has set is in the other fields. */
   preset: string
-  /** Tags that nodes are made of, and that they are grouped by ('' for no groups). */
+  /** The tags that nodes and groups are made of ('' for no groups). */
   by: string
   group: string
-  /** The tags that a row of the table stands for, with commas. */
+  /** The tags that a row of the table is made of, separated by commas. */
   clients: string
   servers: string
   size: string
   width: string
   colour: string
   filter: string
-  /** Seconds that the figures are over. */
+  /** The length of the window in seconds. */
   window: number
   problems: boolean
-  /** Flags that edges must have: new, zones, regions, unresolved; with commas. */
+  /** Flags that edges must have (new, zones, regions, unresolved), separated by commas. */
   only: string
   /** Shows the hops between an application and its own sidecar where both are one node. */
   loops: boolean
-  /** Nodes that are left out of the map. */
+  /** Keys of hidden nodes. */
   hide: string[]
   focus: string
-  /** Steps from the focus that are still shown. */
+  /** How far from the focused node others are shown, in steps. */
   hops: number
   find: string
   sort: string
   selected: Selection | null
-  /** Unix seconds at which the view is paused; 0 while it is live. */
+  /** The Unix time in seconds at which the view is paused; 0 while it is live. */
   end: number
   theme: Theme
 }
@@ -67,7 +67,7 @@ export const defaults: State = {
   theme: 'auto',
 }
 
-/** How a field is written: undefined from `read` means that the text is no value of the field. */
+/** Writes and reads a field. `read` returns undefined if the text is not a value of the field. */
 interface Codec<T> {
   read(text: string): T | undefined
   write(value: T): string
@@ -87,7 +87,7 @@ function integer(low: number, high: number): Codec<number> {
   }
 }
 
-/** Keys of nodes and rows hold no comma (see map/key.ts), so commas join them. */
+/** Keys of nodes and rows hold no commas (see map/key.ts), so commas separate them. */
 const list: Codec<string[]> = {
   read: (s) => s.slice(0, 8000).split(',').filter(Boolean).slice(0, 200),
   write: (keys) => keys.join(','),
@@ -131,7 +131,7 @@ const codecs: { [K in keyof State]: Codec<State[K]> } = {
   theme: choice('auto', 'light', 'dark'),
 }
 
-/** The state that an address's query tells. */
+/** The state that the query of an address holds. */
 export function parse(query: string): State {
   const params = new URLSearchParams(query)
   const state: Record<string, unknown> = { ...defaults }
@@ -144,7 +144,7 @@ export function parse(query: string): State {
   return state as unknown as State
 }
 
-/** The query that tells the state, with its question mark, or nothing for the default. */
+/** The query that holds the state, with its question mark; '' for the default state. */
 export function serialise(state: State): string {
   const params = new URLSearchParams()
   for (const key of Object.keys(codecs) as (keyof State)[]) {

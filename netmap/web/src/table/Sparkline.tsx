@@ -1,6 +1,6 @@
 import './Sparkline.css'
 
-/** A row's course over the window, 0 at the bottom. The figures beside it are what counts: it is hidden from whoever hears the page. */
+/** The volume of a row over the window, from 0 up. Screen readers skip it: the figures beside it say the same. */
 export function Sparkline({ values: all }: { values: (number | null)[] }) {
   const values = all.at(-1) ? all : all.slice(0, -1) // the last step may not have been reported yet
   const width = 92

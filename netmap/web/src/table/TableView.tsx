@@ -22,7 +22,7 @@ interface Column {
   title: string
 }
 
-/** What can be sorted by is what the API sorts by. */
+/** The columns. The API sorts by those that have an id. */
 const columns: Column[] = [
   { id: 'volume', label: 'Volume', title: 'Payload bytes, both directions' },
   { id: 'tx', label: 'Sent', title: 'From client to server' },

@@ -37,10 +37,11 @@ const flows = {
 
 test('a line a row, nothing that a spreadsheet runs', () => {
   expect(csv(flows).split('\r\n')).toEqual([
-    'client_name,server_name,server_port,client_name,server_name,client_kind,server_kind,seconds,tx_bytes,rx_bytes,retransmits,rtt_seconds,' +
-      'rtt_max_seconds,handshake_seconds,attempts,failures,closed,breaks,active,edges,first,last,failures_refused',
+    'client_name,server_name,server_port,client_name,server_name,client_kind,server_kind,' +
+      'seconds,tx_bytes,rx_bytes,retransmits,rtt_seconds,rtt_max_seconds,handshake_seconds,attempts,failures,closed,breaks,active,edges,first,last,failures_refused',
     "'=cmd|calc,shop,80,'=cmd|calc,shop,internal,internal,300,1,3,0,0.5,1,,5,1,0,0,1,1,,2025-11-25T21:45:20.000Z,1",
-    '"a,""b""",,,"a,""b""",public,internal,external,300,2,4,1,,,,6,0,0,0,0,2,1970-01-01T00:00:01.000Z,1970-01-01T00:00:02.000Z,0',
+    '"a,""b""",,,"a,""b""",public,internal,external,300,2,4,1,,,,6,0,0,0,0,2,' +
+      '1970-01-01T00:00:01.000Z,1970-01-01T00:00:02.000Z,0',
     '',
   ])
 })

@@ -3,7 +3,7 @@ import { term } from '../map/key.ts'
 import type { Measured } from '../metrics.ts'
 import { errorName, isEdgeTag, isPeerType, nodeName, tagName } from '../tags.ts'
 
-/** A row's figures. */
+/** The figures of a row. */
 export function measured(flows: Flows, i: number): Measured {
   return {
     tx: flows.tx[i]!,
@@ -19,7 +19,7 @@ export function measured(flows: Flows, i: number): Measured {
   }
 }
 
-/** What one end of a row is called: the first of its tags, and the others behind it. */
+/** The name of one end of a row: the value of its first tag, and the other values behind it. */
 export function endName(tags: string[], values: string[], fallback: string): { name: string; more: string } {
   const parts = tags.map((tag, i) => ({ tag, value: values[i] ?? '' })).filter((p) => p.value !== '')
   const first = parts[0]
@@ -44,7 +44,7 @@ export function endName(tags: string[], values: string[], fallback: string): { n
   return { name: first.value, more: more.join(' ') }
 }
 
-/** Who a row is, on every answer that was asked by the same tags. */
+/** The identity of a row, which is the same in all answers with the same tags. */
 export interface RowIdentity {
   client: End
   server: End
@@ -63,7 +63,7 @@ export function rowKey(flows: Flows, i: number): string {
   return [...client, ...server].map(encodeURIComponent).join('/')
 }
 
-/** The identity that a key tells for a table of these tags; undefined if it is none. */
+/** The identity of a key in a table with these tags; undefined if the text is not a key. */
 export function rowOf(key: string, clients: string[], servers: string[]): RowIdentity | undefined {
   let parts: string[]
   try {
@@ -80,7 +80,7 @@ export function rowOf(key: string, clients: string[], servers: string[]): RowIde
   return { client: end(clients, 0), server: end(servers, clients.length + 2) }
 }
 
-/** The terms that hold for the edges of this row and of no other: one for every tag that the row stands for. */
+/** The terms that match the edges of this row only: one for every tag of the row. */
 export function rowTerms({ client, server }: RowIdentity, clients: string[], servers: string[]): string[] {
   return [...endTerms('client', clients, client), ...endTerms('server', servers, server)]
 }
@@ -95,7 +95,7 @@ function endTerms(side: 'client' | 'server', tags: string[], end: End): string[]
   return [...terms, term(side, 'kind', end.kind)]
 }
 
-/** Failures or breaks of a row by what happened: "12 refused, 3 timed out". */
+/** Failures or breaks of a row by error type: "12 refused, 3 timed out". */
 export function kindsOf(by: Flows['failures_by'], i: number): string {
   const parts: [string, number][] = []
   for (const [type, pairs] of Object.entries(by)) for (const [row, n] of pairs) if (row === i) parts.push([type, n])
