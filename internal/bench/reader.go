@@ -7,19 +7,20 @@ import (
 	"time"
 
 	"github.com/netconn/netconn/internal/conn"
+	"github.com/netconn/netconn/internal/ends"
 	"github.com/netconn/netconn/internal/flow"
 	"github.com/netconn/netconn/internal/kernel"
 	"github.com/netconn/netconn/internal/names"
 	"github.com/netconn/netconn/internal/owner"
-	"github.com/netconn/netconn/internal/pair"
 	"github.com/netconn/netconn/internal/peer"
+	"github.com/netconn/netconn/internal/pipeline"
 )
 
 // A reader is the receiver's pipeline in this process, up to the points, so that its steps can be timed one by one.
 type reader struct {
 	sockets *kernel.Sockets
 	owners  *owner.Resolver
-	pairs   *pair.Index
+	ends    *ends.Index
 	peers   *peer.Resolver
 	flows   *flow.Table
 	seen    int // reports of live connections in the last pass
@@ -35,7 +36,8 @@ func newReader() (*reader, error) {
 		return nil, err
 	}
 	return &reader{
-		sockets: s, owners: owners, pairs: pair.New(), peers: peer.New(nil), flows: flow.New(flow.Config{Patience: 2 * time.Second}, time.Now()),
+		sockets: s, owners: owners, ends: ends.New(ends.Config{Patience: pipeline.Patience, Now: time.Now}, time.Now()), peers: peer.New(nil),
+		flows: flow.New(flow.Config{Patience: pipeline.Patience}, time.Now()),
 	}, nil
 }
 
@@ -53,7 +55,7 @@ func (r *reader) snapshot(all, fold bool) (time.Duration, error) {
 				return
 			}
 			c.Owner = r.owners.Resolve(c.Process)
-			r.pairs.Add(c, now)
+			r.ends.Add(&c, now)
 			r.flows.Apply(c, now)
 		},
 	})
@@ -64,20 +66,20 @@ func (r *reader) snapshot(all, fold bool) (time.Duration, error) {
 func (r *reader) collect() time.Duration {
 	now := time.Now()
 	r.flows.Collect(now, r.identify)
-	r.pairs.Expire(now)
+	r.ends.Expire(now)
 	return time.Since(now)
 }
 
 // identify tells flows apart by the attributes that are on by default.
 func (r *reader) identify(c conn.Conn) (flow.Key, bool) {
 	var end *conn.End
-	other, found := r.pairs.Other(c.Sequence)
-	if found {
-		end = &other
+	v := r.ends.View(c.Sequence, c.ID)
+	if v.Found {
+		end = &v.Other
 	}
 	k := flow.Key{Owner: c.Owner, Role: c.Role, ServerPort: c.ServerPort(), Peer: r.peers.Describe(c, end, c.Tuple.Destination.Addr())}
 	k.Peer[names.PeerContainerID] = ""
-	return k, found
+	return k, v.Found
 }
 
 // liveHeap returns the bytes of the Go heap that are in use.

@@ -27,27 +27,26 @@ func (p *Pipeline) meet(c conn.Conn, now time.Time) Identity {
 	var known Identity
 	var other *conn.End
 	remote := c.Tuple.Destination
-	route := p.routes.of(c)
-	if route != nil {
-		known = p.travelled(c, *route)
-		remote, _ = route.Remote(c.Tuple)
+	view := p.ends.View(c.Sequence, c.ID)
+	if view.Route != nil {
+		known = p.travelled(c, *view.Route)
+		remote, _ = view.Route.Remote(c.Tuple)
 	}
-	if end, found := p.pairs.Other(c.Sequence); found {
-		other, remote = &end, end.Tuple.Source
+	if view.Found {
+		other, remote = &view.Other, view.Other.Tuple.Source
 	}
 	named, certain := p.recognise(c, other, remote, now)
 	known.Peer = peer.Enrich(p.peers.Describe(c, other, remote.Addr()), named)
 	known.Zone = p.zone()
-	known.settled = certain && route != nil && p.noOther(c, other, named)
+	known.settled = certain && view.Settled && stays(c, other, named)
 	known.fill(c, remote)
 	return known
 }
 
-// noOther tells whether the other end of a connection will stay what it is: it was found here, or it cannot be here.
-func (p *Pipeline) noOther(c conn.Conn, other *conn.End, named conn.Peer) bool {
+// stays reports whether the other end of a connection will stay what it is: it was found here, or it cannot be here.
+func stays(c conn.Conn, other *conn.End, named conn.Peer) bool {
 	if other != nil {
-		// Without a route of its own the other end is being asked about, and what is known of the way was found out without it.
-		return other.Owner != conn.Owner{} && p.pairs.Route(c.Sequence.Reverse(), other.ID) != nil
+		return other.Owner != conn.Owner{}
 	}
 	return c.Sequence == conn.Sequence{} || named[names.PeerType] == names.TypePod && named[names.PeerScope] == names.ScopeRemote
 }

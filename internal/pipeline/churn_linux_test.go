@@ -149,8 +149,8 @@ func TestChurnKeepsNothing(t *testing.T) {
 			}
 		}
 	}
-	if want := 2 * uint64(m.made); attempts != want || active != 0 || p.routes.stats.Routes[conn.NATNone] != want {
-		t.Errorf("%d attempts, %d active, %d routes; want %d, 0, %d", attempts, active, p.routes.stats.Routes[conn.NATNone], want, want)
+	if want := 2 * uint64(m.made); attempts != want || active != 0 || p.ends.Stats().Routes[conn.NATNone] != want {
+		t.Errorf("%d attempts, %d active, %d routes; want %d, 0, %d", attempts, active, p.ends.Stats().Routes[conn.NATNone], want, want)
 	}
 }
 

@@ -8,9 +8,6 @@ import (
 	"github.com/netconn/netconn/internal/conn"
 )
 
-// eventPatience is how long the event of a connection waits for the report of its other end, as flows do.
-const eventPatience = 2 * time.Second
-
 // An Event is the end of a connection, to be told in a log record.
 type Event struct {
 	Identity
@@ -44,7 +41,7 @@ type EventStats struct {
 }
 
 func newEvents(o EventOptions) *events {
-	held := o.Interval + eventPatience
+	held := o.Interval + Patience
 	return &events{
 		config: o,
 		rate:   rate.NewLimiter(rate.Limit(o.MaxPerSecond), o.MaxPerSecond),
@@ -90,7 +87,7 @@ func (e *events) settle(now time.Time, meet func(conn.Conn) Identity) {
 	waiting := e.unsettled[:0]
 	for _, v := range e.unsettled {
 		other := meet(v.Conn)
-		if !other.settled && now.Sub(v.Read) < eventPatience {
+		if !other.settled && now.Sub(v.Read) < Patience {
 			waiting = append(waiting, v)
 			continue
 		}

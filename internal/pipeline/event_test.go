@@ -82,7 +82,7 @@ func TestEventsUsualCollectionsLoseNothing(t *testing.T) {
 		e.settle(now, strangers(false))
 		n += len(e.take())
 	}
-	e.settle(now.Add(eventPatience), strangers(false))
+	e.settle(now.Add(Patience), strangers(false))
 	if n += len(e.take()); n != 1000 || e.stats != (EventStats{}) {
 		t.Errorf("%d events of 1000, %+v", n, e.stats)
 	}

@@ -71,6 +71,14 @@ func (t Tables) health() conntrack.Stats {
 	return t.Stats()
 }
 
+// warnings name what is known later than it could be.
+func (t Tables) warnings() []string {
+	if t.Warnings == nil {
+		return nil
+	}
+	return t.Warnings()
+}
+
 // ThisMachine is the one that the process runs on.
 func ThisMachine() Machine {
 	return Machine{Open: openSockets, Ask: openTables, Host: owner.Host, Join: joinCluster, Now: time.Now}

@@ -60,7 +60,7 @@ func newPlant(t *testing.T, watched ...*testnet.Namespace) *plant {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if opened.routes.tables.Ask == nil {
+	if opened.tables.Ask == nil {
 		testnet.Require(t, fmt.Errorf("connection tracking cannot be asked: %v", opened.degraded))
 	}
 	t.Cleanup(func() {
@@ -106,9 +106,9 @@ func (p *plant) await(n int) []way {
 	p.t.Helper()
 	for deadline := time.Now().Add(5 * time.Second); len(p.ways) < n && time.Now().Before(deadline); {
 		p.hear()
-		if r := p.routes; len(r.queue)+len(r.attempts)+len(r.later)+len(r.asked) == 0 { // nobody is waiting for anything but the other end
+		if p.ends.Waiting() == 0 { // but for the other end
 			now := time.Now()
-			p.events.settle(now.Add(eventPatience), p.meeting(now))
+			p.events.settle(now.Add(Patience), p.meeting(now))
 		}
 		for _, e := range p.events.take() {
 			p.ways = append(p.ways, wayOf(&e))

@@ -1,8 +1,11 @@
 package pipeline
 
 import (
+	"errors"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -107,5 +110,31 @@ func wantTotals(t *testing.T, what string, want, got totals) {
 	t.Helper()
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Fatalf("%s (-want +got):\n%s", what, diff)
+	}
+}
+
+// Without the right to ask everything else works, and the reason is told.
+func TestConnectionTrackingCannotBeAsked(t *testing.T) {
+	denied := errors.New("address translation is not resolved: it takes CAP_SYS_ADMIN")
+	m := silentMachine()
+	m.Ask = func(string, time.Time) (Tables, error) { return Tables{}, denied }
+	p, err := Open(options(t), m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Contains(p.Degraded(), denied) {
+		t.Errorf("degraded: %v", p.Degraded())
+	}
+	c := conn.Conn{Socket: conn.Socket{
+		ID: conn.ID{Cookie: 1}, Namespace: conn.Namespace{Inode: 1}, Role: conn.RoleClient, SeenOpening: true,
+		Sequence: conn.Sequence{Local: 1, Remote: 1001},
+		Tuple:    conn.Tuple{Source: netip.MustParseAddrPort("10.244.1.11:40000"), Destination: netip.MustParseAddrPort("10.96.1.3:80")},
+	}}
+	for range 2 {
+		p.handler(at(0)).Conn(c)
+		p.ends.Settle(at(0))
+	}
+	if got := p.meet(c, at(0)); got.NAT != conn.NATUnresolved || got.Server != c.Tuple.Destination || got.Port != 80 {
+		t.Errorf("got %+v", got)
 	}
 }

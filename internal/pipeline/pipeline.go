@@ -18,13 +18,16 @@ import (
 
 	"github.com/netconn/netconn/internal/conn"
 	"github.com/netconn/netconn/internal/conntrack"
+	"github.com/netconn/netconn/internal/ends"
 	"github.com/netconn/netconn/internal/flow"
 	"github.com/netconn/netconn/internal/kernel"
 	"github.com/netconn/netconn/internal/kubernetes"
 	"github.com/netconn/netconn/internal/owner"
-	"github.com/netconn/netconn/internal/pair"
 	"github.com/netconn/netconn/internal/peer"
 )
+
+// Patience is how long a flow, an event and the cluster's answer wait for a better identity of the other end.
+const Patience = 2 * time.Second
 
 // DrainInterval is short enough for the ring of ended connections not to fill up at ten thousand a second.
 const DrainInterval = 100 * time.Millisecond
@@ -43,8 +46,8 @@ type Options struct {
 type Pipeline struct {
 	sockets  Sockets
 	owners   *owner.Resolver
-	pairs    *pair.Index
-	routes   *routes
+	ends     *ends.Index
+	tables   Tables
 	peers    *peer.Resolver
 	cluster  Cluster
 	flows    *flow.Table
@@ -73,12 +76,15 @@ func Open(o Options, m Machine) (*Pipeline, error) {
 	id, name, hostErr := m.Host(o.Root)
 	now := m.Now()
 	t, tablesErr := m.Ask(o.Root, now)
-	o.Kubernetes.Patience, o.Flows.Patience = eventPatience, eventPatience
+	o.Kubernetes.Patience, o.Flows.Patience = Patience, Patience
 	k, clusterErr := m.Join(o.Kubernetes, m.Now)
 	p := &Pipeline{
 		sockets: s,
 		owners:  owners,
-		pairs:   pair.New(),
+		ends: ends.New(ends.Config{
+			Limit: o.Flows.MaxConnections, Patience: Patience, Lookup: t.lookup(), Now: m.Now,
+		}, now),
+		tables:  t,
 		peers:   peer.New(o.Networks),
 		cluster: k,
 		flows:   flow.New(o.Flows, now),
@@ -86,8 +92,6 @@ func Open(o Options, m Machine) (*Pipeline, error) {
 		mask:    o.Mask,
 		host:    Host{ID: id, Name: name},
 	}
-	p.pairs.Limit = o.Flows.MaxConnections
-	p.routes = newRoutes(t, p.pairs, m.Now)
 	p.degraded = p.missing(o.Kubernetes.Node, hostErr, tablesErr, clusterErr)
 	return p, nil
 }
@@ -95,7 +99,7 @@ func Open(o Options, m Machine) (*Pipeline, error) {
 // missing returns what the pipeline has to do without.
 func (p *Pipeline) missing(node string, found ...error) []error {
 	errs := slices.DeleteFunc(found, func(err error) bool { return err == nil })
-	for _, w := range slices.Concat(p.owners.Warnings(), p.routes.warnings()) {
+	for _, w := range slices.Concat(p.owners.Warnings(), p.tables.warnings()) {
 		errs = append(errs, errors.New(w))
 	}
 	if p.cluster.there() && node == "" {
@@ -159,8 +163,7 @@ func (p *Pipeline) expire(now time.Time) {
 			p.flows.Gone(gone)
 		}
 	}
-	p.pairs.Expire(now)
-	p.routes.expire(now)
+	p.ends.Expire(now)
 }
 
 // Events returns the events since the last call, as far as their other ends are known or not worth waiting for.
@@ -172,7 +175,7 @@ func (p *Pipeline) Events(now time.Time) []Event {
 // snapshot reads the live connections. What a pass that broke off did not see is not absent, so it reconciles nothing.
 func (p *Pipeline) snapshot(now time.Time) error {
 	all := p.flows.NeedsPass()
-	p.routes.read(now)
+	p.ends.Reading(now)
 	if err := p.sockets.Snapshot(all, p.handler(now)); err != nil {
 		return fmt.Errorf("read the live connections: %w", err)
 	}
@@ -193,7 +196,7 @@ func (p *Pipeline) lose(now time.Time) error {
 
 // confirm finds the routes of what was reported. What connection tracking was asked for is confirmed by what ended meanwhile.
 func (p *Pipeline) confirm(now time.Time) error {
-	if !p.routes.settle(now) {
+	if !p.ends.Settle(now) {
 		return nil
 	}
 	return p.Drain(now)
@@ -203,7 +206,7 @@ func (p *Pipeline) confirm(now time.Time) error {
 // connection tracking forgets them, and lets go of those that are certain.
 func (p *Pipeline) Drain(now time.Time) error {
 	defer p.settle(now)
-	p.routes.read(now)
+	p.ends.Reading(now)
 	if err := p.sockets.Drain(p.handler(now)); err != nil {
 		return fmt.Errorf("read the ended connections: %w", err)
 	}
@@ -212,16 +215,16 @@ func (p *Pipeline) Drain(now time.Time) error {
 
 // settle comes after each reading. Flows and events look for other ends before those may expire.
 func (p *Pipeline) settle(now time.Time) {
-	p.routes.settle(now)
+	p.ends.Settle(now)
 	p.flows.Settle(now, func(c conn.Conn) (flow.Key, bool) {
 		key, settled := p.identify(c, now)
 		if settled {
-			p.pairs.Done(c.Sequence, c.ID)
+			p.ends.Done(c.Sequence, c.ID)
 		}
 		return key, settled
 	})
 	p.events.settle(now, p.meeting(now))
-	p.pairs.Expire(now)
+	p.ends.Expire(now)
 }
 
 func (p *Pipeline) handler(now time.Time) kernel.Handler {
@@ -229,7 +232,7 @@ func (p *Pipeline) handler(now time.Time) kernel.Handler {
 		Cgroup: p.owners.Learn,
 		Conn: func(c conn.Conn) {
 			c.Owner, c.Opened = p.owners.Resolve(c.Process), now.Add(-c.Age)
-			p.routes.note(c, p.pairs.Add(c, now), now)
+			p.ends.Add(&c, now)
 			p.flows.Apply(c, now)
 			p.events.add(c, now)
 		},
@@ -248,10 +251,9 @@ type Health struct {
 	Flows     flow.Stats
 	Owners    owner.Stats
 	Events    EventStats
-	Routes    RouteStats
+	Ends      ends.Stats
 	Conntrack conntrack.Stats
 	Cluster   kubernetes.Health
-	Unpaired  uint64 // reports that the index of other ends had no room for
 }
 
 // Health reads how the pipeline is.
@@ -266,15 +268,15 @@ func (p *Pipeline) Health() (Health, error) {
 	}
 	return Health{
 		Kernel: stats, Losses: losses, Flows: p.flows.Stats(), Owners: p.owners.Stats(), Events: p.events.stats,
-		Unpaired: p.pairs.Refused, Routes: p.routes.stats, Conntrack: p.routes.tables.health(), Cluster: p.cluster.counters(),
+		Ends: p.ends.Stats(), Conntrack: p.tables.health(), Cluster: p.cluster.counters(),
 	}, nil
 }
 
 // Close leaves nothing in the kernel.
 func (p *Pipeline) Close() error {
 	err := p.sockets.Close()
-	if p.routes.tables.Close != nil {
-		err = errors.Join(err, p.routes.tables.Close())
+	if p.tables.Close != nil {
+		err = errors.Join(err, p.tables.Close())
 	}
 	if p.cluster.there() {
 		p.cluster.Close()

@@ -78,7 +78,7 @@ func (o *observables) sources() []source {
 		{b.RegisterNetconnRoutesCallback, observeRoutes},
 		{b.RegisterNetconnConntrackAnswersCallback, observeAnswers},
 		{b.RegisterNetconnConntrackSourceCallback, observeSource},
-		{b.RegisterNetconnRoutesContestedCallback, one(func(h *health) uint64 { return h.Routes.Contested })},
+		{b.RegisterNetconnRoutesContestedCallback, one(func(h *health) uint64 { return h.Ends.Conflicts })},
 		{b.RegisterNetconnConntrackDumpsCallback, one(func(h *health) uint64 { return h.Conntrack.Dumps })},
 		{b.RegisterNetconnConntrackSearchesCallback, one(func(h *health) uint64 { return h.Conntrack.Searches })},
 		{b.RegisterNetconnConntrackNamespacesCallback, one(func(h *health) int { return h.Conntrack.Namespaces })},
@@ -91,7 +91,7 @@ func (o *observables) sources() []source {
 		{b.RegisterNetconnEventsCallback, one(func(h *health) uint64 { return h.emitted })},
 		{b.RegisterNetconnConnectionsBeyondLimitCallback, one(func(h *health) uint64 { return h.Flows.Beyond })},
 		{b.RegisterNetconnReportsDeferredCallback, one(func(h *health) uint64 { return h.Flows.Deferred })},
-		{b.RegisterNetconnEndsUnpairedCallback, one(func(h *health) uint64 { return h.Unpaired })},
+		{b.RegisterNetconnEndsUnpairedCallback, one(func(h *health) uint64 { return h.Ends.Refused })},
 		{b.RegisterNetconnConnectionsCallback, one(func(h *health) int { return h.Flows.Connections })},
 		{b.RegisterNetconnConnectionsPendingCallback, one(func(h *health) int { return h.Flows.Pending })},
 		{b.RegisterNetconnConnectionsVanishedCallback, one(func(h *health) uint64 { return h.Flows.Lost })},
@@ -145,7 +145,7 @@ func observeUnresolved(h *health, to otelmetric.Int64Observer) {
 }
 
 func observeRoutes(h *health, to otelmetric.Int64Observer) {
-	for n, count := range h.Routes.Routes {
+	for n, count := range h.Ends.Routes {
 		to.Observe(int64(count), otelmetric.WithAttributes(otelattribute.String(natKind.String(), conn.NAT(n).String())))
 	}
 }

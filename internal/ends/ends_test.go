@@ -1,8 +1,9 @@
-package pair
+package ends
 
 import (
 	"math/rand/v2"
 	"net/netip"
+	"runtime"
 	"testing"
 	"time"
 
@@ -40,14 +41,20 @@ func closing(c conn.Conn) conn.Conn {
 	return c
 }
 
+func newIndex() *Index {
+	return New(Config{Patience: patience, Now: func() time.Time { return start }}, start)
+}
+
+func add(x *Index, c conn.Conn, now time.Time) { x.Add(&c, now) }
+
 func want(t *testing.T, x *Index, of conn.Conn, other *conn.Conn) {
 	t.Helper()
-	got, ok := x.Other(of.Sequence)
+	v := x.View(of.Sequence, of.ID)
 	switch {
-	case ok != (other != nil):
-		t.Fatalf("other end of %v: found %v, want %v", of.ID, ok, other != nil)
-	case ok:
-		if diff := cmp.Diff(other.End(), got, cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })); diff != "" {
+	case v.Found != (other != nil):
+		t.Fatalf("other end of %v: found %v, want %v", of.ID, v.Found, other != nil)
+	case v.Found:
+		if diff := cmp.Diff(other.End(), v.Other, cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })); diff != "" {
 			t.Fatalf("other end of %v (-want +got):\n%s", of.ID, diff)
 		}
 	}
@@ -56,29 +63,29 @@ func want(t *testing.T, x *Index, of conn.Conn, other *conn.Conn) {
 func TestBothEndsFindEachOtherInAnyOrder(t *testing.T) {
 	client, server := ends(100)
 	for _, order := range [][]conn.Conn{{client, server}, {server, client}, {client, server, client}} {
-		x := New()
+		x := newIndex()
 		for _, c := range order {
-			x.Add(c, start)
+			add(x, c, start)
 		}
 		want(t, x, client, &server)
 		want(t, x, server, &client)
 	}
 }
 
-func TestAlone(t *testing.T) {
+func TestUnpaired(t *testing.T) {
 	client, server := ends(100)
-	x := New()
-	x.Add(client, start)
+	x := newIndex()
+	add(x, client, start)
 	want(t, x, client, nil)
 	want(t, x, server, &client)
 }
 
 func TestSamePortsAndAddressesElsewhereAreNotMixed(t *testing.T) {
-	x := New()
+	x := newIndex()
 	client, server := ends(100)
 	otherClient, otherServer := ends(200) // the same addresses in other namespaces
 	for _, c := range []conn.Conn{client, otherClient, server, otherServer} {
-		x.Add(c, start)
+		add(x, c, start)
 	}
 	want(t, x, client, &server)
 	want(t, x, otherClient, &otherServer)
@@ -87,30 +94,30 @@ func TestSamePortsAndAddressesElsewhereAreNotMixed(t *testing.T) {
 func TestSelfConnect(t *testing.T) {
 	c, _ := ends(100)
 	c.Sequence.Remote = c.Sequence.Local
-	x := New()
-	x.Add(c, start)
+	x := newIndex()
+	add(x, c, start)
 	want(t, x, c, &c)
 }
 
 func TestNeverEstablished(t *testing.T) {
 	c, s := ends(100)
 	c.Sequence, s.Sequence, c.Phase = conn.Sequence{}, conn.Sequence{}, conn.Failed
-	x := New()
-	x.Add(c, start)
+	x := newIndex()
+	add(x, c, start)
 	want(t, x, c, nil)
 	want(t, x, s, nil)
 }
 
 func TestClosedStaysForTheGrace(t *testing.T) {
 	client, server := ends(100)
-	x := New()
-	x.Add(client, start)
+	x := newIndex()
+	add(x, client, start)
 	gone := closing(client)
-	x.Add(gone, start)
-	x.Add(client, start) // a live report that comes late
-	x.Expire(start.Add(Grace))
+	add(x, gone, start)
+	add(x, client, start) // a live report that comes late
+	x.Expire(start.Add(grace))
 	want(t, x, server, &gone)
-	x.Expire(start.Add(Grace + 1))
+	x.Expire(start.Add(grace + tick))
 	want(t, x, server, nil)
 }
 
@@ -121,21 +128,22 @@ func TestBothClosedRest(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			client, server := ends(100)
-			x := New()
-			x.Add(client, start)
-			x.Add(server, start)
+			x := newIndex()
+			add(x, client, start)
+			add(x, server, start)
 			client, server = closing(client), closing(server)
-			x.Add(client, start)
+			add(x, client, start)
 			for at := time.Duration(0); at < later; at += 100 * time.Millisecond {
 				x.Expire(start.Add(at))
 			}
-			x.Add(server, start.Add(later))
+			add(x, server, start.Add(later))
 			x.Expire(start.Add(later + 2*time.Second))
 			want(t, x, server, &client)
 			want(t, x, client, &server)
-			x.Expire(start.Add(later + Rest + 1))
-			if len(x.ends)+x.closed.len() > 0 {
-				t.Errorf("%d ends and %d closed ones stay", len(x.ends), x.closed.len())
+			x.Expire(start.Add(later + x.rest() + tick))
+			x.Expire(start.Add(later + grace + tick))
+			if n := kept(x); n > 0 {
+				t.Errorf("%d things stay", n)
 			}
 		})
 	}
@@ -143,12 +151,12 @@ func TestBothClosedRest(t *testing.T) {
 
 func TestDone(t *testing.T) {
 	client, server := ends(100)
-	x := New()
-	x.Add(client, start)
+	x := newIndex()
+	add(x, client, start)
 	x.Done(client.Sequence, client.ID) // it lives
 	client, server = closing(client), closing(server)
-	x.Add(client, start)
-	x.Add(server, start)
+	add(x, client, start)
+	add(x, server, start)
 	x.Done(server.Sequence, server.ID)
 	x.Done(server.Sequence, server.ID)
 	x.Done(client.Sequence, conn.ID{Cookie: 999})
@@ -160,104 +168,139 @@ func TestDone(t *testing.T) {
 	x.Expire(start)
 	want(t, x, server, nil)
 	want(t, x, client, nil)
-	x.Expire(start.Add(Rest + 1))
-	if n := len(x.ends) + x.closed.len() + x.alone.len() + len(x.done); n != 0 {
+	x.Expire(start.Add(x.rest() + tick))
+	if n := kept(x); n != 0 {
 		t.Errorf("%d things are kept", n)
 	}
 }
 
 func TestSequenceUsedAgainOutlivesTheFirst(t *testing.T) {
 	client, server := ends(100)
-	x := New()
-	x.Add(closing(client), start)
+	x := newIndex()
+	add(x, closing(client), start)
 	again := client
 	again.ID.Cookie = 999
-	x.Add(again, start.Add(time.Second))
-	x.Expire(start.Add(Grace + 1))
+	add(x, again, start.Add(time.Second))
+	x.Expire(start.Add(grace + tick))
 	want(t, x, server, &again)
 }
 
 func TestSilentEndIsForgotten(t *testing.T) {
 	client, server := ends(100)
-	x := New()
-	x.Add(client, start)
-	x.Add(server, start.Add(Silence))
-	x.Expire(start.Add(Silence))
+	x := newIndex()
+	add(x, client, start)
+	add(x, server, start.Add(silence))
+	x.Expire(start.Add(silence))
 	want(t, x, server, &client)
-	x.Expire(start.Add(2 * Silence))
+	x.Expire(start.Add(2 * silence))
 	want(t, x, server, nil)
 	want(t, x, client, &server)
 }
 
 func TestLimit(t *testing.T) {
-	x := New()
-	x.Limit = 2
+	x := New(Config{Limit: 2, Patience: patience}, start)
 	client, server := ends(100)
 	other, otherServer := ends(200)
 	for _, c := range []conn.Conn{client, server, other, otherServer} {
-		x.Add(c, start)
+		add(x, c, start)
 	}
 	gone := closing(client)
-	x.Add(gone, start) // no other end more, but news of one
+	add(x, gone, start) // no other end more, but news of one
 	want(t, x, client, &server)
 	want(t, x, server, &gone)
 	want(t, x, other, nil)
 	want(t, x, otherServer, nil)
 
-	x.Expire(start.Add(Grace + 1))
-	x.Add(other, start.Add(Grace+1))
-	x.Add(otherServer, start.Add(Grace+1))
+	x.Expire(start.Add(grace + tick))
+	add(x, other, start.Add(grace+tick))
+	add(x, otherServer, start.Add(grace+tick))
 	want(t, x, otherServer, &other)
 	want(t, x, other, nil)
-	if x.Refused != 3 {
-		t.Errorf("%d reports were refused, want 3", x.Refused)
+	if x.stats.Refused != 3 {
+		t.Errorf("%d reports were refused, want 3", x.stats.Refused)
 	}
+}
+
+// kept counts the records, and the places where expired ones may still be.
+func kept(x *Index) int {
+	n := len(x.established) + len(x.attempts)
+	for _, slot := range x.due.slots {
+		n += len(slot)
+	}
+	return n
 }
 
 // Whatever the order and the repetitions, an end never finds anything but its own other end, and nothing stays for ever.
 func FuzzPairs(f *testing.F) {
 	f.Add(uint64(1), uint64(2))
 	f.Fuzz(func(t *testing.T, a, b uint64) {
-		random, x, now := rand.New(rand.NewPCG(a, b)), New(), start
-		x.Limit = int(a % 16)
+		random, now := rand.New(rand.NewPCG(a, b)), start
+		limit := int(a % 16)
+		x := New(Config{Limit: limit, Patience: patience}, start)
 		for range 200 {
 			client, server := ends(uint32(random.IntN(20)) * 1000)
 			if random.IntN(4) == 0 {
 				client, server = closing(client), closing(server)
 			}
-			x.Add(client, now)
+			add(x, client, now)
 			if random.IntN(2) == 0 {
-				x.Add(server, now)
+				add(x, server, now)
 			}
-			if other, ok := x.Other(client.Sequence); ok && other.ID != server.ID {
-				t.Fatalf("%v is paired with %v", client.ID, other.ID)
+			if v := x.View(client.Sequence, client.ID); v.Found && v.Other.ID != server.ID {
+				t.Fatalf("%v is paired with %v", client.ID, v.Other.ID)
 			}
-			if x.Limit > 0 && len(x.ends) > x.Limit {
-				t.Fatalf("%d ends, limit %d", len(x.ends), x.Limit)
+			if limit > 0 && len(x.established) > limit {
+				t.Fatalf("%d ends, limit %d", len(x.established), limit)
 			}
 			now = now.Add(time.Duration(random.IntN(2000)) * time.Millisecond)
 			x.Expire(now)
 		}
-		x.Expire(now.Add(2 * Silence))
-		x.Expire(now.Add(4 * Silence))
-		if len(x.ends)+x.closed.len()+x.alone.len() > 0 {
-			t.Fatalf("%d ends, %d closed and %d lone ones stay", len(x.ends), x.closed.len(), x.alone.len())
+		x.Expire(now.Add(2 * silence))
+		x.Expire(now.Add(4 * silence))
+		if n := kept(x); n > 0 {
+			t.Fatalf("%d things stay", n)
 		}
 	})
 }
 
 func BenchmarkAddAndOther(b *testing.B) {
-	x := New()
+	x := newIndex()
 	b.ReportAllocs()
 	for i := range b.N {
 		client, server := ends(uint32(i) * 8)
-		x.Add(closing(client), start)
-		x.Add(closing(server), start)
-		if _, ok := x.Other(client.Sequence); !ok {
+		add(x, closing(client), start)
+		add(x, closing(server), start)
+		if !x.View(client.Sequence, client.ID).Found {
 			b.Fatal("not paired")
 		}
 		if i%1000 == 0 {
-			x.Expire(start.Add(2 * Grace))
+			x.Expire(start.Add(2 * grace))
 		}
 	}
+}
+
+// BenchmarkHeap measures what an open connection with both ends here keeps, an end.
+func BenchmarkHeap(b *testing.B) {
+	const connections = 100_000
+	for range b.N {
+		before := liveHeap()
+		x := newIndex()
+		for i := range uint32(connections) {
+			client, server := ends(i * 8)
+			add(x, client, start)
+			add(x, server, start)
+		}
+		x.Settle(start)
+		x.Settle(start) // no answer is waited for any more
+		b.ReportMetric(float64(liveHeap()-before)/(2*connections), "B/end")
+		runtime.KeepAlive(x)
+	}
+}
+
+func liveHeap() uint64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
 }

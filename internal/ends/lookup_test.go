@@ -1,78 +1,104 @@
-package pipeline
+package ends
 
 import (
 	"errors"
 	"net/netip"
-	"slices"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/netconn/netconn/internal/conn"
-	"github.com/netconn/netconn/internal/conntrack"
-	"github.com/netconn/netconn/internal/pair"
 )
 
-// An oracle is connection tracking that a test answers for.
-type oracle struct {
-	answers map[place]conntrack.Answer // what is not there has no entry
-	outers  map[uint32]uint32
-	lost    map[uint32]bool // namespaces of which it is not known what is around them
-	asked   []place
+func at(seconds int64) time.Time { return time.Unix(seconds, 0) }
+
+const patience = 2 * time.Second
+
+// place is where a packet is asked about.
+type place struct {
+	netns uint32
+	tuple conn.Tuple
 }
 
-func (o *oracle) tables() Tables {
-	return Tables{
-		Ask: func(_ time.Time, questions []conntrack.Lookup) (answers []conntrack.Answer) {
+// entry is what connection tracking has of a packet.
+type entry struct {
+	Answer
+	established bool // it is not the entry of a connection that has ended
+}
+
+// tracking is connection tracking that a test answers for.
+type tracking struct {
+	entries map[place]entry // a packet that is not in it has no entry
+	outers  map[uint32]uint32
+	lost    map[uint32]bool // namespaces of which it is not known what is around them
+	early   int             // how many times it is too early to ask
+	asked   []Question
+}
+
+func (o *tracking) lookup() Lookup {
+	return Lookup{
+		Ask: func(_ time.Time, questions []Question) (answers []Answer) {
 			for _, q := range questions {
-				at := place{q.Namespace, q.Tuple}
-				o.asked = append(o.asked, at)
-				a, there := o.answers[at]
-				if !there {
-					a.Result = conntrack.NoEntry
-				}
-				answers = append(answers, a)
+				answers = append(answers, o.answer(q))
 			}
 			return answers
 		},
 		Local: func(_ time.Time, _ uint32, a netip.Addr) (bool, error) { return a.IsLoopback(), nil },
-		Outer: func(_ time.Time, namespace uint32, _ netip.Addr) (uint32, error) {
-			if o.lost[namespace] {
+		Outer: func(_ time.Time, netns uint32, _ netip.Addr) (uint32, error) {
+			if o.lost[netns] {
 				return 0, errors.New("not known")
 			}
-			return o.outers[namespace], nil
+			return o.outers[netns], nil
 		},
 	}
 }
 
-// journey is what routes do with reports, as the pipeline has them do it.
+func (o *tracking) answer(q Question) Answer {
+	if o.early > 0 {
+		o.early--
+		return Answer{Result: Early}
+	}
+	o.asked = append(o.asked, q)
+	e, found := o.entries[place{q.Namespace.Inode, q.Tuple}]
+	switch {
+	case !found:
+		return Answer{Result: NoEntry}
+	case e.established && q.Phase != conn.Open:
+		return Answer{Result: Unknown}
+	}
+	return e.Answer
+}
+
+// journey adds reports to an index as the pipeline does.
 type journey struct {
-	*routes
+	*Index
 	t   *testing.T
 	now time.Time
 }
 
-func newJourney(t *testing.T, o *oracle) *journey {
+func newJourney(t *testing.T, o *tracking) *journey { return newLimitedJourney(t, o, 0) }
+
+func newLimitedJourney(t *testing.T, o *tracking, limit int) *journey {
 	j := &journey{t: t, now: at(0)}
-	j.routes = newRoutes(o.tables(), pair.New(), func() time.Time { return j.now })
+	j.Index = New(Config{Limit: limit, Patience: patience, Lookup: o.lookup(), Now: func() time.Time { return j.now }}, j.now)
 	return j
 }
 
 // read reads reports a moment later.
 func (j *journey) read(reports ...conn.Conn) {
 	j.now = j.now.Add(100 * time.Millisecond)
-	j.routes.read(j.now)
+	j.Reading(j.now)
 	for _, c := range reports {
-		j.note(c, j.pairs.Add(c, j.now), j.now)
+		j.Add(&c, j.now)
 	}
-	j.settle(j.now)
+	j.Settle(j.now)
 }
 
 func (j *journey) want(c conn.Conn, want *conn.Route) {
 	j.t.Helper()
 	equal := cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })
-	if diff := cmp.Diff(want, j.of(c), equal); diff != "" {
+	if diff := cmp.Diff(want, j.View(c.Sequence, c.ID).Route, equal); diff != "" {
 		j.t.Errorf("route of %d (-want +got):\n%s", c.ID.Cookie, diff)
 	}
 }
@@ -92,11 +118,11 @@ func dialled(id uint64, phase conn.Phase) conn.Conn {
 }
 
 // service is a node that translates what its pods dial.
-func service(state conntrack.State) *oracle {
+func service(established bool) *tracking {
 	packet := dialled(1, conn.Open).Tuple
 	translated := conn.Tuple{Source: packet.Source, Destination: netip.MustParseAddrPort("10.244.2.13:9080")}
-	return &oracle{
-		answers: map[place]conntrack.Answer{{node, packet}: {Tuple: translated, State: state}},
+	return &tracking{
+		entries: map[place]entry{{node, packet}: {Answer{Result: Found, Tuple: translated}, established}},
 		outers:  map[uint32]uint32{pod: node},
 	}
 }
@@ -110,7 +136,7 @@ func toBackend() *conn.Route {
 
 // An answer counts once the next reports tell of nobody else with the same tuple.
 func TestAnswersAreConfirmed(t *testing.T) {
-	o := service(conntrack.TimeWait)
+	o := service(false)
 	j := newJourney(t, o)
 	c := dialled(1, conn.Closed)
 	j.read(c)
@@ -143,7 +169,7 @@ func TestAnswersAreContested(t *testing.T) {
 		}, toBackend(), toBackend()},
 	} {
 		t.Run(name, func(t *testing.T) {
-			j := newJourney(t, service(conntrack.TimeWait))
+			j := newJourney(t, service(false))
 			for _, reports := range c.reads {
 				j.read(reports...)
 			}
@@ -153,33 +179,9 @@ func TestAnswersAreContested(t *testing.T) {
 	}
 }
 
-// An entry that is open is not that of a connection which has ended, and the other way round an open connection may have one that closes.
-func TestAnswersFit(t *testing.T) {
-	for name, c := range map[string]struct {
-		phase conn.Phase
-		state conntrack.State
-		fits  bool
-	}{
-		"open":                      {conn.Open, conntrack.Established, true},
-		"open, half closed":         {conn.Open, conntrack.CloseWait, true},
-		"closed":                    {conn.Closed, conntrack.TimeWait, true},
-		"closed, orphaned":          {conn.Closed, conntrack.CloseWait, true},
-		"closed, and the entry not": {conn.Closed, conntrack.Established, false},
-		"closed, and a new attempt": {conn.Closed, conntrack.SynSent, false},
-		"failed":                    {conn.Failed, conntrack.SynSent, true},
-		"failed, and established":   {conn.Failed, conntrack.Established, false},
-	} {
-		t.Run(name, func(t *testing.T) {
-			if got := fits(c.phase, c.state); got != c.fits {
-				t.Errorf("got %v, want %v", got, c.fits)
-			}
-		})
-	}
-}
-
 // When the other end comes, the sockets of both tell more than was answered before.
 func TestOtherEndComesLater(t *testing.T) {
-	o := service(conntrack.Established)
+	o := service(true)
 	j := newJourney(t, o)
 	client := dialled(1, conn.Open)
 	j.read(client)
@@ -189,10 +191,9 @@ func TestOtherEndComesLater(t *testing.T) {
 	server.ID.Cookie, server.Role, server.Namespace.Inode = 7, conn.RoleServer, 3
 	server.Sequence = client.Sequence.Reverse()
 	server.Tuple = conn.Tuple{Source: netip.MustParseAddrPort("10.244.2.14:15006"), Destination: client.Tuple.Source}
-	o.answers[place{3, server.Tuple}] = conntrack.Answer{
-		Reply: true, State: conntrack.Established,
-		Tuple: conn.Tuple{Source: netip.MustParseAddrPort("10.244.2.14:9080"), Destination: client.Tuple.Source},
-	}
+	o.entries[place{3, server.Tuple}] = entry{Answer: Answer{
+		Result: Found, Reply: true, Tuple: conn.Tuple{Source: netip.MustParseAddrPort("10.244.2.14:9080"), Destination: client.Tuple.Source},
+	}}
 	j.read(server)
 	j.read()
 	want := toBackend()
@@ -203,7 +204,7 @@ func TestOtherEndComesLater(t *testing.T) {
 
 // Two ends that have each other's addresses need nobody's answer.
 func TestMirroredEndsAskNobody(t *testing.T) {
-	o := &oracle{}
+	o := &tracking{}
 	j := newJourney(t, o)
 	client := dialled(1, conn.Closed)
 	server := client
@@ -217,7 +218,7 @@ func TestMirroredEndsAskNobody(t *testing.T) {
 }
 
 func TestTheWayOutIsNotKnown(t *testing.T) {
-	o := service(conntrack.Established)
+	o := service(true)
 	o.lost = map[uint32]bool{pod: true}
 	j := newJourney(t, o)
 	c := dialled(1, conn.Open)
@@ -228,7 +229,7 @@ func TestTheWayOutIsNotKnown(t *testing.T) {
 
 // Two namespaces whose default routes lead to each other are asked once each.
 func TestTheWayOutIsARing(t *testing.T) {
-	o := service(conntrack.Established)
+	o := service(true)
 	o.outers[node] = pod
 	j := newJourney(t, o)
 	c := dialled(1, conn.Open)
@@ -242,7 +243,7 @@ func TestTheWayOutIsARing(t *testing.T) {
 
 // More connections than may wait are asked about at once; none is dropped.
 func TestManyWait(t *testing.T) {
-	o := &oracle{}
+	o := &tracking{}
 	j := newJourney(t, o)
 	var reports []conn.Conn
 	for i := range uint64(maxQueued + 10) {
@@ -253,7 +254,7 @@ func TestManyWait(t *testing.T) {
 	j.read(reports...)
 	j.read()
 	for _, c := range reports {
-		if r := j.of(c); r == nil || r.NAT != conn.NATNone {
+		if r := j.View(c.Sequence, c.ID).Route; r == nil || r.NAT != conn.NATNone {
 			t.Fatalf("route of %d: %+v", c.ID.Cookie, r)
 		}
 	}
@@ -261,37 +262,20 @@ func TestManyWait(t *testing.T) {
 
 // The route of an attempt is forgotten after a while.
 func TestAttemptsAreForgotten(t *testing.T) {
-	j := newJourney(t, &oracle{})
+	j := newJourney(t, &tracking{})
 	c := dialled(1, conn.Failed)
 	c.Sequence, c.Error = conn.Sequence{}, conn.Refused
 	j.read(c)
 	j.read(c)
 	j.want(c, &conn.Route{NAT: conn.NATUnresolved})
-	j.expire(j.now.Add(2 * aloneGrace))
-	if len(j.alone)+len(j.graves) > 0 {
-		t.Errorf("%d routes and %d graves are left", len(j.alone), len(j.graves))
+	added := j.now.Add(-100 * time.Millisecond)
+	j.Expire(added.Add(2*patience + time.Second))
+	if len(j.attempts) != 1 {
+		t.Errorf("%d attempts are kept for as long as the caller may ask, want 1", len(j.attempts))
 	}
-}
-
-// Without the right to ask everything else works, and the reason is told.
-func TestConnectionTrackingCannotBeAsked(t *testing.T) {
-	denied := errors.New("address translation is not resolved: it takes CAP_SYS_ADMIN")
-	m := silentMachine()
-	m.Ask = func(string, time.Time) (Tables, error) { return Tables{}, denied }
-	p, err := Open(options(t), m)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !slices.Contains(p.Degraded(), denied) {
-		t.Errorf("degraded: %v", p.Degraded())
-	}
-	c := dialled(1, conn.Open)
-	for range 2 {
-		p.handler(at(0)).Conn(c)
-		p.routes.settle(at(0))
-	}
-	if got := p.meet(c, at(0)); got.NAT != conn.NATUnresolved || got.Server != c.Tuple.Destination || got.Port != 80 {
-		t.Errorf("got %+v", got)
+	j.Expire(added.Add(2*patience + time.Second + tick))
+	if len(j.attempts) > 0 {
+		t.Errorf("%d attempts stay", len(j.attempts))
 	}
 }
 
@@ -302,22 +286,15 @@ func TestTooEarly(t *testing.T) {
 		want  *conn.Route
 	}{
 		"once":      {1, toBackend()},
-		"too often": {maxTries + 1, &conn.Route{NAT: conn.NATUnresolved}},
+		"too often": {maxRetries + 1, &conn.Route{NAT: conn.NATUnresolved}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			o := service(conntrack.Established)
+			o := service(true)
+			o.early = c.early
 			j := newJourney(t, o)
-			ask, early := j.tables.Ask, c.early
-			j.tables.Ask = func(now time.Time, questions []conntrack.Lookup) []conntrack.Answer {
-				if early > 0 {
-					early--
-					return []conntrack.Answer{{Result: conntrack.TooEarly}}
-				}
-				return ask(now, questions)
-			}
 			c1 := dialled(1, conn.Open)
 			j.read(c1)
-			for range maxTries + 2 {
+			for range maxRetries + 2 {
 				j.read()
 			}
 			j.want(c1, c.want)
@@ -329,7 +306,7 @@ func TestTooEarly(t *testing.T) {
 func TestAttemptBeforeAConnection(t *testing.T) {
 	refused := dialled(1, conn.Failed)
 	refused.Sequence, refused.Error = conn.Sequence{}, conn.Refused
-	j := newJourney(t, service(conntrack.TimeWait))
+	j := newJourney(t, service(false))
 	j.read(refused, dialled(2, conn.Closed))
 	j.read()
 	j.want(refused, &conn.Route{NAT: conn.NATUnresolved})
@@ -338,16 +315,9 @@ func TestAttemptBeforeAConnection(t *testing.T) {
 
 // What waits for its namespace may end meanwhile, and its tuple be used again: then the answer is the newer one's.
 func TestTooEarlyAndUsedAgain(t *testing.T) {
-	o := service(conntrack.Established)
+	o := service(true)
 	j := newJourney(t, o)
-	ask, early := j.tables.Ask, true
-	j.tables.Ask = func(now time.Time, questions []conntrack.Lookup) []conntrack.Answer {
-		if early {
-			early = false
-			return []conntrack.Answer{{Result: conntrack.TooEarly}}
-		}
-		return ask(now, questions)
-	}
+	o.early = 1
 	j.read(dialled(1, conn.Open))
 	j.read(dialled(1, conn.Closed), dialled(2, conn.Open))
 	j.read()
@@ -357,7 +327,7 @@ func TestTooEarlyAndUsedAgain(t *testing.T) {
 
 // A connection that was asked about while it was open has ended before the answer counts, and the answer is that of a newer one.
 func TestOvertakenWhileOpen(t *testing.T) {
-	j := newJourney(t, service(conntrack.Established)) // an entry that is open
+	j := newJourney(t, service(true)) // an entry that is open
 	j.read(dialled(1, conn.Open))
 	j.read(dialled(1, conn.Closed))
 	j.read()
@@ -366,7 +336,7 @@ func TestOvertakenWhileOpen(t *testing.T) {
 
 // What is known of a connection is not given up for an answer that is none.
 func TestUnresolvedReplacesNothing(t *testing.T) {
-	o := service(conntrack.Established)
+	o := service(true)
 	j := newJourney(t, o)
 	client := dialled(1, conn.Open)
 	j.read(client)
@@ -375,7 +345,7 @@ func TestUnresolvedReplacesNothing(t *testing.T) {
 	server.ID.Cookie, server.Role, server.Namespace.Inode = 7, conn.RoleServer, 3
 	server.Sequence = client.Sequence.Reverse()
 	server.Tuple = conn.Tuple{Source: netip.MustParseAddrPort("10.244.2.13:15006"), Destination: client.Tuple.Source}
-	o.answers[place{3, server.Tuple}] = conntrack.Answer{Result: conntrack.NoNamespace}
+	o.entries[place{3, server.Tuple}] = entry{Answer: Answer{Result: Unknown}}
 	j.read(server)
 	j.read()
 	j.want(client, toBackend())
@@ -383,15 +353,14 @@ func TestUnresolvedReplacesNothing(t *testing.T) {
 
 // A port scan leaves no more behind than connections may.
 func TestAttemptsAreBounded(t *testing.T) {
-	j := newJourney(t, &oracle{})
-	j.pairs.Limit = 10
+	j := newLimitedJourney(t, &tracking{}, 10)
 	for id := range uint64(100) {
 		c := dialled(id+1, conn.Failed)
 		c.Sequence, c.Error = conn.Sequence{}, conn.Refused
 		j.read(c)
 	}
 	j.read()
-	if len(j.alone) != 10 || j.stats.Routes[conn.NATUnresolved] != 100 {
-		t.Errorf("%d kept, %d unresolved", len(j.alone), j.stats.Routes[conn.NATUnresolved])
+	if len(j.attempts) != 10 || j.Stats().Routes[conn.NATUnresolved] != 100 {
+		t.Errorf("%d kept, %d unresolved", len(j.attempts), j.Stats().Routes[conn.NATUnresolved])
 	}
 }

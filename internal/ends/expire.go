@@ -1,0 +1,140 @@
+package ends
+
+import (
+	"time"
+
+	"github.com/netconn/netconn/internal/conn"
+)
+
+// tick is the unit of deadlines. Nothing is dropped before its deadline, and all of it a tick after it at the latest.
+const tick = 100 * time.Millisecond
+
+// wheel has a slot for each tick of the next time. A record that has ended is in one slot or more, and in the earliest at
+// its deadline or before it.
+type wheel struct {
+	slots [512][]*record
+	now   uint32 // the tick of the last Expire; its slot may have been filled again since
+	spare [][]*record
+}
+
+// put has a record looked at in a tick, or before it if that is too far away.
+func (w *wheel) put(r *record, at uint32) {
+	at = min(max(at, w.now), w.now+uint32(len(w.slots))-1)
+	slot := &w.slots[at%uint32(len(w.slots))]
+	if n := len(w.spare); *slot == nil && n > 0 {
+		*slot, w.spare = w.spare[n-1], w.spare[:n-1]
+	}
+	*slot = append(*slot, r)
+}
+
+// take empties the slot of a tick. What is returned is to be given back.
+func (w *wheel) take(at uint32) []*record {
+	slot := &w.slots[at%uint32(len(w.slots))]
+	taken := *slot
+	*slot = nil
+	return taken
+}
+
+func (w *wheel) give(slot []*record) {
+	if len(w.spare) < 64 && slot != nil {
+		clear(slot)
+		w.spare = append(w.spare, slot[:0])
+	}
+}
+
+// ticks returns a time, rounded down.
+func (x *Index) ticks(t time.Time) uint32 { return uint32(t.Sub(x.began) / tick) }
+
+// after returns the first tick that begins after a duration.
+func (x *Index) after(now time.Time, d time.Duration) uint32 { return x.ticks(now.Add(d)) + 1 }
+
+// rest is how long two ends stay after the later one has closed: the caller has nothing to ask about them after that.
+func (x *Index) rest() time.Duration { return x.config.Patience + time.Second }
+
+// extend sets the deadline of a record that was just reported, and that of the other end, if both have closed.
+func (x *Index) extend(r *record, now time.Time) {
+	switch {
+	case r.phase == conn.Open:
+		r.deadline = x.after(now, silence)
+	case r.phase == conn.Failed:
+		r.deadline = x.after(now, 2*x.config.Patience+time.Second)
+		x.due.put(r, r.deadline)
+	case r.other != nil && r.other.phase != conn.Open:
+		r.deadline = x.after(now, x.rest())
+		r.other.deadline = r.deadline
+		x.due.put(r, r.deadline)
+	default:
+		r.deadline = x.after(now, grace)
+		x.due.put(r, x.after(now, x.rest())) // by then most have been paired, and have an earlier deadline
+	}
+}
+
+// Done says that the caller will not ask about a connection that has closed. As soon as that is so for both ends, they
+// are past their deadline.
+func (x *Index) Done(s conn.Sequence, id conn.ID) {
+	r := x.established[s]
+	if r == nil || r.id() != id || r.phase == conn.Open {
+		return
+	}
+	r.done = true
+	if o := r.other; o != nil && o.done {
+		r.deadline, o.deadline = x.due.now, x.due.now
+		x.due.put(r, r.deadline)
+		x.due.put(o, o.deadline)
+	}
+}
+
+// Expire drops what is past its deadline.
+func (x *Index) Expire(now time.Time) {
+	current := x.ticks(now)
+	for at := x.due.now; at <= current; at++ {
+		slot := x.due.take(at)
+		for _, r := range slot {
+			switch {
+			case r.state == free: // dropped, and there a second time
+			case r.deadline <= current:
+				x.drop(r)
+			case r.phase != conn.Open: // or it is the record of another connection by now
+				x.due.put(r, r.deadline)
+			}
+		}
+		x.due.give(slot)
+		x.due.now = at
+	}
+	if now.Sub(x.searched) >= silence/4 {
+		x.searched = now
+		x.dropSilent(current)
+	}
+}
+
+func (x *Index) dropSilent(current uint32) {
+	for _, r := range x.established {
+		if r.deadline <= current {
+			x.drop(r)
+		}
+	}
+}
+
+func (x *Index) take() (r *record) {
+	n := len(x.spare)
+	if n == 0 {
+		return new(record)
+	}
+	r, x.spare = x.spare[n-1], x.spare[:n-1]
+	return r
+}
+
+// drop forgets an end.
+func (x *Index) drop(r *record) {
+	if r.other != nil {
+		r.other.other = nil
+	}
+	if r.sequence == (conn.Sequence{}) {
+		delete(x.attempts, r.id())
+	} else {
+		delete(x.established, r.sequence)
+	}
+	if *r = (record{}); len(x.spare) < maxSpare {
+		x.spare = append(x.spare, r)
+	}
+}

@@ -1,0 +1,290 @@
+package ends
+
+import (
+	"errors"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/netconn/netconn/internal/conn"
+	"github.com/netconn/netconn/internal/nat"
+)
+
+// Lookup is how connection tracking is asked. The zero value: it cannot be.
+type Lookup struct {
+	// Ask answers questions, in their order. What it returns is valid until the next call.
+	Ask func(now time.Time, questions []Question) []Answer
+	// Local reports whether an address belongs to a namespace.
+	Local func(now time.Time, netns uint32, a netip.Addr) (bool, error)
+	// Outer returns the namespace that a packet enters next; 0: there is none.
+	Outer func(now time.Time, netns uint32, to netip.Addr) (uint32, error)
+}
+
+// ErrEarly is what Local and Outer return if a namespace is not known yet.
+var ErrEarly = errors.New("it is too early to look for a network namespace")
+
+// Question asks what connection tracking of a namespace makes of a packet.
+type Question struct {
+	Namespace conn.Namespace
+	Process   uint32     // that opened the connection; it may be in the namespace
+	Phase     conn.Phase // of the connection
+	Tuple     conn.Tuple // of the packet as it enters the namespace
+}
+
+// Result says what an Answer is worth.
+type Result uint8
+
+const (
+	Unknown Result = iota // there is none, or it is about another connection
+	Found
+	NoEntry
+	Early // ask again
+)
+
+// Answer is what connection tracking makes of a packet.
+type Answer struct {
+	Result Result
+	Tuple  conn.Tuple // of the packet as it leaves the namespace
+	Reply  bool       // the packet belongs to the answering direction
+	Tracks bool       // of NoEntry: the namespace tracks connections
+}
+
+// party is a record, and the connection that it was of when a lookup began.
+type party struct {
+	*record
+	of conn.ID
+}
+
+func partyOf(r *record) party { return party{r, r.id()} }
+
+// live reports whether the record is still that of the connection.
+func (p party) live() bool { return p.record != nil && p.state != free && p.id() == p.of }
+
+// lookup is about the route of one end, or of two.
+type lookup struct {
+	subject party
+	other   party  // of a pair
+	asks    party  // one of them, whose packets are followed: of a pair the server's, and only on its doorstep
+	at      packet // of asks
+	open    bool   // asks was, when the lookup began
+
+	ended   time.Time // when the connection may have ended at the earliest, if it has
+	retries int
+
+	netns    uint32   // that is asked next
+	passed   []uint32 // those that were asked
+	steps    []nat.Step
+	conflict bool
+	retrying bool
+}
+
+// newLookup returns one.
+func (x *Index) newLookup() *lookup {
+	var q *lookup
+	if n := len(x.spareLookups); n > 0 {
+		q, x.spareLookups = x.spareLookups[n-1], x.spareLookups[:n-1]
+	} else {
+		q = new(lookup)
+	}
+	*q = lookup{ended: x.before, passed: q.passed, steps: q.steps}
+	return q
+}
+
+// begin makes a lookup about one end, or about both, with what was reported by now.
+func (q *lookup) begin(subject, other, asks *record) {
+	q.subject, q.other, q.asks = partyOf(subject), party{}, partyOf(asks)
+	if other != nil {
+		q.other = partyOf(other)
+	}
+	q.at, q.open, q.netns = asks.packet(), asks.phase == conn.Open, asks.netnsInode
+	q.passed, q.steps, q.conflict, q.retrying = q.passed[:0], q.steps[:0], false, false
+}
+
+// paired reports whether the lookup is about both ends.
+func (q *lookup) paired() bool { return q.other.record != nil }
+
+// findConflict marks the lookup with an answer that may be about the connection of a new record.
+func (x *Index) findConflict(r *record) {
+	if q := x.asked[r.packet()]; q != nil && q.asks.of != r.id() {
+		q.conflict = true
+	}
+}
+
+// recheck has a connection asked about again that was open when it was asked about and has ended: the answer may be
+// about a later one.
+func (x *Index) recheck(r *record) {
+	if r.phase == conn.Open || len(x.asked) == 0 {
+		return
+	}
+	if q := x.asked[r.packet()]; q != nil && q.asks.of == r.id() && q.open {
+		q.ended, q.retries = x.before, 0
+		x.retry(q)
+	}
+}
+
+// retry has the next Settle ask again.
+func (x *Index) retry(q *lookup) {
+	if x.asked[q.at] == q {
+		delete(x.asked, q.at)
+	}
+	q.retrying = true
+	if q.subject.live() {
+		q.subject.state = retrying
+	}
+	x.retries = append(x.retries, q)
+}
+
+// ask asks about all that wait: what was retried first, then in the order of the reports, which start relies on.
+func (x *Index) ask(now time.Time) {
+	retries := x.retries
+	x.retries = nil
+	for _, q := range retries {
+		if q.subject.live() && q.subject.route == nil {
+			x.search(q.subject.record, q)
+		}
+	}
+	for _, r := range x.queue {
+		if r.state == queued {
+			x.search(r, nil)
+		}
+	}
+	x.queue = reuse(x.queue)
+	for on := x.round; len(on) > 0 && x.config.Lookup.Ask != nil; {
+		on = x.askRound(on, now)
+	}
+	x.round, x.questions = reuse(x.round), reuse(x.questions)
+}
+
+// reuse empties a slice. A large array is not kept: a snapshot may report a hundred thousand connections once.
+func reuse[T any](s []T) []T {
+	if cap(s) > maxSpare {
+		return nil
+	}
+	clear(s)
+	return s[:0]
+}
+
+// search finds the route of a record from the sockets of both ends, or starts a lookup: q, if it has had one.
+func (x *Index) search(r *record, q *lookup) {
+	asks := r
+	if r.other != nil {
+		end, other := r.socket(), r.other.socket()
+		server, known := nat.Server(end, other)
+		if nat.Mirrored(end, other) || !known {
+			x.settleBoth(r, &end, r.other, &other, nat.Between(end, other, nat.Step{}))
+			return
+		}
+		if server.ID != end.ID {
+			asks = r.other
+		}
+	}
+	if q == nil {
+		q = x.newLookup()
+	}
+	q.begin(r, r.other, asks)
+	x.start(q)
+}
+
+// start reserves the answer to a lookup, if there is none about both ends already. Of two connections that have one tuple
+// one after the other, the answer is about the later one: the one that is open, or else the one that was reported later.
+func (x *Index) start(q *lookup) {
+	q.subject.state = asked
+	x.begun = append(x.begun, q)
+	switch before := x.asked[q.at]; {
+	case before == nil:
+	case before.asks.of == q.asks.of:
+		if before.paired() || !q.paired() {
+			return
+		}
+	case before.open && !q.open:
+		q.conflict = true
+		x.conclude(q)
+		return
+	default:
+		before.conflict = true
+		x.conclude(before)
+	}
+	x.asked[q.at] = q
+	x.round = append(x.round, q)
+}
+
+// askRound asks one namespace for each lookup, and returns those that go on in the next one outward.
+func (x *Index) askRound(all []*lookup, now time.Time) (on []*lookup) {
+	all = slices.DeleteFunc(all, func(q *lookup) bool { return q.conflict })
+	x.questions = x.questions[:0]
+	for _, q := range all {
+		x.questions = append(x.questions, q.question())
+	}
+	on = all[:0]
+	for i, a := range x.config.Lookup.Ask(now, x.questions) {
+		q := all[i]
+		s, early := x.step(q, x.questions[i].Tuple, a, now)
+		if !early {
+			q.steps = append(q.steps, s)
+			var outward bool
+			if outward, early = x.advance(q, now); outward {
+				on = append(on, q)
+			}
+		}
+		if early {
+			x.postpone(q)
+		}
+	}
+	return on
+}
+
+// question returns what is asked next. Of a namespace further out than the socket's only the inode is known.
+func (q *lookup) question() Question {
+	e := q.asks.socket()
+	in := e.Namespace
+	if len(q.passed) > 0 {
+		in = conn.Namespace{Inode: q.netns}
+	}
+	return Question{Namespace: in, Process: e.Process, Phase: e.Phase, Tuple: nat.Packet(e, q.steps)}
+}
+
+// step turns an answer into what it means for the connection; early: that is not known yet.
+func (x *Index) step(q *lookup, in conn.Tuple, a Answer, now time.Time) (s nat.Step, early bool) {
+	out := in
+	switch a.Result {
+	case NoEntry:
+		s.Knowledge = nat.Without(q.asks.socket(), x.config.Now().Sub(q.ended).Seconds(), a.Tracks)
+	case Found:
+		s, out = nat.Step{Knowledge: nat.Tracked, Out: a.Tuple, Reply: a.Reply}, a.Tuple
+	default:
+		return s, a.Result == Early
+	}
+	local, err := x.config.Lookup.Local(now, q.netns, out.Destination.Addr())
+	if err != nil {
+		return nat.Step{}, errors.Is(err, ErrEarly)
+	}
+	s.Local = local
+	return s, false
+}
+
+// advance moves a lookup one namespace outward, and reports whether there is one; early: that is not known yet.
+func (x *Index) advance(q *lookup, now time.Time) (outward, early bool) {
+	last := q.steps[len(q.steps)-1]
+	if q.paired() || last.Knowledge == nat.Unknown || last.Local || len(q.steps) == nat.MaxSteps {
+		return false, false
+	}
+	outer, err := x.config.Lookup.Outer(now, q.netns, nat.Packet(q.asks.socket(), q.steps).Destination.Addr())
+	if err != nil {
+		if !errors.Is(err, ErrEarly) {
+			q.steps = append(q.steps, nat.Step{Knowledge: nat.Unknown})
+		}
+		return false, errors.Is(err, ErrEarly)
+	}
+	q.netns, q.passed = outer, append(q.passed, q.netns)
+	return outer != 0 && !slices.Contains(q.passed, outer), false // two default routes may lead to each other
+}
+
+// postpone retries a lookup, or gives it up if that was done too often.
+func (x *Index) postpone(q *lookup) {
+	if q.retries == maxRetries {
+		q.steps = append(q.steps, nat.Step{Knowledge: nat.Unknown})
+		return
+	}
+	q.retries++
+	x.retry(q)
+}
