@@ -9,7 +9,7 @@
 // rewritten there is where its packets seem to come from, which is what the client asked for, and where they go to, which is the real
 // client. So one rule serves both sides, and only the names of source and destination change places.
 //
-// Where both ends are on this machine they are matched by what no translation changes (package pair), and their sockets tell the rest; only
+// Where both ends are on this machine they are matched by what no translation changes (package ends), and their sockets tell the rest; only
 // whether the destination was translated on the server's own doorstep has to be asked.
 package nat
 
