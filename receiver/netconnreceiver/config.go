@@ -15,6 +15,7 @@ import (
 	"github.com/netconn/netconn/internal/flow"
 	"github.com/netconn/netconn/internal/pipeline"
 	"github.com/netconn/netconn/receiver/netconnreceiver/internal/metadata"
+	"github.com/netconn/netconn/receiver/netconnreceiver/internal/metrics"
 )
 
 // ErrorMode tells what to do when the kernel does not let netconn start.
@@ -84,7 +85,7 @@ func createDefaultConfig() component.Config {
 	controller.CollectionInterval = 10 * time.Second
 	return &Config{
 		ControllerConfig:     controller,
-		MetricsBuilderConfig: defaultMetricsConfig(),
+		MetricsBuilderConfig: metrics.DefaultConfig(),
 		ErrorMode:            ErrorModePropagate,
 		RootPath:             "/",
 		LimitPerResource:     500,
@@ -145,7 +146,7 @@ func (c *Config) Validate() error {
 		c.validateExpireAfter(),
 		validateBuckets(c.HistogramBuckets),
 		validateNetworks(c.Networks),
-		validateMetrics(c.Metrics),
+		metrics.Validate(c.Metrics),
 		c.Kubernetes.validate(c.NodeName),
 	)
 }

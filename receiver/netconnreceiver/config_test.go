@@ -18,6 +18,7 @@ import (
 	"github.com/netconn/netconn/internal/flow"
 	"github.com/netconn/netconn/internal/kubernetes"
 	"github.com/netconn/netconn/receiver/netconnreceiver/internal/metadata"
+	"github.com/netconn/netconn/receiver/netconnreceiver/internal/metrics"
 )
 
 // TestConfigFaults reads testdata/config/<fault>.yaml: the first line is a comment, with what the error has to say.
@@ -73,7 +74,7 @@ func TestConfigEveryKey(t *testing.T) {
 		ControllerConfig: scraperhelper.ControllerConfig{
 			CollectionInterval: 30 * time.Second, InitialDelay: 5 * time.Second, Timeout: 20 * time.Second,
 		},
-		MetricsBuilderConfig: defaultMetricsConfig(),
+		MetricsBuilderConfig: metrics.DefaultConfig(),
 		ErrorMode:            ErrorModeIgnore,
 		RootPath:             "/hostfs",
 		NodeName:             "worker-7",
@@ -121,7 +122,7 @@ func TestConfigDefault(t *testing.T) {
 	}
 	want := &Config{
 		ControllerConfig:     scraperhelper.ControllerConfig{CollectionInterval: 10 * time.Second, InitialDelay: time.Second},
-		MetricsBuilderConfig: defaultMetricsConfig(),
+		MetricsBuilderConfig: metrics.DefaultConfig(),
 		ErrorMode:            "propagate",
 		RootPath:             "/",
 		LimitPerResource:     500,

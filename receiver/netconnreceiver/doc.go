@@ -17,5 +17,6 @@
 // error_mode.
 package netconnreceiver
 
+//go:generate go run ../../internal/names/metadata metadata.yaml
 //go:generate go tool -modfile=../../internal/tools/go.mod mdatagen metadata.yaml
 //go:generate rm internal/metadata/generated_metrics.go internal/metadata/generated_metrics_test.go internal/metadata/generated_logs.go internal/metadata/generated_logs_test.go

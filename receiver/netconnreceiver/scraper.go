@@ -15,6 +15,9 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/netconn/netconn/internal/pipeline"
+	"github.com/netconn/netconn/receiver/netconnreceiver/internal/logs"
+	"github.com/netconn/netconn/receiver/netconnreceiver/internal/metrics"
+	"github.com/netconn/netconn/receiver/netconnreceiver/internal/resources"
 )
 
 // A netconnScraper runs a pipeline between start and shutdown, for a metrics receiver, a logs receiver or both.
@@ -32,8 +35,8 @@ type netconnScraper struct {
 
 	mu       sync.Mutex
 	pipeline *pipeline.Pipeline // nil when it is not running
-	record   *record
-	journal  *journal
+	metrics  *metrics.Writer
+	logs     *logs.Writer
 	emitted  uint64       // events
 	running  [signals]int // receivers
 
@@ -75,16 +78,24 @@ func (s *netconnScraper) open() {
 
 // load opens the pipeline, and makes the writers of what it returns.
 func (s *netconnScraper) load() (*pipeline.Pipeline, error) {
-	r := newRecord(s.config, s.set.BuildInfo.Version, s.machine.Now())
-	p, err := pipeline.Open(s.config.options(r.mask), s.machine)
+	version := s.set.BuildInfo.Version
+	r := resources.New(s.config.ResourceAttributes)
+	w := metrics.New(metrics.Options{
+		Metrics:   s.config.Metrics,
+		Resources: r,
+		Delta:     s.config.Temporality == TemporalityDelta,
+		Bounds:    s.config.buckets(),
+		Version:   version,
+		Start:     s.machine.Now(),
+	})
+	p, err := pipeline.Open(s.config.options(w.Mask), s.machine)
 	if err != nil {
 		return nil, err
 	}
-	r.resources.host = host{id: p.Host().ID, name: p.Host().Name, node: s.config.NodeName}
+	r.Host = resources.Host{ID: p.Host().ID, Name: p.Host().Name, Node: s.config.NodeName}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.pipeline, s.record = p, r
-	s.journal = &journal{version: r.version, resources: r.resources}
+	s.pipeline, s.metrics, s.logs = p, w, &logs.Writer{Version: version, Resources: r}
 	return p, nil
 }
 
@@ -129,7 +140,7 @@ func (s *netconnScraper) scrape(context.Context) (pmetric.Metrics, error) {
 	}
 	now := s.machine.Now()
 	flows, err := s.pipeline.Collect(now)
-	md := s.record.write(flows, now)
+	md := s.metrics.Write(flows, now)
 	s.retell()
 	err = errors.Join(err, s.health.read(s.pipeline, s.emitted))
 	if err != nil {
@@ -152,7 +163,7 @@ func (s *netconnScraper) scrapeLogs(context.Context) (plog.Logs, error) {
 		err = errors.Join(collectErr, s.health.read(s.pipeline, s.emitted))
 		s.retell()
 	}
-	told := s.journal.write(s.pipeline.Events(now))
+	told := s.logs.Write(s.pipeline.Events(now))
 	s.emitted += uint64(told.LogRecordCount())
 	if err != nil {
 		return told, scrapererror.NewPartialScrapeError(err, 0)

@@ -21,6 +21,8 @@ import (
 	"github.com/netconn/netconn/internal/pipeline"
 )
 
+func at(seconds int64) time.Time { return time.Unix(seconds, 0) }
+
 // A story is what the kernel reports at each collection.
 type story struct {
 	Config map[string]any

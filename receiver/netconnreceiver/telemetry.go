@@ -11,6 +11,7 @@ import (
 
 	"github.com/netconn/netconn/internal/conn"
 	"github.com/netconn/netconn/internal/conntrack"
+	"github.com/netconn/netconn/internal/names"
 	"github.com/netconn/netconn/internal/owner"
 	"github.com/netconn/netconn/internal/pipeline"
 	"github.com/netconn/netconn/receiver/netconnreceiver/internal/metadata"
@@ -146,7 +147,7 @@ func observeUnresolved(h *health, to otelmetric.Int64Observer) {
 
 func observeRoutes(h *health, to otelmetric.Int64Observer) {
 	for n, count := range h.Ends.Routes {
-		to.Observe(int64(count), otelmetric.WithAttributes(otelattribute.String(natKind.String(), conn.NAT(n).String())))
+		to.Observe(int64(count), otelmetric.WithAttributes(otelattribute.String(names.NAT.Key(), conn.NAT(n).String())))
 	}
 }
 

@@ -17,23 +17,7 @@ const (
 	NetconnActiveMetricAttributeKeyNetconnRole                       NetconnActiveMetricAttributeKey = "netconn.role"
 	NetconnActiveMetricAttributeKeyNetworkTransport                  NetconnActiveMetricAttributeKey = "network.transport"
 	NetconnActiveMetricAttributeKeyServerPort                        NetconnActiveMetricAttributeKey = "server.port"
-	NetconnActiveMetricAttributeKeyNetconnPeerType                   NetconnActiveMetricAttributeKey = "netconn.peer.type"
-	NetconnActiveMetricAttributeKeyNetconnPeerScope                  NetconnActiveMetricAttributeKey = "netconn.peer.scope"
-	NetconnActiveMetricAttributeKeyNetconnPeerName                   NetconnActiveMetricAttributeKey = "netconn.peer.name"
-	NetconnActiveMetricAttributeKeyNetconnPeerContainerName          NetconnActiveMetricAttributeKey = "netconn.peer.container.name"
-	NetconnActiveMetricAttributeKeyNetconnPeerContainerID            NetconnActiveMetricAttributeKey = "netconn.peer.container.id"
-	NetconnActiveMetricAttributeKeyNetconnPeerContainerImageTag      NetconnActiveMetricAttributeKey = "netconn.peer.container.image.tag"
-	NetconnActiveMetricAttributeKeyNetconnPeerProxy                  NetconnActiveMetricAttributeKey = "netconn.peer.proxy"
-	NetconnActiveMetricAttributeKeyNetconnPeerK8sNamespaceName       NetconnActiveMetricAttributeKey = "netconn.peer.k8s.namespace.name"
-	NetconnActiveMetricAttributeKeyNetconnPeerK8sWorkloadName        NetconnActiveMetricAttributeKey = "netconn.peer.k8s.workload.name"
-	NetconnActiveMetricAttributeKeyNetconnPeerK8sWorkloadKind        NetconnActiveMetricAttributeKey = "netconn.peer.k8s.workload.kind"
-	NetconnActiveMetricAttributeKeyNetconnPeerK8sPodName             NetconnActiveMetricAttributeKey = "netconn.peer.k8s.pod.name"
-	NetconnActiveMetricAttributeKeyNetconnPeerK8sNodeName            NetconnActiveMetricAttributeKey = "netconn.peer.k8s.node.name"
-	NetconnActiveMetricAttributeKeyNetconnPeerZone                   NetconnActiveMetricAttributeKey = "netconn.peer.zone"
-	NetconnActiveMetricAttributeKeyNetconnPeerRegion                 NetconnActiveMetricAttributeKey = "netconn.peer.region"
 	NetconnActiveMetricAttributeKeyNetconnLocalZone                  NetconnActiveMetricAttributeKey = "netconn.local.zone"
-	NetconnActiveMetricAttributeKeyServicePeerName                   NetconnActiveMetricAttributeKey = "service.peer.name"
-	NetconnActiveMetricAttributeKeyServicePeerNamespace              NetconnActiveMetricAttributeKey = "service.peer.namespace"
 	NetconnActiveMetricAttributeKeyNetconnNat                        NetconnActiveMetricAttributeKey = "netconn.nat"
 	NetconnActiveMetricAttributeKeyNetconnOriginalDestinationName    NetconnActiveMetricAttributeKey = "netconn.original_destination.name"
 	NetconnActiveMetricAttributeKeyNetconnOriginalDestinationPort    NetconnActiveMetricAttributeKey = "netconn.original_destination.port"
@@ -43,6 +27,22 @@ const (
 	NetconnActiveMetricAttributeKeyNetworkLocalAddress               NetconnActiveMetricAttributeKey = "network.local.address"
 	NetconnActiveMetricAttributeKeyServerAddress                     NetconnActiveMetricAttributeKey = "server.address"
 	NetconnActiveMetricAttributeKeyClientAddress                     NetconnActiveMetricAttributeKey = "client.address"
+	NetconnActiveMetricAttributeKeyNetconnPeerType                   NetconnActiveMetricAttributeKey = "netconn.peer.type"
+	NetconnActiveMetricAttributeKeyNetconnPeerScope                  NetconnActiveMetricAttributeKey = "netconn.peer.scope"
+	NetconnActiveMetricAttributeKeyNetconnPeerName                   NetconnActiveMetricAttributeKey = "netconn.peer.name"
+	NetconnActiveMetricAttributeKeyNetconnPeerK8sNamespaceName       NetconnActiveMetricAttributeKey = "netconn.peer.k8s.namespace.name"
+	NetconnActiveMetricAttributeKeyNetconnPeerK8sWorkloadName        NetconnActiveMetricAttributeKey = "netconn.peer.k8s.workload.name"
+	NetconnActiveMetricAttributeKeyNetconnPeerK8sWorkloadKind        NetconnActiveMetricAttributeKey = "netconn.peer.k8s.workload.kind"
+	NetconnActiveMetricAttributeKeyNetconnPeerK8sPodName             NetconnActiveMetricAttributeKey = "netconn.peer.k8s.pod.name"
+	NetconnActiveMetricAttributeKeyNetconnPeerContainerName          NetconnActiveMetricAttributeKey = "netconn.peer.container.name"
+	NetconnActiveMetricAttributeKeyNetconnPeerContainerID            NetconnActiveMetricAttributeKey = "netconn.peer.container.id"
+	NetconnActiveMetricAttributeKeyNetconnPeerContainerImageTag      NetconnActiveMetricAttributeKey = "netconn.peer.container.image.tag"
+	NetconnActiveMetricAttributeKeyNetconnPeerProxy                  NetconnActiveMetricAttributeKey = "netconn.peer.proxy"
+	NetconnActiveMetricAttributeKeyNetconnPeerK8sNodeName            NetconnActiveMetricAttributeKey = "netconn.peer.k8s.node.name"
+	NetconnActiveMetricAttributeKeyNetconnPeerZone                   NetconnActiveMetricAttributeKey = "netconn.peer.zone"
+	NetconnActiveMetricAttributeKeyNetconnPeerRegion                 NetconnActiveMetricAttributeKey = "netconn.peer.region"
+	NetconnActiveMetricAttributeKeyServicePeerName                   NetconnActiveMetricAttributeKey = "service.peer.name"
+	NetconnActiveMetricAttributeKeyServicePeerNamespace              NetconnActiveMetricAttributeKey = "service.peer.namespace"
 )
 
 // NetconnActiveMetricConfig provides config for the netconn.active metric.
@@ -71,9 +71,9 @@ func (ms *NetconnActiveMetricConfig) Unmarshal(parser *confmap.Conf) error {
 func (ms *NetconnActiveMetricConfig) Validate() error {
 	for _, val := range ms.EnabledAttributes {
 		switch val {
-		case NetconnActiveMetricAttributeKeyNetconnRole, NetconnActiveMetricAttributeKeyNetworkTransport, NetconnActiveMetricAttributeKeyServerPort, NetconnActiveMetricAttributeKeyNetconnPeerType, NetconnActiveMetricAttributeKeyNetconnPeerScope, NetconnActiveMetricAttributeKeyNetconnPeerName, NetconnActiveMetricAttributeKeyNetconnPeerContainerName, NetconnActiveMetricAttributeKeyNetconnPeerContainerID, NetconnActiveMetricAttributeKeyNetconnPeerContainerImageTag, NetconnActiveMetricAttributeKeyNetconnPeerProxy, NetconnActiveMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnActiveMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnActiveMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnActiveMetricAttributeKeyNetconnPeerK8sPodName, NetconnActiveMetricAttributeKeyNetconnPeerK8sNodeName, NetconnActiveMetricAttributeKeyNetconnPeerZone, NetconnActiveMetricAttributeKeyNetconnPeerRegion, NetconnActiveMetricAttributeKeyNetconnLocalZone, NetconnActiveMetricAttributeKeyServicePeerName, NetconnActiveMetricAttributeKeyServicePeerNamespace, NetconnActiveMetricAttributeKeyNetconnNat, NetconnActiveMetricAttributeKeyNetconnOriginalDestinationName, NetconnActiveMetricAttributeKeyNetconnOriginalDestinationPort, NetconnActiveMetricAttributeKeyNetconnOriginalDestinationAddress, NetconnActiveMetricAttributeKeyNetworkPeerAddress, NetconnActiveMetricAttributeKeyNetworkPeerPort, NetconnActiveMetricAttributeKeyNetworkLocalAddress, NetconnActiveMetricAttributeKeyServerAddress, NetconnActiveMetricAttributeKeyClientAddress:
+		case NetconnActiveMetricAttributeKeyNetconnRole, NetconnActiveMetricAttributeKeyNetworkTransport, NetconnActiveMetricAttributeKeyServerPort, NetconnActiveMetricAttributeKeyNetconnLocalZone, NetconnActiveMetricAttributeKeyNetconnNat, NetconnActiveMetricAttributeKeyNetconnOriginalDestinationName, NetconnActiveMetricAttributeKeyNetconnOriginalDestinationPort, NetconnActiveMetricAttributeKeyNetconnOriginalDestinationAddress, NetconnActiveMetricAttributeKeyNetworkPeerAddress, NetconnActiveMetricAttributeKeyNetworkPeerPort, NetconnActiveMetricAttributeKeyNetworkLocalAddress, NetconnActiveMetricAttributeKeyServerAddress, NetconnActiveMetricAttributeKeyClientAddress, NetconnActiveMetricAttributeKeyNetconnPeerType, NetconnActiveMetricAttributeKeyNetconnPeerScope, NetconnActiveMetricAttributeKeyNetconnPeerName, NetconnActiveMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnActiveMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnActiveMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnActiveMetricAttributeKeyNetconnPeerK8sPodName, NetconnActiveMetricAttributeKeyNetconnPeerContainerName, NetconnActiveMetricAttributeKeyNetconnPeerContainerID, NetconnActiveMetricAttributeKeyNetconnPeerContainerImageTag, NetconnActiveMetricAttributeKeyNetconnPeerProxy, NetconnActiveMetricAttributeKeyNetconnPeerK8sNodeName, NetconnActiveMetricAttributeKeyNetconnPeerZone, NetconnActiveMetricAttributeKeyNetconnPeerRegion, NetconnActiveMetricAttributeKeyServicePeerName, NetconnActiveMetricAttributeKeyServicePeerNamespace:
 		default:
-			return fmt.Errorf("metric netconn.active doesn't have an attribute %v, valid attributes: [netconn.role, network.transport, server.port, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.container.name, netconn.peer.container.id, netconn.peer.container.image.tag, netconn.peer.proxy, netconn.peer.k8s.namespace.name, netconn.peer.k8s.workload.name, netconn.peer.k8s.workload.kind, netconn.peer.k8s.pod.name, netconn.peer.k8s.node.name, netconn.peer.zone, netconn.peer.region, netconn.local.zone, service.peer.name, service.peer.namespace, netconn.nat, netconn.original_destination.name, netconn.original_destination.port, netconn.original_destination.address, network.peer.address, network.peer.port, network.local.address, server.address, client.address]", val)
+			return fmt.Errorf("metric netconn.active doesn't have an attribute %v, valid attributes: [netconn.role, network.transport, server.port, netconn.local.zone, netconn.nat, netconn.original_destination.name, netconn.original_destination.port, netconn.original_destination.address, network.peer.address, network.peer.port, network.local.address, server.address, client.address, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.k8s.namespace.name, netconn.peer.k8s.workload.name, netconn.peer.k8s.workload.kind, netconn.peer.k8s.pod.name, netconn.peer.container.name, netconn.peer.container.id, netconn.peer.container.image.tag, netconn.peer.proxy, netconn.peer.k8s.node.name, netconn.peer.zone, netconn.peer.region, service.peer.name, service.peer.namespace]", val)
 		}
 	}
 
@@ -94,23 +94,7 @@ const (
 	NetconnAttemptsMetricAttributeKeyNetconnRole                       NetconnAttemptsMetricAttributeKey = "netconn.role"
 	NetconnAttemptsMetricAttributeKeyNetworkTransport                  NetconnAttemptsMetricAttributeKey = "network.transport"
 	NetconnAttemptsMetricAttributeKeyServerPort                        NetconnAttemptsMetricAttributeKey = "server.port"
-	NetconnAttemptsMetricAttributeKeyNetconnPeerType                   NetconnAttemptsMetricAttributeKey = "netconn.peer.type"
-	NetconnAttemptsMetricAttributeKeyNetconnPeerScope                  NetconnAttemptsMetricAttributeKey = "netconn.peer.scope"
-	NetconnAttemptsMetricAttributeKeyNetconnPeerName                   NetconnAttemptsMetricAttributeKey = "netconn.peer.name"
-	NetconnAttemptsMetricAttributeKeyNetconnPeerContainerName          NetconnAttemptsMetricAttributeKey = "netconn.peer.container.name"
-	NetconnAttemptsMetricAttributeKeyNetconnPeerContainerID            NetconnAttemptsMetricAttributeKey = "netconn.peer.container.id"
-	NetconnAttemptsMetricAttributeKeyNetconnPeerContainerImageTag      NetconnAttemptsMetricAttributeKey = "netconn.peer.container.image.tag"
-	NetconnAttemptsMetricAttributeKeyNetconnPeerProxy                  NetconnAttemptsMetricAttributeKey = "netconn.peer.proxy"
-	NetconnAttemptsMetricAttributeKeyNetconnPeerK8sNamespaceName       NetconnAttemptsMetricAttributeKey = "netconn.peer.k8s.namespace.name"
-	NetconnAttemptsMetricAttributeKeyNetconnPeerK8sWorkloadName        NetconnAttemptsMetricAttributeKey = "netconn.peer.k8s.workload.name"
-	NetconnAttemptsMetricAttributeKeyNetconnPeerK8sWorkloadKind        NetconnAttemptsMetricAttributeKey = "netconn.peer.k8s.workload.kind"
-	NetconnAttemptsMetricAttributeKeyNetconnPeerK8sPodName             NetconnAttemptsMetricAttributeKey = "netconn.peer.k8s.pod.name"
-	NetconnAttemptsMetricAttributeKeyNetconnPeerK8sNodeName            NetconnAttemptsMetricAttributeKey = "netconn.peer.k8s.node.name"
-	NetconnAttemptsMetricAttributeKeyNetconnPeerZone                   NetconnAttemptsMetricAttributeKey = "netconn.peer.zone"
-	NetconnAttemptsMetricAttributeKeyNetconnPeerRegion                 NetconnAttemptsMetricAttributeKey = "netconn.peer.region"
 	NetconnAttemptsMetricAttributeKeyNetconnLocalZone                  NetconnAttemptsMetricAttributeKey = "netconn.local.zone"
-	NetconnAttemptsMetricAttributeKeyServicePeerName                   NetconnAttemptsMetricAttributeKey = "service.peer.name"
-	NetconnAttemptsMetricAttributeKeyServicePeerNamespace              NetconnAttemptsMetricAttributeKey = "service.peer.namespace"
 	NetconnAttemptsMetricAttributeKeyNetconnNat                        NetconnAttemptsMetricAttributeKey = "netconn.nat"
 	NetconnAttemptsMetricAttributeKeyNetconnOriginalDestinationName    NetconnAttemptsMetricAttributeKey = "netconn.original_destination.name"
 	NetconnAttemptsMetricAttributeKeyNetconnOriginalDestinationPort    NetconnAttemptsMetricAttributeKey = "netconn.original_destination.port"
@@ -120,6 +104,22 @@ const (
 	NetconnAttemptsMetricAttributeKeyNetworkLocalAddress               NetconnAttemptsMetricAttributeKey = "network.local.address"
 	NetconnAttemptsMetricAttributeKeyServerAddress                     NetconnAttemptsMetricAttributeKey = "server.address"
 	NetconnAttemptsMetricAttributeKeyClientAddress                     NetconnAttemptsMetricAttributeKey = "client.address"
+	NetconnAttemptsMetricAttributeKeyNetconnPeerType                   NetconnAttemptsMetricAttributeKey = "netconn.peer.type"
+	NetconnAttemptsMetricAttributeKeyNetconnPeerScope                  NetconnAttemptsMetricAttributeKey = "netconn.peer.scope"
+	NetconnAttemptsMetricAttributeKeyNetconnPeerName                   NetconnAttemptsMetricAttributeKey = "netconn.peer.name"
+	NetconnAttemptsMetricAttributeKeyNetconnPeerK8sNamespaceName       NetconnAttemptsMetricAttributeKey = "netconn.peer.k8s.namespace.name"
+	NetconnAttemptsMetricAttributeKeyNetconnPeerK8sWorkloadName        NetconnAttemptsMetricAttributeKey = "netconn.peer.k8s.workload.name"
+	NetconnAttemptsMetricAttributeKeyNetconnPeerK8sWorkloadKind        NetconnAttemptsMetricAttributeKey = "netconn.peer.k8s.workload.kind"
+	NetconnAttemptsMetricAttributeKeyNetconnPeerK8sPodName             NetconnAttemptsMetricAttributeKey = "netconn.peer.k8s.pod.name"
+	NetconnAttemptsMetricAttributeKeyNetconnPeerContainerName          NetconnAttemptsMetricAttributeKey = "netconn.peer.container.name"
+	NetconnAttemptsMetricAttributeKeyNetconnPeerContainerID            NetconnAttemptsMetricAttributeKey = "netconn.peer.container.id"
+	NetconnAttemptsMetricAttributeKeyNetconnPeerContainerImageTag      NetconnAttemptsMetricAttributeKey = "netconn.peer.container.image.tag"
+	NetconnAttemptsMetricAttributeKeyNetconnPeerProxy                  NetconnAttemptsMetricAttributeKey = "netconn.peer.proxy"
+	NetconnAttemptsMetricAttributeKeyNetconnPeerK8sNodeName            NetconnAttemptsMetricAttributeKey = "netconn.peer.k8s.node.name"
+	NetconnAttemptsMetricAttributeKeyNetconnPeerZone                   NetconnAttemptsMetricAttributeKey = "netconn.peer.zone"
+	NetconnAttemptsMetricAttributeKeyNetconnPeerRegion                 NetconnAttemptsMetricAttributeKey = "netconn.peer.region"
+	NetconnAttemptsMetricAttributeKeyServicePeerName                   NetconnAttemptsMetricAttributeKey = "service.peer.name"
+	NetconnAttemptsMetricAttributeKeyServicePeerNamespace              NetconnAttemptsMetricAttributeKey = "service.peer.namespace"
 )
 
 // NetconnAttemptsMetricConfig provides config for the netconn.attempts metric.
@@ -148,9 +148,9 @@ func (ms *NetconnAttemptsMetricConfig) Unmarshal(parser *confmap.Conf) error {
 func (ms *NetconnAttemptsMetricConfig) Validate() error {
 	for _, val := range ms.EnabledAttributes {
 		switch val {
-		case NetconnAttemptsMetricAttributeKeyErrorType, NetconnAttemptsMetricAttributeKeyNetconnRole, NetconnAttemptsMetricAttributeKeyNetworkTransport, NetconnAttemptsMetricAttributeKeyServerPort, NetconnAttemptsMetricAttributeKeyNetconnPeerType, NetconnAttemptsMetricAttributeKeyNetconnPeerScope, NetconnAttemptsMetricAttributeKeyNetconnPeerName, NetconnAttemptsMetricAttributeKeyNetconnPeerContainerName, NetconnAttemptsMetricAttributeKeyNetconnPeerContainerID, NetconnAttemptsMetricAttributeKeyNetconnPeerContainerImageTag, NetconnAttemptsMetricAttributeKeyNetconnPeerProxy, NetconnAttemptsMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnAttemptsMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnAttemptsMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnAttemptsMetricAttributeKeyNetconnPeerK8sPodName, NetconnAttemptsMetricAttributeKeyNetconnPeerK8sNodeName, NetconnAttemptsMetricAttributeKeyNetconnPeerZone, NetconnAttemptsMetricAttributeKeyNetconnPeerRegion, NetconnAttemptsMetricAttributeKeyNetconnLocalZone, NetconnAttemptsMetricAttributeKeyServicePeerName, NetconnAttemptsMetricAttributeKeyServicePeerNamespace, NetconnAttemptsMetricAttributeKeyNetconnNat, NetconnAttemptsMetricAttributeKeyNetconnOriginalDestinationName, NetconnAttemptsMetricAttributeKeyNetconnOriginalDestinationPort, NetconnAttemptsMetricAttributeKeyNetconnOriginalDestinationAddress, NetconnAttemptsMetricAttributeKeyNetworkPeerAddress, NetconnAttemptsMetricAttributeKeyNetworkPeerPort, NetconnAttemptsMetricAttributeKeyNetworkLocalAddress, NetconnAttemptsMetricAttributeKeyServerAddress, NetconnAttemptsMetricAttributeKeyClientAddress:
+		case NetconnAttemptsMetricAttributeKeyErrorType, NetconnAttemptsMetricAttributeKeyNetconnRole, NetconnAttemptsMetricAttributeKeyNetworkTransport, NetconnAttemptsMetricAttributeKeyServerPort, NetconnAttemptsMetricAttributeKeyNetconnLocalZone, NetconnAttemptsMetricAttributeKeyNetconnNat, NetconnAttemptsMetricAttributeKeyNetconnOriginalDestinationName, NetconnAttemptsMetricAttributeKeyNetconnOriginalDestinationPort, NetconnAttemptsMetricAttributeKeyNetconnOriginalDestinationAddress, NetconnAttemptsMetricAttributeKeyNetworkPeerAddress, NetconnAttemptsMetricAttributeKeyNetworkPeerPort, NetconnAttemptsMetricAttributeKeyNetworkLocalAddress, NetconnAttemptsMetricAttributeKeyServerAddress, NetconnAttemptsMetricAttributeKeyClientAddress, NetconnAttemptsMetricAttributeKeyNetconnPeerType, NetconnAttemptsMetricAttributeKeyNetconnPeerScope, NetconnAttemptsMetricAttributeKeyNetconnPeerName, NetconnAttemptsMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnAttemptsMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnAttemptsMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnAttemptsMetricAttributeKeyNetconnPeerK8sPodName, NetconnAttemptsMetricAttributeKeyNetconnPeerContainerName, NetconnAttemptsMetricAttributeKeyNetconnPeerContainerID, NetconnAttemptsMetricAttributeKeyNetconnPeerContainerImageTag, NetconnAttemptsMetricAttributeKeyNetconnPeerProxy, NetconnAttemptsMetricAttributeKeyNetconnPeerK8sNodeName, NetconnAttemptsMetricAttributeKeyNetconnPeerZone, NetconnAttemptsMetricAttributeKeyNetconnPeerRegion, NetconnAttemptsMetricAttributeKeyServicePeerName, NetconnAttemptsMetricAttributeKeyServicePeerNamespace:
 		default:
-			return fmt.Errorf("metric netconn.attempts doesn't have an attribute %v, valid attributes: [error.type, netconn.role, network.transport, server.port, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.container.name, netconn.peer.container.id, netconn.peer.container.image.tag, netconn.peer.proxy, netconn.peer.k8s.namespace.name, netconn.peer.k8s.workload.name, netconn.peer.k8s.workload.kind, netconn.peer.k8s.pod.name, netconn.peer.k8s.node.name, netconn.peer.zone, netconn.peer.region, netconn.local.zone, service.peer.name, service.peer.namespace, netconn.nat, netconn.original_destination.name, netconn.original_destination.port, netconn.original_destination.address, network.peer.address, network.peer.port, network.local.address, server.address, client.address]", val)
+			return fmt.Errorf("metric netconn.attempts doesn't have an attribute %v, valid attributes: [error.type, netconn.role, network.transport, server.port, netconn.local.zone, netconn.nat, netconn.original_destination.name, netconn.original_destination.port, netconn.original_destination.address, network.peer.address, network.peer.port, network.local.address, server.address, client.address, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.k8s.namespace.name, netconn.peer.k8s.workload.name, netconn.peer.k8s.workload.kind, netconn.peer.k8s.pod.name, netconn.peer.container.name, netconn.peer.container.id, netconn.peer.container.image.tag, netconn.peer.proxy, netconn.peer.k8s.node.name, netconn.peer.zone, netconn.peer.region, service.peer.name, service.peer.namespace]", val)
 		}
 	}
 
@@ -171,23 +171,7 @@ const (
 	NetconnClosedMetricAttributeKeyNetconnRole                       NetconnClosedMetricAttributeKey = "netconn.role"
 	NetconnClosedMetricAttributeKeyNetworkTransport                  NetconnClosedMetricAttributeKey = "network.transport"
 	NetconnClosedMetricAttributeKeyServerPort                        NetconnClosedMetricAttributeKey = "server.port"
-	NetconnClosedMetricAttributeKeyNetconnPeerType                   NetconnClosedMetricAttributeKey = "netconn.peer.type"
-	NetconnClosedMetricAttributeKeyNetconnPeerScope                  NetconnClosedMetricAttributeKey = "netconn.peer.scope"
-	NetconnClosedMetricAttributeKeyNetconnPeerName                   NetconnClosedMetricAttributeKey = "netconn.peer.name"
-	NetconnClosedMetricAttributeKeyNetconnPeerContainerName          NetconnClosedMetricAttributeKey = "netconn.peer.container.name"
-	NetconnClosedMetricAttributeKeyNetconnPeerContainerID            NetconnClosedMetricAttributeKey = "netconn.peer.container.id"
-	NetconnClosedMetricAttributeKeyNetconnPeerContainerImageTag      NetconnClosedMetricAttributeKey = "netconn.peer.container.image.tag"
-	NetconnClosedMetricAttributeKeyNetconnPeerProxy                  NetconnClosedMetricAttributeKey = "netconn.peer.proxy"
-	NetconnClosedMetricAttributeKeyNetconnPeerK8sNamespaceName       NetconnClosedMetricAttributeKey = "netconn.peer.k8s.namespace.name"
-	NetconnClosedMetricAttributeKeyNetconnPeerK8sWorkloadName        NetconnClosedMetricAttributeKey = "netconn.peer.k8s.workload.name"
-	NetconnClosedMetricAttributeKeyNetconnPeerK8sWorkloadKind        NetconnClosedMetricAttributeKey = "netconn.peer.k8s.workload.kind"
-	NetconnClosedMetricAttributeKeyNetconnPeerK8sPodName             NetconnClosedMetricAttributeKey = "netconn.peer.k8s.pod.name"
-	NetconnClosedMetricAttributeKeyNetconnPeerK8sNodeName            NetconnClosedMetricAttributeKey = "netconn.peer.k8s.node.name"
-	NetconnClosedMetricAttributeKeyNetconnPeerZone                   NetconnClosedMetricAttributeKey = "netconn.peer.zone"
-	NetconnClosedMetricAttributeKeyNetconnPeerRegion                 NetconnClosedMetricAttributeKey = "netconn.peer.region"
 	NetconnClosedMetricAttributeKeyNetconnLocalZone                  NetconnClosedMetricAttributeKey = "netconn.local.zone"
-	NetconnClosedMetricAttributeKeyServicePeerName                   NetconnClosedMetricAttributeKey = "service.peer.name"
-	NetconnClosedMetricAttributeKeyServicePeerNamespace              NetconnClosedMetricAttributeKey = "service.peer.namespace"
 	NetconnClosedMetricAttributeKeyNetconnNat                        NetconnClosedMetricAttributeKey = "netconn.nat"
 	NetconnClosedMetricAttributeKeyNetconnOriginalDestinationName    NetconnClosedMetricAttributeKey = "netconn.original_destination.name"
 	NetconnClosedMetricAttributeKeyNetconnOriginalDestinationPort    NetconnClosedMetricAttributeKey = "netconn.original_destination.port"
@@ -197,6 +181,22 @@ const (
 	NetconnClosedMetricAttributeKeyNetworkLocalAddress               NetconnClosedMetricAttributeKey = "network.local.address"
 	NetconnClosedMetricAttributeKeyServerAddress                     NetconnClosedMetricAttributeKey = "server.address"
 	NetconnClosedMetricAttributeKeyClientAddress                     NetconnClosedMetricAttributeKey = "client.address"
+	NetconnClosedMetricAttributeKeyNetconnPeerType                   NetconnClosedMetricAttributeKey = "netconn.peer.type"
+	NetconnClosedMetricAttributeKeyNetconnPeerScope                  NetconnClosedMetricAttributeKey = "netconn.peer.scope"
+	NetconnClosedMetricAttributeKeyNetconnPeerName                   NetconnClosedMetricAttributeKey = "netconn.peer.name"
+	NetconnClosedMetricAttributeKeyNetconnPeerK8sNamespaceName       NetconnClosedMetricAttributeKey = "netconn.peer.k8s.namespace.name"
+	NetconnClosedMetricAttributeKeyNetconnPeerK8sWorkloadName        NetconnClosedMetricAttributeKey = "netconn.peer.k8s.workload.name"
+	NetconnClosedMetricAttributeKeyNetconnPeerK8sWorkloadKind        NetconnClosedMetricAttributeKey = "netconn.peer.k8s.workload.kind"
+	NetconnClosedMetricAttributeKeyNetconnPeerK8sPodName             NetconnClosedMetricAttributeKey = "netconn.peer.k8s.pod.name"
+	NetconnClosedMetricAttributeKeyNetconnPeerContainerName          NetconnClosedMetricAttributeKey = "netconn.peer.container.name"
+	NetconnClosedMetricAttributeKeyNetconnPeerContainerID            NetconnClosedMetricAttributeKey = "netconn.peer.container.id"
+	NetconnClosedMetricAttributeKeyNetconnPeerContainerImageTag      NetconnClosedMetricAttributeKey = "netconn.peer.container.image.tag"
+	NetconnClosedMetricAttributeKeyNetconnPeerProxy                  NetconnClosedMetricAttributeKey = "netconn.peer.proxy"
+	NetconnClosedMetricAttributeKeyNetconnPeerK8sNodeName            NetconnClosedMetricAttributeKey = "netconn.peer.k8s.node.name"
+	NetconnClosedMetricAttributeKeyNetconnPeerZone                   NetconnClosedMetricAttributeKey = "netconn.peer.zone"
+	NetconnClosedMetricAttributeKeyNetconnPeerRegion                 NetconnClosedMetricAttributeKey = "netconn.peer.region"
+	NetconnClosedMetricAttributeKeyServicePeerName                   NetconnClosedMetricAttributeKey = "service.peer.name"
+	NetconnClosedMetricAttributeKeyServicePeerNamespace              NetconnClosedMetricAttributeKey = "service.peer.namespace"
 )
 
 // NetconnClosedMetricConfig provides config for the netconn.closed metric.
@@ -225,9 +225,9 @@ func (ms *NetconnClosedMetricConfig) Unmarshal(parser *confmap.Conf) error {
 func (ms *NetconnClosedMetricConfig) Validate() error {
 	for _, val := range ms.EnabledAttributes {
 		switch val {
-		case NetconnClosedMetricAttributeKeyErrorType, NetconnClosedMetricAttributeKeyNetconnRole, NetconnClosedMetricAttributeKeyNetworkTransport, NetconnClosedMetricAttributeKeyServerPort, NetconnClosedMetricAttributeKeyNetconnPeerType, NetconnClosedMetricAttributeKeyNetconnPeerScope, NetconnClosedMetricAttributeKeyNetconnPeerName, NetconnClosedMetricAttributeKeyNetconnPeerContainerName, NetconnClosedMetricAttributeKeyNetconnPeerContainerID, NetconnClosedMetricAttributeKeyNetconnPeerContainerImageTag, NetconnClosedMetricAttributeKeyNetconnPeerProxy, NetconnClosedMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnClosedMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnClosedMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnClosedMetricAttributeKeyNetconnPeerK8sPodName, NetconnClosedMetricAttributeKeyNetconnPeerK8sNodeName, NetconnClosedMetricAttributeKeyNetconnPeerZone, NetconnClosedMetricAttributeKeyNetconnPeerRegion, NetconnClosedMetricAttributeKeyNetconnLocalZone, NetconnClosedMetricAttributeKeyServicePeerName, NetconnClosedMetricAttributeKeyServicePeerNamespace, NetconnClosedMetricAttributeKeyNetconnNat, NetconnClosedMetricAttributeKeyNetconnOriginalDestinationName, NetconnClosedMetricAttributeKeyNetconnOriginalDestinationPort, NetconnClosedMetricAttributeKeyNetconnOriginalDestinationAddress, NetconnClosedMetricAttributeKeyNetworkPeerAddress, NetconnClosedMetricAttributeKeyNetworkPeerPort, NetconnClosedMetricAttributeKeyNetworkLocalAddress, NetconnClosedMetricAttributeKeyServerAddress, NetconnClosedMetricAttributeKeyClientAddress:
+		case NetconnClosedMetricAttributeKeyErrorType, NetconnClosedMetricAttributeKeyNetconnRole, NetconnClosedMetricAttributeKeyNetworkTransport, NetconnClosedMetricAttributeKeyServerPort, NetconnClosedMetricAttributeKeyNetconnLocalZone, NetconnClosedMetricAttributeKeyNetconnNat, NetconnClosedMetricAttributeKeyNetconnOriginalDestinationName, NetconnClosedMetricAttributeKeyNetconnOriginalDestinationPort, NetconnClosedMetricAttributeKeyNetconnOriginalDestinationAddress, NetconnClosedMetricAttributeKeyNetworkPeerAddress, NetconnClosedMetricAttributeKeyNetworkPeerPort, NetconnClosedMetricAttributeKeyNetworkLocalAddress, NetconnClosedMetricAttributeKeyServerAddress, NetconnClosedMetricAttributeKeyClientAddress, NetconnClosedMetricAttributeKeyNetconnPeerType, NetconnClosedMetricAttributeKeyNetconnPeerScope, NetconnClosedMetricAttributeKeyNetconnPeerName, NetconnClosedMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnClosedMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnClosedMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnClosedMetricAttributeKeyNetconnPeerK8sPodName, NetconnClosedMetricAttributeKeyNetconnPeerContainerName, NetconnClosedMetricAttributeKeyNetconnPeerContainerID, NetconnClosedMetricAttributeKeyNetconnPeerContainerImageTag, NetconnClosedMetricAttributeKeyNetconnPeerProxy, NetconnClosedMetricAttributeKeyNetconnPeerK8sNodeName, NetconnClosedMetricAttributeKeyNetconnPeerZone, NetconnClosedMetricAttributeKeyNetconnPeerRegion, NetconnClosedMetricAttributeKeyServicePeerName, NetconnClosedMetricAttributeKeyServicePeerNamespace:
 		default:
-			return fmt.Errorf("metric netconn.closed doesn't have an attribute %v, valid attributes: [error.type, netconn.role, network.transport, server.port, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.container.name, netconn.peer.container.id, netconn.peer.container.image.tag, netconn.peer.proxy, netconn.peer.k8s.namespace.name, netconn.peer.k8s.workload.name, netconn.peer.k8s.workload.kind, netconn.peer.k8s.pod.name, netconn.peer.k8s.node.name, netconn.peer.zone, netconn.peer.region, netconn.local.zone, service.peer.name, service.peer.namespace, netconn.nat, netconn.original_destination.name, netconn.original_destination.port, netconn.original_destination.address, network.peer.address, network.peer.port, network.local.address, server.address, client.address]", val)
+			return fmt.Errorf("metric netconn.closed doesn't have an attribute %v, valid attributes: [error.type, netconn.role, network.transport, server.port, netconn.local.zone, netconn.nat, netconn.original_destination.name, netconn.original_destination.port, netconn.original_destination.address, network.peer.address, network.peer.port, network.local.address, server.address, client.address, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.k8s.namespace.name, netconn.peer.k8s.workload.name, netconn.peer.k8s.workload.kind, netconn.peer.k8s.pod.name, netconn.peer.container.name, netconn.peer.container.id, netconn.peer.container.image.tag, netconn.peer.proxy, netconn.peer.k8s.node.name, netconn.peer.zone, netconn.peer.region, service.peer.name, service.peer.namespace]", val)
 		}
 	}
 
@@ -247,23 +247,7 @@ const (
 	NetconnDurationMetricAttributeKeyNetconnRole                       NetconnDurationMetricAttributeKey = "netconn.role"
 	NetconnDurationMetricAttributeKeyNetworkTransport                  NetconnDurationMetricAttributeKey = "network.transport"
 	NetconnDurationMetricAttributeKeyServerPort                        NetconnDurationMetricAttributeKey = "server.port"
-	NetconnDurationMetricAttributeKeyNetconnPeerType                   NetconnDurationMetricAttributeKey = "netconn.peer.type"
-	NetconnDurationMetricAttributeKeyNetconnPeerScope                  NetconnDurationMetricAttributeKey = "netconn.peer.scope"
-	NetconnDurationMetricAttributeKeyNetconnPeerName                   NetconnDurationMetricAttributeKey = "netconn.peer.name"
-	NetconnDurationMetricAttributeKeyNetconnPeerContainerName          NetconnDurationMetricAttributeKey = "netconn.peer.container.name"
-	NetconnDurationMetricAttributeKeyNetconnPeerContainerID            NetconnDurationMetricAttributeKey = "netconn.peer.container.id"
-	NetconnDurationMetricAttributeKeyNetconnPeerContainerImageTag      NetconnDurationMetricAttributeKey = "netconn.peer.container.image.tag"
-	NetconnDurationMetricAttributeKeyNetconnPeerProxy                  NetconnDurationMetricAttributeKey = "netconn.peer.proxy"
-	NetconnDurationMetricAttributeKeyNetconnPeerK8sNamespaceName       NetconnDurationMetricAttributeKey = "netconn.peer.k8s.namespace.name"
-	NetconnDurationMetricAttributeKeyNetconnPeerK8sWorkloadName        NetconnDurationMetricAttributeKey = "netconn.peer.k8s.workload.name"
-	NetconnDurationMetricAttributeKeyNetconnPeerK8sWorkloadKind        NetconnDurationMetricAttributeKey = "netconn.peer.k8s.workload.kind"
-	NetconnDurationMetricAttributeKeyNetconnPeerK8sPodName             NetconnDurationMetricAttributeKey = "netconn.peer.k8s.pod.name"
-	NetconnDurationMetricAttributeKeyNetconnPeerK8sNodeName            NetconnDurationMetricAttributeKey = "netconn.peer.k8s.node.name"
-	NetconnDurationMetricAttributeKeyNetconnPeerZone                   NetconnDurationMetricAttributeKey = "netconn.peer.zone"
-	NetconnDurationMetricAttributeKeyNetconnPeerRegion                 NetconnDurationMetricAttributeKey = "netconn.peer.region"
 	NetconnDurationMetricAttributeKeyNetconnLocalZone                  NetconnDurationMetricAttributeKey = "netconn.local.zone"
-	NetconnDurationMetricAttributeKeyServicePeerName                   NetconnDurationMetricAttributeKey = "service.peer.name"
-	NetconnDurationMetricAttributeKeyServicePeerNamespace              NetconnDurationMetricAttributeKey = "service.peer.namespace"
 	NetconnDurationMetricAttributeKeyNetconnNat                        NetconnDurationMetricAttributeKey = "netconn.nat"
 	NetconnDurationMetricAttributeKeyNetconnOriginalDestinationName    NetconnDurationMetricAttributeKey = "netconn.original_destination.name"
 	NetconnDurationMetricAttributeKeyNetconnOriginalDestinationPort    NetconnDurationMetricAttributeKey = "netconn.original_destination.port"
@@ -273,6 +257,22 @@ const (
 	NetconnDurationMetricAttributeKeyNetworkLocalAddress               NetconnDurationMetricAttributeKey = "network.local.address"
 	NetconnDurationMetricAttributeKeyServerAddress                     NetconnDurationMetricAttributeKey = "server.address"
 	NetconnDurationMetricAttributeKeyClientAddress                     NetconnDurationMetricAttributeKey = "client.address"
+	NetconnDurationMetricAttributeKeyNetconnPeerType                   NetconnDurationMetricAttributeKey = "netconn.peer.type"
+	NetconnDurationMetricAttributeKeyNetconnPeerScope                  NetconnDurationMetricAttributeKey = "netconn.peer.scope"
+	NetconnDurationMetricAttributeKeyNetconnPeerName                   NetconnDurationMetricAttributeKey = "netconn.peer.name"
+	NetconnDurationMetricAttributeKeyNetconnPeerK8sNamespaceName       NetconnDurationMetricAttributeKey = "netconn.peer.k8s.namespace.name"
+	NetconnDurationMetricAttributeKeyNetconnPeerK8sWorkloadName        NetconnDurationMetricAttributeKey = "netconn.peer.k8s.workload.name"
+	NetconnDurationMetricAttributeKeyNetconnPeerK8sWorkloadKind        NetconnDurationMetricAttributeKey = "netconn.peer.k8s.workload.kind"
+	NetconnDurationMetricAttributeKeyNetconnPeerK8sPodName             NetconnDurationMetricAttributeKey = "netconn.peer.k8s.pod.name"
+	NetconnDurationMetricAttributeKeyNetconnPeerContainerName          NetconnDurationMetricAttributeKey = "netconn.peer.container.name"
+	NetconnDurationMetricAttributeKeyNetconnPeerContainerID            NetconnDurationMetricAttributeKey = "netconn.peer.container.id"
+	NetconnDurationMetricAttributeKeyNetconnPeerContainerImageTag      NetconnDurationMetricAttributeKey = "netconn.peer.container.image.tag"
+	NetconnDurationMetricAttributeKeyNetconnPeerProxy                  NetconnDurationMetricAttributeKey = "netconn.peer.proxy"
+	NetconnDurationMetricAttributeKeyNetconnPeerK8sNodeName            NetconnDurationMetricAttributeKey = "netconn.peer.k8s.node.name"
+	NetconnDurationMetricAttributeKeyNetconnPeerZone                   NetconnDurationMetricAttributeKey = "netconn.peer.zone"
+	NetconnDurationMetricAttributeKeyNetconnPeerRegion                 NetconnDurationMetricAttributeKey = "netconn.peer.region"
+	NetconnDurationMetricAttributeKeyServicePeerName                   NetconnDurationMetricAttributeKey = "service.peer.name"
+	NetconnDurationMetricAttributeKeyServicePeerNamespace              NetconnDurationMetricAttributeKey = "service.peer.namespace"
 )
 
 // NetconnDurationMetricConfig provides config for the netconn.duration metric.
@@ -301,9 +301,9 @@ func (ms *NetconnDurationMetricConfig) Unmarshal(parser *confmap.Conf) error {
 func (ms *NetconnDurationMetricConfig) Validate() error {
 	for _, val := range ms.EnabledAttributes {
 		switch val {
-		case NetconnDurationMetricAttributeKeyNetconnRole, NetconnDurationMetricAttributeKeyNetworkTransport, NetconnDurationMetricAttributeKeyServerPort, NetconnDurationMetricAttributeKeyNetconnPeerType, NetconnDurationMetricAttributeKeyNetconnPeerScope, NetconnDurationMetricAttributeKeyNetconnPeerName, NetconnDurationMetricAttributeKeyNetconnPeerContainerName, NetconnDurationMetricAttributeKeyNetconnPeerContainerID, NetconnDurationMetricAttributeKeyNetconnPeerContainerImageTag, NetconnDurationMetricAttributeKeyNetconnPeerProxy, NetconnDurationMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnDurationMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnDurationMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnDurationMetricAttributeKeyNetconnPeerK8sPodName, NetconnDurationMetricAttributeKeyNetconnPeerK8sNodeName, NetconnDurationMetricAttributeKeyNetconnPeerZone, NetconnDurationMetricAttributeKeyNetconnPeerRegion, NetconnDurationMetricAttributeKeyNetconnLocalZone, NetconnDurationMetricAttributeKeyServicePeerName, NetconnDurationMetricAttributeKeyServicePeerNamespace, NetconnDurationMetricAttributeKeyNetconnNat, NetconnDurationMetricAttributeKeyNetconnOriginalDestinationName, NetconnDurationMetricAttributeKeyNetconnOriginalDestinationPort, NetconnDurationMetricAttributeKeyNetconnOriginalDestinationAddress, NetconnDurationMetricAttributeKeyNetworkPeerAddress, NetconnDurationMetricAttributeKeyNetworkPeerPort, NetconnDurationMetricAttributeKeyNetworkLocalAddress, NetconnDurationMetricAttributeKeyServerAddress, NetconnDurationMetricAttributeKeyClientAddress:
+		case NetconnDurationMetricAttributeKeyNetconnRole, NetconnDurationMetricAttributeKeyNetworkTransport, NetconnDurationMetricAttributeKeyServerPort, NetconnDurationMetricAttributeKeyNetconnLocalZone, NetconnDurationMetricAttributeKeyNetconnNat, NetconnDurationMetricAttributeKeyNetconnOriginalDestinationName, NetconnDurationMetricAttributeKeyNetconnOriginalDestinationPort, NetconnDurationMetricAttributeKeyNetconnOriginalDestinationAddress, NetconnDurationMetricAttributeKeyNetworkPeerAddress, NetconnDurationMetricAttributeKeyNetworkPeerPort, NetconnDurationMetricAttributeKeyNetworkLocalAddress, NetconnDurationMetricAttributeKeyServerAddress, NetconnDurationMetricAttributeKeyClientAddress, NetconnDurationMetricAttributeKeyNetconnPeerType, NetconnDurationMetricAttributeKeyNetconnPeerScope, NetconnDurationMetricAttributeKeyNetconnPeerName, NetconnDurationMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnDurationMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnDurationMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnDurationMetricAttributeKeyNetconnPeerK8sPodName, NetconnDurationMetricAttributeKeyNetconnPeerContainerName, NetconnDurationMetricAttributeKeyNetconnPeerContainerID, NetconnDurationMetricAttributeKeyNetconnPeerContainerImageTag, NetconnDurationMetricAttributeKeyNetconnPeerProxy, NetconnDurationMetricAttributeKeyNetconnPeerK8sNodeName, NetconnDurationMetricAttributeKeyNetconnPeerZone, NetconnDurationMetricAttributeKeyNetconnPeerRegion, NetconnDurationMetricAttributeKeyServicePeerName, NetconnDurationMetricAttributeKeyServicePeerNamespace:
 		default:
-			return fmt.Errorf("metric netconn.duration doesn't have an attribute %v, valid attributes: [netconn.role, network.transport, server.port, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.container.name, netconn.peer.container.id, netconn.peer.container.image.tag, netconn.peer.proxy, netconn.peer.k8s.namespace.name, netconn.peer.k8s.workload.name, netconn.peer.k8s.workload.kind, netconn.peer.k8s.pod.name, netconn.peer.k8s.node.name, netconn.peer.zone, netconn.peer.region, netconn.local.zone, service.peer.name, service.peer.namespace, netconn.nat, netconn.original_destination.name, netconn.original_destination.port, netconn.original_destination.address, network.peer.address, network.peer.port, network.local.address, server.address, client.address]", val)
+			return fmt.Errorf("metric netconn.duration doesn't have an attribute %v, valid attributes: [netconn.role, network.transport, server.port, netconn.local.zone, netconn.nat, netconn.original_destination.name, netconn.original_destination.port, netconn.original_destination.address, network.peer.address, network.peer.port, network.local.address, server.address, client.address, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.k8s.namespace.name, netconn.peer.k8s.workload.name, netconn.peer.k8s.workload.kind, netconn.peer.k8s.pod.name, netconn.peer.container.name, netconn.peer.container.id, netconn.peer.container.image.tag, netconn.peer.proxy, netconn.peer.k8s.node.name, netconn.peer.zone, netconn.peer.region, service.peer.name, service.peer.namespace]", val)
 		}
 	}
 
@@ -324,23 +324,7 @@ const (
 	NetconnIoMetricAttributeKeyNetconnRole                       NetconnIoMetricAttributeKey = "netconn.role"
 	NetconnIoMetricAttributeKeyNetworkTransport                  NetconnIoMetricAttributeKey = "network.transport"
 	NetconnIoMetricAttributeKeyServerPort                        NetconnIoMetricAttributeKey = "server.port"
-	NetconnIoMetricAttributeKeyNetconnPeerType                   NetconnIoMetricAttributeKey = "netconn.peer.type"
-	NetconnIoMetricAttributeKeyNetconnPeerScope                  NetconnIoMetricAttributeKey = "netconn.peer.scope"
-	NetconnIoMetricAttributeKeyNetconnPeerName                   NetconnIoMetricAttributeKey = "netconn.peer.name"
-	NetconnIoMetricAttributeKeyNetconnPeerContainerName          NetconnIoMetricAttributeKey = "netconn.peer.container.name"
-	NetconnIoMetricAttributeKeyNetconnPeerContainerID            NetconnIoMetricAttributeKey = "netconn.peer.container.id"
-	NetconnIoMetricAttributeKeyNetconnPeerContainerImageTag      NetconnIoMetricAttributeKey = "netconn.peer.container.image.tag"
-	NetconnIoMetricAttributeKeyNetconnPeerProxy                  NetconnIoMetricAttributeKey = "netconn.peer.proxy"
-	NetconnIoMetricAttributeKeyNetconnPeerK8sNamespaceName       NetconnIoMetricAttributeKey = "netconn.peer.k8s.namespace.name"
-	NetconnIoMetricAttributeKeyNetconnPeerK8sWorkloadName        NetconnIoMetricAttributeKey = "netconn.peer.k8s.workload.name"
-	NetconnIoMetricAttributeKeyNetconnPeerK8sWorkloadKind        NetconnIoMetricAttributeKey = "netconn.peer.k8s.workload.kind"
-	NetconnIoMetricAttributeKeyNetconnPeerK8sPodName             NetconnIoMetricAttributeKey = "netconn.peer.k8s.pod.name"
-	NetconnIoMetricAttributeKeyNetconnPeerK8sNodeName            NetconnIoMetricAttributeKey = "netconn.peer.k8s.node.name"
-	NetconnIoMetricAttributeKeyNetconnPeerZone                   NetconnIoMetricAttributeKey = "netconn.peer.zone"
-	NetconnIoMetricAttributeKeyNetconnPeerRegion                 NetconnIoMetricAttributeKey = "netconn.peer.region"
 	NetconnIoMetricAttributeKeyNetconnLocalZone                  NetconnIoMetricAttributeKey = "netconn.local.zone"
-	NetconnIoMetricAttributeKeyServicePeerName                   NetconnIoMetricAttributeKey = "service.peer.name"
-	NetconnIoMetricAttributeKeyServicePeerNamespace              NetconnIoMetricAttributeKey = "service.peer.namespace"
 	NetconnIoMetricAttributeKeyNetconnNat                        NetconnIoMetricAttributeKey = "netconn.nat"
 	NetconnIoMetricAttributeKeyNetconnOriginalDestinationName    NetconnIoMetricAttributeKey = "netconn.original_destination.name"
 	NetconnIoMetricAttributeKeyNetconnOriginalDestinationPort    NetconnIoMetricAttributeKey = "netconn.original_destination.port"
@@ -350,6 +334,22 @@ const (
 	NetconnIoMetricAttributeKeyNetworkLocalAddress               NetconnIoMetricAttributeKey = "network.local.address"
 	NetconnIoMetricAttributeKeyServerAddress                     NetconnIoMetricAttributeKey = "server.address"
 	NetconnIoMetricAttributeKeyClientAddress                     NetconnIoMetricAttributeKey = "client.address"
+	NetconnIoMetricAttributeKeyNetconnPeerType                   NetconnIoMetricAttributeKey = "netconn.peer.type"
+	NetconnIoMetricAttributeKeyNetconnPeerScope                  NetconnIoMetricAttributeKey = "netconn.peer.scope"
+	NetconnIoMetricAttributeKeyNetconnPeerName                   NetconnIoMetricAttributeKey = "netconn.peer.name"
+	NetconnIoMetricAttributeKeyNetconnPeerK8sNamespaceName       NetconnIoMetricAttributeKey = "netconn.peer.k8s.namespace.name"
+	NetconnIoMetricAttributeKeyNetconnPeerK8sWorkloadName        NetconnIoMetricAttributeKey = "netconn.peer.k8s.workload.name"
+	NetconnIoMetricAttributeKeyNetconnPeerK8sWorkloadKind        NetconnIoMetricAttributeKey = "netconn.peer.k8s.workload.kind"
+	NetconnIoMetricAttributeKeyNetconnPeerK8sPodName             NetconnIoMetricAttributeKey = "netconn.peer.k8s.pod.name"
+	NetconnIoMetricAttributeKeyNetconnPeerContainerName          NetconnIoMetricAttributeKey = "netconn.peer.container.name"
+	NetconnIoMetricAttributeKeyNetconnPeerContainerID            NetconnIoMetricAttributeKey = "netconn.peer.container.id"
+	NetconnIoMetricAttributeKeyNetconnPeerContainerImageTag      NetconnIoMetricAttributeKey = "netconn.peer.container.image.tag"
+	NetconnIoMetricAttributeKeyNetconnPeerProxy                  NetconnIoMetricAttributeKey = "netconn.peer.proxy"
+	NetconnIoMetricAttributeKeyNetconnPeerK8sNodeName            NetconnIoMetricAttributeKey = "netconn.peer.k8s.node.name"
+	NetconnIoMetricAttributeKeyNetconnPeerZone                   NetconnIoMetricAttributeKey = "netconn.peer.zone"
+	NetconnIoMetricAttributeKeyNetconnPeerRegion                 NetconnIoMetricAttributeKey = "netconn.peer.region"
+	NetconnIoMetricAttributeKeyServicePeerName                   NetconnIoMetricAttributeKey = "service.peer.name"
+	NetconnIoMetricAttributeKeyServicePeerNamespace              NetconnIoMetricAttributeKey = "service.peer.namespace"
 )
 
 // NetconnIoMetricConfig provides config for the netconn.io metric.
@@ -378,9 +378,9 @@ func (ms *NetconnIoMetricConfig) Unmarshal(parser *confmap.Conf) error {
 func (ms *NetconnIoMetricConfig) Validate() error {
 	for _, val := range ms.EnabledAttributes {
 		switch val {
-		case NetconnIoMetricAttributeKeyNetworkIoDirection, NetconnIoMetricAttributeKeyNetconnRole, NetconnIoMetricAttributeKeyNetworkTransport, NetconnIoMetricAttributeKeyServerPort, NetconnIoMetricAttributeKeyNetconnPeerType, NetconnIoMetricAttributeKeyNetconnPeerScope, NetconnIoMetricAttributeKeyNetconnPeerName, NetconnIoMetricAttributeKeyNetconnPeerContainerName, NetconnIoMetricAttributeKeyNetconnPeerContainerID, NetconnIoMetricAttributeKeyNetconnPeerContainerImageTag, NetconnIoMetricAttributeKeyNetconnPeerProxy, NetconnIoMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnIoMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnIoMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnIoMetricAttributeKeyNetconnPeerK8sPodName, NetconnIoMetricAttributeKeyNetconnPeerK8sNodeName, NetconnIoMetricAttributeKeyNetconnPeerZone, NetconnIoMetricAttributeKeyNetconnPeerRegion, NetconnIoMetricAttributeKeyNetconnLocalZone, NetconnIoMetricAttributeKeyServicePeerName, NetconnIoMetricAttributeKeyServicePeerNamespace, NetconnIoMetricAttributeKeyNetconnNat, NetconnIoMetricAttributeKeyNetconnOriginalDestinationName, NetconnIoMetricAttributeKeyNetconnOriginalDestinationPort, NetconnIoMetricAttributeKeyNetconnOriginalDestinationAddress, NetconnIoMetricAttributeKeyNetworkPeerAddress, NetconnIoMetricAttributeKeyNetworkPeerPort, NetconnIoMetricAttributeKeyNetworkLocalAddress, NetconnIoMetricAttributeKeyServerAddress, NetconnIoMetricAttributeKeyClientAddress:
+		case NetconnIoMetricAttributeKeyNetworkIoDirection, NetconnIoMetricAttributeKeyNetconnRole, NetconnIoMetricAttributeKeyNetworkTransport, NetconnIoMetricAttributeKeyServerPort, NetconnIoMetricAttributeKeyNetconnLocalZone, NetconnIoMetricAttributeKeyNetconnNat, NetconnIoMetricAttributeKeyNetconnOriginalDestinationName, NetconnIoMetricAttributeKeyNetconnOriginalDestinationPort, NetconnIoMetricAttributeKeyNetconnOriginalDestinationAddress, NetconnIoMetricAttributeKeyNetworkPeerAddress, NetconnIoMetricAttributeKeyNetworkPeerPort, NetconnIoMetricAttributeKeyNetworkLocalAddress, NetconnIoMetricAttributeKeyServerAddress, NetconnIoMetricAttributeKeyClientAddress, NetconnIoMetricAttributeKeyNetconnPeerType, NetconnIoMetricAttributeKeyNetconnPeerScope, NetconnIoMetricAttributeKeyNetconnPeerName, NetconnIoMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnIoMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnIoMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnIoMetricAttributeKeyNetconnPeerK8sPodName, NetconnIoMetricAttributeKeyNetconnPeerContainerName, NetconnIoMetricAttributeKeyNetconnPeerContainerID, NetconnIoMetricAttributeKeyNetconnPeerContainerImageTag, NetconnIoMetricAttributeKeyNetconnPeerProxy, NetconnIoMetricAttributeKeyNetconnPeerK8sNodeName, NetconnIoMetricAttributeKeyNetconnPeerZone, NetconnIoMetricAttributeKeyNetconnPeerRegion, NetconnIoMetricAttributeKeyServicePeerName, NetconnIoMetricAttributeKeyServicePeerNamespace:
 		default:
-			return fmt.Errorf("metric netconn.io doesn't have an attribute %v, valid attributes: [network.io.direction, netconn.role, network.transport, server.port, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.container.name, netconn.peer.container.id, netconn.peer.container.image.tag, netconn.peer.proxy, netconn.peer.k8s.namespace.name, netconn.peer.k8s.workload.name, netconn.peer.k8s.workload.kind, netconn.peer.k8s.pod.name, netconn.peer.k8s.node.name, netconn.peer.zone, netconn.peer.region, netconn.local.zone, service.peer.name, service.peer.namespace, netconn.nat, netconn.original_destination.name, netconn.original_destination.port, netconn.original_destination.address, network.peer.address, network.peer.port, network.local.address, server.address, client.address]", val)
+			return fmt.Errorf("metric netconn.io doesn't have an attribute %v, valid attributes: [network.io.direction, netconn.role, network.transport, server.port, netconn.local.zone, netconn.nat, netconn.original_destination.name, netconn.original_destination.port, netconn.original_destination.address, network.peer.address, network.peer.port, network.local.address, server.address, client.address, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.k8s.namespace.name, netconn.peer.k8s.workload.name, netconn.peer.k8s.workload.kind, netconn.peer.k8s.pod.name, netconn.peer.container.name, netconn.peer.container.id, netconn.peer.container.image.tag, netconn.peer.proxy, netconn.peer.k8s.node.name, netconn.peer.zone, netconn.peer.region, service.peer.name, service.peer.namespace]", val)
 		}
 	}
 	if !slices.Contains(ms.EnabledAttributes, NetconnIoMetricAttributeKeyNetworkIoDirection) {
@@ -453,23 +453,7 @@ const (
 	NetconnPacketsMetricAttributeKeyNetconnRole                       NetconnPacketsMetricAttributeKey = "netconn.role"
 	NetconnPacketsMetricAttributeKeyNetworkTransport                  NetconnPacketsMetricAttributeKey = "network.transport"
 	NetconnPacketsMetricAttributeKeyServerPort                        NetconnPacketsMetricAttributeKey = "server.port"
-	NetconnPacketsMetricAttributeKeyNetconnPeerType                   NetconnPacketsMetricAttributeKey = "netconn.peer.type"
-	NetconnPacketsMetricAttributeKeyNetconnPeerScope                  NetconnPacketsMetricAttributeKey = "netconn.peer.scope"
-	NetconnPacketsMetricAttributeKeyNetconnPeerName                   NetconnPacketsMetricAttributeKey = "netconn.peer.name"
-	NetconnPacketsMetricAttributeKeyNetconnPeerContainerName          NetconnPacketsMetricAttributeKey = "netconn.peer.container.name"
-	NetconnPacketsMetricAttributeKeyNetconnPeerContainerID            NetconnPacketsMetricAttributeKey = "netconn.peer.container.id"
-	NetconnPacketsMetricAttributeKeyNetconnPeerContainerImageTag      NetconnPacketsMetricAttributeKey = "netconn.peer.container.image.tag"
-	NetconnPacketsMetricAttributeKeyNetconnPeerProxy                  NetconnPacketsMetricAttributeKey = "netconn.peer.proxy"
-	NetconnPacketsMetricAttributeKeyNetconnPeerK8sNamespaceName       NetconnPacketsMetricAttributeKey = "netconn.peer.k8s.namespace.name"
-	NetconnPacketsMetricAttributeKeyNetconnPeerK8sWorkloadName        NetconnPacketsMetricAttributeKey = "netconn.peer.k8s.workload.name"
-	NetconnPacketsMetricAttributeKeyNetconnPeerK8sWorkloadKind        NetconnPacketsMetricAttributeKey = "netconn.peer.k8s.workload.kind"
-	NetconnPacketsMetricAttributeKeyNetconnPeerK8sPodName             NetconnPacketsMetricAttributeKey = "netconn.peer.k8s.pod.name"
-	NetconnPacketsMetricAttributeKeyNetconnPeerK8sNodeName            NetconnPacketsMetricAttributeKey = "netconn.peer.k8s.node.name"
-	NetconnPacketsMetricAttributeKeyNetconnPeerZone                   NetconnPacketsMetricAttributeKey = "netconn.peer.zone"
-	NetconnPacketsMetricAttributeKeyNetconnPeerRegion                 NetconnPacketsMetricAttributeKey = "netconn.peer.region"
 	NetconnPacketsMetricAttributeKeyNetconnLocalZone                  NetconnPacketsMetricAttributeKey = "netconn.local.zone"
-	NetconnPacketsMetricAttributeKeyServicePeerName                   NetconnPacketsMetricAttributeKey = "service.peer.name"
-	NetconnPacketsMetricAttributeKeyServicePeerNamespace              NetconnPacketsMetricAttributeKey = "service.peer.namespace"
 	NetconnPacketsMetricAttributeKeyNetconnNat                        NetconnPacketsMetricAttributeKey = "netconn.nat"
 	NetconnPacketsMetricAttributeKeyNetconnOriginalDestinationName    NetconnPacketsMetricAttributeKey = "netconn.original_destination.name"
 	NetconnPacketsMetricAttributeKeyNetconnOriginalDestinationPort    NetconnPacketsMetricAttributeKey = "netconn.original_destination.port"
@@ -479,6 +463,22 @@ const (
 	NetconnPacketsMetricAttributeKeyNetworkLocalAddress               NetconnPacketsMetricAttributeKey = "network.local.address"
 	NetconnPacketsMetricAttributeKeyServerAddress                     NetconnPacketsMetricAttributeKey = "server.address"
 	NetconnPacketsMetricAttributeKeyClientAddress                     NetconnPacketsMetricAttributeKey = "client.address"
+	NetconnPacketsMetricAttributeKeyNetconnPeerType                   NetconnPacketsMetricAttributeKey = "netconn.peer.type"
+	NetconnPacketsMetricAttributeKeyNetconnPeerScope                  NetconnPacketsMetricAttributeKey = "netconn.peer.scope"
+	NetconnPacketsMetricAttributeKeyNetconnPeerName                   NetconnPacketsMetricAttributeKey = "netconn.peer.name"
+	NetconnPacketsMetricAttributeKeyNetconnPeerK8sNamespaceName       NetconnPacketsMetricAttributeKey = "netconn.peer.k8s.namespace.name"
+	NetconnPacketsMetricAttributeKeyNetconnPeerK8sWorkloadName        NetconnPacketsMetricAttributeKey = "netconn.peer.k8s.workload.name"
+	NetconnPacketsMetricAttributeKeyNetconnPeerK8sWorkloadKind        NetconnPacketsMetricAttributeKey = "netconn.peer.k8s.workload.kind"
+	NetconnPacketsMetricAttributeKeyNetconnPeerK8sPodName             NetconnPacketsMetricAttributeKey = "netconn.peer.k8s.pod.name"
+	NetconnPacketsMetricAttributeKeyNetconnPeerContainerName          NetconnPacketsMetricAttributeKey = "netconn.peer.container.name"
+	NetconnPacketsMetricAttributeKeyNetconnPeerContainerID            NetconnPacketsMetricAttributeKey = "netconn.peer.container.id"
+	NetconnPacketsMetricAttributeKeyNetconnPeerContainerImageTag      NetconnPacketsMetricAttributeKey = "netconn.peer.container.image.tag"
+	NetconnPacketsMetricAttributeKeyNetconnPeerProxy                  NetconnPacketsMetricAttributeKey = "netconn.peer.proxy"
+	NetconnPacketsMetricAttributeKeyNetconnPeerK8sNodeName            NetconnPacketsMetricAttributeKey = "netconn.peer.k8s.node.name"
+	NetconnPacketsMetricAttributeKeyNetconnPeerZone                   NetconnPacketsMetricAttributeKey = "netconn.peer.zone"
+	NetconnPacketsMetricAttributeKeyNetconnPeerRegion                 NetconnPacketsMetricAttributeKey = "netconn.peer.region"
+	NetconnPacketsMetricAttributeKeyServicePeerName                   NetconnPacketsMetricAttributeKey = "service.peer.name"
+	NetconnPacketsMetricAttributeKeyServicePeerNamespace              NetconnPacketsMetricAttributeKey = "service.peer.namespace"
 )
 
 // NetconnPacketsMetricConfig provides config for the netconn.packets metric.
@@ -507,9 +507,9 @@ func (ms *NetconnPacketsMetricConfig) Unmarshal(parser *confmap.Conf) error {
 func (ms *NetconnPacketsMetricConfig) Validate() error {
 	for _, val := range ms.EnabledAttributes {
 		switch val {
-		case NetconnPacketsMetricAttributeKeyNetworkIoDirection, NetconnPacketsMetricAttributeKeyNetconnRole, NetconnPacketsMetricAttributeKeyNetworkTransport, NetconnPacketsMetricAttributeKeyServerPort, NetconnPacketsMetricAttributeKeyNetconnPeerType, NetconnPacketsMetricAttributeKeyNetconnPeerScope, NetconnPacketsMetricAttributeKeyNetconnPeerName, NetconnPacketsMetricAttributeKeyNetconnPeerContainerName, NetconnPacketsMetricAttributeKeyNetconnPeerContainerID, NetconnPacketsMetricAttributeKeyNetconnPeerContainerImageTag, NetconnPacketsMetricAttributeKeyNetconnPeerProxy, NetconnPacketsMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnPacketsMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnPacketsMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnPacketsMetricAttributeKeyNetconnPeerK8sPodName, NetconnPacketsMetricAttributeKeyNetconnPeerK8sNodeName, NetconnPacketsMetricAttributeKeyNetconnPeerZone, NetconnPacketsMetricAttributeKeyNetconnPeerRegion, NetconnPacketsMetricAttributeKeyNetconnLocalZone, NetconnPacketsMetricAttributeKeyServicePeerName, NetconnPacketsMetricAttributeKeyServicePeerNamespace, NetconnPacketsMetricAttributeKeyNetconnNat, NetconnPacketsMetricAttributeKeyNetconnOriginalDestinationName, NetconnPacketsMetricAttributeKeyNetconnOriginalDestinationPort, NetconnPacketsMetricAttributeKeyNetconnOriginalDestinationAddress, NetconnPacketsMetricAttributeKeyNetworkPeerAddress, NetconnPacketsMetricAttributeKeyNetworkPeerPort, NetconnPacketsMetricAttributeKeyNetworkLocalAddress, NetconnPacketsMetricAttributeKeyServerAddress, NetconnPacketsMetricAttributeKeyClientAddress:
+		case NetconnPacketsMetricAttributeKeyNetworkIoDirection, NetconnPacketsMetricAttributeKeyNetconnRole, NetconnPacketsMetricAttributeKeyNetworkTransport, NetconnPacketsMetricAttributeKeyServerPort, NetconnPacketsMetricAttributeKeyNetconnLocalZone, NetconnPacketsMetricAttributeKeyNetconnNat, NetconnPacketsMetricAttributeKeyNetconnOriginalDestinationName, NetconnPacketsMetricAttributeKeyNetconnOriginalDestinationPort, NetconnPacketsMetricAttributeKeyNetconnOriginalDestinationAddress, NetconnPacketsMetricAttributeKeyNetworkPeerAddress, NetconnPacketsMetricAttributeKeyNetworkPeerPort, NetconnPacketsMetricAttributeKeyNetworkLocalAddress, NetconnPacketsMetricAttributeKeyServerAddress, NetconnPacketsMetricAttributeKeyClientAddress, NetconnPacketsMetricAttributeKeyNetconnPeerType, NetconnPacketsMetricAttributeKeyNetconnPeerScope, NetconnPacketsMetricAttributeKeyNetconnPeerName, NetconnPacketsMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnPacketsMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnPacketsMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnPacketsMetricAttributeKeyNetconnPeerK8sPodName, NetconnPacketsMetricAttributeKeyNetconnPeerContainerName, NetconnPacketsMetricAttributeKeyNetconnPeerContainerID, NetconnPacketsMetricAttributeKeyNetconnPeerContainerImageTag, NetconnPacketsMetricAttributeKeyNetconnPeerProxy, NetconnPacketsMetricAttributeKeyNetconnPeerK8sNodeName, NetconnPacketsMetricAttributeKeyNetconnPeerZone, NetconnPacketsMetricAttributeKeyNetconnPeerRegion, NetconnPacketsMetricAttributeKeyServicePeerName, NetconnPacketsMetricAttributeKeyServicePeerNamespace:
 		default:
-			return fmt.Errorf("metric netconn.packets doesn't have an attribute %v, valid attributes: [network.io.direction, netconn.role, network.transport, server.port, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.container.name, netconn.peer.container.id, netconn.peer.container.image.tag, netconn.peer.proxy, netconn.peer.k8s.namespace.name, netconn.peer.k8s.workload.name, netconn.peer.k8s.workload.kind, netconn.peer.k8s.pod.name, netconn.peer.k8s.node.name, netconn.peer.zone, netconn.peer.region, netconn.local.zone, service.peer.name, service.peer.namespace, netconn.nat, netconn.original_destination.name, netconn.original_destination.port, netconn.original_destination.address, network.peer.address, network.peer.port, network.local.address, server.address, client.address]", val)
+			return fmt.Errorf("metric netconn.packets doesn't have an attribute %v, valid attributes: [network.io.direction, netconn.role, network.transport, server.port, netconn.local.zone, netconn.nat, netconn.original_destination.name, netconn.original_destination.port, netconn.original_destination.address, network.peer.address, network.peer.port, network.local.address, server.address, client.address, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.k8s.namespace.name, netconn.peer.k8s.workload.name, netconn.peer.k8s.workload.kind, netconn.peer.k8s.pod.name, netconn.peer.container.name, netconn.peer.container.id, netconn.peer.container.image.tag, netconn.peer.proxy, netconn.peer.k8s.node.name, netconn.peer.zone, netconn.peer.region, service.peer.name, service.peer.namespace]", val)
 		}
 	}
 	if !slices.Contains(ms.EnabledAttributes, NetconnPacketsMetricAttributeKeyNetworkIoDirection) {
@@ -532,23 +532,7 @@ const (
 	NetconnTCPEcnCeMetricAttributeKeyNetconnRole                       NetconnTCPEcnCeMetricAttributeKey = "netconn.role"
 	NetconnTCPEcnCeMetricAttributeKeyNetworkTransport                  NetconnTCPEcnCeMetricAttributeKey = "network.transport"
 	NetconnTCPEcnCeMetricAttributeKeyServerPort                        NetconnTCPEcnCeMetricAttributeKey = "server.port"
-	NetconnTCPEcnCeMetricAttributeKeyNetconnPeerType                   NetconnTCPEcnCeMetricAttributeKey = "netconn.peer.type"
-	NetconnTCPEcnCeMetricAttributeKeyNetconnPeerScope                  NetconnTCPEcnCeMetricAttributeKey = "netconn.peer.scope"
-	NetconnTCPEcnCeMetricAttributeKeyNetconnPeerName                   NetconnTCPEcnCeMetricAttributeKey = "netconn.peer.name"
-	NetconnTCPEcnCeMetricAttributeKeyNetconnPeerContainerName          NetconnTCPEcnCeMetricAttributeKey = "netconn.peer.container.name"
-	NetconnTCPEcnCeMetricAttributeKeyNetconnPeerContainerID            NetconnTCPEcnCeMetricAttributeKey = "netconn.peer.container.id"
-	NetconnTCPEcnCeMetricAttributeKeyNetconnPeerContainerImageTag      NetconnTCPEcnCeMetricAttributeKey = "netconn.peer.container.image.tag"
-	NetconnTCPEcnCeMetricAttributeKeyNetconnPeerProxy                  NetconnTCPEcnCeMetricAttributeKey = "netconn.peer.proxy"
-	NetconnTCPEcnCeMetricAttributeKeyNetconnPeerK8sNamespaceName       NetconnTCPEcnCeMetricAttributeKey = "netconn.peer.k8s.namespace.name"
-	NetconnTCPEcnCeMetricAttributeKeyNetconnPeerK8sWorkloadName        NetconnTCPEcnCeMetricAttributeKey = "netconn.peer.k8s.workload.name"
-	NetconnTCPEcnCeMetricAttributeKeyNetconnPeerK8sWorkloadKind        NetconnTCPEcnCeMetricAttributeKey = "netconn.peer.k8s.workload.kind"
-	NetconnTCPEcnCeMetricAttributeKeyNetconnPeerK8sPodName             NetconnTCPEcnCeMetricAttributeKey = "netconn.peer.k8s.pod.name"
-	NetconnTCPEcnCeMetricAttributeKeyNetconnPeerK8sNodeName            NetconnTCPEcnCeMetricAttributeKey = "netconn.peer.k8s.node.name"
-	NetconnTCPEcnCeMetricAttributeKeyNetconnPeerZone                   NetconnTCPEcnCeMetricAttributeKey = "netconn.peer.zone"
-	NetconnTCPEcnCeMetricAttributeKeyNetconnPeerRegion                 NetconnTCPEcnCeMetricAttributeKey = "netconn.peer.region"
 	NetconnTCPEcnCeMetricAttributeKeyNetconnLocalZone                  NetconnTCPEcnCeMetricAttributeKey = "netconn.local.zone"
-	NetconnTCPEcnCeMetricAttributeKeyServicePeerName                   NetconnTCPEcnCeMetricAttributeKey = "service.peer.name"
-	NetconnTCPEcnCeMetricAttributeKeyServicePeerNamespace              NetconnTCPEcnCeMetricAttributeKey = "service.peer.namespace"
 	NetconnTCPEcnCeMetricAttributeKeyNetconnNat                        NetconnTCPEcnCeMetricAttributeKey = "netconn.nat"
 	NetconnTCPEcnCeMetricAttributeKeyNetconnOriginalDestinationName    NetconnTCPEcnCeMetricAttributeKey = "netconn.original_destination.name"
 	NetconnTCPEcnCeMetricAttributeKeyNetconnOriginalDestinationPort    NetconnTCPEcnCeMetricAttributeKey = "netconn.original_destination.port"
@@ -558,6 +542,22 @@ const (
 	NetconnTCPEcnCeMetricAttributeKeyNetworkLocalAddress               NetconnTCPEcnCeMetricAttributeKey = "network.local.address"
 	NetconnTCPEcnCeMetricAttributeKeyServerAddress                     NetconnTCPEcnCeMetricAttributeKey = "server.address"
 	NetconnTCPEcnCeMetricAttributeKeyClientAddress                     NetconnTCPEcnCeMetricAttributeKey = "client.address"
+	NetconnTCPEcnCeMetricAttributeKeyNetconnPeerType                   NetconnTCPEcnCeMetricAttributeKey = "netconn.peer.type"
+	NetconnTCPEcnCeMetricAttributeKeyNetconnPeerScope                  NetconnTCPEcnCeMetricAttributeKey = "netconn.peer.scope"
+	NetconnTCPEcnCeMetricAttributeKeyNetconnPeerName                   NetconnTCPEcnCeMetricAttributeKey = "netconn.peer.name"
+	NetconnTCPEcnCeMetricAttributeKeyNetconnPeerK8sNamespaceName       NetconnTCPEcnCeMetricAttributeKey = "netconn.peer.k8s.namespace.name"
+	NetconnTCPEcnCeMetricAttributeKeyNetconnPeerK8sWorkloadName        NetconnTCPEcnCeMetricAttributeKey = "netconn.peer.k8s.workload.name"
+	NetconnTCPEcnCeMetricAttributeKeyNetconnPeerK8sWorkloadKind        NetconnTCPEcnCeMetricAttributeKey = "netconn.peer.k8s.workload.kind"
+	NetconnTCPEcnCeMetricAttributeKeyNetconnPeerK8sPodName             NetconnTCPEcnCeMetricAttributeKey = "netconn.peer.k8s.pod.name"
+	NetconnTCPEcnCeMetricAttributeKeyNetconnPeerContainerName          NetconnTCPEcnCeMetricAttributeKey = "netconn.peer.container.name"
+	NetconnTCPEcnCeMetricAttributeKeyNetconnPeerContainerID            NetconnTCPEcnCeMetricAttributeKey = "netconn.peer.container.id"
+	NetconnTCPEcnCeMetricAttributeKeyNetconnPeerContainerImageTag      NetconnTCPEcnCeMetricAttributeKey = "netconn.peer.container.image.tag"
+	NetconnTCPEcnCeMetricAttributeKeyNetconnPeerProxy                  NetconnTCPEcnCeMetricAttributeKey = "netconn.peer.proxy"
+	NetconnTCPEcnCeMetricAttributeKeyNetconnPeerK8sNodeName            NetconnTCPEcnCeMetricAttributeKey = "netconn.peer.k8s.node.name"
+	NetconnTCPEcnCeMetricAttributeKeyNetconnPeerZone                   NetconnTCPEcnCeMetricAttributeKey = "netconn.peer.zone"
+	NetconnTCPEcnCeMetricAttributeKeyNetconnPeerRegion                 NetconnTCPEcnCeMetricAttributeKey = "netconn.peer.region"
+	NetconnTCPEcnCeMetricAttributeKeyServicePeerName                   NetconnTCPEcnCeMetricAttributeKey = "service.peer.name"
+	NetconnTCPEcnCeMetricAttributeKeyServicePeerNamespace              NetconnTCPEcnCeMetricAttributeKey = "service.peer.namespace"
 )
 
 // NetconnTCPEcnCeMetricConfig provides config for the netconn.tcp.ecn.ce metric.
@@ -586,9 +586,9 @@ func (ms *NetconnTCPEcnCeMetricConfig) Unmarshal(parser *confmap.Conf) error {
 func (ms *NetconnTCPEcnCeMetricConfig) Validate() error {
 	for _, val := range ms.EnabledAttributes {
 		switch val {
-		case NetconnTCPEcnCeMetricAttributeKeyNetconnRole, NetconnTCPEcnCeMetricAttributeKeyNetworkTransport, NetconnTCPEcnCeMetricAttributeKeyServerPort, NetconnTCPEcnCeMetricAttributeKeyNetconnPeerType, NetconnTCPEcnCeMetricAttributeKeyNetconnPeerScope, NetconnTCPEcnCeMetricAttributeKeyNetconnPeerName, NetconnTCPEcnCeMetricAttributeKeyNetconnPeerContainerName, NetconnTCPEcnCeMetricAttributeKeyNetconnPeerContainerID, NetconnTCPEcnCeMetricAttributeKeyNetconnPeerContainerImageTag, NetconnTCPEcnCeMetricAttributeKeyNetconnPeerProxy, NetconnTCPEcnCeMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnTCPEcnCeMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnTCPEcnCeMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnTCPEcnCeMetricAttributeKeyNetconnPeerK8sPodName, NetconnTCPEcnCeMetricAttributeKeyNetconnPeerK8sNodeName, NetconnTCPEcnCeMetricAttributeKeyNetconnPeerZone, NetconnTCPEcnCeMetricAttributeKeyNetconnPeerRegion, NetconnTCPEcnCeMetricAttributeKeyNetconnLocalZone, NetconnTCPEcnCeMetricAttributeKeyServicePeerName, NetconnTCPEcnCeMetricAttributeKeyServicePeerNamespace, NetconnTCPEcnCeMetricAttributeKeyNetconnNat, NetconnTCPEcnCeMetricAttributeKeyNetconnOriginalDestinationName, NetconnTCPEcnCeMetricAttributeKeyNetconnOriginalDestinationPort, NetconnTCPEcnCeMetricAttributeKeyNetconnOriginalDestinationAddress, NetconnTCPEcnCeMetricAttributeKeyNetworkPeerAddress, NetconnTCPEcnCeMetricAttributeKeyNetworkPeerPort, NetconnTCPEcnCeMetricAttributeKeyNetworkLocalAddress, NetconnTCPEcnCeMetricAttributeKeyServerAddress, NetconnTCPEcnCeMetricAttributeKeyClientAddress:
+		case NetconnTCPEcnCeMetricAttributeKeyNetconnRole, NetconnTCPEcnCeMetricAttributeKeyNetworkTransport, NetconnTCPEcnCeMetricAttributeKeyServerPort, NetconnTCPEcnCeMetricAttributeKeyNetconnLocalZone, NetconnTCPEcnCeMetricAttributeKeyNetconnNat, NetconnTCPEcnCeMetricAttributeKeyNetconnOriginalDestinationName, NetconnTCPEcnCeMetricAttributeKeyNetconnOriginalDestinationPort, NetconnTCPEcnCeMetricAttributeKeyNetconnOriginalDestinationAddress, NetconnTCPEcnCeMetricAttributeKeyNetworkPeerAddress, NetconnTCPEcnCeMetricAttributeKeyNetworkPeerPort, NetconnTCPEcnCeMetricAttributeKeyNetworkLocalAddress, NetconnTCPEcnCeMetricAttributeKeyServerAddress, NetconnTCPEcnCeMetricAttributeKeyClientAddress, NetconnTCPEcnCeMetricAttributeKeyNetconnPeerType, NetconnTCPEcnCeMetricAttributeKeyNetconnPeerScope, NetconnTCPEcnCeMetricAttributeKeyNetconnPeerName, NetconnTCPEcnCeMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnTCPEcnCeMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnTCPEcnCeMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnTCPEcnCeMetricAttributeKeyNetconnPeerK8sPodName, NetconnTCPEcnCeMetricAttributeKeyNetconnPeerContainerName, NetconnTCPEcnCeMetricAttributeKeyNetconnPeerContainerID, NetconnTCPEcnCeMetricAttributeKeyNetconnPeerContainerImageTag, NetconnTCPEcnCeMetricAttributeKeyNetconnPeerProxy, NetconnTCPEcnCeMetricAttributeKeyNetconnPeerK8sNodeName, NetconnTCPEcnCeMetricAttributeKeyNetconnPeerZone, NetconnTCPEcnCeMetricAttributeKeyNetconnPeerRegion, NetconnTCPEcnCeMetricAttributeKeyServicePeerName, NetconnTCPEcnCeMetricAttributeKeyServicePeerNamespace:
 		default:
-			return fmt.Errorf("metric netconn.tcp.ecn.ce doesn't have an attribute %v, valid attributes: [netconn.role, network.transport, server.port, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.container.name, netconn.peer.container.id, netconn.peer.container.image.tag, netconn.peer.proxy, netconn.peer.k8s.namespace.name, netconn.peer.k8s.workload.name, netconn.peer.k8s.workload.kind, netconn.peer.k8s.pod.name, netconn.peer.k8s.node.name, netconn.peer.zone, netconn.peer.region, netconn.local.zone, service.peer.name, service.peer.namespace, netconn.nat, netconn.original_destination.name, netconn.original_destination.port, netconn.original_destination.address, network.peer.address, network.peer.port, network.local.address, server.address, client.address]", val)
+			return fmt.Errorf("metric netconn.tcp.ecn.ce doesn't have an attribute %v, valid attributes: [netconn.role, network.transport, server.port, netconn.local.zone, netconn.nat, netconn.original_destination.name, netconn.original_destination.port, netconn.original_destination.address, network.peer.address, network.peer.port, network.local.address, server.address, client.address, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.k8s.namespace.name, netconn.peer.k8s.workload.name, netconn.peer.k8s.workload.kind, netconn.peer.k8s.pod.name, netconn.peer.container.name, netconn.peer.container.id, netconn.peer.container.image.tag, netconn.peer.proxy, netconn.peer.k8s.node.name, netconn.peer.zone, netconn.peer.region, service.peer.name, service.peer.namespace]", val)
 		}
 	}
 
@@ -608,23 +608,7 @@ const (
 	NetconnTCPHandshakeDurationMetricAttributeKeyNetconnRole                       NetconnTCPHandshakeDurationMetricAttributeKey = "netconn.role"
 	NetconnTCPHandshakeDurationMetricAttributeKeyNetworkTransport                  NetconnTCPHandshakeDurationMetricAttributeKey = "network.transport"
 	NetconnTCPHandshakeDurationMetricAttributeKeyServerPort                        NetconnTCPHandshakeDurationMetricAttributeKey = "server.port"
-	NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerType                   NetconnTCPHandshakeDurationMetricAttributeKey = "netconn.peer.type"
-	NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerScope                  NetconnTCPHandshakeDurationMetricAttributeKey = "netconn.peer.scope"
-	NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerName                   NetconnTCPHandshakeDurationMetricAttributeKey = "netconn.peer.name"
-	NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerContainerName          NetconnTCPHandshakeDurationMetricAttributeKey = "netconn.peer.container.name"
-	NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerContainerID            NetconnTCPHandshakeDurationMetricAttributeKey = "netconn.peer.container.id"
-	NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerContainerImageTag      NetconnTCPHandshakeDurationMetricAttributeKey = "netconn.peer.container.image.tag"
-	NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerProxy                  NetconnTCPHandshakeDurationMetricAttributeKey = "netconn.peer.proxy"
-	NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerK8sNamespaceName       NetconnTCPHandshakeDurationMetricAttributeKey = "netconn.peer.k8s.namespace.name"
-	NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerK8sWorkloadName        NetconnTCPHandshakeDurationMetricAttributeKey = "netconn.peer.k8s.workload.name"
-	NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerK8sWorkloadKind        NetconnTCPHandshakeDurationMetricAttributeKey = "netconn.peer.k8s.workload.kind"
-	NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerK8sPodName             NetconnTCPHandshakeDurationMetricAttributeKey = "netconn.peer.k8s.pod.name"
-	NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerK8sNodeName            NetconnTCPHandshakeDurationMetricAttributeKey = "netconn.peer.k8s.node.name"
-	NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerZone                   NetconnTCPHandshakeDurationMetricAttributeKey = "netconn.peer.zone"
-	NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerRegion                 NetconnTCPHandshakeDurationMetricAttributeKey = "netconn.peer.region"
 	NetconnTCPHandshakeDurationMetricAttributeKeyNetconnLocalZone                  NetconnTCPHandshakeDurationMetricAttributeKey = "netconn.local.zone"
-	NetconnTCPHandshakeDurationMetricAttributeKeyServicePeerName                   NetconnTCPHandshakeDurationMetricAttributeKey = "service.peer.name"
-	NetconnTCPHandshakeDurationMetricAttributeKeyServicePeerNamespace              NetconnTCPHandshakeDurationMetricAttributeKey = "service.peer.namespace"
 	NetconnTCPHandshakeDurationMetricAttributeKeyNetconnNat                        NetconnTCPHandshakeDurationMetricAttributeKey = "netconn.nat"
 	NetconnTCPHandshakeDurationMetricAttributeKeyNetconnOriginalDestinationName    NetconnTCPHandshakeDurationMetricAttributeKey = "netconn.original_destination.name"
 	NetconnTCPHandshakeDurationMetricAttributeKeyNetconnOriginalDestinationPort    NetconnTCPHandshakeDurationMetricAttributeKey = "netconn.original_destination.port"
@@ -634,6 +618,22 @@ const (
 	NetconnTCPHandshakeDurationMetricAttributeKeyNetworkLocalAddress               NetconnTCPHandshakeDurationMetricAttributeKey = "network.local.address"
 	NetconnTCPHandshakeDurationMetricAttributeKeyServerAddress                     NetconnTCPHandshakeDurationMetricAttributeKey = "server.address"
 	NetconnTCPHandshakeDurationMetricAttributeKeyClientAddress                     NetconnTCPHandshakeDurationMetricAttributeKey = "client.address"
+	NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerType                   NetconnTCPHandshakeDurationMetricAttributeKey = "netconn.peer.type"
+	NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerScope                  NetconnTCPHandshakeDurationMetricAttributeKey = "netconn.peer.scope"
+	NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerName                   NetconnTCPHandshakeDurationMetricAttributeKey = "netconn.peer.name"
+	NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerK8sNamespaceName       NetconnTCPHandshakeDurationMetricAttributeKey = "netconn.peer.k8s.namespace.name"
+	NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerK8sWorkloadName        NetconnTCPHandshakeDurationMetricAttributeKey = "netconn.peer.k8s.workload.name"
+	NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerK8sWorkloadKind        NetconnTCPHandshakeDurationMetricAttributeKey = "netconn.peer.k8s.workload.kind"
+	NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerK8sPodName             NetconnTCPHandshakeDurationMetricAttributeKey = "netconn.peer.k8s.pod.name"
+	NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerContainerName          NetconnTCPHandshakeDurationMetricAttributeKey = "netconn.peer.container.name"
+	NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerContainerID            NetconnTCPHandshakeDurationMetricAttributeKey = "netconn.peer.container.id"
+	NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerContainerImageTag      NetconnTCPHandshakeDurationMetricAttributeKey = "netconn.peer.container.image.tag"
+	NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerProxy                  NetconnTCPHandshakeDurationMetricAttributeKey = "netconn.peer.proxy"
+	NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerK8sNodeName            NetconnTCPHandshakeDurationMetricAttributeKey = "netconn.peer.k8s.node.name"
+	NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerZone                   NetconnTCPHandshakeDurationMetricAttributeKey = "netconn.peer.zone"
+	NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerRegion                 NetconnTCPHandshakeDurationMetricAttributeKey = "netconn.peer.region"
+	NetconnTCPHandshakeDurationMetricAttributeKeyServicePeerName                   NetconnTCPHandshakeDurationMetricAttributeKey = "service.peer.name"
+	NetconnTCPHandshakeDurationMetricAttributeKeyServicePeerNamespace              NetconnTCPHandshakeDurationMetricAttributeKey = "service.peer.namespace"
 )
 
 // NetconnTCPHandshakeDurationMetricConfig provides config for the netconn.tcp.handshake.duration metric.
@@ -662,9 +662,9 @@ func (ms *NetconnTCPHandshakeDurationMetricConfig) Unmarshal(parser *confmap.Con
 func (ms *NetconnTCPHandshakeDurationMetricConfig) Validate() error {
 	for _, val := range ms.EnabledAttributes {
 		switch val {
-		case NetconnTCPHandshakeDurationMetricAttributeKeyNetconnRole, NetconnTCPHandshakeDurationMetricAttributeKeyNetworkTransport, NetconnTCPHandshakeDurationMetricAttributeKeyServerPort, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerType, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerScope, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerName, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerContainerName, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerContainerID, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerContainerImageTag, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerProxy, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerK8sPodName, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerK8sNodeName, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerZone, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerRegion, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnLocalZone, NetconnTCPHandshakeDurationMetricAttributeKeyServicePeerName, NetconnTCPHandshakeDurationMetricAttributeKeyServicePeerNamespace, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnNat, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnOriginalDestinationName, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnOriginalDestinationPort, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnOriginalDestinationAddress, NetconnTCPHandshakeDurationMetricAttributeKeyNetworkPeerAddress, NetconnTCPHandshakeDurationMetricAttributeKeyNetworkPeerPort, NetconnTCPHandshakeDurationMetricAttributeKeyNetworkLocalAddress, NetconnTCPHandshakeDurationMetricAttributeKeyServerAddress, NetconnTCPHandshakeDurationMetricAttributeKeyClientAddress:
+		case NetconnTCPHandshakeDurationMetricAttributeKeyNetconnRole, NetconnTCPHandshakeDurationMetricAttributeKeyNetworkTransport, NetconnTCPHandshakeDurationMetricAttributeKeyServerPort, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnLocalZone, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnNat, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnOriginalDestinationName, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnOriginalDestinationPort, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnOriginalDestinationAddress, NetconnTCPHandshakeDurationMetricAttributeKeyNetworkPeerAddress, NetconnTCPHandshakeDurationMetricAttributeKeyNetworkPeerPort, NetconnTCPHandshakeDurationMetricAttributeKeyNetworkLocalAddress, NetconnTCPHandshakeDurationMetricAttributeKeyServerAddress, NetconnTCPHandshakeDurationMetricAttributeKeyClientAddress, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerType, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerScope, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerName, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerK8sPodName, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerContainerName, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerContainerID, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerContainerImageTag, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerProxy, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerK8sNodeName, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerZone, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerRegion, NetconnTCPHandshakeDurationMetricAttributeKeyServicePeerName, NetconnTCPHandshakeDurationMetricAttributeKeyServicePeerNamespace:
 		default:
-			return fmt.Errorf("metric netconn.tcp.handshake.duration doesn't have an attribute %v, valid attributes: [netconn.role, network.transport, server.port, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.container.name, netconn.peer.container.id, netconn.peer.container.image.tag, netconn.peer.proxy, netconn.peer.k8s.namespace.name, netconn.peer.k8s.workload.name, netconn.peer.k8s.workload.kind, netconn.peer.k8s.pod.name, netconn.peer.k8s.node.name, netconn.peer.zone, netconn.peer.region, netconn.local.zone, service.peer.name, service.peer.namespace, netconn.nat, netconn.original_destination.name, netconn.original_destination.port, netconn.original_destination.address, network.peer.address, network.peer.port, network.local.address, server.address, client.address]", val)
+			return fmt.Errorf("metric netconn.tcp.handshake.duration doesn't have an attribute %v, valid attributes: [netconn.role, network.transport, server.port, netconn.local.zone, netconn.nat, netconn.original_destination.name, netconn.original_destination.port, netconn.original_destination.address, network.peer.address, network.peer.port, network.local.address, server.address, client.address, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.k8s.namespace.name, netconn.peer.k8s.workload.name, netconn.peer.k8s.workload.kind, netconn.peer.k8s.pod.name, netconn.peer.container.name, netconn.peer.container.id, netconn.peer.container.image.tag, netconn.peer.proxy, netconn.peer.k8s.node.name, netconn.peer.zone, netconn.peer.region, service.peer.name, service.peer.namespace]", val)
 		}
 	}
 
@@ -684,23 +684,7 @@ const (
 	NetconnTCPJitterMetricAttributeKeyNetconnRole                       NetconnTCPJitterMetricAttributeKey = "netconn.role"
 	NetconnTCPJitterMetricAttributeKeyNetworkTransport                  NetconnTCPJitterMetricAttributeKey = "network.transport"
 	NetconnTCPJitterMetricAttributeKeyServerPort                        NetconnTCPJitterMetricAttributeKey = "server.port"
-	NetconnTCPJitterMetricAttributeKeyNetconnPeerType                   NetconnTCPJitterMetricAttributeKey = "netconn.peer.type"
-	NetconnTCPJitterMetricAttributeKeyNetconnPeerScope                  NetconnTCPJitterMetricAttributeKey = "netconn.peer.scope"
-	NetconnTCPJitterMetricAttributeKeyNetconnPeerName                   NetconnTCPJitterMetricAttributeKey = "netconn.peer.name"
-	NetconnTCPJitterMetricAttributeKeyNetconnPeerContainerName          NetconnTCPJitterMetricAttributeKey = "netconn.peer.container.name"
-	NetconnTCPJitterMetricAttributeKeyNetconnPeerContainerID            NetconnTCPJitterMetricAttributeKey = "netconn.peer.container.id"
-	NetconnTCPJitterMetricAttributeKeyNetconnPeerContainerImageTag      NetconnTCPJitterMetricAttributeKey = "netconn.peer.container.image.tag"
-	NetconnTCPJitterMetricAttributeKeyNetconnPeerProxy                  NetconnTCPJitterMetricAttributeKey = "netconn.peer.proxy"
-	NetconnTCPJitterMetricAttributeKeyNetconnPeerK8sNamespaceName       NetconnTCPJitterMetricAttributeKey = "netconn.peer.k8s.namespace.name"
-	NetconnTCPJitterMetricAttributeKeyNetconnPeerK8sWorkloadName        NetconnTCPJitterMetricAttributeKey = "netconn.peer.k8s.workload.name"
-	NetconnTCPJitterMetricAttributeKeyNetconnPeerK8sWorkloadKind        NetconnTCPJitterMetricAttributeKey = "netconn.peer.k8s.workload.kind"
-	NetconnTCPJitterMetricAttributeKeyNetconnPeerK8sPodName             NetconnTCPJitterMetricAttributeKey = "netconn.peer.k8s.pod.name"
-	NetconnTCPJitterMetricAttributeKeyNetconnPeerK8sNodeName            NetconnTCPJitterMetricAttributeKey = "netconn.peer.k8s.node.name"
-	NetconnTCPJitterMetricAttributeKeyNetconnPeerZone                   NetconnTCPJitterMetricAttributeKey = "netconn.peer.zone"
-	NetconnTCPJitterMetricAttributeKeyNetconnPeerRegion                 NetconnTCPJitterMetricAttributeKey = "netconn.peer.region"
 	NetconnTCPJitterMetricAttributeKeyNetconnLocalZone                  NetconnTCPJitterMetricAttributeKey = "netconn.local.zone"
-	NetconnTCPJitterMetricAttributeKeyServicePeerName                   NetconnTCPJitterMetricAttributeKey = "service.peer.name"
-	NetconnTCPJitterMetricAttributeKeyServicePeerNamespace              NetconnTCPJitterMetricAttributeKey = "service.peer.namespace"
 	NetconnTCPJitterMetricAttributeKeyNetconnNat                        NetconnTCPJitterMetricAttributeKey = "netconn.nat"
 	NetconnTCPJitterMetricAttributeKeyNetconnOriginalDestinationName    NetconnTCPJitterMetricAttributeKey = "netconn.original_destination.name"
 	NetconnTCPJitterMetricAttributeKeyNetconnOriginalDestinationPort    NetconnTCPJitterMetricAttributeKey = "netconn.original_destination.port"
@@ -710,6 +694,22 @@ const (
 	NetconnTCPJitterMetricAttributeKeyNetworkLocalAddress               NetconnTCPJitterMetricAttributeKey = "network.local.address"
 	NetconnTCPJitterMetricAttributeKeyServerAddress                     NetconnTCPJitterMetricAttributeKey = "server.address"
 	NetconnTCPJitterMetricAttributeKeyClientAddress                     NetconnTCPJitterMetricAttributeKey = "client.address"
+	NetconnTCPJitterMetricAttributeKeyNetconnPeerType                   NetconnTCPJitterMetricAttributeKey = "netconn.peer.type"
+	NetconnTCPJitterMetricAttributeKeyNetconnPeerScope                  NetconnTCPJitterMetricAttributeKey = "netconn.peer.scope"
+	NetconnTCPJitterMetricAttributeKeyNetconnPeerName                   NetconnTCPJitterMetricAttributeKey = "netconn.peer.name"
+	NetconnTCPJitterMetricAttributeKeyNetconnPeerK8sNamespaceName       NetconnTCPJitterMetricAttributeKey = "netconn.peer.k8s.namespace.name"
+	NetconnTCPJitterMetricAttributeKeyNetconnPeerK8sWorkloadName        NetconnTCPJitterMetricAttributeKey = "netconn.peer.k8s.workload.name"
+	NetconnTCPJitterMetricAttributeKeyNetconnPeerK8sWorkloadKind        NetconnTCPJitterMetricAttributeKey = "netconn.peer.k8s.workload.kind"
+	NetconnTCPJitterMetricAttributeKeyNetconnPeerK8sPodName             NetconnTCPJitterMetricAttributeKey = "netconn.peer.k8s.pod.name"
+	NetconnTCPJitterMetricAttributeKeyNetconnPeerContainerName          NetconnTCPJitterMetricAttributeKey = "netconn.peer.container.name"
+	NetconnTCPJitterMetricAttributeKeyNetconnPeerContainerID            NetconnTCPJitterMetricAttributeKey = "netconn.peer.container.id"
+	NetconnTCPJitterMetricAttributeKeyNetconnPeerContainerImageTag      NetconnTCPJitterMetricAttributeKey = "netconn.peer.container.image.tag"
+	NetconnTCPJitterMetricAttributeKeyNetconnPeerProxy                  NetconnTCPJitterMetricAttributeKey = "netconn.peer.proxy"
+	NetconnTCPJitterMetricAttributeKeyNetconnPeerK8sNodeName            NetconnTCPJitterMetricAttributeKey = "netconn.peer.k8s.node.name"
+	NetconnTCPJitterMetricAttributeKeyNetconnPeerZone                   NetconnTCPJitterMetricAttributeKey = "netconn.peer.zone"
+	NetconnTCPJitterMetricAttributeKeyNetconnPeerRegion                 NetconnTCPJitterMetricAttributeKey = "netconn.peer.region"
+	NetconnTCPJitterMetricAttributeKeyServicePeerName                   NetconnTCPJitterMetricAttributeKey = "service.peer.name"
+	NetconnTCPJitterMetricAttributeKeyServicePeerNamespace              NetconnTCPJitterMetricAttributeKey = "service.peer.namespace"
 )
 
 // NetconnTCPJitterMetricConfig provides config for the netconn.tcp.jitter metric.
@@ -738,9 +738,9 @@ func (ms *NetconnTCPJitterMetricConfig) Unmarshal(parser *confmap.Conf) error {
 func (ms *NetconnTCPJitterMetricConfig) Validate() error {
 	for _, val := range ms.EnabledAttributes {
 		switch val {
-		case NetconnTCPJitterMetricAttributeKeyNetconnRole, NetconnTCPJitterMetricAttributeKeyNetworkTransport, NetconnTCPJitterMetricAttributeKeyServerPort, NetconnTCPJitterMetricAttributeKeyNetconnPeerType, NetconnTCPJitterMetricAttributeKeyNetconnPeerScope, NetconnTCPJitterMetricAttributeKeyNetconnPeerName, NetconnTCPJitterMetricAttributeKeyNetconnPeerContainerName, NetconnTCPJitterMetricAttributeKeyNetconnPeerContainerID, NetconnTCPJitterMetricAttributeKeyNetconnPeerContainerImageTag, NetconnTCPJitterMetricAttributeKeyNetconnPeerProxy, NetconnTCPJitterMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnTCPJitterMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnTCPJitterMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnTCPJitterMetricAttributeKeyNetconnPeerK8sPodName, NetconnTCPJitterMetricAttributeKeyNetconnPeerK8sNodeName, NetconnTCPJitterMetricAttributeKeyNetconnPeerZone, NetconnTCPJitterMetricAttributeKeyNetconnPeerRegion, NetconnTCPJitterMetricAttributeKeyNetconnLocalZone, NetconnTCPJitterMetricAttributeKeyServicePeerName, NetconnTCPJitterMetricAttributeKeyServicePeerNamespace, NetconnTCPJitterMetricAttributeKeyNetconnNat, NetconnTCPJitterMetricAttributeKeyNetconnOriginalDestinationName, NetconnTCPJitterMetricAttributeKeyNetconnOriginalDestinationPort, NetconnTCPJitterMetricAttributeKeyNetconnOriginalDestinationAddress, NetconnTCPJitterMetricAttributeKeyNetworkPeerAddress, NetconnTCPJitterMetricAttributeKeyNetworkPeerPort, NetconnTCPJitterMetricAttributeKeyNetworkLocalAddress, NetconnTCPJitterMetricAttributeKeyServerAddress, NetconnTCPJitterMetricAttributeKeyClientAddress:
+		case NetconnTCPJitterMetricAttributeKeyNetconnRole, NetconnTCPJitterMetricAttributeKeyNetworkTransport, NetconnTCPJitterMetricAttributeKeyServerPort, NetconnTCPJitterMetricAttributeKeyNetconnLocalZone, NetconnTCPJitterMetricAttributeKeyNetconnNat, NetconnTCPJitterMetricAttributeKeyNetconnOriginalDestinationName, NetconnTCPJitterMetricAttributeKeyNetconnOriginalDestinationPort, NetconnTCPJitterMetricAttributeKeyNetconnOriginalDestinationAddress, NetconnTCPJitterMetricAttributeKeyNetworkPeerAddress, NetconnTCPJitterMetricAttributeKeyNetworkPeerPort, NetconnTCPJitterMetricAttributeKeyNetworkLocalAddress, NetconnTCPJitterMetricAttributeKeyServerAddress, NetconnTCPJitterMetricAttributeKeyClientAddress, NetconnTCPJitterMetricAttributeKeyNetconnPeerType, NetconnTCPJitterMetricAttributeKeyNetconnPeerScope, NetconnTCPJitterMetricAttributeKeyNetconnPeerName, NetconnTCPJitterMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnTCPJitterMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnTCPJitterMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnTCPJitterMetricAttributeKeyNetconnPeerK8sPodName, NetconnTCPJitterMetricAttributeKeyNetconnPeerContainerName, NetconnTCPJitterMetricAttributeKeyNetconnPeerContainerID, NetconnTCPJitterMetricAttributeKeyNetconnPeerContainerImageTag, NetconnTCPJitterMetricAttributeKeyNetconnPeerProxy, NetconnTCPJitterMetricAttributeKeyNetconnPeerK8sNodeName, NetconnTCPJitterMetricAttributeKeyNetconnPeerZone, NetconnTCPJitterMetricAttributeKeyNetconnPeerRegion, NetconnTCPJitterMetricAttributeKeyServicePeerName, NetconnTCPJitterMetricAttributeKeyServicePeerNamespace:
 		default:
-			return fmt.Errorf("metric netconn.tcp.jitter doesn't have an attribute %v, valid attributes: [netconn.role, network.transport, server.port, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.container.name, netconn.peer.container.id, netconn.peer.container.image.tag, netconn.peer.proxy, netconn.peer.k8s.namespace.name, netconn.peer.k8s.workload.name, netconn.peer.k8s.workload.kind, netconn.peer.k8s.pod.name, netconn.peer.k8s.node.name, netconn.peer.zone, netconn.peer.region, netconn.local.zone, service.peer.name, service.peer.namespace, netconn.nat, netconn.original_destination.name, netconn.original_destination.port, netconn.original_destination.address, network.peer.address, network.peer.port, network.local.address, server.address, client.address]", val)
+			return fmt.Errorf("metric netconn.tcp.jitter doesn't have an attribute %v, valid attributes: [netconn.role, network.transport, server.port, netconn.local.zone, netconn.nat, netconn.original_destination.name, netconn.original_destination.port, netconn.original_destination.address, network.peer.address, network.peer.port, network.local.address, server.address, client.address, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.k8s.namespace.name, netconn.peer.k8s.workload.name, netconn.peer.k8s.workload.kind, netconn.peer.k8s.pod.name, netconn.peer.container.name, netconn.peer.container.id, netconn.peer.container.image.tag, netconn.peer.proxy, netconn.peer.k8s.node.name, netconn.peer.zone, netconn.peer.region, service.peer.name, service.peer.namespace]", val)
 		}
 	}
 
@@ -760,23 +760,7 @@ const (
 	NetconnTCPLostMetricAttributeKeyNetconnRole                       NetconnTCPLostMetricAttributeKey = "netconn.role"
 	NetconnTCPLostMetricAttributeKeyNetworkTransport                  NetconnTCPLostMetricAttributeKey = "network.transport"
 	NetconnTCPLostMetricAttributeKeyServerPort                        NetconnTCPLostMetricAttributeKey = "server.port"
-	NetconnTCPLostMetricAttributeKeyNetconnPeerType                   NetconnTCPLostMetricAttributeKey = "netconn.peer.type"
-	NetconnTCPLostMetricAttributeKeyNetconnPeerScope                  NetconnTCPLostMetricAttributeKey = "netconn.peer.scope"
-	NetconnTCPLostMetricAttributeKeyNetconnPeerName                   NetconnTCPLostMetricAttributeKey = "netconn.peer.name"
-	NetconnTCPLostMetricAttributeKeyNetconnPeerContainerName          NetconnTCPLostMetricAttributeKey = "netconn.peer.container.name"
-	NetconnTCPLostMetricAttributeKeyNetconnPeerContainerID            NetconnTCPLostMetricAttributeKey = "netconn.peer.container.id"
-	NetconnTCPLostMetricAttributeKeyNetconnPeerContainerImageTag      NetconnTCPLostMetricAttributeKey = "netconn.peer.container.image.tag"
-	NetconnTCPLostMetricAttributeKeyNetconnPeerProxy                  NetconnTCPLostMetricAttributeKey = "netconn.peer.proxy"
-	NetconnTCPLostMetricAttributeKeyNetconnPeerK8sNamespaceName       NetconnTCPLostMetricAttributeKey = "netconn.peer.k8s.namespace.name"
-	NetconnTCPLostMetricAttributeKeyNetconnPeerK8sWorkloadName        NetconnTCPLostMetricAttributeKey = "netconn.peer.k8s.workload.name"
-	NetconnTCPLostMetricAttributeKeyNetconnPeerK8sWorkloadKind        NetconnTCPLostMetricAttributeKey = "netconn.peer.k8s.workload.kind"
-	NetconnTCPLostMetricAttributeKeyNetconnPeerK8sPodName             NetconnTCPLostMetricAttributeKey = "netconn.peer.k8s.pod.name"
-	NetconnTCPLostMetricAttributeKeyNetconnPeerK8sNodeName            NetconnTCPLostMetricAttributeKey = "netconn.peer.k8s.node.name"
-	NetconnTCPLostMetricAttributeKeyNetconnPeerZone                   NetconnTCPLostMetricAttributeKey = "netconn.peer.zone"
-	NetconnTCPLostMetricAttributeKeyNetconnPeerRegion                 NetconnTCPLostMetricAttributeKey = "netconn.peer.region"
 	NetconnTCPLostMetricAttributeKeyNetconnLocalZone                  NetconnTCPLostMetricAttributeKey = "netconn.local.zone"
-	NetconnTCPLostMetricAttributeKeyServicePeerName                   NetconnTCPLostMetricAttributeKey = "service.peer.name"
-	NetconnTCPLostMetricAttributeKeyServicePeerNamespace              NetconnTCPLostMetricAttributeKey = "service.peer.namespace"
 	NetconnTCPLostMetricAttributeKeyNetconnNat                        NetconnTCPLostMetricAttributeKey = "netconn.nat"
 	NetconnTCPLostMetricAttributeKeyNetconnOriginalDestinationName    NetconnTCPLostMetricAttributeKey = "netconn.original_destination.name"
 	NetconnTCPLostMetricAttributeKeyNetconnOriginalDestinationPort    NetconnTCPLostMetricAttributeKey = "netconn.original_destination.port"
@@ -786,6 +770,22 @@ const (
 	NetconnTCPLostMetricAttributeKeyNetworkLocalAddress               NetconnTCPLostMetricAttributeKey = "network.local.address"
 	NetconnTCPLostMetricAttributeKeyServerAddress                     NetconnTCPLostMetricAttributeKey = "server.address"
 	NetconnTCPLostMetricAttributeKeyClientAddress                     NetconnTCPLostMetricAttributeKey = "client.address"
+	NetconnTCPLostMetricAttributeKeyNetconnPeerType                   NetconnTCPLostMetricAttributeKey = "netconn.peer.type"
+	NetconnTCPLostMetricAttributeKeyNetconnPeerScope                  NetconnTCPLostMetricAttributeKey = "netconn.peer.scope"
+	NetconnTCPLostMetricAttributeKeyNetconnPeerName                   NetconnTCPLostMetricAttributeKey = "netconn.peer.name"
+	NetconnTCPLostMetricAttributeKeyNetconnPeerK8sNamespaceName       NetconnTCPLostMetricAttributeKey = "netconn.peer.k8s.namespace.name"
+	NetconnTCPLostMetricAttributeKeyNetconnPeerK8sWorkloadName        NetconnTCPLostMetricAttributeKey = "netconn.peer.k8s.workload.name"
+	NetconnTCPLostMetricAttributeKeyNetconnPeerK8sWorkloadKind        NetconnTCPLostMetricAttributeKey = "netconn.peer.k8s.workload.kind"
+	NetconnTCPLostMetricAttributeKeyNetconnPeerK8sPodName             NetconnTCPLostMetricAttributeKey = "netconn.peer.k8s.pod.name"
+	NetconnTCPLostMetricAttributeKeyNetconnPeerContainerName          NetconnTCPLostMetricAttributeKey = "netconn.peer.container.name"
+	NetconnTCPLostMetricAttributeKeyNetconnPeerContainerID            NetconnTCPLostMetricAttributeKey = "netconn.peer.container.id"
+	NetconnTCPLostMetricAttributeKeyNetconnPeerContainerImageTag      NetconnTCPLostMetricAttributeKey = "netconn.peer.container.image.tag"
+	NetconnTCPLostMetricAttributeKeyNetconnPeerProxy                  NetconnTCPLostMetricAttributeKey = "netconn.peer.proxy"
+	NetconnTCPLostMetricAttributeKeyNetconnPeerK8sNodeName            NetconnTCPLostMetricAttributeKey = "netconn.peer.k8s.node.name"
+	NetconnTCPLostMetricAttributeKeyNetconnPeerZone                   NetconnTCPLostMetricAttributeKey = "netconn.peer.zone"
+	NetconnTCPLostMetricAttributeKeyNetconnPeerRegion                 NetconnTCPLostMetricAttributeKey = "netconn.peer.region"
+	NetconnTCPLostMetricAttributeKeyServicePeerName                   NetconnTCPLostMetricAttributeKey = "service.peer.name"
+	NetconnTCPLostMetricAttributeKeyServicePeerNamespace              NetconnTCPLostMetricAttributeKey = "service.peer.namespace"
 )
 
 // NetconnTCPLostMetricConfig provides config for the netconn.tcp.lost metric.
@@ -814,9 +814,9 @@ func (ms *NetconnTCPLostMetricConfig) Unmarshal(parser *confmap.Conf) error {
 func (ms *NetconnTCPLostMetricConfig) Validate() error {
 	for _, val := range ms.EnabledAttributes {
 		switch val {
-		case NetconnTCPLostMetricAttributeKeyNetconnRole, NetconnTCPLostMetricAttributeKeyNetworkTransport, NetconnTCPLostMetricAttributeKeyServerPort, NetconnTCPLostMetricAttributeKeyNetconnPeerType, NetconnTCPLostMetricAttributeKeyNetconnPeerScope, NetconnTCPLostMetricAttributeKeyNetconnPeerName, NetconnTCPLostMetricAttributeKeyNetconnPeerContainerName, NetconnTCPLostMetricAttributeKeyNetconnPeerContainerID, NetconnTCPLostMetricAttributeKeyNetconnPeerContainerImageTag, NetconnTCPLostMetricAttributeKeyNetconnPeerProxy, NetconnTCPLostMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnTCPLostMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnTCPLostMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnTCPLostMetricAttributeKeyNetconnPeerK8sPodName, NetconnTCPLostMetricAttributeKeyNetconnPeerK8sNodeName, NetconnTCPLostMetricAttributeKeyNetconnPeerZone, NetconnTCPLostMetricAttributeKeyNetconnPeerRegion, NetconnTCPLostMetricAttributeKeyNetconnLocalZone, NetconnTCPLostMetricAttributeKeyServicePeerName, NetconnTCPLostMetricAttributeKeyServicePeerNamespace, NetconnTCPLostMetricAttributeKeyNetconnNat, NetconnTCPLostMetricAttributeKeyNetconnOriginalDestinationName, NetconnTCPLostMetricAttributeKeyNetconnOriginalDestinationPort, NetconnTCPLostMetricAttributeKeyNetconnOriginalDestinationAddress, NetconnTCPLostMetricAttributeKeyNetworkPeerAddress, NetconnTCPLostMetricAttributeKeyNetworkPeerPort, NetconnTCPLostMetricAttributeKeyNetworkLocalAddress, NetconnTCPLostMetricAttributeKeyServerAddress, NetconnTCPLostMetricAttributeKeyClientAddress:
+		case NetconnTCPLostMetricAttributeKeyNetconnRole, NetconnTCPLostMetricAttributeKeyNetworkTransport, NetconnTCPLostMetricAttributeKeyServerPort, NetconnTCPLostMetricAttributeKeyNetconnLocalZone, NetconnTCPLostMetricAttributeKeyNetconnNat, NetconnTCPLostMetricAttributeKeyNetconnOriginalDestinationName, NetconnTCPLostMetricAttributeKeyNetconnOriginalDestinationPort, NetconnTCPLostMetricAttributeKeyNetconnOriginalDestinationAddress, NetconnTCPLostMetricAttributeKeyNetworkPeerAddress, NetconnTCPLostMetricAttributeKeyNetworkPeerPort, NetconnTCPLostMetricAttributeKeyNetworkLocalAddress, NetconnTCPLostMetricAttributeKeyServerAddress, NetconnTCPLostMetricAttributeKeyClientAddress, NetconnTCPLostMetricAttributeKeyNetconnPeerType, NetconnTCPLostMetricAttributeKeyNetconnPeerScope, NetconnTCPLostMetricAttributeKeyNetconnPeerName, NetconnTCPLostMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnTCPLostMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnTCPLostMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnTCPLostMetricAttributeKeyNetconnPeerK8sPodName, NetconnTCPLostMetricAttributeKeyNetconnPeerContainerName, NetconnTCPLostMetricAttributeKeyNetconnPeerContainerID, NetconnTCPLostMetricAttributeKeyNetconnPeerContainerImageTag, NetconnTCPLostMetricAttributeKeyNetconnPeerProxy, NetconnTCPLostMetricAttributeKeyNetconnPeerK8sNodeName, NetconnTCPLostMetricAttributeKeyNetconnPeerZone, NetconnTCPLostMetricAttributeKeyNetconnPeerRegion, NetconnTCPLostMetricAttributeKeyServicePeerName, NetconnTCPLostMetricAttributeKeyServicePeerNamespace:
 		default:
-			return fmt.Errorf("metric netconn.tcp.lost doesn't have an attribute %v, valid attributes: [netconn.role, network.transport, server.port, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.container.name, netconn.peer.container.id, netconn.peer.container.image.tag, netconn.peer.proxy, netconn.peer.k8s.namespace.name, netconn.peer.k8s.workload.name, netconn.peer.k8s.workload.kind, netconn.peer.k8s.pod.name, netconn.peer.k8s.node.name, netconn.peer.zone, netconn.peer.region, netconn.local.zone, service.peer.name, service.peer.namespace, netconn.nat, netconn.original_destination.name, netconn.original_destination.port, netconn.original_destination.address, network.peer.address, network.peer.port, network.local.address, server.address, client.address]", val)
+			return fmt.Errorf("metric netconn.tcp.lost doesn't have an attribute %v, valid attributes: [netconn.role, network.transport, server.port, netconn.local.zone, netconn.nat, netconn.original_destination.name, netconn.original_destination.port, netconn.original_destination.address, network.peer.address, network.peer.port, network.local.address, server.address, client.address, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.k8s.namespace.name, netconn.peer.k8s.workload.name, netconn.peer.k8s.workload.kind, netconn.peer.k8s.pod.name, netconn.peer.container.name, netconn.peer.container.id, netconn.peer.container.image.tag, netconn.peer.proxy, netconn.peer.k8s.node.name, netconn.peer.zone, netconn.peer.region, service.peer.name, service.peer.namespace]", val)
 		}
 	}
 
@@ -836,23 +836,7 @@ const (
 	NetconnTCPOutOfOrderMetricAttributeKeyNetconnRole                       NetconnTCPOutOfOrderMetricAttributeKey = "netconn.role"
 	NetconnTCPOutOfOrderMetricAttributeKeyNetworkTransport                  NetconnTCPOutOfOrderMetricAttributeKey = "network.transport"
 	NetconnTCPOutOfOrderMetricAttributeKeyServerPort                        NetconnTCPOutOfOrderMetricAttributeKey = "server.port"
-	NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerType                   NetconnTCPOutOfOrderMetricAttributeKey = "netconn.peer.type"
-	NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerScope                  NetconnTCPOutOfOrderMetricAttributeKey = "netconn.peer.scope"
-	NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerName                   NetconnTCPOutOfOrderMetricAttributeKey = "netconn.peer.name"
-	NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerContainerName          NetconnTCPOutOfOrderMetricAttributeKey = "netconn.peer.container.name"
-	NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerContainerID            NetconnTCPOutOfOrderMetricAttributeKey = "netconn.peer.container.id"
-	NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerContainerImageTag      NetconnTCPOutOfOrderMetricAttributeKey = "netconn.peer.container.image.tag"
-	NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerProxy                  NetconnTCPOutOfOrderMetricAttributeKey = "netconn.peer.proxy"
-	NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerK8sNamespaceName       NetconnTCPOutOfOrderMetricAttributeKey = "netconn.peer.k8s.namespace.name"
-	NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerK8sWorkloadName        NetconnTCPOutOfOrderMetricAttributeKey = "netconn.peer.k8s.workload.name"
-	NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerK8sWorkloadKind        NetconnTCPOutOfOrderMetricAttributeKey = "netconn.peer.k8s.workload.kind"
-	NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerK8sPodName             NetconnTCPOutOfOrderMetricAttributeKey = "netconn.peer.k8s.pod.name"
-	NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerK8sNodeName            NetconnTCPOutOfOrderMetricAttributeKey = "netconn.peer.k8s.node.name"
-	NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerZone                   NetconnTCPOutOfOrderMetricAttributeKey = "netconn.peer.zone"
-	NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerRegion                 NetconnTCPOutOfOrderMetricAttributeKey = "netconn.peer.region"
 	NetconnTCPOutOfOrderMetricAttributeKeyNetconnLocalZone                  NetconnTCPOutOfOrderMetricAttributeKey = "netconn.local.zone"
-	NetconnTCPOutOfOrderMetricAttributeKeyServicePeerName                   NetconnTCPOutOfOrderMetricAttributeKey = "service.peer.name"
-	NetconnTCPOutOfOrderMetricAttributeKeyServicePeerNamespace              NetconnTCPOutOfOrderMetricAttributeKey = "service.peer.namespace"
 	NetconnTCPOutOfOrderMetricAttributeKeyNetconnNat                        NetconnTCPOutOfOrderMetricAttributeKey = "netconn.nat"
 	NetconnTCPOutOfOrderMetricAttributeKeyNetconnOriginalDestinationName    NetconnTCPOutOfOrderMetricAttributeKey = "netconn.original_destination.name"
 	NetconnTCPOutOfOrderMetricAttributeKeyNetconnOriginalDestinationPort    NetconnTCPOutOfOrderMetricAttributeKey = "netconn.original_destination.port"
@@ -862,6 +846,22 @@ const (
 	NetconnTCPOutOfOrderMetricAttributeKeyNetworkLocalAddress               NetconnTCPOutOfOrderMetricAttributeKey = "network.local.address"
 	NetconnTCPOutOfOrderMetricAttributeKeyServerAddress                     NetconnTCPOutOfOrderMetricAttributeKey = "server.address"
 	NetconnTCPOutOfOrderMetricAttributeKeyClientAddress                     NetconnTCPOutOfOrderMetricAttributeKey = "client.address"
+	NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerType                   NetconnTCPOutOfOrderMetricAttributeKey = "netconn.peer.type"
+	NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerScope                  NetconnTCPOutOfOrderMetricAttributeKey = "netconn.peer.scope"
+	NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerName                   NetconnTCPOutOfOrderMetricAttributeKey = "netconn.peer.name"
+	NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerK8sNamespaceName       NetconnTCPOutOfOrderMetricAttributeKey = "netconn.peer.k8s.namespace.name"
+	NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerK8sWorkloadName        NetconnTCPOutOfOrderMetricAttributeKey = "netconn.peer.k8s.workload.name"
+	NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerK8sWorkloadKind        NetconnTCPOutOfOrderMetricAttributeKey = "netconn.peer.k8s.workload.kind"
+	NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerK8sPodName             NetconnTCPOutOfOrderMetricAttributeKey = "netconn.peer.k8s.pod.name"
+	NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerContainerName          NetconnTCPOutOfOrderMetricAttributeKey = "netconn.peer.container.name"
+	NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerContainerID            NetconnTCPOutOfOrderMetricAttributeKey = "netconn.peer.container.id"
+	NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerContainerImageTag      NetconnTCPOutOfOrderMetricAttributeKey = "netconn.peer.container.image.tag"
+	NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerProxy                  NetconnTCPOutOfOrderMetricAttributeKey = "netconn.peer.proxy"
+	NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerK8sNodeName            NetconnTCPOutOfOrderMetricAttributeKey = "netconn.peer.k8s.node.name"
+	NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerZone                   NetconnTCPOutOfOrderMetricAttributeKey = "netconn.peer.zone"
+	NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerRegion                 NetconnTCPOutOfOrderMetricAttributeKey = "netconn.peer.region"
+	NetconnTCPOutOfOrderMetricAttributeKeyServicePeerName                   NetconnTCPOutOfOrderMetricAttributeKey = "service.peer.name"
+	NetconnTCPOutOfOrderMetricAttributeKeyServicePeerNamespace              NetconnTCPOutOfOrderMetricAttributeKey = "service.peer.namespace"
 )
 
 // NetconnTCPOutOfOrderMetricConfig provides config for the netconn.tcp.out_of_order metric.
@@ -890,9 +890,9 @@ func (ms *NetconnTCPOutOfOrderMetricConfig) Unmarshal(parser *confmap.Conf) erro
 func (ms *NetconnTCPOutOfOrderMetricConfig) Validate() error {
 	for _, val := range ms.EnabledAttributes {
 		switch val {
-		case NetconnTCPOutOfOrderMetricAttributeKeyNetconnRole, NetconnTCPOutOfOrderMetricAttributeKeyNetworkTransport, NetconnTCPOutOfOrderMetricAttributeKeyServerPort, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerType, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerScope, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerName, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerContainerName, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerContainerID, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerContainerImageTag, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerProxy, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerK8sPodName, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerK8sNodeName, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerZone, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerRegion, NetconnTCPOutOfOrderMetricAttributeKeyNetconnLocalZone, NetconnTCPOutOfOrderMetricAttributeKeyServicePeerName, NetconnTCPOutOfOrderMetricAttributeKeyServicePeerNamespace, NetconnTCPOutOfOrderMetricAttributeKeyNetconnNat, NetconnTCPOutOfOrderMetricAttributeKeyNetconnOriginalDestinationName, NetconnTCPOutOfOrderMetricAttributeKeyNetconnOriginalDestinationPort, NetconnTCPOutOfOrderMetricAttributeKeyNetconnOriginalDestinationAddress, NetconnTCPOutOfOrderMetricAttributeKeyNetworkPeerAddress, NetconnTCPOutOfOrderMetricAttributeKeyNetworkPeerPort, NetconnTCPOutOfOrderMetricAttributeKeyNetworkLocalAddress, NetconnTCPOutOfOrderMetricAttributeKeyServerAddress, NetconnTCPOutOfOrderMetricAttributeKeyClientAddress:
+		case NetconnTCPOutOfOrderMetricAttributeKeyNetconnRole, NetconnTCPOutOfOrderMetricAttributeKeyNetworkTransport, NetconnTCPOutOfOrderMetricAttributeKeyServerPort, NetconnTCPOutOfOrderMetricAttributeKeyNetconnLocalZone, NetconnTCPOutOfOrderMetricAttributeKeyNetconnNat, NetconnTCPOutOfOrderMetricAttributeKeyNetconnOriginalDestinationName, NetconnTCPOutOfOrderMetricAttributeKeyNetconnOriginalDestinationPort, NetconnTCPOutOfOrderMetricAttributeKeyNetconnOriginalDestinationAddress, NetconnTCPOutOfOrderMetricAttributeKeyNetworkPeerAddress, NetconnTCPOutOfOrderMetricAttributeKeyNetworkPeerPort, NetconnTCPOutOfOrderMetricAttributeKeyNetworkLocalAddress, NetconnTCPOutOfOrderMetricAttributeKeyServerAddress, NetconnTCPOutOfOrderMetricAttributeKeyClientAddress, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerType, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerScope, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerName, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerK8sPodName, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerContainerName, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerContainerID, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerContainerImageTag, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerProxy, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerK8sNodeName, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerZone, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerRegion, NetconnTCPOutOfOrderMetricAttributeKeyServicePeerName, NetconnTCPOutOfOrderMetricAttributeKeyServicePeerNamespace:
 		default:
-			return fmt.Errorf("metric netconn.tcp.out_of_order doesn't have an attribute %v, valid attributes: [netconn.role, network.transport, server.port, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.container.name, netconn.peer.container.id, netconn.peer.container.image.tag, netconn.peer.proxy, netconn.peer.k8s.namespace.name, netconn.peer.k8s.workload.name, netconn.peer.k8s.workload.kind, netconn.peer.k8s.pod.name, netconn.peer.k8s.node.name, netconn.peer.zone, netconn.peer.region, netconn.local.zone, service.peer.name, service.peer.namespace, netconn.nat, netconn.original_destination.name, netconn.original_destination.port, netconn.original_destination.address, network.peer.address, network.peer.port, network.local.address, server.address, client.address]", val)
+			return fmt.Errorf("metric netconn.tcp.out_of_order doesn't have an attribute %v, valid attributes: [netconn.role, network.transport, server.port, netconn.local.zone, netconn.nat, netconn.original_destination.name, netconn.original_destination.port, netconn.original_destination.address, network.peer.address, network.peer.port, network.local.address, server.address, client.address, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.k8s.namespace.name, netconn.peer.k8s.workload.name, netconn.peer.k8s.workload.kind, netconn.peer.k8s.pod.name, netconn.peer.container.name, netconn.peer.container.id, netconn.peer.container.image.tag, netconn.peer.proxy, netconn.peer.k8s.node.name, netconn.peer.zone, netconn.peer.region, service.peer.name, service.peer.namespace]", val)
 		}
 	}
 
@@ -912,23 +912,7 @@ const (
 	NetconnTCPReorderingMetricAttributeKeyNetconnRole                       NetconnTCPReorderingMetricAttributeKey = "netconn.role"
 	NetconnTCPReorderingMetricAttributeKeyNetworkTransport                  NetconnTCPReorderingMetricAttributeKey = "network.transport"
 	NetconnTCPReorderingMetricAttributeKeyServerPort                        NetconnTCPReorderingMetricAttributeKey = "server.port"
-	NetconnTCPReorderingMetricAttributeKeyNetconnPeerType                   NetconnTCPReorderingMetricAttributeKey = "netconn.peer.type"
-	NetconnTCPReorderingMetricAttributeKeyNetconnPeerScope                  NetconnTCPReorderingMetricAttributeKey = "netconn.peer.scope"
-	NetconnTCPReorderingMetricAttributeKeyNetconnPeerName                   NetconnTCPReorderingMetricAttributeKey = "netconn.peer.name"
-	NetconnTCPReorderingMetricAttributeKeyNetconnPeerContainerName          NetconnTCPReorderingMetricAttributeKey = "netconn.peer.container.name"
-	NetconnTCPReorderingMetricAttributeKeyNetconnPeerContainerID            NetconnTCPReorderingMetricAttributeKey = "netconn.peer.container.id"
-	NetconnTCPReorderingMetricAttributeKeyNetconnPeerContainerImageTag      NetconnTCPReorderingMetricAttributeKey = "netconn.peer.container.image.tag"
-	NetconnTCPReorderingMetricAttributeKeyNetconnPeerProxy                  NetconnTCPReorderingMetricAttributeKey = "netconn.peer.proxy"
-	NetconnTCPReorderingMetricAttributeKeyNetconnPeerK8sNamespaceName       NetconnTCPReorderingMetricAttributeKey = "netconn.peer.k8s.namespace.name"
-	NetconnTCPReorderingMetricAttributeKeyNetconnPeerK8sWorkloadName        NetconnTCPReorderingMetricAttributeKey = "netconn.peer.k8s.workload.name"
-	NetconnTCPReorderingMetricAttributeKeyNetconnPeerK8sWorkloadKind        NetconnTCPReorderingMetricAttributeKey = "netconn.peer.k8s.workload.kind"
-	NetconnTCPReorderingMetricAttributeKeyNetconnPeerK8sPodName             NetconnTCPReorderingMetricAttributeKey = "netconn.peer.k8s.pod.name"
-	NetconnTCPReorderingMetricAttributeKeyNetconnPeerK8sNodeName            NetconnTCPReorderingMetricAttributeKey = "netconn.peer.k8s.node.name"
-	NetconnTCPReorderingMetricAttributeKeyNetconnPeerZone                   NetconnTCPReorderingMetricAttributeKey = "netconn.peer.zone"
-	NetconnTCPReorderingMetricAttributeKeyNetconnPeerRegion                 NetconnTCPReorderingMetricAttributeKey = "netconn.peer.region"
 	NetconnTCPReorderingMetricAttributeKeyNetconnLocalZone                  NetconnTCPReorderingMetricAttributeKey = "netconn.local.zone"
-	NetconnTCPReorderingMetricAttributeKeyServicePeerName                   NetconnTCPReorderingMetricAttributeKey = "service.peer.name"
-	NetconnTCPReorderingMetricAttributeKeyServicePeerNamespace              NetconnTCPReorderingMetricAttributeKey = "service.peer.namespace"
 	NetconnTCPReorderingMetricAttributeKeyNetconnNat                        NetconnTCPReorderingMetricAttributeKey = "netconn.nat"
 	NetconnTCPReorderingMetricAttributeKeyNetconnOriginalDestinationName    NetconnTCPReorderingMetricAttributeKey = "netconn.original_destination.name"
 	NetconnTCPReorderingMetricAttributeKeyNetconnOriginalDestinationPort    NetconnTCPReorderingMetricAttributeKey = "netconn.original_destination.port"
@@ -938,6 +922,22 @@ const (
 	NetconnTCPReorderingMetricAttributeKeyNetworkLocalAddress               NetconnTCPReorderingMetricAttributeKey = "network.local.address"
 	NetconnTCPReorderingMetricAttributeKeyServerAddress                     NetconnTCPReorderingMetricAttributeKey = "server.address"
 	NetconnTCPReorderingMetricAttributeKeyClientAddress                     NetconnTCPReorderingMetricAttributeKey = "client.address"
+	NetconnTCPReorderingMetricAttributeKeyNetconnPeerType                   NetconnTCPReorderingMetricAttributeKey = "netconn.peer.type"
+	NetconnTCPReorderingMetricAttributeKeyNetconnPeerScope                  NetconnTCPReorderingMetricAttributeKey = "netconn.peer.scope"
+	NetconnTCPReorderingMetricAttributeKeyNetconnPeerName                   NetconnTCPReorderingMetricAttributeKey = "netconn.peer.name"
+	NetconnTCPReorderingMetricAttributeKeyNetconnPeerK8sNamespaceName       NetconnTCPReorderingMetricAttributeKey = "netconn.peer.k8s.namespace.name"
+	NetconnTCPReorderingMetricAttributeKeyNetconnPeerK8sWorkloadName        NetconnTCPReorderingMetricAttributeKey = "netconn.peer.k8s.workload.name"
+	NetconnTCPReorderingMetricAttributeKeyNetconnPeerK8sWorkloadKind        NetconnTCPReorderingMetricAttributeKey = "netconn.peer.k8s.workload.kind"
+	NetconnTCPReorderingMetricAttributeKeyNetconnPeerK8sPodName             NetconnTCPReorderingMetricAttributeKey = "netconn.peer.k8s.pod.name"
+	NetconnTCPReorderingMetricAttributeKeyNetconnPeerContainerName          NetconnTCPReorderingMetricAttributeKey = "netconn.peer.container.name"
+	NetconnTCPReorderingMetricAttributeKeyNetconnPeerContainerID            NetconnTCPReorderingMetricAttributeKey = "netconn.peer.container.id"
+	NetconnTCPReorderingMetricAttributeKeyNetconnPeerContainerImageTag      NetconnTCPReorderingMetricAttributeKey = "netconn.peer.container.image.tag"
+	NetconnTCPReorderingMetricAttributeKeyNetconnPeerProxy                  NetconnTCPReorderingMetricAttributeKey = "netconn.peer.proxy"
+	NetconnTCPReorderingMetricAttributeKeyNetconnPeerK8sNodeName            NetconnTCPReorderingMetricAttributeKey = "netconn.peer.k8s.node.name"
+	NetconnTCPReorderingMetricAttributeKeyNetconnPeerZone                   NetconnTCPReorderingMetricAttributeKey = "netconn.peer.zone"
+	NetconnTCPReorderingMetricAttributeKeyNetconnPeerRegion                 NetconnTCPReorderingMetricAttributeKey = "netconn.peer.region"
+	NetconnTCPReorderingMetricAttributeKeyServicePeerName                   NetconnTCPReorderingMetricAttributeKey = "service.peer.name"
+	NetconnTCPReorderingMetricAttributeKeyServicePeerNamespace              NetconnTCPReorderingMetricAttributeKey = "service.peer.namespace"
 )
 
 // NetconnTCPReorderingMetricConfig provides config for the netconn.tcp.reordering metric.
@@ -966,9 +966,9 @@ func (ms *NetconnTCPReorderingMetricConfig) Unmarshal(parser *confmap.Conf) erro
 func (ms *NetconnTCPReorderingMetricConfig) Validate() error {
 	for _, val := range ms.EnabledAttributes {
 		switch val {
-		case NetconnTCPReorderingMetricAttributeKeyNetconnRole, NetconnTCPReorderingMetricAttributeKeyNetworkTransport, NetconnTCPReorderingMetricAttributeKeyServerPort, NetconnTCPReorderingMetricAttributeKeyNetconnPeerType, NetconnTCPReorderingMetricAttributeKeyNetconnPeerScope, NetconnTCPReorderingMetricAttributeKeyNetconnPeerName, NetconnTCPReorderingMetricAttributeKeyNetconnPeerContainerName, NetconnTCPReorderingMetricAttributeKeyNetconnPeerContainerID, NetconnTCPReorderingMetricAttributeKeyNetconnPeerContainerImageTag, NetconnTCPReorderingMetricAttributeKeyNetconnPeerProxy, NetconnTCPReorderingMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnTCPReorderingMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnTCPReorderingMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnTCPReorderingMetricAttributeKeyNetconnPeerK8sPodName, NetconnTCPReorderingMetricAttributeKeyNetconnPeerK8sNodeName, NetconnTCPReorderingMetricAttributeKeyNetconnPeerZone, NetconnTCPReorderingMetricAttributeKeyNetconnPeerRegion, NetconnTCPReorderingMetricAttributeKeyNetconnLocalZone, NetconnTCPReorderingMetricAttributeKeyServicePeerName, NetconnTCPReorderingMetricAttributeKeyServicePeerNamespace, NetconnTCPReorderingMetricAttributeKeyNetconnNat, NetconnTCPReorderingMetricAttributeKeyNetconnOriginalDestinationName, NetconnTCPReorderingMetricAttributeKeyNetconnOriginalDestinationPort, NetconnTCPReorderingMetricAttributeKeyNetconnOriginalDestinationAddress, NetconnTCPReorderingMetricAttributeKeyNetworkPeerAddress, NetconnTCPReorderingMetricAttributeKeyNetworkPeerPort, NetconnTCPReorderingMetricAttributeKeyNetworkLocalAddress, NetconnTCPReorderingMetricAttributeKeyServerAddress, NetconnTCPReorderingMetricAttributeKeyClientAddress:
+		case NetconnTCPReorderingMetricAttributeKeyNetconnRole, NetconnTCPReorderingMetricAttributeKeyNetworkTransport, NetconnTCPReorderingMetricAttributeKeyServerPort, NetconnTCPReorderingMetricAttributeKeyNetconnLocalZone, NetconnTCPReorderingMetricAttributeKeyNetconnNat, NetconnTCPReorderingMetricAttributeKeyNetconnOriginalDestinationName, NetconnTCPReorderingMetricAttributeKeyNetconnOriginalDestinationPort, NetconnTCPReorderingMetricAttributeKeyNetconnOriginalDestinationAddress, NetconnTCPReorderingMetricAttributeKeyNetworkPeerAddress, NetconnTCPReorderingMetricAttributeKeyNetworkPeerPort, NetconnTCPReorderingMetricAttributeKeyNetworkLocalAddress, NetconnTCPReorderingMetricAttributeKeyServerAddress, NetconnTCPReorderingMetricAttributeKeyClientAddress, NetconnTCPReorderingMetricAttributeKeyNetconnPeerType, NetconnTCPReorderingMetricAttributeKeyNetconnPeerScope, NetconnTCPReorderingMetricAttributeKeyNetconnPeerName, NetconnTCPReorderingMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnTCPReorderingMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnTCPReorderingMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnTCPReorderingMetricAttributeKeyNetconnPeerK8sPodName, NetconnTCPReorderingMetricAttributeKeyNetconnPeerContainerName, NetconnTCPReorderingMetricAttributeKeyNetconnPeerContainerID, NetconnTCPReorderingMetricAttributeKeyNetconnPeerContainerImageTag, NetconnTCPReorderingMetricAttributeKeyNetconnPeerProxy, NetconnTCPReorderingMetricAttributeKeyNetconnPeerK8sNodeName, NetconnTCPReorderingMetricAttributeKeyNetconnPeerZone, NetconnTCPReorderingMetricAttributeKeyNetconnPeerRegion, NetconnTCPReorderingMetricAttributeKeyServicePeerName, NetconnTCPReorderingMetricAttributeKeyServicePeerNamespace:
 		default:
-			return fmt.Errorf("metric netconn.tcp.reordering doesn't have an attribute %v, valid attributes: [netconn.role, network.transport, server.port, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.container.name, netconn.peer.container.id, netconn.peer.container.image.tag, netconn.peer.proxy, netconn.peer.k8s.namespace.name, netconn.peer.k8s.workload.name, netconn.peer.k8s.workload.kind, netconn.peer.k8s.pod.name, netconn.peer.k8s.node.name, netconn.peer.zone, netconn.peer.region, netconn.local.zone, service.peer.name, service.peer.namespace, netconn.nat, netconn.original_destination.name, netconn.original_destination.port, netconn.original_destination.address, network.peer.address, network.peer.port, network.local.address, server.address, client.address]", val)
+			return fmt.Errorf("metric netconn.tcp.reordering doesn't have an attribute %v, valid attributes: [netconn.role, network.transport, server.port, netconn.local.zone, netconn.nat, netconn.original_destination.name, netconn.original_destination.port, netconn.original_destination.address, network.peer.address, network.peer.port, network.local.address, server.address, client.address, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.k8s.namespace.name, netconn.peer.k8s.workload.name, netconn.peer.k8s.workload.kind, netconn.peer.k8s.pod.name, netconn.peer.container.name, netconn.peer.container.id, netconn.peer.container.image.tag, netconn.peer.proxy, netconn.peer.k8s.node.name, netconn.peer.zone, netconn.peer.region, service.peer.name, service.peer.namespace]", val)
 		}
 	}
 
@@ -988,23 +988,7 @@ const (
 	NetconnTCPRetransmitsMetricAttributeKeyNetconnRole                       NetconnTCPRetransmitsMetricAttributeKey = "netconn.role"
 	NetconnTCPRetransmitsMetricAttributeKeyNetworkTransport                  NetconnTCPRetransmitsMetricAttributeKey = "network.transport"
 	NetconnTCPRetransmitsMetricAttributeKeyServerPort                        NetconnTCPRetransmitsMetricAttributeKey = "server.port"
-	NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerType                   NetconnTCPRetransmitsMetricAttributeKey = "netconn.peer.type"
-	NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerScope                  NetconnTCPRetransmitsMetricAttributeKey = "netconn.peer.scope"
-	NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerName                   NetconnTCPRetransmitsMetricAttributeKey = "netconn.peer.name"
-	NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerContainerName          NetconnTCPRetransmitsMetricAttributeKey = "netconn.peer.container.name"
-	NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerContainerID            NetconnTCPRetransmitsMetricAttributeKey = "netconn.peer.container.id"
-	NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerContainerImageTag      NetconnTCPRetransmitsMetricAttributeKey = "netconn.peer.container.image.tag"
-	NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerProxy                  NetconnTCPRetransmitsMetricAttributeKey = "netconn.peer.proxy"
-	NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerK8sNamespaceName       NetconnTCPRetransmitsMetricAttributeKey = "netconn.peer.k8s.namespace.name"
-	NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerK8sWorkloadName        NetconnTCPRetransmitsMetricAttributeKey = "netconn.peer.k8s.workload.name"
-	NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerK8sWorkloadKind        NetconnTCPRetransmitsMetricAttributeKey = "netconn.peer.k8s.workload.kind"
-	NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerK8sPodName             NetconnTCPRetransmitsMetricAttributeKey = "netconn.peer.k8s.pod.name"
-	NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerK8sNodeName            NetconnTCPRetransmitsMetricAttributeKey = "netconn.peer.k8s.node.name"
-	NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerZone                   NetconnTCPRetransmitsMetricAttributeKey = "netconn.peer.zone"
-	NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerRegion                 NetconnTCPRetransmitsMetricAttributeKey = "netconn.peer.region"
 	NetconnTCPRetransmitsMetricAttributeKeyNetconnLocalZone                  NetconnTCPRetransmitsMetricAttributeKey = "netconn.local.zone"
-	NetconnTCPRetransmitsMetricAttributeKeyServicePeerName                   NetconnTCPRetransmitsMetricAttributeKey = "service.peer.name"
-	NetconnTCPRetransmitsMetricAttributeKeyServicePeerNamespace              NetconnTCPRetransmitsMetricAttributeKey = "service.peer.namespace"
 	NetconnTCPRetransmitsMetricAttributeKeyNetconnNat                        NetconnTCPRetransmitsMetricAttributeKey = "netconn.nat"
 	NetconnTCPRetransmitsMetricAttributeKeyNetconnOriginalDestinationName    NetconnTCPRetransmitsMetricAttributeKey = "netconn.original_destination.name"
 	NetconnTCPRetransmitsMetricAttributeKeyNetconnOriginalDestinationPort    NetconnTCPRetransmitsMetricAttributeKey = "netconn.original_destination.port"
@@ -1014,6 +998,22 @@ const (
 	NetconnTCPRetransmitsMetricAttributeKeyNetworkLocalAddress               NetconnTCPRetransmitsMetricAttributeKey = "network.local.address"
 	NetconnTCPRetransmitsMetricAttributeKeyServerAddress                     NetconnTCPRetransmitsMetricAttributeKey = "server.address"
 	NetconnTCPRetransmitsMetricAttributeKeyClientAddress                     NetconnTCPRetransmitsMetricAttributeKey = "client.address"
+	NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerType                   NetconnTCPRetransmitsMetricAttributeKey = "netconn.peer.type"
+	NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerScope                  NetconnTCPRetransmitsMetricAttributeKey = "netconn.peer.scope"
+	NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerName                   NetconnTCPRetransmitsMetricAttributeKey = "netconn.peer.name"
+	NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerK8sNamespaceName       NetconnTCPRetransmitsMetricAttributeKey = "netconn.peer.k8s.namespace.name"
+	NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerK8sWorkloadName        NetconnTCPRetransmitsMetricAttributeKey = "netconn.peer.k8s.workload.name"
+	NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerK8sWorkloadKind        NetconnTCPRetransmitsMetricAttributeKey = "netconn.peer.k8s.workload.kind"
+	NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerK8sPodName             NetconnTCPRetransmitsMetricAttributeKey = "netconn.peer.k8s.pod.name"
+	NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerContainerName          NetconnTCPRetransmitsMetricAttributeKey = "netconn.peer.container.name"
+	NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerContainerID            NetconnTCPRetransmitsMetricAttributeKey = "netconn.peer.container.id"
+	NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerContainerImageTag      NetconnTCPRetransmitsMetricAttributeKey = "netconn.peer.container.image.tag"
+	NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerProxy                  NetconnTCPRetransmitsMetricAttributeKey = "netconn.peer.proxy"
+	NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerK8sNodeName            NetconnTCPRetransmitsMetricAttributeKey = "netconn.peer.k8s.node.name"
+	NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerZone                   NetconnTCPRetransmitsMetricAttributeKey = "netconn.peer.zone"
+	NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerRegion                 NetconnTCPRetransmitsMetricAttributeKey = "netconn.peer.region"
+	NetconnTCPRetransmitsMetricAttributeKeyServicePeerName                   NetconnTCPRetransmitsMetricAttributeKey = "service.peer.name"
+	NetconnTCPRetransmitsMetricAttributeKeyServicePeerNamespace              NetconnTCPRetransmitsMetricAttributeKey = "service.peer.namespace"
 )
 
 // NetconnTCPRetransmitsMetricConfig provides config for the netconn.tcp.retransmits metric.
@@ -1042,9 +1042,9 @@ func (ms *NetconnTCPRetransmitsMetricConfig) Unmarshal(parser *confmap.Conf) err
 func (ms *NetconnTCPRetransmitsMetricConfig) Validate() error {
 	for _, val := range ms.EnabledAttributes {
 		switch val {
-		case NetconnTCPRetransmitsMetricAttributeKeyNetconnRole, NetconnTCPRetransmitsMetricAttributeKeyNetworkTransport, NetconnTCPRetransmitsMetricAttributeKeyServerPort, NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerType, NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerScope, NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerName, NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerContainerName, NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerContainerID, NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerContainerImageTag, NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerProxy, NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerK8sPodName, NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerK8sNodeName, NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerZone, NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerRegion, NetconnTCPRetransmitsMetricAttributeKeyNetconnLocalZone, NetconnTCPRetransmitsMetricAttributeKeyServicePeerName, NetconnTCPRetransmitsMetricAttributeKeyServicePeerNamespace, NetconnTCPRetransmitsMetricAttributeKeyNetconnNat, NetconnTCPRetransmitsMetricAttributeKeyNetconnOriginalDestinationName, NetconnTCPRetransmitsMetricAttributeKeyNetconnOriginalDestinationPort, NetconnTCPRetransmitsMetricAttributeKeyNetconnOriginalDestinationAddress, NetconnTCPRetransmitsMetricAttributeKeyNetworkPeerAddress, NetconnTCPRetransmitsMetricAttributeKeyNetworkPeerPort, NetconnTCPRetransmitsMetricAttributeKeyNetworkLocalAddress, NetconnTCPRetransmitsMetricAttributeKeyServerAddress, NetconnTCPRetransmitsMetricAttributeKeyClientAddress:
+		case NetconnTCPRetransmitsMetricAttributeKeyNetconnRole, NetconnTCPRetransmitsMetricAttributeKeyNetworkTransport, NetconnTCPRetransmitsMetricAttributeKeyServerPort, NetconnTCPRetransmitsMetricAttributeKeyNetconnLocalZone, NetconnTCPRetransmitsMetricAttributeKeyNetconnNat, NetconnTCPRetransmitsMetricAttributeKeyNetconnOriginalDestinationName, NetconnTCPRetransmitsMetricAttributeKeyNetconnOriginalDestinationPort, NetconnTCPRetransmitsMetricAttributeKeyNetconnOriginalDestinationAddress, NetconnTCPRetransmitsMetricAttributeKeyNetworkPeerAddress, NetconnTCPRetransmitsMetricAttributeKeyNetworkPeerPort, NetconnTCPRetransmitsMetricAttributeKeyNetworkLocalAddress, NetconnTCPRetransmitsMetricAttributeKeyServerAddress, NetconnTCPRetransmitsMetricAttributeKeyClientAddress, NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerType, NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerScope, NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerName, NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerK8sPodName, NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerContainerName, NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerContainerID, NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerContainerImageTag, NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerProxy, NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerK8sNodeName, NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerZone, NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerRegion, NetconnTCPRetransmitsMetricAttributeKeyServicePeerName, NetconnTCPRetransmitsMetricAttributeKeyServicePeerNamespace:
 		default:
-			return fmt.Errorf("metric netconn.tcp.retransmits doesn't have an attribute %v, valid attributes: [netconn.role, network.transport, server.port, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.container.name, netconn.peer.container.id, netconn.peer.container.image.tag, netconn.peer.proxy, netconn.peer.k8s.namespace.name, netconn.peer.k8s.workload.name, netconn.peer.k8s.workload.kind, netconn.peer.k8s.pod.name, netconn.peer.k8s.node.name, netconn.peer.zone, netconn.peer.region, netconn.local.zone, service.peer.name, service.peer.namespace, netconn.nat, netconn.original_destination.name, netconn.original_destination.port, netconn.original_destination.address, network.peer.address, network.peer.port, network.local.address, server.address, client.address]", val)
+			return fmt.Errorf("metric netconn.tcp.retransmits doesn't have an attribute %v, valid attributes: [netconn.role, network.transport, server.port, netconn.local.zone, netconn.nat, netconn.original_destination.name, netconn.original_destination.port, netconn.original_destination.address, network.peer.address, network.peer.port, network.local.address, server.address, client.address, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.k8s.namespace.name, netconn.peer.k8s.workload.name, netconn.peer.k8s.workload.kind, netconn.peer.k8s.pod.name, netconn.peer.container.name, netconn.peer.container.id, netconn.peer.container.image.tag, netconn.peer.proxy, netconn.peer.k8s.node.name, netconn.peer.zone, netconn.peer.region, service.peer.name, service.peer.namespace]", val)
 		}
 	}
 
@@ -1064,23 +1064,7 @@ const (
 	NetconnTCPRttMetricAttributeKeyNetconnRole                       NetconnTCPRttMetricAttributeKey = "netconn.role"
 	NetconnTCPRttMetricAttributeKeyNetworkTransport                  NetconnTCPRttMetricAttributeKey = "network.transport"
 	NetconnTCPRttMetricAttributeKeyServerPort                        NetconnTCPRttMetricAttributeKey = "server.port"
-	NetconnTCPRttMetricAttributeKeyNetconnPeerType                   NetconnTCPRttMetricAttributeKey = "netconn.peer.type"
-	NetconnTCPRttMetricAttributeKeyNetconnPeerScope                  NetconnTCPRttMetricAttributeKey = "netconn.peer.scope"
-	NetconnTCPRttMetricAttributeKeyNetconnPeerName                   NetconnTCPRttMetricAttributeKey = "netconn.peer.name"
-	NetconnTCPRttMetricAttributeKeyNetconnPeerContainerName          NetconnTCPRttMetricAttributeKey = "netconn.peer.container.name"
-	NetconnTCPRttMetricAttributeKeyNetconnPeerContainerID            NetconnTCPRttMetricAttributeKey = "netconn.peer.container.id"
-	NetconnTCPRttMetricAttributeKeyNetconnPeerContainerImageTag      NetconnTCPRttMetricAttributeKey = "netconn.peer.container.image.tag"
-	NetconnTCPRttMetricAttributeKeyNetconnPeerProxy                  NetconnTCPRttMetricAttributeKey = "netconn.peer.proxy"
-	NetconnTCPRttMetricAttributeKeyNetconnPeerK8sNamespaceName       NetconnTCPRttMetricAttributeKey = "netconn.peer.k8s.namespace.name"
-	NetconnTCPRttMetricAttributeKeyNetconnPeerK8sWorkloadName        NetconnTCPRttMetricAttributeKey = "netconn.peer.k8s.workload.name"
-	NetconnTCPRttMetricAttributeKeyNetconnPeerK8sWorkloadKind        NetconnTCPRttMetricAttributeKey = "netconn.peer.k8s.workload.kind"
-	NetconnTCPRttMetricAttributeKeyNetconnPeerK8sPodName             NetconnTCPRttMetricAttributeKey = "netconn.peer.k8s.pod.name"
-	NetconnTCPRttMetricAttributeKeyNetconnPeerK8sNodeName            NetconnTCPRttMetricAttributeKey = "netconn.peer.k8s.node.name"
-	NetconnTCPRttMetricAttributeKeyNetconnPeerZone                   NetconnTCPRttMetricAttributeKey = "netconn.peer.zone"
-	NetconnTCPRttMetricAttributeKeyNetconnPeerRegion                 NetconnTCPRttMetricAttributeKey = "netconn.peer.region"
 	NetconnTCPRttMetricAttributeKeyNetconnLocalZone                  NetconnTCPRttMetricAttributeKey = "netconn.local.zone"
-	NetconnTCPRttMetricAttributeKeyServicePeerName                   NetconnTCPRttMetricAttributeKey = "service.peer.name"
-	NetconnTCPRttMetricAttributeKeyServicePeerNamespace              NetconnTCPRttMetricAttributeKey = "service.peer.namespace"
 	NetconnTCPRttMetricAttributeKeyNetconnNat                        NetconnTCPRttMetricAttributeKey = "netconn.nat"
 	NetconnTCPRttMetricAttributeKeyNetconnOriginalDestinationName    NetconnTCPRttMetricAttributeKey = "netconn.original_destination.name"
 	NetconnTCPRttMetricAttributeKeyNetconnOriginalDestinationPort    NetconnTCPRttMetricAttributeKey = "netconn.original_destination.port"
@@ -1090,6 +1074,22 @@ const (
 	NetconnTCPRttMetricAttributeKeyNetworkLocalAddress               NetconnTCPRttMetricAttributeKey = "network.local.address"
 	NetconnTCPRttMetricAttributeKeyServerAddress                     NetconnTCPRttMetricAttributeKey = "server.address"
 	NetconnTCPRttMetricAttributeKeyClientAddress                     NetconnTCPRttMetricAttributeKey = "client.address"
+	NetconnTCPRttMetricAttributeKeyNetconnPeerType                   NetconnTCPRttMetricAttributeKey = "netconn.peer.type"
+	NetconnTCPRttMetricAttributeKeyNetconnPeerScope                  NetconnTCPRttMetricAttributeKey = "netconn.peer.scope"
+	NetconnTCPRttMetricAttributeKeyNetconnPeerName                   NetconnTCPRttMetricAttributeKey = "netconn.peer.name"
+	NetconnTCPRttMetricAttributeKeyNetconnPeerK8sNamespaceName       NetconnTCPRttMetricAttributeKey = "netconn.peer.k8s.namespace.name"
+	NetconnTCPRttMetricAttributeKeyNetconnPeerK8sWorkloadName        NetconnTCPRttMetricAttributeKey = "netconn.peer.k8s.workload.name"
+	NetconnTCPRttMetricAttributeKeyNetconnPeerK8sWorkloadKind        NetconnTCPRttMetricAttributeKey = "netconn.peer.k8s.workload.kind"
+	NetconnTCPRttMetricAttributeKeyNetconnPeerK8sPodName             NetconnTCPRttMetricAttributeKey = "netconn.peer.k8s.pod.name"
+	NetconnTCPRttMetricAttributeKeyNetconnPeerContainerName          NetconnTCPRttMetricAttributeKey = "netconn.peer.container.name"
+	NetconnTCPRttMetricAttributeKeyNetconnPeerContainerID            NetconnTCPRttMetricAttributeKey = "netconn.peer.container.id"
+	NetconnTCPRttMetricAttributeKeyNetconnPeerContainerImageTag      NetconnTCPRttMetricAttributeKey = "netconn.peer.container.image.tag"
+	NetconnTCPRttMetricAttributeKeyNetconnPeerProxy                  NetconnTCPRttMetricAttributeKey = "netconn.peer.proxy"
+	NetconnTCPRttMetricAttributeKeyNetconnPeerK8sNodeName            NetconnTCPRttMetricAttributeKey = "netconn.peer.k8s.node.name"
+	NetconnTCPRttMetricAttributeKeyNetconnPeerZone                   NetconnTCPRttMetricAttributeKey = "netconn.peer.zone"
+	NetconnTCPRttMetricAttributeKeyNetconnPeerRegion                 NetconnTCPRttMetricAttributeKey = "netconn.peer.region"
+	NetconnTCPRttMetricAttributeKeyServicePeerName                   NetconnTCPRttMetricAttributeKey = "service.peer.name"
+	NetconnTCPRttMetricAttributeKeyServicePeerNamespace              NetconnTCPRttMetricAttributeKey = "service.peer.namespace"
 )
 
 // NetconnTCPRttMetricConfig provides config for the netconn.tcp.rtt metric.
@@ -1118,9 +1118,9 @@ func (ms *NetconnTCPRttMetricConfig) Unmarshal(parser *confmap.Conf) error {
 func (ms *NetconnTCPRttMetricConfig) Validate() error {
 	for _, val := range ms.EnabledAttributes {
 		switch val {
-		case NetconnTCPRttMetricAttributeKeyNetconnRole, NetconnTCPRttMetricAttributeKeyNetworkTransport, NetconnTCPRttMetricAttributeKeyServerPort, NetconnTCPRttMetricAttributeKeyNetconnPeerType, NetconnTCPRttMetricAttributeKeyNetconnPeerScope, NetconnTCPRttMetricAttributeKeyNetconnPeerName, NetconnTCPRttMetricAttributeKeyNetconnPeerContainerName, NetconnTCPRttMetricAttributeKeyNetconnPeerContainerID, NetconnTCPRttMetricAttributeKeyNetconnPeerContainerImageTag, NetconnTCPRttMetricAttributeKeyNetconnPeerProxy, NetconnTCPRttMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnTCPRttMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnTCPRttMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnTCPRttMetricAttributeKeyNetconnPeerK8sPodName, NetconnTCPRttMetricAttributeKeyNetconnPeerK8sNodeName, NetconnTCPRttMetricAttributeKeyNetconnPeerZone, NetconnTCPRttMetricAttributeKeyNetconnPeerRegion, NetconnTCPRttMetricAttributeKeyNetconnLocalZone, NetconnTCPRttMetricAttributeKeyServicePeerName, NetconnTCPRttMetricAttributeKeyServicePeerNamespace, NetconnTCPRttMetricAttributeKeyNetconnNat, NetconnTCPRttMetricAttributeKeyNetconnOriginalDestinationName, NetconnTCPRttMetricAttributeKeyNetconnOriginalDestinationPort, NetconnTCPRttMetricAttributeKeyNetconnOriginalDestinationAddress, NetconnTCPRttMetricAttributeKeyNetworkPeerAddress, NetconnTCPRttMetricAttributeKeyNetworkPeerPort, NetconnTCPRttMetricAttributeKeyNetworkLocalAddress, NetconnTCPRttMetricAttributeKeyServerAddress, NetconnTCPRttMetricAttributeKeyClientAddress:
+		case NetconnTCPRttMetricAttributeKeyNetconnRole, NetconnTCPRttMetricAttributeKeyNetworkTransport, NetconnTCPRttMetricAttributeKeyServerPort, NetconnTCPRttMetricAttributeKeyNetconnLocalZone, NetconnTCPRttMetricAttributeKeyNetconnNat, NetconnTCPRttMetricAttributeKeyNetconnOriginalDestinationName, NetconnTCPRttMetricAttributeKeyNetconnOriginalDestinationPort, NetconnTCPRttMetricAttributeKeyNetconnOriginalDestinationAddress, NetconnTCPRttMetricAttributeKeyNetworkPeerAddress, NetconnTCPRttMetricAttributeKeyNetworkPeerPort, NetconnTCPRttMetricAttributeKeyNetworkLocalAddress, NetconnTCPRttMetricAttributeKeyServerAddress, NetconnTCPRttMetricAttributeKeyClientAddress, NetconnTCPRttMetricAttributeKeyNetconnPeerType, NetconnTCPRttMetricAttributeKeyNetconnPeerScope, NetconnTCPRttMetricAttributeKeyNetconnPeerName, NetconnTCPRttMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnTCPRttMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnTCPRttMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnTCPRttMetricAttributeKeyNetconnPeerK8sPodName, NetconnTCPRttMetricAttributeKeyNetconnPeerContainerName, NetconnTCPRttMetricAttributeKeyNetconnPeerContainerID, NetconnTCPRttMetricAttributeKeyNetconnPeerContainerImageTag, NetconnTCPRttMetricAttributeKeyNetconnPeerProxy, NetconnTCPRttMetricAttributeKeyNetconnPeerK8sNodeName, NetconnTCPRttMetricAttributeKeyNetconnPeerZone, NetconnTCPRttMetricAttributeKeyNetconnPeerRegion, NetconnTCPRttMetricAttributeKeyServicePeerName, NetconnTCPRttMetricAttributeKeyServicePeerNamespace:
 		default:
-			return fmt.Errorf("metric netconn.tcp.rtt doesn't have an attribute %v, valid attributes: [netconn.role, network.transport, server.port, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.container.name, netconn.peer.container.id, netconn.peer.container.image.tag, netconn.peer.proxy, netconn.peer.k8s.namespace.name, netconn.peer.k8s.workload.name, netconn.peer.k8s.workload.kind, netconn.peer.k8s.pod.name, netconn.peer.k8s.node.name, netconn.peer.zone, netconn.peer.region, netconn.local.zone, service.peer.name, service.peer.namespace, netconn.nat, netconn.original_destination.name, netconn.original_destination.port, netconn.original_destination.address, network.peer.address, network.peer.port, network.local.address, server.address, client.address]", val)
+			return fmt.Errorf("metric netconn.tcp.rtt doesn't have an attribute %v, valid attributes: [netconn.role, network.transport, server.port, netconn.local.zone, netconn.nat, netconn.original_destination.name, netconn.original_destination.port, netconn.original_destination.address, network.peer.address, network.peer.port, network.local.address, server.address, client.address, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.k8s.namespace.name, netconn.peer.k8s.workload.name, netconn.peer.k8s.workload.kind, netconn.peer.k8s.pod.name, netconn.peer.container.name, netconn.peer.container.id, netconn.peer.container.image.tag, netconn.peer.proxy, netconn.peer.k8s.node.name, netconn.peer.zone, netconn.peer.region, service.peer.name, service.peer.namespace]", val)
 		}
 	}
 
@@ -1213,27 +1213,27 @@ func DefaultMetricsConfig() MetricsConfig {
 		NetconnActive: NetconnActiveMetricConfig{
 			Enabled:             true,
 			AggregationStrategy: AggregationStrategySum,
-			EnabledAttributes:   []NetconnActiveMetricAttributeKey{NetconnActiveMetricAttributeKeyNetconnRole, NetconnActiveMetricAttributeKeyNetworkTransport, NetconnActiveMetricAttributeKeyServerPort, NetconnActiveMetricAttributeKeyNetconnPeerType, NetconnActiveMetricAttributeKeyNetconnPeerScope, NetconnActiveMetricAttributeKeyNetconnPeerName, NetconnActiveMetricAttributeKeyNetconnPeerContainerName, NetconnActiveMetricAttributeKeyNetconnPeerContainerImageTag, NetconnActiveMetricAttributeKeyNetconnPeerProxy, NetconnActiveMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnActiveMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnActiveMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnActiveMetricAttributeKeyServicePeerName, NetconnActiveMetricAttributeKeyServicePeerNamespace, NetconnActiveMetricAttributeKeyNetconnNat, NetconnActiveMetricAttributeKeyNetconnOriginalDestinationName, NetconnActiveMetricAttributeKeyNetconnOriginalDestinationPort},
+			EnabledAttributes:   []NetconnActiveMetricAttributeKey{NetconnActiveMetricAttributeKeyNetconnRole, NetconnActiveMetricAttributeKeyNetworkTransport, NetconnActiveMetricAttributeKeyServerPort, NetconnActiveMetricAttributeKeyNetconnNat, NetconnActiveMetricAttributeKeyNetconnOriginalDestinationName, NetconnActiveMetricAttributeKeyNetconnOriginalDestinationPort, NetconnActiveMetricAttributeKeyNetconnPeerType, NetconnActiveMetricAttributeKeyNetconnPeerScope, NetconnActiveMetricAttributeKeyNetconnPeerName, NetconnActiveMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnActiveMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnActiveMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnActiveMetricAttributeKeyNetconnPeerContainerName, NetconnActiveMetricAttributeKeyNetconnPeerContainerImageTag, NetconnActiveMetricAttributeKeyNetconnPeerProxy, NetconnActiveMetricAttributeKeyServicePeerName, NetconnActiveMetricAttributeKeyServicePeerNamespace},
 		},
 		NetconnAttempts: NetconnAttemptsMetricConfig{
 			Enabled:             true,
 			AggregationStrategy: AggregationStrategySum,
-			EnabledAttributes:   []NetconnAttemptsMetricAttributeKey{NetconnAttemptsMetricAttributeKeyErrorType, NetconnAttemptsMetricAttributeKeyNetconnRole, NetconnAttemptsMetricAttributeKeyNetworkTransport, NetconnAttemptsMetricAttributeKeyServerPort, NetconnAttemptsMetricAttributeKeyNetconnPeerType, NetconnAttemptsMetricAttributeKeyNetconnPeerScope, NetconnAttemptsMetricAttributeKeyNetconnPeerName, NetconnAttemptsMetricAttributeKeyNetconnPeerContainerName, NetconnAttemptsMetricAttributeKeyNetconnPeerContainerImageTag, NetconnAttemptsMetricAttributeKeyNetconnPeerProxy, NetconnAttemptsMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnAttemptsMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnAttemptsMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnAttemptsMetricAttributeKeyServicePeerName, NetconnAttemptsMetricAttributeKeyServicePeerNamespace, NetconnAttemptsMetricAttributeKeyNetconnNat, NetconnAttemptsMetricAttributeKeyNetconnOriginalDestinationName, NetconnAttemptsMetricAttributeKeyNetconnOriginalDestinationPort},
+			EnabledAttributes:   []NetconnAttemptsMetricAttributeKey{NetconnAttemptsMetricAttributeKeyErrorType, NetconnAttemptsMetricAttributeKeyNetconnRole, NetconnAttemptsMetricAttributeKeyNetworkTransport, NetconnAttemptsMetricAttributeKeyServerPort, NetconnAttemptsMetricAttributeKeyNetconnNat, NetconnAttemptsMetricAttributeKeyNetconnOriginalDestinationName, NetconnAttemptsMetricAttributeKeyNetconnOriginalDestinationPort, NetconnAttemptsMetricAttributeKeyNetconnPeerType, NetconnAttemptsMetricAttributeKeyNetconnPeerScope, NetconnAttemptsMetricAttributeKeyNetconnPeerName, NetconnAttemptsMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnAttemptsMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnAttemptsMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnAttemptsMetricAttributeKeyNetconnPeerContainerName, NetconnAttemptsMetricAttributeKeyNetconnPeerContainerImageTag, NetconnAttemptsMetricAttributeKeyNetconnPeerProxy, NetconnAttemptsMetricAttributeKeyServicePeerName, NetconnAttemptsMetricAttributeKeyServicePeerNamespace},
 		},
 		NetconnClosed: NetconnClosedMetricConfig{
 			Enabled:             true,
 			AggregationStrategy: AggregationStrategySum,
-			EnabledAttributes:   []NetconnClosedMetricAttributeKey{NetconnClosedMetricAttributeKeyErrorType, NetconnClosedMetricAttributeKeyNetconnRole, NetconnClosedMetricAttributeKeyNetworkTransport, NetconnClosedMetricAttributeKeyServerPort, NetconnClosedMetricAttributeKeyNetconnPeerType, NetconnClosedMetricAttributeKeyNetconnPeerScope, NetconnClosedMetricAttributeKeyNetconnPeerName, NetconnClosedMetricAttributeKeyNetconnPeerContainerName, NetconnClosedMetricAttributeKeyNetconnPeerContainerImageTag, NetconnClosedMetricAttributeKeyNetconnPeerProxy, NetconnClosedMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnClosedMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnClosedMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnClosedMetricAttributeKeyServicePeerName, NetconnClosedMetricAttributeKeyServicePeerNamespace, NetconnClosedMetricAttributeKeyNetconnNat, NetconnClosedMetricAttributeKeyNetconnOriginalDestinationName, NetconnClosedMetricAttributeKeyNetconnOriginalDestinationPort},
+			EnabledAttributes:   []NetconnClosedMetricAttributeKey{NetconnClosedMetricAttributeKeyErrorType, NetconnClosedMetricAttributeKeyNetconnRole, NetconnClosedMetricAttributeKeyNetworkTransport, NetconnClosedMetricAttributeKeyServerPort, NetconnClosedMetricAttributeKeyNetconnNat, NetconnClosedMetricAttributeKeyNetconnOriginalDestinationName, NetconnClosedMetricAttributeKeyNetconnOriginalDestinationPort, NetconnClosedMetricAttributeKeyNetconnPeerType, NetconnClosedMetricAttributeKeyNetconnPeerScope, NetconnClosedMetricAttributeKeyNetconnPeerName, NetconnClosedMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnClosedMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnClosedMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnClosedMetricAttributeKeyNetconnPeerContainerName, NetconnClosedMetricAttributeKeyNetconnPeerContainerImageTag, NetconnClosedMetricAttributeKeyNetconnPeerProxy, NetconnClosedMetricAttributeKeyServicePeerName, NetconnClosedMetricAttributeKeyServicePeerNamespace},
 		},
 		NetconnDuration: NetconnDurationMetricConfig{
 			Enabled:             false,
 			AggregationStrategy: AggregationStrategyAvg,
-			EnabledAttributes:   []NetconnDurationMetricAttributeKey{NetconnDurationMetricAttributeKeyNetconnRole, NetconnDurationMetricAttributeKeyNetworkTransport, NetconnDurationMetricAttributeKeyServerPort, NetconnDurationMetricAttributeKeyNetconnPeerType, NetconnDurationMetricAttributeKeyNetconnPeerScope, NetconnDurationMetricAttributeKeyNetconnPeerName, NetconnDurationMetricAttributeKeyNetconnPeerContainerName, NetconnDurationMetricAttributeKeyNetconnPeerContainerImageTag, NetconnDurationMetricAttributeKeyNetconnPeerProxy, NetconnDurationMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnDurationMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnDurationMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnDurationMetricAttributeKeyServicePeerName, NetconnDurationMetricAttributeKeyServicePeerNamespace, NetconnDurationMetricAttributeKeyNetconnNat, NetconnDurationMetricAttributeKeyNetconnOriginalDestinationName, NetconnDurationMetricAttributeKeyNetconnOriginalDestinationPort},
+			EnabledAttributes:   []NetconnDurationMetricAttributeKey{NetconnDurationMetricAttributeKeyNetconnRole, NetconnDurationMetricAttributeKeyNetworkTransport, NetconnDurationMetricAttributeKeyServerPort, NetconnDurationMetricAttributeKeyNetconnNat, NetconnDurationMetricAttributeKeyNetconnOriginalDestinationName, NetconnDurationMetricAttributeKeyNetconnOriginalDestinationPort, NetconnDurationMetricAttributeKeyNetconnPeerType, NetconnDurationMetricAttributeKeyNetconnPeerScope, NetconnDurationMetricAttributeKeyNetconnPeerName, NetconnDurationMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnDurationMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnDurationMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnDurationMetricAttributeKeyNetconnPeerContainerName, NetconnDurationMetricAttributeKeyNetconnPeerContainerImageTag, NetconnDurationMetricAttributeKeyNetconnPeerProxy, NetconnDurationMetricAttributeKeyServicePeerName, NetconnDurationMetricAttributeKeyServicePeerNamespace},
 		},
 		NetconnIo: NetconnIoMetricConfig{
 			Enabled:             true,
 			AggregationStrategy: AggregationStrategySum,
-			EnabledAttributes:   []NetconnIoMetricAttributeKey{NetconnIoMetricAttributeKeyNetworkIoDirection, NetconnIoMetricAttributeKeyNetconnRole, NetconnIoMetricAttributeKeyNetworkTransport, NetconnIoMetricAttributeKeyServerPort, NetconnIoMetricAttributeKeyNetconnPeerType, NetconnIoMetricAttributeKeyNetconnPeerScope, NetconnIoMetricAttributeKeyNetconnPeerName, NetconnIoMetricAttributeKeyNetconnPeerContainerName, NetconnIoMetricAttributeKeyNetconnPeerContainerImageTag, NetconnIoMetricAttributeKeyNetconnPeerProxy, NetconnIoMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnIoMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnIoMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnIoMetricAttributeKeyServicePeerName, NetconnIoMetricAttributeKeyServicePeerNamespace, NetconnIoMetricAttributeKeyNetconnNat, NetconnIoMetricAttributeKeyNetconnOriginalDestinationName, NetconnIoMetricAttributeKeyNetconnOriginalDestinationPort},
+			EnabledAttributes:   []NetconnIoMetricAttributeKey{NetconnIoMetricAttributeKeyNetworkIoDirection, NetconnIoMetricAttributeKeyNetconnRole, NetconnIoMetricAttributeKeyNetworkTransport, NetconnIoMetricAttributeKeyServerPort, NetconnIoMetricAttributeKeyNetconnNat, NetconnIoMetricAttributeKeyNetconnOriginalDestinationName, NetconnIoMetricAttributeKeyNetconnOriginalDestinationPort, NetconnIoMetricAttributeKeyNetconnPeerType, NetconnIoMetricAttributeKeyNetconnPeerScope, NetconnIoMetricAttributeKeyNetconnPeerName, NetconnIoMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnIoMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnIoMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnIoMetricAttributeKeyNetconnPeerContainerName, NetconnIoMetricAttributeKeyNetconnPeerContainerImageTag, NetconnIoMetricAttributeKeyNetconnPeerProxy, NetconnIoMetricAttributeKeyServicePeerName, NetconnIoMetricAttributeKeyServicePeerNamespace},
 		},
 		NetconnListenDrops: NetconnListenDropsMetricConfig{
 			Enabled:             true,
@@ -1243,47 +1243,47 @@ func DefaultMetricsConfig() MetricsConfig {
 		NetconnPackets: NetconnPacketsMetricConfig{
 			Enabled:             false,
 			AggregationStrategy: AggregationStrategySum,
-			EnabledAttributes:   []NetconnPacketsMetricAttributeKey{NetconnPacketsMetricAttributeKeyNetworkIoDirection, NetconnPacketsMetricAttributeKeyNetconnRole, NetconnPacketsMetricAttributeKeyNetworkTransport, NetconnPacketsMetricAttributeKeyServerPort, NetconnPacketsMetricAttributeKeyNetconnPeerType, NetconnPacketsMetricAttributeKeyNetconnPeerScope, NetconnPacketsMetricAttributeKeyNetconnPeerName, NetconnPacketsMetricAttributeKeyNetconnPeerContainerName, NetconnPacketsMetricAttributeKeyNetconnPeerContainerImageTag, NetconnPacketsMetricAttributeKeyNetconnPeerProxy, NetconnPacketsMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnPacketsMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnPacketsMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnPacketsMetricAttributeKeyServicePeerName, NetconnPacketsMetricAttributeKeyServicePeerNamespace, NetconnPacketsMetricAttributeKeyNetconnNat, NetconnPacketsMetricAttributeKeyNetconnOriginalDestinationName, NetconnPacketsMetricAttributeKeyNetconnOriginalDestinationPort},
+			EnabledAttributes:   []NetconnPacketsMetricAttributeKey{NetconnPacketsMetricAttributeKeyNetworkIoDirection, NetconnPacketsMetricAttributeKeyNetconnRole, NetconnPacketsMetricAttributeKeyNetworkTransport, NetconnPacketsMetricAttributeKeyServerPort, NetconnPacketsMetricAttributeKeyNetconnNat, NetconnPacketsMetricAttributeKeyNetconnOriginalDestinationName, NetconnPacketsMetricAttributeKeyNetconnOriginalDestinationPort, NetconnPacketsMetricAttributeKeyNetconnPeerType, NetconnPacketsMetricAttributeKeyNetconnPeerScope, NetconnPacketsMetricAttributeKeyNetconnPeerName, NetconnPacketsMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnPacketsMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnPacketsMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnPacketsMetricAttributeKeyNetconnPeerContainerName, NetconnPacketsMetricAttributeKeyNetconnPeerContainerImageTag, NetconnPacketsMetricAttributeKeyNetconnPeerProxy, NetconnPacketsMetricAttributeKeyServicePeerName, NetconnPacketsMetricAttributeKeyServicePeerNamespace},
 		},
 		NetconnTCPEcnCe: NetconnTCPEcnCeMetricConfig{
 			Enabled:             false,
 			AggregationStrategy: AggregationStrategySum,
-			EnabledAttributes:   []NetconnTCPEcnCeMetricAttributeKey{NetconnTCPEcnCeMetricAttributeKeyNetconnRole, NetconnTCPEcnCeMetricAttributeKeyNetworkTransport, NetconnTCPEcnCeMetricAttributeKeyServerPort, NetconnTCPEcnCeMetricAttributeKeyNetconnPeerType, NetconnTCPEcnCeMetricAttributeKeyNetconnPeerScope, NetconnTCPEcnCeMetricAttributeKeyNetconnPeerName, NetconnTCPEcnCeMetricAttributeKeyNetconnPeerContainerName, NetconnTCPEcnCeMetricAttributeKeyNetconnPeerContainerImageTag, NetconnTCPEcnCeMetricAttributeKeyNetconnPeerProxy, NetconnTCPEcnCeMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnTCPEcnCeMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnTCPEcnCeMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnTCPEcnCeMetricAttributeKeyServicePeerName, NetconnTCPEcnCeMetricAttributeKeyServicePeerNamespace, NetconnTCPEcnCeMetricAttributeKeyNetconnNat, NetconnTCPEcnCeMetricAttributeKeyNetconnOriginalDestinationName, NetconnTCPEcnCeMetricAttributeKeyNetconnOriginalDestinationPort},
+			EnabledAttributes:   []NetconnTCPEcnCeMetricAttributeKey{NetconnTCPEcnCeMetricAttributeKeyNetconnRole, NetconnTCPEcnCeMetricAttributeKeyNetworkTransport, NetconnTCPEcnCeMetricAttributeKeyServerPort, NetconnTCPEcnCeMetricAttributeKeyNetconnNat, NetconnTCPEcnCeMetricAttributeKeyNetconnOriginalDestinationName, NetconnTCPEcnCeMetricAttributeKeyNetconnOriginalDestinationPort, NetconnTCPEcnCeMetricAttributeKeyNetconnPeerType, NetconnTCPEcnCeMetricAttributeKeyNetconnPeerScope, NetconnTCPEcnCeMetricAttributeKeyNetconnPeerName, NetconnTCPEcnCeMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnTCPEcnCeMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnTCPEcnCeMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnTCPEcnCeMetricAttributeKeyNetconnPeerContainerName, NetconnTCPEcnCeMetricAttributeKeyNetconnPeerContainerImageTag, NetconnTCPEcnCeMetricAttributeKeyNetconnPeerProxy, NetconnTCPEcnCeMetricAttributeKeyServicePeerName, NetconnTCPEcnCeMetricAttributeKeyServicePeerNamespace},
 		},
 		NetconnTCPHandshakeDuration: NetconnTCPHandshakeDurationMetricConfig{
 			Enabled:             true,
 			AggregationStrategy: AggregationStrategyAvg,
-			EnabledAttributes:   []NetconnTCPHandshakeDurationMetricAttributeKey{NetconnTCPHandshakeDurationMetricAttributeKeyNetconnRole, NetconnTCPHandshakeDurationMetricAttributeKeyNetworkTransport, NetconnTCPHandshakeDurationMetricAttributeKeyServerPort, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerType, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerScope, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerName, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerContainerName, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerContainerImageTag, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerProxy, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnTCPHandshakeDurationMetricAttributeKeyServicePeerName, NetconnTCPHandshakeDurationMetricAttributeKeyServicePeerNamespace, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnNat, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnOriginalDestinationName, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnOriginalDestinationPort},
+			EnabledAttributes:   []NetconnTCPHandshakeDurationMetricAttributeKey{NetconnTCPHandshakeDurationMetricAttributeKeyNetconnRole, NetconnTCPHandshakeDurationMetricAttributeKeyNetworkTransport, NetconnTCPHandshakeDurationMetricAttributeKeyServerPort, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnNat, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnOriginalDestinationName, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnOriginalDestinationPort, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerType, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerScope, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerName, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerContainerName, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerContainerImageTag, NetconnTCPHandshakeDurationMetricAttributeKeyNetconnPeerProxy, NetconnTCPHandshakeDurationMetricAttributeKeyServicePeerName, NetconnTCPHandshakeDurationMetricAttributeKeyServicePeerNamespace},
 		},
 		NetconnTCPJitter: NetconnTCPJitterMetricConfig{
 			Enabled:             false,
 			AggregationStrategy: AggregationStrategyAvg,
-			EnabledAttributes:   []NetconnTCPJitterMetricAttributeKey{NetconnTCPJitterMetricAttributeKeyNetconnRole, NetconnTCPJitterMetricAttributeKeyNetworkTransport, NetconnTCPJitterMetricAttributeKeyServerPort, NetconnTCPJitterMetricAttributeKeyNetconnPeerType, NetconnTCPJitterMetricAttributeKeyNetconnPeerScope, NetconnTCPJitterMetricAttributeKeyNetconnPeerName, NetconnTCPJitterMetricAttributeKeyNetconnPeerContainerName, NetconnTCPJitterMetricAttributeKeyNetconnPeerContainerImageTag, NetconnTCPJitterMetricAttributeKeyNetconnPeerProxy, NetconnTCPJitterMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnTCPJitterMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnTCPJitterMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnTCPJitterMetricAttributeKeyServicePeerName, NetconnTCPJitterMetricAttributeKeyServicePeerNamespace, NetconnTCPJitterMetricAttributeKeyNetconnNat, NetconnTCPJitterMetricAttributeKeyNetconnOriginalDestinationName, NetconnTCPJitterMetricAttributeKeyNetconnOriginalDestinationPort},
+			EnabledAttributes:   []NetconnTCPJitterMetricAttributeKey{NetconnTCPJitterMetricAttributeKeyNetconnRole, NetconnTCPJitterMetricAttributeKeyNetworkTransport, NetconnTCPJitterMetricAttributeKeyServerPort, NetconnTCPJitterMetricAttributeKeyNetconnNat, NetconnTCPJitterMetricAttributeKeyNetconnOriginalDestinationName, NetconnTCPJitterMetricAttributeKeyNetconnOriginalDestinationPort, NetconnTCPJitterMetricAttributeKeyNetconnPeerType, NetconnTCPJitterMetricAttributeKeyNetconnPeerScope, NetconnTCPJitterMetricAttributeKeyNetconnPeerName, NetconnTCPJitterMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnTCPJitterMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnTCPJitterMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnTCPJitterMetricAttributeKeyNetconnPeerContainerName, NetconnTCPJitterMetricAttributeKeyNetconnPeerContainerImageTag, NetconnTCPJitterMetricAttributeKeyNetconnPeerProxy, NetconnTCPJitterMetricAttributeKeyServicePeerName, NetconnTCPJitterMetricAttributeKeyServicePeerNamespace},
 		},
 		NetconnTCPLost: NetconnTCPLostMetricConfig{
 			Enabled:             false,
 			AggregationStrategy: AggregationStrategySum,
-			EnabledAttributes:   []NetconnTCPLostMetricAttributeKey{NetconnTCPLostMetricAttributeKeyNetconnRole, NetconnTCPLostMetricAttributeKeyNetworkTransport, NetconnTCPLostMetricAttributeKeyServerPort, NetconnTCPLostMetricAttributeKeyNetconnPeerType, NetconnTCPLostMetricAttributeKeyNetconnPeerScope, NetconnTCPLostMetricAttributeKeyNetconnPeerName, NetconnTCPLostMetricAttributeKeyNetconnPeerContainerName, NetconnTCPLostMetricAttributeKeyNetconnPeerContainerImageTag, NetconnTCPLostMetricAttributeKeyNetconnPeerProxy, NetconnTCPLostMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnTCPLostMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnTCPLostMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnTCPLostMetricAttributeKeyServicePeerName, NetconnTCPLostMetricAttributeKeyServicePeerNamespace, NetconnTCPLostMetricAttributeKeyNetconnNat, NetconnTCPLostMetricAttributeKeyNetconnOriginalDestinationName, NetconnTCPLostMetricAttributeKeyNetconnOriginalDestinationPort},
+			EnabledAttributes:   []NetconnTCPLostMetricAttributeKey{NetconnTCPLostMetricAttributeKeyNetconnRole, NetconnTCPLostMetricAttributeKeyNetworkTransport, NetconnTCPLostMetricAttributeKeyServerPort, NetconnTCPLostMetricAttributeKeyNetconnNat, NetconnTCPLostMetricAttributeKeyNetconnOriginalDestinationName, NetconnTCPLostMetricAttributeKeyNetconnOriginalDestinationPort, NetconnTCPLostMetricAttributeKeyNetconnPeerType, NetconnTCPLostMetricAttributeKeyNetconnPeerScope, NetconnTCPLostMetricAttributeKeyNetconnPeerName, NetconnTCPLostMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnTCPLostMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnTCPLostMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnTCPLostMetricAttributeKeyNetconnPeerContainerName, NetconnTCPLostMetricAttributeKeyNetconnPeerContainerImageTag, NetconnTCPLostMetricAttributeKeyNetconnPeerProxy, NetconnTCPLostMetricAttributeKeyServicePeerName, NetconnTCPLostMetricAttributeKeyServicePeerNamespace},
 		},
 		NetconnTCPOutOfOrder: NetconnTCPOutOfOrderMetricConfig{
 			Enabled:             false,
 			AggregationStrategy: AggregationStrategySum,
-			EnabledAttributes:   []NetconnTCPOutOfOrderMetricAttributeKey{NetconnTCPOutOfOrderMetricAttributeKeyNetconnRole, NetconnTCPOutOfOrderMetricAttributeKeyNetworkTransport, NetconnTCPOutOfOrderMetricAttributeKeyServerPort, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerType, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerScope, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerName, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerContainerName, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerContainerImageTag, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerProxy, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnTCPOutOfOrderMetricAttributeKeyServicePeerName, NetconnTCPOutOfOrderMetricAttributeKeyServicePeerNamespace, NetconnTCPOutOfOrderMetricAttributeKeyNetconnNat, NetconnTCPOutOfOrderMetricAttributeKeyNetconnOriginalDestinationName, NetconnTCPOutOfOrderMetricAttributeKeyNetconnOriginalDestinationPort},
+			EnabledAttributes:   []NetconnTCPOutOfOrderMetricAttributeKey{NetconnTCPOutOfOrderMetricAttributeKeyNetconnRole, NetconnTCPOutOfOrderMetricAttributeKeyNetworkTransport, NetconnTCPOutOfOrderMetricAttributeKeyServerPort, NetconnTCPOutOfOrderMetricAttributeKeyNetconnNat, NetconnTCPOutOfOrderMetricAttributeKeyNetconnOriginalDestinationName, NetconnTCPOutOfOrderMetricAttributeKeyNetconnOriginalDestinationPort, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerType, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerScope, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerName, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerContainerName, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerContainerImageTag, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerProxy, NetconnTCPOutOfOrderMetricAttributeKeyServicePeerName, NetconnTCPOutOfOrderMetricAttributeKeyServicePeerNamespace},
 		},
 		NetconnTCPReordering: NetconnTCPReorderingMetricConfig{
 			Enabled:             false,
 			AggregationStrategy: AggregationStrategySum,
-			EnabledAttributes:   []NetconnTCPReorderingMetricAttributeKey{NetconnTCPReorderingMetricAttributeKeyNetconnRole, NetconnTCPReorderingMetricAttributeKeyNetworkTransport, NetconnTCPReorderingMetricAttributeKeyServerPort, NetconnTCPReorderingMetricAttributeKeyNetconnPeerType, NetconnTCPReorderingMetricAttributeKeyNetconnPeerScope, NetconnTCPReorderingMetricAttributeKeyNetconnPeerName, NetconnTCPReorderingMetricAttributeKeyNetconnPeerContainerName, NetconnTCPReorderingMetricAttributeKeyNetconnPeerContainerImageTag, NetconnTCPReorderingMetricAttributeKeyNetconnPeerProxy, NetconnTCPReorderingMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnTCPReorderingMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnTCPReorderingMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnTCPReorderingMetricAttributeKeyServicePeerName, NetconnTCPReorderingMetricAttributeKeyServicePeerNamespace, NetconnTCPReorderingMetricAttributeKeyNetconnNat, NetconnTCPReorderingMetricAttributeKeyNetconnOriginalDestinationName, NetconnTCPReorderingMetricAttributeKeyNetconnOriginalDestinationPort},
+			EnabledAttributes:   []NetconnTCPReorderingMetricAttributeKey{NetconnTCPReorderingMetricAttributeKeyNetconnRole, NetconnTCPReorderingMetricAttributeKeyNetworkTransport, NetconnTCPReorderingMetricAttributeKeyServerPort, NetconnTCPReorderingMetricAttributeKeyNetconnNat, NetconnTCPReorderingMetricAttributeKeyNetconnOriginalDestinationName, NetconnTCPReorderingMetricAttributeKeyNetconnOriginalDestinationPort, NetconnTCPReorderingMetricAttributeKeyNetconnPeerType, NetconnTCPReorderingMetricAttributeKeyNetconnPeerScope, NetconnTCPReorderingMetricAttributeKeyNetconnPeerName, NetconnTCPReorderingMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnTCPReorderingMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnTCPReorderingMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnTCPReorderingMetricAttributeKeyNetconnPeerContainerName, NetconnTCPReorderingMetricAttributeKeyNetconnPeerContainerImageTag, NetconnTCPReorderingMetricAttributeKeyNetconnPeerProxy, NetconnTCPReorderingMetricAttributeKeyServicePeerName, NetconnTCPReorderingMetricAttributeKeyServicePeerNamespace},
 		},
 		NetconnTCPRetransmits: NetconnTCPRetransmitsMetricConfig{
 			Enabled:             true,
 			AggregationStrategy: AggregationStrategySum,
-			EnabledAttributes:   []NetconnTCPRetransmitsMetricAttributeKey{NetconnTCPRetransmitsMetricAttributeKeyNetconnRole, NetconnTCPRetransmitsMetricAttributeKeyNetworkTransport, NetconnTCPRetransmitsMetricAttributeKeyServerPort, NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerType, NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerScope, NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerName, NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerContainerName, NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerContainerImageTag, NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerProxy, NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnTCPRetransmitsMetricAttributeKeyServicePeerName, NetconnTCPRetransmitsMetricAttributeKeyServicePeerNamespace, NetconnTCPRetransmitsMetricAttributeKeyNetconnNat, NetconnTCPRetransmitsMetricAttributeKeyNetconnOriginalDestinationName, NetconnTCPRetransmitsMetricAttributeKeyNetconnOriginalDestinationPort},
+			EnabledAttributes:   []NetconnTCPRetransmitsMetricAttributeKey{NetconnTCPRetransmitsMetricAttributeKeyNetconnRole, NetconnTCPRetransmitsMetricAttributeKeyNetworkTransport, NetconnTCPRetransmitsMetricAttributeKeyServerPort, NetconnTCPRetransmitsMetricAttributeKeyNetconnNat, NetconnTCPRetransmitsMetricAttributeKeyNetconnOriginalDestinationName, NetconnTCPRetransmitsMetricAttributeKeyNetconnOriginalDestinationPort, NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerType, NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerScope, NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerName, NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerContainerName, NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerContainerImageTag, NetconnTCPRetransmitsMetricAttributeKeyNetconnPeerProxy, NetconnTCPRetransmitsMetricAttributeKeyServicePeerName, NetconnTCPRetransmitsMetricAttributeKeyServicePeerNamespace},
 		},
 		NetconnTCPRtt: NetconnTCPRttMetricConfig{
 			Enabled:             true,
 			AggregationStrategy: AggregationStrategyAvg,
-			EnabledAttributes:   []NetconnTCPRttMetricAttributeKey{NetconnTCPRttMetricAttributeKeyNetconnRole, NetconnTCPRttMetricAttributeKeyNetworkTransport, NetconnTCPRttMetricAttributeKeyServerPort, NetconnTCPRttMetricAttributeKeyNetconnPeerType, NetconnTCPRttMetricAttributeKeyNetconnPeerScope, NetconnTCPRttMetricAttributeKeyNetconnPeerName, NetconnTCPRttMetricAttributeKeyNetconnPeerContainerName, NetconnTCPRttMetricAttributeKeyNetconnPeerContainerImageTag, NetconnTCPRttMetricAttributeKeyNetconnPeerProxy, NetconnTCPRttMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnTCPRttMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnTCPRttMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnTCPRttMetricAttributeKeyServicePeerName, NetconnTCPRttMetricAttributeKeyServicePeerNamespace, NetconnTCPRttMetricAttributeKeyNetconnNat, NetconnTCPRttMetricAttributeKeyNetconnOriginalDestinationName, NetconnTCPRttMetricAttributeKeyNetconnOriginalDestinationPort},
+			EnabledAttributes:   []NetconnTCPRttMetricAttributeKey{NetconnTCPRttMetricAttributeKeyNetconnRole, NetconnTCPRttMetricAttributeKeyNetworkTransport, NetconnTCPRttMetricAttributeKeyServerPort, NetconnTCPRttMetricAttributeKeyNetconnNat, NetconnTCPRttMetricAttributeKeyNetconnOriginalDestinationName, NetconnTCPRttMetricAttributeKeyNetconnOriginalDestinationPort, NetconnTCPRttMetricAttributeKeyNetconnPeerType, NetconnTCPRttMetricAttributeKeyNetconnPeerScope, NetconnTCPRttMetricAttributeKeyNetconnPeerName, NetconnTCPRttMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnTCPRttMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnTCPRttMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnTCPRttMetricAttributeKeyNetconnPeerContainerName, NetconnTCPRttMetricAttributeKeyNetconnPeerContainerImageTag, NetconnTCPRttMetricAttributeKeyNetconnPeerProxy, NetconnTCPRttMetricAttributeKeyServicePeerName, NetconnTCPRttMetricAttributeKeyServicePeerNamespace},
 		},
 		NetconnZoneIo: NetconnZoneIoMetricConfig{
 			Enabled:             false,

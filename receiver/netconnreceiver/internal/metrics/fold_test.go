@@ -1,9 +1,8 @@
-package netconnreceiver
+package metrics
 
 import (
 	"math/rand/v2"
 	"net/netip"
-	"reflect"
 	"testing"
 	"time"
 
@@ -12,10 +11,11 @@ import (
 
 	"github.com/netconn/netconn/internal/conn"
 	"github.com/netconn/netconn/internal/flow"
+	"github.com/netconn/netconn/receiver/netconnreceiver/internal/attributes"
 )
 
 func newFold(keys ...string) *fold {
-	return &fold{view: view{set: setOf(keys)}, gone: make(map[series]*flow.Flow)}
+	return &fold{view: view{set: attributes.Of(keys)}, expired: make(map[series]*flow.Flow)}
 }
 
 func at(seconds int64) time.Time { return time.Unix(seconds, 0) }
@@ -112,36 +112,6 @@ func TestFoldCopies(t *testing.T) {
 	}
 }
 
-// TestFoldCoversEveryCounter also those that are still to come.
-func TestFoldCoversEveryCounter(t *testing.T) {
-	of := func(field int, n uint64) (f flow.Flow, counts bool) {
-		switch v := reflect.ValueOf(&f).Elem().Field(field).Addr().Interface().(type) {
-		case *uint64:
-			*v = n
-		case *int64:
-			*v = int64(n)
-		case *[conn.Errors]uint64:
-			v[conn.Reset] = n
-		case *flow.Histogram:
-			*v = flow.Histogram{Counts: []uint64{0, n}, Count: n, Sum: float64(n)}
-		default:
-			return f, false
-		}
-		return f, true
-	}
-	for i := range reflect.TypeFor[flow.Flow]().NumField() {
-		a, counts := of(i, 3)
-		b, _ := of(i, 4)
-		want, _ := of(i, 7)
-		if !counts {
-			continue
-		}
-		if diff := cmp.Diff(&want, sum(sum(nil, &a), &b), cmpopts.EquateComparable(netip.Addr{}, netip.AddrPort{})); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", reflect.TypeFor[flow.Flow]().Field(i).Name, diff)
-		}
-	}
-}
-
 // TestFoldOfChanges has nothing to remember: they are not counted again.
 func TestFoldOfChanges(t *testing.T) {
 	d := newFold("netconn.role")
@@ -157,8 +127,8 @@ func TestFoldOfChanges(t *testing.T) {
 	}
 }
 
-// TestFoldNeverFalls plays flows that grow, expire and return. One stays: a sum that has a flow at all times neither falls
-// nor begins later, and is in the end all that was ever counted.
+// TestFoldNeverFalls plays flows that grow, expire and return. One stays: a sum that has a flow at all times
+// neither falls nor begins later, and is in the end all that was ever counted.
 func TestFoldNeverFalls(t *testing.T) {
 	for seed := range uint64(50) {
 		random := rand.New(rand.NewPCG(seed, 0))

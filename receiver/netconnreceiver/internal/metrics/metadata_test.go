@@ -1,4 +1,4 @@
-package netconnreceiver
+package metrics
 
 import (
 	"os"
@@ -7,13 +7,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"go.opentelemetry.io/collector/pdata/pcommon"
-	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.yaml.in/yaml/v3"
 
-	"github.com/netconn/netconn/internal/conn"
 	"github.com/netconn/netconn/internal/flow"
-	"github.com/netconn/netconn/internal/pipeline"
+	"github.com/netconn/netconn/internal/names"
+	"github.com/netconn/netconn/receiver/netconnreceiver/internal/attributes"
+	"github.com/netconn/netconn/receiver/netconnreceiver/internal/flowtest"
 )
 
 // declared is a metric as metadata.yaml has it, and as it comes out of the receiver.
@@ -37,14 +37,15 @@ type declaredHistogram struct {
 	Temporality string `yaml:"aggregation_temporality"`
 }
 
-// TestMetadata holds what is emitted for a flow of which everything is known against metadata.yaml, of which users read the
-// documentation: names, units, kinds, attributes, and what is on by default.
+// TestMetadata holds what is emitted for a flow of which everything is known against metadata.yaml, of which
+// users read the documentation: names, units, kinds, attributes, and what is on by default.
 func TestMetadata(t *testing.T) {
 	var want struct{ Metrics map[string]declared }
 	readMetadata(t, &want)
 	got := make(map[string]declared)
-	for _, m := range metrics(createDefaultConfig().(*Config).Metrics) {
-		got[m.name] = emitted(t, m)
+	all := settings(DefaultConfig().Metrics)
+	for _, r := range table {
+		got[r.name] = emitted(t, configured(r, all[r.name], false))
 	}
 	for _, w := range want.Metrics {
 		slices.Sort(w.Attributes)
@@ -56,7 +57,7 @@ func TestMetadata(t *testing.T) {
 
 func readMetadata(t *testing.T, to any) {
 	t.Helper()
-	text, err := os.ReadFile("metadata.yaml")
+	text, err := os.ReadFile("../../metadata.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,59 +66,12 @@ func readMetadata(t *testing.T, to any) {
 	}
 }
 
-// TestMetadataOfEvents does so for the events of connections of which everything is known.
-func TestMetadataOfEvents(t *testing.T) {
-	var want struct {
-		Attributes map[string]struct{ Type string }
-		Events     map[string]struct{ Attributes []string }
-	}
-	readMetadata(t, &want)
-	attributes := make(map[string]map[string]string)
-	for name, e := range want.Events {
-		attributes[name] = make(map[string]string)
-		for _, key := range e.Attributes {
-			attributes[name][key] = want.Attributes[key].Type
-		}
-	}
-	got := make(map[string]map[string]string)
-	for _, phase := range []conn.Phase{conn.Closed, conn.Failed} {
-		e := knownEvent(phase)
-		lr := plog.NewLogRecord()
-		e.write(lr)
-		got[lr.EventName()] = make(map[string]string)
-		for key, v := range lr.Attributes().All() {
-			got[lr.EventName()][key] = map[pcommon.ValueType]string{
-				pcommon.ValueTypeStr: "string", pcommon.ValueTypeInt: "int", pcommon.ValueTypeDouble: "double",
-			}[v.Type()]
-		}
-	}
-	if diff := cmp.Diff(attributes, got); diff != "" {
-		t.Errorf("(-metadata.yaml +emitted):\n%s", diff)
-	}
-}
-
-func knownEvent(p conn.Phase) event {
-	k := knownKey()
-	return event{
-		Conn: conn.Conn{
-			Socket: conn.Socket{
-				Tuple: conn.Tuple{Source: k.Local, Destination: k.Remote}, Role: conn.RoleClient,
-				Phase: p, Error: conn.Reset,
-			},
-			Timing: conn.Timing{Handshake: 1, Age: 1, RTT: 1},
-		},
-		Identity: pipeline.Identity{
-			Peer: k.Peer, NAT: k.NAT, Original: k.Original, Zone: k.Zone, Server: k.Remote, Client: k.Local, Port: k.ServerPort,
-		},
-	}
-}
-
 // TestMetadataOfDeltas has delta temporality for all but netconn.active, which is not monotonic.
 func TestMetadataOfDeltas(t *testing.T) {
-	c := createDefaultConfig().(*Config)
-	c.Temporality = TemporalityDelta
+	all := settings(DefaultConfig().Metrics)
 	var cumulative []string
-	for _, m := range newRecord(c, "test", at(0)).metrics {
+	for _, r := range table {
+		m := configured(r, all[r.name], true)
 		d := emitted(t, m)
 		got := ""
 		switch {
@@ -141,13 +95,12 @@ func TestMetadataOfDeltas(t *testing.T) {
 func emitted(t *testing.T, m metric) declared {
 	t.Helper()
 	d := declared{Enabled: m.enabled, Description: m.description, Unit: m.unit}
-	m.enabled, m.set, m.keys = true, 1<<attributes-1, append(m.keys, m.own)
-	if m.listens || m.name == "netconn.zone.io" { // the others have all
-		m.set = setOf(m.keys)
+	if m.own = m.row.own(); m.kind != drops && m.name != names.ZoneIO { // the others have all attributes
+		m.set = attributes.All
 	}
-	r := &record{bounds: []float64{1}}
+	w := &Writer{options: Options{Bounds: []float64{1}}}
 	all := pmetric.NewMetricSlice()
-	r.writeMetric(&m, []*flow.Flow{knownFlow()}, 0, all)
+	w.writeMetric(&m, []*flow.Flow{flowtest.Flow()}, 0, all)
 	if all.Len() != 1 {
 		t.Fatalf("%s: got %d metrics for a flow of which everything is known", m.name, all.Len())
 	}
@@ -180,16 +133,4 @@ func addKeys(keys map[string]bool, m pcommon.Map) {
 	for k := range m.All() {
 		keys[k] = true
 	}
-}
-
-func knownFlow() *flow.Flow {
-	f := &flow.Flow{Key: knownKey(), Connections: true, Listens: true, ListenDrops: 1}
-	for c := range f.Counts {
-		f.Counts[c] = 1
-	}
-	for m := range f.Histograms {
-		f.Histograms[m] = flow.Histogram{Counts: []uint64{1, 0}, Count: 1}
-	}
-	f.Outcomes[flow.Attempts][conn.Refused], f.Outcomes[flow.Ends][conn.Reset] = 1, 1
-	return f
 }

@@ -1,4 +1,4 @@
-package netconnreceiver
+package metrics
 
 import (
 	"fmt"
@@ -10,11 +10,20 @@ import (
 
 	"github.com/netconn/netconn/internal/conn"
 	"github.com/netconn/netconn/internal/flow"
+	"github.com/netconn/netconn/receiver/netconnreceiver/internal/flowtest"
 	"github.com/netconn/netconn/receiver/netconnreceiver/internal/metadata"
+	"github.com/netconn/netconn/receiver/netconnreceiver/internal/resources"
 )
 
-// TestRecordFolds tells for which metrics flows are added up: only listen.drops by default, as it has no peer.
-func TestRecordFolds(t *testing.T) {
+// newWriter returns a writer with a host, for the metrics of a configuration.
+func newWriter(c metadata.MetricsConfig) *Writer {
+	r := resources.New(metadata.DefaultResourceAttributesConfig())
+	r.Host = resources.Host{ID: "4d3c", Name: "node-1"}
+	return New(Options{Metrics: c, Resources: r, Bounds: flow.DefaultBuckets(), Version: "test", Start: at(0)})
+}
+
+// TestWriterFolds tells for which metrics flows are added up: only listen.drops by default, as it has no peer.
+func TestWriterFolds(t *testing.T) {
 	tests := map[string]struct {
 		change func(*metadata.MetricsConfig)
 		want   []string
@@ -43,12 +52,12 @@ func TestRecordFolds(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			c := createDefaultConfig().(*Config)
-			test.change(&c.Metrics)
-			r := newRecord(c, "test", time.Unix(0, 0))
+			c := DefaultConfig().Metrics
+			test.change(&c)
+			w := newWriter(c)
 			var got []string
-			for _, m := range r.metrics {
-				if r.folds[m.view()] != nil {
+			for _, m := range w.metrics {
+				if w.folds[m.view] != nil {
 					got = append(got, m.name)
 				}
 			}
@@ -59,35 +68,34 @@ func TestRecordFolds(t *testing.T) {
 	}
 }
 
-// TestRecordSharesFolds because two that remember the same flows would cost twice.
-func TestRecordSharesFolds(t *testing.T) {
-	c := createDefaultConfig().(*Config)
-	c.Metrics.NetconnAttempts.EnabledAttributes = []metadata.NetconnAttemptsMetricAttributeKey{"netconn.role", "error.type"}
-	c.Metrics.NetconnClosed.EnabledAttributes = []metadata.NetconnClosedMetricAttributeKey{"netconn.role"}
-	r := newRecord(c, "test", time.Unix(0, 0))
-	if len(r.folds) != 2 { // that of listen.drops, and this one
-		t.Errorf("got %d folds, want 2", len(r.folds))
+// TestWriterSharesFolds because two that remember the same flows would cost twice.
+func TestWriterSharesFolds(t *testing.T) {
+	c := DefaultConfig().Metrics
+	c.NetconnAttempts.EnabledAttributes = []metadata.NetconnAttemptsMetricAttributeKey{"netconn.role", "error.type"}
+	c.NetconnClosed.EnabledAttributes = []metadata.NetconnClosedMetricAttributeKey{"netconn.role"}
+	w := newWriter(c)
+	if len(w.folds) != 2 { // that of listen.drops, and this one
+		t.Errorf("got %d folds, want 2", len(w.folds))
 	}
 }
 
 // BenchmarkWrite is one collection of 100 containers with 100 flows each.
 func BenchmarkWrite(b *testing.B) {
-	var resources []flow.Resource
+	var owners []flow.Resource
 	for i := range 100 {
 		o := conn.Owner{ContainerID: fmt.Sprintf("%064x", i), Executable: "app"}
 		flows := slices.Repeat([]*flow.Flow{{}}, 100)
 		for j := range flows {
-			f := knownFlow()
+			f := flowtest.Flow()
 			f.Key.Owner, f.Key.ServerPort, f.Start, f.Listens = o, uint16(j+1), time.Unix(0, 0), false
 			flows[j] = f
 		}
-		resources = append(resources, flow.Resource{Owner: o, Flows: flows})
+		owners = append(owners, flow.Resource{Owner: o, Flows: flows})
 	}
-	r := newRecord(createDefaultConfig().(*Config), "test", time.Unix(0, 0))
-	r.resources.host = host{id: "4d3c", name: "node-1"}
+	w := newWriter(DefaultConfig().Metrics)
 	b.ReportAllocs()
 	for b.Loop() {
-		if got := r.write(resources, time.Unix(10, 0)).ResourceMetrics().Len(); got != len(resources) {
+		if got := w.Write(owners, time.Unix(10, 0)).ResourceMetrics().Len(); got != len(owners) {
 			b.Fatal(got)
 		}
 	}

@@ -1,4 +1,4 @@
-package netconnreceiver
+package resources
 
 import (
 	"testing"
@@ -15,7 +15,7 @@ func knownOwner() conn.Owner {
 }
 
 func TestResource(t *testing.T) {
-	here := host{id: "4d3c", name: "node-1", node: "worker-7"}
+	here := Host{ID: "4d3c", Name: "node-1", Node: "worker-7"}
 	off := func(change func(*metadata.ResourceAttributesConfig)) metadata.ResourceAttributesConfig {
 		c := metadata.DefaultResourceAttributesConfig()
 		change(&c)
@@ -24,7 +24,7 @@ func TestResource(t *testing.T) {
 	all := metadata.DefaultResourceAttributesConfig()
 	tests := map[string]struct {
 		config metadata.ResourceAttributesConfig
-		host   host
+		host   Host
 		owner  conn.Owner
 		masked conn.Owner
 		want   map[string]any
@@ -59,14 +59,15 @@ func TestResource(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			r := newResources(test.config, test.host)
-			if diff := cmp.Diff(test.masked, r.mask(test.owner)); diff != "" {
+			r := New(test.config)
+			r.Host = test.host
+			if diff := cmp.Diff(test.masked, r.Mask(test.owner)); diff != "" {
 				t.Errorf("mask (-want +got):\n%s", diff)
 			}
-			if diff := cmp.Diff(test.want, r.of(test.owner).Attributes().AsRaw()); diff != "" {
+			if diff := cmp.Diff(test.want, r.Of(test.owner).Attributes().AsRaw()); diff != "" {
 				t.Errorf("of (-want +got):\n%s", diff)
 			}
-			if again := r.of(conn.Owner{}).Attributes().Len(); again > len(test.want) {
+			if again := r.Of(conn.Owner{}).Attributes().Len(); again > len(test.want) {
 				t.Errorf("the next resource has %d attributes: it inherits", again)
 			}
 		})
@@ -88,15 +89,15 @@ func TestResourceSelected(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := metadata.DefaultResourceAttributesConfig()
 			c.ProcessExecutableName.MetricsInclude, c.ProcessExecutableName.MetricsExclude = test.include, test.exclude
-			metrics := newResources(c, host{})
+			metrics := New(c)
 			c = metadata.DefaultResourceAttributesConfig()
 			c.ProcessExecutableName.EventsInclude, c.ProcessExecutableName.EventsExclude = test.include, test.exclude
-			events := newResources(c, host{})
+			events := New(c)
 			got, gotEvents := make(map[string]bool), make(map[string]bool)
 			for executable := range test.want {
-				res := metrics.of(conn.Owner{Executable: executable})
-				got[executable], gotEvents[executable] = metrics.metrics.takes(res), events.events.takes(res)
-				if !metrics.events.takes(res) || !events.metrics.takes(res) {
+				res := metrics.Of(conn.Owner{Executable: executable})
+				got[executable], gotEvents[executable] = metrics.HasMetrics(res), events.HasEvents(res)
+				if !metrics.HasEvents(res) || !events.HasMetrics(res) {
 					t.Errorf("%q: metrics and events are not selected apart", executable)
 				}
 			}

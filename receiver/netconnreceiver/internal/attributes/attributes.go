@@ -1,0 +1,125 @@
+// Package attributes writes the attributes of flows to OTLP, and reduces the key of a flow to the attributes that are
+// enabled. It is shared by the writers of metrics and of log records. Its functions have no state and do not fail; an
+// attribute without a value is left out.
+package attributes
+
+import (
+	"net/netip"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/netconn/netconn/internal/conn"
+	"github.com/netconn/netconn/internal/flow"
+	"github.com/netconn/netconn/internal/names"
+)
+
+// Set holds some of the attributes that describe a flow.
+type Set uint64
+
+// All holds all attributes.
+const All Set = 1<<names.Attributes - 1
+
+// Of returns the set of the attributes with these keys. Keys of other attributes, which do not describe a flow, are
+// ignored.
+func Of[K ~string](keys []K) Set {
+	var s Set
+	for a := range names.Attributes {
+		for _, key := range keys {
+			if string(key) == a.Key() {
+				s |= With(a)
+			}
+		}
+	}
+	return s
+}
+
+// With returns the set of these attributes.
+func With(attributes ...names.Attribute) Set {
+	var s Set
+	for _, a := range attributes {
+		s |= 1 << a
+	}
+	return s
+}
+
+// Has reports whether the set holds an attribute.
+func (s Set) Has(a names.Attribute) bool { return s&(1<<a) != 0 }
+
+// Mask returns the key with the attributes of the set alone, so that flows that differ in nothing else are one.
+// The owner stays: it is the resource.
+func (s Set) Mask(k flow.Key) flow.Key {
+	for a := range k.Peer {
+		k.Peer[a] = keep(s, names.Attribute(a), k.Peer[a])
+	}
+	return flow.Key{
+		Owner:      k.Owner,
+		Role:       keep(s, names.Role, k.Role),
+		ServerPort: keep(s, names.ServerPort, k.ServerPort),
+		Peer:       k.Peer,
+		Zone:       keep(s, names.LocalZone, k.Zone),
+		NAT:        keep(s, names.NAT, k.NAT),
+		Original: flow.Original{
+			Name:    keep(s, names.OriginalName, k.Original.Name),
+			Port:    keep(s, names.OriginalPort, k.Original.Port),
+			Address: keep(s, names.OriginalAddress, k.Original.Address),
+		},
+		Local:  netip.AddrPortFrom(keep(s, names.LocalAddress, k.Local.Addr()), 0),
+		Remote: netip.AddrPortFrom(keep(s, names.PeerAddress, k.Remote.Addr()), keep(s, names.PeerPort, k.Remote.Port())),
+		Server: keep(s, names.ServerAddress, k.Server),
+		Client: keep(s, names.ClientAddress, k.Client),
+	}
+}
+
+// keep returns v, or the zero value if the set does not hold its attribute.
+func keep[T any](s Set, a names.Attribute, v T) T {
+	if !s.Has(a) {
+		var none T
+		return none
+	}
+	return v
+}
+
+// Put writes the attributes of the set that the key has a value for.
+func (s Set) Put(m pcommon.Map, k *flow.Key) {
+	m.EnsureCapacity(int(names.Attributes))
+	if s.Has(names.Role) {
+		m.PutStr(names.Role.Key(), k.Role.String())
+	}
+	if s.Has(names.Transport) {
+		m.PutStr(names.Transport.Key(), conn.TCP.String())
+	}
+	s.putPort(m, names.ServerPort, k.ServerPort)
+	for a, v := range k.Peer {
+		s.putText(m, names.Attribute(a), v)
+	}
+	s.putText(m, names.LocalZone, k.Zone)
+	if s.Has(names.NAT) {
+		m.PutStr(names.NAT.Key(), k.NAT.String())
+	}
+	s.putText(m, names.OriginalName, k.Original.Name)
+	s.putPort(m, names.OriginalPort, k.Original.Port)
+	s.putAddress(m, names.OriginalAddress, k.Original.Address)
+	s.putAddress(m, names.PeerAddress, k.Remote.Addr())
+	s.putPort(m, names.PeerPort, k.Remote.Port())
+	s.putAddress(m, names.LocalAddress, k.Local.Addr())
+	s.putAddress(m, names.ServerAddress, k.Server)
+	s.putAddress(m, names.ClientAddress, k.Client)
+}
+
+func (s Set) putText(m pcommon.Map, a names.Attribute, v string) {
+	if s.Has(a) && v != "" {
+		m.PutStr(a.Key(), v)
+	}
+}
+
+func (s Set) putPort(m pcommon.Map, a names.Attribute, v uint16) {
+	if s.Has(a) && v != 0 {
+		m.PutInt(a.Key(), int64(v))
+	}
+}
+
+func (s Set) putAddress(m pcommon.Map, a names.Attribute, v netip.Addr) {
+	if s.Has(a) && v.IsValid() {
+		m.PutStr(a.Key(), v.String())
+	}
+}

@@ -1,0 +1,136 @@
+// Package logs writes ended connections as OTLP log records.
+//
+// In: the events of the pipeline, in the order in which they settled. Out: pdata logs with a record for each
+// event, on the same resources as the metrics, by resource in the order of their first events. Values that are
+// not known are left out. A Writer is not safe for concurrent use, and nothing here fails.
+package logs
+
+import (
+	"net/netip"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+
+	"github.com/netconn/netconn/internal/conn"
+	"github.com/netconn/netconn/internal/flow"
+	"github.com/netconn/netconn/internal/names"
+	"github.com/netconn/netconn/internal/pipeline"
+	"github.com/netconn/netconn/receiver/netconnreceiver/internal/attributes"
+	"github.com/netconn/netconn/receiver/netconnreceiver/internal/metadata"
+	"github.com/netconn/netconn/receiver/netconnreceiver/internal/resources"
+)
+
+// maxAttributes is how many attributes an event has if everything is known.
+const maxAttributes = 40
+
+// described is the set of attributes that an event has in common with flows. Addresses and ports are written
+// apart, as an event has all of them.
+const described = attributes.All &^ (1<<names.ServerPort | 1<<names.PeerAddress | 1<<names.PeerPort |
+	1<<names.LocalAddress | 1<<names.ServerAddress | 1<<names.ClientAddress)
+
+// Writer writes events as log records.
+type Writer struct {
+	Version   string // of the collector, for the scope
+	Resources *resources.Resources
+}
+
+// Write returns the log records of events.
+func (w *Writer) Write(events []pipeline.Event) plog.Logs {
+	logs := plog.NewLogs()
+	records := make(map[conn.Owner]plog.LogRecordSlice)
+	for i := range events {
+		o := w.Resources.Mask(events[i].Conn.Owner)
+		to, found := records[o]
+		if !found {
+			to = w.add(logs, o)
+			records[o] = to
+		}
+		write(&events[i], to.AppendEmpty())
+	}
+	logs.ResourceLogs().RemoveIf(func(rl plog.ResourceLogs) bool { return !w.Resources.HasEvents(rl.Resource()) })
+	return logs
+}
+
+// add returns the log records of a new resource.
+func (w *Writer) add(logs plog.Logs, o conn.Owner) plog.LogRecordSlice {
+	rl := logs.ResourceLogs().AppendEmpty()
+	rl.SetSchemaUrl(semconv.SchemaURL)
+	w.Resources.Of(o).MoveTo(rl.Resource())
+	sl := rl.ScopeLogs().AppendEmpty()
+	sl.Scope().SetName(metadata.ScopeName)
+	sl.Scope().SetVersion(w.Version)
+	return sl.LogRecords()
+}
+
+func write(e *pipeline.Event, to plog.LogRecord) {
+	read := pcommon.NewTimestampFromTime(e.Read)
+	to.SetTimestamp(read)
+	to.SetObservedTimestamp(read)
+	a := to.Attributes()
+	a.EnsureCapacity(maxAttributes)
+	if e.Conn.Error != conn.NoError {
+		a.PutStr(names.ErrorType, e.Conn.Error.String())
+	}
+	key := flow.Key{Role: e.Conn.Role, Peer: e.Peer, Zone: e.Zone, NAT: e.NAT, Original: e.Original}
+	described.Put(a, &key)
+	putEndpoints(e, a)
+	putCommon(&e.Conn, a)
+	if e.Conn.Phase == conn.Failed {
+		to.SetEventName(names.EventFailed)
+		return
+	}
+	to.SetEventName(names.EventClosed)
+	putTransfer(&e.Conn, a)
+}
+
+// putEndpoints writes both ends: as the socket has them, and the actual ones.
+func putEndpoints(e *pipeline.Event, to pcommon.Map) {
+	putEndpoint(to, names.LocalAddress, string(semconv.NetworkLocalPortKey), e.Conn.Tuple.Source)
+	putEndpoint(to, names.PeerAddress, names.PeerPort.Key(), e.Conn.Tuple.Destination)
+	putEndpoint(to, names.ServerAddress, names.ServerPort.Key(), server(e))
+	putEndpoint(to, names.ClientAddress, string(semconv.ClientPortKey), e.Client)
+}
+
+// server returns the actual address of the server, with the port that packets have when they enter its namespace: it
+// does not matter to a client where the server redirects them.
+func server(e *pipeline.Event) netip.AddrPort {
+	if !e.Server.IsValid() {
+		return e.Server
+	}
+	return netip.AddrPortFrom(e.Server.Addr(), e.Port)
+}
+
+// putCommon writes the figures that a failed attempt has too.
+func putCommon(c *conn.Conn, to pcommon.Map) {
+	putCount(to, "netconn.packets.transmit", c, conn.SegmentsSent)
+	putCount(to, "netconn.packets.receive", c, conn.SegmentsReceived)
+	putCount(to, names.Retransmits, c, conn.Retransmits)
+	putDuration(to, names.Duration, c.Age)
+}
+
+func putTransfer(c *conn.Conn, to pcommon.Map) {
+	putCount(to, "netconn.io.transmit", c, conn.Sent)
+	putCount(to, "netconn.io.receive", c, conn.Received)
+	putDuration(to, names.RTT, c.RTT)
+	putDuration(to, names.HandshakeDuration, c.Handshake)
+}
+
+func putCount(to pcommon.Map, key string, c *conn.Conn, counter conn.Counter) {
+	to.PutInt(key, int64(c.Counts[counter]))
+}
+
+func putEndpoint(to pcommon.Map, address names.Attribute, port string, e netip.AddrPort) {
+	if e.Addr().IsValid() {
+		to.PutStr(address.Key(), e.Addr().String())
+		to.PutInt(port, int64(e.Port()))
+	}
+}
+
+// putDuration writes seconds. Zero is not known.
+func putDuration(to pcommon.Map, key string, d time.Duration) {
+	if d > 0 {
+		to.PutDouble(key, d.Seconds())
+	}
+}

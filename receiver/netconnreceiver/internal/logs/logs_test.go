@@ -1,0 +1,68 @@
+package logs
+
+import (
+	"os"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/netconn/netconn/internal/conn"
+	"github.com/netconn/netconn/internal/pipeline"
+	"github.com/netconn/netconn/receiver/netconnreceiver/internal/flowtest"
+)
+
+// TestMetadataOfEvents does so for the events of connections of which everything is known.
+func TestMetadataOfEvents(t *testing.T) {
+	var want struct {
+		Attributes map[string]struct{ Type string }
+		Events     map[string]struct{ Attributes []string }
+	}
+	text, err := os.ReadFile("../../metadata.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := yaml.Unmarshal(text, &want); err != nil {
+		t.Fatal(err)
+	}
+	attributes := make(map[string]map[string]string)
+	for name, e := range want.Events {
+		attributes[name] = make(map[string]string)
+		for _, key := range e.Attributes {
+			attributes[name][key] = want.Attributes[key].Type
+		}
+	}
+	got := make(map[string]map[string]string)
+	for _, phase := range []conn.Phase{conn.Closed, conn.Failed} {
+		e := knownEvent(phase)
+		lr := plog.NewLogRecord()
+		write(&e, lr)
+		got[lr.EventName()] = make(map[string]string)
+		for key, v := range lr.Attributes().All() {
+			got[lr.EventName()][key] = map[pcommon.ValueType]string{
+				pcommon.ValueTypeStr: "string", pcommon.ValueTypeInt: "int", pcommon.ValueTypeDouble: "double",
+			}[v.Type()]
+		}
+	}
+	if diff := cmp.Diff(attributes, got); diff != "" {
+		t.Errorf("(-metadata.yaml +emitted):\n%s", diff)
+	}
+}
+
+func knownEvent(p conn.Phase) pipeline.Event {
+	k := flowtest.Key()
+	return pipeline.Event{
+		Conn: conn.Conn{
+			Socket: conn.Socket{
+				Tuple: conn.Tuple{Source: k.Local, Destination: k.Remote}, Role: conn.RoleClient,
+				Phase: p, Error: conn.Reset,
+			},
+			Timing: conn.Timing{Handshake: 1, Age: 1, RTT: 1},
+		},
+		Identity: pipeline.Identity{
+			Peer: k.Peer, NAT: k.NAT, Original: k.Original, Zone: k.Zone, Server: k.Remote, Client: k.Local, Port: k.ServerPort,
+		},
+	}
+}

@@ -1,0 +1,269 @@
+// Package metrics writes flows as OTLP metrics.
+//
+// In: the flows of one collection, by resource and in the order of internal/flow, and its time. Out: pdata
+// metrics with the enabled metrics and attributes of the configuration, in the same order. All points have one
+// timestamp, and points of flows beyond a limit have the attribute otel.metric.overflow. Resources and metrics
+// without a point are left out. A metric with fewer attributes than another gets the sums of the flows that it
+// cannot distinguish; these sums never fall while one of their flows exists. A Writer is not safe for
+// concurrent use, and nothing here fails.
+package metrics
+
+import (
+	"slices"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+
+	"github.com/netconn/netconn/internal/conn"
+	"github.com/netconn/netconn/internal/flow"
+	"github.com/netconn/netconn/internal/names"
+	"github.com/netconn/netconn/receiver/netconnreceiver/internal/attributes"
+	"github.com/netconn/netconn/receiver/netconnreceiver/internal/metadata"
+	"github.com/netconn/netconn/receiver/netconnreceiver/internal/resources"
+)
+
+// Options is what a Writer writes, and how.
+type Options struct {
+	Metrics   metadata.MetricsConfig
+	Resources *resources.Resources
+	Delta     bool      // counters and histograms since the collection before, not since the flow began
+	Bounds    []float64 // of the histograms, as internal/flow has them
+	Version   string    // of the collector, for the scope
+	Start     time.Time // of the first flows
+}
+
+// Writer writes flows as metrics.
+type Writer struct {
+	options Options
+	metrics []metric       // the enabled ones
+	set     attributes.Set // the attributes of any of them: these distinguish flows
+	folds   map[view]*fold // for the metrics that have fewer
+	changes *flow.Differences
+}
+
+// metric is a metric with its setting.
+type metric struct {
+	row
+	setting
+	view view
+	own  string // the attribute that only this metric has, if it is enabled; else ""
+}
+
+// New returns a writer of flows that began at o.Start.
+func New(o Options) *Writer {
+	w := &Writer{options: o, folds: make(map[view]*fold), changes: flow.NewDifferences(o.Start)}
+	all := settings(o.Metrics)
+	for _, r := range table {
+		if s := all[r.name]; s.enabled {
+			w.metrics = append(w.metrics, configured(r, s, o.Delta))
+			w.set |= s.set
+		}
+	}
+	for i := range w.metrics {
+		if v := w.metrics[i].view; !w.distinguishesAll(v) && w.folds[v] == nil {
+			w.folds[v] = &fold{view: v, expired: make(map[series]*flow.Flow)}
+		}
+	}
+	return w
+}
+
+func configured(r row, s setting, delta bool) metric {
+	m := metric{row: r, setting: s, view: view{set: s.set, listens: r.kind == drops, delta: delta && r.kind != active}}
+	if own := r.own(); slices.Contains(s.keys, own) {
+		m.own = own
+	}
+	return m
+}
+
+// Mask returns the key of a flow without the attributes that no enabled metric has.
+func (w *Writer) Mask(k flow.Key) flow.Key {
+	k.Owner = w.options.Resources.Mask(k.Owner)
+	return w.set.Mask(k)
+}
+
+// distinguishesAll reports whether a view distinguishes all flows. The transport is the same for all of them.
+func (w *Writer) distinguishesAll(v view) bool {
+	return w.set&^v.set&^attributes.With(names.Transport) == 0
+}
+
+// Write returns the points of one collection.
+func (w *Writer) Write(flows []flow.Resource, now time.Time) pmetric.Metrics {
+	views := w.views(flows, now)
+	md := pmetric.NewMetrics()
+	for i := range flows {
+		res := w.options.Resources.Of(flows[i].Owner)
+		if !w.options.Resources.HasMetrics(res) {
+			continue
+		}
+		rm := pmetric.NewResourceMetrics()
+		sm := w.scope(rm)
+		for k := range w.metrics {
+			m := &w.metrics[k]
+			w.writeMetric(m, views[m.view][i].Flows, pcommon.NewTimestampFromTime(now), sm.Metrics())
+		}
+		if sm.Metrics().Len() > 0 {
+			res.MoveTo(rm.Resource())
+			rm.MoveTo(md.ResourceMetrics().AppendEmpty())
+		}
+	}
+	return md
+}
+
+// views returns what each view shows of the flows.
+func (w *Writer) views(flows []flow.Resource, now time.Time) map[view][]flow.Resource {
+	var changes []flow.Resource
+	views := make(map[view][]flow.Resource)
+	for _, m := range w.metrics {
+		if _, done := views[m.view]; done {
+			continue
+		}
+		shown := flows
+		if m.view.delta {
+			if changes == nil {
+				changes = w.changes.Of(flows, now)
+			}
+			shown = changes
+		}
+		if d := w.folds[m.view]; d != nil {
+			shown = d.add(shown)
+		}
+		views[m.view] = shown
+	}
+	return views
+}
+
+func (w *Writer) scope(rm pmetric.ResourceMetrics) pmetric.ScopeMetrics {
+	rm.SetSchemaUrl(semconv.SchemaURL)
+	sm := rm.ScopeMetrics().AppendEmpty()
+	sm.Scope().SetName(metadata.ScopeName)
+	sm.Scope().SetVersion(w.options.Version)
+	sm.Metrics().EnsureCapacity(len(w.metrics))
+	return sm
+}
+
+// writeMetric appends the metric if it has a point.
+func (w *Writer) writeMetric(m *metric, flows []*flow.Flow, now pcommon.Timestamp, to pmetric.MetricSlice) {
+	pm := pmetric.NewMetric()
+	pm.SetName(m.name)
+	pm.SetUnit(m.unit)
+	pm.SetDescription(m.description)
+	var points int
+	if m.kind == histogram {
+		points = w.writeHistogram(m, flows, now, pm.SetEmptyHistogram())
+	} else {
+		points = writeSum(m, flows, now, pm.SetEmptySum())
+	}
+	if points > 0 {
+		pm.MoveTo(to.AppendEmpty())
+	}
+}
+
+func writeSum(m *metric, flows []*flow.Flow, now pcommon.Timestamp, s pmetric.Sum) int {
+	s.SetIsMonotonic(m.kind != active)
+	s.SetAggregationTemporality(m.temporality())
+	s.DataPoints().EnsureCapacity(len(flows))
+	for _, f := range flows {
+		if m.view.shows(f) {
+			m.writeNumbers(f, now, s.DataPoints())
+		}
+	}
+	return s.DataPoints().Len()
+}
+
+// writeNumbers appends the points of one flow: several if the metric has an attribute of its own, and their sum
+// if that is disabled.
+func (m *metric) writeNumbers(f *flow.Flow, now pcommon.Timestamp, to pmetric.NumberDataPointSlice) {
+	var room [conn.Errors]number
+	numbers := m.numbers(f, room[:0])
+	if m.own == "" && len(numbers) > 1 {
+		numbers = total(numbers)
+	}
+	for _, n := range numbers {
+		if m.view.delta && n.value == 0 {
+			continue
+		}
+		p := to.AppendEmpty()
+		p.SetStartTimestamp(pcommon.NewTimestampFromTime(f.Start))
+		p.SetTimestamp(now)
+		p.SetIntValue(n.value)
+		m.putAttributes(p.Attributes(), f)
+		if m.own != "" && n.own != "" {
+			p.Attributes().PutStr(m.own, n.own)
+		}
+	}
+}
+
+// number is the value of a point, and that of its own attribute; empty: the point does not have it.
+type number struct {
+	value int64
+	own   string
+}
+
+// numbers appends the numbers of a flow. Most errors never happen to a flow: these have no point, not a zero.
+func (m *metric) numbers(f *flow.Flow, to []number) []number {
+	switch m.kind {
+	case active:
+		return append(to, number{value: f.Active})
+	case drops:
+		return append(to, number{value: int64(f.ListenDrops)})
+	case outcome:
+		for e, n := range f.Outcomes[m.outcome] {
+			if n > 0 {
+				to = append(to, number{int64(n), conn.Error(e).String()})
+			}
+		}
+		return to
+	}
+	if m.received == conn.Sent {
+		return append(to, number{value: int64(f.Counts[m.counter])})
+	}
+	return append(to, number{int64(f.Counts[m.counter]), names.Transmit}, number{int64(f.Counts[m.received]), names.Receive})
+}
+
+// total returns the sum of numbers as the only one.
+func total(numbers []number) []number {
+	for _, n := range numbers[1:] {
+		numbers[0].value += n.value
+	}
+	return numbers[:1]
+}
+
+func (w *Writer) writeHistogram(m *metric, flows []*flow.Flow, now pcommon.Timestamp, h pmetric.Histogram) int {
+	h.SetAggregationTemporality(m.temporality())
+	for _, f := range flows {
+		samples := &f.Histograms[m.measure]
+		if samples.Count == 0 {
+			continue
+		}
+		p := h.DataPoints().AppendEmpty()
+		p.SetStartTimestamp(pcommon.NewTimestampFromTime(f.Start))
+		p.SetTimestamp(now)
+		p.SetCount(samples.Count)
+		p.SetSum(samples.Sum)
+		if !m.view.delta { // they are not known of a part of the samples
+			p.SetMin(samples.Min)
+			p.SetMax(samples.Max)
+		}
+		p.BucketCounts().FromRaw(samples.Counts)
+		p.ExplicitBounds().FromRaw(w.options.Bounds)
+		m.putAttributes(p.Attributes(), f)
+	}
+	return h.DataPoints().Len()
+}
+
+func (m *metric) temporality() pmetric.AggregationTemporality {
+	if m.view.delta {
+		return pmetric.AggregationTemporalityDelta
+	}
+	return pmetric.AggregationTemporalityCumulative
+}
+
+func (m *metric) putAttributes(to pcommon.Map, f *flow.Flow) {
+	if f.Overflow {
+		to.PutBool(names.Overflow, true)
+		return
+	}
+	m.set.Put(to, &f.Key)
+}

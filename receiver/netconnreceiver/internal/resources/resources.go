@@ -1,0 +1,122 @@
+// Package resources makes the OTLP resource of each owner, from what is certain of the owner alone, and says which
+// resources are emitted. What is not known is left out. A Resources is not safe for concurrent use.
+package resources
+
+import (
+	"go.opentelemetry.io/collector/filter"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/netconn/netconn/internal/conn"
+	"github.com/netconn/netconn/internal/names"
+	"github.com/netconn/netconn/receiver/netconnreceiver/internal/metadata"
+)
+
+// Host is what all resources of a collector have in common. An empty value is not known.
+type Host struct {
+	ID, Name string // machine-id and host name
+	Node     string // k8s.node.name
+}
+
+// Resources makes the resources of one configuration.
+type Resources struct {
+	Host Host
+
+	config          metadata.ResourceAttributesConfig
+	metrics, events selection
+}
+
+// selection holds what metrics_include and metrics_exclude say, or events_include and events_exclude.
+type selection struct {
+	include map[string]filter.Filter // by attribute: only resources with a value that matches
+	exclude map[string]filter.Filter // by attribute: no resources with a value that matches
+}
+
+// New returns the resources of a configuration, on a host that is not known yet.
+func New(c metadata.ResourceAttributesConfig) *Resources {
+	r := &Resources{config: c, metrics: newSelection(), events: newSelection()}
+	for key, a := range map[string]metadata.ResourceAttributeConfig{
+		names.ContainerID: c.ContainerID,
+		names.HostID:      c.HostID,
+		names.HostName:    c.HostName,
+		names.NodeName:    c.K8sNodeName,
+		names.PodUID:      c.K8sPodUID,
+		names.SystemdUnit: c.NetconnSystemdUnit,
+		names.Executable:  c.ProcessExecutableName,
+	} {
+		r.metrics.add(key, a.MetricsInclude, a.MetricsExclude)
+		r.events.add(key, a.EventsInclude, a.EventsExclude)
+	}
+	return r
+}
+
+func newSelection() selection {
+	return selection{include: make(map[string]filter.Filter), exclude: make(map[string]filter.Filter)}
+}
+
+func (s selection) add(key string, include, exclude []filter.Config) {
+	if len(include) > 0 {
+		s.include[key] = filter.CreateFilter(include)
+	}
+	if len(exclude) > 0 {
+		s.exclude[key] = filter.CreateFilter(exclude)
+	}
+}
+
+// Mask returns the owner without the attributes that are disabled: owners with equal resources must be one, or
+// the same series would be emitted twice.
+func (r *Resources) Mask(o conn.Owner) conn.Owner {
+	if !r.config.ContainerID.Enabled {
+		o.ContainerID = ""
+	}
+	if !r.config.K8sPodUID.Enabled {
+		o.PodUID = ""
+	}
+	if !r.config.NetconnSystemdUnit.Enabled {
+		o.Unit = ""
+	}
+	if !r.config.ProcessExecutableName.Enabled {
+		o.Executable = ""
+	}
+	return o
+}
+
+// Of returns the resource of an owner.
+func (r *Resources) Of(o conn.Owner) pcommon.Resource {
+	b := metadata.NewResourceBuilder(r.config)
+	setKnown(b.SetHostID, r.Host.ID)
+	setKnown(b.SetHostName, r.Host.Name)
+	setKnown(b.SetK8sNodeName, r.Host.Node)
+	setKnown(b.SetContainerID, o.ContainerID)
+	setKnown(b.SetK8sPodUID, o.PodUID)
+	setKnown(b.SetProcessExecutableName, o.Executable)
+	setKnown(b.SetNetconnSystemdUnit, o.Unit)
+	return b.Emit()
+}
+
+func setKnown(set func(string), value string) {
+	if value != "" {
+		set(value)
+	}
+}
+
+// HasMetrics reports whether the metrics of a resource are emitted.
+func (r *Resources) HasMetrics(res pcommon.Resource) bool { return r.metrics.matches(res) }
+
+// HasEvents reports whether the events of a resource are emitted.
+func (r *Resources) HasEvents(res pcommon.Resource) bool { return r.events.matches(res) }
+
+// matches reports whether a resource is selected. As in the collector's generated builders, an attribute that the
+// resource does not have excludes nothing.
+func (s selection) matches(res pcommon.Resource) bool {
+	for key, f := range s.include {
+		if v, ok := res.Attributes().Get(key); ok && !f.Matches(v.AsString()) {
+			return false
+		}
+	}
+	for key, f := range s.exclude {
+		if v, ok := res.Attributes().Get(key); ok && f.Matches(v.AsString()) {
+			return false
+		}
+	}
+	return true
+}
