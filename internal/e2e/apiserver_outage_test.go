@@ -154,7 +154,7 @@ type status struct {
 	Components    map[string]status
 }
 
-// status asks the health check for the components of the metrics' pipeline.
+// status asks the health check for the components of the pipeline of connections.
 func (a *agent) status(t *testing.T) map[string]status {
 	t.Helper()
 	answer, err := http.Get("http://" + a.health + "/?verbose")
@@ -166,5 +166,5 @@ func (a *agent) status(t *testing.T) map[string]status {
 	if err := json.NewDecoder(answer.Body).Decode(&s); err != nil || answer.StatusCode != http.StatusOK {
 		t.Fatalf("the health check: %s, %v", answer.Status, err)
 	}
-	return s.Components["pipeline:metrics"].Components
+	return s.Components["pipeline:metrics/netconn"].Components
 }

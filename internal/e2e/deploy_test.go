@@ -3,7 +3,9 @@
 package e2e
 
 import (
+	"cmp"
 	"debug/elf"
+	"errors"
 	"io"
 	"net/http"
 	"os"
@@ -14,10 +16,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	quantity "k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
 	"github.com/netconn/netconn/internal/testcluster"
@@ -35,10 +38,10 @@ func TestClusterDeploy(t *testing.T) {
 	t.Parallel() // no connections are looked at
 	c := testcluster.New(t)
 	kubectl(t, c, "apply", "-f", root+"/deploy/base/namespace.yaml") // a dry run makes none
-	for _, overlay := range []string{"base", "gateway", "large", "map"} {
+	for _, overlay := range []string{"gateway", "large", "map"} {
 		kubectl(t, c, "apply", "--dry-run=server", "-k", root+"/deploy/"+overlay)
 	}
-	kubectl(t, c, "apply", "-k", root+"/deploy/base")
+	applyTwice(t, c, root+"/deploy/base")
 
 	kubeconfig := c.KubeConfig("agent", c.ServiceAccount("netconn", "netconn-agent"))
 	a := runAgent(t, kubeconfig, newSignals(t))
@@ -56,7 +59,7 @@ func TestClusterDeploy(t *testing.T) {
 	for _, kind := range watched {
 		may["list "+kind], may["watch "+kind] = true, true
 	}
-	if diff := cmp.Diff(may, used); diff != "" {
+	if diff := gocmp.Diff(may, used); diff != "" {
 		t.Errorf("what it may ask for is not what it asks for (-may +does):\n%s", diff)
 	}
 
@@ -69,10 +72,129 @@ func TestClusterDeploy(t *testing.T) {
 	})
 }
 
-func kubectl(t *testing.T, c *testcluster.Cluster, arguments ...string) {
+func kubectl(t *testing.T, c *testcluster.Cluster, arguments ...string) string {
 	t.Helper()
-	if out, err := c.Kubectl("", arguments...); err != nil {
+	out, err := c.Kubectl("", arguments...)
+	if err != nil {
 		t.Fatalf("kubectl %s: %v\n%s", strings.Join(arguments, " "), err, out)
+	}
+	return out
+}
+
+// applyTwice applies a kustomization. The second time changes nothing.
+func applyTwice(t *testing.T, c *testcluster.Cluster, path string) {
+	t.Helper()
+	kubectl(t, c, "apply", "-k", path)
+	for line := range strings.Lines(kubectl(t, c, "apply", "-k", path)) {
+		if !strings.HasSuffix(line, " unchanged\n") {
+			t.Errorf("applied again: %s", line)
+		}
+	}
+}
+
+// All components can be combined. What they make of the agent, the gateway and the map is configured by files that load together.
+func TestClusterDeployComponents(t *testing.T) {
+	t.Parallel() // no connections are looked at
+	c := testcluster.New(t)
+	folder := everyComponent(t)
+	applyTwice(t, c, folder)
+
+	maps, err := c.Client.CoreV1().ConfigMaps("netconn").List(t.Context(), metav1.ListOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := make(map[string]map[string]string)
+	for _, m := range maps.Items {
+		data[m.Name] = m.Data
+	}
+	var all []corev1.PodSpec
+	agents, err := c.Client.AppsV1().DaemonSets("netconn").List(t.Context(), metav1.ListOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range agents.Items {
+		all = append(all, s.Spec.Template.Spec)
+	}
+	deployments, err := c.Client.AppsV1().Deployments("netconn").List(t.Context(), metav1.ListOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range deployments.Items {
+		all = append(all, d.Spec.Template.Spec)
+	}
+	if len(all) != 3 {
+		t.Fatalf("%d workloads, want agent, gateway and map", len(all))
+	}
+	for _, pod := range all {
+		for _, container := range pod.Containers {
+			validateContainer(t, pod, container, data)
+		}
+	}
+}
+
+// everyComponent returns the folder of a kustomization with all components: the one that docs/kubernetes.md shows.
+func everyComponent(t *testing.T) string {
+	t.Helper()
+	_, text, _ := strings.Cut(readText(t, root+"/docs/kubernetes.md"), "```yaml\napiVersion: kustomize")
+	text, _, there := strings.Cut(text, "```")
+	if !there {
+		t.Fatal("docs/kubernetes.md shows no kustomization")
+	}
+	entries, err := os.ReadDir(root + "/deploy/components")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		if !strings.Contains(text, "../netconn/deploy/components/"+entry.Name()+" ") && !strings.Contains(text, "/"+entry.Name()+"\n") {
+			t.Errorf("docs/kubernetes.md does not show the component %s", entry.Name())
+		}
+	}
+	folder := t.TempDir()
+	deploy, err := filepath.Abs(root + "/deploy")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if deploy, err = filepath.Rel(folder, deploy); err != nil {
+		t.Fatal(err)
+	}
+	text = "apiVersion: kustomize" + strings.ReplaceAll(text, "../netconn/deploy", deploy)
+	if err := os.WriteFile(filepath.Join(folder, "kustomization.yaml"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return folder
+}
+
+// validateContainer has the distribution load the files that a container's arguments name, with the variables that its environment has.
+func validateContainer(t *testing.T, pod corev1.PodSpec, container corev1.Container, data map[string]map[string]string) {
+	t.Helper()
+	files := t.TempDir()
+	for _, mount := range container.VolumeMounts {
+		i := slices.IndexFunc(pod.Volumes, func(v corev1.Volume) bool { return v.Name == mount.Name })
+		if i < 0 || pod.Volumes[i].ConfigMap == nil {
+			continue
+		}
+		for name, text := range data[pod.Volumes[i].ConfigMap.Name] {
+			path := filepath.Join(files, mount.MountPath, name)
+			if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(text), 0o600)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	command := exec.Command("/proc/self/fd/3", "validate")
+	for _, argument := range container.Args {
+		path, is := strings.CutPrefix(argument, "--config=")
+		if !is {
+			t.Fatalf("%s has the argument %s", container.Name, argument)
+		}
+		command.Args = append(command.Args, "--config="+filepath.Join(files, path))
+	}
+	command.ExtraFiles = []*os.File{distribution(t)}
+	command.Env = append(os.Environ(), "KUBERNETES_AUTH=none")
+	for _, v := range container.Env {
+		command.Env = append(command.Env, v.Name+"="+cmp.Or(v.Value, "10.0.0.1")) // what the downward API fills in
+	}
+	if out, err := command.CombinedOutput(); err != nil {
+		t.Errorf("%s %v: %v\n%s", container.Name, container.Args, err, out)
 	}
 }
 
@@ -151,12 +273,53 @@ func TestDeployMemory(t *testing.T) {
 	}
 }
 
-// agentContainer is that of the DaemonSet.
+// agentContainer returns the container netconn of the DaemonSet.
 func agentContainer(t *testing.T) corev1.Container {
+	t.Helper()
+	for _, container := range agentPod(t).Containers {
+		if container.Name == "netconn" {
+			return container
+		}
+	}
+	t.Fatal("the DaemonSet has no container netconn")
+	return corev1.Container{}
+}
+
+func agentPod(t *testing.T) corev1.PodSpec {
 	t.Helper()
 	var set appsv1.DaemonSet
 	read(t, root+"/deploy/base/daemonset.yaml", &set)
-	return set.Spec.Template.Spec.Containers[0]
+	return set.Spec.Template.Spec
+}
+
+// Only the container netconn has rights on the node, and it opens no port. Who takes what others send has no rights at all.
+func TestDeployRights(t *testing.T) {
+	pod := agentPod(t)
+	if len(pod.Containers) != 2 {
+		t.Fatalf("%d containers", len(pod.Containers))
+	}
+	for _, container := range pod.Containers {
+		context := container.SecurityContext
+		if *context.Privileged || *context.AllowPrivilegeEscalation || !*context.ReadOnlyRootFilesystem ||
+			!slices.Equal(context.Capabilities.Drop, []corev1.Capability{"ALL"}) {
+			t.Errorf("%s: %+v", container.Name, context)
+		}
+		if container.Name == "netconn" {
+			if len(container.Ports) != 0 || container.LivenessProbe != nil || container.ReadinessProbe != nil {
+				t.Error("netconn has a port")
+			}
+			continue
+		}
+		if len(context.Capabilities.Add) != 0 || !*context.RunAsNonRoot || *context.RunAsUser == 0 {
+			t.Errorf("%s: %+v", container.Name, context)
+		}
+		for _, mount := range container.VolumeMounts {
+			i := slices.IndexFunc(pod.Volumes, func(v corev1.Volume) bool { return v.Name == mount.Name })
+			if pod.Volumes[i].HostPath != nil {
+				t.Errorf("%s mounts %s", container.Name, pod.Volumes[i].HostPath.Path)
+			}
+		}
+	}
 }
 
 // agentCapabilities are those that the DaemonSet adds.
@@ -176,26 +339,28 @@ func agentCapabilities(t *testing.T) []string {
 func TestDeployConfigurations(t *testing.T) {
 	program := distribution(t)
 	for name, files := range map[string][]string{
-		"agent": {"base/collector.yaml"}, "gateway": {"gateway/collector.yaml"}, "gateway with the map": {"map/collector.yaml"},
-		"agent of the map": {"base/collector.yaml", "map/zones.yaml"},
+		"netconn": {"base/netconn.yaml"}, "agent": {"base/collector.yaml"}, "gateway": {"components/gateway/collector.yaml"},
+		"netconn with zones": {"base/netconn.yaml", "components/zones/zones.yaml"}, "map": {"components/map/collector.yaml"},
+		"agent with CPU":       {"base/collector.yaml", "components/cpu/cpu.yaml", "components/tls/client.yaml"},
+		"gateway with the map": {"components/gateway/collector.yaml", "components/map/gateway.yaml", "components/tls/server.yaml"},
 	} {
 		command := exec.Command("/proc/self/fd/3", "validate")
 		for _, file := range files {
 			command.Args = append(command.Args, "--config", root+"/deploy/"+file)
 		}
 		command.ExtraFiles = []*os.File{program}
-		command.Env = append(os.Environ(), "K8S_NODE_NAME=node-1")
+		command.Env = append(os.Environ(), "K8S_NODE_NAME=node-1", "K8S_NODE_IP=10.0.0.1", "KUBERNETES_AUTH=none")
 		if out, err := command.CombinedOutput(); err != nil {
 			t.Errorf("%s: %v\n%s", name, err, out)
 		}
 	}
 }
 
-// The gateway of deploy/map serves the map where its port is forwarded to.
+// The map serves its page where its port is forwarded to.
 func TestDeployMap(t *testing.T) {
 	page, health := freeAddress(t), freeAddress(t)
-	launch(t, nil, []string{"NETCONN_MAP=" + page, "OTLP_LISTEN=" + freeAddress(t), "HEALTH_LISTEN=" + health, "BACKEND_ENDPOINT=" + freeAddress(t)},
-		"file:"+root+"/deploy/map/collector.yaml", "yaml:service::telemetry::metrics::level: none")
+	launch(t, nil, []string{"NETCONN_MAP=" + page, "OTLP_LISTEN=" + freeAddress(t), "HEALTH_LISTEN=" + health},
+		"file:"+root+"/deploy/components/map/collector.yaml", "yaml:service::telemetry::metrics::level: none")
 	until(t, "health", func() bool { return healthy(health) })
 	if !healthy(page) {
 		t.Error("there is no page")
@@ -211,19 +376,11 @@ func TestDeployZones(t *testing.T) {
 			}
 		}
 	}
-	read(t, root+"/deploy/map/zones.yaml", &zones)
-	var declared struct {
-		Attributes map[string]struct {
-			Level string `json:"requirement_level"`
-		}
-		Metrics map[string]struct{ Attributes []string }
-	}
-	read(t, root+"/receiver/netconnreceiver/metadata.yaml", &declared)
-	want := slices.DeleteFunc(declared.Metrics["netconn.io"].Attributes, func(a string) bool {
-		return declared.Attributes[a].Level == "opt_in"
-	})
+	read(t, root+"/deploy/components/zones/zones.yaml", &zones)
+	d := readDeclared(t)
+	want := slices.DeleteFunc(d.Metrics["netconn.io"].Attributes, func(a string) bool { return d.Attributes[a].Level == "opt_in" })
 	want = append(want, "netconn.peer.zone", "netconn.peer.region", "netconn.local.zone")
-	if diff := cmp.Diff(want, zones.Receivers.Netconn.Metrics["netconn.io"].Attributes); diff != "" {
+	if diff := gocmp.Diff(want, zones.Receivers.Netconn.Metrics["netconn.io"].Attributes); diff != "" {
 		t.Errorf("netconn.io (-want +got):\n%s", diff)
 	}
 }
@@ -231,13 +388,18 @@ func TestDeployZones(t *testing.T) {
 // read reads a file of YAML.
 func read(t *testing.T, path string, into any) {
 	t.Helper()
+	if err := yaml.Unmarshal([]byte(readText(t, path)), into); err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+}
+
+func readText(t *testing.T, path string) string {
+	t.Helper()
 	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := yaml.Unmarshal(text, into); err != nil {
-		t.Fatalf("%s: %v", path, err)
-	}
+	return string(text)
 }
 
 // What the Dockerfile copies is there, and needs nothing that an empty image does not have.

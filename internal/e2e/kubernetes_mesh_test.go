@@ -147,7 +147,7 @@ func containerOf(m bookinfo.Member) string {
 	return m.Name
 }
 
-// runAgent starts the distribution with the configuration of deploy/base, as the agent of a node of the mesh that sees all nodes. The
+// runAgent starts the distribution with both configurations of deploy/base, as the agent of a node of the mesh that sees all nodes. The
 // health check tells what the components say of themselves, which it does not by default yet.
 func runAgent(t *testing.T, kubeconfig string, sink *signals, more ...string) *agent {
 	t.Helper()
@@ -156,13 +156,13 @@ func runAgent(t *testing.T, kubeconfig string, sink *signals, more ...string) *a
 	a.collector = launchBy(t, command, nil, []string{
 		"KUBECONFIG=" + kubeconfig, "KUBERNETES_AUTH=kubeConfig", "NETCONN_ROOT=/", "K8S_NODE_NAME=node1",
 		"OTLP_ENDPOINT=" + sink.address, "OTLP_LISTEN=" + a.otlp, "HEALTH_LISTEN=" + a.health,
-		"TELEMETRY_HOST=" + host(a.telemetry), "TELEMETRY_PORT=" + port(a.telemetry),
+		"TELEMETRY_HOST=" + host(a.telemetry), "TELEMETRY_PORT=" + port(a.telemetry), "NETCONN_OTLP=" + freeAddress(t),
 	}, append([]string{
-		"file:../../testdata/kubernetes.yaml",
+		"file:../../deploy/base/netconn.yaml", "file:../../deploy/base/collector.yaml",
 		"yaml:receivers::netconn::collection_interval: 1s",
 		"yaml:receivers::netconn::initial_delay: 0s",
-		`yaml:processors::k8s_attributes::filter::node_from_env_var: ""`, // both nodes of the mesh are on this machine
-		"yaml:processors::batch::timeout: 100ms",
+		`yaml:processors::k8s_attributes::filter::node_from_env_var: ""`,                            // both nodes of the mesh are on this machine
+		"yaml:processors::batch: {timeout: 100ms, send_batch_size: 100000, send_batch_max_size: 0}", // a collection is one message
 	}, more...)...)
 	return a
 }
