@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"github.com/netconn/netconn/internal/conn"
-	"github.com/netconn/netconn/internal/conntrack"
 	"github.com/netconn/netconn/internal/ends"
 	"github.com/netconn/netconn/internal/flow"
 	"github.com/netconn/netconn/internal/kernel"
@@ -242,34 +241,6 @@ func (p *Pipeline) handler(now time.Time) kernel.Handler {
 			p.flows.Listener(l, now)
 		},
 	}
-}
-
-// Health is how a pipeline is, and what it has counted since Open.
-type Health struct {
-	Kernel    kernel.Stats
-	Losses    conn.Losses
-	Flows     flow.Stats
-	Owners    owner.Stats
-	Events    EventStats
-	Ends      ends.Stats
-	Conntrack conntrack.Stats
-	Cluster   kubernetes.Health
-}
-
-// Health reads how the pipeline is.
-func (p *Pipeline) Health() (Health, error) {
-	stats, err := p.sockets.Stats()
-	if err != nil {
-		return Health{}, fmt.Errorf("read the kernel side's counters: %w", err)
-	}
-	losses, err := p.sockets.Losses()
-	if err != nil {
-		return Health{}, fmt.Errorf("read what was lost: %w", err)
-	}
-	return Health{
-		Kernel: stats, Losses: losses, Flows: p.flows.Stats(), Owners: p.owners.Stats(), Events: p.events.stats,
-		Ends: p.ends.Stats(), Conntrack: p.tables.health(), Cluster: p.cluster.counters(),
-	}, nil
 }
 
 // Close leaves nothing in the kernel.

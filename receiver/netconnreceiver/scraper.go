@@ -18,6 +18,7 @@ import (
 	"github.com/netconn/netconn/receiver/netconnreceiver/internal/logs"
 	"github.com/netconn/netconn/receiver/netconnreceiver/internal/metrics"
 	"github.com/netconn/netconn/receiver/netconnreceiver/internal/resources"
+	"github.com/netconn/netconn/receiver/netconnreceiver/internal/telemetry"
 )
 
 // A netconnScraper runs a pipeline between start and shutdown, for a metrics receiver, a logs receiver or both.
@@ -25,7 +26,7 @@ type netconnScraper struct {
 	config  *Config
 	machine pipeline.Machine
 	set     receiver.Settings // of the receiver that came first
-	health  *observables
+	health  *telemetry.Telemetry
 
 	startOnce sync.Once
 	startErr  error                         // what no receiver can start with
@@ -46,7 +47,7 @@ type netconnScraper struct {
 }
 
 func newScraper(c *Config, set receiver.Settings, m pipeline.Machine) (*netconnScraper, error) {
-	o, err := newObservables(set.TelemetrySettings)
+	o, err := telemetry.New(set.TelemetrySettings)
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +65,7 @@ func (s *netconnScraper) start(_ context.Context, host component.Host) error {
 }
 
 func (s *netconnScraper) open() {
-	if s.startErr = s.health.register(); s.startErr != nil {
+	if s.startErr = s.health.Register(); s.startErr != nil {
 		return
 	}
 	p, err := s.load()
@@ -142,7 +143,7 @@ func (s *netconnScraper) scrape(context.Context) (pmetric.Metrics, error) {
 	flows, err := s.pipeline.Collect(now)
 	md := s.metrics.Write(flows, now)
 	s.retell()
-	err = errors.Join(err, s.health.read(s.pipeline, s.emitted))
+	err = errors.Join(err, s.readHealth())
 	if err != nil {
 		return md, scrapererror.NewPartialScrapeError(err, 0)
 	}
@@ -160,7 +161,7 @@ func (s *netconnScraper) scrapeLogs(context.Context) (plog.Logs, error) {
 	var err error
 	if s.running[signalMetrics] == 0 {
 		_, collectErr := s.pipeline.Collect(now)
-		err = errors.Join(collectErr, s.health.read(s.pipeline, s.emitted))
+		err = errors.Join(collectErr, s.readHealth())
 		s.retell()
 	}
 	told := s.logs.Write(s.pipeline.Events(now))
@@ -169,6 +170,15 @@ func (s *netconnScraper) scrapeLogs(context.Context) (plog.Logs, error) {
 		return told, scrapererror.NewPartialScrapeError(err, 0)
 	}
 	return told, nil
+}
+
+// readHealth has the receiver's own metrics show how the pipeline is.
+func (s *netconnScraper) readHealth() error {
+	h, err := s.pipeline.Health()
+	if err == nil {
+		s.health.Set(h, s.emitted)
+	}
+	return err
 }
 
 func (s *netconnScraper) drainUntilStop() {
@@ -203,7 +213,7 @@ func (s *netconnScraper) drain() error {
 func (s *netconnScraper) shutdown(context.Context) error {
 	s.stopOnce.Do(func() { close(s.stop) })
 	s.drains.Wait()
-	s.health.unregister()
+	s.health.Unregister()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.pipeline == nil {

@@ -126,7 +126,7 @@ func TestTelemetryOfLimits(t *testing.T) {
 		return nil
 	}
 	start(t, r.scraper)
-	if err := r.scraper.health.register(); err != nil {
+	if err := r.scraper.health.Register(); err != nil {
 		t.Fatal(err)
 	}
 	r.scraper.run(signalLogs, 1)

@@ -1,7 +1,13 @@
-package netconnreceiver
+// Package telemetry is the receiver's own metrics, which the Collector has beside its own.
+//
+// In: the health of a pipeline, after each collection. Out: the observable instruments of metadata.yaml. The Collector
+// reads them at any time and must not wait for a collection, so they show what the last one saw, and nothing before the
+// first. All methods are safe for concurrent use.
+package telemetry
 
 import (
 	"context"
+	"iter"
 	"sync/atomic"
 
 	"go.opentelemetry.io/collector/component"
@@ -10,9 +16,7 @@ import (
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 
 	"github.com/netconn/netconn/internal/conn"
-	"github.com/netconn/netconn/internal/conntrack"
 	"github.com/netconn/netconn/internal/names"
-	"github.com/netconn/netconn/internal/owner"
 	"github.com/netconn/netconn/internal/pipeline"
 	"github.com/netconn/netconn/receiver/netconnreceiver/internal/metadata"
 )
@@ -23,35 +27,30 @@ type health struct {
 	emitted uint64 // events
 }
 
-// observables are the receiver's own metrics. The collector asks for them at any time and must not wait for a
-// collection, so they tell what the last one saw.
-type observables struct {
+// Telemetry holds the instruments of one receiver.
+type Telemetry struct {
 	builder *metadata.TelemetryBuilder
 	last    atomic.Pointer[health] // nil before the first collection
 }
 
-func newObservables(set component.TelemetrySettings) (*observables, error) {
+// New returns instruments that are not registered yet.
+func New(set component.TelemetrySettings) (*Telemetry, error) {
 	b, err := metadata.NewTelemetryBuilder(set)
-	return &observables{builder: b}, err
+	return &Telemetry{builder: b}, err
 }
 
-func (o *observables) read(p *pipeline.Pipeline, emitted uint64) error {
-	h, err := p.Health()
-	if err != nil {
-		return err
-	}
-	o.last.Store(&health{h, emitted})
-	return nil
-}
+// Set has the instruments show a collection, with the number of events that were emitted since the start.
+func (t *Telemetry) Set(h pipeline.Health, emitted uint64) { t.last.Store(&health{h, emitted}) }
 
-func (o *observables) unregister() { o.builder.Shutdown() }
+// Unregister may be called twice, and without Register.
+func (t *Telemetry) Unregister() { t.builder.Shutdown() }
 
-// register stops at the first error; unregister takes back what was registered.
-func (o *observables) register() error {
-	for _, s := range o.sources() {
-		err := s.register(func(_ context.Context, to otelmetric.Int64Observer) error {
-			if h := o.last.Load(); h != nil {
-				s.observe(h, to)
+// Register stops at the first error; Unregister takes back what was registered.
+func (t *Telemetry) Register() error {
+	for _, i := range t.instruments() {
+		err := i.register(func(_ context.Context, to otelmetric.Int64Observer) error {
+			if h := t.last.Load(); h != nil {
+				i.observe(h, to)
 			}
 			return nil
 		})
@@ -62,29 +61,29 @@ func (o *observables) register() error {
 	return nil
 }
 
-// A source is one metric and where its values are.
-type source struct {
+// An instrument is one metric, and how its values are read.
+type instrument struct {
 	register func(otelmetric.Int64Callback) error
 	observe  func(h *health, to otelmetric.Int64Observer)
 }
 
-func (o *observables) sources() []source {
-	b := o.builder
-	return []source{
+func (t *Telemetry) instruments() []instrument {
+	b := t.builder
+	return []instrument{
 		{b.RegisterNetconnBytesLostCallback, observeBytesLost},
 		{b.RegisterNetconnConnectionsLostCallback, observeConnectionsLost},
-		{b.RegisterNetconnOwnersUnresolvedCallback, observeUnresolved},
+		{b.RegisterNetconnOwnersUnresolvedCallback, observeNamed("netconn.reason", (*pipeline.Health).OwnersUnresolved)},
 		{b.RegisterNetconnProgramAttachedCallback, observePrograms},
 		{b.RegisterNetconnEventsDroppedCallback, observeEventsDropped},
-		{b.RegisterNetconnRoutesCallback, observeRoutes},
-		{b.RegisterNetconnConntrackAnswersCallback, observeAnswers},
+		{b.RegisterNetconnRoutesCallback, observeNamed(names.NAT.Key(), (*pipeline.Health).Routes)},
+		{b.RegisterNetconnConntrackAnswersCallback, observeNamed("netconn.result", (*pipeline.Health).ConntrackAnswers)},
 		{b.RegisterNetconnConntrackSourceCallback, observeSource},
 		{b.RegisterNetconnRoutesContestedCallback, one(func(h *health) uint64 { return h.Ends.Conflicts })},
 		{b.RegisterNetconnConntrackDumpsCallback, one(func(h *health) uint64 { return h.Conntrack.Dumps })},
 		{b.RegisterNetconnConntrackSearchesCallback, one(func(h *health) uint64 { return h.Conntrack.Searches })},
 		{b.RegisterNetconnConntrackNamespacesCallback, one(func(h *health) int { return h.Conntrack.Namespaces })},
 		{b.RegisterNetconnKubernetesAnswersCallback, observeClusterAnswers},
-		{b.RegisterNetconnKubernetesConnectedCallback, observeWatches(watchConnected)},
+		{b.RegisterNetconnKubernetesConnectedCallback, observeConnected},
 		{b.RegisterNetconnKubernetesRequestFailuresCallback, observeRequestFailures},
 		{b.RegisterNetconnKubernetesObjectsCallback, observeObjects},
 		{b.RegisterNetconnKubernetesFetchesCallback, one(func(h *health) uint64 { return h.Cluster.Store.Fetches })},
@@ -139,22 +138,14 @@ func observeEventsDropped(h *health, to otelmetric.Int64Observer) {
 	to.Observe(int64(h.Events.Full), limit("buffer"))
 }
 
-func observeUnresolved(h *health, to otelmetric.Int64Observer) {
-	for r := owner.NoCgroup; r < owner.Reasons; r++ {
-		to.Observe(int64(h.Owners.Unresolved[r]), otelmetric.WithAttributes(otelattribute.String("netconn.reason", r.String())))
-	}
-}
-
-func observeRoutes(h *health, to otelmetric.Int64Observer) {
-	for n, count := range h.Ends.Routes {
-		to.Observe(int64(count), otelmetric.WithAttributes(otelattribute.String(names.NAT.Key(), conn.NAT(n).String())))
-	}
-}
-
-func observeAnswers(h *health, to otelmetric.Int64Observer) {
-	for r, count := range h.Conntrack.Answers {
-		result := otelattribute.String("netconn.result", conntrack.Result(r).String())
-		to.Observe(int64(count), otelmetric.WithAttributes(result))
+// observeNamed observes each count with its name as an attribute.
+func observeNamed(
+	key string, counts func(*pipeline.Health) iter.Seq2[string, uint64],
+) func(*health, otelmetric.Int64Observer) {
+	return func(h *health, to otelmetric.Int64Observer) {
+		for name, n := range counts(&h.Health) {
+			to.Observe(int64(n), otelmetric.WithAttributes(otelattribute.String(key, name)))
+		}
 	}
 }
 

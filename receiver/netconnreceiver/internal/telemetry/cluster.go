@@ -1,37 +1,32 @@
-package netconnreceiver
+package telemetry
 
 import (
 	otelattribute "go.opentelemetry.io/otel/attribute"
 	otelmetric "go.opentelemetry.io/otel/metric"
-
-	"github.com/netconn/netconn/internal/kubernetes"
 )
 
 func ofKind(kind string) otelmetric.MeasurementOption {
 	return otelmetric.WithAttributes(otelattribute.String("netconn.kind", kind))
 }
 
-// observeWatches tells a value of each watch; none where there is no cluster.
-func observeWatches(value func(kubernetes.WatchHealth) int64) func(*health, otelmetric.Int64Observer) {
-	return func(h *health, to otelmetric.Int64Observer) {
-		for _, w := range h.Cluster.Watches {
-			to.Observe(value(w), ofKind(w.Kind))
+// observeConnected observes each watch; none if there is no cluster.
+func observeConnected(h *health, to otelmetric.Int64Observer) {
+	for _, w := range h.Cluster.Watches {
+		connected := int64(0)
+		if w.Synced && w.Err == nil {
+			connected = 1
 		}
+		to.Observe(connected, ofKind(w.Kind))
 	}
-}
-
-func watchConnected(w kubernetes.WatchHealth) int64 {
-	if w.Synced && w.Err == nil {
-		return 1
-	}
-	return 0
 }
 
 func observeRequestFailures(h *health, to otelmetric.Int64Observer) {
 	if len(h.Cluster.Watches) == 0 {
 		return
 	}
-	observeWatches(func(w kubernetes.WatchHealth) int64 { return int64(w.Failures) })(h, to)
+	for _, w := range h.Cluster.Watches {
+		to.Observe(int64(w.Failures), ofKind(w.Kind))
+	}
 	to.Observe(int64(h.Cluster.Store.FetchFailures), ofKind("object"))
 }
 
@@ -54,8 +49,8 @@ func observeClusterAnswers(h *health, to otelmetric.Int64Observer) {
 	answer := func(v string) otelmetric.MeasurementOption {
 		return otelmetric.WithAttributes(otelattribute.String("netconn.answer", v))
 	}
-	for a, n := range h.Cluster.Store.Answers {
-		to.Observe(int64(n), answer(kubernetes.Answer(a).String()))
+	for name, n := range h.ClusterAnswers() {
+		to.Observe(int64(n), answer(name))
 	}
 	to.Observe(int64(h.Cluster.Store.Ambiguous), answer("ambiguous"))
 }
