@@ -8,26 +8,26 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/netconn/netconn/internal/bench/lab"
+	"github.com/netconn/netconn/internal/bench/collector"
 	"github.com/netconn/netconn/internal/bench/load"
-	"github.com/netconn/netconn/internal/bench/sink"
-	"github.com/netconn/netconn/internal/bench/subject"
+	"github.com/netconn/netconn/internal/bench/report"
+	"github.com/netconn/netconn/internal/bench/testbed"
+	"github.com/netconn/netconn/internal/bench/totals"
 )
-
-// churnFor is how long connections are opened and closed.
-const churnFor = 10 * time.Second
 
 // cost is the part of that name.
 func (b *bench) cost() error {
-	t := &table{
-		title: "Churn: the collector's own CPU, and what is lost",
-		notes: []string{fmt.Sprintf("Connections with one request and one response, opened and closed for %v, both ends here; the "+
-			"distribution with its default interval of 10 s. CPU: of its process, until all is reported. Missing: what the generator "+
-			"did and neither the series of its ends nor the overflow series have.", churnFor)},
-		head: []string{"asked for", "connections/s", "CPU of 100,000", "ends", "bytes sent", "in overflow", "missing ends",
+	t := &report.Table{
+		Title: "Churn: the collector's own CPU, and what is lost",
+		Notes: []string{fmt.Sprintf(`
+			Connections with one request and one response, opened and closed for %v, with both ends on this host;
+			the distribution with its default interval of 10 s. CPU: of the collector, until all is reported.
+			Missing: what the load did, and neither the series of its ends nor the overflow series have.`, b.churn)},
+		Head: []string{"rate asked for", "connections/s", "CPU per 100,000", "ends", "bytes sent", "in overflow",
+			"missing ends",
 			"missing bytes"},
 	}
-	for _, rate := range []int{2_000, 10_000, 0} {
+	for _, rate := range b.rates {
 		if err := b.costAt(rate, t); err != nil {
 			return fmt.Errorf("churn at %d a second: %w", rate, err)
 		}
@@ -36,82 +36,71 @@ func (b *bench) cost() error {
 	return nil
 }
 
-func (b *bench) costAt(rate int, t *table) error {
-	p, err := lab.NewPair()
+func (b *bench) costAt(rate int, t *report.Table) error {
+	p, err := testbed.NewPair()
 	if err != nil {
 		return err
 	}
 	defer p.Close()
-	c, err := newCouples(p, b.load, churn, b.cores, lab.ServerAddress)
-	if err != nil {
-		return err
-	}
-	to, err := sink.New()
-	if err != nil {
-		return err
-	}
-	defer to.Close()
-	s, err := subject.Start(subject.Options{Program: b.program, Dir: b.dir, Interval: 10 * time.Second, OTLP: to.URL})
+	g, err := newLoadGen(p, b.load, churn, b.cores, testbed.ServerAddress)
 	if err != nil {
 		return err
 	}
 	b.say("churn, %d a second", rate)
-	before, err := subject.CPU(s.PID)
-	if err != nil {
+	done, got, cpu, err := b.costOf(g, rate)
+	if err := errors.Join(err, g.stop()); err != nil {
 		return err
 	}
-	profiles := b.profile(s, rate)
-	done, err := c.run(churnFor, rate)
+	b.addCost(t, rate, done, got, cpu)
+	return nil
+}
+
+// costOf runs the load while a collector observes it.
+func (b *bench) costOf(g *loadGen, rate int) (done sample, got count, cpu time.Duration, err error) {
+	o, err := b.observe()
 	if err != nil {
-		return errors.Join(err, s.Stop())
+		return done, got, 0, err
 	}
-	got, cpu, err := settled(s, to, sink.Executable(b.loadName()), done.Operations)
-	if err := errors.Join(err, <-profiles, s.Stop(), to.Err()); err != nil {
-		return err
+	defer func() { err = errors.Join(err, o.stop()) }()
+	before, err := collector.CPU(o.PID)
+	if err != nil {
+		return done, got, 0, err
 	}
-	b.costRow(t, rate, done, got, cpu-before)
-	return c.stop()
+	profiles := b.profile(o, rate)
+	if done, err = g.run(b.churn, rate); err != nil {
+		return done, got, 0, err
+	}
+	got, cpu, err = o.settled(totals.Executable(b.loadName()), done.Operations)
+	return done, got, cpu - before, errors.Join(err, <-profiles)
 }
 
-// A count is what was reported of the churn: in its own series, and in those of what could not be itemised.
-type count struct{ own, overflow sink.Sums }
-
-// settled waits until all is reported, or for three more collections, and returns it with the CPU that the collector had taken by then.
-func settled(s *subject.Collector, to *sink.Sink, own func(sink.Series) bool, connections uint64) (
-	c count, cpu time.Duration, err error,
-) {
-	for exports := to.Exports(); to.Exports() < exports+3; time.Sleep(100 * time.Millisecond) {
-		c = count{to.Sum(own), to.Sum(sink.Overflow)}
-		if c.own.Closed+c.overflow.Closed >= 2*int64(connections) {
-			break
-		}
-	}
-	cpu, err = subject.CPU(s.PID)
-	return c, cpu, err
-}
-
-func (b *bench) costRow(t *table, rate int, done slice, got count, cpu time.Duration) {
+func (b *bench) addCost(t *report.Table, rate int, done sample, got count, cpu time.Duration) {
 	ends := 2 * int64(done.Operations)
 	bytes := int64(done.Operations) * (load.RequestSize + load.ResponseSize)
 	per := cpu.Seconds() / float64(done.Operations) * 100_000
 	asked, missing := fmt.Sprint(rate), ends-got.own.Closed-got.overflow.Closed
 	if rate == 0 {
-		asked = "all there can be"
+		asked = "the highest"
 	}
-	t.add(asked, fmt.Sprintf("%.0f", done.Rate), fmt.Sprintf("%.2f s", per), fmt.Sprint(got.own.Closed), fmt.Sprint(got.own.Sent),
+	t.Add(asked, fmt.Sprintf("%.0f", done.Rate), fmt.Sprintf("%.2f s", per), fmt.Sprint(got.own.Closed),
+		fmt.Sprint(got.own.Sent),
 		fmt.Sprint(got.overflow.Closed), fmt.Sprint(missing), fmt.Sprint(bytes-got.own.Sent-got.overflow.Sent))
 	if rate != 0 {
 		return
 	}
 	b.goals = append(b.goals,
-		goal{what: "collector's CPU of 100,000 connections, both ends", limit: 2, aim: 1, unit: "s", measured: per,
-			note: fmt.Sprintf("at %.0f connections a second", done.Rate)},
-		goal{what: "full churn: ends that no series has", measured: float64(missing),
-			note: fmt.Sprintf("of %d; %d in overflow", ends, got.overflow.Closed)})
+		report.Goal{
+			What: "collector's CPU per 100,000 connections, both ends", Limit: 2, Aim: 1, Unit: "s",
+			Measured: per, Remark: fmt.Sprintf("at %.0f connections a second", done.Rate),
+		},
+		report.Goal{
+			What: "full churn: ends that no series has", Measured: float64(missing),
+			Remark: fmt.Sprintf("of %d; %d in overflow", ends, got.overflow.Closed),
+		})
 }
 
 // profile takes profiles of the collector at 10,000 connections a second, if that was asked for.
-func (b *bench) profile(s *subject.Collector, rate int) <-chan error {
+func (b *bench) profile(o *observed, rate int) <-chan error {
 	done := make(chan error, 1)
 	if b.profiles == "" || rate != 10_000 {
 		close(done)
@@ -119,8 +108,8 @@ func (b *bench) profile(s *subject.Collector, rate int) <-chan error {
 	}
 	go func() {
 		done <- errors.Join(
-			s.Profile(fmt.Sprintf("profile?seconds=%.0f", churnFor.Seconds()), filepath.Join(b.profiles, "cpu.pprof")),
-			s.Profile("allocs", filepath.Join(b.profiles, "allocs.pprof")))
+			o.Profile(fmt.Sprintf("profile?seconds=%.0f", b.churn.Seconds()), filepath.Join(b.profiles, "cpu.pprof")),
+			o.Profile("allocs", filepath.Join(b.profiles, "allocs.pprof")))
 	}()
 	return done
 }

@@ -8,44 +8,45 @@ import (
 	"runtime"
 	"time"
 
-	"github.com/netconn/netconn/internal/bench/sink"
-	"github.com/netconn/netconn/internal/bench/subject"
+	"github.com/netconn/netconn/internal/bench/collector"
+	"github.com/netconn/netconn/internal/bench/report"
+	"github.com/netconn/netconn/internal/bench/totals"
+	"github.com/netconn/netconn/internal/harness"
 )
-
-// sizes are numbers of sockets; the last is 100,000 connections with both ends on this machine.
-var sizes = []int{10_000, 100_000, 200_000}
-
-// idleFor is two collections of the default interval.
-const idleFor = 20 * time.Second
 
 // live is the part of that name.
 func (b *bench) live() error {
-	passes := &table{
-		title: "Many open connections: the steps of a collection",
-		notes: []string{"The receiver's pipeline in the benchmark's own process. A socket is one end of a connection; both ends " +
-			"are here. New, changed, idle: a pass over the sockets, with decoding; where it says folded, with owner, pair and flow " +
-			"too. Credit: the rest of the collection after the pass of new ones, up to the points. Heap: what all of it keeps."},
-		head: []string{"sockets", "new, folded", "credit", "idle", "changed", "changed, folded", "all, folded", "heap a socket"},
+	passes := &report.Table{
+		Title: "Many open connections: the steps of a collection",
+		Notes: []string{`
+			The receiver's pipeline in the benchmark's own process. A socket is one end of a connection; both ends
+			are on this host. New, changed, idle: a pass over the sockets, with decoding. Folded: with owner, pair
+			and flow too. Credit: the rest of the collection after the pass of new sockets, up to the points. Heap:
+			what all of it keeps.`},
+		Head: []string{"sockets", "new, folded", "credit", "idle", "changed", "changed, folded", "all, folded",
+			"heap per socket"},
 	}
-	memory := &table{
-		title: "Many open connections: the distribution",
-		notes: []string{"The distribution with its default interval of 10 s, which exports to this program. Memory: with the " +
-			"sockets, and what is more than without any; the heap is what is live right after a garbage collection. Kernel: the " +
-			"kmalloc caches' growth while the sockets are opened, less that without a collector."},
-		head: []string{"sockets", "reported active", "resident", "more", "live heap", "more", "CPU while idle", "kernel a socket"},
+	memory := &report.Table{
+		Title: "Many open connections: the distribution",
+		Notes: []string{`
+			The distribution with its default interval of 10 s, which exports to this program. More: than without
+			the sockets. Live heap: right after a garbage collection. Kernel: the growth of the kmalloc caches while
+			the sockets are opened, less the growth without a collector.`},
+		Head: []string{"sockets", "reported active", "resident", "more", "live heap", "more", "CPU while idle",
+			"kernel per socket"},
 	}
 	b.say("no sockets")
-	base, err := b.lifetimeWith(0)
+	base, err := b.memoryWith(0)
 	if err != nil {
 		return fmt.Errorf("collect no sockets: %w", err)
 	}
-	memory.add(base.row(0, "", "", "")...)
-	for _, n := range sizes {
+	memory.Add(base.row(0, b.idle, "", "", "")...)
+	for _, n := range b.sockets {
 		b.say("%d sockets", n)
 		if err := b.passes(n, passes); err != nil {
 			return fmt.Errorf("read %d sockets: %w", n, err)
 		}
-		if err := b.resident(n, base, memory); err != nil {
+		if err := b.memory(n, base, memory); err != nil {
 			return fmt.Errorf("collect %d sockets: %w", n, err)
 		}
 	}
@@ -54,18 +55,18 @@ func (b *bench) live() error {
 }
 
 // passes times the steps.
-func (b *bench) passes(n int, t *table) (err error) {
+func (b *bench) passes(n int, t *report.Table) (err error) {
 	before := liveHeap()
 	r, err := newReader()
 	if err != nil {
 		return err
 	}
 	defer r.sockets.Close()
-	c, err := newCrowd(b.load, n)
+	c, err := newIdleSockets(b.load, n)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, c.stop()) }()
+	defer func() { err = errors.Join(err, c.close()) }()
 	if err := c.do("open"); err != nil {
 		return err
 	}
@@ -92,137 +93,120 @@ func (b *bench) passes(n int, t *table) (err error) {
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	row := []string{fmt.Sprint(n)}
-	for _, d := range times {
-		row = append(row, fmt.Sprintf("%.1f ms", millis(d)))
-	}
-	t.add(append(row, fmt.Sprintf("%.0f B", float64(kept)/float64(n)))...)
-	if n >= 100_000 {
-		b.goals = append(b.goals, goal{what: fmt.Sprintf("snapshot, %d sockets, all changed", n), limit: 0.5, aim: 0.2, unit: "s",
-			measured: times[3].Seconds(), note: fmt.Sprintf("%.3f s with owner, pair and flow", times[4].Seconds())})
-	}
+	b.addPasses(t, n, times, kept)
 	return nil
 }
 
-// A lifetime is what a collector takes while a number of sockets are open and idle.
-type lifetime struct {
+func (b *bench) addPasses(t *report.Table, n int, times []time.Duration, kept uint64) {
+	row := []string{fmt.Sprint(n)}
+	for _, d := range times {
+		row = append(row, fmt.Sprintf("%.1f ms", report.Millis(d)))
+	}
+	t.Add(append(row, fmt.Sprintf("%.0f B", float64(kept)/float64(n)))...)
+	if n >= 100_000 {
+		b.goals = append(b.goals, report.Goal{
+			What: fmt.Sprintf("snapshot, %d sockets, all changed", n), Limit: 0.5, Aim: 0.2, Unit: "s",
+			Measured: times[3].Seconds(),
+			Remark:   fmt.Sprintf("%.3f s with owner, pair and flow", times[4].Seconds()),
+		})
+	}
+}
+
+// A footprint is what a collector needs while a number of sockets are open and idle.
+type footprint struct {
 	resident, heap uint64
-	idle           time.Duration // of CPU, during idleFor
+	cpu            time.Duration // while they are idle
 	active         int64         // sockets that it reports
-	kernel         int64         // bytes that the kernel's caches grew by as the sockets were opened
+	kernel         int64         // growth of the kernel's caches while the sockets were opened, in bytes
 }
 
-// over returns how much more it takes than one without sockets.
-func (l lifetime) over(base lifetime) (resident, heap, kernel float64) {
-	return float64(l.resident) - float64(base.resident), float64(l.heap) - float64(base.heap), float64(l.kernel - base.kernel)
+// over returns how much more it is than another one.
+func (f footprint) over(base footprint) (resident, heap, kernel float64) {
+	return float64(f.resident) - float64(base.resident), float64(f.heap) - float64(base.heap),
+		float64(f.kernel - base.kernel)
 }
 
-// resident adds the row of a number of sockets.
-func (b *bench) resident(n int, base lifetime, t *table) error {
+func (f footprint) row(n int, idle time.Duration, resident, heap, kernel string) []string {
+	cpu := fmt.Sprintf("%.2f ms/s", report.Millis(f.cpu)/idle.Seconds())
+	return []string{fmt.Sprint(n), fmt.Sprint(f.active), report.MiB(float64(f.resident)), resident,
+		report.MiB(float64(f.heap)), heap, cpu, kernel}
+}
+
+// memory adds the row of a number of sockets.
+func (b *bench) memory(n int, base footprint, t *report.Table) error {
 	plain, err := b.plainSockets(n)
 	if err != nil {
 		return err
 	}
-	l, err := b.lifetimeWith(n)
+	f, err := b.memoryWith(n)
 	if err != nil {
 		return err
 	}
 	base.kernel = plain
-	resident, heap, kernel := l.over(base)
-	t.add(l.row(n, mib(resident), mib(heap), fmt.Sprintf("%.0f B", kernel/float64(n)))...)
-	if n == sizes[0] {
-		b.goals = append(b.goals, goal{what: fmt.Sprintf("%d idle sockets, CPU a second", n), limit: 5, aim: 5, unit: "ms",
-			measured: millis(l.idle) / idleFor.Seconds(), note: fmt.Sprintf("%d reported as active", l.active)})
-		return nil
+	b.addMemory(t, n, f, base)
+	return nil
+}
+
+func (b *bench) addMemory(t *report.Table, n int, f, base footprint) {
+	resident, heap, kernel := f.over(base)
+	t.Add(f.row(n, b.idle, report.MiB(resident), report.MiB(heap), fmt.Sprintf("%.0f B", kernel/float64(n)))...)
+	if n == b.sockets[0] {
+		b.goals = append(b.goals, report.Goal{
+			What: fmt.Sprintf("%d idle sockets, CPU per second", n), Limit: 5, Aim: 5, Unit: "ms",
+			Measured: report.Millis(f.cpu) / b.idle.Seconds(),
+			Remark:   fmt.Sprintf("%d reported as active", f.active),
+		})
+		return
 	}
 	b.goals = append(b.goals,
-		goal{what: fmt.Sprintf("resident memory, %d sockets", n), limit: 120, aim: 80, unit: "MB", measured: resident / 1e6,
-			note: "of the distribution, more than without them"},
-		goal{what: fmt.Sprintf("kernel memory a socket, of %d", n), limit: 500, aim: 300, unit: "B", measured: kernel / float64(n)})
-	return nil
+		report.Goal{
+			What: fmt.Sprintf("resident memory, %d sockets", n), Limit: 120, Aim: 80, Unit: "MB",
+			Measured: resident / 1e6, Remark: "of the distribution, more than without them",
+		},
+		report.Goal{
+			What: fmt.Sprintf("kernel memory per socket, of %d", n), Limit: 500, Aim: 300, Unit: "B",
+			Measured: kernel / float64(n),
+		})
 }
 
-func (l lifetime) row(n int, resident, heap, kernel string) []string {
-	return []string{fmt.Sprint(n), fmt.Sprint(l.active), mib(float64(l.resident)), resident, mib(float64(l.heap)), heap,
-		fmt.Sprintf("%.2f ms/s", millis(l.idle)/idleFor.Seconds()), kernel}
-}
-
-// lifetimeWith runs a collector, opens the sockets, and measures it then, and what its end changes while they stay.
-func (b *bench) lifetimeWith(n int) (l lifetime, err error) {
-	c, err := newCrowd(b.load, n)
-	if err != nil {
-		return l, err
-	}
-	defer func() { err = errors.Join(err, c.stop()) }()
-	to, err := sink.New()
-	if err != nil {
-		return l, err
-	}
-	defer to.Close()
-	active := func() (int64, int) { return to.Sum(sink.Executable(b.loadName())).Active, to.Exports() }
-	s, err := subject.Start(subject.Options{Program: b.program, Dir: b.dir, Interval: 10 * time.Second, OTLP: to.URL})
-	if err != nil {
-		return l, err
-	}
-	if err := l.watch(n, c, s, active); err != nil {
-		return l, errors.Join(err, s.Stop())
-	}
-	return l, errors.Join(s.Stop(), to.Err())
-}
-
-// plainSockets returns by how much the kernel's caches grow as sockets are opened that nobody watches.
+// plainSockets returns by how many bytes the kernel's caches grow while sockets are opened without a collector.
 func (b *bench) plainSockets(n int) (grown int64, err error) {
-	c, err := newCrowd(b.load, n)
+	s, err := newIdleSockets(b.load, n)
 	if err != nil {
 		return 0, err
 	}
-	grown, err = c.openWeighed()
-	return grown, errors.Join(err, c.stop())
+	grown, err = s.open()
+	return grown, errors.Join(err, s.close())
 }
 
-// watch opens the sockets, waits until all are reported, leaves them alone for a while, and measures.
-func (l *lifetime) watch(n int, c *crowd, s *subject.Collector, active func() (sockets int64, exports int)) (err error) {
-	if l.kernel, err = c.openWeighed(); err != nil {
-		return err
-	}
-	all := func() bool {
-		sockets, exports := active()
-		return sockets >= int64(n) && exports > 1
-	}
-	if err := until("the collector to report all", all); err != nil {
-		sockets, exports := active()
-		return fmt.Errorf("%w: it reported %d of %d in %d collections", err, sockets, n, exports)
-	}
-	if l.idle, err = spent(s.PID, idleFor); err != nil {
-		return err
-	}
-	l.active, _ = active()
-	if l.resident, err = subject.Resident(s.PID); err != nil {
-		return err
-	}
-	l.heap, err = s.Heap()
-	return err
-}
-
-// spent returns the processor time that a process takes in a while.
-func spent(pid int, d time.Duration) (time.Duration, error) {
-	before, err := subject.CPU(pid)
+// memoryWith runs a collector, opens the sockets, waits until all are reported and idle, and measures.
+func (b *bench) memoryWith(n int) (f footprint, err error) {
+	s, err := newIdleSockets(b.load, n)
 	if err != nil {
-		return 0, err
+		return f, err
 	}
-	time.Sleep(d)
-	after, err := subject.CPU(pid)
-	return after - before, err
-}
-
-// until asks until the answer is yes. It gives up after a time that only a defect needs.
-func until(what string, yes func() bool) error {
-	for deadline := time.Now().Add(time.Minute); !yes(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			return fmt.Errorf("wait for %s: it did not come", what)
-		}
+	defer func() { err = errors.Join(err, s.close()) }()
+	o, err := b.observe()
+	if err != nil {
+		return f, err
 	}
-	return nil
+	defer func() { err = errors.Join(err, o.stop()) }()
+	if f.kernel, err = s.open(); err != nil {
+		return f, err
+	}
+	active := func() int64 { return o.totals.Sum(totals.Executable(b.loadName())).Active }
+	all := func() bool { return o.totals.Exports() > 1 && active() >= int64(n) }
+	err = harness.Until(waitLimit, "the collector to report all", all)
+	if err != nil {
+		return f, fmt.Errorf("%w: it has reported %d of %d in %d collections", err, active(), n, o.totals.Exports())
+	}
+	if f.cpu, err = o.cpuDuring(b.idle); err != nil {
+		return f, err
+	}
+	f.active = active()
+	if f.resident, err = collector.Resident(o.PID); err != nil {
+		return f, err
+	}
+	f.heap, err = o.Heap()
+	return f, err
 }
-
-func mib(bytes float64) string { return fmt.Sprintf("%.1f MiB", bytes/(1<<20)) }

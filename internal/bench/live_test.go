@@ -3,17 +3,20 @@
 package main
 
 import (
+	"strconv"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/netconn/netconn/internal/bench/load"
+	"github.com/netconn/netconn/internal/bench/report"
 	"github.com/netconn/netconn/internal/conn"
 	"github.com/netconn/netconn/internal/names"
 	"github.com/netconn/netconn/internal/testnet"
 )
 
-// The steps of a collection see the crowd, all of it, and nothing of it when it is idle.
+// The steps of a collection see all sockets, and none of them when they are idle.
 func TestPasses(t *testing.T) {
 	b := newBench(t)
 	r, err := newReader()
@@ -23,22 +26,23 @@ func TestPasses(t *testing.T) {
 	if err := r.sockets.Close(); err != nil {
 		t.Fatal(err)
 	}
-	table := &table{head: []string{"sockets", "new", "credit", "idle", "changed", "folded", "all", "heap"}}
+	table := &report.Table{Head: make([]string, 8)}
 	if err := b.passes(200, table); err != nil {
 		t.Fatal(err)
 	}
-	if len(table.rows) != 1 || len(table.rows[0]) != len(table.head) || table.rows[0][0] != "200" {
-		t.Errorf("got %q", table.rows)
+	checkShape(t, table)
+	if diff := cmp.Diff([]string{"200"}, column(table, 0)); diff != "" {
+		t.Error(diff)
 	}
 }
 
 func TestReader(t *testing.T) {
 	b := newBench(t)
-	c, err := newCrowd(b.load, 40)
+	c, err := newIdleSockets(b.load, 40)
 	if err != nil {
 		testnet.Require(t, err)
 	}
-	defer c.stop()
+	defer c.close()
 	r, err := newReader()
 	if err != nil {
 		testnet.Require(t, err)
@@ -50,12 +54,10 @@ func TestReader(t *testing.T) {
 	if _, err := r.snapshot(false, true); err != nil {
 		t.Fatal(err)
 	}
-	var got []conn.Role
 	active := make(map[conn.Role]int64)
 	for _, resource := range r.flows.Collect(time.Now(), r.identify) {
 		for _, f := range resource.Flows {
 			if resource.Owner.Executable == b.loadName() {
-				got = append(got, f.Key.Role)
 				active[f.Key.Role] += f.Active
 				if f.Key.Peer[names.PeerName] != b.loadName() || f.Key.Peer[names.PeerScope] != names.ScopeNode {
 					t.Errorf("the peer of %v is %+v", f.Key.Role, f.Key.Peer)
@@ -64,54 +66,104 @@ func TestReader(t *testing.T) {
 		}
 	}
 	if diff := cmp.Diff(map[conn.Role]int64{conn.RoleClient: 20, conn.RoleServer: 20}, active); diff != "" {
-		t.Errorf("flows of %v: %s", got, diff)
+		t.Error(diff)
 	}
 }
 
-func TestCrowdIsSplit(t *testing.T) {
+func TestAddPasses(t *testing.T) {
+	times := []time.Duration{1e6, 2e6, 3e6, 400e6, 500e6, 6e6}
+	b, table := &bench{}, &report.Table{}
+	b.addPasses(table, 10_000, times, 1_234_000)
+	b.addPasses(table, 100_000, times, 1_234_000)
+	cells := []string{"1.0 ms", "2.0 ms", "3.0 ms", "400.0 ms", "500.0 ms", "6.0 ms"}
+	want := [][]string{
+		append(append([]string{"10000"}, cells...), "123 B"), append(append([]string{"100000"}, cells...), "12 B"),
+	}
+	if diff := cmp.Diff(want, table.Rows); diff != "" {
+		t.Error(diff)
+	}
+	goals := []report.Goal{{What: "snapshot, 100000 sockets, all changed", Limit: 0.5, Aim: 0.2, Unit: "s", Measured: 0.4,
+		Remark: "0.500 s with owner, pair and flow"}}
+	if diff := cmp.Diff(goals, b.goals); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestIdleSocketsAreSplit(t *testing.T) {
 	b := newBench(t)
-	c, err := newCrowd(b.load, 2*holdsEach+10)
+	s, err := newIdleSockets(b.load, 2*idlePerProcess+10)
 	if err != nil {
 		testnet.Require(t, err)
 	}
-	if diff := cmp.Diff([]int{holdsEach, 5}, c.counts); diff != "" {
+	if diff := cmp.Diff([]int{idlePerProcess, 5}, s.counts); diff != "" {
 		t.Error(diff)
 	}
-	if err := c.stop(); err != nil {
+	if err := s.close(); err != nil {
 		t.Error(err)
 	}
 }
 
-func TestLifetimeOver(t *testing.T) {
-	with, base := lifetime{resident: 300, heap: 50, kernel: 40}, lifetime{resident: 100, heap: 60, kernel: 10}
-	resident, heap, kernel := with.over(base)
-	if diff := cmp.Diff([]float64{200, -10, 30}, []float64{resident, heap, kernel}); diff != "" {
+// An order that one process cannot execute is an error, and the other processes are waited for all the same.
+func TestIdleSocketsFail(t *testing.T) {
+	b := newBench(t)
+	s, err := newIdleSockets(b.load, 20)
+	if err != nil {
+		testnet.Require(t, err)
+	}
+	defer s.close()
+	if err := s.do("jump"); err == nil {
+		t.Error("an order that does not exist was executed")
+	}
+	if err := s.do("open"); err != nil {
+		t.Errorf("the next order: %v", err)
+	}
+	r, err := s.processes[0].Ask(load.Order{Do: "touch"})
+	if err != nil || r.Connections != 10 {
+		t.Errorf("%d connections, %v", r.Connections, err)
+	}
+}
+
+func TestAddMemory(t *testing.T) {
+	b := &bench{scale: scale{sockets: []int{10, 1000}, idle: 2 * time.Second}}
+	base := footprint{resident: 1 << 20, heap: 4 << 20, kernel: 1000}
+	table := &report.Table{}
+	for _, n := range b.sockets {
+		b.addMemory(table, n, footprint{resident: 3 << 20, heap: 3 << 20, cpu: 10 * time.Millisecond, active: int64(n), kernel: 21_000}, base)
+	}
+	want := [][]string{
+		{"10", "10", "3.0 MiB", "2.0 MiB", "3.0 MiB", "-1.0 MiB", "5.00 ms/s", "2000 B"},
+		{"1000", "1000", "3.0 MiB", "2.0 MiB", "3.0 MiB", "-1.0 MiB", "5.00 ms/s", "20 B"},
+	}
+	if diff := cmp.Diff(want, table.Rows); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{"yes: the aim", "yes: the aim", "yes: the aim"}, verdicts(b.goals)); diff != "" {
 		t.Error(diff)
 	}
 }
 
-func TestCostRow(t *testing.T) {
-	b, table := &bench{}, &table{}
-	got := count{}
-	got.own.Closed, got.own.Sent, got.overflow.Closed, got.overflow.Sent = 1990, 1_094_500, 8, 4400
-	b.costRow(table, 0, slice{Operations: 1000, Rate: 100}, got, 10*time.Millisecond)
-	want := [][]string{{"all there can be", "100", "1.00 s", "1990", "1094500", "8", "2", "1100"}}
-	if diff := cmp.Diff(want, table.rows); diff != "" {
-		t.Error(diff)
+// The part reports every socket as active, and needs more memory with sockets than without.
+func TestLive(t *testing.T) {
+	b := withDistribution(t, newBench(t))
+	if err := b.live(); err != nil {
+		t.Fatal(err)
 	}
-	var verdicts []string
-	for _, g := range b.goals {
-		verdicts = append(verdicts, g.verdict())
+	if len(b.tables) != 2 {
+		t.Fatalf("%d tables", len(b.tables))
 	}
-	if diff := cmp.Diff([]string{"yes: the aim", "**no**"}, verdicts); diff != "" {
-		t.Error(diff)
+	for _, table := range b.tables {
+		checkShape(t, table)
 	}
-}
-
-func TestRingRow(t *testing.T) {
-	got := drained{ends: 1500, sent: 800_000, lost: conn.Losses{conn.LostCloses: 500, conn.LostSent: 300_000}}
-	want := []string{"4 KiB", "5", "2000", "1500", "500", "0", "1100000", "800000", "300000", "0"}
-	if diff := cmp.Diff(want, ringRow(4096, slice{Operations: 1000, Rate: 5}, got)); diff != "" {
-		t.Error(diff)
+	if diff := cmp.Diff([]string{"0", "200", "400"}, column(b.tables[1], 1)); diff != "" {
+		t.Errorf("reported active (-want +got):\n%s", diff)
+	}
+	if kernel := b.tables[1].Rows[1][7]; kernel == "" || kernel == "0 B" {
+		t.Errorf("kernel memory per socket: %q", kernel)
+	}
+	if len(b.goals) != 3 || b.goals[0].Measured <= 0 {
+		t.Errorf("goals: %+v", b.goals)
+	}
+	if _, err := strconv.Atoi(b.tables[0].Rows[0][0]); err != nil {
+		t.Error(err)
 	}
 }

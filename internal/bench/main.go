@@ -3,12 +3,11 @@
 package main
 
 import (
-	"cmp"
+	"bytes"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -16,33 +15,49 @@ import (
 	"strings"
 	"time"
 
+	"github.com/netconn/netconn/internal/bench/host"
 	"github.com/netconn/netconn/internal/bench/load"
+	"github.com/netconn/netconn/internal/bench/report"
+	"github.com/netconn/netconn/internal/bench/soak"
 	"github.com/netconn/netconn/internal/testnet/worker"
 )
 
-// A bench is one run: what it was told, and what it found.
+// A bench is one run: what it measures, how much of it, and what it found.
 type bench struct {
-	program  string // the distribution
+	scale
+	program  string // path of the distribution
 	dir      string // of temporary files
-	load     string // this program, under the name that its traffic is known by
-	profiles string // directory for the collector's profiles; empty: none
-	pairs    int
-	slice    time.Duration
-	cores    int // that have load
+	load     string // path of this program, under the name of the traffic's executable
+	profiles string // directory for profiles of the collector; empty: none
 	progress io.Writer
 
-	tables []*table
-	goals  []goal
+	tables []*report.Table
+	goals  []report.Goal
 }
 
-// nameLoad makes the executable that the traffic belongs to, with a name that no other run has: the whole machine is reported.
-func (b *bench) nameLoad() (err error) {
-	b.load, err = worker.Executable(b.dir, fmt.Sprintf("netconn-load-%d", os.Getpid()))
-	return err
+// A scale is how much is measured.
+type scale struct {
+	pairs      int           // of samples, with a variant and without
+	slice      time.Duration // of a sample
+	cores      int           // that have load
+	churn      time.Duration // how long connections are opened and closed
+	rates      []int         // of these, a second; 0: as many as there can be
+	idle       time.Duration // how long nothing happens; two collections of the default interval
+	sockets    []int         // that are open and idle; two are a connection with both ends on this host
+	natRate    int           // connections a second that are translated
+	namespaces int           // that are known while nothing happens in them
+	interval   time.Duration // of the collections in all parts but the data path's
 }
 
-// loadName returns the name of that executable.
-func (b *bench) loadName() string { return filepath.Base(b.load) }
+func fullScale() scale {
+	return scale{
+		pairs: 20, slice: 500 * time.Millisecond, cores: runtime.NumCPU(),
+		churn: 10 * time.Second, rates: []int{2_000, 10_000, 0},
+		idle: 20 * time.Second, sockets: []int{10_000, 100_000, 200_000},
+		natRate: 10_000, namespaces: 200,
+		interval: 10 * time.Second, // netconn's default
+	}
+}
 
 func main() {
 	var err error
@@ -50,9 +65,9 @@ func main() {
 	case len(os.Args) > 1 && os.Args[1] == "load":
 		err = load.Main(os.Args[2:])
 	case len(os.Args) > 1 && os.Args[1] == "soak":
-		err = runSoak(os.Args[2:])
+		err = runSoak(os.Args[1:], os.Stdout, os.Stderr)
 	default:
-		err = run(os.Args[1:])
+		err = run(os.Args[1:], os.Stdout, os.Stderr)
 	}
 	if errors.Is(err, flag.ErrHelp) {
 		os.Exit(0)
@@ -63,7 +78,25 @@ func main() {
 	}
 }
 
-// A part is what can be measured alone.
+// runSoak writes the tables of a soak below what they were measured on.
+func runSoak(arguments []string, out, progress io.Writer) error {
+	var tables bytes.Buffer
+	err := soak.Run(arguments[1:], &tables, progress)
+	if tables.Len() > 0 {
+		describe(out, "make soak", arguments)
+		_, writeErr := tables.WriteTo(out)
+		err = errors.Join(err, writeErr)
+	}
+	return err
+}
+
+// describe writes what the tables were measured on, and with what command.
+func describe(w io.Writer, target string, arguments []string) {
+	fmt.Fprintf(w, "Measured on: %s.\n\nCommand: `%s` (`bench %s`).\n\n", host.Describe(), target,
+		strings.Join(arguments, " "))
+}
+
+// A part can be measured alone.
 type part struct {
 	name string
 	run  func() error
@@ -72,21 +105,32 @@ type part struct {
 // parts are all of them, in the order in which they are measured.
 func (b *bench) parts() []part {
 	return []part{
-		{"churn", b.path(churn)}, {"request", b.path(request)}, {"bulk", b.path(bulk)},
+		{"churn", b.dataPath(churn)}, {"request", b.dataPath(request)}, {"bulk", b.dataPath(bulk)},
 		{"bpf", b.bpf}, {"live", b.live}, {"cost", b.cost}, {"nat", b.nat}, {"ring", b.ring}, {"packages", b.packages},
 	}
 }
 
-func run(arguments []string) error {
-	b := &bench{progress: os.Stderr}
+func (b *bench) names() string {
+	var names []string
+	for _, p := range b.parts() {
+		names = append(names, p.name)
+	}
+	return strings.Join(names, ", ")
+}
+
+func run(arguments []string, out, progress io.Writer) error {
+	b := &bench{scale: fullScale(), progress: progress}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	chosen := flags.String("part", "", "comma-separated `parts`: churn, request, bulk, bpf, live, cost, nat, ring, packages; default: all")
-	flags.IntVar(&b.pairs, "pairs", 20, "of slices, with and without")
-	flags.DurationVar(&b.slice, "slice", 500*time.Millisecond, "length of a slice")
-	flags.IntVar(&b.cores, "cores", runtime.NumCPU(), "that have load; with all of them, the collector has none of its own")
-	flags.StringVar(&b.profiles, "profiles", "", "`directory` for profiles of the collector at 10,000 connections a second")
+	flags.SetOutput(progress)
+	chosen := flags.String("part", "", "comma-separated `parts`: "+b.names()+"; default: all")
+	flags.IntVar(&b.pairs, "pairs", b.pairs, "pairs of samples, with and without")
+	flags.DurationVar(&b.slice, "slice", b.slice, "length of a sample")
+	flags.IntVar(&b.cores, "cores", b.cores, "cores that have load; with all of them, the collector has none of "+
+		"its own")
+	flags.StringVar(&b.profiles, "profiles", "", "`directory` for profiles of the collector at 10,000 connections "+
+		"a second")
 	flags.Usage = func() {
-		fmt.Fprintln(flags.Output(), "usage: bench [flags] distribution\n       bench soak [flags] distribution")
+		fmt.Fprintln(progress, "usage: bench [flags] distribution\n       bench soak [flags] distribution")
 		flags.PrintDefaults()
 	}
 	if err := flags.Parse(arguments); err != nil {
@@ -94,29 +138,26 @@ func run(arguments []string) error {
 	}
 	if flags.NArg() != 1 || b.pairs < 2 || b.slice <= 0 || b.cores < 1 || b.cores > runtime.NumCPU() {
 		flags.Usage()
-		return errors.New("read arguments: want one distribution, at least 2 pairs, a slice longer than 0, cores that there are")
+		return errors.New("read arguments: want one distribution, at least 2 pairs, samples longer than 0, cores " +
+			"that exist")
 	}
 	b.program = flags.Arg(0)
-	if err := b.choose(*chosen); err != nil {
+	if err := b.measureParts(*chosen); err != nil {
 		return err
 	}
-	describe(os.Stdout, "make bench", arguments)
-	if len(b.goals) > 0 {
-		goalTable(b.goals).write(os.Stdout)
-	}
-	for _, t := range b.tables {
-		t.write(os.Stdout)
-	}
+	describe(out, "make bench", arguments)
+	b.write(out)
 	return nil
 }
 
-// describe writes what the tables were measured on, and with what.
-func describe(w io.Writer, target string, arguments []string) {
-	fmt.Fprintf(w, "Measured on: %s.\n\nCommand: `%s` (`bench %s`).\n\n", describeMachine(), target, strings.Join(arguments, " "))
-}
-
-// choose runs the chosen parts.
-func (b *bench) choose(chosen string) (err error) {
+// measureParts runs the chosen parts; none chosen: all.
+func (b *bench) measureParts(chosen string) (err error) {
+	wanted := strings.FieldsFunc(chosen, func(r rune) bool { return r == ',' || r == ' ' })
+	for _, name := range wanted {
+		if !slices.ContainsFunc(b.parts(), func(p part) bool { return p.name == name }) {
+			return fmt.Errorf("read parts: no part is named %s; there are %s", name, b.names())
+		}
+	}
 	if b.dir, err = os.MkdirTemp("", "netconn-bench-"); err != nil {
 		return fmt.Errorf("make a directory: %w", err)
 	}
@@ -124,26 +165,37 @@ func (b *bench) choose(chosen string) (err error) {
 	if err := b.nameLoad(); err != nil {
 		return err
 	}
-	wanted := strings.FieldsFunc(chosen, func(r rune) bool { return r == ',' || r == ' ' })
 	for _, p := range b.parts() {
-		if i := slices.Index(wanted, p.name); i >= 0 {
-			wanted = slices.Delete(wanted, i, i+1)
-		} else if chosen != "" {
+		if len(wanted) > 0 && !slices.Contains(wanted, p.name) {
 			continue
 		}
 		if err := p.run(); err != nil {
 			return fmt.Errorf("%s: %w", p.name, err)
 		}
 	}
-	if len(wanted) > 0 {
-		return fmt.Errorf("read parts: there is no %s", strings.Join(wanted, ", "))
-	}
 	return nil
 }
 
-// say tells what is going on: figures come at the end.
+// nameLoad makes the executable of the traffic. Its name is unique: the collector reports the whole host.
+func (b *bench) nameLoad() (err error) {
+	b.load, err = worker.Executable(b.dir, fmt.Sprintf("netconn-load-%d", os.Getpid()))
+	return err
+}
+
+// loadName returns the name of that executable.
+func (b *bench) loadName() string { return filepath.Base(b.load) }
+
+// write writes the goals and the tables.
+func (b *bench) write(out io.Writer) {
+	if len(b.goals) > 0 {
+		report.GoalTable(b.goals).Write(out)
+	}
+	for _, t := range b.tables {
+		t.Write(out)
+	}
+}
+
+// say shows what is measured now. The figures come at the end.
 func (b *bench) say(format string, arguments ...any) {
 	fmt.Fprintf(b.progress, time.Now().Format("15:04:05 ")+format+"\n", arguments...)
 }
-
-func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }

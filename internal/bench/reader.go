@@ -77,7 +77,8 @@ func (r *reader) identify(c conn.Conn) (flow.Key, bool) {
 	if v.Found {
 		end = &v.Other
 	}
-	k := flow.Key{Owner: c.Owner, Role: c.Role, ServerPort: c.ServerPort(), Peer: r.peers.Describe(c, end, c.Tuple.Destination.Addr())}
+	peer := r.peers.Describe(c, end, c.Tuple.Destination.Addr())
+	k := flow.Key{Owner: c.Owner, Role: c.Role, ServerPort: c.ServerPort(), Peer: peer}
 	k.Peer[names.PeerContainerID] = ""
 	return k, v.Found
 }

@@ -222,7 +222,7 @@ func (s *knownMesh) wantIdentity(t *testing.T, a *agent, sink *signals) {
 			}
 		}
 		for _, n := range sink.numbers["netconn.io"] {
-			if n.resource["container.id"] == app.ID && n.at == sink.latest {
+			if n.resource["container.id"] == app.ID && n.at.Equal(sink.latest) {
 				all["metric"] = identityOf(n.resource)
 			}
 		}

@@ -3,82 +3,71 @@
 package e2e
 
 import (
-	"context"
 	"fmt"
-	"net"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 
-	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
-	"google.golang.org/grpc"
-	_ "google.golang.org/grpc/encoding/gzip" // what the exporter compresses with by default
+	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"github.com/netconn/netconn/internal/harness/otlp"
 )
 
-// A sink is the OTLP receiver at the other end of the collector. It keeps every collection.
+// A sink is an OTLP receiver of metrics that keeps every collection.
 type sink struct {
-	pmetricotlp.UnimplementedGRPCServer
 	t       *testing.T
 	address string
+	server  *otlp.Server
 
 	mu          sync.Mutex
 	collections []collection
-	err         error  // the first that could not be read
 	during      func() // called once, while the collector waits for the answer; or nil
 }
 
 func newSink(t *testing.T) *sink {
 	t.Helper()
 	s := &sink{t: t}
-	s.address = serveOTLP(t, func(server *grpc.Server) { pmetricotlp.RegisterGRPCServer(server, s) })
+	s.server = serveOTLP(t, otlp.Handlers{Metrics: s.receive})
+	s.address = s.server.Address
 	return s
 }
 
-// serveOTLP runs a server for the test, and returns its address.
-func serveOTLP(t *testing.T, register func(*grpc.Server)) (address string) {
+// serveOTLP runs a server until the end of the test.
+func serveOTLP(t *testing.T, h otlp.Handlers) *otlp.Server {
 	t.Helper()
-	l, err := net.Listen("tcp", freeAddress(t))
+	s, err := otlp.Listen(freeAddress(t), h)
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := grpc.NewServer()
-	register(server)
-	served := make(chan error)
-	go func() { served <- server.Serve(l) }()
 	t.Cleanup(func() {
-		server.Stop()
-		if err := <-served; err != nil {
+		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	return l.Addr().String()
+	return s
 }
 
-// Export is what the collector calls.
-func (s *sink) Export(_ context.Context, r pmetricotlp.ExportRequest) (pmetricotlp.ExportResponse, error) {
-	c, err := readCollection(r.Metrics())
+func (s *sink) receive(md pmetric.Metrics) error {
+	c, err := readCollection(md)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err != nil && s.err == nil {
-		s.err = err
-	}
 	s.collections = append(s.collections, c)
 	if s.during != nil {
 		s.during()
 		s.during = nil
 	}
-	return pmetricotlp.NewExportResponse(), nil
+	return err
 }
 
 // all returns the collections so far.
 func (s *sink) all() []collection {
 	s.t.Helper()
+	if err := s.server.Err(); err != nil {
+		s.t.Fatal(err)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.err != nil {
-		s.t.Fatal(s.err)
-	}
 	return s.collections[:len(s.collections):len(s.collections)]
 }
 

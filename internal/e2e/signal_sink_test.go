@@ -4,34 +4,26 @@ package e2e
 
 import (
 	"cmp"
-	"context"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
-	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
 	"go.opentelemetry.io/collector/pdata/pmetric"
-	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
+
+	"github.com/netconn/netconn/internal/harness/otlp"
 )
 
-// A values are attributes as text.
+// values are attributes as text.
 type values map[string]string
-
-func textOf(m pcommon.Map) values {
-	v := make(values)
-	for key, value := range m.All() {
-		v[key] = value.AsString()
-	}
-	return v
-}
 
 // of returns the values of some attributes, in their order; - for those that are not there.
 func (v values) of(attributes ...string) string {
@@ -46,7 +38,7 @@ func (v values) of(attributes ...string) string {
 type number struct {
 	resource, point values
 	value           int64
-	at              pcommon.Timestamp
+	at              time.Time
 }
 
 // signals is an OTLP receiver of everything. Of a series it keeps the last point.
@@ -55,7 +47,7 @@ type signals struct {
 
 	mu      sync.Mutex
 	numbers map[string]map[string]number // by metric and series
-	latest  pcommon.Timestamp
+	latest  time.Time
 	events  []values // the attributes of netconn's log records and their resources together
 	logs    []values // resources of other log records
 	traces  []values // resources of spans
@@ -64,54 +56,25 @@ type signals struct {
 func newSignals(t *testing.T) *signals {
 	t.Helper()
 	s := &signals{numbers: make(map[string]map[string]number)}
-	s.address = serveOTLP(t, func(server *grpc.Server) {
-		pmetricotlp.RegisterGRPCServer(server, &metricSink{signals: s})
-		plogotlp.RegisterGRPCServer(server, &logSink{signals: s})
-		ptraceotlp.RegisterGRPCServer(server, &traceSink{signals: s})
-	})
+	s.address = serveOTLP(t, otlp.Handlers{Metrics: s.receiveMetrics, Logs: s.receiveLogs, Traces: s.receiveTraces}).Address
 	return s
 }
 
-type metricSink struct {
-	pmetricotlp.UnimplementedGRPCServer
-	*signals
-}
-
-type logSink struct {
-	plogotlp.UnimplementedGRPCServer
-	*signals
-}
-
-type traceSink struct {
-	ptraceotlp.UnimplementedGRPCServer
-	*signals
-}
-
-func (s *metricSink) Export(_ context.Context, r pmetricotlp.ExportRequest) (pmetricotlp.ExportResponse, error) {
+func (s *signals) receiveMetrics(md pmetric.Metrics) error {
+	points, err := otlp.Points(md)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, rm := range r.Metrics().ResourceMetrics().All() {
-		resource := textOf(rm.Resource().Attributes())
-		for _, sm := range rm.ScopeMetrics().All() {
-			for _, m := range sm.Metrics().All() {
-				if m.Type() == pmetric.MetricTypeSum {
-					s.keep(m, resource)
-				}
-			}
+	for _, p := range points {
+		if s.numbers[p.Metric] == nil {
+			s.numbers[p.Metric] = make(map[string]number)
+		}
+		n := number{p.Resource, p.Attributes, p.Value, p.Time}
+		s.numbers[p.Metric][seriesOf(n.resource)+"|"+seriesOf(n.point)] = n
+		if n.at.After(s.latest) {
+			s.latest = n.at
 		}
 	}
-	return pmetricotlp.NewExportResponse(), nil
-}
-
-func (s *signals) keep(m pmetric.Metric, resource values) {
-	if s.numbers[m.Name()] == nil {
-		s.numbers[m.Name()] = make(map[string]number)
-	}
-	for _, p := range m.Sum().DataPoints().All() {
-		n := number{resource, textOf(p.Attributes()), p.IntValue(), p.Timestamp()}
-		s.numbers[m.Name()][seriesOf(n.resource)+"|"+seriesOf(n.point)] = n
-		s.latest = max(s.latest, n.at)
-	}
+	return err
 }
 
 func seriesOf(v values) string {
@@ -123,34 +86,34 @@ func seriesOf(v values) string {
 	return strings.Join(all, ",")
 }
 
-func (s *logSink) Export(_ context.Context, r plogotlp.ExportRequest) (plogotlp.ExportResponse, error) {
+func (s *signals) receiveLogs(ld plog.Logs) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, rl := range r.Logs().ResourceLogs().All() {
+	for _, rl := range ld.ResourceLogs().All() {
 		for _, sl := range rl.ScopeLogs().All() {
 			for _, record := range sl.LogRecords().All() {
-				v := textOf(rl.Resource().Attributes())
+				v := otlp.Text(rl.Resource().Attributes())
 				if !strings.HasPrefix(record.EventName(), "netconn.") {
 					s.logs = append(s.logs, v)
 					continue
 				}
-				for key, value := range textOf(record.Attributes()) {
+				for key, value := range otlp.Text(record.Attributes()) {
 					v[key] = value
 				}
 				s.events = append(s.events, v)
 			}
 		}
 	}
-	return plogotlp.NewExportResponse(), nil
+	return nil
 }
 
-func (s *traceSink) Export(_ context.Context, r ptraceotlp.ExportRequest) (ptraceotlp.ExportResponse, error) {
+func (s *signals) receiveTraces(td ptrace.Traces) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, rs := range r.Traces().ResourceSpans().All() {
-		s.traces = append(s.traces, textOf(rs.Resource().Attributes()))
+	for _, rs := range td.ResourceSpans().All() {
+		s.traces = append(s.traces, otlp.Text(rs.Resource().Attributes()))
 	}
-	return ptraceotlp.NewExportResponse(), nil
+	return nil
 }
 
 // now returns the series of a metric that the last collection has. A series that is not in it is another one by now: its resource was
@@ -160,7 +123,7 @@ func (s *signals) now(metric string) []number {
 	defer s.mu.Unlock()
 	var all []number
 	for _, n := range s.numbers[metric] {
-		if n.at == s.latest {
+		if n.at.Equal(s.latest) {
 			all = append(all, n)
 		}
 	}
@@ -188,14 +151,14 @@ func (s *signals) sum(metric string, of func(number) string) map[string]int64 {
 func (s *signals) settle(t *testing.T, want map[string]int64, told func() map[string]int64) {
 	t.Helper()
 	diff, same := "", 0
-	var seen pcommon.Timestamp
+	var seen time.Time
 	if !poll(func() bool {
 		s.mu.Lock()
 		latest := s.latest
 		s.mu.Unlock()
 		if diff = gocmp.Diff(want, told()); diff != "" {
 			same = 0
-		} else if latest > seen {
+		} else if latest.After(seen) {
 			seen = latest
 			same++
 		}

@@ -56,7 +56,8 @@ func TestCollector(t *testing.T) {
 	}
 }
 
-// A collector that ends instead of being ready is an error with its last lines, at the start, at a reload and at the end.
+// A collector that ends instead of being ready is an error with its last lines, at the start, at a reload and at the
+// end.
 func TestCollectorFails(t *testing.T) {
 	c := start(t, `for i in 1 2 3 4 5 6 7 8 9 10 11 12 13; do echo line $i; done; echo "no such receiver" >&2; exit 1`)
 	err := c.AwaitReady()

@@ -30,7 +30,8 @@ type authority struct {
 	pem  []byte
 }
 
-// newAuthority writes what the API server needs into a folder: its certificate, that of who signs, and the key of service accounts.
+// newAuthority writes what the API server needs into a folder: its certificate, that of who signs, and the key of
+// service accounts.
 func newAuthority(t testing.TB, dir string) *authority {
 	t.Helper()
 	a := &authority{t: t, key: newKey(t)}
@@ -44,7 +45,8 @@ func newAuthority(t testing.TB, dir string) *authority {
 	server.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
 	key := newKey(t)
 	for name, text := range map[string][]byte{
-		"ca.crt": a.pem, "server.crt": a.sign(server, key), "server.key": keyPEM(t, key), "tokens.key": keyPEM(t, newKey(t)),
+		"ca.crt": a.pem, "server.crt": a.sign(server, key), "server.key": keyPEM(t, key), "tokens.key": keyPEM(t,
+			newKey(t)),
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
 			t.Fatal(err)
@@ -102,5 +104,6 @@ func keyPEM(t testing.TB, key crypto.Signer) []byte {
 
 // insecure asks whether the server is ready, which is no secret, before there is a client.
 func insecure() http.RoundTripper {
-	return &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}} //nolint:gosec // on loopback, by the test
+	// on loopback, by the test
+	return &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}} //nolint:gosec
 }

@@ -1,12 +1,12 @@
 //go:build linux
 
-// Package testcluster runs the control plane of a Kubernetes cluster for tests: etcd and kube-apiserver, on loopback, with
-// certificates of its own. There are no controllers, no scheduler and no kubelet: a test writes the objects that those would write,
-// their status too, and they stay as they are.
+// Package testcluster runs the control plane of a Kubernetes cluster for tests: etcd and kube-apiserver, on loopback,
+// with certificates of its own. There are no controllers, no scheduler and no kubelet: a test writes the objects that
+// those would write, their status too, and they stay as they are.
 //
-// The programs are kube-apiserver and kubectl in the folder that NETCONN_KUBERNETES names (`make kubernetes` builds them), and etcd in
-// the path. Everything is private to the test and gone with it. An API server takes some seconds to start, so the tests of a package
-// share one where they can.
+// The programs are kube-apiserver and kubectl in the folder that NETCONN_KUBERNETES names (`make kubernetes` builds
+// them), and etcd in the path. Everything is private to the test and gone with it. An API server takes some seconds
+// to start, so the tests of a package share one where they can.
 package testcluster
 
 import (
@@ -57,7 +57,8 @@ func Require(t testing.TB) {
 	switch {
 	case err == nil && ok:
 	case os.Getenv("NETCONN_REQUIRE_KUBERNETES") == "1":
-		t.Fatalf("required by NETCONN_REQUIRE_KUBERNETES=1: etcd in the path (%v), NETCONN_KUBERNETES in the environment (%v)", err, ok)
+		t.Fatalf("required by NETCONN_REQUIRE_KUBERNETES=1: etcd in the path (%v), NETCONN_KUBERNETES in the "+
+			"environment (%v)", err, ok)
 	default:
 		t.Skip("needs etcd and NETCONN_KUBERNETES: make test-kubernetes")
 	}

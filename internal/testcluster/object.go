@@ -69,7 +69,8 @@ func (c *Cluster) MakePod(p *corev1.Pod) *corev1.Pod {
 func (c *Cluster) Delete(namespace, pod string) {
 	c.t.Helper()
 	now := int64(0)
-	c.must(c.Client.CoreV1().Pods(namespace).Delete(context.Background(), pod, metav1.DeleteOptions{GracePeriodSeconds: &now}))
+	c.must(c.Client.CoreV1().Pods(namespace).Delete(context.Background(), pod,
+		metav1.DeleteOptions{GracePeriodSeconds: &now}))
 }
 
 // Service makes a service, with the status of its load balancer.
@@ -117,7 +118,8 @@ func (c *Cluster) ServiceAccount(namespace, name string) *rest.Config {
 	accounts := c.Client.CoreV1().ServiceAccounts(namespace)
 	r, err := accounts.CreateToken(context.Background(), name, &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
 	c.must(err)
-	return &rest.Config{Host: c.Host(), BearerToken: r.Status.Token, TLSClientConfig: rest.TLSClientConfig{CAData: c.Admin.CAData}}
+	return &rest.Config{Host: c.Host(), BearerToken: r.Status.Token,
+		TLSClientConfig: rest.TLSClientConfig{CAData: c.Admin.CAData}}
 }
 
 // Kubectl runs kubectl as an administrator, and returns what it says.

@@ -1,5 +1,5 @@
-// Package testnet makes network namespaces for tests, and what tests do in them. Everything is private to the test and gone with it;
-// nothing outside is touched. It needs root; see Require.
+// Package testnet makes network namespaces for tests, and what tests do in them. Everything is private to the test
+// and gone with it; nothing outside is touched. It needs root; see Require.
 package testnet
 
 import (
@@ -15,8 +15,8 @@ import (
 	"github.com/netconn/netconn/internal/thread"
 )
 
-// Require skips the test where the kernel or the rights do not allow it; with NETCONN_REQUIRE_KERNEL=1 that is a failure, so that a
-// continuous integration cannot pass by skipping.
+// Require skips the test where the kernel or the rights do not allow it; with NETCONN_REQUIRE_KERNEL=1 that is a
+// failure, so that a continuous integration cannot pass by skipping.
 func Require(t testing.TB, missing error) {
 	t.Helper()
 	switch {
@@ -34,8 +34,8 @@ type Namespace struct {
 	t testing.TB
 }
 
-// New makes a namespace whose loopback interface is up. A thread stands in it until the end of the test, as a process does in a pod's: a
-// namespace is found by who is in it.
+// New makes a namespace whose loopback interface is up. A thread stands in it until the end of the test, as a process
+// does in a pod's: a namespace is found by who is in it.
 func New(t testing.TB) *Namespace {
 	t.Helper()
 	n, err := netns.New()
@@ -58,8 +58,8 @@ func New(t testing.TB) *Namespace {
 	return &Namespace{Namespace: n, t: t}
 }
 
-// Do runs f in the namespace. Processes that f starts, and sockets that it opens, belong to the namespace; goroutines that it starts do
-// not.
+// Do runs f in the namespace. Processes that f starts, and sockets that it opens, belong to the namespace; goroutines
+// that it starts do not.
 func (n *Namespace) Do(f func()) {
 	n.t.Helper()
 	err := n.Namespace.Do(func() error {
@@ -157,8 +157,8 @@ func (n *Namespace) Connect(l *net.TCPListener, address string) (client, server 
 	return client, server
 }
 
-// Socket opens a TCP socket that is not connected yet; family is unix.AF_INET or AF_INET6. It is closed at the end of the test if it is
-// open still.
+// Socket opens a TCP socket that is not connected yet; family is unix.AF_INET or AF_INET6. It is closed at the end of
+// the test if it is open still.
 func (n *Namespace) Socket(family int) (fd int) {
 	n.t.Helper()
 	var err error
@@ -169,7 +169,8 @@ func (n *Namespace) Socket(family int) (fd int) {
 	return fd
 }
 
-// Link joins two namespaces by a pair of interfaces with the given addresses, for instance 10.1.0.1/24 and 10.1.0.2/24, or IPv6.
+// Link joins two namespaces by a pair of interfaces with the given addresses, for instance 10.1.0.1/24 and
+// 10.1.0.2/24, or IPv6.
 func Link(a, b *Namespace, name string, addressA, addressB string) {
 	a.t.Helper()
 	end := func(n *Namespace, address string) netns.End {

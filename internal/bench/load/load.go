@@ -1,12 +1,12 @@
 //go:build linux
 
-// Package load makes the traffic that the benchmarks measure. It runs in processes of its own (the program under another name, see
-// Start and Main), so that what netconn tells of it can be told apart from everything else, and so that its own cost is low and does
-// not change: one thread, pinned to a core, that blocks in system calls without the Go scheduler's knowledge, allocates nothing and is
-// never collected or preempted.
+// Package load makes the traffic that the benchmarks measure. It runs in processes of its own (the program under
+// another name, see Start and Main), so that what netconn tells of it can be told apart from everything else, and so
+// that its own cost is low and does not change: one thread, pinned to a core, that blocks in system calls without the
+// Go scheduler's knowledge, allocates nothing and is never collected or preempted.
 //
-// A process takes orders on its standard input, a JSON object a line, and answers each with one. It ends with its input, so it never
-// outlives the program that started it.
+// A process takes orders on its standard input, a JSON object a line, and answers each with one. It ends with its
+// input, so it never outlives the program that started it.
 package load
 
 import (
@@ -26,12 +26,12 @@ import (
 type Role string
 
 const (
-	Answer  Role = "answer"  // a server: a Response for each Request, until the client closes
-	Swallow Role = "swallow" // a server: reads all there is
-	Churn   Role = "churn"   // a client of Answer: a connection for each request
-	Request Role = "request" // a client of Answer: all requests on one connection
-	Bulk    Role = "bulk"    // a client of Swallow: 64 KiB an operation
-	Hold    Role = "hold"    // a client and server in one, of connections that stay open
+	Respond Role = "respond" // a server: a Response for each Request, until the client closes
+	Discard Role = "discard" // a server: reads all there is
+	Churn   Role = "churn"   // a client of Respond: a connection for each request
+	Request Role = "request" // a client of Respond: all requests on one connection
+	Bulk    Role = "bulk"    // a client of Discard: 64 KiB an operation
+	Idle    Role = "idle"    // a client and server in one, of connections that stay open
 	Pod     Role = "pod"     // what lives in a container of the soak; see pod.go
 )
 
@@ -44,7 +44,7 @@ const (
 
 // An Order is what a process is told to do.
 type Order struct {
-	Do    string        // run (a client, for a while), open, touch, close (Hold); see pod.go for Pod
+	Do    string        // run (a client, for a while), open, touch, close (Idle); see pod.go for Pod
 	For   time.Duration `json:",omitempty"`
 	Rate  int           `json:",omitempty"` // operations a second; 0: as many as there can be
 	Count int           `json:",omitempty"` // connections
@@ -78,9 +78,9 @@ func Main(arguments []string) error {
 		return err
 	}
 	switch role {
-	case Answer, Swallow:
+	case Respond, Discard:
 		return server(role, address)
-	case Hold:
+	case Idle:
 		h := &holder{address: address}
 		return obey(h.do)
 	}
@@ -150,17 +150,17 @@ func server(role Role, address string) error {
 		if err != nil {
 			return fmt.Errorf("accept: %w", err)
 		}
-		if role == Answer {
-			answer(fd, buffer)
+		if role == Respond {
+			respond(fd, buffer)
 		} else {
-			swallow(fd, buffer)
+			discard(fd, buffer)
 		}
 		closeSocket(fd)
 	}
 }
 
-// answer ends with the client, whatever way it went: an end that the server did not expect is the client's to report.
-func answer(fd int, buffer []byte) {
+// respond ends with the client, whatever way it went: an end that the server did not expect is the client's to report.
+func respond(fd int, buffer []byte) {
 	for readFull(fd, buffer[:RequestSize]) == nil {
 		if writeFull(fd, buffer[:ResponseSize]) != nil {
 			return
@@ -168,7 +168,7 @@ func answer(fd int, buffer []byte) {
 	}
 }
 
-func swallow(fd int, buffer []byte) {
+func discard(fd int, buffer []byte) {
 	for {
 		if n, err := read(fd, buffer); n == 0 || err != nil {
 			return

@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"github.com/netconn/netconn/internal/bench/lab"
+	"github.com/netconn/netconn/internal/bench/testbed"
 	"github.com/netconn/netconn/internal/testnet"
 	"github.com/netconn/netconn/internal/testnet/netns"
 	"github.com/netconn/netconn/internal/testnet/worker"
@@ -30,13 +30,13 @@ func TestMain(m *testing.M) {
 // A story has a client and a server, in two namespaces.
 type story struct {
 	t       *testing.T
-	pair    *lab.Pair
+	pair    *testbed.Pair
 	program string
 }
 
 func newStory(t *testing.T) *story {
 	t.Helper()
-	p, err := lab.NewPair()
+	p, err := testbed.NewPair()
 	if err != nil {
 		testnet.Require(t, err)
 	}
@@ -67,10 +67,10 @@ func (s *story) ask(p *Process, o Order) Report {
 	return r
 }
 
-const address = lab.ServerAddress + ":9000"
+const address = testbed.ServerAddress + ":9000"
 
 func TestClients(t *testing.T) {
-	for _, c := range []struct{ client, server Role }{{Churn, Answer}, {Request, Answer}, {Bulk, Swallow}} {
+	for _, c := range []struct{ client, server Role }{{Churn, Respond}, {Request, Respond}, {Bulk, Discard}} {
 		t.Run(string(c.client), func(t *testing.T) {
 			s := newStory(t)
 			s.start(c.server, s.pair.Server, address)
@@ -99,7 +99,7 @@ func TestClients(t *testing.T) {
 
 func TestRate(t *testing.T) {
 	s := newStory(t)
-	s.start(Answer, s.pair.Server, address)
+	s.start(Respond, s.pair.Server, address)
 	client := s.start(Churn, s.pair.Client, address)
 	r := s.ask(client, Order{Do: "run", For: 200 * time.Millisecond, Rate: 100})
 	if r.Operations == 0 || r.Operations > 21 {
@@ -107,9 +107,9 @@ func TestRate(t *testing.T) {
 	}
 }
 
-func TestHold(t *testing.T) {
+func TestIdle(t *testing.T) {
 	s := newStory(t)
-	h := s.start(Hold, s.pair.Client, "127.1.2.1:9000")
+	h := s.start(Idle, s.pair.Client, "127.1.2.1:9000")
 	var got []Report
 	for _, o := range []Order{{Do: "open", Count: 50}, {Do: "touch"}, {Do: "close"}, {Do: "touch"}} {
 		got = append(got, s.ask(h, o))
@@ -151,10 +151,10 @@ func TestRefusedOrders(t *testing.T) {
 	}{
 		"a client has no server":       {Churn, Order{Do: "run", For: time.Second}, "connection refused"},
 		"a client can only run":        {Request, Order{Do: "dance"}, `understand "dance"`},
-		"a holder cannot run":          {Hold, Order{Do: "run"}, `understand "run"`},
+		"a holder cannot run":          {Idle, Order{Do: "run"}, `understand "run"`},
 		"a resident does not dance":    {Pod, Order{Do: "dance"}, `understand "dance"`},
 		"a resident without a server":  {Pod, Order{Do: "open", Count: 1}, "connection refused"},
-		"a holder whose address is no": {Hold, Order{Do: "open", Count: 1}, "assign requested address"},
+		"a holder whose address is no": {Idle, Order{Do: "open", Count: 1}, "assign requested address"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := s.start(c.role, s.pair.Client, address).Ask(c.order)
@@ -167,7 +167,7 @@ func TestRefusedOrders(t *testing.T) {
 
 func TestMainRefusesArguments(t *testing.T) {
 	for name, arguments := range map[string][]string{
-		"none": {}, "no core": {"hold", "x", address}, "no address": {"answer", "-1", "here"}, "too many": {"hold", "0", address, "now"},
+		"none": {}, "no core": {"idle", "x", address}, "no address": {"respond", "-1", "here"}, "too many": {"idle", "0", address, "now"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if err := Main(arguments); err == nil {
@@ -179,11 +179,11 @@ func TestMainRefusesArguments(t *testing.T) {
 
 func TestStartFails(t *testing.T) {
 	s := newStory(t)
-	if p, err := Start(Spec{Program: "/nonexistent", Role: Hold, Address: address, In: s.pair.Client}); err == nil {
+	if p, err := Start(Spec{Program: "/nonexistent", Role: Idle, Address: address, In: s.pair.Client}); err == nil {
 		t.Errorf("started %v", p)
 	}
-	s.start(Answer, s.pair.Server, address)
-	if p, err := Start(Spec{Program: s.program, Role: Answer, Core: 0, Address: address, In: s.pair.Server}); err == nil {
+	s.start(Respond, s.pair.Server, address)
+	if p, err := Start(Spec{Program: s.program, Role: Respond, Core: 0, Address: address, In: s.pair.Server}); err == nil {
 		t.Errorf("two listen at one address: %v", p)
 	}
 }

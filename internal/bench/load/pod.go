@@ -16,9 +16,9 @@ import (
 // largest is the most that a message of the soak carries; most carry less.
 const largest = 20_000
 
-// A resident is a process in a container of the soak: a server (listen) or a client of one, that knows to the byte what it did.
-// Its orders: listen; churn, for a while and at a rate; open and reopen, a count of connections that stay; touch, to use all of these;
-// close.
+// A resident is a process in a container of the soak: a server (listen) or a client of one, that knows to the byte
+// what it did. Its orders: listen; churn, for a while and at a rate; open and reopen, a count of connections that
+// stay; touch, to use all of these; close.
 type resident struct {
 	address string
 	stay    []net.Conn
@@ -51,7 +51,8 @@ func (r *resident) do(o Order) error {
 	return fmt.Errorf("understand %q: no such order", o.Do)
 }
 
-// listen serves in the background. Multipath TCP is off: what accepts below such a listener, older than netconn, has no owner at once.
+// listen serves in the background. Multipath TCP is off: what accepts below such a listener, older than netconn, has
+// no owner at once.
 func (r *resident) listen() error {
 	var c net.ListenConfig
 	c.SetMultipathTCP(false)

@@ -19,7 +19,7 @@ type Spec struct {
 	Core    int    // that it is pinned to; less than 0: none
 	Address string // where it listens or connects to, IPv4 with the port
 	In      *netns.Namespace
-	Of      *cgroup.Cgroup // nil: the cgroup of this process
+	Cgroup  *cgroup.Cgroup // nil: the cgroup of this process
 }
 
 // A Process is one that was started.
@@ -30,7 +30,7 @@ func Start(s Spec) (*Process, error) {
 	w, err := worker.Start(worker.Spec{
 		Program: s.Program, Arguments: []string{"load", string(s.Role), strconv.Itoa(s.Core), s.Address},
 		// The runtime must not preempt the loop, nor interrupt its system calls with signals for that.
-		Env: []string{"GODEBUG=asyncpreemptoff=1"}, In: s.In, Cgroup: s.Of,
+		Env: []string{"GODEBUG=asyncpreemptoff=1"}, In: s.In, Cgroup: s.Cgroup,
 	})
 	if err != nil {
 		return nil, err

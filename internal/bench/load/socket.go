@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The system calls of the loops. They are raw: the scheduler does not know that the thread blocks, so it neither moves work away from
-// it nor wakes anything up.
+// The system calls of the loops. They are raw: the scheduler does not know that the thread blocks, so it neither
+// moves work away from it nor wakes anything up.
 
 func endpoint(address string) (*unix.RawSockaddrInet4, error) {
 	a, err := netip.ParseAddrPort(address)
@@ -75,7 +75,8 @@ func read(fd int, p []byte) (int, error) {
 }
 
 func write(fd int, p []byte) (int, error) {
-	n, _, e := syscall.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)), unix.MSG_NOSIGNAL,
+	n, _, e := syscall.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)),
+		unix.MSG_NOSIGNAL,
 		0, 0)
 	return int(n), toError(e)
 }

@@ -1,7 +1,8 @@
 //go:build linux
 
-// Package rival loads the comparison: programs that count the bytes of connections on the data path, at each call or for each packet.
-// They are ours, and as small as such programs can be, so what they cost is the least that those designs cost.
+// Package rival loads the comparison: programs that count the bytes of connections on the data path, at each call or
+// for each packet. They are ours, and as small as such programs can be, so what they cost is the least that those
+// designs cost.
 package rival
 
 import (

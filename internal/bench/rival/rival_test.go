@@ -10,16 +10,16 @@ import (
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
 
-	"github.com/netconn/netconn/internal/bench/lab"
+	"github.com/netconn/netconn/internal/bench/testbed"
 	"github.com/netconn/netconn/internal/testnet"
 )
 
 // talk has a client send and a server answer, on one connection.
-func talk(t *testing.T, p *lab.Pair, request, response int) net.Addr {
+func talk(t *testing.T, p *testbed.Pair, request, response int) net.Addr {
 	t.Helper()
 	var l net.Listener
 	err := p.Server.Do(func() (err error) {
-		l, err = net.Listen("tcp4", lab.ServerAddress+":0")
+		l, err = net.Listen("tcp4", testbed.ServerAddress+":0")
 		return err
 	})
 	if err != nil {
@@ -55,9 +55,9 @@ func send(t *testing.T, from io.Writer, to io.Reader, n int) {
 	}
 }
 
-func newPair(t *testing.T) *lab.Pair {
+func newPair(t *testing.T) *testbed.Pair {
 	t.Helper()
-	p, err := lab.NewPair()
+	p, err := testbed.NewPair()
 	if err != nil {
 		testnet.Require(t, err)
 	}
@@ -99,7 +99,7 @@ func TestCalls(t *testing.T) {
 
 func TestPackets(t *testing.T) {
 	p := newPair(t)
-	r, err := Packets(p.Client, lab.Interface)
+	r, err := Packets(p.Client, testbed.Interface)
 	if err != nil {
 		testnet.Require(t, err)
 	}

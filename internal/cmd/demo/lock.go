@@ -21,8 +21,9 @@ import (
 // patience is how long a demo may take to end in order.
 const patience = 20 * time.Second
 
-// A lock is a file that the demo which runs has locked. It holds that one's process id. The kernel unlocks it when the process ends, in
-// whatever way; the file is left where it is, as one that is removed may be locked by nobody's rival.
+// A lock is a file that the demo which runs has locked. It holds that one's process id. The kernel unlocks it when
+// the process ends, in whatever way; the file is left where it is, as one that is removed may be locked by nobody's
+// rival.
 type lock struct{ file *os.File }
 
 func take(name string) (*lock, error) {
@@ -73,7 +74,8 @@ func down(name string) error {
 	}
 }
 
-// signalHolder asks the demo that has the lock to end, and tells whether there was one to ask: it may not have written its id yet.
+// signalHolder asks the demo that has the lock to end, and tells whether there was one to ask: it may not have
+// written its id yet.
 func signalHolder(name string) bool {
 	file, err := os.Open(filepath.Join(os.TempDir(), name+".lock"))
 	if err != nil {

@@ -17,8 +17,8 @@ import (
 	"github.com/netconn/netconn/internal/testnet/mesh/bookinfo"
 )
 
-// A screen shows what there is before and after. For Markdown it keeps the table until all that is wanted is in it, and shows both at the
-// end.
+// A screen shows what there is before and after. For Markdown it keeps the table until all that is wanted is in it,
+// and shows both at the end.
 type screen struct {
 	out      io.Writer
 	markdown bool
@@ -41,7 +41,8 @@ func (s *screen) begin(w *bookinfo.World, before []bookinfo.Seen) {
 	if s.markdown {
 		return
 	}
-	fmt.Fprintf(s.out, "A mesh is up: %d nodes, %d processes. A client outside asks a gateway, which asks productpage, and so on.\n\n",
+	fmt.Fprintf(s.out, "A mesh is up: %d nodes, %d processes. A client outside asks a gateway, which asks "+
+		"productpage, and so on.\n\n",
 		len(w.Nodes), len(w.Members))
 	fmt.Fprintf(s.out, "When %s calls %s, a socket list shows this:\n\n%s\n", caller, service, indent(lines(before)))
 	fmt.Fprintf(s.out, "netconn shows this (-> is the side that connected; Ctrl-C ends the demo):\n\n")
@@ -78,14 +79,16 @@ func (s *screen) end(w *bookinfo.World, before []bookinfo.Seen, t *traffic) erro
 		if strings.Count(after, "\n") <= len(s.wanted) {
 			return fmt.Errorf("wait for the sockets in the table: it has\n%s", after)
 		}
-		fmt.Fprintf(s.out, "A socket list shows this:\n\n%s\nnetconn shows this:\n\n%s", indent(lines(before)), indent(after))
+		fmt.Fprintf(s.out, "A socket list shows this:\n\n%s\nnetconn shows this:\n\n%s", indent(lines(before)),
+			indent(after))
 		return nil
 	}
 	dialled, _, err := w.Totals()
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(s.out, "The client sent %d requests. By the processes' own count that took %d connections, %d bytes there and %d back.\n",
+	fmt.Fprintf(s.out, "The client sent %d requests. By the processes' own count that took %d connections, %d "+
+		"bytes there and %d back.\n",
 		t.sent, dialled.Connections, dialled.Sent, dialled.Received)
 	return nil
 }
@@ -141,7 +144,8 @@ func pick(shown string, wanted []socketRow) string {
 	for _, r := range wanted {
 		for line := range strings.Lines(rest) {
 			f := strings.Fields(line)
-			if len(line) > from && len(f) > 3 && f[0] == r.owner && f[1] == "["+r.container[:12]+"]" && f[2] == r.arrow && f[3] == r.peer {
+			if len(line) > from && len(f) > 3 && f[0] == r.owner && f[1] == "["+r.container[:12]+"]" &&
+				f[2] == r.arrow && f[3] == r.peer {
 				nat, _, _ := strings.Cut(line[from:], "  ")
 				picked += strings.TrimRight(line[:from]+nat, " ") + "\n"
 			}

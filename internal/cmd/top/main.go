@@ -65,10 +65,11 @@ func parseOptions(args []string, usage io.Writer) (options, error) {
 	flags.DurationVar(&o.interval, "interval", 2*time.Second, "time between two tables")
 	flags.IntVar(&o.rounds, "rounds", 0, "tables to show; 0: until interrupted")
 	flags.IntVar(&o.limit, "rows", 0, "rows of a table; 0: what fits the terminal, else 40")
-	flags.Func("only", "executables whose flows are shown, such as `envoy,reviews`; default: all", func(list string) error {
-		o.only = strings.Split(list, ",")
-		return nil
-	})
+	flags.Func("only", "executables whose flows are shown, such as `envoy,reviews`; default: all",
+		func(list string) error {
+			o.only = strings.Split(list, ",")
+			return nil
+		})
 	flags.StringVar(&o.log, "log", "collector.log", "`file` for the collector's log")
 	if err := flags.Parse(args); err != nil {
 		return options{}, err
@@ -132,8 +133,8 @@ func run(ctx context.Context, o options, out io.Writer) error {
 	return watch(ctx, c, v, o)
 }
 
-// start starts the collector in a process group of its own, so that an interrupt of the terminal reaches top alone, which
-// stops the collector in order.
+// start starts the collector in a process group of its own, so that an interrupt of the terminal reaches top alone,
+// which stops the collector in order.
 func start(o options, env []string) (*harness.Collector, error) {
 	command := exec.Command(o.program[0], o.program[1:]...)
 	command.Env = append(os.Environ(), env...)

@@ -17,8 +17,9 @@ type row struct {
 	rtt                time.Duration
 }
 
-// rowsOf returns the flows of a page, the fastest first, with what changed since an earlier page. The flows of the server
-// port hidden are left out: they are the reading of the page itself. Where only some executables are asked for, so are the flows of others.
+// rowsOf returns the flows of a page, the fastest first, with what changed since an earlier page. The flows of the
+// server port hidden are left out: they are the reading of the page itself. Where only some executables are asked
+// for, so are the flows of others.
 func rowsOf(before, now page, hidden string, only []string) []row {
 	var rows []row
 	for f, t := range now.flows {

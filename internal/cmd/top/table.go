@@ -16,8 +16,8 @@ const maxName = 32
 
 const gap = "  "
 
-// A column is a heading and the text of a cell. Text that is not a figure is aligned to the left. Where a terminal is too
-// narrow, the columns that can be spared go, the highest number first.
+// A column is a heading and the text of a cell. Text that is not a figure is aligned to the left. Where a terminal is
+// too narrow, the columns that can be spared go, the highest number first.
 type column struct {
 	heading string
 	left    bool
@@ -72,8 +72,8 @@ func render(w io.Writer, host string, at time.Time, rows []row, r room) {
 	}
 }
 
-// summary counts. Nothing is added up here: a connection between two programs of this machine has two rows, so its bytes
-// would count twice.
+// summary counts. Nothing is added up here: a connection between two programs of this machine has two rows, so its
+// bytes would count twice.
 func summary(host string, at time.Time, rows []row) string {
 	var open float64
 	for _, r := range rows {

@@ -14,7 +14,8 @@ import (
 
 const (
 	defaultLimit = 40
-	frame        = 8 // lines that are not rows: note of two, summary, headings, "and n more", two empty ones, the cursor's
+	// lines that are not rows: note of two, summary, headings, "and n more", two empty ones, the cursor's
+	frame = 8
 
 	clearScreen = "\x1b[H\x1b[2J"
 	toTop       = "\x1b[H"

@@ -1,7 +1,7 @@
 //go:build linux
 
-// Package cgroup makes cgroups of version 2 with the names that container runtimes give theirs, so that a process in one
-// looks like a container. It needs root.
+// Package cgroup makes cgroups of version 2 with the names that container runtimes give theirs, so that a process in
+// one looks like a container. It needs root.
 //
 // A Cgroup is left behind when this program is killed: Remove takes away a whole tree by its name.
 package cgroup
@@ -67,8 +67,8 @@ func (c *Cgroup) Close() error {
 	return nil
 }
 
-// Remove kills the processes of a cgroup and of all below it, and removes them. The path is relative to the mount point.
-// A cgroup that does not exist is no error.
+// Remove kills the processes of a cgroup and of all below it, and removes them. The path is relative to the mount
+// point. A cgroup that does not exist is no error.
 func Remove(path ...string) error {
 	mount, err := Mount()
 	if err != nil {

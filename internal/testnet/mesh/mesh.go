@@ -63,7 +63,8 @@ func (m *Mesh) make() (err error) {
 
 func programsOf(name string) string { return filepath.Join(os.TempDir(), name) }
 
-// bridge makes a bridge that only bridges: no rule sees what it forwards, as none would on a machine without br_netfilter.
+// bridge makes a bridge that only bridges: no rule sees what it forwards, as none would on a machine without
+// br_netfilter.
 func bridge(n *netns.Namespace, name string) error {
 	for _, variable := range []string{"net.bridge.bridge-nf-call-iptables", "net.bridge.bridge-nf-call-ip6tables"} {
 		if err := ifThere(n.Sysctl(variable, "0")); err != nil {

@@ -59,7 +59,8 @@ func traces(t *testing.T, name string) (all []string) {
 	return all
 }
 
-// inUse tells whether a process or a thread is in a network namespace; other holders do not show, so this is for after a mesh is gone.
+// inUse tells whether a process or a thread is in a network namespace; other holders do not show, so this is for
+// after a mesh is gone.
 func inUse(t *testing.T, inode uint32) bool {
 	t.Helper()
 	for _, link := range must(filepath.Glob("/proc/[0-9]*/task/[0-9]*/ns/net"))(t) {

@@ -22,7 +22,8 @@ const (
 
 const podBridge = "cni0"
 
-// timeWait is how long a namespace remembers a connection that was closed. All namespaces of a machine share one limit of entries.
+// timeWait is how long a namespace remembers a connection that was closed. All namespaces of a machine share one
+// limit of entries.
 const timeWait = "10" // seconds
 
 // A Node is a network namespace on the wire, with pods behind it.
@@ -36,8 +37,8 @@ type Node struct {
 	number int // 0: it has no pods
 }
 
-// Node makes a node with pods, the number-th (from 1 to 250): it forwards, knows the way to the pods of every other node, and hides its
-// own pods behind its address where they talk to somebody who is neither pod nor node.
+// Node makes a node with pods, the number-th (from 1 to 250): it forwards, knows the way to the pods of every other
+// node, and hides its own pods behind its address where they talk to somebody who is neither pod nor node.
 func (m *Mesh) Node(name string, number int, addr4 string) (*Node, error) {
 	n, err := m.attach(name, addr4)
 	if err != nil {
@@ -76,7 +77,8 @@ func (m *Mesh) Node(name string, number int, addr4 string) (*Node, error) {
 	return n, n.inhabit()
 }
 
-// inhabit starts a process of the node's own, as every node has some: who looks for the machine's namespaces looks for their inhabitants.
+// inhabit starts a process of the node's own, as every node has some: who looks for the machine's namespaces looks
+// for their inhabitants.
 func (n *Node) inhabit() error {
 	host, err := n.Host()
 	if err != nil {
@@ -180,7 +182,8 @@ func (n *Node) pods(gateway netip.Addr) netip.Prefix {
 
 // masquerade is what the network plugin does, apart from services.
 func (n *Node) masquerade() error {
-	const rules = "*nat\n:OUT - [0:0]\n-A POSTROUTING -s %[1]s -j OUT\n-A OUT -d %[1]s -j RETURN\n-A OUT -j MASQUERADE\nCOMMIT\n"
+	const rules = "*nat\n:OUT - [0:0]\n-A POSTROUTING -s %[1]s -j OUT\n-A OUT -d %[1]s -j RETURN\n-A OUT -j " +
+		"MASQUERADE\nCOMMIT\n"
 	return errors.Join(
 		n.Feed(fmt.Sprintf(rules, PodNetwork4), "iptables-nft-restore", "--noflush"),
 		n.Feed(fmt.Sprintf(rules, PodNetwork6), "ip6tables-nft-restore", "--noflush"),

@@ -15,8 +15,8 @@ import (
 	"github.com/netconn/netconn/internal/testnet/netns"
 )
 
-// A Family is the files that one program wrote of one pod or node: rules as iptables-save or nft print them, and the routes that go
-// with them.
+// A Family is the files that one program wrote of one pod or node: rules as iptables-save or nft print them, and the
+// routes that go with them.
 type Family struct {
 	Name string // such as sidecar-redirect.nft
 
@@ -36,8 +36,8 @@ func Own() fs.FS {
 	return dir
 }
 
-// Families returns the families in a folder. The end of a file's name says what it is: .v4 and .v6 of iptables, .legacy.v4 and .legacy.v6
-// of the old one, .nft of nft, .routes of ip.
+// Families returns the families in a folder. The end of a file's name says what it is: .v4 and .v6 of iptables,
+// .legacy.v4 and .legacy.v6 of the old one, .nft of nft, .routes of ip.
 func Families(dir fs.FS) ([]Family, error) {
 	entries, err := fs.ReadDir(dir, ".")
 	if err != nil {
@@ -124,8 +124,8 @@ var (
 	loopback   = regexp.MustCompile(`^(\S+) dev lo proto kernel `)
 )
 
-// loadRoutes brings policy rules, the routes that they lead to and addresses of the loopback interface, in both address families;
-// other routes are of the machine that the file is from. A line may be there more than once.
+// loadRoutes brings policy rules, the routes that they lead to and addresses of the loopback interface, in both
+// address families; other routes are of the machine that the file is from. A line may be there more than once.
 func loadRoutes(n *netns.Namespace, text string) error {
 	done := make(map[string]bool)
 	for line := range strings.Lines(text) {

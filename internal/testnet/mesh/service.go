@@ -15,8 +15,9 @@ type Service struct {
 	NodePort  uint16           // where every address of a node answers too; 0: nowhere
 }
 
-// Serve brings the rules of services to a node, as kube-proxy would: for what its pods and others send through it, and for what it
-// sends itself. Whoever comes by a NodePort, and a pod that meets itself, is hidden behind the node's address.
+// Serve brings the rules of services to a node, as kube-proxy would: for what its pods and others send through it,
+// and for what it sends itself. Whoever comes by a NodePort, and a pod that meets itself, is hidden behind the node's
+// address.
 func (n *Node) Serve(services ...Service) error {
 	for _, family := range []struct {
 		six     bool
@@ -59,7 +60,8 @@ func serviceRules(services []Service) string {
 			fmt.Fprintf(&b, "-A NODEPORTS -p tcp --dport %d -j SVC%d\n", s.NodePort, i)
 		}
 		for j, e := range s.Endpoints {
-			fmt.Fprintf(&b, "-A SVC%d -m statistic --mode nth --every %d --packet 0 -j SVC%[1]d-%[3]d\n", i, len(s.Endpoints)-j, j)
+			fmt.Fprintf(&b, "-A SVC%d -m statistic --mode nth --every %d --packet 0 -j SVC%[1]d-%[3]d\n", i,
+				len(s.Endpoints)-j, j)
 			fmt.Fprintf(&b, "-A SVC%d-%d -s %s -j MARK --or-mark 0x4000\n", i, j, e.Addr())
 			fmt.Fprintf(&b, "-A SVC%d-%d -p tcp -j DNAT --to-destination %s\n", i, j, e)
 		}
@@ -68,8 +70,8 @@ func serviceRules(services []Service) string {
 	return b.String()
 }
 
-// AllowProbes makes the sets in which Istio's ambient mode keeps the pods that the node itself may reach past their ztunnel. It takes
-// ipset.
+// AllowProbes makes the sets in which Istio's ambient mode keeps the pods that the node itself may reach past their
+// ztunnel. It takes ipset.
 func (n *Node) AllowProbes(pods ...*Pod) error {
 	sets := "create istio-inpod-probes-v4 hash:ip\ncreate istio-inpod-probes-v6 hash:ip family inet6\n"
 	for _, p := range pods {

@@ -1,8 +1,8 @@
 //go:build linux
 
-// Package netns makes network namespaces for tests, benchmarks and the demonstration. A namespace lives as long as its handle, the
-// sockets and the processes in it: nothing has a name, so nothing is left behind when the program that made it is killed. It needs root
-// and iproute2. A Namespace may be used by several goroutines.
+// Package netns makes network namespaces for tests, benchmarks and the demonstration. A namespace lives as long as
+// its handle, the sockets and the processes in it: nothing has a name, so nothing is left behind when the program
+// that made it is killed. It needs root and iproute2. A Namespace may be used by several goroutines.
 package netns
 
 import (
@@ -54,8 +54,9 @@ func (n *Namespace) unshare() error {
 	return nil
 }
 
-// Do runs f in the namespace. Processes that it starts and sockets that it opens belong to the namespace; goroutines that it starts do
-// not. The thread ends with f, so a process that f starts must not ask to be killed with its parent.
+// Do runs f in the namespace. Processes that it starts and sockets that it opens belong to the namespace; goroutines
+// that it starts do not. The thread ends with f, so a process that f starts must not ask to be killed with its
+// parent.
 func (n *Namespace) Do(f func() error) error {
 	return thread.Run(func() error {
 		if err := n.Enter(); err != nil {
@@ -103,7 +104,8 @@ func (n *Namespace) Output(name string, arguments ...string) (out string, err er
 	return out, err
 }
 
-// Sysctl sets a variable of the namespace, such as net.ipv4.ip_forward. One that the kernel does not have is os.ErrNotExist.
+// Sysctl sets a variable of the namespace, such as net.ipv4.ip_forward. One that the kernel does not have is
+// os.ErrNotExist.
 func (n *Namespace) Sysctl(name, value string) error {
 	return n.Do(func() error {
 		return os.WriteFile(SysctlPath(name), []byte(value), 0)

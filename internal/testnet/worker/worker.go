@@ -1,8 +1,8 @@
 //go:build linux
 
-// Package worker runs this program again under another name, as a process with a network namespace, a cgroup and a user
-// of its own. The parent gives orders and reads answers, JSON values of whatever types the two agree on: orders go to the
-// standard input of the worker, answers come from its standard output.
+// Package worker runs this program again under another name, as a process with a network namespace, a cgroup and a
+// user of its own. The parent gives orders and reads answers, JSON values of whatever types the two agree on: orders
+// go to the standard input of the worker, answers come from its standard output.
 //
 // A worker ends with its input, even in the middle of an order, so it never outlives the program that started it.
 package worker
@@ -132,8 +132,8 @@ func (w *Worker) Call(order, answer any) error {
 // CloseInput has the worker end. What it still answers can be received.
 func (w *Worker) CloseInput() { w.input.Close() }
 
-// Stop closes the input, and waits for the end. A worker that does not end is killed. Each end but with exit status 0 is
-// an error.
+// Stop closes the input, and waits for the end. A worker that does not end is killed. Each end but with exit status 0
+// is an error.
 func (w *Worker) Stop() error {
 	w.CloseInput()
 	overdue := time.AfterFunc(endLimit, func() { _ = unix.Kill(w.PID, unix.SIGKILL) })
@@ -156,8 +156,8 @@ func (w *Worker) wait() error {
 	return w.command.Wait()
 }
 
-// Executable gives this program another name in a directory, and returns the path. netconn tells the processes of a host
-// apart by the names of their executables.
+// Executable gives this program another name in a directory, and returns the path. netconn tells the processes of a
+// host apart by the names of their executables.
 func Executable(dir, name string) (string, error) {
 	self, err := os.Executable()
 	if err != nil {

@@ -1,12 +1,14 @@
 //go:build linux
 
-// Package actor is what the processes of a mesh do: applications that call each other, sidecars that stand in for Envoy, and a ztunnel.
+// Package actor is what the processes of a mesh do: applications that call each other, sidecars that stand in for
+// Envoy, and a ztunnel.
 //
-// A process plays one part. It takes orders on its standard input, a JSON object a line, and answers each with one; the first order
-// says which part. It ends with its input, after a last report, so it never outlives the program that started it.
+// A process plays one part. It takes orders on its standard input, a JSON object a line, and answers each with one;
+// the first order says which part. It ends with its input, after a last report, so it never outlives the program that
+// started it.
 //
-// Every process counts what it does, connection by connection and to the byte of payload, where it calls the kernel: what its reads
-// and writes returned. Nothing of netconn is known here.
+// Every process counts what it does, connection by connection and to the byte of payload, where it calls the kernel:
+// what its reads and writes returned. Nothing of netconn is known here.
 package actor
 
 import (
@@ -27,8 +29,8 @@ type Part struct {
 	Ztunnel *Ztunnel `json:",omitempty"`
 }
 
-// An Order is what a process is told to do: to play a part, which must be the first; to ask, which only an App can; or, with neither,
-// to report.
+// An Order is what a process is told to do: to play a part, which must be the first; to ask, which only an App can;
+// or, with neither, to report.
 type Order struct {
 	Play *Part `json:",omitempty"`
 	Ask  *Ask  `json:",omitempty"`

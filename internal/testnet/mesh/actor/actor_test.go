@@ -106,7 +106,8 @@ func pipe(t *testing.T, l *ledger) (client *net.TCPConn, accepted counted) {
 	return c.(*net.TCPConn), l.accepted(a, 7, netip.MustParseAddrPort("10.96.1.3:9080"))
 }
 
-// A relay carries both directions and counts both hops; a half that is closed on one is closed on the other, and no more.
+// A relay carries both directions and counts both hops; a half that is closed on one is closed on the other, and no
+// more.
 func TestRelay(t *testing.T) {
 	l := newLedger()
 	client, down := pipe(t, l)
@@ -197,7 +198,8 @@ func httpServer(t *testing.T, h http.Handler) string {
 	return "http://" + l.Addr().String() + "/"
 }
 
-// The endpoints of a service are dialled in turn, whatever is asked of other services; what is no service is dialled as it is.
+// The endpoints of a service are dialled in turn, whatever is asked of other services; what is no service is dialled
+// as it is.
 func TestChoose(t *testing.T) {
 	a, b, service := netip.MustParseAddrPort("10.0.0.1:1"), netip.MustParseAddrPort("10.0.0.2:1"), netip.MustParseAddrPort("10.96.0.1:1")
 	p := &proxy{Sidecar: Sidecar{Endpoints: map[string][]netip.AddrPort{service.String(): {a, b}}}, turns: make(map[netip.AddrPort]int)}

@@ -14,7 +14,8 @@ import (
 	"time"
 )
 
-// An App is a service of HTTP/1.1: it answers each request once all that it calls have answered. Without a port it is only a client.
+// An App is a service of HTTP/1.1: it answers each request once all that it calls have answered. Without a port it is
+// only a client.
 type App struct {
 	Port      uint16   `json:",omitempty"` // on every address of its namespace
 	Calls     []string `json:",omitempty"` // URLs, one after the other

@@ -76,8 +76,8 @@ func (l *ledger) enter(c *net.TCPConn, m Meaning) counted {
 	return counted{Conn: c, tcp: c, leg: leg, in: l, once: new(sync.Once)}
 }
 
-// A counted is a connection whose bytes are counted. It has no more methods than these, so that nobody takes the kernel's own way from
-// one socket to another, which counts nothing.
+// A counted is a connection whose bytes are counted. It has no more methods than these, so that nobody takes the
+// kernel's own way from one socket to another, which counts nothing.
 type counted struct {
 	net.Conn
 	tcp  *net.TCPConn // the same

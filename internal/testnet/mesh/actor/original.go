@@ -13,8 +13,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// originalDestination returns where the client of an accepted connection wanted to go: what conntrack says if the connection was
-// redirected or otherwise translated in this namespace, else the local address, which is right for TPROXY too.
+// originalDestination returns where the client of an accepted connection wanted to go: what conntrack says if the
+// connection was redirected or otherwise translated in this namespace, else the local address, which is right for
+// TPROXY too.
 func originalDestination(c *net.TCPConn) (netip.AddrPort, error) {
 	local := addrPort(c.LocalAddr())
 	raw, err := c.SyscallConn()
@@ -46,8 +47,8 @@ func originalDestination(c *net.TCPConn) (netip.AddrPort, error) {
 // A socketOption is set on a socket before it listens or connects.
 type socketOption struct{ level, name, value int }
 
-// transparent allows a socket to accept what TPROXY brings, and to send from an address that is not its machine's. It takes
-// CAP_NET_ADMIN.
+// transparent allows a socket to accept what TPROXY brings, and to send from an address that is not its machine's. It
+// takes CAP_NET_ADMIN.
 func transparent(address netip.Addr) socketOption {
 	if address.Is4() {
 		return socketOption{unix.SOL_IP, unix.IP_TRANSPARENT, 1}

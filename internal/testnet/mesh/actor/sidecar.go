@@ -20,14 +20,17 @@ const (
 	InboundPort  = 15006
 )
 
-// A Sidecar is a proxy in the way of all that its pod's applications say and hear, as Envoy is in Istio's: what the rules bring it is
-// dialled anew, outbound an endpoint of the service that was asked for, inbound the application, from an address that the rules know.
-// It must run as the user and group that the rules leave alone.
+// A Sidecar is a proxy in the way of all that its pod's applications say and hear, as Envoy is in Istio's: what the
+// rules bring it is dialled anew, outbound an endpoint of the service that was asked for, inbound the application,
+// from an address that the rules know. It must run as the user and group that the rules leave alone.
 type Sidecar struct {
-	HTTP        bool                        `json:",omitempty"` // one hop's connections are kept and shared by the other's requests
-	Transparent bool                        `json:",omitempty"` // listens for TPROXY; takes CAP_NET_ADMIN
-	Loopback    bool                        `json:",omitempty"` // reaches its application at 127.0.0.1, as before Istio 1.10
-	Endpoints   map[string][]netip.AddrPort `json:",omitempty"` // of services, by address:port; others are dialled as they are
+	// one hop's connections are kept and shared by the other's requests
+	HTTP        bool `json:",omitempty"`
+	Transparent bool `json:",omitempty"` // listens for TPROXY; takes CAP_NET_ADMIN
+	// reaches its application at 127.0.0.1, as before Istio 1.10
+	Loopback bool `json:",omitempty"`
+	// of services, by address:port; others are dialled as they are
+	Endpoints map[string][]netip.AddrPort `json:",omitempty"`
 }
 
 // A proxy is a Sidecar at work.
@@ -68,8 +71,8 @@ func (p *proxy) start() error {
 	return nil
 }
 
-// look finds out what an accepted connection is for. TPROXY leaves the local address as it was; Istio 1.8 brings inbound connections
-// to the outbound port with it.
+// look finds out what an accepted connection is for. TPROXY leaves the local address as it was; Istio 1.8 brings
+// inbound connections to the outbound port with it.
 func look(c *net.TCPConn, port uint16) (way, error) {
 	original, err := originalDestination(c)
 	return way{inbound: port == InboundPort || addrPort(c.LocalAddr()).Port() != port, original: original}, err

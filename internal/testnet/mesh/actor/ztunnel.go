@@ -23,9 +23,9 @@ const TunnelPort = 15008
 // tunnelMark is what ambient's rules know a ztunnel's packets by.
 const tunnelMark = 0x539
 
-// A Ztunnel is the proxy of every pod of its node: its process is in a pod of its own, its sockets are in theirs. Between two of them
-// stands a plain TCP connection that begins with a line, where Istio has HBONE; which sockets there are, and where, is the same. It
-// takes CAP_SYS_ADMIN and CAP_NET_ADMIN.
+// A Ztunnel is the proxy of every pod of its node: its process is in a pod of its own, its sockets are in theirs.
+// Between two of them stands a plain TCP connection that begins with a line, where Istio has HBONE; which sockets
+// there are, and where, is the same. It takes CAP_SYS_ADMIN and CAP_NET_ADMIN.
 type Ztunnel struct {
 	Namespaces []int                       // open files of the process: the network namespaces of its pods
 	Endpoints  map[string][]netip.AddrPort `json:",omitempty"` // of services, by address:port

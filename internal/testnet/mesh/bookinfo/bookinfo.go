@@ -1,11 +1,11 @@
 //go:build linux
 
-// Package bookinfo is the mesh that Istio's documentation shows: from outside a client asks a gateway, which asks the productpage, which
-// asks details and reviews, which asks ratings. Two nodes, six pods (two of them reviews, one on each node), four services and the
-// gateway's, and a sidecar in each pod but the gateway's, or a ztunnel a node.
+// Package bookinfo is the mesh that Istio's documentation shows: from outside a client asks a gateway, which asks the
+// productpage, which asks details and reviews, which asks ratings. Two nodes, six pods (two of them reviews, one on
+// each node), four services and the gateway's, and a sidecar in each pod but the gateway's, or a ztunnel a node.
 //
-// Addresses are those of the rule sets that real programs wrote for such a cluster: pods at 10.244.1.11 and so on, services at
-// 10.96.1.1 and so on, nodes at 172.18.0.3 and 172.18.0.4, the client at 172.18.0.1.
+// Addresses are those of the rule sets that real programs wrote for such a cluster: pods at 10.244.1.11 and so on,
+// services at 10.96.1.1 and so on, nodes at 172.18.0.3 and 172.18.0.4, the client at 172.18.0.1.
 package bookinfo
 
 import (
@@ -37,12 +37,14 @@ const Front = "http://172.18.0.3:30080/productpage"
 
 // Options say how the mesh is made.
 type Options struct {
-	Mesh    mesh.Options
-	Client  string        // name of the client's executable, where it is to be nobody else's on the machine; empty: client
+	Mesh mesh.Options
+	// name of the client's executable, where it is to be nobody else's on the machine; empty: client
+	Client  string
 	Rules   *mesh.Family  // of each pod that a proxy is to be in the way of; nil: there is no proxy
 	Ambient bool          // the proxy is a ztunnel, else a sidecar
 	Sidecar actor.Sidecar // as what each of them is to work; its endpoints are filled in
-	Keep    bool          // applications keep their connections, else each request has its own, as the client's always has
+	// applications keep their connections, else each request has its own, as the client's always has
+	Keep bool
 
 	UID func(pod string) string // that each pod has; nil: any
 
@@ -262,7 +264,8 @@ func (w *World) outside() error {
 	if err != nil {
 		return err
 	}
-	p, err := c.Start(mesh.Spec{Name: cmp.Or(w.options.Client, Client), Part: actor.Part{App: &actor.App{}}}) // it keeps no connection
+	// it keeps no connection
+	p, err := c.Start(mesh.Spec{Name: cmp.Or(w.options.Client, Client), Part: actor.Part{App: &actor.App{}}})
 	if err != nil {
 		return err
 	}
@@ -317,8 +320,8 @@ type Total struct {
 	Sent, Received    int64
 }
 
-// Totals returns what those who dialled have counted, and what those who accepted. An answer may arrive before its sender's own call has
-// returned, so they may differ for a moment.
+// Totals returns what those who dialled have counted, and what those who accepted. An answer may arrive before its
+// sender's own call has returned, so they may differ for a moment.
 func (w *World) Totals() (dialled, accepted Total, err error) {
 	for _, m := range w.Members {
 		legs, err := m.Legs()

@@ -20,7 +20,8 @@ import (
 // requests is how often the client asks: more than the connections that anybody keeps.
 const requests = 7
 
-// variants returns those of the project's own rules, and of the ones that real programs wrote, where they are beside the project.
+// variants returns those of the project's own rules, and of the ones that real programs wrote, where they are beside
+// the project.
 func variants(t *testing.T) []Variant {
 	t.Helper()
 	all := []Variant{{Name: "no proxies"}}
@@ -90,8 +91,8 @@ func TestKeptConnections(t *testing.T) {
 	}
 }
 
-// settle waits until everybody has counted all that the others have sent, and returns it. Then each connection was counted at both
-// ends, and every byte.
+// settle waits until everybody has counted all that the others have sent, and returns it. Then each connection was
+// counted at both ends, and every byte.
 func settle(t *testing.T, w *World) map[*mesh.Process][]actor.Leg {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
@@ -119,8 +120,8 @@ func settle(t *testing.T, w *World) map[*mesh.Process][]actor.Leg {
 	return legs
 }
 
-// checkWay holds the listeners that connections came to, and how many: a request for each of the five calls, without a proxy to the
-// service itself, with sidecars by way of 15001 where the caller has one, and of 15006.
+// checkWay holds the listeners that connections came to, and how many: a request for each of the five calls, without
+// a proxy to the service itself, with sidecars by way of 15001 where the caller has one, and of 15006.
 func checkWay(t *testing.T, o Options, legs map[*mesh.Process][]actor.Leg) {
 	t.Helper()
 	got := make(map[string]int)

@@ -27,8 +27,9 @@ func (s Seen) String() string {
 	return fmt.Sprintf("%-12s %-17s %s %s", s.Name, s.Local, arrow, s.Remote)
 }
 
-// Path returns the six sockets by which one pod's application has a connection to another's, by way of a service and both sidecars. The
-// lists of both namespaces are read; which socket leads to which is known from the mesh's own rules, and from what is in the lists.
+// Path returns the six sockets by which one pod's application has a connection to another's, by way of a service and
+// both sidecars. The lists of both namespaces are read; which socket leads to which is known from the mesh's own
+// rules, and from what is in the lists.
 func (w *World) Path(client, service, server string) ([]Seen, error) {
 	near, err := w.sockets(client)
 	if err != nil {
@@ -47,7 +48,10 @@ func (w *World) Path(client, service, server string) ([]Seen, error) {
 		is       func(s Seen, before Seen) bool
 	}{
 		{near, false, func(s, _ Seen) bool { return s.Remote == asked }},
-		{near, true, func(s, before Seen) bool { return s.Remote == before.Local && s.Local.Port() == actor.OutboundPort }},
+		{near, true, func(s, before Seen) bool {
+			return s.Remote == before.Local &&
+				s.Local.Port() == actor.OutboundPort
+		}},
 		{near, false, func(s, _ Seen) bool {
 			return s.Name == Envoy && s.Remote == endpoint
 		}},
