@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"context"
 	"fmt"
 	"maps"
 	"net"
@@ -20,7 +19,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
-	"google.golang.org/grpc"
+
+	"github.com/netconn/netconn/internal/harness/otlp"
 )
 
 // defaultMessage is the largest message that a gRPC server takes unless it is told otherwise, in bytes.
@@ -280,9 +280,8 @@ func countPoints(all pmetric.Metrics) map[string]int {
 	return counts
 }
 
-// pointSink is a gRPC server with defaults that counts the points of each container.
+// pointSink is an OTLP receiver with the default limits that counts the points of each container.
 type pointSink struct {
-	pmetricotlp.UnimplementedGRPCServer
 	address string
 
 	mu    sync.Mutex
@@ -292,17 +291,17 @@ type pointSink struct {
 func newPointSink(t *testing.T) *pointSink {
 	t.Helper()
 	s := &pointSink{total: make(map[string]int)}
-	s.address = serveOTLP(t, func(server *grpc.Server) { pmetricotlp.RegisterGRPCServer(server, s) })
+	s.address = serveOTLP(t, otlp.Handlers{Metrics: s.receive}).Address
 	return s
 }
 
-func (s *pointSink) Export(_ context.Context, r pmetricotlp.ExportRequest) (pmetricotlp.ExportResponse, error) {
+func (s *pointSink) receive(md pmetric.Metrics) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for id, n := range countPoints(r.Metrics()) {
+	for id, n := range countPoints(md) {
 		s.total[id] += n
 	}
-	return pmetricotlp.NewExportResponse(), nil
+	return nil
 }
 
 func (s *pointSink) counts() map[string]int {
@@ -332,16 +331,16 @@ func runAgentCollector(t *testing.T, endpoint string, more ...string) agentColle
 }
 
 // runGateway starts the gateway, and returns the address at which it takes telemetry.
-func runGateway(t *testing.T, backend string, more ...string) (otlp string) {
+func runGateway(t *testing.T, backend string, more ...string) (address string) {
 	t.Helper()
-	otlp = freeAddress(t)
+	address = freeAddress(t)
 	health, telemetry := freeAddress(t), freeAddress(t)
 	launch(t, nil, []string{
-		"OTLP_LISTEN=" + otlp, "BACKEND_ENDPOINT=" + backend, "HEALTH_LISTEN=" + health,
+		"OTLP_LISTEN=" + address, "BACKEND_ENDPOINT=" + backend, "HEALTH_LISTEN=" + health,
 		"TELEMETRY_HOST=" + host(telemetry), "TELEMETRY_PORT=" + port(telemetry),
 	}, append([]string{"file:" + root + "/deploy/components/gateway/collector.yaml", "yaml:exporters::otlp_grpc::tls::insecure: true"}, more...)...)
 	until(t, "the gateway", func() bool { return healthy(health) })
-	return otlp
+	return address
 }
 
 // emptyCluster serves the API of a cluster without objects, and returns its address.
