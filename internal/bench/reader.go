@@ -36,7 +36,8 @@ func newReader() (*reader, error) {
 		return nil, err
 	}
 	return &reader{
-		sockets: s, owners: owners, ends: ends.New(ends.Config{Patience: pipeline.Patience, Now: time.Now}, time.Now()), peers: peer.New(nil),
+		sockets: s, owners: owners, peers: peer.New(nil),
+		ends:  ends.New(ends.Config{Patience: pipeline.Patience, Now: time.Now}, time.Now()),
 		flows: flow.New(flow.Config{Patience: pipeline.Patience}, time.Now()),
 	}, nil
 }
