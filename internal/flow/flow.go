@@ -38,6 +38,7 @@
 package flow
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -47,30 +48,29 @@ import (
 // Config is what the caller sets. The zero value of a field means its default, but for Patience, which has none.
 type Config struct {
 	Patience         time.Duration // how long a connection waits for its identity; longer lives are multiples of it
-	LimitPerResource int           // flows of one resource beside its overflow flow; 500
-	MaxResources     int           // resources beside that of the host; 2000
-	MaxConnections   int           // connections that are kept, with the ended ones that are remembered; 1,000,000
-	ExpireAfter      time.Duration // life of an idle flow; 1 h
-	Buckets          []float64     // upper bounds of all histograms, in seconds, ascending; DefaultBuckets
+	LimitPerResource int           // flows of one resource beside its overflow flow
+	MaxResources     int           // resources beside that of the host
+	MaxConnections   int           // connections that are kept, with the ended ones that are remembered
+	ExpireAfter      time.Duration // life of an idle flow
+	Buckets          []float64     // upper bounds of all histograms, in seconds, ascending
+}
+
+// Defaults are the values of a configuration that names none.
+func Defaults() Config {
+	return Config{
+		LimitPerResource: 500, MaxResources: 2000, MaxConnections: 1_000_000, ExpireAfter: time.Hour, Buckets: DefaultBuckets(),
+	}
 }
 
 func (c Config) withDefaults() Config {
-	if c.LimitPerResource <= 0 {
-		c.LimitPerResource = 500
+	d := Defaults()
+	c.LimitPerResource = cmp.Or(c.LimitPerResource, d.LimitPerResource)
+	c.MaxResources = cmp.Or(c.MaxResources, d.MaxResources)
+	c.MaxConnections = cmp.Or(c.MaxConnections, d.MaxConnections)
+	c.ExpireAfter = cmp.Or(c.ExpireAfter, d.ExpireAfter)
+	if c.Buckets = slices.Clone(c.Buckets); len(c.Buckets) == 0 {
+		c.Buckets = d.Buckets
 	}
-	if c.MaxResources <= 0 {
-		c.MaxResources = 2000
-	}
-	if c.MaxConnections <= 0 {
-		c.MaxConnections = 1_000_000
-	}
-	if c.ExpireAfter <= 0 {
-		c.ExpireAfter = time.Hour
-	}
-	if len(c.Buckets) == 0 {
-		c.Buckets = DefaultBuckets()
-	}
-	c.Buckets = slices.Clone(c.Buckets)
 	return c
 }
 

@@ -30,18 +30,19 @@ const (
 	ScopeNode    Scope = "node"
 )
 
-// Config is how the API is reached and what is requested of it.
+// Config is how the API is reached and what is requested of it. Its keys in a collector's file have the names that they
+// have for other components.
 type Config struct {
-	AuthType AuthType
-	Context  string // of the kubeconfig file; empty: its current one
-	Scope    Scope
-	Node     string // that this runs on; required with ScopeNode
-	MaxPods  int    // that are kept; those beyond are not known
-	QPS      float32
-	Burst    int
+	AuthType AuthType `mapstructure:"auth_type"`
+	Context  string   `mapstructure:"context"` // of the kubeconfig file; empty: its current one
+	Scope    Scope    `mapstructure:"scope"`
+	Node     string   `mapstructure:"-"`            // that this runs on; required with ScopeNode
+	MaxPods  int      `mapstructure:"max_pods"`     // that are kept; those beyond are not known
+	QPS      float32  `mapstructure:"kube_api_qps"` // of requests for single objects, with ScopeNode
+	Burst    int      `mapstructure:"kube_api_burst"`
 	// Patience is how long the API may take to report that an address has gone to another pod: an answer about a more
 	// recent moment is Provisional. It is also how long a connection waits for its identity.
-	Patience time.Duration
+	Patience time.Duration `mapstructure:"-"`
 }
 
 // A Cluster is the watched part of a cluster.

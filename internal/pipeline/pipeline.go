@@ -35,11 +35,19 @@ const DrainInterval = 100 * time.Millisecond
 type Options struct {
 	Root       string                    // of the host: where its /proc and /sys/fs/cgroup are
 	Networks   map[string][]netip.Prefix // names for ranges of addresses
-	Kubernetes kubernetes.Config
+	Kubernetes ClusterConfig
 	Flows      flow.Config
 	Events     EventOptions
 	Mask       func(flow.Key) flow.Key // leaves out what is not to tell flows apart
 }
+
+// Defaults are the options of a configuration that names none.
+func Defaults() Options {
+	return Options{Root: "/", Kubernetes: kubernetes.Defaults(), Flows: flow.Defaults(), Events: EventOptions{MaxPerSecond: 100}}
+}
+
+// ClusterConfig is how the API of a cluster is reached. Without an API the rest of a pipeline works.
+type ClusterConfig = kubernetes.Config
 
 // A Pipeline is made by Open.
 type Pipeline struct {

@@ -67,7 +67,7 @@ type Config struct {
 	// Events are those of a logs pipeline.
 	Events EventsConfig `mapstructure:"events"`
 	// Kubernetes is the API that knows peers by their names.
-	Kubernetes KubernetesConfig `mapstructure:"kubernetes"`
+	Kubernetes pipeline.ClusterConfig `mapstructure:"kubernetes"`
 }
 
 // EventsConfig is about the log records of ended connections, which a receiver in a logs pipeline emits.
@@ -83,18 +83,19 @@ type EventsConfig struct {
 func createDefaultConfig() component.Config {
 	controller := scraperhelper.NewDefaultControllerConfig()
 	controller.CollectionInterval = 10 * time.Second
+	d := pipeline.Defaults()
 	return &Config{
 		ControllerConfig:     controller,
 		MetricsBuilderConfig: metrics.DefaultConfig(),
 		ErrorMode:            ErrorModePropagate,
-		RootPath:             "/",
-		LimitPerResource:     500,
-		MaxResources:         2000,
-		MaxConnections:       1_000_000,
+		RootPath:             d.Root,
+		LimitPerResource:     d.Flows.LimitPerResource,
+		MaxResources:         d.Flows.MaxResources,
+		MaxConnections:       d.Flows.MaxConnections,
 		Temporality:          TemporalityCumulative,
-		ExpireAfter:          time.Hour,
-		Events:               EventsConfig{MaxPerSecond: 100, EventsConfig: metadata.DefaultEventsConfig()},
-		Kubernetes:           defaultKubernetesConfig(),
+		ExpireAfter:          d.Flows.ExpireAfter,
+		Events:               EventsConfig{MaxPerSecond: d.Events.MaxPerSecond, EventsConfig: metadata.DefaultEventsConfig()},
+		Kubernetes:           d.Kubernetes,
 	}
 }
 
@@ -115,7 +116,7 @@ func (c *Config) options(mask func(flow.Key) flow.Key) pipeline.Options {
 	return pipeline.Options{
 		Root:       c.RootPath,
 		Networks:   c.Networks,
-		Kubernetes: c.Kubernetes.options(c.NodeName),
+		Kubernetes: c.cluster(),
 		Flows: flow.Config{
 			LimitPerResource: c.LimitPerResource,
 			MaxResources:     c.MaxResources,
@@ -133,6 +134,13 @@ func (c *Config) options(mask func(flow.Key) flow.Key) pipeline.Options {
 	}
 }
 
+// cluster returns how the API is reached from this node.
+func (c *Config) cluster() pipeline.ClusterConfig {
+	k := c.Kubernetes
+	k.Node = c.NodeName
+	return k
+}
+
 // Validate returns one error for each key that is wrong, and names the key in it. The embedded parts validate themselves.
 func (c *Config) Validate() error {
 	return errors.Join(
@@ -147,7 +155,7 @@ func (c *Config) Validate() error {
 		validateBuckets(c.HistogramBuckets),
 		validateNetworks(c.Networks),
 		metrics.Validate(c.Metrics),
-		c.Kubernetes.validate(c.NodeName),
+		c.cluster().Check(),
 	)
 }
 

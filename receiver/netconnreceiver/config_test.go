@@ -89,8 +89,8 @@ func TestConfigEveryKey(t *testing.T) {
 			"lab":    {netip.MustParsePrefix("192.0.2.0/25")},
 		},
 		Events: EventsConfig{Enabled: true, MaxPerSecond: 40, EventsConfig: metadata.DefaultEventsConfig()},
-		Kubernetes: KubernetesConfig{
-			AuthType: kubernetes.AuthKubeConfig, Context: "lab", KubeAPIQPS: 2.5, KubeAPIBurst: 3, Scope: kubernetes.ScopeNode, MaxPods: 70,
+		Kubernetes: kubernetes.Config{
+			AuthType: kubernetes.AuthKubeConfig, Context: "lab", QPS: 2.5, Burst: 3, Scope: kubernetes.ScopeNode, MaxPods: 70,
 		},
 	}
 	want.Events.NetconnConnectionFailed.Enabled = false
@@ -131,7 +131,7 @@ func TestConfigDefault(t *testing.T) {
 		Temporality:          "cumulative",
 		ExpireAfter:          time.Hour,
 		Events:               EventsConfig{MaxPerSecond: 100, EventsConfig: metadata.DefaultEventsConfig()},
-		Kubernetes:           KubernetesConfig{AuthType: "none", KubeAPIQPS: 5, KubeAPIBurst: 10, Scope: "cluster", MaxPods: 50_000},
+		Kubernetes:           kubernetes.Config{AuthType: "none", QPS: 5, Burst: 10, Scope: "cluster", MaxPods: 50_000},
 	}
 	if diff := cmp.Diff(want, got, configOptions()...); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
