@@ -22,7 +22,8 @@ func (t Tables) lookup() ends.Lookup {
 			questions, answers = questions[:0], answers[:0]
 			for _, q := range asked {
 				questions = append(questions, conntrack.Lookup{
-					Namespace: q.Namespace.Inode, Cookie: q.Namespace.Cookie, Process: q.Process, Open: q.Phase == conn.Open, Tuple: q.Tuple,
+					Namespace: q.Namespace.Inode, Cookie: q.Namespace.Cookie, Process: q.Process,
+					Open: q.Phase == conn.Open, Tuple: q.Tuple,
 				})
 			}
 			for i, a := range t.Ask(now, questions) {

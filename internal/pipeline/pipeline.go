@@ -1,12 +1,13 @@
-// Package pipeline leads from what the kernel reports to flows and events: it is where the packages that know one thing each are joined.
+// Package pipeline leads from the kernel's reports to flows and events. It joins the packages that know one thing each,
+// and is the only one that imports more than one of them.
 //
-// In: reports of sockets (internal/kernel), their owners (internal/owner), what connection tracking says (internal/conntrack) and what a
-// cluster knows of addresses (internal/kubernetes). Out: at each Collect all flows, at Events the connections that have ended, as plain Go
-// values. Time comes in with each call.
+// In: reports of sockets (internal/kernel), with the owners of their processes (internal/owner), the translations that
+// connection tracking knows (internal/conntrack), and the names that a cluster has for addresses (internal/kubernetes).
+// Out: at Collect every flow, at Events the connections that have ended, as plain Go values. Time comes in with each call.
 //
-// Drain is to be called more often than the kernel's ring of ended connections fills up; Collect once an interval. A failed read is an error
-// beside what could be read, and nothing is counted twice when the next one succeeds, because reports are absolute. A Pipeline is not safe
-// for concurrent use.
+// Call Drain more often than the kernel's ring of ended connections fills up (DrainInterval), and Collect once an
+// interval. A failed read is returned beside what could be read. Nothing is counted twice when the next one succeeds,
+// because reports are absolute. A Pipeline is not safe for concurrent use.
 package pipeline
 
 import (
