@@ -96,7 +96,7 @@ func (b *batch) sums(add func(p point, value int64)) func(pmetric.Metric) {
 				continue
 			}
 			value, ok := whole(d)
-			if !ok || value < 0 && !(delta && state) {
+			if !ok || value < 0 && (!delta || !state) {
 				b.store.counts.dropped.Values++
 				continue
 			}
