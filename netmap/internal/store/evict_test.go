@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/netconn/netconn/netmap/internal/edge"
 	"github.com/netconn/netconn/netmap/internal/feedtest"
 )
 
@@ -184,5 +185,95 @@ func TestTwentyThousandEdges(t *testing.T) {
 	}
 	if got != want {
 		t.Errorf("%d bytes, want %d", got, want)
+	}
+}
+
+// A report that changed less than a minute ago stays, and the new one is counted as overflow.
+func TestWhatHasJustChangedIsNotEvicted(t *testing.T) {
+	for idle, folded := range map[time.Duration]uint64{0: 0, 50 * time.Second: 0, 51 * time.Second: 1} {
+		w := newWorld(t, 1)
+		w.collect(flow(program("h", "scan"), dials("target", 1), 1, 1))
+		w.pass(idle)
+		w.collect(flow(program("h", "scan"), dials("target", 2), 1, 1)) // ten seconds more
+		if got := w.Status().Held.Folded; got != folded {
+			t.Errorf("%d folded after %v, want %d", got, idle+10*time.Second, folded)
+		}
+	}
+}
+
+// open returns the open connections that the overflow and the others have.
+func (w *world) open() (overflow, others uint64) {
+	for _, e := range w.snapshot(fineSpan).Edges {
+		if e.Client.Kind() == edge.Other {
+			overflow += e.Active
+		} else {
+			others += e.Active
+		}
+	}
+	return overflow, others
+}
+
+// Connections of evicted reports are still open, and are not mixed up when their streams go on.
+func TestOpenConnectionsOfEvictedReports(t *testing.T) {
+	w := newWorld(t, 2)
+	scan := func(port int, peer int, tx, active int64) feedtest.Flow {
+		f := flow(program("h", "scan"), dials("target", port).With(feedtest.Attributes{"network.peer.port": peer}), tx, 0)
+		f.Active = active
+		return f
+	}
+	w.collect(scan(1, 10, 1, 3), scan(1, 11, 1, 5), scan(2, 10, 1, 7)) // two streams of one report
+	w.fold([]uint32{w.slotOf(1), w.slotOf(2)})
+	w.config.MaxEdges = 0 // there is no room
+	w.collect(scan(1, 10, 1, 4))
+	if overflow, others := w.open(); overflow != 4+5+7 || others != 0 {
+		t.Errorf("%d and %d are open, want 16 of the overflow", overflow, others)
+	}
+	w.config.MaxEdges = 2
+	w.collect(scan(1, 10, 2, 4), scan(1, 11, 2, 5), scan(2, 10, 1, 7))
+	if overflow, others := w.open(); overflow != 7 || others != 4+5 {
+		t.Errorf("%d and %d are open, want 7 of the overflow and 9 of the report that is held again", overflow, others)
+	}
+}
+
+// If the report that does not count is evicted alone, its figures are not added to those of the one that does.
+func TestTheShadowAloneIsEvicted(t *testing.T) {
+	w := newWorld(t, 2)
+	w.collect(flow(program("h", "curl"), dials("nginx", 80), 100, 1000), flow(program("h", "nginx"), serves("curl", 80), 1000, 100))
+	w.pass(55 * time.Second)
+	w.collect(flow(program("h", "curl"), dials("nginx", 80), 101, 1001))
+	w.collect(flow(program("h", "scan"), dials("target", 1), 5, 6)) // the server's report is idle
+	w.wantEdges("curl -> nginx:80 node 101/1001", "scan -> target:1 node 5/6")
+	if got := w.Status().Held.Folded; got != 1 {
+		t.Errorf("%d folded, want the server's report", got)
+	}
+}
+
+// Beyond the limit, a server's report of a client on the same host is left to the client.
+func TestBeyondTheLimitLocalServersDoNotCount(t *testing.T) {
+	for scope, want := range map[string]uint64{"node": 1, "remote": 1 + 100} {
+		w := newWorld(t, 1)
+		w.collect(
+			flow(program("h", "scan"), dials("target", 1), 1, 1),
+			flow(program("h", "nginx"), serves("curl", 80).With(feedtest.Attributes{"netconn.peer.scope": scope}), 1000, 100),
+		)
+		if tx, _ := w.total(); tx != want {
+			t.Errorf("scope %s: %d bytes, want %d", scope, tx, want)
+		}
+	}
+}
+
+// A report that expires leaves nothing to the report that gets its slot, even if its clock was ahead.
+func TestAnExpiredReportLeavesNothing(t *testing.T) {
+	w := newWorld(t, 10)
+	f := curl(100, 1000)
+	f.At = w.now.Add(70 * time.Second)
+	w.collectAs(feedtest.Delta, f)
+	w.pass(retention*time.Second + time.Second)
+	if got := w.Status().Held; got.Expired != 1 || got.Edges != 0 {
+		t.Fatalf("%+v, want one expired", got)
+	}
+	w.collectAs(feedtest.Delta, flow(program("h", "scan"), dials("target", 1), 1, 2))
+	if diff := cmp.Diff([]string{"scan -> target:1 node 1/2"}, w.hour()); diff != "" {
+		t.Errorf("edges (-want +got):\n%s", diff)
 	}
 }

@@ -93,3 +93,15 @@ func TestStreamsOfTwoSourcesAreTwo(t *testing.T) {
 		})
 	}
 }
+
+// A processor may add the pod's uid to a container whose path does not have it. The stream goes on.
+func TestTheUidOfAContainersPodComesLater(t *testing.T) {
+	container := feedtest.Attributes{"host.id": "n1", "container.id": "c", "process.executable.name": "node"}
+	w := newWorld(t, 10)
+	for i, resource := range []feedtest.Attributes{container, container.With(feedtest.Attributes{"k8s.pod.uid": "u", "k8s.pod.name": "web-1"})} {
+		w.collect(flow(resource, seesProgram("client", "redis", "remote", 6379), int64(i+1)*100, 0))
+	}
+	if tx, _ := w.total(); tx != 200 || w.Status().Held.Streams != 1 {
+		t.Errorf("%d bytes of %d streams, want 200 of one", tx, w.Status().Held.Streams)
+	}
+}
