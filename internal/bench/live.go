@@ -61,7 +61,7 @@ func (b *bench) passes(n int, t *report.Table) (err error) {
 	if err != nil {
 		return err
 	}
-	defer r.sockets.Close()
+	defer r.Close()
 	c, err := newIdleSockets(b.load, n)
 	if err != nil {
 		return err
@@ -70,31 +70,42 @@ func (b *bench) passes(n int, t *report.Table) (err error) {
 	if err := c.do("open"); err != nil {
 		return err
 	}
-	var times []time.Duration
-	var errs []error
-	pass := func(all, fold bool, want int) {
-		d, err := r.snapshot(all, fold)
-		if err == nil && r.seen < want-want/10_000 { // one pass may skip a socket, or find it locked
-			err = fmt.Errorf("take a snapshot: it has %d of %d sockets", r.seen, want)
-		}
-		times, errs = append(times, d), append(errs, err)
-	}
-	pass(false, true, n)
-	times = append(times, r.collect())
-	pass(false, true, 0)
-	errs = append(errs, c.do("touch"))
-	pass(false, false, n)
-	errs = append(errs, c.do("touch"))
-	pass(false, true, n)
-	pass(true, true, n)
-	r.collect()
-	kept := liveHeap() - before
-	runtime.KeepAlive(r)
-	if err := errors.Join(errs...); err != nil {
+	times, err := r.timePasses(n, func() error { return c.do("touch") })
+	if err != nil {
 		return err
 	}
+	kept := liveHeap() - before
+	runtime.KeepAlive(r)
 	b.addPasses(t, n, times, kept)
 	return nil
+}
+
+// timePasses times the snapshots of a number of sockets, in the order of the table's columns: new ones and the rest of
+// that collection, idle ones, changed ones without and with the pipeline, and all of them.
+func (r *reader) timePasses(n int, touch func() error) ([]time.Duration, error) {
+	var errs []error
+	seen := func(want int) {
+		if r.seen < want-want/10_000 { // one pass may skip a socket, or find it locked
+			errs = append(errs, fmt.Errorf("take a snapshot: it has %d of %d sockets", r.seen, want))
+		}
+	}
+	collect := func(want int) (snapshot, rest time.Duration) {
+		snapshot, rest, err := r.collect()
+		errs = append(errs, err)
+		seen(want)
+		return snapshot, rest
+	}
+	added, credit := collect(n)
+	idle, _ := collect(0)
+	errs = append(errs, touch())
+	read, err := r.read()
+	errs = append(errs, err)
+	seen(n)
+	errs = append(errs, touch())
+	changed, _ := collect(n)
+	r.whole = true
+	whole, _ := collect(n)
+	return []time.Duration{added, credit, idle, read, changed, whole}, errors.Join(errs...)
 }
 
 func (b *bench) addPasses(t *report.Table, n int, times []time.Duration, kept uint64) {

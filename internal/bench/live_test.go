@@ -23,7 +23,7 @@ func TestPasses(t *testing.T) {
 	if err != nil {
 		testnet.Require(t, err)
 	}
-	if err := r.sockets.Close(); err != nil {
+	if err := r.Close(); err != nil {
 		t.Fatal(err)
 	}
 	table := &report.Table{Head: make([]string, 8)}
@@ -47,17 +47,21 @@ func TestReader(t *testing.T) {
 	if err != nil {
 		testnet.Require(t, err)
 	}
-	defer r.sockets.Close()
+	defer r.Close()
 	if err := c.do("open"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.snapshot(false, true); err != nil {
+	resources, err := r.Collect(time.Now())
+	if err != nil {
 		t.Fatal(err)
 	}
+	if r.seen < 40 || r.took <= 0 {
+		t.Errorf("%d connections in %v", r.seen, r.took)
+	}
 	active := make(map[conn.Role]int64)
-	for _, resource := range r.flows.Collect(time.Now(), r.identify) {
+	for _, resource := range resources {
 		for _, f := range resource.Flows {
-			if resource.Owner.Executable == b.loadName() {
+			if resource.Owner.Executable == b.loadName() && f.Connections {
 				active[f.Key.Role] += f.Active
 				if f.Key.Peer[names.PeerName] != b.loadName() || f.Key.Peer[names.PeerScope] != names.ScopeNode {
 					t.Errorf("the peer of %v is %+v", f.Key.Role, f.Key.Peer)

@@ -3,85 +3,85 @@
 package main
 
 import (
+	"net/netip"
 	"runtime"
 	"time"
 
 	"github.com/netconn/netconn/internal/conn"
-	"github.com/netconn/netconn/internal/ends"
 	"github.com/netconn/netconn/internal/flow"
 	"github.com/netconn/netconn/internal/kernel"
 	"github.com/netconn/netconn/internal/names"
-	"github.com/netconn/netconn/internal/owner"
-	"github.com/netconn/netconn/internal/peer"
 	"github.com/netconn/netconn/internal/pipeline"
 )
 
-// A reader is the receiver's pipeline in this process, up to the points, so that its steps can be timed one by one.
+// A reader is the receiver's pipeline in this process, so that the steps of a collection can be timed one by one.
 type reader struct {
-	sockets *kernel.Sockets
-	owners  *owner.Resolver
-	ends    *ends.Index
-	peers   *peer.Resolver
-	flows   *flow.Table
-	seen    int // reports of live connections in the last pass
+	*pipeline.Pipeline
+	sockets *kernel.Sockets // that it reads
+	whole   bool            // the next snapshot reports each socket, as one does after a loss
+	seen    int             // reports of live connections in the last snapshot
+	took    time.Duration   // the last snapshot, with all that the pipeline does with each report
 }
 
 func newReader() (*reader, error) {
-	owners, err := owner.New("/")
-	if err != nil {
-		return nil, err
+	r := &reader{}
+	m := pipeline.ThisMachine()
+	m.Open = func() (s pipeline.Sockets, err error) {
+		if r.sockets, err = kernel.Open(kernel.Options{}); err != nil {
+			return s, err
+		}
+		return pipeline.Sockets{
+			Drain: r.sockets.Drain, Snapshot: r.timed, Losses: r.sockets.Losses, Stats: r.sockets.Stats, Close: r.sockets.Close,
+		}, nil
 	}
-	s, err := kernel.Open(kernel.Options{})
-	if err != nil {
-		return nil, err
-	}
-	return &reader{
-		sockets: s, owners: owners, peers: peer.New(nil),
-		ends:  ends.New(ends.Config{Patience: pipeline.Patience, Now: time.Now}, time.Now()),
-		flows: flow.New(flow.Config{Patience: pipeline.Patience}, time.Now()),
-	}, nil
+	o := pipeline.Defaults()
+	o.Mask = withoutAddresses
+	var err error
+	r.Pipeline, err = pipeline.Open(o, m)
+	return r, err
 }
 
-// snapshot times one pass, with all that the receiver does with each report, or with nothing but counting them.
-func (r *reader) snapshot(all, fold bool) (time.Duration, error) {
-	now := time.Now()
+// withoutAddresses leaves out what tells no flows apart by default.
+func withoutAddresses(k flow.Key) flow.Key {
+	k.Local, k.Remote, k.Server, k.Client, k.Original.Address = netip.AddrPort{}, netip.AddrPort{}, netip.Addr{}, netip.Addr{}, netip.Addr{}
+	k.Peer[names.PeerContainerID], k.Peer[names.PeerPod], k.Peer[names.PeerNode] = "", "", ""
+	k.Peer[names.PeerZone], k.Peer[names.PeerRegion], k.Zone = "", "", ""
+	return k
+}
+
+// timed takes a snapshot for the pipeline.
+func (r *reader) timed(all bool, h kernel.Handler) error {
+	start := time.Now()
+	err := r.sockets.Snapshot(all || r.whole, r.counting(h))
+	r.took = time.Since(start)
+	return err
+}
+
+// counting counts the live connections before a handler takes them.
+func (r *reader) counting(h kernel.Handler) kernel.Handler {
 	r.seen = 0
-	err := r.sockets.Snapshot(all, kernel.Handler{
-		Cgroup: r.owners.Learn,
-		Conn: func(c conn.Conn) {
-			if c.Phase == conn.Open {
-				r.seen++
-			}
-			if !fold {
-				return
-			}
-			c.Owner = r.owners.Resolve(c.Process)
-			r.ends.Add(&c, now)
-			r.flows.Apply(c, now)
-		},
-	})
-	return time.Since(now), err
-}
-
-// collect times the crediting of what the passes brought.
-func (r *reader) collect() time.Duration {
-	now := time.Now()
-	r.flows.Collect(now, r.identify)
-	r.ends.Expire(now)
-	return time.Since(now)
-}
-
-// identify tells flows apart by the attributes that are on by default.
-func (r *reader) identify(c conn.Conn) (flow.Key, bool) {
-	var end *conn.End
-	v := r.ends.View(c.Sequence, c.ID)
-	if v.Found {
-		end = &v.Other
+	take := h.Conn
+	h.Conn = func(c conn.Conn) {
+		if c.Phase == conn.Open {
+			r.seen++
+		}
+		take(c)
 	}
-	peer := r.peers.Describe(c, end, c.Tuple.Destination.Addr())
-	k := flow.Key{Owner: c.Owner, Role: c.Role, ServerPort: c.ServerPort(), Peer: peer}
-	k.Peer[names.PeerContainerID] = ""
-	return k, v.Found
+	return h
+}
+
+// read times a snapshot of which nothing is kept.
+func (r *reader) read() (time.Duration, error) {
+	start := time.Now()
+	err := r.sockets.Snapshot(false, r.counting(kernel.Handler{Conn: func(conn.Conn) {}}))
+	return time.Since(start), err
+}
+
+// collect times the snapshot of a collection, and the rest of it.
+func (r *reader) collect() (snapshot, rest time.Duration, err error) {
+	start := time.Now()
+	_, err = r.Collect(start)
+	return r.took, time.Since(start) - r.took, err
 }
 
 // liveHeap returns the bytes of the Go heap that are in use.
