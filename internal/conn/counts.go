@@ -22,19 +22,16 @@ const (
 	WideCounters = SegmentsSent // how many of them have 64 bits; the rest has 32 and wraps
 )
 
-var counters = [Counters]struct {
-	name, unit string
-	bits       uint
-}{
-	Sent:             {"sent", names.Bytes, 64},
-	Received:         {"received", names.Bytes, 64},
-	SegmentsSent:     {"segments_sent", names.PacketsUnit, 32},
-	SegmentsReceived: {"segments_received", names.PacketsUnit, 32},
-	Retransmits:      {"retransmits", names.Segments, 32},
-	OutOfOrder:       {"out_of_order", names.PacketsUnit, 32},
-	Reordering:       {"reordering", names.PacketsUnit, 32},
-	CE:               {"ce", names.PacketsUnit, 32},
-	SegmentsLost:     {"segments_lost", names.PacketsUnit, 32},
+var counters = [Counters]struct{ name, unit string }{
+	Sent:             {"sent", names.Bytes},
+	Received:         {"received", names.Bytes},
+	SegmentsSent:     {"segments_sent", names.PacketsUnit},
+	SegmentsReceived: {"segments_received", names.PacketsUnit},
+	Retransmits:      {"retransmits", names.Segments},
+	OutOfOrder:       {"out_of_order", names.PacketsUnit},
+	Reordering:       {"reordering", names.PacketsUnit},
+	CE:               {"ce", names.PacketsUnit},
+	SegmentsLost:     {"segments_lost", names.PacketsUnit},
 }
 
 // String returns the name of the counter, as bpf/records.h has it.
@@ -43,8 +40,7 @@ func (c Counter) String() string { return counters[c].name }
 // Unit returns the unit of the counter, as UCUM writes it.
 func (c Counter) Unit() string { return counters[c].unit }
 
-// Counts holds a value for each counter: totals of one connection as the kernel has them, which wrap at the width of
-// their counter, or sums over connections, which do not wrap.
+// Counts holds a value for each counter: the totals of one connection, or sums over connections, which do not wrap.
 type Counts [Counters]uint64
 
 // Add returns the sums of both.
@@ -62,31 +58,3 @@ func (a Counts) Sub(earlier Counts) Counts {
 	}
 	return a
 }
-
-// Since returns how much the totals of a connection have grown. A counter that went backwards has not grown.
-func (a Counts) Since(earlier Counts) Counts {
-	for c := range a {
-		a[c] = growth(earlier[c], a[c], counters[c].bits)
-	}
-	return a
-}
-
-// Max returns the later of two totals of a connection, counter by counter.
-func (a Counts) Max(b Counts) Counts {
-	for c := range a {
-		a[c] = wrap(a[c]+growth(a[c], b[c], counters[c].bits), counters[c].bits)
-	}
-	return a
-}
-
-// growth returns how much a counter of so many bits has grown. A difference above half of the range means that the
-// counter went backwards.
-func growth(from, to uint64, bits uint) uint64 {
-	d := wrap(to-from, bits)
-	if d > 1<<(bits-1) {
-		return 0
-	}
-	return d
-}
-
-func wrap(v uint64, bits uint) uint64 { return v << (64 - bits) >> (64 - bits) }

@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+	"unsafe"
 )
 
 // only returns counts with one value.
@@ -22,9 +23,43 @@ func TestEveryCounterHasARow(t *testing.T) {
 			t.Errorf("counters %d and %d are both %q", other, c, c)
 		}
 		seen[c.String()] = c
-		if want := c < WideCounters; want != (counters[c].bits == 64) || !want && counters[c].bits != 32 {
-			t.Errorf("%s has %d bits, and those with 64 bits are the %d first", c, counters[c].bits, WideCounters)
+	}
+}
+
+// inWidth returns what is left of a value in the width of its counter.
+func inWidth(c Counter, v uint64) uint64 {
+	if c >= WideCounters {
+		return uint64(uint32(v))
+	}
+	return v
+}
+
+// since returns how much totals have grown.
+func since(earlier, now Counts) Counts {
+	then, totals := earlier.Totals(), now.Totals()
+	return totals.Since(&then)
+}
+
+// raised returns what is known after two reports.
+func raised(earlier, now Counts) Counts {
+	then := earlier.Totals()
+	now.Raise(&then)
+	return now
+}
+
+// Totals keep every counter, up to the width that the kernel has.
+func TestTotalsKeepEveryCounter(t *testing.T) {
+	for c := range Counters {
+		for _, n := range []uint64{1, 1<<32 - 1, 1 << 40} {
+			want := only(c, inWidth(c, n))
+			totals := want.Totals()
+			if got := totals.Counts(); got != want {
+				t.Errorf("%s: got %v, want %d", c, got, n)
+			}
 		}
+	}
+	if got := unsafe.Sizeof(Totals{}); got > 48 {
+		t.Errorf("totals take %d bytes, want 48", got)
 	}
 }
 
@@ -37,19 +72,19 @@ func TestCountsOfEachCounter(t *testing.T) {
 		if got, want := only(c, 12).Sub(only(c, 7)), only(c, 5); got != want {
 			t.Errorf("%s: 12 without 7 is %v", c, got)
 		}
-		if got, want := only(c, 12).Since(only(c, 7)), only(c, 5); got != want {
+		if got, want := since(only(c, 7), only(c, 12)), only(c, 5); got != want {
 			t.Errorf("%s: from 7 to 12 it grew by %v", c, got)
 		}
-		if got, want := only(c, 5).Max(only(c, 7)), only(c, 7); got != want {
-			t.Errorf("%s: the later of 5 and 7 is %v", c, got)
+		if got, want := raised(only(c, 5), only(c, 7)), only(c, 7); got != want {
+			t.Errorf("%s: 5 and then 7 is %v", c, got)
 		}
-		if got, want := only(c, 7).Max(only(c, 5)), only(c, 7); got != want {
-			t.Errorf("%s: the later of 7 and 5 is %v", c, got)
+		if got, want := raised(only(c, 7), only(c, 5)), only(c, 7); got != want {
+			t.Errorf("%s: 7 and then 5 is %v", c, got)
 		}
 	}
 }
 
-func TestSinceAndMax(t *testing.T) {
+func TestSinceAndRaise(t *testing.T) {
 	const full = math.MaxUint32
 	for name, tt := range map[string]struct {
 		c                   Counter
@@ -67,10 +102,10 @@ func TestSinceAndMax(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			from, to := only(tt.c, tt.from), only(tt.c, tt.to)
-			if got := to.Since(from); got != only(tt.c, tt.wantGrowth) {
+			if got := since(from, to); got != only(tt.c, tt.wantGrowth) {
 				t.Errorf("grew by %v, want %d", got, tt.wantGrowth)
 			}
-			if got := from.Max(to); got != only(tt.c, tt.wantMax) {
+			if got := raised(from, to); got != only(tt.c, tt.wantMax) {
 				t.Errorf("the later is %v, want %d", got, tt.wantMax)
 			}
 		})
@@ -94,21 +129,21 @@ func TestGrowthAddsUp(t *testing.T) {
 	for range 200 {
 		var counted, credited, total Counts
 		for c := range counted {
-			counted[c] = wrap(random.Uint64(), counters[c].bits)
+			counted[c] = inWidth(Counter(c), random.Uint64())
 		}
 		credited = counted
 		for range 20 {
 			var more Counts
 			for c := range more {
 				more[c] = random.Uint64N(1 << 30)
-				counted[c] = wrap(counted[c]+more[c], counters[c].bits)
+				counted[c] = inWidth(Counter(c), counted[c]+more[c])
 			}
 			total = total.Add(more)
-			latest := credited.Max(counted)
-			if stale := latest.Max(credited); stale != latest {
+			latest := raised(credited, counted)
+			if stale := raised(latest, credited); stale != latest {
 				t.Fatalf("an older report changed %v to %v", latest, stale)
 			}
-			total = total.Sub(latest.Since(credited))
+			total = total.Sub(since(credited, latest))
 			credited = latest
 		}
 		if total != (Counts{}) {

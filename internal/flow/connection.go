@@ -12,7 +12,7 @@ import (
 type connection struct {
 	flow     *flow                     // that it is credited to; nil: not yet
 	owner    unique.Handle[conn.Owner] // as last reported: if the kernel corrects it, the identity is looked up again
-	credited packed                    // the totals that flows have been given
+	credited conn.Totals               // the totals that flows have been given
 	first    time.Duration             // of the first report, since the table's start
 	round    uint32                    // of collections, at the last report
 	visit    int32                     // index in the table's visits, -1: nothing to do
@@ -32,8 +32,8 @@ type connection struct {
 func (k *connection) credit(f *flow, v *visit, buckets []float64) {
 	f.Connections = true
 	k.begin(f, v)
-	f.count(v.counts.unpack().Since(k.credited.unpack()))
-	k.credited = v.counts
+	f.count(v.totals.Since(&k.credited))
+	k.credited = v.totals
 	k.observe(f, v, buckets)
 	switch {
 	case k.ended:

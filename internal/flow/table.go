@@ -83,9 +83,9 @@ func (t *Table) Apply(c conn.Conn, now time.Time) {
 	k.round, k.missed = t.round, 0
 	before := t.totals(k)
 	if c.Phase == conn.Open {
-		c.Counts = before.Max(c.Counts)
+		c.Counts.Raise(before)
 	}
-	changed := !known || c.Phase != conn.Open || before != c.Counts
+	changed := !known || c.Phase != conn.Open || *before != c.Counts.Totals()
 	if changed || !k.settled || k.owner.Value() != c.Owner {
 		t.note(k, &c, changed, now)
 	}
@@ -106,11 +106,11 @@ func (t *Table) track(c *conn.Conn, now time.Time) *connection {
 }
 
 // totals returns the maxima of all reports so far.
-func (t *Table) totals(k *connection) conn.Counts {
+func (t *Table) totals(k *connection) *conn.Totals {
 	if k.visit >= 0 {
-		return t.visits.at(k.visit).counts.unpack()
+		return &t.visits.at(k.visit).totals
 	}
-	return k.credited.unpack()
+	return &k.credited
 }
 
 // note keeps a report for the next collection. Changed is false for a report that repeats what is known.

@@ -6,12 +6,12 @@ import (
 	"github.com/netconn/netconn/internal/conn"
 )
 
-// visit is a connection for which there is something to do, with its last report. Its counts are the maxima of all
+// visit is a connection for which there is something to do, with its last report. Its totals are the maxima of all
 // reports. The owner is kept with the connection, and the process is only needed to find the owner.
 type visit struct {
 	conn.Socket
 	conn.Timing
-	counts packed
+	totals conn.Totals
 	of     *connection
 	since  time.Duration // the last collection before the first report that is not credited, since the table's start
 	ended  time.Duration // when the end was reported, since the table's start
@@ -19,12 +19,12 @@ type visit struct {
 
 // keep takes over a report.
 func (v *visit) keep(c *conn.Conn) {
-	v.Socket, v.Timing, v.counts = c.Socket, c.Timing, pack(c.Counts)
+	v.Socket, v.Timing, v.totals = c.Socket, c.Timing, c.Counts.Totals()
 }
 
 // conn returns the report without its process.
 func (v *visit) conn() conn.Conn {
-	return conn.Conn{Socket: v.Socket, Timing: v.Timing, Counts: v.counts.unpack(), Owner: v.of.owner.Value()}
+	return conn.Conn{Socket: v.Socket, Timing: v.Timing, Counts: v.totals.Counts(), Owner: v.of.owner.Value()}
 }
 
 // pieceSize is how many visits are allocated at once, as 60 KiB.

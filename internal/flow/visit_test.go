@@ -170,23 +170,6 @@ func TestSettleAfterACollection(t *testing.T) {
 	}
 }
 
-// A counter keeps its value in the packed form up to the width that the kernel has.
-func TestPackedKeepsEveryCounter(t *testing.T) {
-	for c := range conn.Counters {
-		for _, n := range []uint64{1, 1<<32 - 1, 1 << 40} {
-			if n >= 1<<32 && c >= conn.WideCounters {
-				continue
-			}
-			var want conn.Counts
-			want[c] = n
-			p := pack(want)
-			if got := p.unpack(); got != want {
-				t.Errorf("%s: got %v, want %d", c, got, n)
-			}
-		}
-	}
-}
-
 // What is kept of each connection decides how many fit. These are the sizes; a larger one must be worth it.
 func TestSizes(t *testing.T) {
 	if got := unsafe.Sizeof(connection{}); got > 96 {

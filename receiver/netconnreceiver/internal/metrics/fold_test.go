@@ -149,7 +149,7 @@ func TestFoldNeverFalls(t *testing.T) {
 					total += n
 				}
 			}
-			got := d.add(oneResource(values(flows)...))[0].Flows[0]
+			got := d.add(oneResource(flowsOf(flows)...))[0].Flows[0]
 			if got.Counts[conn.Sent] < last || got.Counts[conn.Sent] != total || !got.Start.Equal(at(0)) {
 				t.Fatalf("seed %d at %d: %d after %d since %v, want %d since the start", seed, now, got.Counts[conn.Sent], last, got.Start, total)
 			}
@@ -158,7 +158,7 @@ func TestFoldNeverFalls(t *testing.T) {
 	}
 }
 
-func values(m map[uint16]*flow.Flow) []*flow.Flow {
+func flowsOf(m map[uint16]*flow.Flow) []*flow.Flow {
 	var all []*flow.Flow
 	for _, f := range m {
 		all = append(all, f)

@@ -1,0 +1,132 @@
+package logs
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/collector/filter"
+	"go.opentelemetry.io/collector/pdata/plog"
+
+	"github.com/netconn/netconn/internal/conn"
+	"github.com/netconn/netconn/internal/names"
+	"github.com/netconn/netconn/internal/pipeline"
+	"github.com/netconn/netconn/receiver/netconnreceiver/internal/metadata"
+	"github.com/netconn/netconn/receiver/netconnreceiver/internal/resources"
+)
+
+func newWriter(change func(*metadata.ResourceAttributesConfig)) *Writer {
+	c := metadata.DefaultResourceAttributesConfig()
+	change(&c)
+	return &Writer{Version: "test", Resources: resources.New(c)}
+}
+
+// ended is the event of a connection of an owner.
+func ended(owner string, read time.Time) pipeline.Event {
+	return pipeline.Event{
+		Conn: conn.Conn{
+			Socket: conn.Socket{
+				Tuple: conn.Tuple{
+					Source:      netip.MustParseAddrPort("10.0.0.1:40000"),
+					Destination: netip.MustParseAddrPort("10.96.1.3:80"),
+				},
+				Role: conn.RoleClient, Phase: conn.Closed,
+			},
+			Counts: conn.Counts{
+				conn.Sent: 1, conn.Received: 2, conn.SegmentsSent: 3, conn.SegmentsReceived: 4, conn.Retransmits: 5,
+			},
+			Owner: conn.Owner{Executable: owner},
+		},
+		Read: read,
+	}
+}
+
+func TestWriteRecord(t *testing.T) {
+	read := time.Unix(1_700_000_000, 5)
+	closed := ended("app", read)
+	closed.Conn.Timing = conn.Timing{Handshake: time.Millisecond, Age: 2 * time.Second, RTT: 3 * time.Millisecond}
+	closed.Server, closed.Port = netip.MustParseAddrPort("10.244.2.13:15006"), 9080
+	closed.Client = netip.MustParseAddrPort("10.0.0.1:40000")
+	closed.Peer[names.PeerName] = "reviews"
+	failed := ended("app", read)
+	failed.Conn.Phase, failed.Conn.Error = conn.Failed, conn.Refused
+	for name, tt := range map[string]struct {
+		event pipeline.Event
+		name  string
+		want  map[string]any
+	}{
+		"closed": {closed, "netconn.connection.closed", map[string]any{
+			"netconn.io.transmit": int64(1), "netconn.io.receive": int64(2), "netconn.packets.transmit": int64(3),
+			"netconn.packets.receive": int64(4), "netconn.tcp.retransmits": int64(5), "netconn.duration": 2.0,
+			"netconn.tcp.rtt": 0.003, "netconn.tcp.handshake.duration": 0.001, "netconn.peer.name": "reviews",
+			"server.address": "10.244.2.13", "server.port": int64(9080), "client.address": "10.0.0.1",
+			"client.port": int64(40000),
+		}},
+		"failed, and nothing is known": {failed, "netconn.connection.failed", map[string]any{
+			"error.type": "refused", "netconn.packets.transmit": int64(3), "netconn.packets.receive": int64(4),
+			"netconn.tcp.retransmits": int64(5),
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for key, v := range map[string]any{
+				"netconn.role": "client", "network.transport": "tcp", "netconn.nat": "unresolved",
+				"network.local.address": "10.0.0.1", "network.local.port": int64(40000),
+				"network.peer.address": "10.96.1.3", "network.peer.port": int64(80),
+			} {
+				tt.want[key] = v
+			}
+			lr := plog.NewLogRecord()
+			write(&tt.event, lr)
+			if diff := cmp.Diff(tt.want, lr.Attributes().AsRaw()); diff != "" {
+				t.Errorf("attributes (-want +got):\n%s", diff)
+			}
+			if lr.EventName() != tt.name {
+				t.Errorf("got the event %s, want %s", lr.EventName(), tt.name)
+			}
+			if got := lr.Timestamp().AsTime(); !got.Equal(read) || lr.ObservedTimestamp() != lr.Timestamp() {
+				t.Errorf("at %v, observed at %v; want %v", got, lr.ObservedTimestamp().AsTime(), read)
+			}
+		})
+	}
+}
+
+// Records are by resource, in the order of the first event of each.
+func TestWriteByResource(t *testing.T) {
+	w := newWriter(func(*metadata.ResourceAttributesConfig) {})
+	at := time.Unix(0, 0)
+	logs := w.Write([]pipeline.Event{ended("b", at), ended("a", at.Add(1)), ended("b", at.Add(2))})
+	got := map[string]int{}
+	var order []string
+	for _, rl := range logs.ResourceLogs().All() {
+		v, _ := rl.Resource().Attributes().Get(names.Executable)
+		order = append(order, v.Str())
+		sl := rl.ScopeLogs().At(0)
+		got[v.Str()] = sl.LogRecords().Len()
+		if sl.Scope().Name() != metadata.ScopeName || sl.Scope().Version() != "test" || rl.SchemaUrl() == "" {
+			t.Errorf("scope %s %s, schema %q", sl.Scope().Name(), sl.Scope().Version(), rl.SchemaUrl())
+		}
+	}
+	if diff := cmp.Diff([]string{"b", "a"}, order); diff != "" {
+		t.Errorf("resources (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(map[string]int{"a": 1, "b": 2}, got); diff != "" {
+		t.Errorf("records (-want +got):\n%s", diff)
+	}
+}
+
+// A disabled attribute makes owners one resource, and an excluded resource has no events.
+func TestWriteSelects(t *testing.T) {
+	events := []pipeline.Event{ended("a", time.Unix(0, 0)), ended("b", time.Unix(0, 0))}
+	one := newWriter(func(c *metadata.ResourceAttributesConfig) { c.ProcessExecutableName.Enabled = false })
+	if got := one.Write(events); got.ResourceLogs().Len() != 1 || got.LogRecordCount() != 2 {
+		t.Errorf("without executables: %d records on %d resources", got.LogRecordCount(), got.ResourceLogs().Len())
+	}
+	without := newWriter(func(c *metadata.ResourceAttributesConfig) {
+		c.ProcessExecutableName.EventsExclude = []filter.Config{{Strict: "a"}}
+		c.ProcessExecutableName.MetricsExclude = []filter.Config{{Strict: "b"}}
+	})
+	if got := without.Write(events); got.ResourceLogs().Len() != 1 || got.LogRecordCount() != 1 {
+		t.Errorf("without a: %d records on %d resources", got.LogRecordCount(), got.ResourceLogs().Len())
+	}
+}
