@@ -62,7 +62,7 @@ func TestPodBytesOnceAScope(t *testing.T) {
 	sink := newSink(t)
 	run(t, setup{Receiver: []string{"collection_interval: 500ms", meshMetrics()}, OTLP: sink.address})
 	sink.next(1)
-	w := newWorld(t, o)
+	w := newBookinfo(t, o)
 	if err := w.Ask(requests); err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +96,7 @@ func TestPodBytesOnceAScope(t *testing.T) {
 type traffic struct{ sent, received int64 }
 
 // applicationOf returns what a pod's application itself has counted, as a server and as a client.
-func applicationOf(t *testing.T, w *bookinfo.World, pod string) (served, asking traffic) {
+func applicationOf(t *testing.T, w *bookinfo.Deployment, pod string) (served, asking traffic) {
 	t.Helper()
 	legs, err := w.Find(pod, appIn(pod)).Legs()
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/netconn/netconn/internal/testnet/mesh/actor"
 	"github.com/netconn/netconn/internal/testnet/mesh/bookinfo"
+	"github.com/netconn/netconn/internal/testnet/mesh/program"
 )
 
 // The mesh as the API server knows it: the bytes between workloads, told by the client's side and by the server's, with the container and
@@ -21,10 +21,10 @@ func TestClusterMesh(t *testing.T) {
 	sink := newSignals(t)
 	a := runAgent(t, s.KubeConfig("agent", s.Admin), sink)
 	sink.await(t)
-	if err := s.world.Ask(requests); err != nil {
+	if err := s.mesh.Ask(requests); err != nil {
 		t.Fatal(err)
 	}
-	until(t, "both ends of everything to agree", func() bool { return s.world.Balanced() == nil })
+	until(t, "both ends of everything to agree", func() bool { return s.mesh.Balanced() == nil })
 
 	want := s.edges(t)
 	for _, role := range []string{"client", "server"} {
@@ -35,7 +35,7 @@ func TestClusterMesh(t *testing.T) {
 	}
 	t.Run("services", func(t *testing.T) { wantServices(t, sink) })
 	t.Run("zones", func(t *testing.T) { wantZones(t, sink, want) })
-	t.Run("outside", func(t *testing.T) { wantOutside(t, sink, s.world.Client().Name) })
+	t.Run("outside", func(t *testing.T) { wantOutside(t, sink, s.mesh.Client().Name) })
 	t.Run("elsewhere", func(t *testing.T) { s.wantElsewhere(t, sink) })
 	t.Run("identity", func(t *testing.T) { s.wantIdentity(t, a, sink) })
 }
@@ -156,7 +156,7 @@ func (s *knownMesh) wantElsewhere(t *testing.T, sink *signals) {
 metadata: {name: cart-0, namespace: bookinfo, ownerReferences: [{apiVersion: apps/v1, kind: StatefulSet, name: cart, uid: "0", controller: true}]}
 spec: {nodeName: node2, containers: [{name: cart, image: "example.com/cart:v7"}]}
 status: {phase: Running, startTime: "2026-01-01T00:00:00Z", podIP: 10.244.2.77}`)
-	err := s.world.Find("gateway", bookinfo.Gateway).Ask(actor.Ask{URL: "http://10.244.2.77:8080/", Times: 1})
+	err := s.mesh.Find("gateway", bookinfo.Gateway).Ask(program.Ask{URL: "http://10.244.2.77:8080/", Times: 1})
 	if err == nil {
 		t.Fatal("somebody answered")
 	}
@@ -197,7 +197,7 @@ func identityOf(v values) values {
 // netconn's metrics and events of it have. What netconn says of it as a peer is its service.name, too.
 func (s *knownMesh) wantIdentity(t *testing.T, a *agent, sink *signals) {
 	t.Helper()
-	app := s.world.Find("details", bookinfo.Details)
+	app := s.mesh.Find("details", bookinfo.Details)
 	uid := string(s.pods["details"].UID)
 	sendSpan(t, a.otlp, map[string]any{"k8s.pod.uid": uid, "k8s.container.name": "details"}) // by the downward API
 	sendLog(t, a.otlp, map[string]any{"container.id": app.ID})                               // as the path of its file tells

@@ -42,8 +42,8 @@ const space = "bookinfo"
 // A knownMesh is a mesh, and an API server that knows it.
 type knownMesh struct {
 	*testcluster.Cluster
-	world *bookinfo.World
-	pods  map[string]*corev1.Pod // by the names that the mesh has
+	mesh *bookinfo.Deployment
+	pods map[string]*corev1.Pod // by the names that the mesh has
 }
 
 // newKnownMesh writes a cluster, and makes the mesh that it describes: the API server gives pods their uids, their cgroups have them, and
@@ -56,7 +56,7 @@ func newKnownMesh(t *testing.T, o bookinfo.Options) *knownMesh {
 		s.pods[r.pod] = s.MakePod(r.object(o.Rules != nil))
 	}
 	o.UID = func(pod string) string { return string(s.pods[pod].UID) }
-	s.world = newWorld(t, o)
+	s.mesh = newBookinfo(t, o)
 	for _, r := range bookinfoRoles() {
 		if r.pod != bookinfo.Gateway && r.pod != "reviews-v3" { // its service is that of the other version
 			s.service(r)
@@ -82,7 +82,7 @@ status: {addresses: [{type: InternalIP, address: 172.18.0.%d}]}`, i+1, zone, i+3
 }
 
 func (s *knownMesh) service(r role) {
-	at := s.world.Service(r.app())
+	at := s.mesh.Service(r.app())
 	s.Service(fmt.Sprintf(`
 metadata: {name: %s, namespace: %s}
 spec: {clusterIP: %s, selector: {app: %[1]s}, ports: [{port: %[4]d}]}`, r.app(), space, at.Addr(), at.Port()))
@@ -120,7 +120,7 @@ func (s *knownMesh) report(t *testing.T, r role) {
 	p := s.pods[r.pod].DeepCopy()
 	now := metav1.Now()
 	p.Status = corev1.PodStatus{Phase: corev1.PodRunning, StartTime: &now}
-	for _, m := range s.world.Members {
+	for _, m := range s.mesh.Members {
 		if m.Pod == nil || m.Pod.Name != r.pod {
 			continue
 		}
@@ -177,23 +177,23 @@ type agent struct {
 func (s *knownMesh) clientOf(m bookinfo.Member, from string) bookinfo.Member {
 	switch {
 	case m.Name == bookinfo.Gateway:
-		return s.world.Client()
+		return s.mesh.Client()
 	case m.Name == bookinfo.Envoy && from == m.Pod.Name:
-		return s.world.Find(from, appIn(from))
+		return s.mesh.Find(from, appIn(from))
 	case m.Name == bookinfo.Envoy:
-		return s.world.Proxy(from)
+		return s.mesh.Proxy(from)
 	}
-	if proxy := s.world.Find(m.Pod.Name, bookinfo.Envoy); proxy.Process != nil {
+	if proxy := s.mesh.Find(m.Pod.Name, bookinfo.Envoy); proxy.Process != nil {
 		return proxy
 	}
-	return s.world.Find(from, appIn(from))
+	return s.mesh.Find(from, appIn(from))
 }
 
 // edges returns the bytes between workloads and containers, as the processes have counted them: client -> server, there and back.
 func (s *knownMesh) edges(t *testing.T) map[string][2]int64 {
 	t.Helper()
 	all := make(map[string][2]int64)
-	for _, m := range s.world.Members {
+	for _, m := range s.mesh.Members {
 		legs, err := m.Legs()
 		if err != nil {
 			t.Fatal(err)
@@ -202,7 +202,7 @@ func (s *knownMesh) edges(t *testing.T) map[string][2]int64 {
 			if !l.Accepted {
 				continue
 			}
-			k := s.endOf(s.clientOf(m, podAt(s.world, l.Remote.Addr()))) + " -> " + s.endOf(m)
+			k := s.endOf(s.clientOf(m, podAt(s.mesh, l.Remote.Addr()))) + " -> " + s.endOf(m)
 			all[k] = [2]int64{all[k][0] + l.Received, all[k][1] + l.Sent}
 		}
 	}

@@ -17,13 +17,13 @@ import (
 	"time"
 
 	"github.com/netconn/netconn/internal/harness"
-	"github.com/netconn/netconn/internal/testnet/mesh/actor"
+	"github.com/netconn/netconn/internal/testnet/mesh/program"
 )
 
 const deadline = time.Minute
 
 func TestMain(m *testing.M) {
-	if actor.Main() {
+	if program.Main() {
 		return
 	}
 	if os.Getenv(driverVariable) != "" {

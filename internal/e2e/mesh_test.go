@@ -13,8 +13,8 @@ import (
 
 	"github.com/netconn/netconn/internal/testnet"
 	"github.com/netconn/netconn/internal/testnet/mesh"
-	"github.com/netconn/netconn/internal/testnet/mesh/actor"
 	"github.com/netconn/netconn/internal/testnet/mesh/bookinfo"
+	"github.com/netconn/netconn/internal/testnet/mesh/program"
 )
 
 // requests is how many requests the client of a mesh sends.
@@ -77,7 +77,7 @@ func wantMesh(t *testing.T, o bookinfo.Options) {
 	sink := newSink(t)
 	run(t, setup{Receiver: []string{"collection_interval: 500ms", meshMetrics()}, OTLP: sink.address})
 	sink.next(1)
-	w := newWorld(t, o)
+	w := newBookinfo(t, o)
 	if err := w.Ask(requests); err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +86,7 @@ func wantMesh(t *testing.T, o bookinfo.Options) {
 	checkHistory(t, sink.all())
 }
 
-func newWorld(t *testing.T, o bookinfo.Options) *bookinfo.World {
+func newBookinfo(t *testing.T, o bookinfo.Options) *bookinfo.Deployment {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		testnet.Require(t, errors.New("a mesh needs root"))
@@ -106,7 +106,7 @@ func newWorld(t *testing.T, o bookinfo.Options) *bookinfo.World {
 
 // hopsOf returns what there was between the members. It takes the counts of who accepted, as those of who dialled do not know to whom a
 // rule brought them.
-func hopsOf(t *testing.T, w *bookinfo.World, o bookinfo.Options) (all []hop) {
+func hopsOf(t *testing.T, w *bookinfo.Deployment, o bookinfo.Options) (all []hop) {
 	t.Helper()
 	for _, m := range w.Members {
 		legs, err := m.Legs()
@@ -125,7 +125,7 @@ func hopsOf(t *testing.T, w *bookinfo.World, o bookinfo.Options) (all []hop) {
 }
 
 // hopTo tells who connected to a member, and how.
-func hopTo(w *bookinfo.World, o bookinfo.Options, m bookinfo.Member, l actor.Leg) hop {
+func hopTo(w *bookinfo.Deployment, o bookinfo.Options, m bookinfo.Member, l program.Leg) hop {
 	from := podAt(w, l.Remote.Addr())
 	pod, proxied := m.Pod.Name, o.Rules != nil
 	none := hop{port: int(l.Port), nat: "none"}
@@ -133,7 +133,7 @@ func hopTo(w *bookinfo.World, o bookinfo.Options, m bookinfo.Member, l actor.Leg
 	case m.Name == bookinfo.Gateway:
 		// The client asked a node, which asked the gateway in its own name.
 		return hop{client: memberOf(w.Client()), port: 8080, nat: "dnat+snat", original: netip.MustParseAddrPort("172.18.0.3:30080")}
-	case m.Name == bookinfo.Ztunnel && l.Port == actor.TunnelPort:
+	case m.Name == bookinfo.Ztunnel && l.Port == program.TunnelPort:
 		none.client = memberOf(w.Find(tunnelOf(w, from), bookinfo.Ztunnel))
 		return none
 	case m.Name == bookinfo.Ztunnel: // from the application of the pod that it came to, or from outside the mesh
@@ -158,7 +158,7 @@ func hopTo(w *bookinfo.World, o bookinfo.Options, m bookinfo.Member, l actor.Leg
 }
 
 // podAt returns the name of the pod with an address.
-func podAt(w *bookinfo.World, a netip.Addr) string {
+func podAt(w *bookinfo.Deployment, a netip.Addr) string {
 	for _, m := range w.Members {
 		if m.Pod != nil && m.Pod.Addr4 == a {
 			return m.Pod.Name
@@ -174,7 +174,7 @@ func appIn(pod string) string {
 }
 
 // tunnelOf returns the pod of the ztunnel on a pod's node.
-func tunnelOf(w *bookinfo.World, pod string) string {
+func tunnelOf(w *bookinfo.Deployment, pod string) string {
 	for _, m := range w.Members {
 		if m.Pod != nil && m.Pod.Name == pod {
 			return bookinfo.Ztunnel + "-" + m.Pod.Node.Name

@@ -64,7 +64,7 @@ func TestNetworkMapOfTheMesh(t *testing.T) {
 	until(t, "the first collection", func() bool { return len(readPage(t, prometheus).values) > 0 })
 	rules := rulesNamed(t, "sidecar-redirect.nft")
 	o := bookinfo.Options{Rules: &rules, Keep: true}
-	w := newWorld(t, o)
+	w := newBookinfo(t, o)
 	if err := w.Ask(requests); err != nil {
 		t.Fatal(err)
 	}
@@ -138,10 +138,10 @@ func TestClusterNetworkMap(t *testing.T) {
 	runAgent(t, s.KubeConfig("agent", s.Admin), sink, "yaml:extensions::netmap::endpoint: "+address, "yaml:exporters::netmap: {}",
 		"yaml:service::extensions: [health_check, netmap]", "yaml:service::pipelines::metrics::exporters: [otlp_grpc, netmap]")
 	sink.await(t)
-	if err := s.world.Ask(requests); err != nil {
+	if err := s.mesh.Ask(requests); err != nil {
 		t.Fatal(err)
 	}
-	until(t, "both ends of everything to agree", func() bool { return s.world.Balanced() == nil })
+	until(t, "both ends of everything to agree", func() bool { return s.mesh.Balanced() == nil })
 
 	containers, workloads := make(map[string][2]int), make(map[string][2]int)
 	for hop, bytes := range s.edges(t) {

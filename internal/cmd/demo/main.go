@@ -14,8 +14,8 @@ import (
 	"time"
 
 	"github.com/netconn/netconn/internal/testnet/mesh"
-	"github.com/netconn/netconn/internal/testnet/mesh/actor"
 	"github.com/netconn/netconn/internal/testnet/mesh/bookinfo"
+	"github.com/netconn/netconn/internal/testnet/mesh/program"
 )
 
 // pace is the time from one request to the next.
@@ -36,7 +36,7 @@ type options struct {
 }
 
 func main() {
-	if actor.Main() {
+	if program.Main() {
 		return
 	}
 	var o options
@@ -68,15 +68,15 @@ func run(ctx context.Context, o options, out io.Writer) error {
 	if err := mesh.Sweep(o.name); err != nil { // of one that was killed
 		return err
 	}
-	w, err := newWorld(o.name)
+	w, err := newDeployment(o.name)
 	if err != nil {
 		return err
 	}
 	return errors.Join(show(ctx, o, w, out), w.Close())
 }
 
-// newWorld makes bookinfo with sidecars, in which connections are kept, so that a socket list has something to show.
-func newWorld(name string) (*bookinfo.World, error) {
+// newDeployment makes bookinfo with sidecars, in which connections are kept, so that a socket list has something to show.
+func newDeployment(name string) (*bookinfo.Deployment, error) {
 	rules, err := mesh.FamilyNamed(mesh.Own(), "sidecar-redirect.nft")
 	if err != nil {
 		return nil, err
@@ -85,7 +85,7 @@ func newWorld(name string) (*bookinfo.World, error) {
 }
 
 // show sends requests, and shows both pictures, until it is interrupted or top ends.
-func show(ctx context.Context, o options, w *bookinfo.World, out io.Writer) error {
+func show(ctx context.Context, o options, w *bookinfo.Deployment, out io.Writer) error {
 	t, err := send(w)
 	if err != nil {
 		return err
@@ -111,7 +111,7 @@ type traffic struct {
 }
 
 // send starts the client. By the time that it returns, every pod has been called.
-func send(w *bookinfo.World) (*traffic, error) {
+func send(w *bookinfo.Deployment) (*traffic, error) {
 	const first = 4 // the two reviews are called in turn
 	if err := w.Ask(first); err != nil {
 		return nil, err
@@ -141,6 +141,6 @@ func (t *traffic) end() error {
 	return <-t.err
 }
 
-func path(w *bookinfo.World) ([]bookinfo.Seen, error) {
+func path(w *bookinfo.Deployment) ([]bookinfo.ListedSocket, error) {
 	return w.Path(caller, service, called)
 }

@@ -17,14 +17,14 @@ import (
 
 	"github.com/netconn/netconn/internal/testnet"
 	"github.com/netconn/netconn/internal/testnet/mesh"
-	"github.com/netconn/netconn/internal/testnet/mesh/actor"
+	"github.com/netconn/netconn/internal/testnet/mesh/program"
 )
 
 // demoVariable has this program be a demo with that name, in which a program that only waits stands in for top.
 const demoVariable = "NETCONN_DEMO_TEST"
 
 func TestMain(m *testing.M) {
-	if actor.Main() {
+	if program.Main() {
 		return
 	}
 	if name := os.Getenv(demoVariable); name != "" {

@@ -37,7 +37,7 @@ func (s *screen) Write(b []byte) (int, error) {
 }
 
 // begin tells what there is, and what a socket list shows of it.
-func (s *screen) begin(w *bookinfo.World, before []bookinfo.Seen) {
+func (s *screen) begin(w *bookinfo.Deployment, before []bookinfo.ListedSocket) {
 	if s.markdown {
 		return
 	}
@@ -73,7 +73,7 @@ func (s *screen) table(ctx context.Context, program []string) error {
 }
 
 // end tells what the processes have counted, or prints the picture.
-func (s *screen) end(w *bookinfo.World, before []bookinfo.Seen, t *traffic) error {
+func (s *screen) end(w *bookinfo.Deployment, before []bookinfo.ListedSocket, t *traffic) error {
 	if s.markdown {
 		after := pick(s.shown.String(), s.wanted)
 		if strings.Count(after, "\n") <= len(s.wanted) {
@@ -93,7 +93,7 @@ func (s *screen) end(w *bookinfo.World, before []bookinfo.Seen, t *traffic) erro
 	return nil
 }
 
-func lines(path []bookinfo.Seen) string {
+func lines(path []bookinfo.ListedSocket) string {
 	var b strings.Builder
 	for _, s := range path {
 		fmt.Fprintln(&b, s)
@@ -114,7 +114,7 @@ func indent(text string) string {
 type socketRow struct{ owner, container, arrow, peer string }
 
 // rowsOf returns those of a path: its sockets are three connections, both ends of each.
-func rowsOf(w *bookinfo.World, path []bookinfo.Seen) []socketRow {
+func rowsOf(w *bookinfo.Deployment, path []bookinfo.ListedSocket) []socketRow {
 	var rows []socketRow
 	for i, s := range path {
 		pod := caller

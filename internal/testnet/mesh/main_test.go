@@ -7,12 +7,12 @@ import (
 	"os"
 	"testing"
 
-	"github.com/netconn/netconn/internal/testnet/mesh/actor"
+	"github.com/netconn/netconn/internal/testnet/mesh/program"
 )
 
 // Every process of a mesh is this program under another name.
 func TestMain(m *testing.M) {
-	if actor.Main() {
+	if program.Main() {
 		return
 	}
 	if name := os.Getenv(victimVariable); name != "" {

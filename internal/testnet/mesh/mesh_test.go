@@ -17,7 +17,7 @@ import (
 
 	"github.com/netconn/netconn/internal/testnet"
 	"github.com/netconn/netconn/internal/testnet/mesh"
-	"github.com/netconn/netconn/internal/testnet/mesh/actor"
+	"github.com/netconn/netconn/internal/testnet/mesh/program"
 )
 
 func newMesh(t *testing.T) *mesh.Mesh {
@@ -78,8 +78,8 @@ func TestCloseLeavesNothing(t *testing.T) {
 	node := must(m.Node("node1", 1, "172.18.0.3"))(t)
 	pod := must(node.Pod("app", 11))(t)
 	for _, s := range []mesh.Spec{
-		{Name: "shop", Part: actor.Part{App: &actor.App{Port: 9080}}},
-		{Name: "envoy", Part: actor.Part{Sidecar: &actor.Sidecar{}}, ID: mesh.ProxyID},
+		{Name: "shop", Role: program.Role{App: &program.App{Port: 9080}}},
+		{Name: "envoy", Role: program.Role{Sidecar: &program.Sidecar{}}, ID: mesh.ProxyID},
 	} {
 		must(must(pod.Container())(t).Start(s))(t)
 	}
@@ -159,7 +159,7 @@ func victim(name string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := c.Start(mesh.Spec{Name: "shop", Part: actor.Part{App: &actor.App{Port: 9080}}}); err != nil {
+	if _, err := c.Start(mesh.Spec{Name: "shop", Role: program.Role{App: &program.App{Port: 9080}}}); err != nil {
 		return err
 	}
 	fmt.Println("ready")
@@ -192,7 +192,7 @@ func TestProcess(t *testing.T) {
 	node := must(m.Node("node1", 1, "172.18.0.3"))(t)
 	pod := must(node.Pod("app", 11))(t)
 	c := must(pod.Container())(t)
-	p := must(c.Start(mesh.Spec{Name: "envoy", Part: actor.Part{Sidecar: &actor.Sidecar{}}, ID: mesh.ProxyID}))(t)
+	p := must(c.Start(mesh.Spec{Name: "envoy", Role: program.Role{Sidecar: &program.Sidecar{}}, ID: mesh.ProxyID}))(t)
 	proc := fmt.Sprintf("/proc/%d/", p.PID)
 	if got := must(os.Readlink(proc + "ns/net"))(t); got != fmt.Sprintf("net:[%d]", pod.Inode) {
 		t.Errorf("it is in %s, want the pod's namespace, %d", got, pod.Inode)
@@ -217,12 +217,12 @@ func TestProcess(t *testing.T) {
 func TestProcessSaysWhy(t *testing.T) {
 	m := newMesh(t)
 	pod := must(must(m.Node("node1", 1, "172.18.0.3"))(t).Pod("app", 11))(t)
-	first := must(must(pod.Container())(t).Start(mesh.Spec{Name: "shop", Part: actor.Part{App: &actor.App{Port: 9080}}}))(t)
-	_, err := must(pod.Container())(t).Start(mesh.Spec{Name: "rival", Part: actor.Part{App: &actor.App{Port: 9080}}})
+	first := must(must(pod.Container())(t).Start(mesh.Spec{Name: "shop", Role: program.Role{App: &program.App{Port: 9080}}}))(t)
+	_, err := must(pod.Container())(t).Start(mesh.Spec{Name: "rival", Role: program.Role{App: &program.App{Port: 9080}}})
 	if err == nil || !strings.Contains(err.Error(), "start rival: ") || !strings.Contains(err.Error(), "address already in use") {
 		t.Errorf("started on a port that is taken: %v", err)
 	}
-	if err := first.Ask(actor.Ask{URL: "http://10.244.1.11:9081/", Times: 1}); err == nil || !strings.Contains(err.Error(), "refused") {
+	if err := first.Ask(program.Ask{URL: "http://10.244.1.11:9081/", Times: 1}); err == nil || !strings.Contains(err.Error(), "refused") {
 		t.Errorf("asked where nobody listens: %v", err)
 	}
 	if err := first.Kill(); err != nil {

@@ -8,7 +8,7 @@ import (
 	"net/netip"
 	"os"
 
-	"github.com/netconn/netconn/internal/testnet/mesh/actor"
+	"github.com/netconn/netconn/internal/testnet/mesh/program"
 	"github.com/netconn/netconn/internal/testnet/netns"
 )
 
@@ -84,7 +84,7 @@ func (n *Node) inhabit() error {
 	if err != nil {
 		return err
 	}
-	_, err = host.Start(Spec{Name: "kubelet", Part: actor.Part{App: &actor.App{}}})
+	_, err = host.Start(Spec{Name: "kubelet", Role: program.Role{App: &program.App{}}})
 	return err
 }
 

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"sync"
 
-	"github.com/netconn/netconn/internal/testnet/mesh/actor"
+	"github.com/netconn/netconn/internal/testnet/mesh/program"
 	"github.com/netconn/netconn/internal/testnet/worker"
 )
 
@@ -17,7 +17,7 @@ const ProxyID = 1337
 // A Spec says which process is to be started.
 type Spec struct {
 	Name         string // of the executable
-	Part         actor.Part
+	Role         program.Role
 	ID           uint32    // of user and group; 0: root
 	Capabilities []uintptr // of a process that is not root's
 	Namespaces   []*Pod    // of a ztunnel
@@ -29,27 +29,27 @@ type Process struct {
 
 	mu    sync.Mutex // one order at a time
 	ended bool
-	last  []actor.Leg // of a process that was stopped in the middle of an order
+	last  []program.Leg // of a process that was stopped in the middle of an order
 }
 
 // Start starts a process in a container, and waits until it listens.
 func (c *Container) Start(s Spec) (*Process, error) {
-	program, err := worker.Rename(c.mesh.program, c.mesh.programs, s.Name)
+	path, err := worker.Rename(c.mesh.program, c.mesh.programs, s.Name)
 	if err != nil {
 		return nil, err
 	}
 	w := worker.Spec{
-		Program: program, Env: []string{actor.Variable + "=1"},
+		Program: path, Env: []string{program.Variable + "=1"},
 		In: c.Namespace, Cgroup: c.Cgroup, ID: s.ID, Capabilities: s.Capabilities,
 	}
-	part := s.Part
-	if part.Ztunnel != nil {
-		z := *part.Ztunnel
+	role := s.Role
+	if role.Ztunnel != nil {
+		z := *role.Ztunnel
 		for _, pod := range s.Namespaces {
 			z.Namespaces = append(z.Namespaces, 3+len(w.Files))
 			w.Files = append(w.Files, pod.File())
 		}
-		part.Ztunnel = &z
+		role.Ztunnel = &z
 	}
 	started, err := worker.Start(w)
 	if err != nil {
@@ -57,22 +57,22 @@ func (c *Container) Start(s Spec) (*Process, error) {
 	}
 	p := &Process{Worker: started}
 	c.mesh.later(func() error { _, err := p.Stop(); return err })
-	if _, err := p.order(actor.Order{Play: &part}); err != nil {
+	if _, err := p.order(program.Order{Start: &role}); err != nil {
 		return nil, fmt.Errorf("start %s: %w", s.Name, err)
 	}
 	return p, nil
 }
 
 // Ask has an application send requests, and returns when all are answered.
-func (p *Process) Ask(a actor.Ask) error {
-	_, err := p.order(actor.Order{Ask: &a})
+func (p *Process) Ask(a program.Ask) error {
+	_, err := p.order(program.Order{Ask: &a})
 	return err
 }
 
 // Legs returns what the process has counted so far.
-func (p *Process) Legs() ([]actor.Leg, error) { return p.order(actor.Order{}) }
+func (p *Process) Legs() ([]program.Leg, error) { return p.order(program.Order{}) }
 
-func (p *Process) order(o actor.Order) ([]actor.Leg, error) {
+func (p *Process) order(o program.Order) ([]program.Leg, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.ended {
@@ -84,14 +84,14 @@ func (p *Process) order(o actor.Order) ([]actor.Leg, error) {
 	return p.answer()
 }
 
-func (p *Process) answer() ([]actor.Leg, error) {
-	var a actor.Answer
+func (p *Process) answer() ([]program.Leg, error) {
+	var a program.Answer
 	if err := p.Receive(&a); err != nil {
 		return nil, err
 	}
 	switch {
 	case a.Last:
-		p.last = append([]actor.Leg{}, a.Legs...) // not nil
+		p.last = append([]program.Leg{}, a.Legs...) // not nil
 		return nil, fmt.Errorf("read an answer of %s: it was stopped", p.Name)
 	case a.Error != "":
 		return nil, fmt.Errorf("%s: %s", p.Name, a.Error)
@@ -111,7 +111,7 @@ func (p *Process) Kill() error {
 }
 
 // Stop ends the process, even in the middle of an order, and returns what it has counted. A second call does nothing.
-func (p *Process) Stop() ([]actor.Leg, error) {
+func (p *Process) Stop() ([]program.Leg, error) {
 	p.CloseInput() // who waits for an answer gets the last one
 	p.mu.Lock()
 	defer p.mu.Unlock()

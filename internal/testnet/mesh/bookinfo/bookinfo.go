@@ -17,10 +17,10 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/netconn/netconn/internal/testnet/mesh"
-	"github.com/netconn/netconn/internal/testnet/mesh/actor"
+	"github.com/netconn/netconn/internal/testnet/mesh/program"
 )
 
-// The names of the parts, which are those of their executables.
+// The names of the processes, which are those of their executables.
 const (
 	Gateway     = "gateway"
 	Productpage = "productpage"
@@ -40,9 +40,9 @@ type Options struct {
 	Mesh mesh.Options
 	// name of the client's executable, where it is to be nobody else's on the machine; empty: client
 	Client  string
-	Rules   *mesh.Family  // of each pod that a proxy is to be in the way of; nil: there is no proxy
-	Ambient bool          // the proxy is a ztunnel, else a sidecar
-	Sidecar actor.Sidecar // as what each of them is to work; its endpoints are filled in
+	Rules   *mesh.Family    // of each pod that a proxy is to be in the way of; nil: there is no proxy
+	Ambient bool            // the proxy is a ztunnel, else a sidecar
+	Sidecar program.Sidecar // as what each of them is to work; its endpoints are filled in
 	// applications keep their connections, else each request has its own, as the client's always has
 	Keep bool
 
@@ -60,8 +60,8 @@ type Member struct {
 	Pod *mesh.Pod // nil: it is outside
 }
 
-// A World is a mesh with everything in it.
-type World struct {
+// A Deployment is bookinfo in a mesh.
+type Deployment struct {
 	*mesh.Mesh
 	Nodes   []*mesh.Node
 	Members []Member // applications, sidecars or ztunnels, the client last
@@ -70,8 +70,8 @@ type World struct {
 	pods    map[string]*mesh.Pod
 }
 
-// A part is one of the pods, and what the application in it is.
-type part struct {
+// A podSpec is a pod and its application.
+type podSpec struct {
 	pod   string
 	name  string // of the service, and of the executable
 	node  int
@@ -82,10 +82,10 @@ type part struct {
 	vip   string // the service's address
 }
 
-func parts() []part {
+func podSpecs() []podSpec {
 	ratings := []string{"http://10.96.1.4:9080/ratings/0"}
 	both := []string{"http://10.96.1.2:9080/details/0", "http://10.96.1.3:9080/reviews/0"}
-	return []part{
+	return []podSpec{
 		{"ratings", Ratings, 2, 12, 9080, nil, 48, "10.96.1.4"},
 		{"reviews-v1", Reviews, 1, 12, 9080, ratings, 295, "10.96.1.3"},
 		{"reviews-v3", Reviews, 2, 13, 9080, ratings, 358, "10.96.1.3"},
@@ -97,19 +97,19 @@ func parts() []part {
 }
 
 // New makes the mesh, and returns when all of it works or when something does not.
-func New(o Options) (*World, error) {
+func New(o Options) (*Deployment, error) {
 	m, err := mesh.New(o.Mesh)
 	if err != nil {
 		return nil, err
 	}
-	w := &World{Mesh: m, options: o, pods: make(map[string]*mesh.Pod)}
+	w := &Deployment{Mesh: m, options: o, pods: make(map[string]*mesh.Pod)}
 	if err := w.build(); err != nil {
 		return nil, errors.Join(err, w.Close())
 	}
 	return w, nil
 }
 
-func (w *World) build() error {
+func (w *Deployment) build() error {
 	for i, address := range []string{"172.18.0.3", "172.18.0.4"} {
 		node, err := w.Node(fmt.Sprintf("node%d", i+1), i+1, address)
 		if err != nil {
@@ -117,7 +117,7 @@ func (w *World) build() error {
 		}
 		w.Nodes = append(w.Nodes, node)
 	}
-	for _, p := range parts() {
+	for _, p := range podSpecs() {
 		pod, err := w.Nodes[p.node-1].Pod(p.pod, p.host)
 		if err != nil {
 			return err
@@ -132,16 +132,16 @@ func (w *World) build() error {
 			return err
 		}
 	}
-	for _, p := range parts() {
-		if err := w.staff(p); err != nil {
-			return fmt.Errorf("staff the pod %s: %w", p.pod, err)
+	for _, p := range podSpecs() {
+		if err := w.startPod(p); err != nil {
+			return fmt.Errorf("start the pod %s: %w", p.pod, err)
 		}
 	}
-	return errors.Join(w.tunnel(), w.outside())
+	return errors.Join(w.startZtunnels(), w.startClient())
 }
 
 // rule brings the i-th node the rules that are its own.
-func (w *World) rule(node *mesh.Node, i int) error {
+func (w *Deployment) rule(node *mesh.Node, i int) error {
 	if w.options.Probes {
 		var pods []*mesh.Pod
 		for _, p := range w.pods {
@@ -163,9 +163,9 @@ func (w *World) rule(node *mesh.Node, i int) error {
 }
 
 // services returns what a node is to know.
-func (w *World) services() []mesh.Service {
+func (w *Deployment) services() []mesh.Service {
 	var all []mesh.Service
-	for _, p := range parts() {
+	for _, p := range podSpecs() {
 		endpoint := netip.AddrPortFrom(w.pods[p.pod].Addr4, p.port)
 		if n := len(all); n > 0 && all[n-1].Address.Addr().String() == p.vip {
 			all[n-1].Endpoints = append(all[n-1].Endpoints, endpoint)
@@ -184,7 +184,7 @@ func (w *World) services() []mesh.Service {
 }
 
 // endpoints returns the same as a proxy is told it.
-func (w *World) endpoints() map[string][]netip.AddrPort {
+func (w *Deployment) endpoints() map[string][]netip.AddrPort {
 	all := make(map[string][]netip.AddrPort)
 	for _, s := range w.services() {
 		all[s.Address.String()] = s.Endpoints
@@ -192,11 +192,11 @@ func (w *World) endpoints() map[string][]netip.AddrPort {
 	return all
 }
 
-// staff starts what is in a pod: its application, and its sidecar with the rules that bring it its work.
-func (w *World) staff(p part) error {
+// startPod starts the application of a pod, and its sidecar with the rules that redirect to it.
+func (w *Deployment) startPod(p podSpec) error {
 	pod := w.pods[p.pod]
-	app := actor.Part{App: &actor.App{Port: p.port, Calls: p.calls, Answer: p.bytes, KeepAlive: w.options.Keep}}
-	if err := w.hire(pod, mesh.Spec{Name: p.name, Part: app}); err != nil {
+	app := program.Role{App: &program.App{Port: p.port, Calls: p.calls, Answer: p.bytes, KeepAlive: w.options.Keep}}
+	if err := w.startContainer(pod, mesh.Spec{Name: p.name, Role: app}); err != nil {
 		return err
 	}
 	if w.options.Rules == nil || p.name == Gateway {
@@ -210,15 +210,15 @@ func (w *World) staff(p part) error {
 	}
 	sidecar := w.options.Sidecar
 	sidecar.Endpoints = w.endpoints()
-	spec := mesh.Spec{Name: Envoy, Part: actor.Part{Sidecar: &sidecar}, ID: mesh.ProxyID}
+	spec := mesh.Spec{Name: Envoy, Role: program.Role{Sidecar: &sidecar}, ID: mesh.ProxyID}
 	if sidecar.Transparent {
 		spec.Capabilities = []uintptr{unix.CAP_NET_ADMIN}
 	}
-	return w.hire(pod, spec)
+	return w.startContainer(pod, spec)
 }
 
-// hire starts a process in a container of its own.
-func (w *World) hire(pod *mesh.Pod, s mesh.Spec) error {
+// startContainer starts a process in a container of its own.
+func (w *Deployment) startContainer(pod *mesh.Pod, s mesh.Spec) error {
 	c, err := pod.Container()
 	if err != nil {
 		return err
@@ -231,8 +231,8 @@ func (w *World) hire(pod *mesh.Pod, s mesh.Spec) error {
 	return nil
 }
 
-// tunnel starts a ztunnel on each node, for the pods that are in ambient mode.
-func (w *World) tunnel() error {
+// startZtunnels starts a ztunnel on each node, for the pods that are in ambient mode.
+func (w *Deployment) startZtunnels() error {
 	if !w.options.Ambient {
 		return nil
 	}
@@ -241,21 +241,21 @@ func (w *World) tunnel() error {
 		if err != nil {
 			return err
 		}
-		s := mesh.Spec{Name: Ztunnel, Part: actor.Part{Ztunnel: &actor.Ztunnel{Endpoints: w.endpoints()}}}
-		for _, p := range parts() {
+		s := mesh.Spec{Name: Ztunnel, Role: program.Role{Ztunnel: &program.Ztunnel{Endpoints: w.endpoints()}}}
+		for _, p := range podSpecs() {
 			if w.Nodes[p.node-1] == node && p.name != Gateway {
 				s.Namespaces = append(s.Namespaces, w.pods[p.pod])
 			}
 		}
-		if err := w.hire(own, s); err != nil {
+		if err := w.startContainer(own, s); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// outside starts the client.
-func (w *World) outside() error {
+// startClient starts the client, outside the cluster.
+func (w *Deployment) startClient() error {
 	machine, err := w.Outside("outside", "172.18.0.1")
 	if err != nil {
 		return err
@@ -265,7 +265,7 @@ func (w *World) outside() error {
 		return err
 	}
 	// it keeps no connection
-	p, err := c.Start(mesh.Spec{Name: cmp.Or(w.options.Client, Client), Part: actor.Part{App: &actor.App{}}})
+	p, err := c.Start(mesh.Spec{Name: cmp.Or(w.options.Client, Client), Role: program.Role{App: &program.App{}}})
 	if err != nil {
 		return err
 	}
@@ -274,15 +274,15 @@ func (w *World) outside() error {
 }
 
 // Ask sends requests from outside, through everything.
-func (w *World) Ask(times int) error {
-	return w.Client().Ask(actor.Ask{URL: Front, Times: times})
+func (w *Deployment) Ask(times int) error {
+	return w.Client().Ask(program.Ask{URL: Front, Times: times})
 }
 
 // Client is who sends requests.
-func (w *World) Client() Member { return w.Members[len(w.Members)-1] }
+func (w *Deployment) Client() Member { return w.Members[len(w.Members)-1] }
 
 // Find returns a pod's member by the name of its executable, or nothing.
-func (w *World) Find(pod, name string) (m Member) {
+func (w *Deployment) Find(pod, name string) (m Member) {
 	for _, m := range w.Members {
 		if m.Pod != nil && m.Pod.Name == pod && m.Name == name {
 			return m
@@ -292,11 +292,11 @@ func (w *World) Find(pod, name string) (m Member) {
 }
 
 // Proxy returns who speaks for a pod: its sidecar, or its application.
-func (w *World) Proxy(pod string) Member {
+func (w *Deployment) Proxy(pod string) Member {
 	if m := w.Find(pod, Envoy); m.Process != nil {
 		return m
 	}
-	for _, p := range parts() {
+	for _, p := range podSpecs() {
 		if p.pod == pod {
 			return w.Find(pod, p.name)
 		}
@@ -305,8 +305,8 @@ func (w *World) Proxy(pod string) Member {
 }
 
 // Service returns the address of a service.
-func (w *World) Service(name string) netip.AddrPort {
-	for _, p := range parts() {
+func (w *Deployment) Service(name string) netip.AddrPort {
+	for _, p := range podSpecs() {
 		if p.name == name {
 			return netip.AddrPortFrom(netip.MustParseAddr(p.vip), p.port)
 		}
@@ -322,7 +322,7 @@ type Total struct {
 
 // Totals returns what those who dialled have counted, and what those who accepted. An answer may arrive before its
 // sender's own call has returned, so they may differ for a moment.
-func (w *World) Totals() (dialled, accepted Total, err error) {
+func (w *Deployment) Totals() (dialled, accepted Total, err error) {
 	for _, m := range w.Members {
 		legs, err := m.Legs()
 		if err != nil {
@@ -343,7 +343,7 @@ func (w *World) Totals() (dialled, accepted Total, err error) {
 }
 
 // Balanced returns an error as long as those who dialled and those who accepted have not counted the same.
-func (w *World) Balanced() error {
+func (w *Deployment) Balanced() error {
 	dialled, accepted, err := w.Totals()
 	if err != nil {
 		return err

@@ -14,7 +14,7 @@ import (
 
 	"github.com/netconn/netconn/internal/testnet"
 	"github.com/netconn/netconn/internal/testnet/mesh"
-	"github.com/netconn/netconn/internal/testnet/mesh/actor"
+	"github.com/netconn/netconn/internal/testnet/mesh/program"
 )
 
 // requests is how often the client asks: more than the connections that anybody keeps.
@@ -38,7 +38,7 @@ func variants(t *testing.T) []Variant {
 	return all
 }
 
-func newWorld(t *testing.T, o Options) *World {
+func newDeployment(t *testing.T, o Options) *Deployment {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		testnet.Require(t, fmt.Errorf("a mesh needs root"))
@@ -60,7 +60,7 @@ func newWorld(t *testing.T, o Options) *World {
 func TestRequests(t *testing.T) {
 	for _, v := range variants(t) {
 		t.Run(v.Name, func(t *testing.T) {
-			w := newWorld(t, v.Options)
+			w := newDeployment(t, v.Options)
 			if err := w.Ask(requests); err != nil {
 				t.Fatal(err)
 			}
@@ -74,7 +74,7 @@ func TestRequests(t *testing.T) {
 func TestKeptConnections(t *testing.T) {
 	o := withSidecars(t)
 	o.Keep, o.Sidecar.HTTP = true, true
-	w := newWorld(t, o)
+	w := newDeployment(t, o)
 	if err := w.Ask(requests); err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +93,7 @@ func TestKeptConnections(t *testing.T) {
 
 // settle waits until everybody has counted all that the others have sent, and returns it. Then each connection was
 // counted at both ends, and every byte.
-func settle(t *testing.T, w *World) map[*mesh.Process][]actor.Leg {
+func settle(t *testing.T, w *Deployment) map[*mesh.Process][]program.Leg {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
 		err := w.Balanced()
@@ -104,7 +104,7 @@ func settle(t *testing.T, w *World) map[*mesh.Process][]actor.Leg {
 			t.Fatal(err)
 		}
 	}
-	legs := make(map[*mesh.Process][]actor.Leg)
+	legs := make(map[*mesh.Process][]program.Leg)
 	for _, m := range w.Members {
 		of, err := m.Legs()
 		if err != nil {
@@ -122,7 +122,7 @@ func settle(t *testing.T, w *World) map[*mesh.Process][]actor.Leg {
 
 // checkWay holds the listeners that connections came to, and how many: a request for each of the five calls, without
 // a proxy to the service itself, with sidecars by way of 15001 where the caller has one, and of 15006.
-func checkWay(t *testing.T, o Options, legs map[*mesh.Process][]actor.Leg) {
+func checkWay(t *testing.T, o Options, legs map[*mesh.Process][]program.Leg) {
 	t.Helper()
 	got := make(map[string]int)
 	for p, of := range legs {
@@ -152,7 +152,7 @@ func checkWay(t *testing.T, o Options, legs map[*mesh.Process][]actor.Leg) {
 
 // What a proxy takes for the original destination is what its client asked for.
 func TestOriginalDestination(t *testing.T) {
-	w := newWorld(t, withSidecars(t))
+	w := newDeployment(t, withSidecars(t))
 	if err := w.Ask(2); err != nil { // productpage's sidecar asks each of the two reviews once
 		t.Fatal(err)
 	}
@@ -192,7 +192,7 @@ func withSidecars(t *testing.T) Options {
 func TestSixSockets(t *testing.T) {
 	o := withSidecars(t)
 	o.Keep = true
-	w := newWorld(t, o)
+	w := newDeployment(t, o)
 	if err := w.Ask(1); err != nil {
 		t.Fatal(err)
 	}
@@ -224,7 +224,7 @@ func TestSixSockets(t *testing.T) {
 	}
 }
 
-func mustLegs(t *testing.T, m Member) []actor.Leg {
+func mustLegs(t *testing.T, m Member) []program.Leg {
 	t.Helper()
 	legs, err := m.Legs()
 	if err != nil {

@@ -6,12 +6,12 @@ import (
 	"os"
 	"testing"
 
-	"github.com/netconn/netconn/internal/testnet/mesh/actor"
+	"github.com/netconn/netconn/internal/testnet/mesh/program"
 )
 
 // Every process of a mesh is this program under another name.
 func TestMain(m *testing.M) {
-	if actor.Main() {
+	if program.Main() {
 		return
 	}
 	os.Exit(m.Run())

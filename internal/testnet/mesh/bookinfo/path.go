@@ -8,18 +8,18 @@ import (
 	"slices"
 
 	"github.com/netconn/netconn/internal/testnet/mesh"
-	"github.com/netconn/netconn/internal/testnet/mesh/actor"
+	"github.com/netconn/netconn/internal/testnet/mesh/program"
 )
 
-// A Seen is a socket as a list of its namespace shows it.
-type Seen struct {
+// A ListedSocket is a socket as a list of its namespace shows it.
+type ListedSocket struct {
 	Name string // of the process
 	mesh.Socket
 	Accepted bool
 }
 
 // String is a line of such a list; the arrow points to the side that accepted.
-func (s Seen) String() string {
+func (s ListedSocket) String() string {
 	arrow := "->"
 	if s.Accepted {
 		arrow = "<-"
@@ -30,7 +30,7 @@ func (s Seen) String() string {
 // Path returns the six sockets by which one pod's application has a connection to another's, by way of a service and
 // both sidecars. The lists of both namespaces are read; which socket leads to which is known from the mesh's own
 // rules, and from what is in the lists.
-func (w *World) Path(client, service, server string) ([]Seen, error) {
+func (w *Deployment) Path(client, service, server string) ([]ListedSocket, error) {
 	near, err := w.sockets(client)
 	if err != nil {
 		return nil, err
@@ -41,31 +41,31 @@ func (w *World) Path(client, service, server string) ([]Seen, error) {
 	}
 	asked := w.Service(service)
 	endpoint := netip.AddrPortFrom(w.pods[server].Addr4, asked.Port())
-	path := []Seen{}
+	path := []ListedSocket{}
 	for _, step := range []struct {
-		of       []Seen
+		of       []ListedSocket
 		accepted bool
-		is       func(s Seen, before Seen) bool
+		is       func(s ListedSocket, before ListedSocket) bool
 	}{
-		{near, false, func(s, _ Seen) bool { return s.Remote == asked }},
-		{near, true, func(s, before Seen) bool {
+		{near, false, func(s, _ ListedSocket) bool { return s.Remote == asked }},
+		{near, true, func(s, before ListedSocket) bool {
 			return s.Remote == before.Local &&
-				s.Local.Port() == actor.OutboundPort
+				s.Local.Port() == program.OutboundPort
 		}},
-		{near, false, func(s, _ Seen) bool {
+		{near, false, func(s, _ ListedSocket) bool {
 			return s.Name == Envoy && s.Remote == endpoint
 		}},
-		{far, true, func(s, before Seen) bool { return s.Remote == before.Local }},
-		{far, false, func(s, _ Seen) bool {
+		{far, true, func(s, before ListedSocket) bool { return s.Remote == before.Local }},
+		{far, false, func(s, _ ListedSocket) bool {
 			return s.Name == Envoy && s.Remote == endpoint
 		}},
-		{far, true, func(s, before Seen) bool { return s.Remote == before.Local && s.Name != Envoy }},
+		{far, true, func(s, before ListedSocket) bool { return s.Remote == before.Local && s.Name != Envoy }},
 	} {
-		var before Seen
+		var before ListedSocket
 		if len(path) > 0 {
 			before = path[len(path)-1]
 		}
-		i := slices.IndexFunc(step.of, func(s Seen) bool { return step.is(s, before) })
+		i := slices.IndexFunc(step.of, func(s ListedSocket) bool { return step.is(s, before) })
 		if i < 0 {
 			return nil, fmt.Errorf("follow %s to %s: no socket after %v", client, server, path)
 		}
@@ -77,7 +77,7 @@ func (w *World) Path(client, service, server string) ([]Seen, error) {
 }
 
 // sockets lists the connections in a pod's namespace.
-func (w *World) sockets(pod string) (all []Seen, err error) {
+func (w *Deployment) sockets(pod string) (all []ListedSocket, err error) {
 	names := make(map[int]string)
 	var pids []int
 	for _, m := range w.Members {
@@ -88,7 +88,7 @@ func (w *World) sockets(pod string) (all []Seen, err error) {
 	}
 	sockets, err := mesh.Sockets(pids...)
 	for _, s := range sockets {
-		all = append(all, Seen{Name: names[s.Pid], Socket: s})
+		all = append(all, ListedSocket{Name: names[s.Pid], Socket: s})
 	}
 	return all, err
 }

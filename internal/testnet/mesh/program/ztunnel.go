@@ -1,6 +1,6 @@
 //go:build linux
 
-package actor
+package program
 
 import (
 	"context"
@@ -34,10 +34,10 @@ type Ztunnel struct {
 // A tunneller is a Ztunnel at work.
 type tunneller struct {
 	Ztunnel
-	counted *ledger
+	count *counter
 }
 
-func (z Ztunnel) start(counted *ledger) error { return tunneller{z, counted}.start() }
+func (z Ztunnel) start(count *counter) error { return tunneller{z, count}.start() }
 
 func (z tunneller) start() error {
 	for _, fd := range z.Namespaces {
@@ -47,7 +47,7 @@ func (z tunneller) start() error {
 			err := within(fd, func() error {
 				listeners, err := listen(port, true)
 				for _, l := range listeners {
-					go serve(l, func(c *net.TCPConn) { handle(fd, c) })
+					go acceptEach(l, func(c *net.TCPConn) { handle(fd, c) })
 				}
 				return err
 			})
@@ -66,7 +66,7 @@ func (z tunneller) outbound(fd int, c *net.TCPConn) {
 		c.Close()
 		return
 	}
-	down := z.counted.accepted(c, OutboundPort, original)
+	down := z.count.accepted(c, OutboundPort, original)
 	endpoint := original
 	if known := z.Endpoints[original.String()]; len(known) > 0 {
 		endpoint = known[0]
@@ -84,7 +84,7 @@ func (z tunneller) outbound(fd int, c *net.TCPConn) {
 
 // tunnelled reads where the connection goes, and reaches the application from the client's address.
 func (z tunneller) tunnelled(fd int, c *net.TCPConn) {
-	down := z.counted.accepted(c, TunnelPort, addrPort(c.LocalAddr()))
+	down := z.count.accepted(c, TunnelPort, addrPort(c.LocalAddr()))
 	line, err := readLine(down)
 	if err != nil {
 		down.Close()
@@ -105,10 +105,10 @@ func (z tunneller) plain(fd int, c *net.TCPConn) {
 		c.Close()
 		return
 	}
-	z.reach(fd, z.counted.accepted(c, InboundPort, original), original)
+	z.reach(fd, z.count.accepted(c, InboundPort, original), original)
 }
 
-func (z tunneller) reach(fd int, down counted, to netip.AddrPort) {
+func (z tunneller) reach(fd int, down countedConn, to netip.AddrPort) {
 	up, err := z.dial(fd, addrPort(down.RemoteAddr()).Addr(), to)
 	if err != nil {
 		down.Close()
@@ -118,7 +118,7 @@ func (z tunneller) reach(fd int, down counted, to netip.AddrPort) {
 }
 
 // dial opens a connection in a pod's namespace, from somebody else's address if one is given.
-func (z tunneller) dial(fd int, from netip.Addr, to netip.AddrPort) (up counted, err error) {
+func (z tunneller) dial(fd int, from netip.Addr, to netip.AddrPort) (up countedConn, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	err = within(fd, func() error {
@@ -130,14 +130,14 @@ func (z tunneller) dial(fd int, from netip.Addr, to netip.AddrPort) (up counted,
 		if err != nil {
 			return err
 		}
-		up = z.counted.dialled(c)
+		up = z.count.dialled(c)
 		return nil
 	})
 	return up, err
 }
 
 // readLine reads no byte more than the line: what follows is the application's.
-func readLine(c counted) (string, error) {
+func readLine(c countedConn) (string, error) {
 	var line strings.Builder
 	var b [1]byte
 	for line.Len() < 64 {

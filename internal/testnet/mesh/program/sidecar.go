@@ -1,6 +1,6 @@
 //go:build linux
 
-package actor
+package program
 
 import (
 	"context"
@@ -36,7 +36,7 @@ type Sidecar struct {
 // A proxy is a Sidecar at work.
 type proxy struct {
 	Sidecar
-	counted  *ledger
+	count    *counter
 	mu       sync.Mutex
 	turns    map[netip.AddrPort]int // by service
 	outbound http.Handler
@@ -49,8 +49,8 @@ type way struct {
 	original netip.AddrPort
 }
 
-func (s Sidecar) start(counted *ledger) error {
-	return (&proxy{Sidecar: s, counted: counted, turns: make(map[netip.AddrPort]int)}).start()
+func (s Sidecar) start(count *counter) error {
+	return (&proxy{Sidecar: s, count: count, turns: make(map[netip.AddrPort]int)}).start()
 }
 
 func (p *proxy) start() error {
@@ -64,7 +64,7 @@ func (p *proxy) start() error {
 			if p.HTTP {
 				go p.serveHTTP(l, port)
 			} else {
-				go serve(l, func(c *net.TCPConn) { p.pass(c, port) })
+				go acceptEach(l, func(c *net.TCPConn) { p.pass(c, port) })
 			}
 		}
 	}
@@ -85,7 +85,7 @@ func (p *proxy) pass(c *net.TCPConn, port uint16) {
 		c.Close()
 		return
 	}
-	down := p.counted.accepted(c, port, w.original)
+	down := p.count.accepted(c, port, w.original)
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	up, err := p.dial(ctx, w.inbound, p.choose(w))
@@ -109,7 +109,7 @@ func (p *proxy) choose(w way) netip.AddrPort {
 	return endpoints[p.turns[w.original]%len(endpoints)]
 }
 
-func (p *proxy) dial(ctx context.Context, inbound bool, to netip.AddrPort) (counted, error) {
+func (p *proxy) dial(ctx context.Context, inbound bool, to netip.AddrPort) (countedConn, error) {
 	var from netip.Addr
 	switch {
 	case inbound && p.Loopback:
@@ -121,9 +121,9 @@ func (p *proxy) dial(ctx context.Context, inbound bool, to netip.AddrPort) (coun
 	}
 	c, err := dial(ctx, from, to)
 	if err != nil {
-		return counted{}, err
+		return countedConn{}, err
 	}
-	return p.counted.dialled(c), nil
+	return p.count.dialled(c), nil
 }
 
 type wayKey struct{}
@@ -139,14 +139,14 @@ func (p *proxy) serveHTTP(l *net.TCPListener, port uint16) {
 			p.outbound.ServeHTTP(w, r)
 		}),
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
-			w, err := look(c.(counted).tcp, port)
+			w, err := look(c.(countedConn).tcp, port)
 			if err != nil {
 				c.Close()
 			}
 			return context.WithValue(ctx, wayKey{}, w)
 		},
 	}
-	_ = server.Serve(countingListener{l, p.counted, port})
+	_ = server.Serve(countingListener{l, p.count, port})
 }
 
 // handler passes requests on over connections that are kept, each way with its own.

@@ -1,6 +1,6 @@
 //go:build linux
 
-package actor
+package program
 
 import (
 	"context"
@@ -33,7 +33,7 @@ type Ask struct {
 	Every    time.Duration // from one request to the next; 0: as soon as the one before is answered
 }
 
-func (a *App) start(counted *ledger) error {
+func (a *App) start(count *counter) error {
 	a.client = &http.Client{Transport: &http.Transport{
 		DisableKeepAlives:   !a.KeepAlive,
 		MaxIdleConnsPerHost: 100,
@@ -46,7 +46,7 @@ func (a *App) start(counted *ledger) error {
 			if err != nil {
 				return nil, err
 			}
-			return counted.dialled(c), nil
+			return count.dialled(c), nil
 		},
 	}}
 	if a.Port == 0 {
@@ -57,7 +57,7 @@ func (a *App) start(counted *ledger) error {
 		return err
 	}
 	for _, l := range listeners {
-		go func() { _ = http.Serve(countingListener{l, counted, a.Port}, a) }() // until the process ends
+		go func() { _ = http.Serve(countingListener{l, count, a.Port}, a) }() // until the process ends
 	}
 	return nil
 }
@@ -120,8 +120,8 @@ func (a *App) ask(o Ask) error {
 // A countingListener counts what it accepts.
 type countingListener struct {
 	*net.TCPListener
-	counted *ledger
-	port    uint16
+	count *counter
+	port  uint16
 }
 
 func (l countingListener) Accept() (net.Conn, error) {
@@ -133,5 +133,5 @@ func (l countingListener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return l.counted.accepted(c, l.port, original), nil
+	return l.count.accepted(c, l.port, original), nil
 }

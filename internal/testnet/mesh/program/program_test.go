@@ -1,6 +1,6 @@
 //go:build linux
 
-package actor
+package program
 
 import (
 	"bytes"
@@ -20,7 +20,7 @@ import (
 func answersTo(t *testing.T, in io.Reader) (all []Answer) {
 	t.Helper()
 	var out bytes.Buffer
-	if err := perform(in, &out); err != nil {
+	if err := serve(in, &out); err != nil {
 		t.Fatal(err)
 	}
 	for decoder := json.NewDecoder(&out); decoder.More(); {
@@ -44,7 +44,7 @@ func orders(t *testing.T, all ...Order) string {
 	return b.String()
 }
 
-// slowly gives one order at a time, as who waits for the answers does.
+// slowly gives one order at a time, as a caller does that waits for the answers.
 func slowly(text string) io.Reader {
 	in, out := io.Pipe()
 	go func() {
@@ -57,33 +57,33 @@ func slowly(text string) io.Reader {
 	return in
 }
 
-func TestPerform(t *testing.T) {
-	got := answersTo(t, slowly(orders(t, Order{Ask: &Ask{URL: "http://127.0.0.1:1/", Times: 1}}, Order{Play: &Part{App: &App{}}}, Order{})))
-	want := []Answer{{Error: "ask: only an application does"}, {}, {}, {Last: true}}
+func TestServe(t *testing.T) {
+	got := answersTo(t, slowly(orders(t, Order{Ask: &Ask{URL: "http://127.0.0.1:1/", Times: 1}}, Order{Start: &Role{App: &App{}}}, Order{})))
+	want := []Answer{{Error: "send requests: only an application does"}, {}, {}, {Last: true}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("answers (-want +got):\n%s", diff)
 	}
-	if err := perform(strings.NewReader("nonsense\n"), io.Discard); err == nil {
+	if err := serve(strings.NewReader("nonsense\n"), io.Discard); err == nil {
 		t.Error("nonsense is an order")
 	}
 }
 
 // What takes for ever does not outlive the input.
-func TestPerformEndsInTheMiddle(t *testing.T) {
+func TestServeEndsInTheMiddle(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0") // it never answers
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
 	got := answersTo(t, slowly(orders(t,
-		Order{Play: &Part{App: &App{}}}, Order{Ask: &Ask{URL: "http://" + l.Addr().String() + "/", Times: 1}})))
+		Order{Start: &Role{App: &App{}}}, Order{Ask: &Ask{URL: "http://" + l.Addr().String() + "/", Times: 1}})))
 	if len(got) != 2 || !got[1].Last || len(got[1].Legs) != 1 || got[1].Legs[0].Connections != 1 {
 		t.Errorf("answers: %+v, want the last one to tell of the connection", got)
 	}
 }
 
 // pipe returns both ends of a connection, the accepted one counted.
-func pipe(t *testing.T, l *ledger) (client *net.TCPConn, accepted counted) {
+func pipe(t *testing.T, l *counter) (client *net.TCPConn, accepted countedConn) {
 	t.Helper()
 	listener, err := listenAt(netip.MustParseAddrPort("127.0.0.1:0"))
 	if err != nil {
@@ -109,7 +109,7 @@ func pipe(t *testing.T, l *ledger) (client *net.TCPConn, accepted counted) {
 // A relay carries both directions and counts both hops; a half that is closed on one is closed on the other, and no
 // more.
 func TestRelay(t *testing.T) {
-	l := newLedger()
+	l := newCounter()
 	client, down := pipe(t, l)
 	server, up := pipe(t, l)
 	done := make(chan struct{})
@@ -131,7 +131,7 @@ func TestRelay(t *testing.T) {
 	}
 	<-done
 	want := []Leg{{
-		Meaning:     Meaning{Accepted: true, Port: 7, Original: netip.MustParseAddrPort("10.96.1.3:9080"), Remote: netip.MustParseAddrPort("127.0.0.1:0")},
+		Key:         Key{Accepted: true, Port: 7, Original: netip.MustParseAddrPort("10.96.1.3:9080"), Remote: netip.MustParseAddrPort("127.0.0.1:0")},
 		Connections: 2, Sent: there + back, Received: there + back,
 	}}
 	if diff := cmp.Diff(want, l.legs(), cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })); diff != "" {
@@ -141,7 +141,7 @@ func TestRelay(t *testing.T) {
 
 // An end that resets resets the other hop, and closing twice is counted once.
 func TestRelayBreaks(t *testing.T) {
-	l := newLedger()
+	l := newCounter()
 	client, down := pipe(t, l)
 	server, up := pipe(t, l)
 	done := make(chan struct{})
@@ -160,7 +160,7 @@ func TestRelayBreaks(t *testing.T) {
 
 // An application answers when all that it calls have, and passes on that one has not.
 func TestApp(t *testing.T) {
-	l := newLedger()
+	l := newCounter()
 	last := &App{Answer: 48}
 	if err := last.start(l); err != nil {
 		t.Fatal(err)
@@ -215,7 +215,7 @@ func TestChoose(t *testing.T) {
 
 func TestReadLine(t *testing.T) {
 	for text, want := range map[string]string{"10.0.0.1:80\nrest": "10.0.0.1:80", "no end": "", strings.Repeat("x", 100) + "\n": ""} {
-		l := newLedger()
+		l := newCounter()
 		client, accepted := pipe(t, l)
 		_, _ = io.WriteString(client, text)
 		client.CloseWrite()

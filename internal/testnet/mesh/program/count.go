@@ -1,6 +1,6 @@
 //go:build linux
 
-package actor
+package program
 
 import (
 	"cmp"
@@ -10,31 +10,31 @@ import (
 	"sync"
 )
 
-// A Meaning is what connections have in common that are counted together.
-type Meaning struct {
+// A Key identifies the connections that are counted together.
+type Key struct {
 	Accepted bool           // else dialled
 	Port     uint16         // accepted: that of the listener
 	Original netip.AddrPort // accepted: where the client wanted to go, as far as the process can know
 	Remote   netip.AddrPort // of the socket; accepted: without the port, which is 0
 }
 
-// A Leg is what a process counted of connections with one meaning. Bytes are payload.
+// A Leg is what a process counted of the connections with one key. Bytes are payload.
 type Leg struct {
-	Meaning
+	Key
 	Connections, Open int // ever, and now
 	Sent, Received    int64
 }
 
-// A ledger counts the connections of a process. It is safe for use by several goroutines.
-type ledger struct {
+// A counter counts the connections of a process. It is safe for use by several goroutines.
+type counter struct {
 	mu    sync.Mutex
-	count map[Meaning]*Leg
+	count map[Key]*Leg
 }
 
-func newLedger() *ledger { return &ledger{count: make(map[Meaning]*Leg)} }
+func newCounter() *counter { return &counter{count: make(map[Key]*Leg)} }
 
 // legs returns what was counted, in a fixed order.
-func (l *ledger) legs() []Leg {
+func (l *counter) legs() []Leg {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var all []Leg
@@ -50,58 +50,58 @@ func (l *ledger) legs() []Leg {
 	return all
 }
 
-// accepted counts a connection that a listener gave, whose client wanted to go to an address.
-func (l *ledger) accepted(c *net.TCPConn, port uint16, original netip.AddrPort) counted {
+// accepted counts a connection of a listener, with the address that its client dialled.
+func (l *counter) accepted(c *net.TCPConn, port uint16, original netip.AddrPort) countedConn {
 	remote := addrPort(c.RemoteAddr())
-	return l.enter(c, Meaning{
+	return l.enter(c, Key{
 		Accepted: true, Port: port, Original: original, Remote: netip.AddrPortFrom(remote.Addr(), 0),
 	})
 }
 
 // dialled counts a connection that this process opened.
-func (l *ledger) dialled(c net.Conn) counted {
-	return l.enter(c.(*net.TCPConn), Meaning{Remote: addrPort(c.RemoteAddr())})
+func (l *counter) dialled(c net.Conn) countedConn {
+	return l.enter(c.(*net.TCPConn), Key{Remote: addrPort(c.RemoteAddr())})
 }
 
-func (l *ledger) enter(c *net.TCPConn, m Meaning) counted {
+func (l *counter) enter(c *net.TCPConn, m Key) countedConn {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	leg := l.count[m]
 	if leg == nil {
-		leg = &Leg{Meaning: m}
+		leg = &Leg{Key: m}
 		l.count[m] = leg
 	}
 	leg.Connections++
 	leg.Open++
-	return counted{Conn: c, tcp: c, leg: leg, in: l, once: new(sync.Once)}
+	return countedConn{Conn: c, tcp: c, leg: leg, in: l, once: new(sync.Once)}
 }
 
-// A counted is a connection whose bytes are counted. It has no more methods than these, so that nobody takes the
+// A countedConn is a connection that counts its bytes. It has no more methods than these, so that nothing takes the
 // kernel's own way from one socket to another, which counts nothing.
-type counted struct {
+type countedConn struct {
 	net.Conn
 	tcp  *net.TCPConn // the same
 	leg  *Leg
-	in   *ledger
+	in   *counter
 	once *sync.Once
 }
 
-func (c counted) Read(b []byte) (int, error) {
+func (c countedConn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
 	c.in.add(&c.leg.Received, n)
 	return n, err
 }
 
-func (c counted) Write(b []byte) (int, error) {
+func (c countedConn) Write(b []byte) (int, error) {
 	n, err := c.Conn.Write(b)
 	c.in.add(&c.leg.Sent, n)
 	return n, err
 }
 
 // CloseWrite ends what is sent, not what is received.
-func (c counted) CloseWrite() error { return c.tcp.CloseWrite() }
+func (c countedConn) CloseWrite() error { return c.tcp.CloseWrite() }
 
-func (c counted) Close() error {
+func (c countedConn) Close() error {
 	c.once.Do(func() {
 		c.in.mu.Lock()
 		defer c.in.mu.Unlock()
@@ -110,7 +110,7 @@ func (c counted) Close() error {
 	return c.Conn.Close()
 }
 
-func (l *ledger) add(to *int64, n int) {
+func (l *counter) add(to *int64, n int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	*to += int64(n)

@@ -1,6 +1,6 @@
 //go:build linux
 
-package actor
+package program
 
 import (
 	"context"
@@ -118,8 +118,8 @@ func dial(ctx context.Context, from netip.Addr, to netip.AddrPort, options ...so
 	return d.DialContext(ctx, "tcp", to.String())
 }
 
-// serve calls f for each connection, in a goroutine of its own, until the listener is closed.
-func serve(l *net.TCPListener, f func(*net.TCPConn)) {
+// acceptEach calls f for each connection, in a goroutine of its own, until the listener is closed.
+func acceptEach(l *net.TCPListener, f func(*net.TCPConn)) {
 	for {
 		c, err := l.AcceptTCP()
 		if err != nil {
