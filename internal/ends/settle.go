@@ -91,7 +91,11 @@ func obvious(e *conn.End, route *conn.Route) bool {
 	case e.Role == conn.RoleClient:
 		return route.Client == e.Tuple.Source && route.Server == e.Tuple.Destination && route.Port == e.Tuple.Destination.Port()
 	case e.Role == conn.RoleServer:
-		return route.Server == e.Tuple.Source && route.Client == e.Tuple.Destination && route.Port == e.Tuple.Source.Port()
+		port := e.Tuple.Source.Port()
+		if route.NAT == conn.NATUnresolved {
+			port = 0 // by which packets enter the server's namespace is not known
+		}
+		return route.Server == e.Tuple.Source && route.Client == e.Tuple.Destination && route.Port == port
 	}
 	return !route.Server.IsValid()
 }

@@ -1,16 +1,18 @@
-// Package nat finds the route of a connection: who is really at its two ends, what was asked for, and how one became the other.
+// Package nat finds the route of a connection: its actual endpoints, the original destination, and the kind of
+// translation between them.
 //
-// In: an end of a connection, the other end if it is on this machine, and for each namespace that its packets pass on their way out
-// what connection tracking does to them there. Out: a conn.Route. Everything here is a pure function of its arguments; nothing fails:
-// what cannot be known for certain is conn.NATUnresolved.
+// In: one end of a connection, or both, and what connection tracking says in the namespaces on the way. Out: a
+// conn.Route. Everything here is a pure function of its arguments, and nothing fails: a route that is not certain is
+// conn.NATUnresolved.
 //
-// A packet that an end sends is followed outward, from the socket's namespace to the one around it, and so on. Each hop rewrites it or
-// not. For the side that connected, a rewritten destination is the server that is really there. The other side answers: what is
-// rewritten there is where its packets seem to come from, which is what the client asked for, and where they go to, which is the real
-// client. So one rule serves both sides, and only the names of source and destination change places.
+// A packet that an end sends is followed outward, from the socket's namespace to the next one, and so on. Each may
+// translate it. For the client's packets, a translated destination is the actual server. For the server's packets, a
+// translated source is the original destination, and a translated destination is the actual client. So one rule serves
+// both sides, with source and destination exchanged.
 //
-// Where both ends are on this machine they are matched by what no translation changes (package ends), and their sockets tell the rest; only
-// whether the destination was translated on the server's own doorstep has to be asked.
+// Where both ends are on this machine, package ends matches them by their initial sequence numbers, which no
+// translation changes, and their sockets show all the rest but one thing: whether the server's own namespace translated
+// the destination.
 package nat
 
 import (
@@ -19,26 +21,26 @@ import (
 	"github.com/netconn/netconn/internal/conn"
 )
 
-// MaxSteps is how many namespaces are asked about one connection, the socket's own included: a pod, its node, a host around the node,
-// and one to spare.
+// MaxSteps is how many namespaces are asked about one connection, including the socket's own: a pod, its node, a host
+// around the node, and one more.
 const MaxSteps = 4
 
 // Knowledge is what connection tracking of a namespace says about a packet.
 type Knowledge uint8
 
 const (
-	Unknown Knowledge = iota // it cannot be asked, or what it says may be of another connection
+	Unknown Knowledge = iota // it cannot be asked, or its answer may be about another connection
 	Doubted                  // there is no entry, but there may have been one
 	Absent                   // there is no entry, and there was none: the packet is not translated
-	Tracked                  // there is one, and Out is what it makes of the packet
+	Tracked                  // there is an entry
 )
 
-// Step is what one namespace does to a packet that passes it on its way out.
+// Step is what one namespace does to a packet on its way out.
 type Step struct {
 	Knowledge Knowledge
-	Out       conn.Tuple // the packet as it leaves
-	Reply     bool       // the packet belongs to the answering direction
-	Local     bool       // Out's destination belongs to this namespace: it goes no further
+	Out       conn.Tuple // of Tracked: the packet as it leaves
+	Reply     bool       // of Tracked: the packet belongs to the reply direction
+	Local     bool       // the destination of the packet, as it leaves, belongs to this namespace: it goes no further
 }
 
 // Packet returns the packet as it arrives after some steps.
@@ -52,37 +54,40 @@ func Packet(e conn.End, steps []Step) conn.Tuple {
 	return packet
 }
 
-// Without returns what it means that a namespace has no entry for an end's packet. Age is how long ago the connection may have ended at
-// most, in seconds; tracks tells whether the namespace tracks connections. Of one that is open there would be an entry. After its end it
-// may have been deleted, or its timeout be short, where there are entries at all; where there seem to be none, the last may have expired.
-// A refused attempt leaves none, one that a rule drops on its way never gets one, and one of a connection older than netconn may have
-// expired.
+// Without returns what it means that a namespace has no entry for a packet of an end. The connection ended at most age
+// seconds ago. tracks reports whether the namespace tracks connections.
+//
+// Where a namespace tracks connections, every packet has an entry, unless a rule exempts it or the entry was deleted;
+// so a missing entry proves nothing. Where it tracks none, it translates none, but of an older or a closed connection
+// the last entry may have expired, and with it the sign that the namespace tracked any. A refused attempt leaves no
+// entry, and a packet that a rule drops never gets one.
 func Without(e conn.End, age float64, tracks bool) Knowledge {
 	switch {
 	case e.Phase == conn.Failed && e.Error == conn.NotSent:
 		return Absent
-	case e.Phase == conn.Failed, !e.SeenOpening, e.Phase == conn.Closed && (tracks || age >= 1):
+	case tracks, e.Phase == conn.Failed, !e.SeenOpening, e.Phase == conn.Closed && age >= 1:
 		return Doubted
 	}
 	return Absent
 }
 
-// Follow returns the route of an end whose other end is not on this machine, or not known, from the steps of a packet that it sends, its
-// own namespace first.
+// Follow returns the route of an end from the steps of a packet that it sends, its own namespace first. The other end
+// is not on this machine, or not known.
 func Follow(e conn.End, steps []Step) conn.Route {
 	w := walk{end: e, packet: e.Tuple, client: connected(e, steps)}
 	for i, s := range steps {
 		if !w.pass(i, s) {
-			return unresolved(e)
+			return w.unresolved(steps)
 		}
 	}
 	if len(steps) == 0 || w.doubt {
-		return unresolved(e)
+		return w.unresolved(steps)
 	}
 	return w.route()
 }
 
-// connected tells whether the end is the client's. Of one that does not know the first translation tells it; without any it matters not.
+// connected reports whether the end is the client. If its role is not known, the first translation shows it; without
+// any, the route does not depend on it.
 func connected(e conn.End, steps []Step) bool {
 	if e.Role != conn.RoleUnknown {
 		return e.Role == conn.RoleClient
@@ -96,30 +101,19 @@ func connected(e conn.End, steps []Step) bool {
 	return true
 }
 
-// unresolved returns what the socket says.
-func unresolved(e conn.End) conn.Route {
-	switch e.Role {
-	case conn.RoleClient:
-		return conn.Route{Client: e.Tuple.Source, Server: e.Tuple.Destination, Port: e.Tuple.Destination.Port()}
-	case conn.RoleServer:
-		return conn.Route{Client: e.Tuple.Destination, Server: e.Tuple.Source, Port: e.Tuple.Source.Port()}
-	}
-	return conn.Route{}
-}
-
-// A walk is a packet on its way out.
+// walk is a packet on its way out.
 type walk struct {
 	end      conn.End
 	packet   conn.Tuple
-	client   bool // the end is the one that connected
-	doubt    bool // an entry may be missing in the namespaces since the last that had one
-	redirect bool // the destination that the client asked for was translated where the server is
-	dnat     bool // or elsewhere
-	snat     bool
-	entered  netip.AddrPort // that the client's packets are addressed to when they enter the server's namespace
+	client   bool           // the end is the client
+	doubt    bool           // an entry may be missing in the namespaces since the last one that had an entry
+	redirect bool           // the original destination was translated in the server's namespace
+	dnat     bool           // or elsewhere
+	snat     bool           // the client's address was translated
+	entered  netip.AddrPort // the destination of the client's packets when they enter the server's namespace
 }
 
-// pass takes the packet through one namespace. False means that the route cannot be known.
+// pass takes the packet through one namespace. False: the route cannot be known.
 func (w *walk) pass(i int, s Step) bool {
 	switch s.Knowledge {
 	case Unknown:
@@ -127,10 +121,13 @@ func (w *walk) pass(i int, s Step) bool {
 	case Doubted:
 		w.doubt = true
 	case Tracked:
-		// It knows the packet as it left the namespaces before, so those left it alone.
-		w.doubt = false
-		if s.Out != w.packet && !w.translate(i, s) {
+		if !w.agrees(s) {
 			return false
+		}
+		// The entry has the packet as it left the namespaces before, so those did not translate it.
+		w.doubt = false
+		if s.Out != w.packet {
+			w.translate(i, s)
 		}
 	}
 	w.enter(i, s)
@@ -140,25 +137,32 @@ func (w *walk) pass(i int, s Step) bool {
 	return true
 }
 
-// translate notes what was rewritten. An entry that has the connection the other way round was made from a packet in the middle of it, or
-// is another one's.
-func (w *walk) translate(i int, s Step) bool {
-	if w.client == s.Reply {
-		return false
+// agrees reports whether an entry has the direction of the connection. If it has not, it was made from a packet in the
+// middle of the connection, after its first entry was deleted, or it is another connection's. Where the role is not
+// known, only a translation shows the direction.
+func (w *walk) agrees(s Step) bool {
+	if w.end.Role == conn.RoleUnknown && s.Out == w.packet {
+		return true
 	}
-	asked, asker := s.Out.Destination != w.packet.Destination, s.Out.Source != w.packet.Source
-	here := s.Local
-	if !w.client {
-		asked, asker = asker, asked
-		here = i == 0
-	}
-	w.snat = w.snat || asker
-	w.redirect = w.redirect || asked && here
-	w.dnat = w.dnat || asked && !here
-	return true
+	return w.client != s.Reply
 }
 
-// enter notes the address by which the server's namespace is entered: the client's side ends there, the server's begins there.
+// translate records what a namespace translates. A source port that changes is no translation of the source: the kernel
+// gives the packet another one if the port is taken (see nf_nat_core.c, get_unique_tuple).
+func (w *walk) translate(i int, s Step) {
+	destination, source := s.Out.Destination != w.packet.Destination, s.Out.Source.Addr() != w.packet.Source.Addr()
+	here := s.Local
+	if !w.client {
+		destination, source = s.Out.Source != w.packet.Source, s.Out.Destination.Addr() != w.packet.Destination.Addr()
+		here = i == 0
+	}
+	w.snat = w.snat || source
+	w.redirect = w.redirect || destination && here
+	w.dnat = w.dnat || destination && !here
+}
+
+// enter records the address by which the server's namespace is entered: the client's packets end there, and the
+// server's begin there.
 func (w *walk) enter(i int, s Step) {
 	out := w.packet
 	if s.Knowledge == Tracked {
@@ -174,13 +178,30 @@ func (w *walk) enter(i int, s Step) {
 	}
 }
 
+// unresolved returns what the socket shows. The port of a server is known only if it is known what its own namespace
+// does: a sidecar listens on 15006, which no client asked for.
+func (w *walk) unresolved(steps []Step) conn.Route {
+	switch t := w.end.Tuple; w.end.Role {
+	case conn.RoleClient:
+		return conn.Route{Client: t.Source, Server: t.Destination, Port: t.Destination.Port()}
+	case conn.RoleServer:
+		r := conn.Route{Client: t.Destination, Server: t.Source}
+		if len(steps) > 0 && steps[0].Knowledge != Doubted {
+			r.Port = w.entered.Port()
+		}
+		return r
+	}
+	return conn.Route{}
+}
+
 func (w *walk) route() conn.Route {
 	if w.end.Role == conn.RoleUnknown && !w.redirect && !w.dnat && !w.snat {
 		return conn.Route{NAT: conn.NATNone}
 	}
-	r := conn.Route{Client: w.end.Tuple.Source, Server: w.packet.Destination, Asked: w.end.Tuple.Destination, Port: w.entered.Port()}
+	sent := w.end.Tuple
+	r := conn.Route{Client: sent.Source, Server: w.packet.Destination, Asked: sent.Destination, Port: w.entered.Port()}
 	if !w.client {
-		r = conn.Route{Client: w.packet.Destination, Server: w.end.Tuple.Source, Asked: w.packet.Source, Port: w.entered.Port()}
+		r.Client, r.Server, r.Asked = w.packet.Destination, sent.Source, w.packet.Source
 	}
 	r.NAT = kind(w.redirect, w.dnat, w.snat, w.end.Transparent)
 	if !w.redirect && !w.dnat {

@@ -36,6 +36,15 @@ func (s Step) local() Step { s.Local = true; return s }
 
 var absent, doubted, unknown = Step{Knowledge: Absent}, Step{Knowledge: Doubted}, Step{}
 
+// route returns a route; asked is empty if the destination was not translated.
+func route(n conn.NAT, client, server, asked string, port uint16) conn.Route {
+	r := conn.Route{NAT: n, Client: address(client), Server: address(server), Port: port}
+	if asked != "" {
+		r.Asked = address(asked)
+	}
+	return r
+}
+
 func wantRoute(t *testing.T, got, want conn.Route) {
 	t.Helper()
 	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })); diff != "" {
@@ -64,56 +73,85 @@ func TestFollow(t *testing.T) {
 		want  conn.Route
 	}{
 		"nothing is tracked": {client(app, backend), []Step{absent, absent},
-			conn.Route{NAT: conn.NATNone, Client: address(app), Server: address(backend), Port: 9080}},
+			route(conn.NATNone, app, backend, "", 9080)},
 		"nothing is translated": {client(app, backend), []Step{tracked(app, backend), tracked(app, backend)},
-			conn.Route{NAT: conn.NATNone, Client: address(app), Server: address(backend), Port: 9080}},
+			route(conn.NATNone, app, backend, "", 9080)},
 		"to its own sidecar": {client(app, service), []Step{tracked(app, sidecar).local()},
-			conn.Route{NAT: conn.NATRedirect, Client: address(app), Server: address(sidecar), Asked: address(service), Port: 80}},
+			route(conn.NATRedirect, app, sidecar, service, 80)},
 		"the sidecar's end of it": {server(sidecar, app), []Step{tracked(service, app).reply().local()},
-			conn.Route{NAT: conn.NATRedirect, Client: address(app), Server: address(sidecar), Asked: address(service), Port: 80}},
+			route(conn.NATRedirect, app, sidecar, service, 80)},
 		"a service, translated on the node": {client(app, service), []Step{absent, tracked(app, backend)},
-			conn.Route{NAT: conn.NATDestination, Client: address(app), Server: address(backend), Asked: address(service), Port: 9080}},
+			route(conn.NATDestination, app, backend, service, 9080)},
 		"a service, translated in the pod": {client(app, service), []Step{tracked(app, backend), tracked(app, backend)},
-			conn.Route{NAT: conn.NATDestination, Client: address(app), Server: address(backend), Asked: address(service), Port: 9080}},
+			route(conn.NATDestination, app, backend, service, 9080)},
 		"masqueraded on the node": {client(app, outside), []Step{absent, tracked(node, outside)},
-			conn.Route{NAT: conn.NATSource, Client: address(app), Server: address(outside), Port: 60000}},
+			route(conn.NATSource, app, outside, "", 60000)},
 		"a service elsewhere, masqueraded": {client(app, service), []Step{absent, tracked(node, backend)},
-			conn.Route{NAT: conn.NATBoth, Client: address(app), Server: address(backend), Asked: address(service), Port: 9080}},
+			route(conn.NATBoth, app, backend, service, 9080)},
 		"chained: one service in the pod, another on the node": {
 			client(app, "10.96.9.9:443"), []Step{tracked(app, service), tracked(app, backend)},
-			conn.Route{NAT: conn.NATDestination, Client: address(app), Server: address(backend), Asked: address("10.96.9.9:443"), Port: 9080}},
-		"to a service of the node itself": {client(app, service), []Step{absent, tracked(app, "192.0.2.10:10250").local()},
-			conn.Route{NAT: conn.NATRedirect, Client: address(app), Server: address("192.0.2.10:10250"), Asked: address(service), Port: 80}},
-		"accepted behind an inbound redirect": {server(inbound, app), []Step{tracked(backend, app).reply(), tracked(backend, app).reply()},
-			conn.Route{NAT: conn.NATRedirect, Client: address(app), Server: address(inbound), Asked: address(backend), Port: 9080}},
-		"accepted behind a node port, masqueraded": {server(backend, node), []Step{absent, tracked(nodePort, outside).reply()},
-			conn.Route{NAT: conn.NATBoth, Client: address(outside), Server: address(backend), Asked: address(nodePort), Port: 9080}},
+			route(conn.NATDestination, app, backend, "10.96.9.9:443", 9080)},
+		"to a service of the node itself": {
+			client(app, service), []Step{absent, tracked(app, "192.0.2.10:10250").local()},
+			route(conn.NATRedirect, app, "192.0.2.10:10250", service, 80)},
+		"accepted behind an inbound redirect": {
+			server(inbound, app), []Step{tracked(backend, app).reply(), tracked(backend, app).reply()},
+			route(conn.NATRedirect, app, inbound, backend, 9080)},
+		"accepted behind a node port, masqueraded": {
+			server(backend, node), []Step{absent, tracked(nodePort, outside).reply()},
+			route(conn.NATBoth, outside, backend, nodePort, 9080)},
 		"accepted behind a node port and a redirect": {
 			server(inbound, node), []Step{tracked(backend, node).reply(), tracked(nodePort, outside).reply()},
-			conn.Route{NAT: conn.NATBoth, Client: address(outside), Server: address(inbound), Asked: address(nodePort), Port: 9080}},
+			route(conn.NATBoth, outside, inbound, nodePort, 9080)},
 		"accepted behind a node port, the client's address kept": {
 			server(backend, outside), []Step{absent, tracked(nodePort, outside).reply()},
-			conn.Route{NAT: conn.NATDestination, Client: address(outside), Server: address(backend), Asked: address(nodePort), Port: 9080}},
+			route(conn.NATDestination, outside, backend, nodePort, 9080)},
 		"accepted by TPROXY": {transparent(server(backend, outside)), []Step{tracked(backend, outside).reply(), absent},
-			conn.Route{NAT: conn.NATTransparent, Client: address(outside), Server: address(backend), Port: 9080}},
+			route(conn.NATTransparent, outside, backend, "", 9080)},
 		"accepted by TPROXY behind a node port": {
 			transparent(server(backend, node)), []Step{absent, tracked(nodePort, outside).reply()},
-			conn.Route{NAT: conn.NATBoth, Client: address(outside), Server: address(backend), Asked: address(nodePort), Port: 9080}},
+			route(conn.NATBoth, outside, backend, nodePort, 9080)},
 		"older, and not told which end": {older(client(app, service)), []Step{absent, tracked(app, backend)},
-			conn.Route{NAT: conn.NATDestination, Client: address(app), Server: address(backend), Asked: address(service), Port: 9080}},
-		"older, not told which end, and answering": {older(server(backend, node)), []Step{absent, tracked(nodePort, outside).reply()},
-			conn.Route{NAT: conn.NATBoth, Client: address(outside), Server: address(backend), Asked: address(nodePort), Port: 9080}},
+			route(conn.NATDestination, app, backend, service, 9080)},
+		"older, not told which end, and answering": {
+			older(server(backend, node)), []Step{absent, tracked(nodePort, outside).reply()},
+			route(conn.NATBoth, outside, backend, nodePort, 9080)},
 		"older, not told which end, not translated": {older(client(app, backend)), []Step{tracked(app, backend)},
 			conn.Route{NAT: conn.NATNone}},
 		"a doubt that a later hop clears": {client(app, service), []Step{doubted, tracked(app, backend)},
-			conn.Route{NAT: conn.NATDestination, Client: address(app), Server: address(backend), Asked: address(service), Port: 9080}},
+			route(conn.NATDestination, app, backend, service, 9080)},
 		"a doubt that stays": {client(app, service), []Step{tracked(app, service), doubted},
-			conn.Route{Client: address(app), Server: address(service), Port: 80}},
+			route(conn.NATUnresolved, app, service, "", 80)},
 		"a hop that cannot be asked": {server(backend, node), []Step{absent, unknown},
-			conn.Route{Client: address(node), Server: address(backend), Port: 9080}},
-		"nobody was asked": {client(app, service), nil, conn.Route{Client: address(app), Server: address(service), Port: 80}},
+			route(conn.NATUnresolved, node, backend, "", 9080)},
+		"a server that redirects, and a hop that cannot be asked": {
+			server(inbound, app), []Step{tracked(backend, app).reply(), unknown},
+			route(conn.NATUnresolved, app, inbound, "", 9080)},
+		"a server that may redirect": {server(inbound, app), []Step{doubted},
+			route(conn.NATUnresolved, app, inbound, "", 0)},
+		"a server that cannot be asked about": {server(inbound, app), nil,
+			route(conn.NATUnresolved, app, inbound, "", 0)},
+		"a server's entry that its own packets made": {server(inbound, app), []Step{tracked(inbound, app)},
+			route(conn.NATUnresolved, app, inbound, "", 0)},
+		"a client's entry that the replies made": {client(app, service), []Step{absent, tracked(app, service).reply()},
+			route(conn.NATUnresolved, app, service, "", 80)},
+		"older, and an entry that does not show the role": {
+			older(server(backend, app)), []Step{tracked(backend, app).reply()}, conn.Route{NAT: conn.NATNone}},
+		"a server with a doubt that a later hop clears": {
+			server(backend, node), []Step{doubted, tracked(nodePort, outside).reply()},
+			route(conn.NATBoth, outside, backend, nodePort, 9080)},
+		"to its own sidecar, from another source port": {
+			client(app, service), []Step{tracked("10.244.1.11:1024", sidecar).local()},
+			route(conn.NATRedirect, app, sidecar, service, 80)},
+		"the sidecar's end, from another source port": {
+			server(sidecar, "10.244.1.11:1024"), []Step{tracked(service, app).reply().local()},
+			route(conn.NATRedirect, app, sidecar, service, 80)},
+		"another source port on the way, and nothing else": {
+			client(app, backend), []Step{tracked("10.244.1.11:1024", backend)},
+			route(conn.NATNone, app, backend, "", 9080)},
+		"nobody was asked": {client(app, service), nil, route(conn.NATUnresolved, app, service, "", 80)},
 		"an entry the other way round": {client(app, service), []Step{tracked(app, backend).reply()},
-			conn.Route{Client: address(app), Server: address(service), Port: 80}},
+			route(conn.NATUnresolved, app, service, "", 80)},
 	} {
 		t.Run(name, func(t *testing.T) { wantRoute(t, Follow(c.end, c.steps), c.want) })
 	}
@@ -124,29 +162,40 @@ func TestBetween(t *testing.T) {
 	transparent := func(e conn.End) conn.End { e.Transparent = true; return e }
 	for name, c := range map[string]struct {
 		client, server conn.End
-		doorstep       Step
+		first          Step
 		want           conn.Route
 	}{
 		"mirrored": {client(app, backend), server(backend, app), unknown,
-			conn.Route{NAT: conn.NATNone, Client: address(app), Server: address(backend), Port: 9080}},
+			route(conn.NATNone, app, backend, "", 9080)},
 		"TPROXY": {client(app, backend), transparent(server(backend, app)), unknown,
-			conn.Route{NAT: conn.NATTransparent, Client: address(app), Server: address(backend), Port: 9080}},
-		"redirected on the doorstep": {client(app, backend), server(inbound, app), tracked(backend, app).reply(),
-			conn.Route{NAT: conn.NATRedirect, Client: address(app), Server: address(inbound), Asked: address(backend), Port: 9080}},
+			route(conn.NATTransparent, app, backend, "", 9080)},
+		"redirected on the first": {client(app, backend), server(inbound, app), tracked(backend, app).reply(),
+			route(conn.NATRedirect, app, inbound, backend, 9080)},
 		"a service": {client(app, service), server(backend, app), absent,
-			conn.Route{NAT: conn.NATDestination, Client: address(app), Server: address(backend), Asked: address(service), Port: 9080}},
-		"a service, and redirected on the doorstep": {client(app, service), server(inbound, app), tracked(backend, app).reply(),
-			conn.Route{NAT: conn.NATDestination, Client: address(app), Server: address(inbound), Asked: address(service), Port: 9080}},
+			route(conn.NATDestination, app, backend, service, 9080)},
+		"a service, and redirected on the first": {
+			client(app, service), server(inbound, app), tracked(backend, app).reply(),
+			route(conn.NATDestination, app, inbound, service, 9080)},
 		"masqueraded": {client(app, backend), server(backend, node), tracked(backend, node).reply(),
-			conn.Route{NAT: conn.NATSource, Client: address(app), Server: address(backend), Port: 9080}},
+			route(conn.NATSource, app, backend, "", 9080)},
 		"a service, masqueraded": {client(app, service), server(backend, node), absent,
-			conn.Route{NAT: conn.NATBoth, Client: address(app), Server: address(backend), Asked: address(service), Port: 9080}},
-		"a service, and a doorstep that cannot be asked": {client(app, service), server(backend, app), unknown,
-			conn.Route{Client: address(app), Server: address(backend), Asked: address(service), Port: 9080}},
+			route(conn.NATBoth, app, backend, service, 9080)},
+		"a service, and a first that cannot be asked": {client(app, service), server(backend, app), unknown,
+			route(conn.NATUnresolved, app, backend, service, 80)},
+		"a sidecar, and a first that has lost its entry": {client(app, backend), server(inbound, app), doubted,
+			route(conn.NATUnresolved, app, inbound, backend, 9080)},
+		"a sidecar, and an entry of packets that its socket began": {
+			client(app, backend), server(inbound, app), tracked(inbound, app),
+			route(conn.NATUnresolved, app, inbound, backend, 9080)},
+		"redirected, and the kernel chose another source port": {
+			client(app, service), server(sidecar, "10.244.1.11:1024"), tracked(service, app).reply(),
+			route(conn.NATRedirect, app, sidecar, service, 80)},
+		"nothing but another source port": {client(app, backend), server(backend, "10.244.1.11:1024"), unknown,
+			route(conn.NATNone, app, backend, "", 9080)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			wantRoute(t, Between(c.client, c.server, c.doorstep), c.want)
-			wantRoute(t, Between(c.server, c.client, c.doorstep), c.want)
+			wantRoute(t, Between(c.client, c.server, c.first), c.want)
+			wantRoute(t, Between(c.server, c.client, c.first), c.want)
 		})
 	}
 }
@@ -176,15 +225,22 @@ func TestWithout(t *testing.T) {
 		tracks bool
 		want   Knowledge
 	}{
-		"open":                                {func(*conn.End) {}, 0, true, Absent},
-		"open for long":                       {func(*conn.End) {}, 1000, true, Absent},
+		"open, where nothing is tracked":      {func(*conn.End) {}, 0, false, Absent},
+		"open for long, the same":             {func(*conn.End) {}, 1000, false, Absent},
+		"open, where there are others":        {func(*conn.End) {}, 0, true, Doubted},
 		"older than netconn":                  {func(e *conn.End) { e.SeenOpening = false }, 0, false, Doubted},
 		"just closed":                         {func(e *conn.End) { e.Phase = conn.Closed }, 0.1, false, Absent},
 		"just closed, where there are others": {func(e *conn.End) { e.Phase = conn.Closed }, 0.1, true, Doubted},
 		"closed some time ago":                {func(e *conn.End) { e.Phase = conn.Closed }, 1, false, Doubted},
-		"refused":                             {func(e *conn.End) { e.Phase, e.Error = conn.Failed, conn.Refused }, 0, false, Doubted},
-		"dropped on the way":                  {func(e *conn.End) { e.Phase, e.Error = conn.Failed, conn.TimedOut }, 0, false, Doubted},
-		"never sent":                          {func(e *conn.End) { e.Phase, e.Error = conn.Failed, conn.NotSent }, 0, true, Absent},
+		"refused": {
+			func(e *conn.End) { e.Phase, e.Error = conn.Failed, conn.Refused }, 0, false, Doubted,
+		},
+		"dropped on the way": {
+			func(e *conn.End) { e.Phase, e.Error = conn.Failed, conn.TimedOut }, 0, false, Doubted,
+		},
+		"never sent": {
+			func(e *conn.End) { e.Phase, e.Error = conn.Failed, conn.NotSent }, 0, true, Absent,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := client(app, backend)

@@ -9,8 +9,8 @@ import (
 	"github.com/netconn/netconn/internal/conn"
 )
 
-// A path is a connection and the namespaces that its packets pass, from the client's to the server's. Each may rewrite the destination, the
-// source or both. It is the model that the properties are held against.
+// A path is a connection and the namespaces that its packets pass, from the client's to the server's. Each may rewrite
+// the destination, the source or both. It is the model that the properties are held against.
 type path struct {
 	asked  conn.Tuple
 	passed []conn.Tuple // the client's packet as it leaves each namespace
@@ -19,7 +19,8 @@ type path struct {
 // newPath makes one by chance: of namespaces that rewrite, the first is the client's and the last the server's.
 func newPath(r *rand.Rand, namespaces int) path {
 	random := func() netip.AddrPort {
-		return netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(r.IntN(3)), byte(r.IntN(3)), byte(r.IntN(3))}), uint16(1+r.IntN(3)))
+		address := netip.AddrFrom4([4]byte{10, byte(r.IntN(3)), byte(r.IntN(3)), byte(r.IntN(3))})
+		return netip.AddrPortFrom(address, uint16(1+r.IntN(3)))
 	}
 	p := path{asked: conn.Tuple{Source: random(), Destination: random()}}
 	packet := p.asked
@@ -113,7 +114,8 @@ func wantEnds(t *testing.T, by string, p path, r conn.Route) {
 	}
 }
 
-// Whatever connection tracking says, a route is one of the kinds, keeps the end's own address, and is the same each time.
+// Whatever connection tracking says, a route is one of the kinds, keeps the end's own address, and is the same each
+// time.
 func FuzzFollow(f *testing.F) {
 	f.Add(uint64(1), []byte{3, 0, 2, 1})
 	f.Fuzz(func(t *testing.T, seed uint64, kinds []byte) {

@@ -67,7 +67,9 @@ func (p *Pipeline) travelled(c conn.Conn, r conn.Route) Identity {
 
 // fill takes from the socket what no route told.
 func (a *Identity) fill(c conn.Conn, remote netip.AddrPort) {
-	if a.Port == 0 || c.Role == conn.RoleUnknown {
+	switch {
+	case c.Role == conn.RoleServer && a.NAT == conn.NATUnresolved: // the socket's may be a sidecar's, which no client asked for
+	case a.Port == 0 || c.Role == conn.RoleUnknown:
 		a.Port = c.ServerPort()
 	}
 	if a.Server.IsValid() {

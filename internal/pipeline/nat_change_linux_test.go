@@ -246,7 +246,7 @@ func TestNamespaceDeletedInTheMiddle(t *testing.T) {
 		time.Sleep(time.Millisecond)
 	}
 	c := way{
-		Role: "client", NAT: "unresolved", Server: "127.0.0.1:9080", Client: "127.0.0.1", Asked: "127.0.0.9:80", Peer: "node",
+		Role: "client", NAT: "unresolved", Server: "127.0.0.1:80", Client: "127.0.0.1", Asked: "127.0.0.9:80", Peer: "node",
 		Sent: sentOut, Received: sentBack,
 	}
 	server := c

@@ -96,9 +96,6 @@ func putEndpoints(e *pipeline.Event, to pcommon.Map) {
 // server returns the actual address of the server, with the port that packets have when they enter its namespace: it
 // does not matter to a client where the server redirects them.
 func server(e *pipeline.Event) netip.AddrPort {
-	if !e.Server.IsValid() {
-		return e.Server
-	}
 	return netip.AddrPortFrom(e.Server.Addr(), e.Port)
 }
 
@@ -124,6 +121,8 @@ func putCount(to pcommon.Map, key string, c *conn.Conn, counter conn.Counter) {
 func putEndpoint(to pcommon.Map, address names.Attribute, port string, e netip.AddrPort) {
 	if e.Addr().IsValid() {
 		to.PutStr(address.Key(), e.Addr().String())
+	}
+	if e.Port() != 0 {
 		to.PutInt(port, int64(e.Port()))
 	}
 }
