@@ -163,7 +163,8 @@ func reason(r *sockConnectionRecord) conn.Error {
 	return conn.Other
 }
 
-// withoutErrno returns the reason of an end that left no errno: the application cancelled the attempt, or no SYN was sent.
+// withoutErrno returns the reason of an end that left no errno: the application cancelled the attempt, or no SYN was
+// sent.
 func withoutErrno(r *sockConnectionRecord) conn.Error {
 	switch {
 	case phase(r.Phase) != conn.Failed:

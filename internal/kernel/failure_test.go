@@ -72,7 +72,8 @@ func TestNoNeighbour(t *testing.T) {
 	wantFailure(t, w, "10.77.0.99:85", "host_unreachable")
 }
 
-// Without a route connect() fails before there is an attempt: nothing was sent, and the socket never left its first state.
+// Without a route connect() fails before there is an attempt: nothing was sent, and the socket never left its first
+// state.
 func TestNoRouteIsNoAttempt(t *testing.T) {
 	w := newWire(t)
 	o := w.observe(t)
@@ -85,8 +86,9 @@ func TestNoRouteIsNoAttempt(t *testing.T) {
 	o.wantEnded(outcome{conn.RoleClient, conn.Closed, "", 0, 0}, outcome{conn.RoleServer, conn.Closed, "", 0, 0})
 }
 
-// On one machine an ICMP error arrives while connect() still holds the socket, and leaves its trace in sk_err_soft only: a socket that is
-// given up then was not cancelled for no reason. But SO_ERROR takes the trace away, and what remains cannot be told from a cancel.
+// On one machine an ICMP error arrives while connect() still holds the socket, and leaves its trace in sk_err_soft
+// only: a socket that is given up then was not cancelled for no reason. But SO_ERROR takes the trace away, and what
+// remains cannot be told from a cancel.
 func TestUnreachableInsideConnect(t *testing.T) {
 	for reason, asks := range map[string]bool{"host_unreachable": false, "cancelled": true} {
 		t.Run(reason, func(t *testing.T) {
@@ -100,7 +102,8 @@ func TestUnreachableInsideConnect(t *testing.T) {
 	}
 }
 
-// unreachableInsideConnect tells whether the error arrived while connect() held the socket: a busy machine may put it off.
+// unreachableInsideConnect tells whether the error arrived while connect() held the socket: a busy machine may put it
+// off.
 func unreachableInsideConnect(t *testing.T, reason string, asks bool) (inside bool) {
 	t.Helper()
 	w := newWire(t)

@@ -46,8 +46,8 @@ func must[T any](v T, err error) func(testing.TB) T {
 	}
 }
 
-// An end that socket_state missed is told when the socket is destroyed, with every byte. The reason of an attempt that failed has been
-// given to the application by then.
+// An end that socket_state missed is told when the socket is destroyed, with every byte. The reason of an attempt that
+// failed has been given to the application by then.
 func TestEndSeenLate(t *testing.T) {
 	block := []string{"iptables", "-I", "INPUT", "-j", "DROP"}
 	pass := []string{"iptables", "-D", "INPUT", "-j", "DROP"}
@@ -133,8 +133,8 @@ func TestHandshakeSeenLate(t *testing.T) {
 	}
 }
 
-// A packet that one processor hands over to another interrupts whatever runs there, netconn's programs too. What they miss then is told
-// later: of the clients, whose last change of state comes with a packet, every one.
+// A packet that one processor hands over to another interrupts whatever runs there, netconn's programs too. What they
+// miss then is told later: of the clients, whose last change of state comes with a packet, every one.
 func TestProgramsThatInterruptThemselves(t *testing.T) {
 	const workers, each = 8, 1000
 	n := testnet.New(t)

@@ -1,14 +1,16 @@
-// Package kernel reads TCP connections from the kernel: every socket of the machine, in every network namespace, with what the kernel
-// itself counted on it. No program of it runs for a packet, a send or a receive.
+// Package kernel reads TCP connections from the Linux kernel: every socket of the machine, in every network namespace,
+// with the counters that the kernel itself keeps. None of its programs runs for a packet, a send or a receive.
 //
-// In: nothing but the kernel (Linux 5.12 or newer, with type information). Out: reports in the vocabulary of package conn, handed to the
-// functions of a Handler on the caller's goroutine, in the order in which the kernel wrote them within each of two streams: ends of
-// connections (Drain), and the connections that are alive (Snapshot). Between the two there is no order while a Snapshot runs: a connection
-// that ends meanwhile may be reported alive after its end was, and the reader has to drop that. After it, nothing is reported of it.
+// In: nothing but the kernel, Linux 5.12 or newer with type information. Out: reports in the vocabulary of package
+// conn, passed to the functions of a Handler on the goroutine of the caller. There are two streams: ends of connections
+// and new cgroups (Drain), and live connections (Snapshot). Within a stream, reports come in the order in which the
+// kernel wrote them. Between the streams there is no order while a Snapshot runs: a connection that ends meanwhile may
+// be reported as live after its end, and the reader has to drop that report. After the Snapshot an ended connection is
+// never reported again.
 //
-// Nothing is lost silently: what the kernel could not report is in Losses and Stats.
+// What the kernel could not report is counted in Losses and Stats.
 //
-// A Sockets is not safe for concurrent use. Two of them, in one process or in several, do not disturb each other.
+// A Sockets is not safe for concurrent use. Several Sockets, in one process or in many, are independent of each other.
 package kernel
 
 import (
@@ -41,28 +43,28 @@ type Options struct {
 	SnapshotRingBytes int // a snapshot empties it whenever it is full, which makes the pass longer
 }
 
-// Handler receives reports. A function that is nil is not called. None may keep the Sockets busy: while it runs, the ring fills.
+// Handler receives reports. A nil function is not called. A function that takes long lets the ring fill up.
 type Handler struct {
 	Conn     func(conn.Conn)
 	Listener func(conn.Listener)
-	Cgroup   func(id uint64, path string) // a cgroup was made; path is relative to the root of its hierarchy, cut at 511 bytes
+	Cgroup   func(id uint64, path string) // a new cgroup; path is relative to the root of its hierarchy
 }
 
-// Program tells whether one BPF program is attached.
+// Program is the state of one BPF program.
 type Program struct {
 	Name string
-	Err  error // why it is not, nil: it is
+	Err  error // why it is not attached; nil: it is
 }
 
 // Stats are cumulative counts since Open.
 type Stats struct {
 	Tracked        uint64 // sockets that got state, ended ones included
-	Adopted        uint64 // of these, sockets older than netconn
-	Unowned        uint64 // connections of which the opening process is not known
-	StorageRefused uint64 // sockets that are not reported, as the kernel had no memory for their state
+	Adopted        uint64 // those of them that are older than netconn
+	Unowned        uint64 // connections whose process was not known when they opened
+	StorageRefused uint64 // sockets without state, because the kernel had no memory for it: they are not reported
 	RingRefused    uint64 // ends, listeners and cgroups that found the ring full
 	EndedUntracked uint64 // connections older than netconn that ended before they were adopted
-	SnapshotAgain  uint64 // times that a snapshot filled its ring and went on after it was emptied
-	Missed         uint64 // changes of state during which the kernel did not run a program that it had interrupted
+	SnapshotAgain  uint64 // times that a snapshot filled its ring, and continued after it was emptied
+	Missed         uint64 // changes of state that no program saw, because the kernel had interrupted one
 	Programs       []Program
 }

@@ -55,7 +55,8 @@ func TestPacketLoss(t *testing.T) {
 				outcome{conn.RoleServer, conn.Closed, "", 0, 300_007},
 			)
 			counted := ends[0].Counts
-			// What the own OUTPUT drops was never sent, says the kernel: it sends it again, and that is no retransmission.
+			// What the own OUTPUT drops was never sent, says the kernel: it sends it again, and that is no
+			// retransmission.
 			if counted[conn.Retransmits] == 0 && name != "own OUTPUT" || counted[conn.Retransmits] > counted[conn.SegmentsSent] {
 				t.Errorf("%d retransmits of %d segments", counted[conn.Retransmits], counted[conn.SegmentsSent])
 			}

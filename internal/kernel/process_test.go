@@ -143,7 +143,8 @@ func TestTenProcessesShareASocket(t *testing.T) {
 	wantSelf(t, o.wantEnded(outcome{conn.RoleClient, conn.Closed, "", 1000, 0}, outcome{conn.RoleServer, conn.Closed, "", 0, 1000})[0].Process)
 }
 
-// The listener was opened here, in one cgroup, and handed to processes that accept: the connection belongs to who listens.
+// The listener was opened here, in one cgroup, and handed to processes that accept: the connection belongs to who
+// listens.
 func TestPrefork(t *testing.T) {
 	client, server := testnet.New(t), testnet.New(t)
 	testnet.Link(client, server, "nc0", "10.77.0.1/24", "10.77.0.2/24")
@@ -211,8 +212,8 @@ func TestReusePort(t *testing.T) {
 	}
 }
 
-// A process that dials once and is gone when its report is read has a name and a cgroup all the same, and so has the cgroup, though it is
-// gone as well.
+// A process that dials once and is gone when its report is read has a name and a cgroup all the same, and so has the
+// cgroup, though it is gone as well.
 func TestProcessThatLivesForAMoment(t *testing.T) {
 	w := newWire(t)
 	o := w.observe(t)

@@ -22,12 +22,12 @@ func openRing(m *ebpf.Map) (*ring, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open ring %s: %w", m, err)
 	}
-	reader.SetDeadline(time.Unix(1, 0)) // long past: never wait, as the kernel wakes nobody
+	reader.SetDeadline(time.Unix(1, 0)) // in the past: never wait, because the kernel sends no wake-ups
 	return &ring{reader: reader, decoder: newDecoder()}, nil
 }
 
-// drain hands over the records that wait, and returns how many there were. It stops after one ring's worth, so that a flood of connections
-// does not keep it for ever.
+// drain hands over the waiting records and returns their number. It stops after the size of one ring, so that a flood
+// of connections cannot hold it forever.
 func (r *ring) drain(h Handler) (records int, err error) {
 	for left := r.reader.BufferSize(); left > 0; left -= len(r.record.RawSample) {
 		err := r.reader.ReadInto(&r.record)

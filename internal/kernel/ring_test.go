@@ -98,7 +98,8 @@ func TestClosesWhileASnapshotFillsItsRing(t *testing.T) {
 	wantEqual(t, "live connections at the end", 0, len(o.live))
 }
 
-// What the small ring lost, of this test and of whoever else was busy meanwhile, is what a second observer with a large one has more.
+// What the small ring lost, of this test and of whoever else was busy meanwhile, is what a second observer with a
+// large one has more.
 func TestRingOfOnePage(t *testing.T) {
 	w := newWire(t)
 	witness, o := w.observe(t), observe(t, Options{RingBytes: 1}, w.client, w.server)
@@ -134,7 +135,8 @@ func TestRingOfOnePage(t *testing.T) {
 	}
 	want, got := missing(witness.ended, o.ended, reported), losses.Since(lostBefore)
 	if slices.ContainsFunc(witness.ended, func(c conn.Conn) bool { return !o.mine[c.Namespace.Inode] }) {
-		// Others closed connections too, also between one reading here and the next: what is this test's own is the least.
+		// Others closed connections too, also between one reading here and the next: what is this test's own is the
+		// least.
 		mine := slices.DeleteFunc(witness.ended, func(c conn.Conn) bool { return !o.mine[c.Namespace.Inode] })
 		if least := missing(mine, o.ended, reported); got[conn.LostCloses] < least[conn.LostCloses] || got[conn.LostSent] < least[conn.LostSent] || got[conn.LostKnown] < least[conn.LostKnown] {
 			t.Fatalf("lost %+v, of which %+v is the test's own", got, least)
@@ -159,7 +161,8 @@ func drainAll(t *testing.T, all ...*observer) {
 	}
 }
 
-// missing returns, in the vocabulary of losses, what all has and itemised has not; reported is what snapshots told before.
+// missing returns, in the vocabulary of losses, what all has and itemised has not; reported is what snapshots told
+// before.
 func missing(all, itemised []conn.Conn, reported map[conn.ID]conn.Conn) (sum conn.Losses) {
 	kept := map[conn.ID]bool{}
 	for _, c := range itemised {

@@ -14,7 +14,7 @@ import (
 	"github.com/netconn/netconn/internal/conn"
 )
 
-// adoptEvery is how many snapshots there are from one adoption of strays to the next at least.
+// adoptEvery is the least number of snapshots from one search for owners to the next.
 const adoptEvery = 6
 
 // Sockets are the TCP sockets of this machine, from Open to Close.
@@ -23,13 +23,13 @@ type Sockets struct {
 	ended, live  *ring
 	changed, all *link.Iter
 	programs     []Program
-	unowned      uint64      // how many there were at the last adoption
-	patience     int         // snapshots until the next adoption of strays
-	closers      []io.Closer // in the order in which they were opened
+	unowned      uint64      // Stats.Unowned at the last search for owners
+	untilAdopt   int         // snapshots until the next search
+	closers      []io.Closer // in the order of opening
 }
 
-// Open loads and attaches the programs, and adopts the connections that are there already. The error is one sentence that says what is
-// missing and what to do.
+// Open loads and attaches the programs, and adopts the connections that exist already. The error says in one sentence
+// what is missing and what to do.
 func Open(o Options) (*Sockets, error) {
 	s := &Sockets{}
 	if err := s.open(o); err != nil {
@@ -48,7 +48,7 @@ func (s *Sockets) open(o Options) error {
 	if err := s.attach(); err != nil {
 		return err
 	}
-	// Twice, as a file may move between two processes while the first pass looks at a third.
+	// Twice: a file may move from one process to another while the first pass visits a third.
 	for range 2 {
 		if err := s.adopt(); err != nil {
 			return err
@@ -90,14 +90,14 @@ func (s *Sockets) openRings() (err error) {
 	return nil
 }
 
-// attach starts with what reports changes, so that no connection falls between it and the adoption.
+// attach comes before adopt, so that no connection opens unseen between the two.
 func (s *Sockets) attach() (err error) {
 	if err := s.attachTracing("socket_state", s.objects.SocketState); err != nil {
 		return err
 	}
-	// Without it ends are missed now and then, which Stats counts.
+	// Without it some ends are missed, which Stats counts.
 	_ = s.attachTracing("socket_destroyed", s.objects.SocketDestroyed)
-	// Without it a container that is gone before it was asked for has no name: a loss that Stats names, but no reason to stop.
+	// Without it a container that ends before it is looked up has no name. Stats shows that; the rest works.
 	_ = s.attachTracing("cgroup_made", s.objects.CgroupMade)
 	if s.changed, err = s.attachSnapshot("snapshot_changed", s.objects.SnapshotChanged); err != nil {
 		return err
@@ -116,7 +116,7 @@ func (s *Sockets) attachSnapshot(name string, p *ebpf.Program) (*link.Iter, erro
 	return l, s.attached(name, l, err)
 }
 
-// attached keeps the result of an attachment, and the link if there is one.
+// attached records the result of an attachment, and keeps the link.
 func (s *Sockets) attached(name string, l io.Closer, err error) error {
 	s.programs = append(s.programs, Program{Name: name, Err: err})
 	if err != nil {
@@ -126,7 +126,7 @@ func (s *Sockets) attached(name string, l io.Closer, err error) error {
 	return nil
 }
 
-// adopt looks at every open file of every process once.
+// adopt visits every open file of every process once.
 func (s *Sockets) adopt() error {
 	l, err := link.AttachIter(link.IterOptions{Program: s.objects.Adopt})
 	if err != nil {
@@ -136,8 +136,8 @@ func (s *Sockets) adopt() error {
 	return run(l, func() (int, error) { return 1, nil })
 }
 
-// run reads an iterator to its end. The kernel interrupts it (EAGAIN) after a million objects, or where a program asks for it because a
-// ring is full: then empty is called, and returns how many records it made room for.
+// run reads an iterator to its end. The kernel interrupts it (EAGAIN) after a million objects, or when a program finds
+// its ring full: then empty is called, which returns the number of records that it removed.
 func run(l *link.Iter, empty func() (int, error)) error {
 	pass, err := l.Open()
 	if err != nil {
@@ -164,43 +164,43 @@ func run(l *link.Iter, empty func() (int, error)) error {
 	return errors.New("read iterator: no progress")
 }
 
-// adoptStrays looks for connections that were in no process's hands when netconn started (in the accept queue, or on their way from one
-// process to another), and for the owners of those of which the opening process is not known: what a listener accepted that is older than
-// netconn and that no file shows (the one below an MPTCP socket, as most servers written in Go have), or that systemd listens on. It
-// looks at every file (1 to 2 us each), so only when there is reason to, and not at every snapshot.
-func (s *Sockets) adoptStrays(all bool) error {
+// adoptMissing looks for connections that no process had open when netconn started (they were in an accept queue, or on
+// the way from one process to another), and for owners that were not known when a connection opened: the listener is
+// older than netconn and has no file (an MPTCP subflow, as in most servers written in Go), or systemd listens. It
+// visits every open file (1 to 2 us each), so it runs only if there is such a connection, and not at every snapshot.
+func (s *Sockets) adoptMissing(all bool) error {
 	unowned, err := s.count(sockCounterCOUNT_UNOWNED)
 	if err != nil {
 		return err
 	}
-	if s.patience--; !all && (unowned == s.unowned || s.patience > 0) {
+	if s.untilAdopt--; !all && (unowned == s.unowned || s.untilAdopt > 0) {
 		return nil
 	}
-	s.unowned, s.patience = unowned, adoptEvery
+	s.unowned, s.untilAdopt = unowned, adoptEvery
 	return s.adopt()
 }
 
-// Drain hands over the ends of connections that were reported since it was last called, and new cgroups. Call it often enough that the ring
-// does not fill up: at 10,000 connections a second, both ends on this machine, the default ring lasts a second.
+// Drain hands over the ends of connections and the new cgroups that were reported since the last call. Call it often
+// enough: at 10,000 connections a second with both ends on this machine, the default ring fills up in a second.
 func (s *Sockets) Drain(h Handler) error {
 	_, err := s.ended.drain(h)
 	return err
 }
 
-// Snapshot hands over the connections that are alive and whose counters have changed since the last one, or all that are alive; before and
-// after them what Drain would. One pass may skip a socket or show it twice, if sockets come and go meanwhile.
+// Snapshot hands over the live connections that have changed since the last one, or all of them; before and after them
+// it does what Drain does. A pass may skip a socket or show it twice if sockets open and close meanwhile.
 func (s *Sockets) Snapshot(all bool, h Handler) error {
 	if err := s.Drain(h); err != nil {
 		return err
 	}
-	if err := s.adoptStrays(all); err != nil {
+	if err := s.adoptMissing(all); err != nil {
 		return err
 	}
 	pass := s.changed
 	if all {
 		pass = s.all
 	}
-	empty := func() (int, error) { // both, or the other one fills up meanwhile
+	empty := func() (int, error) { // both rings, or the other one fills up meanwhile
 		records, err := s.live.drain(h)
 		return records, errors.Join(err, s.Drain(h))
 	}
@@ -208,12 +208,12 @@ func (s *Sockets) Snapshot(all bool, h Handler) error {
 	if err != nil {
 		err = fmt.Errorf("snapshot: %w", err)
 	}
-	_, emptyErr := empty() // after a pass that broke off too: nothing of it may come with the next
+	_, emptyErr := empty() // after a failed pass too, so that none of its records come with the next one
 	return errors.Join(err, emptyErr, s.Drain(h))
 }
 
-// Losses returns what could not be itemised since Open. A change of state that a program missed counts as the end of a connection that is
-// known, as it may be one.
+// Losses returns the sums of what was not reported one by one since Open. A change of state that no program saw counts
+// as the end of a known connection, because it may be one.
 func (s *Sockets) Losses() (conn.Losses, error) {
 	var cpus []sockLosses
 	if err := s.objects.Lost.Lookup(uint32(0), &cpus); err != nil {
@@ -233,7 +233,8 @@ func (s *Sockets) Losses() (conn.Losses, error) {
 	return sum, err
 }
 
-// missed asks how often the kernel did not run socket_state because it had interrupted it (Linux 6.1, 05b24ff9b2cf; before, it ran).
+// missed returns how often the kernel did not run socket_state because it had interrupted that program. It does so
+// since Linux 6.1 (05b24ff9b2cf).
 func (s *Sockets) missed() (uint64, error) {
 	stats, err := s.objects.SocketState.Stats()
 	if err != nil {
@@ -242,7 +243,7 @@ func (s *Sockets) missed() (uint64, error) {
 	return stats.RecursionMisses, nil
 }
 
-// Stats returns the counters of this package's own health.
+// Stats returns the health of the kernel side.
 func (s *Sockets) Stats() (Stats, error) {
 	var counts [sockCounterCOUNTERS]uint64
 	for i := range counts {
@@ -266,7 +267,7 @@ func (s *Sockets) Stats() (Stats, error) {
 	}, err
 }
 
-// count returns one counter, of all processors.
+// count returns the sum of one counter over all processors.
 func (s *Sockets) count(what sockCounter) (sum uint64, err error) {
 	var cpus []uint64
 	if err := s.objects.Counts.Lookup(uint32(what), &cpus); err != nil {
@@ -278,7 +279,7 @@ func (s *Sockets) count(what sockCounter) (sum uint64, err error) {
 	return sum, nil
 }
 
-// Close detaches and unloads everything. It may be called twice.
+// Close detaches and unloads everything. A second call does nothing.
 func (s *Sockets) Close() error {
 	var errs []error
 	for i := len(s.closers) - 1; i >= 0; i-- {

@@ -181,7 +181,8 @@ func uringSend(n int) func(*testing.T, *net.TCPConn) {
 	}
 }
 
-// A multipath connection is reported as what TCP sees of it: its subflows, each a connection. Their bytes are the payload.
+// A multipath connection is reported as what TCP sees of it: its subflows, each a connection. Their bytes are the
+// payload.
 func TestMultipath(t *testing.T) {
 	client, server := testnet.New(t), testnet.New(t)
 	testnet.Link(client, server, "nc0", "10.77.0.1/24", "10.77.0.2/24")

@@ -8,7 +8,8 @@ import (
 	"github.com/netconn/netconn/internal/conn"
 )
 
-// A connection that waits in the accept queue while netconn starts is in no process's hands: the next pass over all finds it.
+// A connection that waits in the accept queue while netconn starts is in no process's hands: the next pass over all
+// finds it.
 func TestOlderThanNetconnInTheAcceptQueue(t *testing.T) {
 	w := newWire(t)
 	client := w.client.Dial(serverAddress)

@@ -127,8 +127,8 @@ func TestThousandConnections(t *testing.T) {
 	}
 }
 
-// permitted returns outcomes itself if a server that closes at once may have them. What it has not read makes its close a reset, and what
-// arrives after that is refused with one: it was sent, and never received.
+// permitted returns outcomes itself if a server that closes at once may have them. What it has not read makes its close
+// a reset, and what arrives after that is refused with one: it was sent, and never received.
 func permitted(t *testing.T, outcomes map[outcome]int) map[outcome]int {
 	t.Helper()
 	roles := map[conn.Role]int{}
