@@ -11,56 +11,59 @@
 
 static __always_inline __u64 id_of(struct cgroup *cgroup)
 {
-	struct kernfs_node *kn = cgroup->kn;
-	struct cgroup_root *root = cgroup->root;
+	struct kernfs_node *kn = cgroup ? cgroup->kn : 0;
 
-	if (!kn || !root)
-		return 0;
-	return root->hierarchy_id ? kn->id | 1ULL << CGROUP_V1_BIT : kn->id;
+	return kn ? kn->id : 0;
 }
 
-static __always_inline bool has_memory_controller(void)
+static __always_inline bool is_v1(struct cgroup *cgroup)
 {
-	return bpf_core_enum_value_exists(enum cgroup_subsys_id, memory_cgrp_id);
+	struct cgroup_root *root = cgroup ? cgroup->root : 0;
+
+	return root && root->hierarchy_id;
 }
 
-/* On hosts with both versions of cgroups ordinary tasks stay in the root of version 2. Containers differ there only in
- * the version 1 hierarchy of the memory controller. */
-static __always_inline __u64 cgroup_id(struct task_struct *task)
+/* Reports whether the kernel has the memory controller, and where its state is in subsys arrays. */
+static __always_inline bool memory_controller(int *index)
 {
-	struct css_set *set = task->cgroups;
-	struct cgroup *cgroup = set ? set->dfl_cgrp : 0;
+	if (!bpf_core_enum_value_exists(enum cgroup_subsys_id, memory_cgrp_id))
+		return false;
+	*index = bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id);
+	return true;
+}
+
+/* On hosts with both versions of cgroups a container may be in version 1 only, where each controller has a hierarchy.
+ * The memory controller's stands for all of them. */
+static __always_inline __u64 cgroup_v1_id(struct css_set *set)
+{
 	struct cgroup_subsys_state *memory;
+	int index;
 
-	if (!cgroup)
+	if (!memory_controller(&index))
 		return 0;
-	if (cgroup->level == 0 && has_memory_controller()) {
-		memory = set->subsys[bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id)];
-		if (memory && memory->cgroup)
-			return id_of(memory->cgroup);
-	}
-	return id_of(cgroup);
+	memory = set->subsys[index];
+	return memory && is_v1(memory->cgroup) ? id_of(memory->cgroup) : 0;
 }
 
 /* Reports whether read_process may return this cgroup: it is one of version 2, or of the memory controller. */
 static __always_inline bool may_own(struct cgroup *cgroup)
 {
-	struct cgroup_root *root = cgroup->root;
+	int index;
 
-	if (root && root->hierarchy_id == 0)
-		return true;
-	return has_memory_controller() && cgroup->subsys[bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id)];
+	return !is_v1(cgroup) || (memory_controller(&index) && cgroup->subsys[index]);
 }
 
 /* A kernel thread has no executable; its own name replaces it. */
 static __always_inline void read_process(struct process *out, struct task_struct *task)
 {
+	struct css_set *set = task->cgroups;
 	struct mm_struct *mm = task->mm;
 	struct file *exe = mm ? mm->exe_file : 0;
 	struct dentry *dentry = exe ? exe->f_path.dentry : 0;
 
 	out->pid = task->tgid;
-	out->cgroup = cgroup_id(task);
+	out->cgroup = set ? id_of(set->dfl_cgrp) : 0;
+	out->cgroup_v1 = set ? cgroup_v1_id(set) : 0;
 	out->reserved = 0;
 	if (!dentry)
 		bpf_probe_read_kernel_str(out->executable, EXECUTABLE_SIZE, task->comm);

@@ -29,14 +29,10 @@ enum phase {
 	PHASE_FAILED = 2,
 };
 
-/* The bit that marks a cgroup of version 1 (of the memory controller) in its id: each version counts ids from 1. */
-enum cgroup_id_bit {
-	CGROUP_V1_BIT = 63,
-};
-
 /* The process that opened a socket. pid 0: unknown. */
 struct process {
-	__u64 cgroup;
+	__u64 cgroup;	 /* of version 2 */
+	__u64 cgroup_v1; /* of the memory controller, if that is in version 1: each version counts ids from 1 */
 	__u32 pid;
 	char executable[EXECUTABLE_SIZE];
 	__u32 reserved;
@@ -120,7 +116,7 @@ struct listener_record {
 /* A new cgroup. The path is relative to the root of its hierarchy. */
 struct cgroup_record {
 	__u32 kind;
-	__u32 reserved;
+	__u32 v1; /* of the memory controller's hierarchy of version 1 */
 	__u64 id;
 	char path[CGROUP_PATH_SIZE];
 };
@@ -168,10 +164,10 @@ enum counter {
 	COUNTERS,
 };
 
-_Static_assert(sizeof(struct process) == 48, "process");
+_Static_assert(sizeof(struct process) == 56, "process");
 _Static_assert(sizeof(struct counters) == 56, "counters");
-_Static_assert(sizeof(struct connection_record) == 200, "connection_record");
-_Static_assert(sizeof(struct listener_record) == 96, "listener_record");
+_Static_assert(sizeof(struct connection_record) == 208, "connection_record");
+_Static_assert(sizeof(struct listener_record) == 104, "listener_record");
 _Static_assert(sizeof(struct cgroup_record) == 528, "cgroup_record");
 _Static_assert(sizeof(struct losses) == 56, "losses");
 _Static_assert(sizeof(struct lookup) == 88, "lookup");

@@ -18,7 +18,6 @@ const struct connection_record *connection_type __attribute__((unused));
 const struct listener_record *listener_type __attribute__((unused));
 const struct cgroup_record *cgroup_type __attribute__((unused));
 const enum record_kind *kind_type __attribute__((unused));
-const enum cgroup_id_bit *bit_type __attribute__((unused));
 const enum count64 *count64_type __attribute__((unused));
 const enum count32 *count32_type __attribute__((unused));
 const enum unknown_error *error_type __attribute__((unused));
@@ -268,7 +267,7 @@ int BPF_PROG(cgroup_made, struct cgroup *cgroup, const char *path)
 		return 0;
 	}
 	r->kind = RECORD_CGROUP;
-	r->reserved = 0;
+	r->v1 = is_v1(cgroup);
 	r->id = id_of(cgroup);
 	bpf_probe_read_kernel_str(r->path, sizeof(r->path), path);
 	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);

@@ -50,11 +50,7 @@ func (d *decoder) decode(raw []byte, h Handler) error {
 	case sockRecordKindRECORD_LISTENER:
 		return deliver(raw, h.Listener, d.listener)
 	case sockRecordKindRECORD_CGROUP:
-		r, err := record[sockCgroupRecord](raw)
-		if err == nil && h.Cgroup != nil {
-			h.Cgroup(r.Id, string(text(r.Path[:])))
-		}
-		return err
+		return deliver(raw, h.Cgroup, newCgroup)
 	}
 	return fmt.Errorf("%w: %d", errKind, kind)
 }
@@ -104,6 +100,14 @@ func (d *decoder) listener(r sockListenerRecord) conn.Listener {
 	}
 }
 
+func newCgroup(r sockCgroupRecord) conn.Cgroup {
+	path, truncated := text(r.Path[:])
+	if truncated {
+		path = nil
+	}
+	return conn.Cgroup{ID: r.Id, V1: r.V1 != 0, Path: string(path)}
+}
+
 // counts relies on one order of the counters in bpf/records.h and in package conn.
 func counts(c *sockCounters) (all conn.Counts) {
 	copy(all[:conn.WideCounters], c.Count64[:])
@@ -114,7 +118,10 @@ func counts(c *sockCounters) (all conn.Counts) {
 }
 
 func (d *decoder) process(p *sockProcess) conn.Process {
-	return conn.Process{PID: p.Pid, Cgroup: p.Cgroup, Executable: d.name(text(p.Executable[:]))}
+	name, truncated := text(p.Executable[:])
+	return conn.Process{
+		PID: p.Pid, Truncated: truncated, Cgroup: p.Cgroup, CgroupV1: p.CgroupV1, Executable: d.name(name),
+	}
 }
 
 func endpoint(address [16]byte, port uint16) netip.AddrPort {
@@ -188,11 +195,12 @@ func (d *decoder) name(chars []byte) string {
 	return name
 }
 
-// text returns the bytes of a C string before its terminating zero.
-func text(chars []int8) []byte {
-	all := unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(chars))), len(chars))
-	if end := bytes.IndexByte(all, 0); end >= 0 {
-		return all[:end]
+// text returns the bytes of a C string before its terminating zero. A string that leaves no room for a longer one may
+// have been truncated.
+func text(chars []int8) (text []byte, truncated bool) {
+	text = unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(chars))), len(chars))
+	if end := bytes.IndexByte(text, 0); end >= 0 {
+		text = text[:end]
 	}
-	return all
+	return text, len(text) >= len(chars)-1
 }

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"reflect"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 	"unsafe"
@@ -31,10 +32,14 @@ func fill(chars []int8, text string) {
 	}
 }
 
+func cgroupRecord(id uint64, v1 uint32, path string) sockCgroupRecord {
+	return sockCgroupRecord{Kind: uint32(sockRecordKindRECORD_CGROUP), Id: id, V1: v1, Path: cgroupPath(path)}
+}
+
 func sampleConnection() sockConnectionRecord {
 	return sockConnectionRecord{
 		Kind: uint32(sockRecordKindRECORD_CONNECTION), Generation: 2, Cookie: 77,
-		Process:  sockProcess{Cgroup: 5, Pid: 42, Executable: executable("curl")},
+		Process:  sockProcess{Cgroup: 5, CgroupV1: 18, Pid: 42, Executable: executable("curl")},
 		Counters: sockCounters{Count64: [...]uint64{1, 2}, Count32: [...]uint32{3, 4, 5, 6, 7, 8, 16}, RttUs: 9, RttVariationUs: 10},
 		AgeNs:    11, HandshakeNs: 12,
 		Local: netip.MustParseAddr("::ffff:10.0.0.1").As16(), LocalPort: 4711,
@@ -45,11 +50,11 @@ func sampleConnection() sockConnectionRecord {
 }
 
 func TestDecode(t *testing.T) {
-	connection, listeners, cgroups := []conn.Conn(nil), []conn.Listener(nil), map[uint64]string{}
+	connection, listeners, cgroups := []conn.Conn(nil), []conn.Listener(nil), []conn.Cgroup(nil)
 	h := Handler{
 		Conn:     func(c conn.Conn) { connection = append(connection, c) },
 		Listener: func(l conn.Listener) { listeners = append(listeners, l) },
-		Cgroup:   func(id uint64, path string) { cgroups[id] = path },
+		Cgroup:   func(c conn.Cgroup) { cgroups = append(cgroups, c) },
 	}
 	d := newDecoder()
 	process := sockProcess{Cgroup: 5, Pid: 42, Executable: executable("nginx")}
@@ -57,7 +62,8 @@ func TestDecode(t *testing.T) {
 		bytesOf(sampleConnection()),
 		bytesOf(sockListenerRecord{Kind: uint32(sockRecordKindRECORD_LISTENER), Netns: 15, Cookie: 78, Process: process,
 			Local: netip.IPv6Unspecified().As16(), Drops: 3, Generation: 1, LocalPort: 80, Closed: 1}),
-		bytesOf(sockCgroupRecord{Kind: uint32(sockRecordKindRECORD_CGROUP), Id: 9, Path: cgroupPath("/a/b")}),
+		bytesOf(cgroupRecord(9, 0, "/a/b")), bytesOf(cgroupRecord(9, 1, "/c")),
+		bytesOf(cgroupRecord(10, 0, "/"+strings.Repeat("x", len(sockCgroupRecord{}.Path)))),
 	} {
 		if err := d.decode(raw, h); err != nil {
 			t.Fatal(err)
@@ -81,7 +87,7 @@ func TestDecode(t *testing.T) {
 			conn.Sent: 1, conn.Received: 2, conn.SegmentsSent: 3, conn.SegmentsReceived: 4, conn.Retransmits: 5,
 			conn.OutOfOrder: 6, conn.Reordering: 7, conn.CE: 8, conn.SegmentsLost: 16,
 		},
-		Process: conn.Process{PID: 42, Cgroup: 5, Executable: "curl"},
+		Process: conn.Process{PID: 42, Cgroup: 5, CgroupV1: 18, Executable: "curl"},
 	}}, connection)
 	wantEqual(t, "listener", []conn.Listener{{
 		ID:      conn.ID{Cookie: 78, Generation: 1},
@@ -91,7 +97,7 @@ func TestDecode(t *testing.T) {
 		Closed:  true,
 		Process: conn.Process{PID: 42, Cgroup: 5, Executable: "nginx"},
 	}}, listeners)
-	wantEqual(t, "cgroups", map[uint64]string{9: "/a/b"}, cgroups)
+	wantEqual(t, "cgroups", []conn.Cgroup{{ID: 9, Path: "/a/b"}, {ID: 9, V1: true, Path: "/c"}, {ID: 10}}, cgroups)
 }
 
 // A field that is added to a report and forgotten in its conversion stays zero.
@@ -104,16 +110,17 @@ func TestEveryFieldIsDecoded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Process.Executable = executable("curl")
+	r.Process.Executable = executable(strings.Repeat("x", len(r.Process.Executable)-1))
 	c := newDecoder().connection(r)
-	c.Owner, c.Opened = conn.Owner{ContainerID: "x", PodUID: "x", Unit: "x", Executable: "x"}, time.Unix(1, 0) // the reader's
+	c.Owner = conn.Owner{ContainerID: "x", PodUID: "x", Unit: "x", Executable: "x", Named: true} // the reader's
+	c.Opened = time.Unix(1, 0)
 	wantNonZero(t, "Conn", reflect.ValueOf(c))
 
 	l, err := record[sockListenerRecord](raw)
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.Process.Executable = executable("nginx")
+	l.Process.Executable = r.Process.Executable
 	listener := newDecoder().listener(l)
 	listener.Owner = c.Owner
 	wantNonZero(t, "Listener", reflect.ValueOf(listener))
@@ -133,6 +140,18 @@ func wantNonZero(t *testing.T, path string, v reflect.Value) {
 	case v.IsZero():
 		t.Errorf("%s is not decoded", path)
 	}
+}
+
+func TestTruncatedName(t *testing.T) {
+	room := len(sockProcess{}.Executable) - 1 // for the terminating zero
+	for length, want := range map[int]bool{0: false, 1: false, room - 1: false, room: true, room + 1: true} {
+		p := newDecoder().process(&sockProcess{Executable: executable(strings.Repeat("x", length))})
+		if p.Truncated != want || len(p.Executable) != length {
+			t.Errorf("%d bytes: %+v, want truncated: %t", length, p, want)
+		}
+	}
+	odd := "caf\xe9" // bytes of the file system, not characters
+	wantEqual(t, "name", odd, newDecoder().process(&sockProcess{Executable: executable(odd)}).Executable)
 }
 
 func TestReason(t *testing.T) {
@@ -211,7 +230,7 @@ func FuzzDecode(f *testing.F) {
 				}
 			},
 			Listener: func(conn.Listener) {},
-			Cgroup:   func(uint64, string) {},
+			Cgroup:   func(conn.Cgroup) {},
 		})
 		if err != nil && !errors.Is(err, errShort) && !errors.Is(err, errKind) {
 			t.Error(err)

@@ -47,7 +47,7 @@ type Options struct {
 type Handler struct {
 	Conn     func(conn.Conn)
 	Listener func(conn.Listener)
-	Cgroup   func(id uint64, path string) // a new cgroup; path is relative to the root of its hierarchy
+	Cgroup   func(conn.Cgroup)
 }
 
 // Program is the state of one BPF program.

@@ -24,6 +24,12 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// groupKey names a cgroup.
+type groupKey struct {
+	id uint64
+	v1 bool
+}
+
 // observer keeps what the kernel reports of the test's own namespaces.
 type observer struct {
 	*Sockets
@@ -34,7 +40,7 @@ type observer struct {
 	live      map[conn.ID]conn.Conn
 	liveCount int // live reports, repeated ones included
 	listeners map[conn.ID]conn.Listener
-	cgroups   map[uint64]string
+	cgroups   map[groupKey]string
 }
 
 func observe(t *testing.T, o Options, of ...*testnet.Namespace) *observer {
@@ -49,7 +55,7 @@ func observe(t *testing.T, o Options, of ...*testnet.Namespace) *observer {
 		}
 	})
 	w := &observer{Sockets: s, t: t, mine: map[uint32]bool{}, live: map[conn.ID]conn.Conn{}, listeners: map[conn.ID]conn.Listener{},
-		cgroups: map[uint64]string{}}
+		cgroups: map[groupKey]string{}}
 	for _, n := range of {
 		w.mine[n.Inode] = true
 	}
@@ -73,7 +79,7 @@ func (w *observer) handler() Handler {
 				w.listeners[l.ID] = l
 			}
 		},
-		Cgroup: func(id uint64, path string) { w.cgroups[id] = path },
+		Cgroup: func(c conn.Cgroup) { w.cgroups[groupKey{c.ID, c.V1}] = c.Path },
 	}
 }
 

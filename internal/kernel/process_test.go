@@ -40,6 +40,12 @@ func open() {
 }
 
 func dial() {
+	if group := os.Getenv("NETCONN_TEST_CGROUP"); group != "" {
+		if err := os.WriteFile(filepath.Join(group, "cgroup.procs"), []byte("0"), 0); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	}
 	c, err := net.Dial("tcp", os.Getenv("NETCONN_TEST_ADDRESS"))
 	if err != nil {
 		return
@@ -229,11 +235,71 @@ func TestProcessThatLivesForAMoment(t *testing.T) {
 		t.Fatal(err)
 	}
 	client := o.wantEnded(outcome{conn.RoleClient, conn.Closed, "", 13, 7}, outcome{conn.RoleServer, conn.Closed, "", 7, 13})[0]
-	name := filepath.Base(child.Path)
-	wantEqual(t, "owner", conn.Process{PID: uint32(child.Process.Pid), Cgroup: group.id, Executable: name[:min(len(name), 31)]}, client.Process)
-	if !strings.HasSuffix(o.cgroups[group.id], filepath.Base(group.path)) {
-		t.Errorf("path of cgroup %d: %q, want that of %s", group.id, o.cgroups[group.id], group.path)
+	wantEqual(t, "owner", processOf(child.Process.Pid, filepath.Base(child.Path), group.id, client.Process.CgroupV1), client.Process)
+	if path := o.cgroups[groupKey{id: group.id}]; !strings.HasSuffix(path, filepath.Base(group.path)) {
+		t.Errorf("path of cgroup %d: %q, want that of %s", group.id, path, group.path)
 	}
+}
+
+// processOf returns what the kernel side reports of a process.
+func processOf(pid int, executable string, group, groupV1 uint64) conn.Process {
+	const room = len(sockProcess{}.Executable) - 1
+	return conn.Process{
+		PID: uint32(pid), Truncated: len(executable) >= room, Cgroup: group, CgroupV1: groupV1,
+		Executable: executable[:min(len(executable), room)],
+	}
+}
+
+// A process that is in a cgroup of each version is reported with both, and both cgroups have a path.
+func TestBothVersionsOfCgroups(t *testing.T) {
+	group, v1 := newCgroups(t, 1)[0], newMemoryCgroup(t)
+	w := newWire(t)
+	o := w.observe(t)
+	made := filepath.Join(v1.path, "below")
+	if err := os.Mkdir(made, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.Remove(made) })
+	go acceptOnce(w.listener)
+	child := as(t, "dial")
+	child.Env = append(child.Env, "NETCONN_TEST_CGROUP="+made)
+	child.SysProcAttr = group.attr
+	w.client.Start(child)
+	if err := child.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	client := o.wantEnded(outcome{conn.RoleClient, conn.Closed, "", 13, 7}, outcome{conn.RoleServer, conn.Closed, "", 7, 13})[0]
+	below := inode(t, made)
+	wantEqual(t, "owner", processOf(child.Process.Pid, filepath.Base(child.Path), group.id, below), client.Process)
+	if path := o.cgroups[groupKey{below, true}]; !strings.HasSuffix(path, filepath.Base(v1.path)+"/below") {
+		t.Errorf("path of the cgroup of version 1: %q, want that of %s", path, made)
+	}
+}
+
+// newMemoryCgroup makes a cgroup of the memory controller in version 1.
+func newMemoryCgroup(t *testing.T) cgroup {
+	t.Helper()
+	mount := t.TempDir()
+	if err := unix.Mount("none", mount, "cgroup", 0, "memory"); err != nil {
+		t.Skipf("the memory controller is not in version 1 here: %v", err)
+	}
+	t.Cleanup(func() { unix.Unmount(mount, unix.MNT_DETACH) })
+	path := filepath.Join(mount, "netconn-test-"+strconv.Itoa(os.Getpid()))
+	if err := os.Mkdir(path, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.Remove(path) })
+	return cgroup{path: path, id: inode(t, path)}
+}
+
+// inode returns the inode number of a file, which of a cgroup is the id.
+func inode(t *testing.T, path string) uint64 {
+	t.Helper()
+	var st unix.Stat_t
+	if err := unix.Stat(path, &st); err != nil {
+		t.Fatal(err)
+	}
+	return st.Ino
 }
 
 func acceptOnce(l *net.TCPListener) {
@@ -273,11 +339,7 @@ func newCgroups(t *testing.T, n int) []cgroup {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { dir.Close() })
-		var st unix.Stat_t
-		if err := unix.Fstat(int(dir.Fd()), &st); err != nil {
-			t.Fatal(err)
-		}
-		made = append(made, cgroup{path, st.Ino, &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(dir.Fd())}})
+		made = append(made, cgroup{path, inode(t, path), &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(dir.Fd())}})
 	}
 	return made
 }

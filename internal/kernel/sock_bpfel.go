@@ -13,18 +13,12 @@ import (
 	"github.com/cilium/ebpf"
 )
 
-type sockCgroupIdBit uint32
-
-const (
-	sockCgroupIdBitCGROUP_V1BIT sockCgroupIdBit = 63
-)
-
 type sockCgroupRecord struct {
-	_        structs.HostLayout
-	Kind     uint32
-	Reserved uint32
-	Id       uint64
-	Path     [512]int8
+	_    structs.HostLayout
+	Kind uint32
+	V1   uint32
+	Id   uint64
+	Path [512]int8
 }
 
 type sockConnectionRecord struct {
@@ -131,6 +125,7 @@ const (
 type sockProcess struct {
 	_          structs.HostLayout
 	Cgroup     uint64
+	CgroupV1   uint64
 	Pid        uint32
 	Executable [32]int8
 	Reserved   uint32
@@ -193,7 +188,6 @@ const (
 	sockProgSnapshotChanged = "snapshot_changed"
 	sockProgSocketDestroyed = "socket_destroyed"
 	sockProgSocketState     = "socket_state"
-	sockVarBitType          = "bit_type"
 	sockVarCgroupType       = "cgroup_type"
 	sockVarConnectionType   = "connection_type"
 	sockVarCount32Type      = "count32_type"
@@ -272,7 +266,6 @@ type sockMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type sockVariableSpecs struct {
-	BitType        *ebpf.VariableSpec `ebpf:"bit_type"`
 	CgroupType     *ebpf.VariableSpec `ebpf:"cgroup_type"`
 	ConnectionType *ebpf.VariableSpec `ebpf:"connection_type"`
 	Count32Type    *ebpf.VariableSpec `ebpf:"count32_type"`
@@ -328,7 +321,6 @@ func (m *sockMaps) Close() error {
 //
 // It can be passed to loadSockObjects or ebpf.CollectionSpec.LoadAndAssign.
 type sockVariables struct {
-	BitType        *ebpf.Variable `ebpf:"bit_type"`
 	CgroupType     *ebpf.Variable `ebpf:"cgroup_type"`
 	ConnectionType *ebpf.Variable `ebpf:"connection_type"`
 	Count32Type    *ebpf.Variable `ebpf:"count32_type"`

@@ -155,7 +155,7 @@ func wantSelf(t *testing.T, p conn.Process) {
 		t.Fatal(err)
 	}
 	name := filepath.Base(exe)
-	wantEqual(t, "owner", conn.Process{PID: uint32(os.Getpid()), Cgroup: p.Cgroup, Executable: name[:min(len(name), 31)]}, p)
+	wantEqual(t, "owner", processOf(os.Getpid(), name, p.Cgroup, p.CgroupV1), p)
 	if p.Cgroup == 0 {
 		t.Error("no cgroup")
 	}

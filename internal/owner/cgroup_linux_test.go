@@ -118,6 +118,8 @@ func start(t testing.TB, h *hierarchy, path, name string) conn.Process {
 	if err := os.WriteFile(procs, fmt.Appendln(nil, cmd.Process.Pid), 0); err != nil {
 		t.Fatal(err)
 	}
-	kernelName := name[:min(len(name), cutLength)]
-	return conn.Process{PID: uint32(cmd.Process.Pid), Cgroup: h.id(path), Executable: kernelName}
+	const room = 31 // in the kernel side's record
+	return conn.Process{
+		PID: uint32(cmd.Process.Pid), Cgroup: h.id(path), Executable: name[:min(len(name), room)], Truncated: len(name) >= room,
+	}
 }

@@ -12,33 +12,35 @@ import (
 
 // container is what does not change in a container's life.
 type container struct {
-	owner     conn.Owner // of every process in it; its executable is the first process's
-	hierarchy *hierarchy // where its cgroup is; nil if that cannot be read
+	owner     conn.Owner // of every process in it; the executable is that of its first process
+	hierarchy *hierarchy // of its cgroup; nil: cannot be read
 	top       string     // path of its cgroup there
 	id        uint64     // of that cgroup
 	age       age
 }
 
-// container returns the executable of the container that a cgroup is in. p is the process that asks.
+// key returns the key of the container that a group is in.
+func (g *group) key() containerKey { return containerKey{g.place.container, g.place.unit} }
+
+// container returns the executable of the container that a cgroup is in. p is the process to be resolved.
 func (r *Resolver) container(g *group, p conn.Process) string {
-	if c := r.containers[g.place.container]; c != nil {
+	if c := r.containers[g.key()]; c != nil {
 		c.age.used = true
 		return c.owner.Executable
 	}
-	c := &container{owner: g.owner, hierarchy: r.hierarchy(p.Cgroup), top: g.place.top, age: age{used: true}}
+	c := &container{owner: g.owner, hierarchy: r.hierarchy(g.id), top: g.place.top, age: age{used: true}}
 	c.owner.Executable = r.containerExecutable(c, p)
 	switch {
-	case c.owner.Executable == "": // nothing was learnt: ask again at the next connection
+	case c.owner.Executable == "": // not known yet: look again at the next connection
 	case len(r.containers) >= r.limit:
 		r.stats.Refused++
 	default:
-		r.containers[g.place.container] = c
+		r.containers[g.key()] = c
 	}
 	return c.owner.Executable
 }
 
-// containerExecutable returns the executable of the container's first process, or of the one that asks where that
-// cannot be read.
+// containerExecutable returns the executable of the container's first process, or of p if that cannot be read.
 func (r *Resolver) containerExecutable(c *container, p conn.Process) string {
 	if c.hierarchy != nil {
 		c.id = c.hierarchy.id(c.top)
@@ -47,11 +49,12 @@ func (r *Resolver) containerExecutable(c *container, p conn.Process) string {
 		}
 	}
 	r.stats.FirstUnread++
-	return r.executable(p)
+	name, _ := r.executable(p)
+	return name
 }
 
-// firstExecutable returns the executable of the oldest process of a cgroup and those below it, or nothing. Processes
-// come and go meanwhile; one that is gone cannot have been the container's first, or the container is gone too.
+// firstExecutable returns the executable of the oldest process of a cgroup and those below it, or nothing. A process that
+// ends meanwhile was not the container's first, unless the container ends too.
 func (r *Resolver) firstExecutable(dir string) string {
 	var first, started uint64
 	for _, pid := range processes(dir) {
@@ -73,7 +76,7 @@ func (r *Resolver) firstExecutable(dir string) string {
 // processes returns the processes of a cgroup and those below it.
 func processes(dir string) []uint64 {
 	var pids []uint64
-	// What cannot be read has no process that can be read either: the callback never stops the walk.
+	// The callback never stops the walk: an unreadable cgroup has no readable process either.
 	_ = filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || !entry.IsDir() {
 			return nil
@@ -87,7 +90,7 @@ func processes(dir string) []uint64 {
 	return pids
 }
 
-// parseProcesses reads a cgroup.procs. A process of another process namespace is there as 0 and is left out.
+// parseProcesses reads a cgroup.procs. A process of another process namespace is listed as 0 and left out.
 func parseProcesses(list string) []uint64 {
 	var pids []uint64
 	for line := range strings.Lines(list) {

@@ -7,25 +7,23 @@ import (
 )
 
 const (
-	// idleLimit is how long an answer is remembered that nobody asked for. A socket may outlive its cgroup by the
-	// minutes that the kernel tries to send what it holds.
+	// idleLimit is how long an unused answer is remembered. A socket may outlive its cgroup by the minutes in which the
+	// kernel tries to send its data.
 	idleLimit = 5 * time.Minute
-	// maxEntries bounds each of the maps. A node runs a few hundred cgroups; the rest is room for cgroups that are made
-	// and gone within idleLimit. An entry is about 500 bytes.
+	// maxEntries bounds each of the maps. A node has a few hundred cgroups; the rest is room for those that are made and
+	// removed within idleLimit. An entry takes about 500 bytes.
 	maxEntries = 1 << 16
 	// walksPerExpire bounds the searches between two calls of Expire: one costs a few microseconds a cgroup.
 	walksPerExpire = 4
-	// maxLearned is the length from which a path may be one that the kernel cut.
-	maxLearned = 511
 )
 
-// age tells when an entry was last asked for, as seen from the calls of Expire: a hit only sets a bit.
+// age is the time of an entry's last use, as seen by the calls of Expire: a use only sets a bit.
 type age struct {
 	used bool
 	last time.Time
 }
 
-// idle tells whether nobody asked for the entry for idleLimit.
+// idle reports whether the entry was not used for idleLimit.
 func (a *age) idle(now time.Time) bool {
 	if a.used || a.last.IsZero() {
 		a.used, a.last = false, now
@@ -34,17 +32,17 @@ func (a *age) idle(now time.Time) bool {
 	return now.Sub(a.last) > idleLimit
 }
 
-// Expire forgets what nobody asked for in some minutes: cgroups and containers that are gone, executables, and ids that
-// had no path. A cgroup that is still there is kept, so that a container's name stays what it was. Call it once a
-// collection or so: it also lets those ids be asked for again that the system had no answer for.
+// Expire forgets what was not used for some minutes: removed cgroups and containers, executables, and ids without a path.
+// A cgroup that still exists is kept, so that the name of its container does not change. Call it about once a
+// collection: afterwards the ids that the system had no answer for are looked up again.
 //
-// It returns the owners whose container is gone, once each.
+// It returns the owners whose container was removed, each once.
 func (r *Resolver) Expire(now time.Time) (gone []conn.Owner) {
 	r.walks = walksPerExpire
 	for id, g := range r.groups {
 		if g.reason == Unreadable || g.age.idle(now) && !r.alive(id, g, now) {
 			delete(r.groups, id)
-		} else if c := r.containers[g.place.container]; c != nil {
+		} else if c := r.containers[g.key()]; c != nil {
 			c.age.used = true
 		}
 	}
@@ -56,7 +54,7 @@ func (r *Resolver) Expire(now time.Time) (gone []conn.Owner) {
 	for id, c := range r.containers {
 		if c.age.idle(now) && !c.alive(now) {
 			delete(r.containers, id)
-			if c.hierarchy != nil { // or nobody knows
+			if c.hierarchy != nil { // else it is not known whether it still exists
 				gone = append(gone, c.owner)
 			}
 		}
@@ -64,13 +62,13 @@ func (r *Resolver) Expire(now time.Time) (gone []conn.Owner) {
 	return gone
 }
 
-// alive tells whether a cgroup is still there, and if so lets it be for another idleLimit.
-func (r *Resolver) alive(id uint64, g *group, now time.Time) bool {
+// alive reports whether a cgroup still exists; if so, it is not checked again for idleLimit.
+func (r *Resolver) alive(id groupID, g *group, now time.Time) bool {
 	if g.reason != none {
 		return false
 	}
 	h := r.hierarchy(id)
-	if h == nil || !h.has(id&^V1, g.path) {
+	if h == nil || !h.has(id.number, g.path) {
 		return false
 	}
 	g.age.last = now

@@ -69,7 +69,7 @@ func TestExpire(t *testing.T) {
 	after.Programs -= 2 // of kept and gone
 	wantStats(t, r, after)
 	for id, want := range map[uint64]bool{kept: true, gone: false, busy: true} {
-		if _, ok := r.groups[id]; ok != want {
+		if _, ok := r.groups[groupID{number: id}]; ok != want {
 			t.Errorf("cgroup %s is remembered: %t, want %t", map[uint64]string{kept: "kept", gone: "gone", busy: "busy"}[id], ok, want)
 		}
 	}
@@ -80,10 +80,10 @@ func TestLimit(t *testing.T) {
 	m := newMachine(t)
 	r := m.resolver()
 	r.version2, r.limit = nil, 2
-	r.Learn(10, "/docker/"+idA)
-	r.Learn(11, "/system.slice/foo.service")
-	r.Learn(12, "/system.slice/bar.service") // refused
-	r.Learn(11, "/system.slice/foo.service")
+	r.Learn(conn.Cgroup{ID: 10, Path: "/docker/" + idA})
+	r.Learn(conn.Cgroup{ID: 11, Path: "/system.slice/foo.service"})
+	r.Learn(conn.Cgroup{ID: 12, Path: "/system.slice/bar.service"}) // refused
+	r.Learn(conn.Cgroup{ID: 11, Path: "/system.slice/foo.service"})
 	for _, name := range []string{"a", "b", "c"} { // c is refused
 		want(t, r, conn.Process{PID: 7, Cgroup: 11, Executable: name}, conn.Owner{Unit: "foo.service", Executable: name})
 	}

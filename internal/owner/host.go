@@ -8,12 +8,12 @@ import (
 )
 
 // Host returns the identity of the host whose root directory is root: the machine-id (machine-id(5); 32 hexadecimal
-// digits) and the name in the UTS namespace of its first process, whatever namespaces the reader is in. A name is never
-// an address. Where one of the two cannot be had it is empty, the other is still returned, and err says why.
+// digits) and the name in the UTS namespace of its first process, whatever namespaces the reader is in. A name is UTF-8
+// and never an address. If one of the two cannot be read it is empty, the other is still returned, and err says why.
 func Host(root string) (id, name string, err error) {
 	id, idErr := machineID(root)
 	name, nameErr := hostName(root)
-	return id, name, errors.Join(idErr, nameErr)
+	return id, text(name), errors.Join(idErr, nameErr)
 }
 
 // machineID reads the host's machine-id, or the one that D-Bus keeps where there is no systemd.

@@ -72,7 +72,7 @@ func TestKernelShortLife(t *testing.T) {
 	r := newResolver(t)
 	learnt, unknown := own(t)+"/kubepods/pod"+uidA+"/"+idA, own(t)+"/kubepods/pod"+uidA+"/"+idB
 	first, second := makeCgroup(t, r.version2, learnt), makeCgroup(t, r.version2, unknown)
-	r.Learn(first, learnt)
+	r.Learn(conn.Cgroup{ID: first, Path: learnt})
 	for _, path := range []string{learnt, unknown} {
 		if err := os.Remove(filepath.Join(r.version2.path, path)); err != nil {
 			t.Fatal(err)
@@ -130,7 +130,7 @@ func TestKernelVersion1(t *testing.T) {
 	path := own(t) + "/docker/" + idA
 	id := makeCgroup(t, r.version1, path)
 	p := start(t, r.version1, path, "app")
-	p.Cgroup |= V1
+	p.Cgroup, p.CgroupV1 = rootID, p.Cgroup
 	want(t, r, p, conn.Owner{ContainerID: idA, Executable: "app"})
 	other, err := r.version2.find(id)
 	if other == path {
@@ -169,16 +169,16 @@ func TestKernelCgroupsExpire(t *testing.T) {
 	r := newResolver(t)
 	kept, gone := own(t)+"/kept", own(t)+"/gone"
 	first, second := makeCgroup(t, r.version2, kept), makeCgroup(t, r.version2, gone)
-	r.Learn(first, kept)
-	r.Learn(second, gone)
+	r.Learn(conn.Cgroup{ID: first, Path: kept})
+	r.Learn(conn.Cgroup{ID: second, Path: gone})
 	if err := os.Remove(filepath.Join(r.version2.path, gone)); err != nil {
 		t.Fatal(err)
 	}
 	now := time.Unix(1000, 0)
 	r.Expire(now)
 	r.Expire(now.Add(idleLimit + time.Second))
-	if r.groups[first] == nil || r.groups[second] != nil {
-		t.Errorf("remembered: kept %t, gone %t", r.groups[first] != nil, r.groups[second] != nil)
+	if r.groups[groupID{number: first}] == nil || r.groups[groupID{number: second}] != nil {
+		t.Errorf("remembered: kept %t, gone %t", r.groups[groupID{number: first}] != nil, r.groups[groupID{number: second}] != nil)
 	}
 }
 
@@ -192,7 +192,7 @@ func BenchmarkLocate(b *testing.B) {
 			r.version2.handles = handles
 			for b.Loop() {
 				r.walks = 1
-				if g := r.locate(id); g.path != path {
+				if g := r.locate(groupID{number: id}); g.path != path {
 					b.Fatalf("locate(%d) = %q, want %q", id, g.path, path)
 				}
 			}

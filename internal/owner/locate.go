@@ -2,31 +2,31 @@ package owner
 
 import "errors"
 
-// What a hierarchy answers when it has no path for an id.
+// The errors of a hierarchy that has no path for an id.
 var (
 	errGone       = errors.New("no cgroup has this id")
 	errNoHandles  = errors.New("file handles cannot be opened")
 	errOutOfReach = errors.New("cgroup is outside of what the mount shows")
 )
 
-// hierarchy returns where the ids of a kind are found, or nil where that is not mounted.
-func (r *Resolver) hierarchy(id uint64) *hierarchy {
-	if id&V1 != 0 {
+// hierarchy returns the hierarchy of an id, or nil if it is not mounted.
+func (r *Resolver) hierarchy(id groupID) *hierarchy {
+	if id.v1 {
 		return r.version1
 	}
 	return r.version2
 }
 
-// locate asks the system for the path of a cgroup that nobody told of.
-func (r *Resolver) locate(id uint64) *group {
+// locate asks the system for the path of a cgroup that Learn was not told of.
+func (r *Resolver) locate(id groupID) *group {
 	h := r.hierarchy(id)
 	if h == nil {
 		return unplaced(NoMount)
 	}
-	path, err := h.find(id &^ V1)
+	path, err := h.find(id.number)
 	switch {
 	case err == nil:
-		return known(path)
+		return r.known(id, path)
 	case errors.Is(err, errNoHandles):
 		return r.search(h, id)
 	case errors.Is(err, errGone):
@@ -35,21 +35,22 @@ func (r *Resolver) locate(id uint64) *group {
 	return unplaced(Unreadable)
 }
 
-// search walks all cgroups for one, and remembers the others: the next one that is asked for is likely among them.
-func (r *Resolver) search(h *hierarchy, id uint64) *group {
+// search walks all cgroups for one, and remembers the others, because the next one to be looked up is probably among
+// them.
+func (r *Resolver) search(h *hierarchy, id groupID) *group {
 	if r.walks == 0 {
 		return unplaced(Deferred)
 	}
 	r.walks--
 	r.stats.Walks++
 	found := unplaced(Gone)
-	h.walk(func(at uint64, path string) {
-		at |= id & V1
+	h.walk(func(number uint64, path string) {
+		at := groupID{number, id.v1}
 		switch {
 		case at == id:
-			found = known(path)
+			found = r.known(at, path)
 		case r.groups[at] == nil && len(r.groups) < r.limit:
-			r.groups[at] = known(path)
+			r.groups[at] = r.known(at, path)
 		}
 	})
 	return found

@@ -1,51 +1,56 @@
-// Package owner tells which container or host service a process belongs to.
+// Package owner finds the container or host service that a process belongs to.
 //
-// In come what the kernel knew of a process when it opened a connection (conn.Process: a pid, the id of a cgroup, the
-// name of an executable) and the cgroups that are made while netconn runs. Out comes a conn.Owner, and nothing in it is
-// a guess: what is not certain is empty, and what could not be had is counted in Stats.
+// In: what the kernel knew of a process when it opened a connection (conn.Process: a pid, the ids of its cgroups, the
+// name of an executable), and the cgroups that are made while netconn runs. Out: a conn.Owner without guesses: a part
+// that is not certain is empty, and what could not be found is counted in Stats.
 //
-// The id of a cgroup becomes a path by what Learn was told, else by a file handle made of the id (no search, no race),
-// else, where that is not permitted, by a walk that compares inode numbers. The path is read by a pure parser. The
-// process itself, which may be long gone, is not asked: only the name of a container comes from /proc, that of its
-// first process, once.
+// The id of a cgroup becomes a path by what Learn was told, else by a file handle made from the id, which needs no
+// search and has no race. Without the permission for that, a walk compares inode numbers. A pure parser reads the path.
+// The process itself, which may be long gone, is not asked. Only the name of a container comes from /proc, once: that of
+// its first process.
 //
-// Hierarchies: the ids of cgroup version 1 and version 2 are counted apart and both start at 1. A bare id is one of
-// version 2; an id with the bit V1 set is one of the memory controller's hierarchy of version 1, which is what tells
-// containers apart on a host where ordinary tasks stay in the root of version 2 (hybrid, or version 1 only).
+// Hierarchies: on a host with both versions of cgroups a process has one in each, and some engines use only version 1,
+// where the memory controller's hierarchy counts. The one that names a container wins, else version 2.
 //
 // Order: Learn before the first Resolve of a process in that cgroup, or the handle has to do. Time comes in with
-// Expire only. Errors: of New, where root is no host's root at all; the rest of what is missing is in Warnings.
+// Expire only. Errors: of New, if root is no host's root directory; all else that is missing is in Warnings.
 // A Resolver is not safe for concurrent use.
 package owner
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 
 	"github.com/netconn/netconn/internal/conn"
 )
 
-// V1 is set in the id of a cgroup of the memory controller's version 1 hierarchy. Kernel ids start at 1 and count
-// up, so the bit is free.
-const V1 uint64 = 1 << 63
-
-// Resolver knows cgroups, containers and executables by what was seen of them.
+// Resolver remembers cgroups, containers and executables.
 type Resolver struct {
 	proc       string     // the host's /proc
-	version2   *hierarchy // nil where it is not mounted
-	version1   *hierarchy // the memory controller's; nil where it is not mounted
-	groups     map[uint64]*group
-	containers map[string]*container // by container id
+	version2   *hierarchy // nil: not mounted
+	version1   *hierarchy // the memory controller's; nil: not mounted
+	groups     map[groupID]*group
+	containers map[containerKey]*container
 	programs   map[programKey]*program
-	walks      int // left until the next Expire
-	limit      int // of each of the three maps
+	noGroup    group // of a process without a cgroup id
+	hostPods   bool  // the host has pods of its own, so none in a container counts
+	walks      int   // left until the next Expire
+	limit      int   // of each of the three maps
 	stats      Stats
 	warnings   []string
 }
 
+// groupID names a cgroup. The versions count their ids apart, both from 1.
+type groupID struct {
+	number uint64
+	v1     bool
+}
+
 // group is a cgroup, or, with a reason, an id that has no path.
 type group struct {
+	id     groupID
 	path   string
 	place  place
 	reason Reason
@@ -53,9 +58,14 @@ type group struct {
 	age    age
 }
 
-// programKey names an executable of the host. The kernel cuts long names, and only then does the process matter.
+// containerKey names a container; an id that somebody claims is unique only together with its unit.
+type containerKey struct {
+	id, unit string
+}
+
+// programKey names an executable of the host. The process counts only if the kernel cut the name.
 type programKey struct {
-	cgroup     uint64
+	group      groupID
 	executable string
 	pid        uint32
 }
@@ -66,8 +76,7 @@ type program struct {
 }
 
 // New returns a Resolver for the host whose root directory is root: its process table at root/proc, with the pids of
-// the initial process namespace, and its cgroups at root/sys/fs/cgroup. What else is missing costs what depends on it
-// and is told by Warnings.
+// the initial process namespace, and its cgroups at root/sys/fs/cgroup. Warnings names what else is missing.
 func New(root string) (*Resolver, error) {
 	proc := filepath.Join(root, "proc")
 	if _, err := os.Stat(filepath.Join(proc, "1", "stat")); err != nil {
@@ -75,8 +84,8 @@ func New(root string) (*Resolver, error) {
 	}
 	r := &Resolver{
 		proc:       proc,
-		groups:     make(map[uint64]*group),
-		containers: make(map[string]*container),
+		groups:     make(map[groupID]*group),
+		containers: make(map[containerKey]*container),
 		programs:   make(map[programKey]*program),
 		walks:      walksPerExpire,
 		limit:      maxEntries,
@@ -85,37 +94,34 @@ func New(root string) (*Resolver, error) {
 	return r, nil
 }
 
-// Warnings returns one sentence for each thing that is missing, with what it costs and what to do. Constant after New.
+// Warnings returns one sentence for each thing that is missing, with the cost and the remedy. It is constant after New.
 func (r *Resolver) Warnings() []string { return r.warnings }
 
-// Learn takes note of a cgroup that was made: path starts with a slash and is relative to the root of its hierarchy.
-// A path that the kernel had to cut is of no use and is not kept.
-func (r *Resolver) Learn(cgroup uint64, path string) {
+// Learn remembers a cgroup that was made. A path that the kernel side had to cut is of no use.
+func (r *Resolver) Learn(c conn.Cgroup) {
+	id := groupID{c.ID, c.V1}
 	switch {
-	case cgroup&^V1 == 0 || len(path) >= maxLearned || path == "" || path[0] != '/':
+	case c.ID == 0 || c.Path == "" || c.Path[0] != '/':
 		r.stats.Unlearned++
-	case len(r.groups) >= r.limit && r.groups[cgroup] == nil:
+	case len(r.groups) >= r.limit && r.groups[id] == nil:
 		r.stats.Refused++
 	default:
-		r.groups[cgroup] = known(path)
+		r.groups[id] = r.known(id, c.Path)
 	}
 }
 
-// Resolve returns who a process belongs to. What cannot be told of a process is empty, down to the zero Owner.
+// Resolve returns the owner of a process. What is not certain is empty, down to the zero Owner.
 //
-// The executable of a container is that of its first process, or of the first process seen with a connection where
-// that one cannot be read, and stays the same for the container's life. That of a process whose cgroup has no path is
-// its own: it is certain, even if it is not known whether the process is in a container. Where a service starts programs
-// with random names, so are the values; nothing here can tell a name from a number.
+// The executable of a container is that of its first process, or of the first process seen with a connection if that one
+// cannot be read, and stays the same for the life of the container. A process whose cgroup has no path has its own: that
+// is certain, even if nobody knows whether the process is in a container. A service that starts programs with random
+// names has random values; nothing here can tell a name from a number.
 func (r *Resolver) Resolve(p conn.Process) conn.Owner {
-	if p.Cgroup == 0 {
-		r.stats.Unresolved[NoCgroup]++
-		return conn.Owner{Executable: r.executable(p)}
-	}
-	g := r.group(p.Cgroup)
+	g := r.group(p)
 	if g.reason != none {
 		r.stats.Unresolved[g.reason]++
-		return conn.Owner{Executable: r.executable(p)}
+		name, _ := r.executable(p)
+		return conn.Owner{Executable: name}
 	}
 	r.stats.Resolved++
 	if g.place.container == "" {
@@ -127,8 +133,32 @@ func (r *Resolver) Resolve(p conn.Process) conn.Owner {
 	return g.owner
 }
 
-// group returns the cgroup with an id, from memory where it can.
-func (r *Resolver) group(id uint64) *group {
+// group returns the cgroup that says most about a process.
+func (r *Resolver) group(p conn.Process) *group {
+	g := r.lookup(groupID{p.Cgroup, false})
+	if p.CgroupV1 == 0 {
+		return g
+	}
+	v1 := r.lookup(groupID{p.CgroupV1, true})
+	switch {
+	case g.reason == NoCgroup:
+		return v1
+	case v1.reason != none:
+		return g
+	case g.reason != none, v1.place.rank() > g.place.rank():
+		return v1
+	case g.path == "/" && g.place.rank() == v1.place.rank(): // version 2 is not used here
+		return v1
+	}
+	return g
+}
+
+// lookup returns the cgroup with an id, from memory if it is there.
+func (r *Resolver) lookup(id groupID) *group {
+	if id.number == 0 {
+		r.noGroup.reason = NoCgroup
+		return &r.noGroup
+	}
 	if g := r.groups[id]; g != nil {
 		g.age.used = true
 		return g
@@ -147,31 +177,65 @@ func (r *Resolver) group(id uint64) *group {
 
 // program returns the owner of a process outside of any container.
 func (r *Resolver) program(g *group, p conn.Process) conn.Owner {
-	key := programKey{cgroup: p.Cgroup, executable: p.Executable}
-	if cut(p.Executable) {
+	key := programKey{group: g.id, executable: p.Executable}
+	if p.Truncated {
 		key.pid = p.PID
 	}
 	if known := r.programs[key]; known != nil {
 		known.age.used = true
 		return known.owner
 	}
-	owner := g.owner
-	owner.Executable = r.executable(p)
-	if len(r.programs) >= r.limit {
-		r.stats.Refused++
-		return owner
+	owner, whole := g.owner, false
+	owner.Executable, whole = r.executable(p)
+	if p.Truncated {
+		owner.Executable = r.wholeName(key, owner, whole)
 	}
-	r.programs[key] = &program{owner: owner, age: age{used: true}}
+	r.remember(key, owner)
 	return owner
 }
 
-// known returns the group that a path makes.
-func known(path string) *group {
-	p := parsePath(path)
+func (r *Resolver) remember(key programKey, owner conn.Owner) {
+	if len(r.programs) >= r.limit {
+		r.stats.Refused++
+		return
+	}
+	r.programs[key] = &program{owner: owner, age: age{used: true}}
+}
+
+// wholeName returns the name of a program whose name the kernel side cut, so that a program has one name whether its
+// process still exists or not: if the processes of a cgroup that could be read had one whole name that begins so, that.
+func (r *Resolver) wholeName(key programKey, owner conn.Owner, whole bool) string {
+	key.pid = 0
+	shared := r.programs[key]
+	switch {
+	case whole && shared == nil:
+		r.remember(key, owner)
+	case whole && shared.owner.Executable != owner.Executable:
+		shared.owner.Executable = cutText(key.executable) // two programs
+	case !whole && shared != nil:
+		shared.age.used = true
+		return shared.owner.Executable
+	}
+	return owner.Executable
+}
+
+// known returns the group that a path makes. The first pod of the host itself ends all belief in pods of other kubelets.
+func (r *Resolver) known(id groupID, path string) *group {
+	p := parsePath(path, !r.hostPods)
+	if p.kubelet && !r.hostPods {
+		r.hostPods = true
+		maps.DeleteFunc(r.groups, func(_ groupID, g *group) bool { return g.place.nested || g.owner.ClaimedID() })
+	}
+	if r.hostPods && p.container != "" && p.unit != "" {
+		p = place{unit: p.unit} // the processor that adds what Kubernetes knows may look a claimed id up there
+	}
 	return &group{
+		id:    id,
 		path:  path,
 		place: p,
-		owner: conn.Owner{ContainerID: p.container, PodUID: p.pod, Unit: p.unit},
-		age:   age{used: true},
+		owner: conn.Owner{
+			ContainerID: p.container, PodUID: p.pod, Unit: p.unit, Named: p.container != "" && !isEngineID(p.container),
+		},
+		age: age{used: true},
 	}
 }

@@ -2,44 +2,149 @@ package owner
 
 import "strings"
 
-// place is what a cgroup's path says of the processes in it. Whatever is not certain is empty.
+// place is what the path of a cgroup says about the processes in it. A part that is not certain is empty.
 type place struct {
-	container string // 64 hexadecimal digits
+	container string // 64 hexadecimal digits, or the name of a system container
 	pod       string // a UUID
-	unit      string // systemd's, of a process in neither; see unit
-	top       string // the path down to the container's own cgroup, which all of the container is at or below
+	unit      string // systemd's, of a process in neither; with a container: whose user or service named the container
+	top       string // path of the container's own cgroup; all of the container is at or below it
+	kubelet   bool   // the path is below a pod that a kubelet of the host made, static pods included
+	nested    bool   // a kubelet inside a container made the pod
+}
+
+// rank orders what two paths say about one process; the higher one counts. See Resolver.group.
+func (p place) rank() int {
+	switch {
+	case p.container != "" && p.unit != "":
+		return 1
+	case p.container != "" || p.pod != "":
+		return 2
+	}
+	return 0
 }
 
 // parsePath reads the path of a cgroup, from the root of its hierarchy and starting with a slash.
 //
-// The innermost container wins: that of a Kubernetes node that is itself a container, or of Docker in a pod. Whatever
-// the container makes below its cgroup (a systemd of its own, /init.scope, runtimes' /container) is part of it, so
-// only a process outside of any container and pod has a unit. The pod is the innermost one around that container; a
-// container without a pod of its own, inside a container of a pod, is part of that pod.
-func parsePath(path string) place {
+// A name is evidence only where the host's administrator makes the cgroups: from the root down to the first cgroup that
+// is handed to somebody else, who can make any name below it. So
+//
+//   - the outermost container counts, and everything below its cgroup is part of it: a systemd of its own, runtimes'
+//     inner cgroups, containers that it runs itself;
+//   - a pod counts outside of containers only, and a container is in the pod that it is directly in;
+//   - below user.slice, a service or a scope nothing is a pod. A container there is reported together with the unit,
+//     because the unit's user chose its id; those of Kubernetes' runtimes are not believed there;
+//   - services of container engines and kubelets, and what systemd-machined registers, are the administrator's too.
+//
+// Exception: a container of an engine may be a Kubernetes node (kind, k3d, minikube). If it is in no pod, the pods of a
+// kubelet inside count. The caller rules that out where the host itself has pods.
+func parsePath(path string, allowNested bool) place {
 	var p place
-	pod, settled := "", true // settled: no cgroup of a pod was entered since the last container
+	trusted, claim := true, true
+	pod := ""
+	previous := ""
 	for end := range boundaries(path) {
 		segment := path[strings.LastIndexByte(path[:end], '/')+1 : end]
+		if monitorSegment(previous, segment) {
+			return place{unit: unit(path), kubelet: p.kubelet}
+		}
 		if uid, ok := podSegment(segment); ok {
-			pod, settled = uid, false
+			if trusted {
+				pod, p.kubelet = uid, true
+			}
+			claim = false
 		}
-		if id, ok := containerSegment(segment); ok {
+		if id, ok := containerSegment(path, end, previous, segment); ok {
 			p.container, p.top = id, path[:end]
-			p.pod, settled = pod, true
-		} else if monitorSegment(segment) {
-			pod, settled = p.pod, true
+			break
 		}
+		trusted = trusted && !handedOver(previous, segment)
+		previous = segment
 	}
 	switch {
-	case p.container != "":
-		return p
-	case !settled && pod != "":
+	case p.container == "" && pod != "":
 		p.pod = pod
-	default:
+	case p.container == "":
 		p.unit = unit(path)
+	case trusted:
+		p.pod = pod
+		if allowNested && !p.kubelet && isEngineID(p.container) {
+			p = nestedPod(p, path[len(p.top):])
+		}
+	default:
+		p = claimed(p, path, claim)
 	}
 	return p
+}
+
+// claimed returns the place of a container whose id a user or a service chose. Without a unit to report it with, and
+// below a cgroup that looks like a pod's, the id is not believed.
+func claimed(p place, path string, believe bool) place {
+	unit := unit(path)
+	name := p.top[strings.LastIndexByte(p.top, '/')+1:]
+	if unit == "" || !believe || strings.HasPrefix(name, "cri-containerd-") || strings.HasPrefix(name, "crio-") {
+		return place{unit: unit}
+	}
+	p.unit = unit
+	return p
+}
+
+// nestedPod returns the place of a process in a container that may be a Kubernetes node: rest is the path below it. It
+// wants the whole hierarchy that a kubelet makes, kubepods, a class of quality, the pod, and the container in it.
+func nestedPod(node place, rest string) place {
+	pod, inPod := "", false
+	previous, before := "", ""
+	for end := range boundaries(rest) {
+		segment := rest[strings.LastIndexByte(rest[:end], '/')+1 : end]
+		if inPod {
+			id, ok := engineSegment(segment)
+			if !ok {
+				return node
+			}
+			return place{container: id, pod: pod, top: node.top + rest[:end], nested: true}
+		}
+		if uid, ok := podSegment(segment); ok {
+			if !belowKubepods(before, previous, segment) {
+				return node
+			}
+			pod, inPod = uid, true
+		} else if handedOver(previous, segment) {
+			return node
+		}
+		before, previous = previous, segment
+	}
+	return node
+}
+
+// belowKubepods reports whether a pod's cgroup is where a kubelet makes it, from the two segments before its own.
+func belowKubepods(before, previous, segment string) bool {
+	if parent, found := strings.CutSuffix(previous, ".slice"); found {
+		return kubepods(parent) && strings.HasPrefix(segment, parent+"-pod")
+	}
+	return previous == "kubepods" || before == "kubepods" && (previous == "burstable" || previous == "besteffort")
+}
+
+// handedOver reports whether the host's administrator hands a cgroup to somebody who may make any cgroup below it: a
+// user, or the user of a service or a scope.
+func handedOver(parent, segment string) bool {
+	if parent == "" && segment == "user.slice" {
+		return true
+	}
+	if name, found := strings.CutSuffix(segment, ".scope"); found {
+		return !strings.HasPrefix(name, "machine-")
+	}
+	name, found := strings.CutSuffix(segment, ".service")
+	return found && !engineService(name) && !strings.HasPrefix(name, "systemd-nspawn@")
+}
+
+// engineService reports whether a service is a container engine or a kubelet, whose containers may be in its own cgroup:
+// runc puts them there if the engine has the cgroupfs driver and the kubelet the systemd driver.
+func engineService(name string) bool {
+	switch name {
+	case "containerd", "crio", "docker", "cri-docker", "kubelet", "k3s", "k3s-agent", "rke2-server", "rke2-agent",
+		"k0scontroller", "k0sworker", "snap.microk8s.daemon-containerd", "snap.microk8s.daemon-kubelite":
+		return true
+	}
+	return false
 }
 
 // boundaries yields where each segment of a path ends.
@@ -51,109 +156,4 @@ func boundaries(path string) func(yield func(int) bool) {
 			}
 		}
 	}
-}
-
-// containerSegment returns the container whose own cgroup has this name:
-//
-//	<id>                           cgroupfs driver: Docker, containerd, Kubernetes, ECS
-//	<runtime>-<id>.scope           systemd driver
-//	<runtime>-<id>                 cgroupfs driver of CRI-O and Podman; Podman's cgroups=split below a service
-//	<slice>:<runtime>:<id>         a systemd path given to a runtime that has the cgroupfs driver
-//
-// A prefix that is not known is no container: CRI-O and Podman name the cgroups of their monitors after containers too.
-func containerSegment(s string) (id string, ok bool) {
-	s = strings.TrimSuffix(s, ".scope")
-	if len(s) < idLength {
-		return "", false
-	}
-	prefix, id := s[:len(s)-idLength], s[len(s)-idLength:]
-	if !isHex(id) {
-		return "", false
-	}
-	if i := strings.LastIndexByte(strings.TrimSuffix(prefix, ":"), ':'); i >= 0 && strings.HasSuffix(prefix, ":") {
-		return id, strings.HasSuffix(prefix[:i], ".slice") && knownRuntime(prefix[i+1:len(prefix)-1])
-	}
-	return id, prefix == "" || strings.HasSuffix(prefix, "-") && knownRuntime(prefix[:len(prefix)-1])
-}
-
-// knownRuntime tells whether a container runtime names cgroups so.
-func knownRuntime(name string) bool {
-	switch name {
-	case "cri-containerd", "crio", "docker", "libpod", "libpod-payload", "nerdctl", "containerd", "podman":
-		return true
-	}
-	return false
-}
-
-// monitorSegment tells whether a cgroup is that of a conmon, which lives in a pod's cgroup but not in the pod.
-func monitorSegment(s string) bool {
-	return strings.HasPrefix(s, "crio-conmon-") || strings.HasPrefix(s, "libpod-conmon-")
-}
-
-// podSegment tells whether a cgroup is a pod's, and returns the pod's UID. The UID is empty for a static pod, whose
-// cgroup is named after a hash of its manifest that the API server never sees:
-//
-//	pod<uid>                                      cgroupfs driver
-//	[<prefix>-]kubepods[-<quality>]-pod<uid>.slice   systemd driver, "_" for "-"; the prefix is kubelet's cgroup root
-func podSegment(s string) (uid string, ok bool) {
-	if i := strings.IndexByte(s, ':'); i >= 0 {
-		s = s[:i]
-	}
-	if slice, ok := strings.CutSuffix(s, ".slice"); ok {
-		before, uid, found := cutLast(slice, "-pod")
-		if !found || !kubepods(before) {
-			return "", false
-		}
-		return podUID(strings.ReplaceAll(uid, "_", "-"))
-	}
-	uid, ok = strings.CutPrefix(s, "pod")
-	if !ok {
-		return "", false
-	}
-	return podUID(uid)
-}
-
-// kubepods tells whether a slice without its suffix is kubepods or one of its three classes of quality.
-func kubepods(s string) bool {
-	s = strings.TrimSuffix(strings.TrimSuffix(s, "-burstable"), "-besteffort")
-	return s == "kubepods" || strings.HasSuffix(s, "-kubepods")
-}
-
-// podUID returns s if it is a UUID, nothing but true if it is a static pod's hash, and false if it is neither.
-func podUID(s string) (uid string, ok bool) {
-	switch {
-	case isUUID(s):
-		return s, true
-	case len(s) == hashLength && isHex(s):
-		return "", true
-	}
-	return "", false
-}
-
-const (
-	idLength   = 64 // of a container's id: SHA-256
-	hashLength = 32 // of a static pod's name: MD5
-)
-
-func isHex(s string) bool {
-	for i := range len(s) {
-		if c := s[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
-			return false
-		}
-	}
-	return true
-}
-
-func isUUID(s string) bool {
-	return len(s) == 36 && s[8] == '-' && s[13] == '-' && s[18] == '-' && s[23] == '-' &&
-		isHex(s[:8]) && isHex(s[9:13]) && isHex(s[14:18]) && isHex(s[19:23]) && isHex(s[24:])
-}
-
-// cutLast slices s around the last instance of sep.
-func cutLast(s, sep string) (before, after string, found bool) {
-	i := strings.LastIndex(s, sep)
-	if i < 0 {
-		return s, "", false
-	}
-	return s[:i], s[i+len(sep):], true
 }

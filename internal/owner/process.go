@@ -10,24 +10,25 @@ import (
 	"github.com/netconn/netconn/internal/conn"
 )
 
-// cutLength is how many bytes of a name the kernel side has room for. A name of that length may go on.
-const cutLength = 31
-
-func cut(name string) bool { return len(name) == cutLength }
-
-// executable returns the name of a process's executable: what the kernel gave, completed from /proc where it was cut
-// and the process is still there.
-func (r *Resolver) executable(p conn.Process) string {
-	if cut(p.Executable) && p.PID != 0 {
-		if full := r.link(uint64(p.PID)); strings.HasPrefix(full, p.Executable) {
-			return full
+// executable returns the name of a process's executable, completed from /proc if the kernel side cut it and the process
+// still exists. It reports whether the name is whole.
+func (r *Resolver) executable(p conn.Process) (name string, whole bool) {
+	if !p.Truncated {
+		return text(trimDeleted(p.Executable)), true
+	}
+	if p.PID != 0 {
+		if full := r.linkTarget(uint64(p.PID)); strings.HasPrefix(full, p.Executable) {
+			return text(full), true
 		}
 	}
-	return trimDeleted(p.Executable)
+	return cutText(p.Executable), false
 }
 
-// link returns the base name of the executable that /proc shows for a process, or nothing.
-func (r *Resolver) link(pid uint64) string {
+// link returns the name of the executable that /proc shows for a process, or nothing.
+func (r *Resolver) link(pid uint64) string { return text(r.linkTarget(pid)) }
+
+// linkTarget returns the same name as the bytes that the file system has.
+func (r *Resolver) linkTarget(pid uint64) string {
 	target, err := os.Readlink(filepath.Join(r.proc, strconv.FormatUint(pid, 10), "exe"))
 	if err != nil {
 		return ""
@@ -35,7 +36,7 @@ func (r *Resolver) link(pid uint64) string {
 	return parseLink(target)
 }
 
-// parseLink returns the name of the file that /proc/<pid>/exe points to. A file that never had a name is none: runc
+// parseLink returns the name of the file that /proc/<pid>/exe points to. A file that never had a name gives none: runc
 // starts a container as such a copy of itself.
 func parseLink(target string) string {
 	if !strings.HasPrefix(target, "/") || strings.HasPrefix(target, "/memfd:") {
@@ -48,7 +49,7 @@ func parseLink(target string) string {
 	return name
 }
 
-// trimDeleted takes off what the kernel writes after the path of a file that was replaced, as in an upgrade.
+// trimDeleted removes the suffix that the kernel gives to the path of a file that was replaced, as in an upgrade.
 func trimDeleted(name string) string { return strings.TrimSuffix(name, " (deleted)") }
 
 // parseStart returns when a process started, in ticks after boot: field 22 of /proc/<pid>/stat (proc_pid_stat(5)). The

@@ -5,15 +5,15 @@ type Reason uint8
 
 const (
 	none       Reason = iota // it could
-	NoCgroup                 // the kernel did not know who opened the connection
-	Gone                     // no cgroup has this id, or none has it any more
+	NoCgroup                 // the kernel did not know the process that opened the connection
+	Gone                     // no cgroup has this id now
 	NoMount                  // the cgroups of this hierarchy cannot be read; see Warnings
-	Unreadable               // the kernel refused for another reason than that there is none
-	Deferred                 // it takes a walk, and enough of those were made since the last Expire
+	Unreadable               // the kernel refused for another reason
+	Deferred                 // a walk is needed, and there were enough of them since the last Expire
 	Reasons                  // how many there are
 )
 
-// String returns the value of the attribute that tells reasons apart in the receiver's own telemetry.
+// String returns the value of the attribute in the receiver's own telemetry.
 func (r Reason) String() string {
 	return [Reasons]string{"none", "no_cgroup", "gone", "no_mount", "unreadable", "deferred"}[r]
 }
@@ -22,10 +22,10 @@ func (r Reason) String() string {
 type Stats struct {
 	Resolved    uint64          // calls of Resolve whose cgroup has a path
 	Unresolved  [Reasons]uint64 // calls of Resolve whose cgroup has none, by reason
-	Unlearned   uint64          // cgroups told to Learn without a usable path: cut by the kernel, or relative
+	Unlearned   uint64          // calls of Learn without a usable path: too long, or relative
 	Refused     uint64          // answers that were not remembered because the memory was full
-	FirstUnread uint64          // containers named after the first connection, since the first process was unreadable
-	Walks       uint64          // searches through all cgroups, for want of CAP_DAC_READ_SEARCH
+	FirstUnread uint64          // containers named after the first connection, because the first process was unreadable
+	Walks       uint64          // searches through all cgroups, because CAP_DAC_READ_SEARCH is missing
 
 	Cgroups, Containers, Programs int
 }

@@ -55,8 +55,8 @@ func TestUnit(t *testing.T) {
 		if got := unit(path); got != want {
 			t.Errorf("unit(%q) = %q, want %q", path, got, want)
 		}
-		if got := (place{unit: want}); parsePath(path) != got {
-			t.Errorf("parsePath(%q) = %+v, want %+v", path, parsePath(path), got)
+		if got := parsePath(path, true); got != (place{unit: want}) {
+			t.Errorf("parsePath(%q) = %+v, want unit %q", path, got, want)
 		}
 	}
 }

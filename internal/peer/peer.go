@@ -77,7 +77,7 @@ func Enrich(p, known conn.Peer) conn.Peer {
 
 // local describes a peer of this machine, seen from an owner of this machine.
 func local(self, o conn.Owner) conn.Peer {
-	p := conn.Peer{names.PeerType: names.TypeUnknown, names.PeerScope: scope(self, o), names.PeerName: o.Executable}
+	p := conn.Peer{names.PeerType: names.TypeUnknown, names.PeerScope: scope(self, o), names.PeerName: o.Name()}
 	switch {
 	case o.PodUID != "":
 		p[names.PeerType] = names.TypePod
@@ -87,7 +87,7 @@ func local(self, o conn.Owner) conn.Peer {
 		p[names.PeerType] = names.TypeHost
 	}
 	if o.ContainerID != "" {
-		p[names.PeerContainerID], p[names.PeerContainerName] = o.ContainerID, o.Executable
+		p[names.PeerContainerID], p[names.PeerContainerName] = o.ContainerID, o.Name()
 	} else if p[names.PeerName] == "" {
 		p[names.PeerName] = o.Unit
 	}
@@ -96,7 +96,7 @@ func local(self, o conn.Owner) conn.Peer {
 
 func scope(self, o conn.Owner) string {
 	switch {
-	case o.ContainerID != "" && o.ContainerID == self.ContainerID:
+	case o.ContainerID != "" && o.ContainerID == self.ContainerID && o.Unit == self.Unit:
 		return names.ScopeContainer
 	case o.PodUID != "" && o.PodUID == self.PodUID:
 		return names.ScopePod

@@ -19,6 +19,8 @@ var (
 	sshd     = conn.Owner{Unit: "ssh.service", Executable: "sshd"}
 	shell    = conn.Owner{Executable: "bash"}
 	nameless = conn.Owner{Unit: "user.slice"}
+	lxc      = conn.Owner{ContainerID: "web", Executable: "systemd", Named: true}
+	claimed  = conn.Owner{ContainerID: "c4", Unit: "user.slice", Executable: "nc"}
 )
 
 func TestDescribeTheOtherEndOnThisMachine(t *testing.T) {
@@ -48,6 +50,18 @@ func TestDescribeTheOtherEndOnThisMachine(t *testing.T) {
 		"itself, outside of any pod": {docker, docker, conn.Peer{
 			names.PeerType: names.TypeContainer, names.PeerScope: names.ScopeContainer, names.PeerName: "redis",
 			names.PeerContainerName: "redis", names.PeerContainerID: "c4",
+		}},
+		"system container": {app, lxc, conn.Peer{
+			names.PeerType: names.TypeContainer, names.PeerScope: names.ScopeNode, names.PeerName: "web",
+			names.PeerContainerName: "web", names.PeerContainerID: "web",
+		}},
+		"a user's container with the id of another": {docker, claimed, conn.Peer{
+			names.PeerType: names.TypeContainer, names.PeerScope: names.ScopeNode, names.PeerName: "nc",
+			names.PeerContainerName: "nc", names.PeerContainerID: "c4",
+		}},
+		"a user's container, itself": {claimed, claimed, conn.Peer{
+			names.PeerType: names.TypeContainer, names.PeerScope: names.ScopeContainer, names.PeerName: "nc",
+			names.PeerContainerName: "nc", names.PeerContainerID: "c4",
 		}},
 		"service of the host": {app, sshd, conn.Peer{
 			names.PeerType: names.TypeHost, names.PeerScope: names.ScopeNode, names.PeerName: "sshd",

@@ -31,10 +31,11 @@ func (p *Pipeline) recognise(c conn.Conn, other *conn.End, remote netip.AddrPort
 // neighbour tells what the cluster knows of an owner on this machine. A container may be older than what the API says of it.
 func (p *Pipeline) neighbour(o conn.Owner) (known conn.Peer, settled bool) {
 	answer := kubernetes.Unknown
-	if o.ContainerID != "" {
+	inCluster := o.ContainerID != "" && !o.ClaimedID()
+	if inCluster {
 		known, answer = p.cluster.Container(o.ContainerID)
 	}
-	settled = answer == kubernetes.Final || o.ContainerID == "" && o.PodUID == ""
+	settled = answer == kubernetes.Final || !inCluster && o.PodUID == ""
 	if answer == kubernetes.Unknown && o.PodUID != "" {
 		known, _ = p.cluster.Pod(o.PodUID)
 	}

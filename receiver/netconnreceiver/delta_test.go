@@ -53,7 +53,7 @@ func newDeltaWorld(t *testing.T, seed uint64) *deltaWorld {
 	r := newRig(t)
 	r.sockets.Snapshot = func(_ bool, h kernel.Handler) error {
 		for id := range uint64(3) {
-			h.Cgroup(id+1, fmt.Sprintf("/system.slice/%c.service", 'a'+rune(id)))
+			h.Cgroup(conn.Cgroup{ID: id + 1, Path: fmt.Sprintf("/system.slice/%c.service", 'a'+rune(id))})
 		}
 		for _, c := range w.reports {
 			h.Conn(c)

@@ -254,7 +254,7 @@ func (k *script) translate(packet conn.Tuple) conntrack.Answer {
 
 func (k *script) report(h kernel.Handler) {
 	for id, path := range k.next.Cgroups {
-		h.Cgroup(id, path)
+		h.Cgroup(conn.Cgroup{ID: id, Path: path})
 	}
 	for _, r := range k.next.Conns {
 		h.Conn(r.conn())
