@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -81,7 +82,7 @@ func summary(host string, at time.Time, rows []row) string {
 	}
 	var parts []string
 	if host != "" {
-		parts = append(parts, host)
+		parts = append(parts, printable(host))
 	}
 	if !at.IsZero() {
 		parts = append(parts, at.Format(time.TimeOnly))
@@ -109,7 +110,7 @@ func layOut(rows []row) []laid {
 	for _, c := range columns() {
 		l := laid{column: c, cells: []string{c.heading}}
 		for _, r := range rows {
-			l.cells = append(l.cells, clip(c.cell(r), maxName))
+			l.cells = append(l.cells, clip(printable(c.cell(r)), maxName))
 		}
 		for _, text := range l.cells {
 			l.width = max(l.width, utf8.RuneCountInString(text))
@@ -163,6 +164,17 @@ func clip(text string, width int) string {
 		return text
 	}
 	return string([]rune(text)[:width-1]) + "…"
+}
+
+// printable replaces characters that would move the cursor, change the terminal or turn the direction of text (control
+// and format characters): programs, containers and services choose their names.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return utf8.RuneError
+	}, text)
 }
 
 // arrow points from the end that opened the connection to the end that accepted it.

@@ -154,6 +154,35 @@ func TestClip(t *testing.T) {
 }
 
 // Of a crowded machine, only what somebody asks for.
+func TestPrintable(t *testing.T) {
+	for text, want := range map[string]string{
+		"nginx":                      "nginx",
+		"caf\u00e9 \U0001F600":       "caf\u00e9 \U0001F600",
+		"a\x1b[2Jb":                  "a\uFFFD[2Jb",         // clears the screen
+		"a\nroot  ->  db":            "a\uFFFDroot  ->  db", // makes a row
+		"a\rb\tc\x7f":                "a\uFFFDb\uFFFDc\uFFFD",
+		"a\u009bb":                   "a\uFFFDb",          // a control sequence in one character
+		"user\u202egnp.exe":          "user\uFFFDgnp.exe", // turns the rest around
+		"\u2066a\u2069\u200f\u061cb": "\uFFFDa\uFFFD\uFFFD\uFFFDb",
+		"a\u2028b":                   "a\uFFFDb",
+		"caf\xe9":                    "caf\uFFFD",
+	} {
+		if got := printable(text); got != want {
+			t.Errorf("printable(%q) = %q, want %q", text, got, want)
+		}
+	}
+}
+
+// A name with control characters changes neither its row nor the summary.
+func TestTableOfHostileNames(t *testing.T) {
+	r := row{flow: flow{owner: owner{executable: "a\x1b[2J\nb"}, peerName: "c\u202ed"}}
+	var table bytes.Buffer
+	render(&table, "host\x1b[31m", time.Time{}, []row{r}, room{rows: 6})
+	if strings.Count(table.String(), "\n") != 4 || strings.ContainsAny(table.String(), "\x1b\u202e") {
+		t.Errorf("%q", table.String())
+	}
+}
+
 func TestOnlySomeOwners(t *testing.T) {
 	var got []string
 	for _, r := range rowsOf(page{}, readPage(t, "testdata/translated/now.txt"), "", []string{"productpage", "nobody"}) {
