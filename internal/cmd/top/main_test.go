@@ -10,9 +10,11 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -186,5 +188,89 @@ func TestParseOptions(t *testing.T) {
 		if _, err := parseOptions(args, &usage); err == nil || !strings.Contains(usage.String(), "usage: top") {
 			t.Errorf("%q: error %v, usage %q", args, err, &usage)
 		}
+	}
+}
+
+// A page that is no page is an error that says so, and top goes on waiting for one.
+func TestFetch(t *testing.T) {
+	status, text := http.StatusOK, ""
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(status)
+		fmt.Fprint(w, text)
+	}))
+	defer server.Close()
+	fetch := fetchFrom(server.URL)
+	status = http.StatusNotFound
+	if _, err := fetch(t.Context()); err == nil || !strings.Contains(err.Error(), "404 Not Found") {
+		t.Errorf("status 404: %v", err)
+	}
+	status, text = http.StatusOK, "<html>\n"
+	if _, err := fetch(t.Context()); err == nil || !strings.HasPrefix(err.Error(), "parse metrics: ") {
+		t.Errorf("no page: %v", err)
+	}
+	text = "# TYPE netconn_active gauge\nnetconn_active{host_name=\"vm\"} 3\n"
+	before := time.Now()
+	p, err := fetch(t.Context())
+	if err != nil || p.at.Before(before) || p.host != "vm" {
+		t.Errorf("a page without timestamps is of %v, %v", p.at, err)
+	}
+	text = ""
+	if p, err := fetch(t.Context()); err != nil || !p.at.IsZero() {
+		t.Errorf("a page without flows is of %v, %v", p.at, err)
+	}
+	server.Close()
+	if _, err := fetch(t.Context()); err == nil || !strings.HasPrefix(err.Error(), "read metrics: ") {
+		t.Errorf("no server: %v", err)
+	}
+}
+
+func TestAnother(t *testing.T) {
+	for _, c := range []struct {
+		variable string
+		port     int
+		want     string
+	}{
+		{"LISTEN", 19464, "127.0.0.1:20464"}, {"MAP", 19466, "127.0.0.1:20466"}, {"TELEMETRY_PORT", 19465, "20465"},
+		{"LISTEN", 60000, "127.0.0.1:1000"}, {"LISTEN", 65535, "127.0.0.1:6535"},
+	} {
+		if got := another(c.variable, c.port); got != c.want {
+			t.Errorf("%s %d: %s, want %s", c.variable, c.port, got, c.want)
+		}
+	}
+}
+
+// The network map has a line above the table, and its address must be free too.
+func TestRunWithTheMap(t *testing.T) {
+	o := asked(t, "testdata/first/now.txt")
+	o.netmap = freeAddress(t)
+	var out bytes.Buffer
+	if err := run(t.Context(), o, &out); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(out.String(), "Network map: http://"+o.netmap+"/\nMetrics: ") {
+		t.Errorf("output begins with\n%.200s", &out)
+	}
+	l, err := net.Listen("tcp", o.netmap)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if err := run(t.Context(), o, io.Discard); err == nil || !strings.Contains(err.Error(), "make run MAP=") {
+		t.Errorf("an address that is taken: %v", err)
+	}
+}
+
+func TestListenThatIsNoAddress(t *testing.T) {
+	o := asked(t, "crash")
+	o.listen = "19464"
+	if err := run(t.Context(), o, io.Discard); err == nil || !strings.HasPrefix(err.Error(), "read -listen: ") {
+		t.Errorf("error: %v", err)
+	}
+}
+
+func TestOnly(t *testing.T) {
+	o, err := parseOptions([]string{"-only", "envoy,reviews", "-rows", "7", "-map", "127.0.0.1:2", "otelcol"}, io.Discard)
+	if err != nil || !slices.Equal(o.only, []string{"envoy", "reviews"}) || o.limit != 7 || o.netmap != "127.0.0.1:2" {
+		t.Errorf("got %+v, %v", o, err)
 	}
 }
