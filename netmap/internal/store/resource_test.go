@@ -3,6 +3,7 @@ package store
 import (
 	"maps"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -103,5 +104,35 @@ func TestTheUidOfAContainersPodComesLater(t *testing.T) {
 	}
 	if tx, _ := w.total(); tx != 200 || w.Status().Held.Streams != 1 {
 		t.Errorf("%d bytes of %d streams, want 200 of one", tx, w.Status().Held.Streams)
+	}
+}
+
+// Two streams of one report move together, and the open connections of both go with them.
+func TestOpenConnectionsMoveWithTheirStreams(t *testing.T) {
+	known := pod("n1", "web", "web-1", "app", "node")
+	w := newWorld(t, 10)
+	for _, resource := range []feedtest.Attributes{bare(known), known} {
+		one, two := flow(resource, seesProgram("client", "redis", "remote", 6379), 1, 1), flow(resource, seesProgram("client", "redis", "remote", 6379), 1, 1)
+		one.Point, two.Point = one.Point.With(feedtest.Attributes{"network.peer.port": 1}), two.Point.With(feedtest.Attributes{"network.peer.port": 2})
+		one.Active, two.Active = 3, 5
+		w.collect(one, two)
+	}
+	if _, others := w.open(); others != 8 {
+		t.Errorf("%d are open, want 8", others)
+	}
+}
+
+// An edge was first seen when the oldest of its streams was.
+func TestAnEdgeIsAsOldAsItsOldestStream(t *testing.T) {
+	w := newWorld(t, 10)
+	w.pass(20 * time.Minute)
+	for i, began := range []time.Duration{15 * time.Minute, 5 * time.Minute, 10 * time.Minute} {
+		f := curl(1, 1)
+		f.Point = f.Point.With(feedtest.Attributes{"network.peer.port": i})
+		f.Start = w.began.Add(began)
+		w.collect(f)
+	}
+	if got := w.snapshot(fineSpan).Edges[0].First - w.began.Unix(); got != 300 {
+		t.Errorf("first seen %d s after the begin, want 300", got)
 	}
 }
