@@ -292,7 +292,8 @@ func TestSortedTables(t *testing.T) {
 // Ends without any of the tags are rows by their names, and are not one row.
 func TestRowsOfEndsWithoutTheTag(t *testing.T) {
 	edges := []snap.Edge{
-		calls(program(t, "a"), ofTags(t, "type", "public"), 443, 1), calls(program(t, "b"), ofTags(t, "type", "private"), 443, 2),
+		calls(program(t, "a"), ofTags(t, "type", "public"), 443, 1), calls(program(t, "b"), ofTags(t, "type", "private"), 443, 2), calls(program(t, "b"), program(t, "x"), 443, 3),
+		calls(program(t, "b"), program(t, "y"), 443, 3),
 		calls(ofTags(t, "name", "c", "workload", "w", "type", "pod"), ofTags(t, "name", "d", "workload", "v", "type", "pod"), 80, 4),
 	}
 	f, err := NewFlows(t.Context(), snapshotOf(edges...), FlowsQuery{
@@ -306,7 +307,7 @@ func TestRowsOfEndsWithoutTheTag(t *testing.T) {
 	for i := range f.Client {
 		got = append(got, fmt.Sprintf("%v(%s) -> %v(%s) %d/%d", f.Client[i], f.ClientName[i], f.Server[i], f.ServerName[i], f.ClientKind[i], f.ServerKind[i]))
 	}
-	want(t, "rows", got, "[](a) -> [ 443](public) 0/1", "[](b) -> [ 443](private) 0/2", "[w](c) -> [v 80](d) 0/0")
+	want(t, "rows", got, "[](a) -> [ 443](public) 0/1", "[](b) -> [ 443](private) 0/2", "[](b) -> [ 443](x) 0/0", "[](b) -> [ 443](y) 0/0", "[w](c) -> [v 80](d) 0/0")
 }
 
 func TestSparklinesAndSeries(t *testing.T) {
