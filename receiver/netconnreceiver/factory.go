@@ -19,65 +19,65 @@ import (
 func NewFactory() receiver.Factory { return newFactory(pipeline.ThisMachine()) }
 
 func newFactory(m pipeline.Machine) receiver.Factory {
-	l := newLoads(m)
+	i := newInstances(m)
 	return receiver.NewFactory(
 		metadata.Type,
 		createDefaultConfig,
-		receiver.WithMetrics(l.createMetrics, metadata.MetricsStability),
-		receiver.WithLogs(l.createLogs, metadata.LogsStability),
+		receiver.WithMetrics(i.createMetrics, metadata.MetricsStability),
+		receiver.WithLogs(i.createLogs, metadata.LogsStability),
 	)
 }
 
-func (l *loads) createMetrics(
+func (i *instances) createMetrics(
 	_ context.Context, set receiver.Settings, cfg component.Config, next consumer.Metrics,
 ) (receiver.Metrics, error) {
-	s, err := l.take(cfg.(*Config), set, signalMetrics)
+	r, err := i.acquire(cfg.(*Config), set, signalMetrics)
 	if err != nil {
 		return nil, err
 	}
-	controller, err := s.newMetrics(set, next)
+	controller, err := r.newMetrics(cfg.(*Config), set, next)
 	if err != nil {
-		l.leave(s.config)
+		i.release(cfg.(*Config))
 		return nil, err
 	}
 	return &stoppable{Component: controller}, nil
 }
 
-func (s *share) newMetrics(set receiver.Settings, next consumer.Metrics) (receiver.Metrics, error) {
-	m, err := scraper.NewMetrics(s.scrape, scraper.WithStart(s.start), scraper.WithShutdown(s.shutdown))
+func (r *reference) newMetrics(c *Config, set receiver.Settings, next consumer.Metrics) (receiver.Metrics, error) {
+	m, err := scraper.NewMetrics(r.collectMetrics, scraper.WithStart(r.start), scraper.WithShutdown(r.shutdown))
 	if err != nil {
 		return nil, err
 	}
-	return scraperhelper.NewMetricsController(&s.config.ControllerConfig, set, next,
+	return scraperhelper.NewMetricsController(&c.ControllerConfig, set, next,
 		scraperhelper.AddMetricsScraper(metadata.Type, m))
 }
 
-func (l *loads) createLogs(
+func (i *instances) createLogs(
 	_ context.Context, set receiver.Settings, cfg component.Config, next consumer.Logs,
 ) (receiver.Logs, error) {
-	s, err := l.take(cfg.(*Config), set, signalLogs)
+	r, err := i.acquire(cfg.(*Config), set, signalLogs)
 	if err != nil {
 		return nil, err
 	}
-	controller, err := s.newLogs(set, next)
+	controller, err := r.newLogs(cfg.(*Config), set, next)
 	if err != nil {
-		l.leave(s.config)
+		i.release(cfg.(*Config))
 		return nil, err
 	}
-	if !s.config.Events.Enabled {
+	if !cfg.(*Config).Events.Enabled {
 		set.Logger.Warn("A logs pipeline has this receiver, but events::enabled is false: it gets no logs.")
 	}
 	return &stoppable{Component: controller}, nil
 }
 
-func (s *share) newLogs(set receiver.Settings, next consumer.Logs) (receiver.Logs, error) {
-	logs, err := scraper.NewLogs(s.scrapeLogs, scraper.WithStart(s.start), scraper.WithShutdown(s.shutdown))
+func (r *reference) newLogs(c *Config, set receiver.Settings, next consumer.Logs) (receiver.Logs, error) {
+	logs, err := scraper.NewLogs(r.collectLogs, scraper.WithStart(r.start), scraper.WithShutdown(r.shutdown))
 	if err != nil {
 		return nil, err
 	}
 	same := func(context.Context, scraper.Settings, component.Config) (scraper.Logs, error) { return logs, nil }
 	f := scraper.NewFactory(metadata.Type, nil, scraper.WithLogs(same, metadata.LogsStability))
-	return scraperhelper.NewLogsController(&s.config.ControllerConfig, set, next, scraperhelper.AddFactoryWithConfig(f, nil))
+	return scraperhelper.NewLogsController(&c.ControllerConfig, set, next, scraperhelper.AddFactoryWithConfig(f, nil))
 }
 
 // A stoppable is a receiver that can be shut down twice: scraperhelper's closes a channel, and panics.

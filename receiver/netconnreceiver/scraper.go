@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/component"
-	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/receiver"
@@ -29,12 +28,10 @@ type netconnScraper struct {
 	health  *telemetry.Telemetry
 
 	startOnce sync.Once
-	startErr  error                         // what no receiver can start with
-	status    func() *componentstatus.Event // what each receiver's status is; nil: nothing to tell
-
-	reporting reporting // under mu
+	startErr  error // no receiver can start with it
 
 	mu       sync.Mutex
+	status   status
 	pipeline *pipeline.Pipeline // nil when it is not running
 	metrics  *metrics.Writer
 	logs     *logs.Writer
@@ -51,34 +48,42 @@ func newScraper(c *Config, set receiver.Settings, m pipeline.Machine) (*netconnS
 	if err != nil {
 		return nil, err
 	}
-	return &netconnScraper{config: c, machine: m, set: set, health: o, stop: make(chan struct{})}, nil
+	return &netconnScraper{
+		config: c, machine: m, set: set, health: o, status: status{logger: set.Logger}, stop: make(chan struct{}),
+	}, nil
 }
 
-// start opens the kernel side and begins to read, for the first receiver that starts. Its error is a sentence on what is
+// start opens the pipeline and begins to read, for the first receiver that starts. Its error is a sentence on what is
 // missing and what to do; with error_mode ignore that becomes the status of each receiver.
 func (s *netconnScraper) start(_ context.Context, host component.Host) error {
 	s.startOnce.Do(s.open)
-	if s.startErr == nil && s.status != nil {
-		componentstatus.ReportStatus(host, s.status())
+	if s.startErr != nil {
+		return s.startErr
 	}
-	return s.startErr
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.status.begin(host)
+	return nil
 }
 
 func (s *netconnScraper) open() {
 	if s.startErr = s.health.Register(); s.startErr != nil {
 		return
 	}
-	p, err := s.load()
-	if err != nil {
-		s.refuse(err)
-		return
+	missing, err := s.load()
+	switch {
+	case err == nil:
+		s.status.miss(missing)
+		s.drains.Go(s.drainUntilStop)
+	case s.config.ErrorMode == ErrorModePropagate:
+		s.startErr = err
+	default:
+		s.status.refuse(err)
 	}
-	s.tell(p.Degraded())
-	s.drains.Go(s.drainUntilStop)
 }
 
-// load opens the pipeline, and makes the writers of what it returns.
-func (s *netconnScraper) load() (*pipeline.Pipeline, error) {
+// load opens the pipeline, makes the writers of what it returns, and returns what it works without.
+func (s *netconnScraper) load() (missing []error, err error) {
 	version := s.set.BuildInfo.Version
 	r := resources.New(s.config.ResourceAttributes)
 	w := metrics.New(metrics.Options{
@@ -97,32 +102,17 @@ func (s *netconnScraper) load() (*pipeline.Pipeline, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.pipeline, s.metrics, s.logs = p, w, &logs.Writer{Version: version, Resources: r}
-	return p, nil
+	return p.Degraded(), nil
 }
 
-func (s *netconnScraper) refuse(err error) {
-	if s.config.ErrorMode == ErrorModePropagate {
-		s.startErr = err
-		return
-	}
-	s.set.Logger.Error("No connections are read.", zap.Error(err))
-	s.status = func() *componentstatus.Event { return componentstatus.NewPermanentErrorEvent(err) }
+// reportTo sets the host that has the status of a signal's receiver; nil: it does not run.
+func (s *netconnScraper) reportTo(of signal, host component.Host) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.status.hosts[of] = host
 }
 
-// tell names once what is missing. The status is that of an error one can live with: all else works.
-func (s *netconnScraper) tell(degraded []error) {
-	if len(degraded) == 0 {
-		return
-	}
-	for _, err := range degraded {
-		s.set.Logger.Warn("Something is missing.", zap.Error(err))
-	}
-	s.status = func() *componentstatus.Event {
-		return componentstatus.NewRecoverableErrorEvent(errors.Join(degraded...))
-	}
-}
-
-// run counts the receivers of a signal that run, more or fewer by n. Events are kept while somebody takes them.
+// run adds n to the receivers of a signal that run. Events are kept while one takes them.
 func (s *netconnScraper) run(of signal, n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -132,7 +122,7 @@ func (s *netconnScraper) run(of signal, n int) {
 	}
 }
 
-// scrape is one collection; time enters here. A failure is partial: what could be read is returned with it.
+// scrape makes one collection, at one time. A failure is partial: what could be read is returned with it.
 func (s *netconnScraper) scrape(context.Context) (pmetric.Metrics, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -142,7 +132,7 @@ func (s *netconnScraper) scrape(context.Context) (pmetric.Metrics, error) {
 	now := s.machine.Now()
 	flows, err := s.pipeline.Collect(now)
 	md := s.metrics.Write(flows, now)
-	s.retell()
+	s.status.update(s.pipeline.Faults())
 	err = errors.Join(err, s.readHealth())
 	if err != nil {
 		return md, scrapererror.NewPartialScrapeError(err, 0)
@@ -162,17 +152,17 @@ func (s *netconnScraper) scrapeLogs(context.Context) (plog.Logs, error) {
 	if s.running[signalMetrics] == 0 {
 		_, collectErr := s.pipeline.Collect(now)
 		err = errors.Join(collectErr, s.readHealth())
-		s.retell()
+		s.status.update(s.pipeline.Faults())
 	}
-	told := s.logs.Write(s.pipeline.Events(now))
-	s.emitted += uint64(told.LogRecordCount())
+	events := s.logs.Write(s.pipeline.Events(now))
+	s.emitted += uint64(events.LogRecordCount())
 	if err != nil {
-		return told, scrapererror.NewPartialScrapeError(err, 0)
+		return events, scrapererror.NewPartialScrapeError(err, 0)
 	}
-	return told, nil
+	return events, nil
 }
 
-// readHealth has the receiver's own metrics show how the pipeline is.
+// readHealth has the receiver's own metrics show the health of the pipeline.
 func (s *netconnScraper) readHealth() error {
 	h, err := s.pipeline.Health()
 	if err == nil {
@@ -192,7 +182,7 @@ func (s *netconnScraper) drainUntilStop() {
 		case <-ticker.C:
 		}
 		err := s.drain()
-		if err != nil && !failed { // ten lines a second help nobody
+		if err != nil && !failed { // once, not ten times a second
 			s.set.Logger.Error("Connections are read at collections only.", zap.Error(err))
 		}
 		failed = err != nil
@@ -208,7 +198,7 @@ func (s *netconnScraper) drain() error {
 	return s.pipeline.Drain(s.machine.Now())
 }
 
-// shutdown waits for what runs, and leaves nothing in the kernel. It may come without a start, twice, and during a
+// shutdown waits for what runs, and leaves nothing in the kernel. It may be called without a start, twice, and during a
 // scrape.
 func (s *netconnScraper) shutdown(context.Context) error {
 	s.stopOnce.Do(func() { close(s.stop) })
