@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -48,6 +49,26 @@ func TestDefaultBuckets(t *testing.T) {
 	for i := 1; i < len(b); i++ {
 		if b[i] <= b[i-1] {
 			t.Errorf("bound %d is not above the one before: %v", i, b)
+		}
+	}
+}
+
+// The least and the greatest sample of a sum are those of either, and a difference has none.
+func TestHistogramExtremes(t *testing.T) {
+	low, high := histogram(1e-3), histogram(2e-3, 4)
+	for _, pair := range [][2]Histogram{{low, high}, {high, low}, {{}, high}, {high, {}}} {
+		sum := pair[0]
+		sum.Counts = slices.Clone(sum.Counts)
+		sum.add(&pair[1])
+		want := Histogram{Min: 2e-3, Max: 4}
+		if pair[0].Count > 0 && pair[1].Count > 0 {
+			want.Min = 1e-3
+		}
+		if sum.Min != want.Min || sum.Max != want.Max || sum.Count != pair[0].Count+pair[1].Count {
+			t.Errorf("%v and %v are %v", pair[0], pair[1], sum)
+		}
+		if more := sum.since(&Histogram{}); more.Min != 0 || more.Max != 0 || more.Sum != sum.Sum {
+			t.Errorf("%v since nothing is %v", sum, more)
 		}
 	}
 }

@@ -62,7 +62,7 @@ func New(o Options) *Writer {
 		}
 	}
 	for i := range w.metrics {
-		if v := w.metrics[i].view; !w.distinguishesAll(v) && w.folds[v] == nil {
+		if v := w.metrics[i].view; !w.distinguishesAll(v) {
 			w.folds[v] = &fold{view: v, expired: make(map[series]*flow.Flow)}
 		}
 	}

@@ -29,9 +29,16 @@ func TestWriterFolds(t *testing.T) {
 		want   []string
 	}{
 		"default": {func(*metadata.MetricsConfig) {}, []string{"netconn.listen.drops"}},
-		"the transport is the same for all flows": {
+		"a metric without attributes": {
 			func(m *metadata.MetricsConfig) { m.NetconnIo.EnabledAttributes = m.NetconnIo.EnabledAttributes[:0:0] },
 			[]string{"netconn.io", "netconn.listen.drops"},
+		},
+		"the transport is the same for all flows": {
+			func(m *metadata.MetricsConfig) {
+				m.NetconnIo.EnabledAttributes = slices.DeleteFunc(m.NetconnIo.EnabledAttributes,
+					func(k metadata.NetconnIoMetricAttributeKey) bool { return string(k) == "network.transport" })
+			},
+			[]string{"netconn.listen.drops"},
 		},
 		"one metric has an attribute more": {
 			func(m *metadata.MetricsConfig) {
