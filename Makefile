@@ -3,6 +3,7 @@
 # make demo        netconn on a service mesh of its own (root); make demo-down removes what a killed one has left
 # make test        every test; the kernel's need root
 # make test-kubernetes  the tests that want a Kubernetes API server, which it builds from source (ten minutes the first time)
+# make test-node   what deploy/ installs, on a real node of Kubernetes that it brings up (root); test-node-down removes what a killed one left
 # make race        the tests of what runs in several goroutines, with the race detector
 # make bench       what netconn costs, against its targets (root; a quarter of an hour; PART=churn,nat for parts)
 # make bench-map   what the network map costs, against its budgets
@@ -46,6 +47,7 @@ $(DISTRIBUTION): _build/go.mod $(SOURCES)
 	@echo 'Building $@. The first time takes a few minutes.'
 	@cd _build && sed -i -E 's/(Version: *)".*"/\1"$(VERSION)"/' main.go && \
 		CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -ldflags='-s -w' -o otelcol-netconn .
+	@$(GO) run ./internal/cmd/licenses -goroot "$$($(GO) env GOROOT)" -modcache "$$($(GO) env GOMODCACHE)" $@ _build/licenses
 
 # The builder ends by downloading the modules of every system, some of which no build of ours needs; by then it has written
 # all that counts, go.sum last.
@@ -122,6 +124,30 @@ test-kubernetes: RUN ?= Cluster
 test-kubernetes: $(DISTRIBUTION) $(KUBERNETES)
 	@internal/tools/install etcd:etcd-server
 	@NETCONN_KUBERNETES='$(CURDIR)/_build/kubernetes' NETCONN_REQUIRE_KUBERNETES=1 internal/tools/test -run '$(RUN)' ./internal/kubernetes ./internal/e2e
+
+# A node: containerd, runc and etcd are Debian's, the rest is built from source.
+NODE := $(KUBERNETES) $(addprefix _build/kubernetes/,kubelet kube-proxy kube-controller-manager kube-scheduler coredns)
+
+$(filter-out $(KUBERNETES) %/coredns,$(NODE)) &: internal/tools/kubernetes/go.mod
+	@echo 'Building a kubelet and its companions. The first time takes ten minutes.'
+	@CGO_ENABLED=0 nice $(GO) build -modfile=internal/tools/kubernetes/go.mod -buildvcs=false -trimpath -ldflags='-s -w' -o _build/kubernetes/ \
+		k8s.io/kubernetes/cmd/{kubelet,kube-proxy,kube-controller-manager,kube-scheduler}
+	@touch $(filter-out $(KUBERNETES) %/coredns,$(NODE))
+
+_build/kubernetes/coredns: internal/tools/coredns/go.mod internal/tools/coredns/main.go
+	@cd internal/tools/coredns && CGO_ENABLED=0 nice $(GO) build -buildvcs=false -trimpath -ldflags='-s -w' -o ../../../$@ .
+
+.PHONY: test-node test-node-down
+test-node: RUN ?= .
+test-node: $(DISTRIBUTION) $(NODE)
+	@internal/tools/need-root $@ 'it runs a kubelet'
+	@internal/tools/install etcd:etcd-server containerd:containerd runc:runc :containernetworking-plugins ip:iproute2 iptables:iptables conntrack:conntrack
+	@CGO_ENABLED=0 $(GO) build -o _build/kubernetes/app ./internal/testcluster/app
+	@NETCONN_KUBERNETES='$(CURDIR)/_build/kubernetes' NETCONN_REQUIRE_KUBERNETES=1 internal/tools/test -timeout 40m -run '$(RUN)' ./internal/e2e/node
+
+test-node-down:
+	@internal/tools/need-root $@ 'it removes cgroups'
+	@NETCONN_KUBERNETES='$(CURDIR)/_build/kubernetes' $(GO) test -count=1 -run '^$$' ./internal/e2e/node
 
 PART     ?=
 DURATION ?= 20m

@@ -14,6 +14,7 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"testing"
@@ -32,7 +33,7 @@ type authority struct {
 
 // newAuthority writes what the API server needs into a folder: its certificate, that of who signs, and the key of
 // service accounts.
-func newAuthority(t testing.TB, dir string) *authority {
+func newAuthority(t testing.TB, dir string, address netip.Addr) *authority {
 	t.Helper()
 	a := &authority{t: t, key: newKey(t)}
 	a.cert = template("netconn-test-ca")
@@ -40,7 +41,7 @@ func newAuthority(t testing.TB, dir string) *authority {
 	a.cert.KeyUsage = x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature
 	a.pem = a.sign(a.cert, a.key)
 	server := template("kube-apiserver")
-	server.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1)}
+	server.IPAddresses = []net.IP{address.AsSlice(), net.IPv4(10, 96, 0, 1)} // the second is that of the service kubernetes
 	server.DNSNames = []string{"localhost", "kubernetes.default.svc"}
 	server.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
 	key := newKey(t)

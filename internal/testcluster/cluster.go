@@ -2,7 +2,7 @@
 
 // Package testcluster runs the control plane of a Kubernetes cluster for tests: etcd and kube-apiserver, on loopback,
 // with certificates of its own. There are no controllers, no scheduler and no kubelet: a test writes the objects that
-// those would write, their status too, and they stay as they are.
+// those would write, their status too, and they stay as they are. A Node has all of that: it runs pods.
 //
 // The programs are kube-apiserver and kubectl in the folder that NETCONN_KUBERNETES names (`make kubernetes` builds
 // them), and etcd in the path. Everything is private to the test and gone with it. An API server takes some seconds
@@ -16,6 +16,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -35,14 +36,19 @@ const startTime = 3 * time.Minute
 // ServiceRange are the cluster addresses that services may have.
 const ServiceRange = "10.96.0.0/16,fd00:10:96::/112"
 
+var loopback = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+
 // Cluster is an API server with its store.
 type Cluster struct {
 	Client kubernetes.Interface // of an administrator
 	Admin  *rest.Config         // without a limit of requests
 	Audit  string               // path of a file with a line for each request
 
-	t     testing.TB
-	dir   string
+	t         testing.TB
+	dir       string
+	address   netip.Addr
+	authority *authority
+
 	etcd  *harness.Process
 	api   *harness.Process
 	port  int
@@ -77,17 +83,24 @@ func Program(t testing.TB, name string) string {
 // New starts a cluster and waits until it is ready.
 func New(t testing.TB) *Cluster {
 	t.Helper()
+	return NewAt(t, loopback)
+}
+
+// NewAt starts a cluster with an API server at an address that kubelets, controllers and pods reach. Unlike that of New, it wants the
+// controllers that Kubernetes has.
+func NewAt(t testing.TB, address netip.Addr) *Cluster {
+	t.Helper()
 	Require(t)
-	c := &Cluster{t: t, dir: t.TempDir()}
+	c := &Cluster{t: t, dir: t.TempDir(), address: address}
 	c.Audit = c.path("audit.log")
-	a := newAuthority(t, c.dir)
+	c.authority = newAuthority(t, c.dir, address)
 	c.startEtcd()
 	t.Cleanup(func() { c.etcd.Kill() })
 	c.write("audit.yaml", auditPolicy)
 	c.port = freePort(t)
 	c.Start()
 	t.Cleanup(func() { c.api.Kill() })
-	c.Admin = &rest.Config{Host: c.Host(), TLSClientConfig: a.client("netconn-test", "system:masters"), QPS: -1}
+	c.Admin = c.User("netconn-test", "system:masters")
 	client, err := kubernetes.NewForConfig(c.Admin)
 	if err != nil {
 		t.Fatal(err)
@@ -98,7 +111,18 @@ func New(t testing.TB) *Cluster {
 }
 
 // Host is the address of the API server.
-func (c *Cluster) Host() string { return "https://127.0.0.1:" + strconv.Itoa(c.port) }
+func (c *Cluster) Host() string {
+	return "https://" + netip.AddrPortFrom(c.address, uint16(c.port)).String()
+}
+
+// User returns the credentials of a user, without a limit of requests.
+func (c *Cluster) User(name, group string) *rest.Config {
+	c.t.Helper()
+	return &rest.Config{Host: c.Host(), TLSClientConfig: c.authority.client(name, group), QPS: -1}
+}
+
+// Path returns the path of one of the cluster's files: ca.crt, and tokens.key, which signs the tokens of service accounts.
+func (c *Cluster) Path(name string) string { return c.path(name) }
 
 func (c *Cluster) path(name string) string { return filepath.Join(c.dir, name) }
 
@@ -129,16 +153,15 @@ rules: [{level: Metadata}]
 // Start starts the API server, at the address that it had before.
 func (c *Cluster) Start() {
 	c.t.Helper()
-	c.api = start(c.t, c.path("kube-apiserver.log"), Program(c.t, "kube-apiserver"),
-		"--etcd-servers="+c.store, "--bind-address=127.0.0.1", "--advertise-address=127.0.0.1", "--secure-port="+strconv.Itoa(c.port),
+	c.api = start(c.t, c.path("kube-apiserver.log"), Program(c.t, "kube-apiserver"), append(c.mode(),
+		"--etcd-servers="+c.store, "--bind-address="+c.address.String(), "--advertise-address="+c.address.String(),
+		"--secure-port="+strconv.Itoa(c.port),
 		"--cert-dir="+c.path("unused"), "--tls-cert-file="+c.path("server.crt"), "--tls-private-key-file="+c.path("server.key"),
-		"--client-ca-file="+c.path("ca.crt"), "--authorization-mode=RBAC",
+		"--client-ca-file="+c.path("ca.crt"),
 		"--service-account-key-file="+c.path("tokens.key"), "--service-account-signing-key-file="+c.path("tokens.key"),
 		"--service-account-issuer=https://kubernetes.default.svc", "--service-cluster-ip-range="+ServiceRange,
-		"--disable-admission-plugins=ServiceAccount", // a controller would make the account that each pod needs
-		"--endpoint-reconciler-type=none", "--enable-priority-and-fairness=false",
-		"--audit-policy-file="+c.path("audit.yaml"), "--audit-log-path="+c.Audit,
-	)
+		"--enable-priority-and-fairness=false", "--audit-policy-file="+c.path("audit.yaml"), "--audit-log-path="+c.Audit,
+	)...)
 	anonymous := &http.Client{Transport: insecure()}
 	c.wait("the API server", func() error {
 		select {
@@ -148,6 +171,24 @@ func (c *Cluster) Start() {
 			return get(anonymous, c.Host()+"/readyz")
 		}
 	})
+}
+
+// mode returns the arguments that depend on who else there is.
+func (c *Cluster) mode() []string {
+	if c.address != loopback {
+		credentials := c.authority.client("kube-apiserver", "system:masters")
+		c.write("client.crt", string(credentials.CertData))
+		c.write("client.key", string(credentials.KeyData))
+		return []string{
+			"--authorization-mode=Node,RBAC", "--kubelet-preferred-address-types=InternalIP",
+			"--kubelet-client-certificate=" + c.path("client.crt"), "--kubelet-client-key=" + c.path("client.key"),
+		}
+	}
+	return []string{
+		"--authorization-mode=RBAC",
+		"--disable-admission-plugins=ServiceAccount", // a controller would make the account that each pod needs
+		"--endpoint-reconciler-type=none",
+	}
 }
 
 // Stop kills the API server. What it knew stays in etcd.

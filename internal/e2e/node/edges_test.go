@@ -1,0 +1,97 @@
+//go:build linux
+
+package node
+
+import (
+	"bufio"
+	"cmp"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// An edge is the traffic from a client to a server, as one of both ends has it.
+type edge struct{ Role, Client, Server string }
+
+// Each service of the applications stands for one container.
+var servers = map[string]string{
+	"web": "web/front", "store": "store/db", "bare": "bare/bare", "static": "static/static", "hostnet": "hostnet/hostnet",
+}
+
+// suffix is what controllers add to the names of pods.
+var suffix = regexp.MustCompile(`^(web|store|report|static)-.*$`)
+
+// workload returns WORKLOAD/CONTAINER for POD/CONTAINER.
+func workload(owner string) string {
+	pod, container, _ := strings.Cut(owner, "/")
+	return suffix.ReplaceAllString(pod, "$1") + "/" + container
+}
+
+// counted adds up what the clients have counted: bytes sent and received for each edge. A server has the same with the directions swapped.
+func counted(t *testing.T, folder string) map[edge][2]int64 {
+	t.Helper()
+	edges := make(map[edge][2]int64)
+	files, err := filepath.Glob(filepath.Join(folder, "*_*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range files {
+		file, err := os.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for lines := bufio.NewScanner(file); lines.Scan(); {
+			var c struct {
+				Owner, Role, Asked string
+				Sent, Received     int64
+			}
+			if err := json.Unmarshal(lines.Bytes(), &c); err != nil {
+				t.Fatalf("%s: %v", path, err)
+			}
+			if c.Role != "client" {
+				continue
+			}
+			name, _, _ := strings.Cut(c.Asked, ":")
+			client, server := workload(c.Owner), servers[name]
+			add(edges, edge{"client", client, server}, c.Sent, c.Received)
+			add(edges, edge{"server", client, server}, c.Received, c.Sent)
+		}
+		file.Close()
+	}
+	return edges
+}
+
+func add(edges map[edge][2]int64, e edge, sent, received int64) {
+	edges[e] = [2]int64{edges[e][0] + sent, edges[e][1] + received}
+}
+
+// reported adds up what has arrived at the backend of the applications' edges. Connections that failed have no bytes, and where nobody
+// accepted them no container either.
+func reported(all []series) map[edge][2]int64 {
+	edges := make(map[edge][2]int64)
+	for _, s := range all {
+		if s.resource["k8s.namespace.name"] != "shop" && s.point["netconn.peer.k8s.namespace.name"] != "shop" {
+			continue
+		}
+		if s.bytes == 0 {
+			continue
+		}
+		own := cmp.Or(s.resource["k8s.deployment.name"], s.resource["k8s.statefulset.name"], s.resource["k8s.cronjob.name"],
+			strings.TrimSuffix(s.resource["k8s.pod.name"], "-node-1"), "?") + "/" + s.resource["k8s.container.name"]
+		peer := cmp.Or(strings.TrimSuffix(s.point["netconn.peer.k8s.workload.name"], "-node-1"),
+			strings.TrimSuffix(s.point["netconn.peer.name"], "-node-1"), "?"+s.point["netconn.peer.type"]) + "/" + s.point["netconn.peer.container.name"]
+		e := edge{s.point["netconn.role"], own, peer}
+		if e.Role == "server" {
+			e.Client, e.Server = peer, own
+		}
+		if s.point["network.io.direction"] == "transmit" {
+			add(edges, e, s.bytes, 0)
+		} else {
+			add(edges, e, 0, s.bytes)
+		}
+	}
+	return edges
+}

@@ -1,0 +1,157 @@
+//go:build linux
+
+package node
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/netconn/netconn/internal/harness"
+	"github.com/netconn/netconn/internal/testcluster"
+)
+
+const (
+	root     = "../../.."
+	journal  = "/run/journal"
+	deadline = 2 * time.Minute
+	traffic  = 90 * time.Second // in which the CronJob runs at least once
+)
+
+// With deploy/map on a real node, what arrives at the backend is what the applications have counted: every edge, seen by both ends, to the
+// byte, and nothing twice or without a name.
+func TestNode(t *testing.T) {
+	n := newNode(t)
+	b := newBackend(t, testcluster.NodeAddress.String()+":4317")
+	kubectl(t, n, "apply", "-f", "testdata/dns.yaml")
+	rollout(t, n, "kube-system", "deployment/coredns")
+	kubectl(t, n, "apply", "-k", overlay(t))
+	for _, w := range []string{"daemonset/netconn-agent", "deployment/netconn-gateway", "deployment/netconn-map"} {
+		rollout(t, n, "netconn", w)
+	}
+	startApplications(t, n)
+	time.Sleep(traffic)
+	stopApplications(t)
+	var diff string
+	if err := harness.Until(deadline, "both to agree", func() bool {
+		diff = cmp.Diff(counted(t, journal), reported(b.all()))
+		return diff == ""
+	}); err != nil {
+		t.Errorf("edges (-counted +reported):\n%s", diff)
+	}
+	b.wantCPU(t)
+	if t.Failed() || testing.Verbose() {
+		show(t, n)
+	}
+	if t.Failed() {
+		for _, s := range b.all() {
+			t.Logf("%d %v | %v", s.bytes, s.resource, s.point)
+		}
+	}
+}
+
+// show logs what an administrator would look at.
+func show(t *testing.T, n *testcluster.Node) {
+	t.Helper()
+	t.Log(kubectl(t, n, "get", "pods", "-A", "-o", "wide"))
+	for _, container := range []string{"netconn", "collector"} {
+		t.Log(kubectl(t, n, "-n", "netconn", "logs", "daemonset/netconn-agent", "-c", container))
+	}
+	t.Log(kubectl(t, n, "-n", "netconn", "logs", "deployment/netconn-gateway"))
+}
+
+// newNode starts a node with the images of the distribution and of the applications.
+func newNode(t *testing.T) *testcluster.Node {
+	t.Helper()
+	testcluster.RequireNode(t)
+	app := map[string]string{"app": testcluster.Program(t, "app")}
+	image := func(name string, files map[string]string, entrypoint ...string) testcluster.Image {
+		return testcluster.Image{Name: name, Files: files, Entrypoint: entrypoint}
+	}
+	return testcluster.NewNode(t, image("netconn.test/pause:1", app, "/app", "pause"),
+		image("docker.io/netconn/otelcol-netconn:0.1.0", map[string]string{"otelcol-netconn": os.Getenv("NETCONN_COLLECTOR")}, "/otelcol-netconn"),
+		image("netconn.test/coredns:1", map[string]string{"coredns": testcluster.Program(t, "coredns")}, "/coredns"),
+		image("netconn.test/app:v1", app, "/app"), image("netconn.test/app:v2", app, "/app"))
+}
+
+// overlay returns the folder of deploy/map with the address of the backend.
+func overlay(t *testing.T) string {
+	t.Helper()
+	folder := t.TempDir()
+	deploy, err := filepath.Abs(root + "/deploy/map")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if deploy, err = filepath.Rel(folder, deploy); err != nil {
+		t.Fatal(err)
+	}
+	text := strings.NewReplacer("MAP", deploy, "BACKEND", testcluster.NodeAddress.String()+":4317").Replace(`
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+resources: [MAP]
+patches:
+  - target: {kind: Deployment, name: netconn-gateway}
+    patch: |
+      - {op: replace, path: /spec/template/spec/containers/0/env/1/value, value: "BACKEND"}
+      - {op: add, path: /spec/template/spec/containers/0/args/-, value: "--config=yaml:exporters::otlp_grpc::tls::insecure: true"}
+`)
+	if err := os.WriteFile(filepath.Join(folder, "kustomization.yaml"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return folder
+}
+
+func startApplications(t *testing.T, n *testcluster.Node) {
+	t.Helper()
+	static, err := os.ReadFile("testdata/static.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.Mkdir(journal, 0o777), os.Chmod(journal, 0o777)); err != nil {
+		t.Fatal(err)
+	}
+	kubectl(t, n, "apply", "-f", "testdata/apps.yaml")
+	if err := os.WriteFile("/etc/kubernetes/manifests/static.yaml", static, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	rollout(t, n, "shop", "deployment/web")
+	rollout(t, n, "shop", "statefulset/store")
+	if err := harness.Until(deadline, "the static pod", func() bool {
+		p, err := n.Client.CoreV1().Pods("shop").Get(context.Background(), "static-"+testcluster.NodeName, metav1.GetOptions{})
+		return err == nil && p.Status.Phase == "Running"
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func stopApplications(t *testing.T) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(journal, "stop"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func kubectl(t *testing.T, n *testcluster.Node, arguments ...string) string {
+	t.Helper()
+	out, err := n.Kubectl("", arguments...)
+	if err != nil {
+		t.Fatalf("kubectl %s: %v\n%s", strings.Join(arguments, " "), err, out)
+	}
+	return out
+}
+
+// rollout waits until all pods of a workload are ready, and shows them if they are not.
+func rollout(t *testing.T, n *testcluster.Node, namespace, name string) {
+	t.Helper()
+	if out, err := n.Kubectl("", "-n", namespace, "rollout", "status", name, "--timeout=120s"); err != nil {
+		pods, _ := n.Kubectl("", "describe", "pods", "-n", namespace)
+		t.Fatalf("%s: %v\n%s\n%s", name, err, out, pods)
+	}
+}

@@ -1,0 +1,141 @@
+//go:build linux
+
+package node
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
+	"google.golang.org/grpc"
+	_ "google.golang.org/grpc/encoding/gzip" // what the exporter compresses with
+)
+
+// labels are the attributes of a resource and of a point.
+type labels map[string]string
+
+// series is the last point of a series of netconn.io.
+type series struct {
+	resource, point labels
+	bytes           int64
+}
+
+// backend is an OTLP receiver at the address of the node. It keeps the last point of each series of netconn.io, and the names of all
+// metrics of each container.
+type backend struct {
+	pmetricotlp.UnimplementedGRPCServer
+	address string
+
+	mu         sync.Mutex
+	io         map[string]series
+	containers map[string]map[string]bool // names of metrics by container.id
+}
+
+type logs struct {
+	plogotlp.UnimplementedGRPCServer
+}
+
+func (*logs) Export(context.Context, plogotlp.ExportRequest) (plogotlp.ExportResponse, error) {
+	return plogotlp.NewExportResponse(), nil
+}
+
+func newBackend(t *testing.T, address string) *backend {
+	t.Helper()
+	b := &backend{address: address, io: make(map[string]series), containers: make(map[string]map[string]bool)}
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := grpc.NewServer()
+	pmetricotlp.RegisterGRPCServer(server, b)
+	plogotlp.RegisterGRPCServer(server, &logs{})
+	ended := make(chan error)
+	go func() { ended <- server.Serve(l) }()
+	t.Cleanup(func() {
+		server.Stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	return b
+}
+
+// Export is what the gateway calls.
+func (b *backend) Export(_ context.Context, r pmetricotlp.ExportRequest) (pmetricotlp.ExportResponse, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, rm := range r.Metrics().ResourceMetrics().All() {
+		resource := labelsOf(rm.Resource().Attributes())
+		for _, sm := range rm.ScopeMetrics().All() {
+			for _, m := range sm.Metrics().All() {
+				b.keep(resource, m)
+			}
+		}
+	}
+	return pmetricotlp.NewExportResponse(), nil
+}
+
+func (b *backend) keep(resource labels, m pmetric.Metric) {
+	id := resource["container.id"]
+	if b.containers[id] == nil {
+		b.containers[id] = make(map[string]bool)
+	}
+	b.containers[id][m.Name()] = true
+	if m.Name() != "netconn.io" {
+		return
+	}
+	for _, p := range m.Sum().DataPoints().All() {
+		s := series{resource, labelsOf(p.Attributes()), p.IntValue()}
+		b.io[s.key()] = s
+	}
+}
+
+func (s series) key() string { return s.resource.String() + "|" + s.point.String() }
+
+func (l labels) String() string {
+	var text strings.Builder
+	for _, key := range slices.Sorted(maps.Keys(l)) {
+		fmt.Fprintf(&text, "%s=%s,", key, l[key])
+	}
+	return text.String()
+}
+
+func labelsOf(m pcommon.Map) labels {
+	l := make(labels)
+	for key, value := range m.All() {
+		l[key] = value.AsString()
+	}
+	return l
+}
+
+// wantCPU checks that what the kubelet says of CPU and memory stands beside the connections of each container.
+func (b *backend) wantCPU(t *testing.T) {
+	t.Helper()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	both := 0
+	for _, metrics := range b.containers {
+		if metrics["netconn.io"] && metrics["container.cpu.usage"] && metrics["container.memory.usage"] {
+			both++
+		}
+	}
+	if both < 6 { // the applications that run to the end
+		t.Errorf("%d containers have connections, CPU and memory", both)
+	}
+}
+
+// all returns the series of netconn.io.
+func (b *backend) all() []series {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Collect(maps.Values(b.io))
+}
