@@ -104,6 +104,39 @@ describe('a drawing', () => {
   })
 })
 
+describe('a label', () => {
+  const label = (n: MapNode) => draw(model([n], []), by()).nodes[0]!.label.replaceAll('\u00a0', ' ')
+
+  test('holds no character that is not visible', () => {
+    expect(label(node('photo\u202egnp.exe', none))).toBe('photo\ufffdgnp.exe\n0 B')
+    expect(label(node('two\nlines', none))).toBe('two\ufffdlines\n0 B')
+    const grouped = draw(model([node('a', none, { group: 'x\u2066y' })], [], 'namespace'), by())
+    expect(grouped.groups[0]!.label).toBe('x\ufffdy')
+  })
+
+  test('of a figure that was not measured is the name only', () => {
+    const { nodes } = draw(model([a], []), by('rtt'))
+    expect(nodes[0]!.label).toBe('a')
+  })
+
+  test('is short, and keeps both ends of the name', () => {
+    expect(label(node('a-very-long-name-of-a-workload-7f9c', none)).split('\n')[0]).toBe('a-very-long-n…orkload-7f9c')
+  })
+})
+
+describe('widths', () => {
+  test('of edges to what is folded are not the measure', () => {
+    const other = node('', carried(1e9), { kind: 'other', tag: '' })
+    const { edges, widest } = draw(model([a, b, other], [edge(a, other, carried(1e9)), edge(a, b, carried(5))]), by())
+    expect([widest, ...edges.map((e) => e.width)]).toEqual([5, 10, 10])
+  })
+
+  test('of edges without a figure are the least', () => {
+    const { edges } = draw(model([a, b], [edge(a, b, none), edge(a, a, carried(100))]), by())
+    expect(edges.map((e) => e.width)).toEqual([1.5, 10])
+  })
+})
+
 describe('the next drawing', () => {
   const first = draw(model([a, b], [edge(a, b, carried(25))]), by())
   const next = (nodes: MapNode[], measured: Measured) => draw(model(nodes, [edge(a, b, measured)]), by(), first)

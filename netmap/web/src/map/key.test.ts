@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { hopTerms, identityOf, keyOf, quote, termsOf, type Identity } from './key.ts'
+import { KINDS } from '../api/types.ts'
+import { hopTerms, identityOf, keyOf, quote, term, termsOf, type Identity } from './key.ts'
 
 const reviews: Identity = { kind: 'internal', tag: 'workload', name: 'reviews', group: 'prod' }
 
@@ -46,4 +47,30 @@ test('hops within a pod are left out where each is from a node to itself', () =>
   expect(hopTerms(['container'], folded)).toEqual([])
   expect(hopTerms(['workload', 'port', 'scope'], folded)).toEqual([])
   expect(hopTerms(['workload', 'image.tag'], folded)).toEqual([])
+})
+
+test.each([
+  ['client', 'zone', 'a', 'client.zone="a"'],
+  ['', 'port', '443', 'port="443"'],
+  ['server', 'pod', '', 'server.pod='],
+  ['server', 'name', 'a"b', 'server.name="a\\"b"'],
+] as const)('a term of %j, %s and %j is %s', (side, tag, value, want) => expect(term(side, tag, value)).toBe(want))
+
+test('a server by its port has one; a client by its port is known by its name', () => {
+  const id: Identity = { kind: 'internal', tag: 'name', name: 'curl', group: '' }
+  expect(termsOf('client', id, 'port', '')).toEqual(['client.name="curl"', 'client.kind="internal"'])
+  expect(termsOf('server', { ...id, tag: 'port', name: '443' }, 'port', '')).toEqual([
+    'server.port="443"',
+    'server.kind="internal"',
+  ])
+  expect(termsOf('server', id, 'port', '')).toEqual(['server.port=', 'server.name="curl"', 'server.kind="internal"'])
+})
+
+test('a group is a term too, also the group of those without one', () => {
+  expect(termsOf('client', { ...reviews, group: '' }, 'workload', 'zone')).toContain('client.zone=')
+  expect(termsOf('client', reviews, 'workload', '')).toHaveLength(2)
+})
+
+test('the kind of every node can be read back from its key', () => {
+  for (const kind of KINDS) expect(identityOf(keyOf({ ...reviews, kind }))?.kind).toBe(kind)
 })

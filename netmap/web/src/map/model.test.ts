@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { flags, type Graph } from '../api/types.ts'
 import { metricOf } from '../metrics.ts'
 import { keyOf } from './key.ts'
-import { model, MOST, OTHER, type Choice } from './model.ts'
+import { isOther, model, MOST, OTHER, type Choice } from './model.ts'
 
 const everything: Choice = { hide: [], focus: '', hops: 1, rank: metricOf('volume') }
 const key = (name: string) => keyOf({ kind: 'internal', tag: 'workload', name, group: '' })
@@ -140,5 +140,112 @@ describe('folding', () => {
     expect(Math.min(...m.edges.map((e) => e.measured.tx))).toBe(401)
     expect(m.folded.edges).toBe(400)
     expect(m.bytes - m.shown).toBe((400 * 401) / 2)
+  })
+})
+
+describe('an edge of the answer', () => {
+  test('keeps its figures, each in its place', () => {
+    const g = graph([['a', 'b', 7]])
+    const columns = ['rx', 'retransmits', 'attempts', 'failures', 'closed', 'breaks', 'active'] as const
+    columns.forEach((name, i) => (g.edges[name] = [10 + i]))
+    g.edges.rtt = [0.5]
+    g.edges.count = [3]
+    expect(model(g, everything).edges[0]).toMatchObject({
+      from: key('a'),
+      to: key('b'),
+      key: key('a') + ',' + key('b'),
+      count: 3,
+      measured: {
+        tx: 7,
+        rx: 10,
+        retransmits: 11,
+        attempts: 12,
+        failures: 13,
+        closed: 14,
+        breaks: 15,
+        active: 16,
+        rtt: 0.5,
+        seconds: 300,
+      },
+    })
+  })
+
+  test('to itself counts once at its node', () => {
+    const m = model(graph([['a', 'a', 10]]), everything)
+    expect(m.nodes[0]!.measured.tx).toBe(10)
+  })
+
+  test('belongs to nodes of the group that the answer says', () => {
+    const g = graph([['a', 'b', 1]])
+    Object.assign(g, { group: 'zone', groups: ['', 'x'] })
+    g.nodes.group = [1, 0]
+    const m = model(g, everything)
+    expect(m.nodes.map((n) => n.id.group)).toEqual(['x', ''])
+    expect(m.group).toBe('zone')
+  })
+})
+
+describe('hiding and focus together', () => {
+  test('a path through a hidden node is no path', () => {
+    const m = model(chain, { ...everything, hide: [key('b')], focus: key('c'), hops: 5 })
+    expect(m.nodes.map((n) => n.id.name)).toEqual(['c', 'd'])
+    expect(m.hidden).toBe(3)
+  })
+
+  test('a hidden focus hides nothing more', () => {
+    expect(model(chain, { ...everything, hide: [key('c')], focus: key('c') }).nodes).toHaveLength(4)
+  })
+})
+
+describe('what the collector folded', () => {
+  /** The hub, two nodes, and the node that stands for others. */
+  function folded() {
+    const g = graph([
+      ['hub', 'a', 100],
+      ['hub', 'rest', 1000],
+    ])
+    g.nodes = { ...g.nodes, name: ['hub', 'a', ''], tag: ['workload', 'workload', ''], kind: [0, 0, 3] }
+    g.folded = { loops: { edges: 0, tx: 0, rx: 0 }, nodes: 9, edges: 20 }
+    g.shown = { edges: 1, tx: 100, rx: 0 }
+    return g
+  }
+
+  test('is said, and is no part of what is shown', () => {
+    const m = model(folded(), everything)
+    expect([m.bytes, m.shown, m.folded]).toEqual([1100, 100, { nodes: 9, edges: 20 }])
+    expect(isOther(m.nodes[2]!.key)).toBe(true)
+  })
+
+  test('is not subtracted when it is out of focus', () => {
+    const m = model(folded(), { ...everything, hide: [OTHER] })
+    expect(m.shown).toBe(100)
+  })
+})
+
+describe('folding here', () => {
+  const many = (bits: Record<number, number> = {}) =>
+    graph(
+      Array.from({ length: 200 }, (_, i): [string, string, number] => [
+        'hub',
+        `n${String(i).padStart(3, '0')}`,
+        1000 - i,
+      ]),
+      bits,
+    )
+
+  test('is by the metric that ranks', () => {
+    const g = many()
+    g.edges.active = g.edges.active.map((_, i) => i)
+    const m = model(g, { ...everything, rank: metricOf('active') })
+    expect(m.nodes.map((n) => n.id.name)).toContain('n199')
+    expect(m.nodes.map((n) => n.id.name)).not.toContain('n000')
+  })
+
+  test('makes one edge of many; it is new only if all of them are', () => {
+    const all = Object.fromEntries(Array.from({ length: 200 }, (_, i) => [i, flags.isNew | flags.zones]))
+    const other = (g: Graph) => model(g, everything).edges.find((e) => e.to === OTHER)!
+    expect(other(many({ 199: flags.unresolved })).flags & flags.unresolved).toBe(flags.unresolved)
+    expect(other(many(all)).flags & flags.isNew, 'what is folded is not marked as new').toBe(0)
+    expect(other(many(all)).flags & flags.zones).toBe(flags.zones)
   })
 })

@@ -54,3 +54,47 @@ describe('the state in the address', () => {
     expect(parse('__proto__=1&constructor=2&x=3')).toEqual(defaults)
   })
 })
+
+describe('one field', () => {
+  test.each([
+    ['window=10', 'window', 10],
+    ['window=3600', 'window', 3600],
+    ['window=9', 'window', 300],
+    ['window=3601', 'window', 300],
+    ['window=60.5', 'window', 300],
+    ['hops=5', 'hops', 5],
+    ['hops=0', 'hops', 1],
+    ['problems=1', 'problems', true],
+    ['problems=true', 'problems', false],
+    ['loops=1', 'loops', true],
+    ['view=table', 'view', 'table'],
+    ['theme=dark', 'theme', 'dark'],
+    ['end=1764107126', 'end', 1764107126],
+    ['hide=a,,b', 'hide', ['a', 'b']],
+    ['hide=', 'hide', []],
+    ['selected=node,a', 'selected', { kind: 'node', id: 'a' }],
+    ['selected=row,a%252Fb', 'selected', { kind: 'row', id: 'a%2Fb' }],
+    ['selected=edge,a,b', 'selected', { kind: 'edge', from: 'a', to: 'b' }],
+    ['selected=row,a,b', 'selected', null],
+    ['selected=window,a', 'selected', null],
+    ['filter=a%3Db+c', 'filter', 'a=b c'],
+  ] as [string, keyof State, unknown][])('%s: %s is %j', (query, key, want) => {
+    expect(parse(query)[key]).toEqual(want)
+  })
+
+  test('is bounded, whatever the address holds', () => {
+    expect(parse('filter=' + 'x'.repeat(5000)).filter).toHaveLength(2000)
+    expect(parse('hide=' + 'a,'.repeat(500)).hide).toHaveLength(200)
+  })
+
+  test('that is given twice is the first', () => expect(parse('by=zone&by=pod').by).toBe('zone'))
+
+  test.each([
+    [{ selected: { kind: 'node', id: 'a' } }, '?selected=node%2Ca'],
+    [{ selected: { kind: 'edge', from: 'a', to: 'b' } }, '?selected=edge%2Ca%2Cb'],
+    [{ hide: ['a', 'b'], problems: true }, '?problems=1&hide=a%2Cb'],
+    [{ window: 60, by: 'zone' }, '?by=zone&window=60'],
+  ] as [Partial<State>, string][])('%j is written as %s', (patch, want) => {
+    expect(serialise({ ...defaults, ...patch })).toBe(want)
+  })
+})
