@@ -14,6 +14,8 @@ import { Legend } from './Legend.tsx'
 import { model, type Model } from './model.ts'
 import { MapTools } from './MapTools.tsx'
 import { usePositions } from './positions.ts'
+import type { Point } from './layout.ts'
+import { bends, type Bends } from './route.ts'
 import { svg } from './svg.ts'
 import './MapView.css'
 
@@ -38,6 +40,7 @@ export function MapView({ model: m, state, change }: Props) {
   const canvas = useCanvas(holder, change)
   const drawing = useDrawing(m, state)
   const positions = usePositions(drawing, `${m.by}/${m.group}`)
+  const bent = useBends(drawing, positions)
   const [pointed, setPointed] = useState<{ selection: Selection; x: number; y: number } | null>(null)
   canvas.hover.current = setPointed
 
@@ -47,7 +50,7 @@ export function MapView({ model: m, state, change }: Props) {
     if (!canvas.map || !positions) return
     if (shown.current !== graph) canvas.map.refit()
     shown.current = graph
-    canvas.map.show(drawing, positions)
+    canvas.map.show(drawing, positions, bent)
   }, [canvas.map, drawing, positions])
 
   const matches = useMemo(() => found(m, state.find), [m, state.find])
@@ -73,13 +76,19 @@ export function MapView({ model: m, state, change }: Props) {
         <MapTools
           map={canvas.map}
           ready={positions !== null}
-          svg={() => svg(drawing, positions ?? {}, colours(), title)}
+          svg={() => svg(drawing, positions ?? {}, bent, colours(), title)}
         />
         {pointed && <Tip m={m} at={pointed} state={state} />}
       </div>
       <Legend drawing={drawing} state={state} />
     </section>
   )
+}
+
+/** The bends of edges. They do not depend on figures, so that a refresh leaves the edges where they are. */
+function useBends(drawing: Drawing, positions: Record<string, Point> | null): Bends {
+  const drawn = [...drawing.nodes, ...drawing.edges].map((e) => e.key).join('\n')
+  return useMemo(() => bends(drawing.nodes, drawing.edges, positions ?? {}), [drawn, positions])
 }
 
 /**

@@ -3,6 +3,7 @@ import type { Selection } from '../state/state.ts'
 import type { Colours } from './colours.ts'
 import type { Drawing, DrawnEdge, DrawnNode } from './drawing.ts'
 import type { Point } from './layout.ts'
+import type { Bends } from './route.ts'
 import { stylesheet } from './style.ts'
 
 export interface Events {
@@ -76,9 +77,9 @@ export class MapCanvas {
   }
 
   /** Shows this drawing. The view is fitted to the first drawing, and to the first after `refit`. */
-  show(drawing: Drawing, positions: Record<string, Point>) {
+  show(drawing: Drawing, positions: Record<string, Point>, bends: Bends) {
     this.finish()
-    const wanted = elements(drawing, positions)
+    const wanted = elements(drawing, positions, bends)
     if (wanted.size !== this.drawn.size || [...wanted.keys()].some((key) => !this.drawn.has(key))) this.marked = ''
     this.cy.batch(() => {
       for (const key of this.drawn.keys()) {
@@ -218,11 +219,11 @@ export class MapCanvas {
   }
 }
 
-function elements(drawing: Drawing, positions: Record<string, Point>): Map<string, ElementDefinition> {
+function elements(drawing: Drawing, positions: Record<string, Point>, bends: Bends): Map<string, ElementDefinition> {
   const all = new Map<string, ElementDefinition>()
   for (const { key, label } of drawing.groups) all.set(key, { group: 'nodes', data: { id: key, label } })
   for (const n of drawing.nodes) all.set(n.key, node(n, positions[n.key]))
-  for (const e of drawing.edges) all.set(e.key, edge(e))
+  for (const e of drawing.edges) all.set(e.key, edge(e, bends.get(e.key)))
   return all
 }
 
@@ -230,8 +231,9 @@ function node(n: DrawnNode, at: Point | undefined): ElementDefinition {
   return { group: 'nodes', data: { ...n, id: n.key, ...(n.group && { parent: n.group }) }, position: at && { ...at } }
 }
 
-function edge(e: DrawnEdge): ElementDefinition {
-  return { group: 'edges', data: { ...e, id: e.key, source: e.from, target: e.to } }
+/** The control point of a bent edge is twice as far off the straight line as its middle. */
+function edge(e: DrawnEdge, bend = 0): ElementDefinition {
+  return { group: 'edges', data: { ...e, id: e.key, source: e.from, target: e.to, control: 2 * bend } }
 }
 
 /**

@@ -106,7 +106,7 @@ function groupRules(c: Colours, letters: number): Rule[] {
   ]
 }
 
-/** Straight edges are haystacks, which are the fastest to draw. Few edges curve. */
+/** Straight edges are haystacks, which are the fastest to draw. The others have a pair, or nodes in their way. */
 function edgeRules(c: Colours, letters: number): Rule[] {
   return [
     {
@@ -133,6 +133,14 @@ function edgeRules(c: Colours, letters: number): Rule[] {
         'control-point-step-size': 34,
         'loop-direction': '-45deg',
         'loop-sweep': '60deg',
+      },
+    },
+    {
+      selector: 'edge[control != 0]',
+      style: {
+        'curve-style': 'unbundled-bezier',
+        'control-point-distances': 'data(control)',
+        'control-point-weights': 0.5,
       },
     },
     { selector: 'edge[label != ""]', style: { label: 'data(label)' } },

@@ -62,6 +62,7 @@ test('names are names in whatever opens the picture', () => {
   const text = svg(
     drawing,
     { a: { x: 0, y: 0 }, 'b"onload="x': { x: 100, y: 0 }, c: { x: 50, y: 80 } },
+    new Map(),
     colours,
     'Map of <x>',
   )
@@ -74,7 +75,7 @@ test('names are names in whatever opens the picture', () => {
 })
 
 test('nothing is an empty picture', () => {
-  expect(svg({ ...drawing, nodes: [], edges: [], groups: [] }, {}, colours, '')).toMatch(
+  expect(svg({ ...drawing, nodes: [], edges: [], groups: [] }, {}, new Map(), colours, '')).toMatch(
     /^<svg [^>]*viewBox="0 0 140 140"/,
   )
 })
@@ -85,6 +86,7 @@ describe('a shape for each kind', () => {
     svg(
       { ...drawing, edges: [], nodes: [{ ...node, key: 'a', kind: 'internal', label: 'a', ...more }] },
       at,
+      new Map(),
       colours,
       '',
     )
@@ -110,7 +112,8 @@ describe('a line for each state', () => {
   const nodes = ['a', 'b'].map((key) => ({ ...node, key, kind: 'internal' as const, label: key }))
   const plain = { key: 'a,b', from: 'a', to: 'b', level: 'good' as const, label: '', width: 2 }
   const bits = { isNew: false, undirected: false, unresolved: false, curved: false }
-  const one = (more: object) => svg({ ...drawing, nodes, edges: [{ ...plain, ...bits, ...more }] }, at, colours, '')
+  const one = (more: object) =>
+    svg({ ...drawing, nodes, edges: [{ ...plain, ...bits, ...more }] }, at, new Map(), colours, '')
   /** The arrow is the only path that is turned. */
   const arrow = 'rotate('
 
@@ -133,6 +136,7 @@ describe('a line for each state', () => {
     const text = svg(
       { ...drawing, nodes: grouped, edges: [], groups: [{ key: 'g', label: 'zone a' }] },
       at,
+      new Map(),
       colours,
       '',
     )

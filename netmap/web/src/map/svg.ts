@@ -2,6 +2,7 @@ import type { Colours } from './colours.ts'
 import type { Drawing, DrawnEdge, DrawnNode } from './drawing.ts'
 import type { Point } from './layout.ts'
 import { LONE_SURROGATE } from '../text.ts'
+import { middle, PAIR, type Bends } from './route.ts'
 import { FONT } from './style.ts'
 
 const MARGIN = 70
@@ -10,7 +11,13 @@ const MARGIN = 70
  * The drawing as an SVG document, with shapes, lines and words as on the page. All text from outside is escaped, so
  * that a name stays a name in every program that opens the file.
  */
-export function svg(drawing: Drawing, positions: Record<string, Point>, c: Colours, title: string): string {
+export function svg(
+  drawing: Drawing,
+  positions: Record<string, Point>,
+  bends: Bends,
+  c: Colours,
+  title: string,
+): string {
   const nodes = drawing.nodes.filter((n) => positions[n.key])
   const box = bounds(nodes, positions)
   const parts = [
@@ -27,7 +34,7 @@ export function svg(drawing: Drawing, positions: Record<string, Point>, c: Colou
         c,
       ),
     ),
-    ...drawing.edges.map((e) => edge(e, positions, c)),
+    ...drawing.edges.map((e) => edge(e, positions, bends.get(e.key), c)),
     ...nodes.map((n) => node(n, positions[n.key]!, c)),
     '</svg>',
   ]
@@ -54,11 +61,11 @@ function group(g: { label: string }, members: DrawnNode[], positions: Record<str
   )
 }
 
-function edge(e: DrawnEdge, positions: Record<string, Point>, c: Colours): string {
+function edge(e: DrawnEdge, positions: Record<string, Point>, bend: number | undefined, c: Colours): string {
   const [a, b] = [positions[e.from], positions[e.to]]
   if (!a || !b) return ''
   const dash = e.unresolved ? '1 4' : e.level === 'warn' ? '10 3' : e.level === 'bad' ? '5 4' : ''
-  const path = curve(e, a, b)
+  const path = curve(e, a, b, bend ?? (e.curved ? PAIR : 0))
   const stroke = `fill="none" stroke="${c[e.level]}" stroke-width="${e.width}"${dash && ` stroke-dasharray="${dash}"`}`
   const halo = e.isNew
     ? `<path d="${path.d}" fill="none" stroke="${c.new}" stroke-opacity="0.45" stroke-width="${e.width + 8}"/>`
@@ -70,13 +77,11 @@ function edge(e: DrawnEdge, positions: Record<string, Point>, c: Colours): strin
 }
 
 /** The path of an edge, and its midpoint. */
-function curve(e: DrawnEdge, a: Point, b: Point): { d: string; x: number; y: number } {
+function curve(e: DrawnEdge, a: Point, b: Point, bend: number): { d: string; x: number; y: number } {
   if (e.from === e.to) return { d: `M${a.x} ${a.y}c-60 -20 -20 -60 0 0`, x: a.x - 25, y: a.y - 24 }
-  if (!e.curved) return { d: `M${a.x} ${a.y}L${b.x} ${b.y}`, x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 }
-  const length = Math.hypot(b.x - a.x, b.y - a.y) || 1
-  const [nx, ny] = [(-(b.y - a.y) / length) * 17, ((b.x - a.x) / length) * 17]
-  const [mx, my] = [(a.x + b.x) / 2 + nx, (a.y + b.y) / 2 + ny]
-  return { d: `M${a.x} ${a.y}Q${round(mx + nx)} ${round(my + ny)} ${b.x} ${b.y}`, x: round(mx), y: round(my) }
+  if (!bend) return { d: `M${a.x} ${a.y}L${b.x} ${b.y}`, x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 }
+  const { at, control } = middle(a, b, bend)
+  return { d: `M${a.x} ${a.y}Q${round(control.x)} ${round(control.y)} ${b.x} ${b.y}`, x: round(at.x), y: round(at.y) }
 }
 
 function arrow(at: { x: number; y: number }, a: Point, b: Point, width: number, colour: string): string {

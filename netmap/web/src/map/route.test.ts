@@ -1,0 +1,121 @@
+import { describe, expect, test } from 'vitest'
+import type { DrawnEdge, DrawnNode } from './drawing.ts'
+import { layout } from './layout.ts'
+import { bends, middle, MOST, PAIR } from './route.ts'
+
+const node = (key: string, label = key): DrawnNode => ({
+  key,
+  group: '',
+  kind: 'internal',
+  level: 'good',
+  label,
+  size: 24,
+  isNew: false,
+})
+const edge = (from: string, to: string, curved = from === to): DrawnEdge => ({
+  key: from + ',' + to,
+  from,
+  to,
+  level: 'good',
+  label: '',
+  width: 1,
+  isNew: false,
+  undirected: false,
+  unresolved: false,
+  curved,
+})
+
+const row = { a: { x: 0, y: 0 }, b: { x: 300, y: 0 }, c: { x: 600, y: 0 } }
+const nodes = ['a', 'b', 'c'].map((key) => node(key))
+
+describe('an edge', () => {
+  test('with nothing in its way is straight', () => {
+    expect(bends(nodes, [edge('a', 'b'), edge('b', 'c')], row)).toEqual(new Map())
+  })
+
+  test('bends past a node in its way, by as little as that takes', () => {
+    expect(bends(nodes, [edge('a', 'c')], row)).toEqual(new Map([['a,c', -30]]))
+  })
+
+  test('bends past the label of a node, which is below it', () => {
+    const above = { ...row, b: { x: 300, y: -20 } }
+    expect(bends(nodes, [edge('a', 'c')], above)).toEqual(new Map([['a,c', 30]]))
+    const short = bends([node('a'), node('b', 'b\n5 kB'), node('c')], [edge('a', 'c')], {
+      ...row,
+      b: { x: 300, y: -35 },
+    })
+    expect(short.get('a,c'), 'each line counts').toBe(30)
+    expect(bends(nodes, [edge('a', 'c')], { ...row, b: { x: 300, y: -35 } })).toEqual(new Map())
+  })
+
+  test('takes the size of a node and the width of its label into account', () => {
+    const beside = { ...row, b: { x: 300, y: 60 } }
+    const big = nodes.map((n) => (n.key === 'b' ? { ...n, size: 140 } : n))
+    expect(bends(nodes, [edge('a', 'c')], beside).size).toBe(0)
+    expect(bends(big, [edge('a', 'c')], beside).get('a,c')).toBe(-30)
+    const upright = { a: { x: 0, y: 0 }, b: { x: 40, y: 300 }, c: { x: 0, y: 600 } }
+    expect(bends(nodes, [edge('a', 'c')], upright).size).toBe(0)
+    const wide = nodes.map((n) => (n.key === 'b' ? node('b', 'a-name-that-is-rather-long') : n))
+    expect(bends(wide, [edge('a', 'c')], upright).has('a,c')).toBe(true)
+  })
+
+  test('does not bend for its own ends', () => {
+    expect(bends([node('a', 'a-label-as-wide-as-the-edge'), node('b')], [edge('a', 'b')], row).size).toBe(0)
+  })
+
+  test('is straight where a bend would not help, and bends no more than its length allows', () => {
+    const wall = nodes.map((n) => (n.key === 'b' ? { ...n, size: 400 } : n))
+    expect(bends(wall, [edge('a', 'c')], row).size).toBe(0)
+    const near = { a: { x: 0, y: 0 }, b: { x: 30, y: 0 }, c: { x: 60, y: 0 } }
+    expect(bends(nodes, [edge('a', 'c')], near).size).toBe(0)
+  })
+
+  test('to itself, or to a node without a place, is left alone', () => {
+    expect(bends(nodes, [edge('a', 'a'), edge('a', 'gone')], row).size).toBe(0)
+  })
+})
+
+test('a pair keeps to its two sides', () => {
+  const both = bends(nodes, [edge('a', 'c', true), edge('c', 'a', true)], row)
+  const heights = (['a,c', 'c,a'] as const).map((key) => {
+    const [from, to] = key.split(',') as ['a', 'c']
+    return middle(row[from], row[to], both.get(key) ?? PAIR).at.y
+  })
+  expect(heights[0]! * heights[1]!).toBeLessThan(0)
+  expect(Math.min(...heights), 'one is above the node between').toBeLessThan(-16)
+  expect(Math.max(...heights), 'one is below its label').toBeGreaterThan(31)
+})
+
+test('the middle of a curve lies on it', () => {
+  const { at, control } = middle({ x: 0, y: 0 }, { x: 100, y: 0 }, 20)
+  expect([at, control]).toEqual([
+    { x: 50, y: 20 },
+    { x: 50, y: 40 },
+  ])
+  expect(middle({ x: 5, y: 5 }, { x: 5, y: 5 }, 20).at).toEqual({ x: 5, y: 5 })
+})
+
+/** The bends of a layout of so many nodes and edges. */
+function crowd(count: number, links: number) {
+  const all = Array.from({ length: count }, (_, i) => node(`n${i}`, `workload-${i}`))
+  const drawn = Array.from({ length: links }, (_, i) =>
+    edge(`n${i % count}`, `n${(i * 7 + 3 + Math.floor(i / count)) % count}`),
+  )
+    .filter((e) => e.from !== e.to)
+    .filter((e, i, edges) => edges.findIndex((other) => other.key === e.key) === i)
+  const places = all.map((n) => ({ id: n.key, group: '', radius: 32 }))
+  const positions = layout({ nodes: places, links: drawn, pinned: {} })
+  return { all, drawn, positions, bent: bends(all, drawn, positions) }
+}
+
+test('in a crowd, edges bend, in whatever order they come', () => {
+  const { all, drawn, positions, bent } = crowd(50, 100)
+  expect(bent.size).toBeGreaterThan(drawn.length / 4)
+  expect(bends([...all].reverse(), [...drawn].reverse(), positions)).toEqual(bent)
+})
+
+test('where there are too many edges, none bends', () => {
+  const { drawn, bent } = crowd(150, 450)
+  expect(drawn.length).toBeGreaterThan(MOST)
+  expect(bent.size).toBe(0)
+})
