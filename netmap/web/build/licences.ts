@@ -29,7 +29,7 @@ function note(bundle: Rollup.OutputBundle) {
 
 /** The licences as one text, sorted by package. Fails if a package has no licence. */
 export function text(ids: string[]): string {
-  const parts = [...packages(ids)].sort(([a], [b]) => (a < b ? -1 : 1)).map(([folder, files]) => part(folder, files))
+  const parts = [...packages(ids)].map(([folder, files]) => part(folder, files)).sort()
   return [HEAD, ...parts].join(`\n${'-'.repeat(80)}\n\n`)
 }
 
