@@ -28,13 +28,26 @@ func fail(w http.ResponseWriter, status int, e apiError) {
 // gzipFrom is how many bytes an answer must have for compression to save a packet.
 const gzipFrom = 1400
 
-// answer writes a value. etag is empty if the answer is never the same.
-func answer(w http.ResponseWriter, r *http.Request, etag string, value any) {
+// encoded is an answer as it is sent.
+type encoded struct {
+	body    []byte
+	gzipped bool
+}
+
+// encode marshals an answer, and compresses it if the client accepts that and it is worth it.
+func encode(r *http.Request, value any) (encoded, error) {
 	body, err := json.Marshal(value)
 	if err != nil {
-		fail(w, http.StatusInternalServerError, apiError{Code: "internal", Message: "encode the answer: " + err.Error()})
-		return
+		return encoded{}, apiError{Code: "internal", Message: "encode the answer: " + err.Error()}
 	}
+	if len(body) < gzipFrom || !accepts(r, "gzip") {
+		return encoded{body: body}, nil
+	}
+	return encoded{compress(body), true}, nil
+}
+
+// write sends an answer. etag is empty if the answer is never the same.
+func (e encoded) write(w http.ResponseWriter, etag string) {
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
 	h.Set("Cache-Control", "no-cache")
@@ -42,11 +55,10 @@ func answer(w http.ResponseWriter, r *http.Request, etag string, value any) {
 	if etag != "" {
 		h.Set("ETag", etag)
 	}
-	if len(body) >= gzipFrom && accepts(r, "gzip") {
+	if e.gzipped {
 		h.Set("Content-Encoding", "gzip")
-		body = compress(body)
 	}
-	_, _ = w.Write(body) // the client may have gone
+	_, _ = w.Write(e.body) // the client may have gone
 }
 
 func compress(body []byte) []byte {

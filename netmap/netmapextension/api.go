@@ -1,6 +1,7 @@
 package netmapextension
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,7 +28,7 @@ const (
 type api struct {
 	links  []LinkConfig
 	source snap.Source
-	slots  chan struct{} // holds one element for each answer that is being made
+	slots  chan struct{} // has one element for each answer that is being made
 }
 
 func newAPI(links []LinkConfig, source snap.Source) http.Handler {
@@ -90,19 +91,33 @@ func (a *api) get(read request) http.Handler {
 				return
 			}
 		}
-		if !a.acquire(r.Context()) {
-			w.Header().Set("Retry-After", "5")
-			fail(w, http.StatusServiceUnavailable, apiError{Code: "busy", Message: "too many requests at a time"})
+		body, err := a.compute(r, q)
+		if refuse(w, err) {
 			return
+		}
+		body.write(w, etag)
+	})
+}
+
+// compute makes the answer to a question. Only so many answers are made at a time; writing them is not limited, so that
+// clients that do not read keep nobody out. The state of the map is always answered.
+func (a *api) compute(r *http.Request, q question) (encoded, error) {
+	if q.span != nil {
+		if !a.acquire(r.Context()) {
+			return encoded{}, apiError{Code: "busy", Message: "too many requests at a time"}
 		}
 		defer func() { <-a.slots }()
-		value, err := q.value(r.Context())
-		if err != nil {
-			fail(w, http.StatusInternalServerError, apiError{Code: "internal", Message: err.Error()})
-			return
-		}
-		answer(w, r, etag, value)
-	})
+	}
+	value, err := q.value(r.Context())
+	if err != nil {
+		return encoded{}, apiError{Code: "internal", Message: err.Error()}
+	}
+	return encode(r, value)
+}
+
+// statuses are the codes that are not answered with 400.
+var statuses = map[string]int{
+	"not_found": http.StatusNotFound, "busy": http.StatusServiceUnavailable, "internal": http.StatusInternalServerError,
 }
 
 // refuse answers an error, if there is one, and reports whether it did.
@@ -110,15 +125,14 @@ func refuse(w http.ResponseWriter, err error) bool {
 	if err == nil {
 		return false
 	}
-	status := http.StatusBadRequest
 	var e apiError
 	if !errors.As(err, &e) {
 		e = apiError{Code: "bad_parameter", Message: err.Error()}
 	}
-	if e.Code == "not_found" {
-		status = http.StatusNotFound
+	if e.Code == "busy" {
+		w.Header().Set("Retry-After", "5")
 	}
-	fail(w, status, e)
+	fail(w, cmp.Or(statuses[e.Code], http.StatusBadRequest), e)
 	return true
 }
 

@@ -1,0 +1,321 @@
+package netmapextension
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/netconn/netconn/internal/names"
+	"github.com/netconn/netconn/netmap/internal/edge"
+	"github.com/netconn/netconn/netmap/internal/snap"
+)
+
+// A remoteSource is a source as one behind a network would be: it may fail, and has other steps than the store.
+type remoteSource struct {
+	edges   []snap.Edge
+	status  snap.Status
+	version snap.Version
+	err     error // of snapshots
+	read    error // of histories
+	asked   []snap.Range
+	entered chan struct{} // if set, a snapshot says so and waits for its context
+}
+
+func (s *remoteSource) Spans() snap.Spans {
+	return snap.Spans{{Step: 60, Length: 1800}, {Step: 3600, Length: 30 * 86400}}
+}
+
+func (s *remoteSource) Range(window, end int64) snap.Range {
+	return s.Spans().Range(1_800_000_000, window, end)
+}
+
+func (s *remoteSource) Version() snap.Version { return s.version }
+
+func (s *remoteSource) Status() snap.Status { return s.status }
+
+func (s *remoteSource) Snapshot(ctx context.Context, r snap.Range) (*snap.Snapshot, error) {
+	s.asked = append(s.asked, r)
+	if s.entered != nil {
+		s.entered <- struct{}{}
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	return &snap.Snapshot{Range: r, Seconds: 1, Kinds: []snap.Kind{{}}, Edges: s.edges, History: s}, s.err
+}
+
+func (s *remoteSource) Read(context.Context, [][]int, func(int, snap.Step)) error { return s.read }
+
+// ask sends a request to the API of a source.
+func ask(t *testing.T, h http.Handler, target string, headers ...string) *httptest.ResponseRecorder {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, target, nil)
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}
+
+var targets = []string{
+	"/api/v1/graph", "/api/v1/flows?spark=none", "/api/v1/series", "/api/v1/tags", "/api/v1/tags/port/values", "/api/v1/status",
+}
+
+// Any source will do, and its steps are those of the API.
+func TestAnotherSource(t *testing.T) {
+	s := &remoteSource{}
+	h := newAPI(nil, s)
+	for _, target := range targets {
+		if w := ask(t, h, target); w.Code != http.StatusOK {
+			t.Errorf("%s: %d %s", target, w.Code, w.Body)
+		}
+	}
+	for target, want := range map[string]snap.Range{
+		"/api/v1/graph":                                    {From: 1_799_998_260, To: 1_800_000_060, Step: 60},
+		"/api/v1/graph?window=60":                          {From: 1_800_000_000, To: 1_800_000_060, Step: 60},
+		"/api/v1/graph?window=86400":                       {From: 1_799_917_200, To: 1_800_003_600, Step: 3600},
+		"/api/v1/graph?window=60&end=1799999999.5":         {From: 1_799_999_940, To: 1_800_000_000, Step: 60},
+		"/api/v1/graph?window=60&end=1799000000&new=86400": {From: 1_798_999_200, To: 1_799_002_800, Step: 3600},
+		"/api/v1/tags":                                     {From: 1_799_998_260, To: 1_800_000_060, Step: 60},
+	} {
+		s.asked = nil
+		if w := ask(t, h, target); w.Code != http.StatusOK || len(s.asked) != 1 || s.asked[0] != want {
+			t.Errorf("%s: %d, asked for %+v, want %+v", target, w.Code, s.asked, want)
+		}
+	}
+	for target, message := range map[string]string{
+		"/api/v1/graph?window=59":      "window: must be a whole number from 60 to 2592000",
+		"/api/v1/graph?window=2592001": "window: must be a whole number from 60 to 2592000",
+		"/api/v1/graph?new=2592001":    "new: must be a whole number from 0 to 2592000",
+		"/api/v1/graph?end=-1":         "end: must be a time in Unix seconds",
+		"/api/v1/graph?end=NaN":        "end: must be a time in Unix seconds",
+	} {
+		if w := ask(t, h, target); w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), message) {
+			t.Errorf("%s: %d %s", target, w.Code, w.Body)
+		}
+	}
+	var got status
+	if err := json.Unmarshal(ask(t, h, "/api/v1/status").Body.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]step{{60, 1800}, {3600, 30 * 86400}}, got.Steps); diff != "" {
+		t.Errorf("steps (-want +got):\n%s", diff)
+	}
+}
+
+// A source that fails is an error of the map, and says why.
+func TestASourceThatFails(t *testing.T) {
+	s := &remoteSource{err: errors.New("connect to the store: refused")}
+	h := newAPI(nil, s)
+	for _, target := range targets {
+		w := ask(t, h, target)
+		if want := `{"error":{"code":"internal","message":"connect to the store: refused"}}`; w.Code != http.StatusInternalServerError ||
+			strings.TrimSpace(w.Body.String()) != want || w.Header().Get("ETag") != "" || w.Header().Get("Cache-Control") != "no-store" {
+			t.Errorf("%s: %d %s %v", target, w.Code, w.Body, w.Header())
+		}
+	}
+	h = newAPI(nil, &remoteSource{read: errors.New("query: too slow")})
+	for _, target := range []string{"/api/v1/flows", "/api/v1/series"} {
+		if w := ask(t, h, target); w.Code != http.StatusInternalServerError || !strings.Contains(w.Body.String(), "query: too slow") {
+			t.Errorf("%s: %d %s", target, w.Code, w.Body)
+		}
+	}
+}
+
+// While as many answers are made as may be, others wait, and are told so if it takes too long. The state of the map is
+// always answered.
+func TestTooManyRequestsAtATime(t *testing.T) {
+	a := newAPI(nil, &remoteSource{})
+	busy := &remoteSource{entered: make(chan struct{})}
+	h := newAPI(nil, busy)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan int)
+	for range maxConcurrent {
+		go func() {
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodGet, "/api/v1/graph", nil))
+			done <- w.Code
+		}()
+		<-busy.entered
+	}
+	impatient, give := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer give()
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequestWithContext(impatient, http.MethodGet, "/api/v1/graph", nil))
+	if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") != "5" || !strings.Contains(w.Body.String(), `"busy"`) {
+		t.Errorf("%d %v %s", w.Code, w.Header(), w.Body)
+	}
+	cancel() // the clients have gone: their answers stop
+	for range maxConcurrent {
+		if code := <-done; code != http.StatusInternalServerError {
+			t.Errorf("a client that has gone: %d", code)
+		}
+	}
+	if w := ask(t, a, "/api/v1/graph"); w.Code != http.StatusOK {
+		t.Errorf("another map: %d", w.Code)
+	}
+}
+
+// A slowReader is a client that does not read: writing to it waits.
+type slowReader struct {
+	*httptest.ResponseRecorder
+	writing, read chan struct{}
+}
+
+func (s slowReader) Write(b []byte) (int, error) {
+	s.writing <- struct{}{}
+	<-s.read
+	return s.ResponseRecorder.Write(b)
+}
+
+// Clients that do not read their answers keep nobody out.
+func TestClientsThatDoNotRead(t *testing.T) {
+	h := newAPI(nil, &remoteSource{})
+	read, done := make(chan struct{}), make(chan struct{})
+	for range 2 * maxConcurrent {
+		w := slowReader{httptest.NewRecorder(), make(chan struct{}), read}
+		go func() {
+			h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/api/v1/graph", nil))
+			done <- struct{}{}
+		}()
+		<-w.writing
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodGet, "/api/v1/graph", nil))
+	if w.Code != http.StatusOK {
+		t.Errorf("beside clients that do not read: %d %s", w.Code, w.Body)
+	}
+	close(read)
+	for range 2 * maxConcurrent {
+		<-done
+	}
+}
+
+// The state of the map needs no turn.
+func TestStatusIsAnsweredWhileAllAreBusy(t *testing.T) {
+	a := &api{source: &remoteSource{}, slots: make(chan struct{}, maxConcurrent)}
+	for range maxConcurrent {
+		a.slots <- struct{}{}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	w := httptest.NewRecorder()
+	a.get(a.status).ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodGet, "/api/v1/status", nil))
+	if w.Code != http.StatusOK {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
+// An ETag is of one request, one range and one state of the source.
+func TestETags(t *testing.T) {
+	s := &remoteSource{version: snap.Version{Opened: 1, Generation: 1}}
+	h := newAPI(nil, s)
+	first := ask(t, h, "/api/v1/graph").Header().Get("ETag")
+	if first == "" || ask(t, h, "/api/v1/status").Header().Get("ETag") != "" {
+		t.Errorf("the graph has the ETag %q; the status must have none", first)
+	}
+	for _, held := range []string{first, "W/" + first, `"x", ` + first} {
+		if w := ask(t, h, "/api/v1/graph", "If-None-Match", held); w.Code != http.StatusNotModified || w.Body.Len() != 0 || w.Header().Get("ETag") != first {
+			t.Errorf("with %s: %d %s", held, w.Code, w.Body)
+		}
+	}
+	for _, other := range []string{"/api/v1/graph?by=host", "/api/v1/flows", "/api/v1/graph?window=86400"} {
+		if w := ask(t, h, other, "If-None-Match", first); w.Code != http.StatusOK || w.Header().Get("ETag") == first {
+			t.Errorf("%s: %d", other, w.Code)
+		}
+	}
+	for _, v := range []snap.Version{{Opened: 1, Generation: 2}, {Opened: 2, Generation: 1}} {
+		s.version = v
+		if w := ask(t, h, "/api/v1/graph", "If-None-Match", first); w.Code != http.StatusOK {
+			t.Errorf("version %+v: %d", v, w.Code)
+		}
+	}
+}
+
+func TestState(t *testing.T) {
+	for name, tt := range map[string]struct {
+		status      snap.Status
+		state, says string
+	}{
+		"nothing":          {snap.Status{}, "empty", "No metrics of netconn have arrived yet"},
+		"all was dropped":  {snap.Status{Dropped: snap.Dropped{Late: 1}}, "empty", "none could be counted"},
+		"a host":           {snap.Status{Hosts: []snap.Host{{Name: "a"}}}, "ok", ""},
+		"one of two":       {snap.Status{Hosts: []snap.Host{{Stale: true}, {}}}, "ok", ""},
+		"all are silent":   {snap.Status{Hosts: []snap.Host{{Stale: true}, {Stale: true}}}, "stale", "No host has reported"},
+		"drops and a host": {snap.Status{Hosts: []snap.Host{{}}, Dropped: snap.Dropped{Values: 1}}, "ok", ""},
+	} {
+		if state, reason := state(&tt.status); state != tt.state || !strings.Contains(reason, tt.says) || (reason == "") != (tt.says == "") {
+			t.Errorf("%s: %s, %q", name, state, reason)
+		}
+	}
+}
+
+func TestTheStatusHasAllOfTheSource(t *testing.T) {
+	private := edge.End{names.TagType: edge.Text("private")}
+	s := &remoteSource{
+		edges: []snap.Edge{{Client: &private, Server: &private, Figures: snap.Figures{Tx: 5}}},
+		status: snap.Status{
+			Opened: 1, Learning: 2, Ahead: 3, Resets: 4,
+			Hosts: []snap.Host{
+				{Name: "b", ID: "2", Stale: true}, {Name: "a", ID: "3", Node: "n", Last: 5, Age: 6, Interval: 7, Points: 8, Edges: 9}, {Name: "a", ID: "1"},
+			},
+			Held:    snap.Held{Edges: 1, MaxEdges: 2, Ends: 3, Streams: 4, MaxStreams: 5, Bytes: 6, Folded: 7, Expired: 8},
+			Dropped: snap.Dropped{Late: 1, OutOfOrder: 2, Streams: 3, Values: 4, Points: 5},
+		},
+	}
+	var got map[string]any
+	if err := json.Unmarshal(ask(t, newAPI([]LinkConfig{{Name: "l", Kind: "logs", URL: "http://x/?{from}"}}, s), "/api/v1/status").Body.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	delete(got, "now")
+	delete(got, "steps")
+	host := func(name, id, node, state string, figures ...float64) any {
+		figures = append(figures, 0, 0, 0, 0, 0)
+		return map[string]any{
+			"host": name, "host_id": id, "node": node, "state": state, "last": figures[0], "age": figures[1], "interval": figures[2],
+			"points": figures[3], "edges": figures[4],
+		}
+	}
+	want := map[string]any{
+		"api": 1.0, "started": 1.0, "learning_until": 2.0, "ahead": 3.0, "resets": 4.0, "state": "ok", "reason": "",
+		"reporters": []any{host("a", "1", "", "ok"), host("a", "3", "n", "ok", 5, 6, 7, 8, 9), host("b", "2", "", "stale")},
+		"store": map[string]any{
+			"edges": 1.0, "max_edges": 2.0, "ends": 3.0, "streams": 4.0, "max_streams": 5.0, "bytes": 6.0, "folded": 7.0, "expired": 8.0,
+		},
+		"dropped":    map[string]any{"late": 1.0, "out_of_order": 2.0, "streams": 3.0, "values": 4.0, "points": 5.0},
+		"unresolved": map[string]any{"bytes": 5.0, "total": 5.0, "share": 1.0, "seconds": 1.0},
+		"links":      []any{map[string]any{"name": "l", "kind": "logs", "url": "http://x/?{from}", "needs": []any{}}},
+		"limits":     map[string]any{"nodes": 1000.0, "edges": 5000.0, "rows": 1000.0},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("status (-want +got):\n%s", diff)
+	}
+}
+
+// A link may use each attribute that an end can have, and no other.
+func TestLinksUseAttributesOfEnds(t *testing.T) {
+	for tag := range names.Tags {
+		l := LinkConfig{Name: "l", Kind: "other", URL: "https://x.example/?v={" + tag.Attribute() + "}&f={from}"}
+		if err := l.validate(); err != nil {
+			t.Errorf("%s: %v", l.URL, err)
+		}
+		if diff := cmp.Diff([]string{tag.Attribute()}, l.needs()); diff != "" {
+			t.Errorf("%s needs (-want +got):\n%s", l.URL, diff)
+		}
+	}
+	for _, name := range []string{"server.port", "pod", "", "k8s.pod.name "} {
+		l := LinkConfig{Name: "l", Kind: "other", URL: "https://x.example/?v={" + name + "}"}
+		if err := l.validate(); err == nil {
+			t.Errorf("%s is accepted", l.URL)
+		}
+	}
+}
