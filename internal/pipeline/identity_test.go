@@ -1,0 +1,381 @@
+package pipeline
+
+import (
+	"errors"
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/netconn/netconn/internal/conn"
+	"github.com/netconn/netconn/internal/conntrack"
+	"github.com/netconn/netconn/internal/flow"
+	"github.com/netconn/netconn/internal/kernel"
+	"github.com/netconn/netconn/internal/kubernetes"
+	"github.com/netconn/netconn/internal/names"
+)
+
+// scripted is a machine that reports what a test says, and remembers what it was asked.
+type scripted struct {
+	reports   []conn.Conn // of the next drain
+	listeners []conn.Listener
+	live      []conn.Conn // of each snapshot
+	losses    conn.Losses
+	err       error // of the next drain
+	closed    []string
+
+	translate func(conntrack.Lookup) conntrack.Answer
+	lookups   []conntrack.Lookup
+	outer     map[uint32]uint32
+
+	peers     map[netip.Addr]conn.Peer
+	questions []kubernetes.Query
+	certainty kubernetes.Answer
+	now       time.Time
+}
+
+func (s *scripted) machine() Machine {
+	return Machine{
+		Open: func() (Sockets, error) {
+			return Sockets{
+				Drain: func(h kernel.Handler) error {
+					give(h, s.reports, s.listeners)
+					s.reports, s.listeners = nil, nil
+					return s.err
+				},
+				Snapshot: func(_ bool, h kernel.Handler) error { give(h, s.live, nil); return nil },
+				Losses:   func() (conn.Losses, error) { return s.losses, nil },
+				Stats:    func() (kernel.Stats, error) { return kernel.Stats{Tracked: 1}, nil },
+				Close:    s.closing("sockets"),
+			}, nil
+		},
+		Ask:  func(string, time.Time) (Tables, error) { return s.tables(), nil },
+		Host: func(string) (string, string, error) { return "4d3c", "node-1", nil },
+		Join: func(kubernetes.Config, func() time.Time) (Cluster, error) { return s.cluster(), nil },
+		Now:  func() time.Time { return s.now },
+	}
+}
+
+func (s *scripted) closing(what string) func() error {
+	return func() error { s.closed = append(s.closed, what); return nil }
+}
+
+func give(h kernel.Handler, reports []conn.Conn, listeners []conn.Listener) {
+	for _, c := range reports {
+		h.Conn(c)
+	}
+	for _, l := range listeners {
+		h.Listener(l)
+	}
+}
+
+func (s *scripted) tables() Tables {
+	return Tables{
+		Ask: func(_ time.Time, lookups []conntrack.Lookup) (answers []conntrack.Answer) {
+			s.lookups = append(s.lookups, lookups...)
+			for _, l := range lookups {
+				if s.translate == nil {
+					answers = append(answers, conntrack.Answer{Result: conntrack.NoEntry})
+					continue
+				}
+				answers = append(answers, s.translate(l))
+			}
+			return answers
+		},
+		Local: func(time.Time, uint32, netip.Addr) (bool, error) { return false, nil },
+		Outer: func(_ time.Time, netns uint32, _ netip.Addr) (uint32, error) { return s.outer[netns], nil },
+		Close: s.closing("tables"),
+	}
+}
+
+func (s *scripted) cluster() Cluster {
+	if s.peers == nil {
+		return Cluster{}
+	}
+	return Cluster{
+		Address: func(q kubernetes.Query) (conn.Peer, kubernetes.Answer) {
+			s.questions = append(s.questions, q)
+			return s.peers[q.Address], s.certainty
+		},
+		Container: func(string) (conn.Peer, kubernetes.Answer) { return conn.Peer{}, kubernetes.Unknown },
+		Pod:       func(string) (conn.Peer, kubernetes.Answer) { return conn.Peer{}, kubernetes.Unknown },
+		Service:   func(netip.AddrPort) string { return "" },
+		Here:      func() (zone, region string) { return "zone-a", "east" },
+		Synced:    func() bool { return true },
+		Faults:    func() []Fault { return []Fault{{About: "pods"}} },
+		Health:    func() kubernetes.Health { return kubernetes.Health{Store: kubernetes.StoreStats{Pods: 3}} },
+		Close:     func() { s.closed = append(s.closed, "cluster") },
+	}
+}
+
+func (s *scripted) open(t *testing.T) *Pipeline {
+	t.Helper()
+	s.now = at(1000)
+	p, err := Open(options(t), s.machine())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// pass lets time pass, and drains.
+func (s *scripted) pass(t *testing.T, p *Pipeline, d time.Duration) {
+	t.Helper()
+	s.now = s.now.Add(d)
+	if err := p.Drain(s.now); err != nil {
+		t.Fatal(err)
+	}
+}
+
+var remote = netip.MustParseAddrPort("10.244.2.13:9080")
+
+// dialled is a client's connection to a pod of another node, which began two seconds before it was reported.
+func dialled(id uint64, p conn.Phase) conn.Conn {
+	return conn.Conn{
+		Socket: conn.Socket{
+			ID: conn.ID{Cookie: id, Generation: 1}, Namespace: conn.Namespace{Inode: 5, Cookie: 77}, Role: conn.RoleClient, Phase: p,
+			SeenOpening: true, Sequence: conn.Sequence{Local: uint32(id), Remote: 1000},
+			Tuple: conn.Tuple{Source: netip.MustParseAddrPort("10.244.1.11:40000"), Destination: remote},
+		},
+		Timing:  conn.Timing{Age: 2 * time.Second},
+		Process: conn.Process{PID: 4711, Executable: "curl"},
+	}
+}
+
+// The cluster is asked who had the address when the connection began, whatever way the connection takes to the question.
+func TestMomentReachesTheCluster(t *testing.T) {
+	for name, c := range map[string]struct {
+		phase conn.Phase
+		ask   func(*testing.T, *scripted, *Pipeline)
+	}{
+		"by a drain": {conn.Closed, func(t *testing.T, s *scripted, p *Pipeline) {
+			s.pass(t, p, DrainInterval)
+			s.pass(t, p, DrainInterval)
+		}},
+		"by a collection": {conn.Open, func(t *testing.T, s *scripted, p *Pipeline) {
+			s.now = s.now.Add(time.Second)
+			if _, err := p.Collect(s.now); err != nil {
+				t.Fatal(err)
+			}
+		}},
+		"by an event": {conn.Closed, func(_ *testing.T, s *scripted, p *Pipeline) {
+			p.WantEvents(true)
+			p.events.add(func() conn.Conn { c := dialled(1, conn.Closed); c.Opened = at(998); return c }(), s.now)
+			p.Events(s.now)
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &scripted{peers: map[netip.Addr]conn.Peer{}}
+			p := s.open(t)
+			began := s.now.Add(-2 * time.Second)
+			s.reports = []conn.Conn{dialled(1, c.phase)}
+			if err := p.Drain(s.now); err != nil {
+				t.Fatal(err)
+			}
+			s.questions = nil
+			c.ask(t, s, p)
+			if len(s.questions) == 0 {
+				t.Fatal("nothing was asked")
+			}
+			for _, q := range s.questions {
+				if !q.At.Equal(began) || q.Address != remote.Addr() || q.Port != remote.Port() {
+					t.Errorf("asked %+v, want %v at %v", q, remote, began)
+				}
+			}
+		})
+	}
+}
+
+// Connection tracking is asked in the namespace that has the cookie, and not in another one that has its inode.
+func TestNamespaceReachesConntrack(t *testing.T) {
+	s := &scripted{outer: map[uint32]uint32{5: 6}}
+	p := s.open(t)
+	s.reports = []conn.Conn{dialled(1, conn.Open)}
+	s.pass(t, p, DrainInterval)
+	want := []conntrack.Lookup{
+		{Namespace: 5, Cookie: 77, Process: 4711, Open: true, Tuple: dialled(1, conn.Open).Tuple},
+		{Namespace: 6, Process: 4711, Open: true, Tuple: dialled(1, conn.Open).Tuple},
+	}
+	if diff := cmp.Diff(want, s.lookups, cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// What a route knows is in the flow and in the event: who is really there, what was asked for, and by which port.
+func TestTranslationReachesTheFlow(t *testing.T) {
+	backend := netip.MustParseAddrPort("10.244.3.3:8080")
+	s := &scripted{translate: func(l conntrack.Lookup) conntrack.Answer {
+		return conntrack.Answer{
+			Tuple: conn.Tuple{Source: l.Tuple.Source, Destination: backend}, State: conntrack.TimeWait,
+		}
+	}}
+	p := s.open(t)
+	p.WantEvents(true)
+	s.reports = []conn.Conn{dialled(1, conn.Closed)}
+	s.pass(t, p, DrainInterval)
+	s.pass(t, p, DrainInterval)
+	s.pass(t, p, Patience)
+	events := p.Events(s.now)
+	if len(events) != 1 {
+		t.Fatalf("%d events", len(events))
+	}
+	e := events[0]
+	if e.NAT != conn.NATDestination || e.Server != backend || e.Client != e.Conn.Tuple.Source || e.Port != 8080 ||
+		e.Original.Port != 9080 || e.Original.Address != remote.Addr() || e.Original.Name != "private" {
+		t.Errorf("event: %+v", e.Identity)
+	}
+	resources, err := p.Collect(s.now)
+	if err != nil || len(resources) != 1 || len(resources[0].Flows) != 1 {
+		t.Fatalf("flows: %+v, %v", resources, err)
+	}
+	want := flow.Key{
+		Owner: conn.Owner{Executable: "curl"}, Role: conn.RoleClient, ServerPort: 8080, NAT: conn.NATDestination,
+		Peer:     conn.Peer{names.PeerType: names.TypePrivate, names.PeerScope: names.ScopeRemote},
+		Original: flow.Original{Name: "private", Port: 9080},
+	}
+	if got := resources[0].Flows[0].Key; got != want {
+		t.Errorf("flow: %+v, want %+v", got, want)
+	}
+}
+
+// An identity is final once the cluster is certain of a pod elsewhere; other addresses may still have their end here.
+func TestIdentitySettles(t *testing.T) {
+	pod := conn.Peer{names.PeerType: names.TypePod, names.PeerScope: names.ScopeRemote, names.PeerPod: "web-1"}
+	for name, c := range map[string]struct {
+		known     conn.Peer
+		certainty kubernetes.Answer
+		want      bool
+	}{
+		"a pod elsewhere":             {pod, kubernetes.Final, true},
+		"a pod, and it may change":    {pod, kubernetes.Provisional, false},
+		"an address that nobody has":  {conn.Peer{}, kubernetes.Final, false},
+		"an address that may be used": {conn.Peer{}, kubernetes.Unknown, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &scripted{peers: map[netip.Addr]conn.Peer{remote.Addr(): c.known}, certainty: c.certainty}
+			p := s.open(t)
+			s.reports = []conn.Conn{dialled(1, conn.Open)}
+			s.pass(t, p, DrainInterval)
+			s.pass(t, p, DrainInterval)
+			reported := dialled(1, conn.Open)
+			got := p.meet(reported, s.now)
+			if got.settled != c.want || got.Peer[names.PeerPod] != c.known[names.PeerPod] || got.Zone != "zone-a" {
+				t.Errorf("got %+v, want settled %v", got, c.want)
+			}
+		})
+	}
+}
+
+// Two ends with owners are final as soon as both have a route; what is settled and has ended is let go of.
+func TestPairSettles(t *testing.T) {
+	s := &scripted{}
+	p := s.open(t)
+	client := dialled(1, conn.Closed)
+	server := client
+	server.ID.Cookie, server.Role, server.Process.Executable = 2, conn.RoleServer, "nginx"
+	server.Sequence, server.Tuple = client.Sequence.Reverse(), client.Tuple.Reverse()
+	s.reports = []conn.Conn{client, server}
+	s.pass(t, p, DrainInterval)
+	if got := p.meet(client, s.now); !got.settled || got.Peer[names.PeerName] != "nginx" || got.NAT != conn.NATNone || got.Server != remote {
+		t.Errorf("got %+v", got)
+	}
+	s.pass(t, p, DrainInterval)
+	s.pass(t, p, DrainInterval)
+	if v := p.ends.View(client.Sequence, client.ID); v.Route != nil || v.Found {
+		t.Errorf("kept: %+v", v)
+	}
+	if stays(client, &conn.End{}, conn.Peer{}) {
+		t.Error("an end without an owner may still get one")
+	}
+}
+
+// A listener has the port of the socket, and the owner, unless they are masked.
+func TestListener(t *testing.T) {
+	s := &scripted{}
+	p := s.open(t)
+	s.listeners = []conn.Listener{{
+		ID: conn.ID{Cookie: 9}, Local: netip.MustParseAddrPort("0.0.0.0:80"), Drops: 3, Process: conn.Process{PID: 1, Executable: "nginx"},
+	}}
+	s.pass(t, p, DrainInterval)
+	masked := (&scripted{listeners: []conn.Listener{{ID: conn.ID{Cookie: 9}, Local: netip.MustParseAddrPort("0.0.0.0:80"), Drops: 4}}})
+	m := masked.open(t)
+	m.mask = func(flow.Key) flow.Key { return flow.Key{} }
+	masked.pass(t, m, DrainInterval)
+	for want, pipeline := range map[flow.Key]*Pipeline{
+		{Owner: conn.Owner{Executable: "nginx"}, Role: conn.RoleServer, ServerPort: 80}: p, {Role: conn.RoleServer}: m,
+	} {
+		resources, err := pipeline.Collect(s.now)
+		if err != nil || len(resources) != 1 || resources[0].Flows[0].Key != want || resources[0].Flows[0].ListenDrops < 3 {
+			t.Errorf("got %+v, %v; want %+v", resources, err, want)
+		}
+	}
+}
+
+// A failed drain is returned, and what it reported before counts.
+func TestDrainFails(t *testing.T) {
+	s := &scripted{reports: []conn.Conn{dialled(1, conn.Failed)}, err: errors.New("broken")}
+	p := s.open(t)
+	if err := p.Drain(s.now); err == nil || err.Error() != "read the ended connections: broken" {
+		t.Errorf("got %v", err)
+	}
+	s.err = nil
+	s.pass(t, p, DrainInterval)
+	resources, err := p.Collect(s.now.Add(Patience))
+	if err != nil || totalsOf(resources).Attempts != 1 {
+		t.Errorf("got %+v, %v", resources, err)
+	}
+}
+
+func TestHealthAndClose(t *testing.T) {
+	s := &scripted{peers: map[netip.Addr]conn.Peer{}, losses: conn.Losses{conn.LostCloses: 4}}
+	p := s.open(t)
+	s.reports = []conn.Conn{dialled(1, conn.Open)}
+	s.pass(t, p, DrainInterval)
+	s.pass(t, p, DrainInterval)
+	h, err := p.Health()
+	if err != nil || h.Kernel.Tracked != 1 || h.Losses[conn.LostCloses] != 4 || h.Flows.Connections != 1 || h.Cluster.Store.Pods != 3 {
+		t.Errorf("got %+v, %v", h, err)
+	}
+	routes := make(map[string]uint64)
+	for kind, n := range h.Routes() {
+		routes[kind] = n
+	}
+	if routes["none"] != 1 || len(routes) != int(conn.NATTransparent)+1 {
+		t.Errorf("routes: %v", routes)
+	}
+	for range h.OwnersUnresolved() {
+		break // the loop may end early
+	}
+	if got := p.Faults(); len(got) != 1 || p.Host() != (Host{ID: "4d3c", Name: "node-1"}) {
+		t.Errorf("faults %v, host %v", got, p.Host())
+	}
+	if err := p.Close(); err != nil || !slices.Equal(s.closed, []string{"sockets", "tables", "cluster"}) {
+		t.Errorf("closed %v, %v", s.closed, err)
+	}
+}
+
+// The longest lives derive from one patience, which flows, the cluster, ends and events are given.
+func TestPatienceIsHandedOn(t *testing.T) {
+	var joined kubernetes.Config
+	m := silentMachine()
+	m.Join = func(c kubernetes.Config, _ func() time.Time) (Cluster, error) { joined = c; return Cluster{}, nil }
+	p, err := Open(options(t), m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if joined.Patience != Patience {
+		t.Errorf("the cluster waits for %v, want %v", joined.Patience, Patience)
+	}
+	// An end whose other end is not known is credited, and its event emitted, after the patience and not before.
+	p.WantEvents(true)
+	p.handler(at(0)).Conn(dialled(1, conn.Closed))
+	for _, now := range []time.Time{at(0), at(0).Add(Patience - 1), at(0).Add(Patience)} {
+		p.settle(now)
+		emitted, pending := len(p.events.settled), p.flows.Stats().Pending
+		if late := now.Sub(at(0)) >= Patience; (emitted == 1) != late || (pending == 0) != late {
+			t.Errorf("after %v: %d events, %d pending", now.Sub(at(0)), emitted, pending)
+		}
+	}
+}
