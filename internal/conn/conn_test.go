@@ -44,7 +44,8 @@ func TestNamesOfValues(t *testing.T) {
 		NATUnresolved.String(): "unresolved", NATNone.String(): "none", NATRedirect.String(): "redirect",
 		NATDestination.String(): "dnat", NATSource.String(): "snat", NATBoth.String(): "dnat+snat",
 		NATTransparent.String(): "tproxy",
-		NoError.String():        "", Refused.String(): "refused", TimedOut.String(): "timed_out", Reset.String(): "reset",
+		NoError.String():        "", Refused.String(): "refused", TimedOut.String(): "timed_out",
+		Reset.String():           "reset",
 		HostUnreachable.String(): "host_unreachable", NetworkUnreachable.String(): "network_unreachable",
 		Cancelled.String(): "cancelled", NotSent.String(): "not_sent", Aborted.String(): "aborted",
 		Lost.String(): "lost", Other.String(): "_OTHER",
@@ -85,7 +86,8 @@ func TestEnd(t *testing.T) {
 	c := Conn{
 		Socket: Socket{
 			ID: ID{Cookie: 1, Generation: 2}, Namespace: Namespace{Inode: 3, Cookie: 4}, Tuple: Tuple{near, far},
-			Sequence: Sequence{5, 6}, Role: RoleServer, Phase: Failed, Error: Reset, SeenOpening: true, Transparent: true,
+			Sequence: Sequence{5, 6}, Role: RoleServer, Phase: Failed, Error: Reset, SeenOpening: true,
+			Transparent: true,
 		},
 		Process: Process{PID: 7, Cgroup: 8, Executable: "app"},
 		Owner:   Owner{ContainerID: "c"},

@@ -255,7 +255,7 @@ func TestIdentityThatSettles(t *testing.T) {
 		}))
 	})
 
-	t.Run("idle ones are asked about for a minute, then when they are reported", func(t *testing.T) {
+	t.Run("idle ones are looked up for a minute, then when they are reported", func(t *testing.T) {
 		table := newTable(Config{}, at(0))
 		table.Apply(open, at(0))
 		asked := 0

@@ -26,7 +26,8 @@ func TestDifferences(t *testing.T) {
 		Histograms:  [Measures]Histogram{RTT: histogram(1e-3, 2e-3)},
 	}
 	more := named
-	more.Counts[conn.Sent], more.Active, more.Outcomes[Ends], more.Histograms[RTT] = 15, 1, outcomes(conn.Reset), histogram(1e-3, 2e-3, 4)
+	more.Counts[conn.Sent], more.Active = 15, 1
+	more.Outcomes[Ends], more.Histograms[RTT] = outcomes(conn.Reset), histogram(1e-3, 2e-3, 4)
 	overflow := Flow{
 		Key: Key{Owner: shop}, Overflow: true, Start: at(0), Connections: true,
 		Counts: conn.Counts{conn.SegmentsLost: 1},
@@ -47,7 +48,10 @@ func TestDifferences(t *testing.T) {
 		{"the first one", [][]Resource{{flows(shop, named)}}, []Resource{flows(shop, whole)}},
 		{"what is new", [][]Resource{{flows(shop, named)}, {flows(shop, more)}}, []Resource{flows(shop, part)}},
 		{"nothing", [][]Resource{{flows(shop, named)}, {flows(shop, named)}}, []Resource{flows(shop)}},
-		{"only active has changed", [][]Resource{{flows(shop, named)}, {flows(shop, active(named, 7))}}, []Resource{flows(shop)}},
+		{
+			"only active has changed", [][]Resource{{flows(shop, named)}, {flows(shop, active(named, 7))}},
+			[]Resource{flows(shop)},
+		},
 		{"a listener that drops nothing", [][]Resource{{flows(shop, listens)}}, []Resource{flows(shop)}},
 		{
 			"each resource in its place", [][]Resource{{flows(shop, named), flows(bank)}, {flows(shop, named), flows(bank, named)}},

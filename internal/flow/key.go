@@ -53,7 +53,18 @@ func compareOwners(a, b conn.Owner) int {
 		cmp.Compare(a.ContainerID, b.ContainerID),
 		cmp.Compare(a.Unit, b.Unit),
 		cmp.Compare(a.Executable, b.Executable),
+		compareBools(a.Named, b.Named),
 	)
+}
+
+func compareBools(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	}
+	return 1
 }
 
 // identity is what a backend knows a flow by: two flows of the same identity are one series.

@@ -32,7 +32,9 @@ func TestBeyondTheLimitOnlyEndsCount(t *testing.T) {
 		Connections: true,
 		Counts:      conn.Counts{conn.Sent: 12, conn.Received: 20},
 		Outcomes:    OutcomeCounts{Attempts: outcomes(conn.NoError, conn.Refused), Ends: outcomes(conn.Reset)},
-		Histograms:  [Measures]Histogram{RTT: histogram(2e-3), Jitter: histogram(4e-3), Handshake: histogram(1e-3), Duration: histogram(5e-3)},
+		Histograms: [Measures]Histogram{
+			RTT: histogram(2e-3), Jitter: histogram(4e-3), Handshake: histogram(1e-3), Duration: histogram(5e-3),
+		},
 	}
 	expect(t, "ended", table.Collect(at(20), byPort), flows(host, overflow), flows(shop, one))
 

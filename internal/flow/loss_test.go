@@ -21,7 +21,9 @@ func TestLossesAreCountedOnTheHost(t *testing.T) {
 		Start:       at(10),
 		Connections: true,
 		Counts:      conn.Counts{conn.Sent: 400, conn.Received: 500, conn.Retransmits: 6},
-		Outcomes:    OutcomeCounts{Attempts: [conn.Errors]uint64{conn.NoError: 1, conn.Lost: 2}, Ends: [conn.Errors]uint64{conn.Lost: 3}},
+		Outcomes: OutcomeCounts{
+			Attempts: [conn.Errors]uint64{conn.NoError: 1, conn.Lost: 2}, Ends: [conn.Errors]uint64{conn.Lost: 3},
+		},
 	}
 	expect(t, "the first sums", table.Collect(at(20), byPort), flows(host, want))
 
@@ -72,7 +74,7 @@ func TestNeedsPass(t *testing.T) {
 	}
 }
 
-// passes is a table with an idle connection to port 80 of which the end was lost, and one to port 81 that lives.
+// passes is a table with two idle connections: the end of the one to port 80 was lost, the one to port 81 is open.
 type passes struct {
 	*Table
 	second float64

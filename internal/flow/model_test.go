@@ -45,38 +45,38 @@ func (w *world) expected() sums {
 			continue
 		}
 		n.Counts = n.Counts.Add(s.creditedC)
-		if s.told.SeenOpening {
+		if s.reported.SeenOpening {
 			attempts[s.attempt()]++
 		}
-		if s.told.Handshake > 0 {
+		if s.reported.Handshake > 0 {
 			n.Samples++
 		}
 		switch {
 		case s.lost:
 			ends[conn.Lost]++
-		case s.toldEnd && s.told.Phase == conn.Closed:
-			ends[s.told.Error]++
-		case !s.toldEnd:
+		case s.reportedEnd && s.reported.Phase == conn.Closed:
+			ends[s.reported.Error]++
+		case !s.reportedEnd:
 			n.Active++
 		}
 	}
 	return n
 }
 
-// credit tells whether a socket is credited by now, and remembers with what: the sent bytes of its end may be lower.
+// credit reports whether a socket is credited by now, and remembers the totals: the sent bytes of its end may be lower.
 func (s *socket) credit(now time.Time) bool {
 	s.credited = s.credited || !now.Before(s.settles) || now.Sub(s.first) >= 2*time.Second
 	if s.credited {
 		before := s.creditedC[conn.Sent]
-		s.creditedC = s.told.Counts
+		s.creditedC = s.reported.Counts
 		s.creditedC[conn.Sent] = max(before, s.creditedC[conn.Sent])
 	}
 	return s.credited
 }
 
 func (s *socket) attempt() conn.Error {
-	if s.told.Phase == conn.Failed {
-		return s.told.Error
+	if s.reported.Phase == conn.Failed {
+		return s.reported.Error
 	}
 	return conn.NoError
 }
@@ -179,7 +179,7 @@ func (w *world) checkSuccession(old, f Flow) {
 	}
 }
 
-// finish lets time pass until everything is told, and compares with the truth, not only with the reports.
+// finish lets time pass until everything is reported, and compares with the truth, not only with the reports.
 func (w *world) finish() {
 	for range 20 { // with a full pass in every other one: the fourth makes room for what was beyond the limit
 		w.now = w.now.Add(6 * time.Minute)

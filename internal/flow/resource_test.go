@@ -114,7 +114,7 @@ func TestResourcesBeyondTheLimitAreTheHosts(t *testing.T) {
 	table.Apply(owned(sent(dial(80, 80), 4, 0), bank), at(11))
 	named.Counts[conn.Sent] = 4
 	got := table.Collect(at(20), byPort)
-	expect(t, "a named one whose new owner has no room stays", got[1:], flows(shop, named))
+	expect(t, "a named one stays if its new owner has no room", got[1:], flows(shop, named))
 }
 
 func TestExpiry(t *testing.T) {

@@ -122,7 +122,7 @@ func TestSettleCreditsWhatHasEnded(t *testing.T) {
 	}
 }
 
-// What is not certain waits for two seconds after the end, and nobody is asked meanwhile.
+// A connection without a settled identity waits for two seconds after its end, and is not looked up meanwhile.
 func TestSettleWaits(t *testing.T) {
 	table := newTable(Config{}, at(0))
 	asked := 0
@@ -140,7 +140,8 @@ func TestSettleWaits(t *testing.T) {
 	}{{2.1, 2, 2}, {2.9, 2, 2}, {3, 3, 1}, {3.9, 3, 1}, {4, 4, 0}, {9, 4, 0}} {
 		table.Settle(at(step.second), unsure)
 		if asked != step.asked || len(table.waiting) != step.waits || table.visits.n != step.waits {
-			t.Errorf("at %v s: asked %d times, %d wait, %d visits; want %+v", step.second, asked, len(table.waiting), table.visits.n, step)
+			t.Errorf("at %v s: asked %d times, %d wait, %d visits; want %+v",
+				step.second, asked, len(table.waiting), table.visits.n, step)
 		}
 	}
 	if got := table.Collect(at(10), unsure); len(got) != 1 || len(got[0].Flows) != 2 {
@@ -159,7 +160,9 @@ func TestSettleAfterACollection(t *testing.T) {
 		Key:         toPort(shop, 80),
 		Start:       at(0),
 		Connections: true,
-		Outcomes:    OutcomeCounts{Attempts: [conn.Errors]uint64{conn.NoError: 2}, Ends: [conn.Errors]uint64{conn.NoError: 2}},
+		Outcomes: OutcomeCounts{
+			Attempts: [conn.Errors]uint64{conn.NoError: 2}, Ends: [conn.Errors]uint64{conn.NoError: 2},
+		},
 	})
 	expect(t, "by the collection", table.Collect(at(5), byPort), want)
 	table.Settle(at(8), byPort)

@@ -10,7 +10,7 @@ import (
 	"github.com/netconn/netconn/internal/names"
 )
 
-// world is a machine whose connections are reported to a table, and what the table should make of them. It is a plain
+// world is a machine with connections that are reported to a table, and the result that the table should have. It is a plain
 // model: it knows nothing of flows, limits and expiry, which must not change any sum.
 type world struct {
 	t      *testing.T
@@ -38,21 +38,21 @@ type world struct {
 
 // socket is a connection as it is, and as far as it was reported.
 type socket struct {
-	c         conn.Conn // the truth
-	told      conn.Conn // the last report
-	known     bool      // there was a report
-	kept      bool      // by the table
-	first     time.Time // report since it is kept
-	settles   time.Time // when its peer can be told
-	ended     time.Time // beyond the limit
-	done      bool      // it has ended
-	toldEnd   bool      // and that was reported
-	round     int       // of the last report
-	missed    int       // passes in a row without a report
-	skipped   int       // passes in a row that skipped it
-	lost      bool      // three passes did
-	credited  bool
-	creditedC conn.Counts
+	c           conn.Conn // the truth
+	reported    conn.Conn // the last report
+	known       bool      // there was a report
+	kept        bool      // by the table
+	first       time.Time // report since it is kept
+	settles     time.Time // when its peer can be identified
+	ended       time.Time // beyond the limit
+	done        bool      // it has ended
+	reportedEnd bool      // and that was reported
+	round       int       // of the last report
+	missed      int       // passes in a row without a report
+	skipped     int       // passes in a row that skipped it
+	lost        bool      // three passes did
+	credited    bool
+	creditedC   conn.Counts
 }
 
 func newWorld(t *testing.T, next func(n int) int) *world {
@@ -138,14 +138,14 @@ func (w *world) grow(s *socket) {
 	}
 }
 
-// report tells the table how a socket is now.
+// report gives the table the present state of a socket.
 func (w *world) report(s *socket) {
-	if s == nil || s.toldEnd || s.done && s.c.Phase == conn.Open {
+	if s == nil || s.reportedEnd || s.done && s.c.Phase == conn.Open {
 		return
 	}
 	s.known = true
-	s.told, s.round, s.missed = s.c, w.round, 0
-	s.toldEnd = s.c.Phase != conn.Open
+	s.reported, s.round, s.missed = s.c, w.round, 0
+	s.reportedEnd = s.c.Phase != conn.Open
 	w.table.Apply(s.c, w.now)
 	if !s.kept {
 		w.admit(s)
@@ -159,10 +159,10 @@ func (w *world) admit(s *socket) {
 	case s.kept:
 		s.first = w.now
 		return
-	case !w.full() && (s.toldEnd || !w.sealed()):
+	case !w.full() && (s.reportedEnd || !w.sealed()):
 		w.t.Fatalf("there was room for %+v", *s)
-	case s.toldEnd:
-		s.kept, s.credited, s.creditedC, s.ended = true, true, s.told.Counts, w.now
+	case s.reportedEnd:
+		s.kept, s.credited, s.creditedC, s.ended = true, true, s.reported.Counts, w.now
 		w.beyond++
 	default:
 		w.deferred++
@@ -171,7 +171,7 @@ func (w *world) admit(s *socket) {
 
 func (w *world) full() bool { return len(w.table.connections) >= w.config.MaxConnections }
 
-// sealed tells whether a connection ended beyond the limit so shortly ago that a report of its life may follow.
+// sealed reports whether a connection ended beyond the limit so shortly ago that a report of its life may follow.
 func (w *world) sealed() bool {
 	return slices.ContainsFunc(w.sockets, func(s *socket) bool { return w.follows(s) })
 }
@@ -187,14 +187,14 @@ func (w *world) end(s *socket, report bool) {
 	if report {
 		s.c.Phase, s.c.Error = conn.Closed, []conn.Error{conn.NoError, conn.Reset}[w.next(2)]
 		if s.known && w.next(8) == 0 {
-			s.c.Counts[conn.Sent] = max(1, s.told.Counts[conn.Sent]) - 1 // the FIN was counted
+			s.c.Counts[conn.Sent] = max(1, s.reported.Counts[conn.Sent]) - 1 // the FIN was counted
 		}
 		w.report(s)
 		return
 	}
-	w.losses[conn.LostSent] += s.c.Counts[conn.Sent] - s.told.Counts[conn.Sent]
-	w.losses[conn.LostReceived] += s.c.Counts[conn.Received] - s.told.Counts[conn.Received]
-	w.losses[conn.LostRetransmits] += uint64(s.c.Counts[conn.Retransmits] - s.told.Counts[conn.Retransmits])
+	w.losses[conn.LostSent] += s.c.Counts[conn.Sent] - s.reported.Counts[conn.Sent]
+	w.losses[conn.LostReceived] += s.c.Counts[conn.Received] - s.reported.Counts[conn.Received]
+	w.losses[conn.LostRetransmits] += uint64(s.c.Counts[conn.Retransmits] - s.reported.Counts[conn.Retransmits])
 	switch {
 	case s.known:
 		w.losses[conn.LostKnown]++
@@ -226,7 +226,7 @@ func (w *world) stale() {
 	if s == nil || !s.known {
 		return
 	}
-	c := s.told
+	c := s.reported
 	c.Phase, c.Error = conn.Open, conn.NoError
 	c.Counts[conn.Sent] /= 2
 	_, remembered := w.table.connections[c.ID]
@@ -235,11 +235,11 @@ func (w *world) stale() {
 		w.deferred++
 	case !s.kept:
 		return // it would be the first report, and is not the last
-	case !remembered && !s.toldEnd && !s.lost:
+	case !remembered && !s.reportedEnd && !s.lost:
 		w.t.Fatalf("a live connection was forgotten: %+v", *s)
 	case !remembered:
 		return // no report is this late
-	case s.toldEnd:
+	case s.reportedEnd:
 		w.late++
 	default:
 		s.round, s.missed = w.round, 0
@@ -262,7 +262,7 @@ func (w *world) listen() {
 	w.table.Listener(listening(uint64(1e6+i), uint16(80+i), owners[1+i%2], w.drops[i]), w.now)
 }
 
-// identify tells the peer once it can be told.
+// identify returns the peer as soon as it can be identified.
 func (w *world) identify(c conn.Conn) (Key, bool) {
 	s := w.sockets[c.ID.Cookie-1]
 	k := Key{Owner: c.Owner, Role: c.Role, ServerPort: c.ServerPort(), Peer: conn.Peer{names.PeerName: "?"}}
@@ -283,7 +283,7 @@ func (w *world) scrape() {
 		if all {
 			s.skip(w.next(10) == 0)
 		}
-		if all && s.skipped == 0 || !all && w.next(2) == 0 && s.told.Counts != s.c.Counts {
+		if all && s.skipped == 0 || !all && w.next(2) == 0 && s.reported.Counts != s.c.Counts {
 			w.report(s)
 		}
 	}
@@ -314,7 +314,7 @@ func (s *socket) skip(may bool) {
 // miss is what Reconcile should find.
 func (w *world) miss() {
 	for _, s := range w.sockets {
-		if s.kept && !s.toldEnd && s.round != w.round {
+		if s.kept && !s.reportedEnd && s.round != w.round {
 			s.missed++
 			s.lost = s.lost || s.missed >= lostAfter
 		}

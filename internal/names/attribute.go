@@ -91,7 +91,7 @@ const (
 	PeerDomain  = "netconn.peer.domain"
 )
 
-// Keys of the attributes by which the receiver tells resources apart.
+// Keys of the attributes that distinguish the resources of the receiver.
 const (
 	ContainerID = "container.id"
 	HostID      = "host.id"

@@ -76,7 +76,7 @@ func TestParseTag(t *testing.T) {
 	}
 }
 
-// Every attribute of the peer that is no edge's has a tag, or nobody could look for it on the map.
+// Every attribute of the peer has a tag of an end or of an edge: without a tag it could not be found on the map.
 func TestEveryPeerAttributeHasATag(t *testing.T) {
 	var tagged []string
 	for tag := range Tags {
@@ -100,7 +100,8 @@ func TestSharedTags(t *testing.T) {
 		}
 	}
 	want := []string{
-		"name", "container", "container.id", "image", "image.tag", "executable", "unit", "address", "domain", "proxy", "type",
+		"name", "container", "container.id", "image", "image.tag", "executable", "unit", "address", "domain", "proxy",
+		"type",
 	}
 	if !slices.Equal(own, want) {
 		t.Errorf("tags that differ between containers of a pod: %q, want %q", own, want)

@@ -67,8 +67,8 @@ func ProxyLabels() []string {
 	return slices.Compact(keys)
 }
 
-// ProxyOf returns the purpose of a container. Observers that know enough get the same answer. A container that
-// is known by its name alone to be a proxy of a mesh counts as a sidecar.
+// ProxyOf returns the purpose of a container. Observers that know enough get the same answer. A container with
+// the name of a mesh's proxy, and no other evidence, counts as a sidecar.
 func ProxyOf(e Evidence) Proxy {
 	if p := e.labelled(decisive); p != "" {
 		return p

@@ -54,17 +54,21 @@ func TestObserversAgree(t *testing.T) {
 			pod{"istio-proxy", "ztunnel", []string{"proxy", "ztunnel"}, map[string]string{"app": "ztunnel"}}, Ztunnel,
 		},
 		"ztunnel, without its label": {pod{"istio-proxy", "ztunnel", []string{"proxy", "ztunnel"}, nil}, Ztunnel},
-		"a waypoint":                 {pod{"istio-proxy", "pilot-agent", []string{"proxy", "waypoint"}, managed}, Waypoint},
+		"a waypoint": {
+			pod{"istio-proxy", "pilot-agent", []string{"proxy", "waypoint"}, managed}, Waypoint,
+		},
 		"an east-west gateway, which is started as a waypoint": {
 			pod{"istio-proxy", "pilot-agent", []string{"proxy", "waypoint"},
 				map[string]string{"gateway.istio.io/managed": "istio.io-eastwest-controller"}}, Gateway,
 		},
 		"an ingress gateway": {
-			pod{"istio-proxy", "pilot-agent", []string{"proxy", "router"}, map[string]string{"istio": "ingressgateway"}},
+			pod{"istio-proxy", "pilot-agent", []string{"proxy", "router"},
+				map[string]string{"istio": "ingressgateway"}},
 			Gateway,
 		},
 		"a gateway that was injected": {
-			pod{"istio-proxy", "pilot-agent", []string{"proxy", "sidecar"}, map[string]string{"istio": "eastwestgateway"}},
+			pod{"istio-proxy", "pilot-agent", []string{"proxy", "sidecar"},
+				map[string]string{"istio": "eastwestgateway"}},
 			Gateway,
 		},
 		"a gateway of the Gateway API": {
@@ -93,7 +97,7 @@ func TestObserversAgree(t *testing.T) {
 	}
 }
 
-// Without labels the executable is all that tells Istio's proxies apart.
+// Without labels, only the executable distinguishes Istio's proxies.
 func TestProxyWithoutLabels(t *testing.T) {
 	for name, tt := range map[string]struct {
 		evidence Evidence

@@ -9,7 +9,7 @@ const (
 // TCP is the value of network.transport.
 const TCP = "tcp"
 
-// Values of netconn.role. The role is unknown if nobody saw who connected.
+// Values of netconn.role. The role is unknown if the opening was not seen.
 const (
 	RoleUnknown = "unknown"
 	RoleClient  = "client"

@@ -25,10 +25,12 @@ func TestCommittedListsAreFresh(t *testing.T) {
 func TestWhole(t *testing.T) {
 	flows := flowKeys()
 	for name, tt := range map[string]struct{ keys, before, after []string }{
-		"of a flow":            {[]string{"netconn.role", "netconn.peer.name"}, nil, nil},
-		"with one of its own":  {[]string{"error.type", "netconn.peer.name"}, []string{"error.type"}, nil},
-		"with some after it":   {[]string{"netconn.peer.name", "client.port"}, nil, []string{"client.port"}},
-		"with some among them": {[]string{"a.b", "netconn.role", "c.d", "netconn.peer.name"}, []string{"a.b"}, []string{"c.d"}},
+		"of a flow":           {[]string{"netconn.role", "netconn.peer.name"}, nil, nil},
+		"with one of its own": {[]string{"error.type", "netconn.peer.name"}, []string{"error.type"}, nil},
+		"with some after it":  {[]string{"netconn.peer.name", "client.port"}, nil, []string{"client.port"}},
+		"with some among them": {
+			[]string{"a.b", "netconn.role", "c.d", "netconn.peer.name"}, []string{"a.b"}, []string{"c.d"},
+		},
 	} {
 		if got, want := whole(tt.keys), slices.Concat(tt.before, flows, tt.after); !slices.Equal(got, want) {
 			t.Errorf("%s: got %q, want %q", name, got, want)

@@ -45,7 +45,7 @@ func With(attributes ...names.Attribute) Set {
 // Has reports whether the set holds an attribute.
 func (s Set) Has(a names.Attribute) bool { return s&(1<<a) != 0 }
 
-// Mask returns the key with the attributes of the set alone, so that flows that differ in nothing else are one.
+// Mask returns the key with only the attributes of the set, so that flows that differ in nothing else are one.
 // The owner stays: it is the resource.
 func (s Set) Mask(k flow.Key) flow.Key {
 	for a := range k.Peer {
@@ -63,8 +63,9 @@ func (s Set) Mask(k flow.Key) flow.Key {
 			Port:    keep(s, names.OriginalPort, k.Original.Port),
 			Address: keep(s, names.OriginalAddress, k.Original.Address),
 		},
-		Local:  netip.AddrPortFrom(keep(s, names.LocalAddress, k.Local.Addr()), 0),
-		Remote: netip.AddrPortFrom(keep(s, names.PeerAddress, k.Remote.Addr()), keep(s, names.PeerPort, k.Remote.Port())),
+		Local: netip.AddrPortFrom(keep(s, names.LocalAddress, k.Local.Addr()), 0),
+		Remote: netip.AddrPortFrom(
+			keep(s, names.PeerAddress, k.Remote.Addr()), keep(s, names.PeerPort, k.Remote.Port())),
 		Server: keep(s, names.ServerAddress, k.Server),
 		Client: keep(s, names.ClientAddress, k.Client),
 	}

@@ -17,7 +17,7 @@ import (
 	"github.com/netconn/netconn/receiver/netconnreceiver/internal/flowtest"
 )
 
-// TestAttribute gives each attribute alone: the part of the key that it keeps, and what it writes.
+// TestAttribute gives each attribute by itself: the part of the key that it keeps, and what it writes.
 func TestAttribute(t *testing.T) {
 	tests := map[names.Attribute]struct {
 		key   flow.Key

@@ -1,4 +1,4 @@
-// Package flowtest makes a flow of which everything is known, for the tests of the writers.
+// Package flowtest makes a flow that has a value for every attribute and every figure, for the tests of the writers.
 package flowtest
 
 import (

@@ -14,7 +14,7 @@ import (
 	"github.com/netconn/netconn/receiver/netconnreceiver/internal/flowtest"
 )
 
-// TestMetadataOfEvents does so for the events of connections of which everything is known.
+// TestMetadataOfEvents compares the events of connections that are fully known with metadata.yaml.
 func TestMetadataOfEvents(t *testing.T) {
 	var want struct {
 		Attributes map[string]struct{ Type string }
@@ -62,7 +62,8 @@ func knownEvent(p conn.Phase) pipeline.Event {
 			Timing: conn.Timing{Handshake: 1, Age: 1, RTT: 1},
 		},
 		Identity: pipeline.Identity{
-			Peer: k.Peer, NAT: k.NAT, Original: k.Original, Zone: k.Zone, Server: k.Remote, Client: k.Local, Port: k.ServerPort,
+			Peer: k.Peer, NAT: k.NAT, Original: k.Original, Zone: k.Zone, Server: k.Remote, Client: k.Local,
+			Port: k.ServerPort,
 		},
 	}
 }

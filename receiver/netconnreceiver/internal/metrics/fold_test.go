@@ -28,7 +28,9 @@ func flowTo(port uint16, start time.Time, sent uint64) *flow.Flow {
 		Connections: true,
 		Counts:      conn.Counts{conn.Sent: sent},
 	}
-	f.Histograms[flow.RTT] = flow.Histogram{Counts: []uint64{sent, 0}, Count: sent, Sum: float64(sent), Min: 1, Max: float64(sent)}
+	f.Histograms[flow.RTT] = flow.Histogram{
+		Counts: []uint64{sent, 0}, Count: sent, Sum: float64(sent), Min: 1, Max: float64(sent),
+	}
 	return f
 }
 
@@ -151,7 +153,8 @@ func TestFoldNeverFalls(t *testing.T) {
 			}
 			got := d.add(oneResource(flowsOf(flows)...))[0].Flows[0]
 			if got.Counts[conn.Sent] < last || got.Counts[conn.Sent] != total || !got.Start.Equal(at(0)) {
-				t.Fatalf("seed %d at %d: %d after %d since %v, want %d since the start", seed, now, got.Counts[conn.Sent], last, got.Start, total)
+				t.Fatalf("seed %d at %d: %d after %d since %v, want %d since the start",
+					seed, now, got.Counts[conn.Sent], last, got.Start, total)
 			}
 			last = got.Counts[conn.Sent]
 		}

@@ -37,8 +37,8 @@ type declaredHistogram struct {
 	Temporality string `yaml:"aggregation_temporality"`
 }
 
-// TestMetadata holds what is emitted for a flow of which everything is known against metadata.yaml, of which
-// users read the documentation: names, units, kinds, attributes, and what is on by default.
+// TestMetadata compares the metrics of a flow that has counted everything with metadata.yaml, the source of the
+// documentation: names, units, kinds, attributes, and defaults.
 func TestMetadata(t *testing.T) {
 	var want struct{ Metrics map[string]declared }
 	readMetadata(t, &want)
@@ -102,7 +102,7 @@ func emitted(t *testing.T, m metric) declared {
 	all := pmetric.NewMetricSlice()
 	w.writeMetric(&m, []*flow.Flow{flowtest.Flow()}, 0, all)
 	if all.Len() != 1 {
-		t.Fatalf("%s: got %d metrics for a flow of which everything is known", m.name, all.Len())
+		t.Fatalf("%s: got %d metrics for a flow that has counted everything", m.name, all.Len())
 	}
 	pm := all.At(0)
 	keys := make(map[string]bool)

@@ -28,7 +28,8 @@ func numbered() *flow.Flow {
 	f.Outcomes[flow.Attempts][conn.NoError], f.Outcomes[flow.Attempts][conn.Refused] = 11, 12
 	f.Outcomes[flow.Ends][conn.Reset] = 13
 	for m := range f.Histograms {
-		f.Histograms[m] = flow.Histogram{Counts: []uint64{uint64(m) + 1, 0}, Count: uint64(m) + 1, Sum: 4, Min: 1, Max: 3}
+		n := uint64(m) + 1
+		f.Histograms[m] = flow.Histogram{Counts: []uint64{n, 0}, Count: n, Sum: 4, Min: 1, Max: 3}
 	}
 	return f
 }
@@ -125,7 +126,9 @@ func TestOwnAttributeDisabled(t *testing.T) {
 
 // A cumulative counter of zero is a point. A delta of zero is none, but for netconn.active, which is never a delta.
 func TestZeros(t *testing.T) {
-	for name, want := range map[string][2]int{"netconn.io": {2, 0}, "netconn.active": {1, 1}, "netconn.attempts": {0, 0}} {
+	for name, want := range map[string][2]int{
+		"netconn.io": {2, 0}, "netconn.active": {1, 1}, "netconn.attempts": {0, 0},
+	} {
 		for i, delta := range []bool{false, true} {
 			to := pmetric.NewNumberDataPointSlice()
 			rowNamed(t, name, delta).writeNumbers(&flow.Flow{}, 0, to)
@@ -196,7 +199,8 @@ func TestWriteResources(t *testing.T) {
 func TestMask(t *testing.T) {
 	c := DefaultConfig().Metrics
 	for _, name := range []string{"server.address", "network.peer.address"} {
-		c.NetconnDuration.EnabledAttributes = append(c.NetconnDuration.EnabledAttributes, metadata.NetconnDurationMetricAttributeKey(name))
+		c.NetconnDuration.EnabledAttributes = append(
+			c.NetconnDuration.EnabledAttributes, metadata.NetconnDurationMetricAttributeKey(name))
 		c.NetconnIo.EnabledAttributes = append(c.NetconnIo.EnabledAttributes, "server.address")
 	}
 	attributes := metadata.DefaultResourceAttributesConfig()
@@ -234,7 +238,9 @@ func TestValidate(t *testing.T) {
 	c.NetconnTCPRtt.AggregationStrategy = metadata.AggregationStrategyAvg
 	c.NetconnIo.AggregationStrategy = metadata.AggregationStrategyMax
 	err := Validate(c)
-	for _, want := range []string{"metrics::netconn.tcp.rtt::aggregation_strategy: must be sum", "metrics::netconn.io::"} {
+	for _, want := range []string{
+		"metrics::netconn.tcp.rtt::aggregation_strategy: must be sum", "metrics::netconn.io::",
+	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
 		}

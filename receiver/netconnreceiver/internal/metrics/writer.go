@@ -219,7 +219,8 @@ func (m *metric) numbers(f *flow.Flow, to []number) []number {
 	if m.received == conn.Sent {
 		return append(to, number{value: int64(f.Counts[m.counter])})
 	}
-	return append(to, number{int64(f.Counts[m.counter]), names.Transmit}, number{int64(f.Counts[m.received]), names.Receive})
+	return append(to,
+		number{int64(f.Counts[m.counter]), names.Transmit}, number{int64(f.Counts[m.received]), names.Receive})
 }
 
 // total returns the sum of numbers as the only one.

@@ -22,7 +22,7 @@ func newWriter(c metadata.MetricsConfig) *Writer {
 	return New(Options{Metrics: c, Resources: r, Bounds: flow.DefaultBuckets(), Version: "test", Start: at(0)})
 }
 
-// TestWriterFolds tells for which metrics flows are added up: only listen.drops by default, as it has no peer.
+// TestWriterFolds lists the metrics for which flows are added up: only listen.drops by default, as it has no peer.
 func TestWriterFolds(t *testing.T) {
 	tests := map[string]struct {
 		change func(*metadata.MetricsConfig)
@@ -75,7 +75,7 @@ func TestWriterFolds(t *testing.T) {
 	}
 }
 
-// TestWriterSharesFolds because two that remember the same flows would cost twice.
+// TestWriterSharesFolds checks that metrics with one view share a fold: two of them would remember the same flows.
 func TestWriterSharesFolds(t *testing.T) {
 	c := DefaultConfig().Metrics
 	c.NetconnAttempts.EnabledAttributes = []metadata.NetconnAttemptsMetricAttributeKey{"netconn.role", "error.type"}

@@ -1,4 +1,4 @@
-// Package resources makes the OTLP resource of each owner, from what is certain of the owner alone, and says which
+// Package resources makes the OTLP resource of each owner, only from what is certain of the owner, and says which
 // resources are emitted. What is not known is left out. A Resources is not safe for concurrent use.
 package resources
 
