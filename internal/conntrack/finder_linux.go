@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -12,8 +13,8 @@ import (
 )
 
 const (
-	// searchShare limits searches to a share of the time: the pause after a search is so many times what the search
-	// took.
+	// searchShare limits searches to a share of a processor: the pause after a search is so many times its processor
+	// time. The time that passes would not do: on a busy machine the pause would outlast the wait for an answer.
 	searchShare = 50
 	// searchPause and threadsPause are the shortest time from one search to the next, and to the next that also looks
 	// at threads. There are many more threads than processes and mounts.
@@ -64,7 +65,9 @@ func (f *finder) tooEarly(now time.Time) bool { return now.Before(f.nextSearch) 
 func (f *finder) search(now time.Time) (paths map[uint32]string, complete bool) {
 	f.searches++
 	clear(f.misses)
-	began := time.Now()
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	began := threadTime()
 	complete = !now.Before(f.nextThreads)
 	paths = make(map[uint32]string)
 	for _, process := range fileNames(f.proc, -1) {
@@ -82,12 +85,19 @@ func (f *finder) search(now time.Time) (paths map[uint32]string, complete bool) 
 	for _, process := range []string{"1", "self"} {
 		f.addMounts(paths, filepath.Join(f.proc, process)) // preferred to those of processes, as a mount lives longer
 	}
-	pause := searchShare * time.Since(began)
+	pause := searchShare * (threadTime() - began)
 	f.nextSearch = now.Add(max(pause, searchPause))
 	if complete {
 		f.nextThreads = now.Add(max(pause, threadsPause))
 	}
 	return paths, complete
+}
+
+// threadTime returns the processor time of the calling thread.
+func threadTime() time.Duration {
+	var t unix.Timespec
+	_ = unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &t) // it cannot fail for the calling thread
+	return time.Duration(t.Nano())
 }
 
 // fileNames returns up to so many names of files in a directory of /proc; -1: all of them.

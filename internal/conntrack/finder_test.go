@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // fakeProc is a directory with processes in it, as /proc has them.
@@ -179,5 +181,33 @@ func TestOpenNetns(t *testing.T) {
 	}
 	if _, err := readInode("/proc/self/ns/mnt"); err == nil {
 		t.Error("a mount namespace is taken for a network namespace")
+	}
+}
+
+// A search that waits, as on a busy machine, does not postpone the next one: only its processor time counts.
+func TestSearchThatWaits(t *testing.T) {
+	const wait = 200 * time.Millisecond
+	proc := t.TempDir()
+	mounts := filepath.Join(proc, "1", "mountinfo")
+	if err := os.Mkdir(filepath.Dir(mounts), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Mkfifo(mounts, 0o600); err != nil { // whoever opens it waits for a writer
+		t.Fatal(err)
+	}
+	go func() {
+		time.Sleep(wait)
+		if w, err := os.OpenFile(mounts, os.O_WRONLY, 0); err == nil {
+			w.Close()
+		}
+	}()
+	f := newFinder(proc)
+	began := time.Now()
+	f.search(began)
+	if took := time.Since(began); took < wait {
+		t.Fatalf("the search took %v, and did not wait", took)
+	}
+	if f.tooEarly(began.Add(searchShare * wait / 5)) {
+		t.Errorf("the next search is %v after this one began", f.nextSearch.Sub(began))
 	}
 }
