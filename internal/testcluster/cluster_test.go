@@ -25,7 +25,7 @@ import (
 // authority alone.
 func TestAuthority(t *testing.T) {
 	dir := t.TempDir()
-	a := newAuthority(t, dir)
+	a := newAuthority(t, dir, loopback)
 	roots := x509.NewCertPool()
 	if !roots.AppendCertsFromPEM(read(t, filepath.Join(dir, "ca.crt"))) {
 		t.Fatal("ca.crt has no certificate")
@@ -55,7 +55,7 @@ func TestAuthority(t *testing.T) {
 		t.Errorf("the client is %v", s)
 	}
 	other := x509.NewCertPool()
-	other.AddCert(newAuthority(t, t.TempDir()).cert)
+	other.AddCert(newAuthority(t, t.TempDir(), loopback).cert)
 	if _, err := client.Leaf.Verify(x509.VerifyOptions{Roots: other, KeyUsages: uses}); err == nil {
 		t.Error("the client is valid by another authority")
 	}
