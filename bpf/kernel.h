@@ -152,6 +152,7 @@ struct tcp_sock {
 	__u32 reord_seen;
 	__u32 delivered_ce;
 	__u32 lost;
+	__u8 repair : 1;
 };
 
 struct socket {

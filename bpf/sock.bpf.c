@@ -25,7 +25,10 @@ const enum role *role_type __attribute__((unused));
 const enum phase *phase_type __attribute__((unused));
 const enum counter *counter_type __attribute__((unused));
 
-/* connect(): runs in the caller. Each attempt of a socket is a new generation. */
+/* connect(): runs in the caller. Each attempt of a socket is a new generation. A socket that is restored from a
+ * checkpoint (TCP_REPAIR) is established without a handshake: it is no attempt, no SYN is in its counters, and either
+ * end connects.
+ */
 static __always_inline void on_connecting(struct sock *sk)
 {
 	struct tracked fresh = {};
@@ -36,9 +39,13 @@ static __always_inline void on_connecting(struct sock *sk)
 		return;
 	fresh.first_lost = tp->lost;
 	fresh.generation = t->generation + 1;
-	fresh.opened_ns = bpf_ktime_get_ns();
-	fresh.role = ROLE_CLIENT;
-	fresh.flags = CONNECTING | SEEN_OPENING;
+	if (BPF_CORE_READ_BITFIELD(tp, repair)) {
+		fresh.flags = CONNECTING;
+	} else {
+		fresh.opened_ns = bpf_ktime_get_ns();
+		fresh.role = ROLE_CLIENT;
+		fresh.flags = CONNECTING | SEEN_OPENING;
+	}
 	read_process(&fresh.process, bpf_get_current_task_btf());
 	*t = fresh;
 }
