@@ -6,6 +6,7 @@ import (
 	"io"
 	"math/bits"
 	"os"
+	"time"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
@@ -14,8 +15,9 @@ import (
 	"github.com/netconn/netconn/internal/conn"
 )
 
-// adoptEvery is the least number of snapshots from one search for owners to the next.
-const adoptEvery = 6
+// adoptShare bounds searches for owners to one part in so many of the time. A small machine is searched at every snapshot
+// that needs it, so that a connection has its owner in its first report.
+const adoptShare = 50
 
 // Sockets are the TCP sockets of this machine, from Open to Close.
 type Sockets struct {
@@ -24,7 +26,7 @@ type Sockets struct {
 	changed, all *link.Iter
 	programs     []Program
 	unowned      uint64      // Stats.Unowned at the last search for owners
-	untilAdopt   int         // snapshots until the next search
+	nextAdopt    time.Time   // of the next search, at the earliest
 	closers      []io.Closer // in the order of opening
 }
 
@@ -166,18 +168,20 @@ func run(l *link.Iter, empty func() (int, error)) error {
 
 // adoptMissing looks for connections that no process had open when netconn started (they were in an accept queue, or on
 // the way from one process to another), and for owners that were not known when a connection opened: the listener is
-// older than netconn and has no file (an MPTCP subflow, as in most servers written in Go), or systemd listens. It
-// visits every open file (1 to 2 us each), so it runs only if there is such a connection, and not at every snapshot.
+// older than netconn and has no file (an MPTCP subflow, as in most servers written in Go), or systemd listens. It visits
+// every open file (1 to 2 us each), so it runs only if there is such a connection, and for a bounded share of the time.
 func (s *Sockets) adoptMissing(all bool) error {
 	unowned, err := s.count(sockCounterCOUNT_UNOWNED)
 	if err != nil {
 		return err
 	}
-	if s.untilAdopt--; !all && (unowned == s.unowned || s.untilAdopt > 0) {
+	start := time.Now()
+	if !all && (unowned == s.unowned || start.Before(s.nextAdopt)) {
 		return nil
 	}
-	s.unowned, s.untilAdopt = unowned, adoptEvery
-	return s.adopt()
+	err = s.adopt()
+	s.unowned, s.nextAdopt = unowned, time.Now().Add(adoptShare*time.Since(start))
+	return err
 }
 
 // Drain hands over the ends of connections and the new cgroups that were reported since the last call. Call it often
