@@ -17,10 +17,11 @@
 // A Conn is made of parts, so that a package that keeps some of it embeds a part and forgets no field: Socket,
 // Timing, Counts, Process and Owner.
 //
-// A new TCP counter is added in seven places: its row and its read in bpf/, a constant and a row in counts.go,
-// a name in internal/names, a metric in the receiver's metadata.yaml and its row in the receiver's table of
-// metrics, and a story of the receiver's tests. A new attribute of the peer is added in three: a constant and a
-// row in internal/names, a description in the receiver's metadata.yaml, and the package that knows it.
+// A new TCP counter is added in eight places: its row in bpf/records.h and the kernel's field in bpf/kernel.h, a
+// constant and a row in counts.go in the same order, a name in internal/names, a metric in the receiver's
+// metadata.yaml and its row in the receiver's table of metrics, and a story of the receiver's tests. A new
+// attribute of the peer is added in three: a constant and its key in internal/names, a description in the
+// receiver's metadata.yaml, and the package that knows it.
 package conn
 
 import "time"

@@ -34,7 +34,7 @@ var counters = [Counters]struct{ name, unit string }{
 	SegmentsLost:     {"segments_lost", names.PacketsUnit},
 }
 
-// String returns the name of the counter, as bpf/records.h has it.
+// String returns the name of the counter.
 func (c Counter) String() string { return counters[c].name }
 
 // Unit returns the unit of the counter, as UCUM writes it.

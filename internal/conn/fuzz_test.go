@@ -116,3 +116,11 @@ func TestProtocol(t *testing.T) {
 		t.Errorf("TCP is protocol %d, and 6 in IP", TCP)
 	}
 }
+
+func TestNoTotals(t *testing.T) {
+	var none Totals
+	some := only(Sent, 1).Add(only(CE, 2))
+	if totals := some.Totals(); totals.Since(&none) != some || none.Since(&totals) != (Counts{}) {
+		t.Errorf("since nothing %v has grown by %v, and back by %v", some, totals.Since(&none), none.Since(&totals))
+	}
+}

@@ -75,3 +75,14 @@ events: {}
 		}
 	}
 }
+
+// A list that fits a line is one line, with its brackets.
+func TestWrap(t *testing.T) {
+	if got, want := wrap("  ", []string{"a.b", "c.d"}), "  [a.b, c.d]"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	long := strings.Repeat("a", lineWidth)
+	if got, want := wrap("", []string{"b", long}), "[b,\n "+long+"]"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}

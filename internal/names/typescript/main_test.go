@@ -49,3 +49,19 @@ func TestNoLineIsTooLong(t *testing.T) {
 		}
 	}
 }
+
+// A list of a line or of several is the same list.
+func TestWriteValues(t *testing.T) {
+	long := []string{strings.Repeat("a", 70), strings.Repeat("b", 70)}
+	for want, values := range map[string][]string{
+		"\n/** C. */\nexport const L = ['x', 'y'] as const\n\nexport type K = (typeof L)[number]\n": {"x", "y"},
+		"\n/** C. */\nexport const L = [\n  '" + long[0] + "',\n  '" + long[1] + "',\n] as const\n\n" +
+			"export type K = (typeof L)[number]\n": long,
+	} {
+		var b strings.Builder
+		writeValues(&b, "L", "K", "C.", values)
+		if b.String() != want {
+			t.Errorf("got %q, want %q", b.String(), want)
+		}
+	}
+}

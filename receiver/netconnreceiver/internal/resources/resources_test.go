@@ -110,3 +110,25 @@ func TestResourceSelected(t *testing.T) {
 		})
 	}
 }
+
+// Owners with equal resources are one owner after Mask, whichever attributes are disabled.
+func TestMaskAgreesWithResources(t *testing.T) {
+	owners := []conn.Owner{
+		{}, knownOwner(), {ContainerID: "5f70"}, {PodUID: "0b5c"}, {Unit: "shop.service"}, {Executable: "shop"},
+		{ContainerID: "web", Named: true}, {ContainerID: "5f70", Executable: "other"},
+	}
+	for disabled := range 16 {
+		c := metadata.DefaultResourceAttributesConfig()
+		c.ContainerID.Enabled, c.K8sPodUID.Enabled = disabled&1 == 0, disabled&2 == 0
+		c.NetconnSystemdUnit.Enabled, c.ProcessExecutableName.Enabled = disabled&4 == 0, disabled&8 == 0
+		r := New(c)
+		for _, a := range owners {
+			for _, b := range owners {
+				same := cmp.Equal(r.Of(a).Attributes().AsRaw(), r.Of(b).Attributes().AsRaw())
+				if one := r.Mask(a) == r.Mask(b); one != same {
+					t.Errorf("%04b disabled: %+v and %+v are one owner: %t, have equal resources: %t", disabled, a, b, one, same)
+				}
+			}
+		}
+	}
+}
