@@ -57,6 +57,22 @@ describe('sums', () => {
     expect(total.rtt).toBeCloseTo(0.001, 5)
   })
 
+  test('each figure is added to itself', () => {
+    const part = (n: number): Measured => ({
+      tx: n,
+      rx: 2 * n,
+      retransmits: 3 * n,
+      rtt: null,
+      attempts: 4 * n,
+      failures: 5 * n,
+      closed: 6 * n,
+      breaks: 7 * n,
+      active: 8 * n,
+      seconds: 10,
+    })
+    expect(sum([part(1), part(10)], 10)).toEqual(part(11))
+  })
+
   test('without a sample there is no round trip', () => expect(sum([quiet, quiet], 300).rtt).toBeNull())
 
   test('throughput is volume over time', () => {

@@ -32,6 +32,8 @@ describe('what is being written', () => {
     ['workload="a,b" por|', 'name', '', 'por'],
     ['a=b |', 'name', '', ''],
     ['a=b| c=d', 'value', 'a', 'b'],
+    ['workload="a\\" b" por|', 'name', '', 'por'],
+    ['workload="a\\",b",de|', 'value', 'workload', 'de'],
   ])('%s: %s of %j', (marked, kind, tag, text) => expect(spot(marked)).toMatchObject({ kind, tag, text }))
 })
 

@@ -148,6 +148,17 @@ describe('the next drawing', () => {
     expect(again.largest).toBe(99)
   })
 
+  test('keeps its scale while the largest is near it, and takes another when it has fallen', () => {
+    const scaleAt = (tx: number) => next([node('a', carried(tx)), node('b', carried(25))], carried(25)).scales.node
+    expect([104, 100, 81].map(scaleAt)).toEqual([100, 100, 100])
+    expect([106, 79].map(scaleAt)).toEqual([106, 79])
+  })
+
+  test('changes a size by a step when the figure passed most of one, and not before', () => {
+    const sizeAt = (tx: number) => next([node('a', carried(100)), node('b', carried(tx))], carried(25)).nodes[1]!.size
+    expect([25, 27, 32].map(sizeAt)).toEqual([43, 43, 46])
+  })
+
   test('follows what has changed', () => {
     expect(next([node('a', carried(100)), node('b', carried(64))], carried(25)).nodes[1]!.size).toBeGreaterThan(
       first.nodes[1]!.size + 5,

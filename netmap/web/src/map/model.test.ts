@@ -241,6 +241,16 @@ describe('folding here', () => {
     expect(m.nodes.map((n) => n.id.name)).not.toContain('n000')
   })
 
+  test('an edge to what the collector folded is not new when old edges join it', () => {
+    const g = many({ 0: flags.isNew })
+    g.nodes.name[g.edges.server[0]!] = ''
+    g.nodes.tag[g.edges.server[0]!] = ''
+    g.nodes.kind[g.edges.server[0]!] = 3
+    const other = model(g, everything).edges.find((e) => e.to === OTHER)!
+    expect(other.count).toBeGreaterThan(1)
+    expect(other.flags & flags.isNew).toBe(0)
+  })
+
   test('makes one edge of many; it is new only if all of them are', () => {
     const all = Object.fromEntries(Array.from({ length: 200 }, (_, i) => [i, flags.isNew | flags.zones]))
     const other = (g: Graph) => model(g, everything).edges.find((e) => e.to === OTHER)!

@@ -38,3 +38,9 @@ describe('ranks', () => {
     expect(of(['a', 'b', 'c', 'late'], links)).toMatchObject({ late: 0, b: 1, c: 2 })
   })
 })
+
+test('of two circles of one size, the ids choose where each begins', () => {
+  const links = [link('a', 'c'), link('a', 'b'), link('b', 'c'), link('c', 'b')]
+  expect(of(['a', 'b', 'c'], links)).toEqual({ a: 0, b: 1, c: 2 })
+  expect(of(['a', 'b', 'c'], [...links].reverse())).toEqual({ a: 0, b: 1, c: 2 })
+})

@@ -17,6 +17,12 @@ describe('a link', () => {
     )
   })
 
+  test('may be plain HTTP', () => {
+    expect(fill(link('http://grafana.internal/d/1?pod={k8s.pod.name}'), end, 0, 0)).toBe(
+      'http://grafana.internal/d/1?pod=reviews-1',
+    )
+  })
+
   test('is not there without what it needs', () => {
     expect(fill(link('https://g.example/{host.name}', ['host.name']), end, 0, 0)).toBeUndefined()
     expect(fill(link('https://g.example/{host.name}'), end, 0, 0)).toBe('https://g.example/')

@@ -3,6 +3,7 @@ import { ApiError } from '../api/client.ts'
 import type { Answer, Status } from '../api/types.ts'
 import type { Model } from '../map/model.ts'
 import { defaults } from '../state/state.ts'
+import { pieces } from '../text.ts'
 import { conditions, emptiness, type Known } from './conditions.ts'
 
 const reporter = {
@@ -57,6 +58,27 @@ describe('what is to be said', () => {
       kinds({ answer: { ...answer, seconds: 20 }, status: { ...status, state: 'stale', reporters: [stale] } }),
     ).toEqual(['stale', 'partial'])
     expect(kinds({ answer: { ...answer, seconds: 20 }, state: { ...defaults, end: 900 } }), 'paused').toEqual([])
+  })
+
+  test('a window is partial if a minute of it was not seen', () => {
+    const seen = (seconds: number) => kinds({ answer: { ...answer, seconds } })
+    expect(seen(defaults.window - 59)).toEqual([])
+    expect(seen(defaults.window - 61)).toEqual(['partial'])
+  })
+
+  test('hosts that are silent are named, three of them', () => {
+    const silent = (n: number) => ({ ...reporter, host: `n${n}`, state: 'stale' as const })
+    const said = (count: number) =>
+      pieces(
+        conditions({
+          ...well,
+          status: { ...status, reporters: [reporter, ...Array.from({ length: count }, (_, i) => silent(i))] },
+        })[0]!.text,
+      )
+        .map((p) => p.text)
+        .join('')
+    expect(said(1)).toBe('1 host of 2 is silent: n0. Figures are without them.')
+    expect(said(4)).toBe('4 hosts of 5 are silent: n0, n1, n2, …. Figures are without them.')
   })
 
   test('want of room', () => {

@@ -45,3 +45,8 @@ test('a line a row, nothing that a spreadsheet runs', () => {
     '',
   ])
 })
+
+test.each(['=1', '+1', '-1', '@a', '\tx', '\rx'])('a cell that begins like %j is text to a spreadsheet', (name) => {
+  const cells = csv({ ...flows, client_name: [name, 'b'] }).split('\n')[1]!
+  expect(cells).toContain(`'${name}`)
+})
