@@ -75,6 +75,12 @@ func mounted(magic int64, dirs ...string) (*hierarchy, error) {
 	return nil, nil
 }
 
+// isProc reports whether a process table is mounted on a directory.
+func isProc(dir string) bool {
+	var system unix.Statfs_t
+	return unix.Statfs(dir, &system) == nil && system.Type == unix.PROC_SUPER_MAGIC
+}
+
 // find returns the path of a cgroup from the root of the hierarchy.
 func (h *hierarchy) find(id uint64) (string, error) {
 	if !h.handles {

@@ -13,3 +13,5 @@ func (h *hierarchy) find(uint64) (string, error)       { return "", errGone }
 func (h *hierarchy) walk(func(id uint64, path string)) {}
 func (h *hierarchy) has(uint64, string) bool           { return false }
 func (h *hierarchy) id(string) uint64                  { return 0 }
+
+func isProc(string) bool { return false }

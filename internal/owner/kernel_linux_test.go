@@ -2,11 +2,16 @@ package owner
 
 import (
 	"errors"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/netconn/netconn/internal/conn"
 )
@@ -162,6 +167,32 @@ func TestKernelPartOfHierarchy(t *testing.T) {
 	want(t, inside, conn.Process{Cgroup: r.version2.id(part), Executable: "app"}, conn.Owner{Executable: "app"})
 	if got := inside.Stats().Unresolved[NoMount]; got != 1 {
 		t.Errorf("%d without a mount, want 1", got)
+	}
+}
+
+// A process table with hidepid does not show the first process to another user; a directory that is none is an error.
+func TestKernelHiddenProcesses(t *testing.T) {
+	if proc := os.Getenv("NETCONN_TEST_PROC"); proc != "" { // the other user
+		hidden, err := findProcesses(proc)
+		fmt.Printf("hidden: %t, %v\n", hidden, err)
+		return
+	}
+	require(t, os.Geteuid() == 0, "mounting takes root")
+	proc := t.TempDir()
+	if hidden, err := findProcesses(proc); hidden || err == nil {
+		t.Errorf("findProcesses(an empty directory) = %t, %v, want an error", hidden, err)
+	}
+	err := unix.Mount("proc", proc, "proc", 0, "hidepid=2")
+	require(t, err == nil, fmt.Sprintf("mount proc: %v", err))
+	t.Cleanup(func() { _ = unix.Unmount(proc, unix.MNT_DETACH) })
+	child := exec.Command("/proc/self/exe", "-test.run=^TestKernelHiddenProcesses$")
+	child.Env = append(os.Environ(), "NETCONN_TEST_PROC="+proc)
+	child.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	if err := os.Chmod(filepath.Dir(proc), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := child.CombinedOutput(); err != nil || !strings.Contains(string(out), "hidden: true") {
+		t.Errorf("%v\n%s", err, out)
 	}
 }
 

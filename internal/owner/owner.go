@@ -79,8 +79,9 @@ type program struct {
 // the initial process namespace, and its cgroups at root/sys/fs/cgroup. Warnings names what else is missing.
 func New(root string) (*Resolver, error) {
 	proc := filepath.Join(root, "proc")
-	if _, err := os.Stat(filepath.Join(proc, "1", "stat")); err != nil {
-		return nil, fmt.Errorf("find the host's process table (is root_path the host's root directory?): %w", err)
+	hidden, err := findProcesses(proc)
+	if err != nil {
+		return nil, err
 	}
 	r := &Resolver{
 		proc:       proc,
@@ -91,7 +92,24 @@ func New(root string) (*Resolver, error) {
 		limit:      maxEntries,
 	}
 	r.version2, r.version1, r.warnings = findHierarchies(filepath.Join(root, "sys", "fs", "cgroup"))
+	if hidden {
+		r.warnings = append(r.warnings, fmt.Sprintf("read processes in %s: those of other users are hidden (hidepid), "+
+			"so a container is named by its first connection; add CAP_SYS_PTRACE, or mount it without hidepid", proc))
+	}
 	return r, nil
+}
+
+// findProcesses looks for the host's first process. It is hidden if proc is mounted with hidepid, and this process has
+// neither its user nor CAP_SYS_PTRACE.
+func findProcesses(proc string) (hidden bool, err error) {
+	_, err = os.Stat(filepath.Join(proc, "1", "stat"))
+	switch {
+	case err == nil:
+		return false, nil
+	case isProc(proc):
+		return true, nil
+	}
+	return false, fmt.Errorf("find the host's process table (is root_path the host's root directory?): %w", err)
 }
 
 // Warnings returns one sentence for each thing that is missing, with the cost and the remedy. It is constant after New.
