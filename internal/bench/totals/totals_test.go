@@ -39,7 +39,8 @@ func TestSumsOverRestarts(t *testing.T) {
 		point("app", "netconn.io", transmit, 1, 250),
 		point("app", "netconn.io", transmit, 5, 30), // a reload: it begins at 0
 		point("app", "netconn.io", transmit, 5, 40),
-		point("app", "netconn.io", nil, 5, 7), // the other direction
+		point("app", "netconn.io", transmit, 9, 3), // a restart
+		point("app", "netconn.io", nil, 5, 7),      // the other direction
 		point("app", "netconn.active", nil, 5, 12),
 		point("other", "netconn.io", transmit, 1, 1000),
 		point("app", "netconn.attempts", nil, 5, 3),
@@ -47,11 +48,11 @@ func TestSumsOverRestarts(t *testing.T) {
 		point("app", "netconn.listen.drops", nil, 5, 99),
 		point("app", "netconn.active", nil, 5, 11),
 	)
-	want := totals.Sums{Attempts: 3, Closed: 2, Active: 11, Sent: 290, Received: 7}
+	want := totals.Sums{Attempts: 3, Closed: 2, Active: 11, Sent: 293, Received: 7}
 	if diff := gocmp.Diff(want, got.Sum(totals.Executable("app"))); diff != "" {
 		t.Error(diff)
 	}
-	if got.Exports() != 11 {
+	if got.Exports() != 12 {
 		t.Errorf("%d exports", got.Exports())
 	}
 }
