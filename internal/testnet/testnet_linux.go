@@ -93,7 +93,7 @@ func (n *Namespace) Start(command *exec.Cmd) {
 	})
 }
 
-// HasSysctl tells whether the namespace has a variable of its own.
+// HasSysctl reports whether the namespace has a variable of its own.
 func (n *Namespace) HasSysctl(name string) (has bool) {
 	n.Do(func() {
 		_, err := os.Stat(netns.SysctlPath(name))

@@ -21,7 +21,7 @@ type client struct {
 
 func (c *client) do(o Order) (Report, error) {
 	if o.Do != "run" {
-		return Report{}, fmt.Errorf("understand %q: a client can only run", o.Do)
+		return Report{}, fmt.Errorf("understand %q: a client only runs", o.Do)
 	}
 	c.samples, c.report.Operations = c.samples[:0], 0
 	var err error

@@ -149,12 +149,12 @@ func TestRefusedOrders(t *testing.T) {
 		order Order
 		want  string
 	}{
-		"a client has no server":       {Churn, Order{Do: "run", For: time.Second}, "connection refused"},
-		"a client can only run":        {Request, Order{Do: "dance"}, `understand "dance"`},
-		"a holder cannot run":          {Idle, Order{Do: "run"}, `understand "run"`},
-		"a resident does not dance":    {Pod, Order{Do: "dance"}, `understand "dance"`},
-		"a resident without a server":  {Pod, Order{Do: "open", Count: 1}, "connection refused"},
-		"a holder whose address is no": {Idle, Order{Do: "open", Count: 1}, "assign requested address"},
+		"a client has no server":             {Churn, Order{Do: "run", For: time.Second}, "connection refused"},
+		"a client only runs":                 {Request, Order{Do: "jump"}, `understand "jump"`},
+		"an idle process cannot run":         {Idle, Order{Do: "run"}, `understand "run"`},
+		"a pod does not jump":                {Pod, Order{Do: "jump"}, `understand "jump"`},
+		"a pod without a server":             {Pod, Order{Do: "open", Count: 1}, "connection refused"},
+		"an idle process without an address": {Idle, Order{Do: "open", Count: 1}, "assign requested address"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := s.start(c.role, s.pair.Client, address).Ask(c.order)

@@ -16,24 +16,24 @@ import (
 // largest is the most that a message of the soak carries; most carry less.
 const largest = 20_000
 
-// A resident is a process in a container of the soak: a server (listen) or a client of one, that knows to the byte
-// what it did. Its orders: listen; churn, for a while and at a rate; open and reopen, a count of connections that
+// A podProcess runs in a container of the soak: a server (listen) or a client of one, that counts
+// what it did, to the byte. Its orders: listen; churn, for a while and at a rate; open and reopen, a count of connections that
 // stay; touch, to use all of these; close.
-type resident struct {
+type podProcess struct {
 	address string
 	stay    []net.Conn
 	report  Report
 }
 
 func pod(address string) error {
-	r := &resident{address: address}
+	r := &podProcess{address: address}
 	return obey(func(o Order) (Report, error) {
 		err := r.do(o)
 		return r.report, err
 	})
 }
 
-func (r *resident) do(o Order) error {
+func (r *podProcess) do(o Order) error {
 	switch o.Do {
 	case "listen":
 		return r.listen()
@@ -53,7 +53,7 @@ func (r *resident) do(o Order) error {
 
 // listen serves in the background. Multipath TCP is off: what accepts below such a listener, older than netconn, has
 // no owner at once.
-func (r *resident) listen() error {
+func (r *podProcess) listen() error {
 	var c net.ListenConfig
 	c.SetMultipathTCP(false)
 	l, err := c.Listen(context.Background(), "tcp4", r.address)
@@ -90,7 +90,7 @@ func serve(c net.Conn) {
 	}
 }
 
-func (r *resident) dial() (net.Conn, error) {
+func (r *podProcess) dial() (net.Conn, error) {
 	var d net.Dialer
 	d.SetMultipathTCP(false)
 	c, err := d.Dial("tcp4", r.address)
@@ -100,7 +100,7 @@ func (r *resident) dial() (net.Conn, error) {
 	return c, err
 }
 
-func (r *resident) exchange(c net.Conn) error {
+func (r *podProcess) exchange(c net.Conn) error {
 	var buffer [largest]byte
 	request, response := 8+rand.IntN(largest-8), 1+rand.IntN(largest)
 	if rand.IntN(10) > 0 { // most are small
@@ -119,7 +119,7 @@ func (r *resident) exchange(c net.Conn) error {
 }
 
 // churn opens, uses and closes connections, at most Rate of them a second.
-func (r *resident) churn(o Order) error {
+func (r *podProcess) churn(o Order) error {
 	start := time.Now()
 	for i := 1; time.Since(start) < o.For; i++ {
 		c, err := r.dial()
@@ -134,7 +134,7 @@ func (r *resident) churn(o Order) error {
 	return nil
 }
 
-func (r *resident) open(count int) error {
+func (r *podProcess) open(count int) error {
 	for range count {
 		c, err := r.dial()
 		if err != nil {
@@ -145,7 +145,7 @@ func (r *resident) open(count int) error {
 	return r.touch()
 }
 
-func (r *resident) touch() error {
+func (r *podProcess) touch() error {
 	for _, c := range r.stay {
 		if err := r.exchange(c); err != nil {
 			return err
@@ -155,7 +155,7 @@ func (r *resident) touch() error {
 }
 
 // close closes the oldest.
-func (r *resident) close(count int) error {
+func (r *podProcess) close(count int) error {
 	var errs []error
 	count = min(count, len(r.stay))
 	for _, c := range r.stay[:count] {

@@ -74,7 +74,7 @@ func down(name string) error {
 	}
 }
 
-// signalHolder asks the demo that has the lock to end, and tells whether there was one to ask: it may not have
+// signalHolder asks the demo that has the lock to end, and reports whether there was one: it may not have
 // written its id yet.
 func signalHolder(name string) bool {
 	file, err := os.Open(filepath.Join(os.TempDir(), name+".lock"))

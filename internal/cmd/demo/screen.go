@@ -36,7 +36,7 @@ func (s *screen) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// begin tells what there is, and what a socket list shows of it.
+// begin prints what runs, and what a socket list shows of it.
 func (s *screen) begin(w *bookinfo.Deployment, before []bookinfo.ListedSocket) {
 	if s.markdown {
 		return
@@ -48,7 +48,7 @@ func (s *screen) begin(w *bookinfo.Deployment, before []bookinfo.ListedSocket) {
 	fmt.Fprintf(s.out, "netconn shows this (-> is the side that connected; Ctrl-C ends the demo):\n\n")
 }
 
-// table has top show what netconn tells, until it ends or is to end.
+// table has top show what netconn reports, until top ends or the context does.
 func (s *screen) table(ctx context.Context, program []string) error {
 	c := exec.Command(program[0], program[1:]...)
 	c.Stdout, c.Stderr = s.out, os.Stderr
@@ -72,7 +72,7 @@ func (s *screen) table(ctx context.Context, program []string) error {
 	return nil
 }
 
-// end tells what the processes have counted, or prints the picture.
+// end prints what the processes have counted, or the picture.
 func (s *screen) end(w *bookinfo.Deployment, before []bookinfo.ListedSocket, t *traffic) error {
 	if s.markdown {
 		after := pick(s.shown.String(), s.wanted)
@@ -110,7 +110,7 @@ func indent(text string) string {
 	return b.String()
 }
 
-// A socketRow is what tells the row of a socket in top's table.
+// A socketRow identifies the row of a socket in top's table.
 type socketRow struct{ owner, container, arrow, peer string }
 
 // rowsOf returns those of a path: its sockets are three connections, both ends of each.

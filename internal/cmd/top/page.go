@@ -51,7 +51,7 @@ type totals struct {
 	rttSum, rttSeen float64 // seconds, samples
 }
 
-// read adds a sample to the totals, and tells if a row shows its metric. The names are those of the exporter's default
+// read adds a sample to the totals, and reports whether a row shows its metric. The names are those of the exporter's default
 // translation.
 func (t *totals) read(metric string, label map[string]string, m *dto.Metric) bool {
 	switch metric {

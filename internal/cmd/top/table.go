@@ -188,7 +188,7 @@ func arrow(role string) string {
 	return "--"
 }
 
-// String names the program, and what tells it from another of the same name.
+// String returns the program's name, with its container or unit if that distinguishes it.
 func (o owner) String() string {
 	name := o.executable
 	if name == "" {
@@ -203,7 +203,7 @@ func (o owner) String() string {
 	return name
 }
 
-// String tells what was translated, and what the client asked for: "dnat services:80".
+// String returns the kind of translation and the original destination: "dnat services:80".
 func (w way) String() string {
 	switch {
 	case w.nat == "none":

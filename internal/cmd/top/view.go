@@ -89,7 +89,7 @@ func (v *view) writeLine(b *bytes.Buffer, line string, width int) {
 	b.WriteString("\n")
 }
 
-// room tells how many rows and columns there are now; a terminal may have been resized.
+// room returns how many rows and columns fit now; a terminal may have been resized.
 func (v *view) room() room {
 	r := room{rows: defaultLimit}
 	if f, ok := v.out.(*os.File); ok && v.redraw {

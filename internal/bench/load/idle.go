@@ -4,14 +4,14 @@ package load
 
 import "fmt"
 
-// A holder has both ends of its connections in one process, because nothing else is needed of them than to be there.
-type holder struct {
+// idle has both ends of its connections in one process: they only need to be open.
+type idle struct {
 	address string
 	ends    [][2]int
 	report  Report
 }
 
-func (h *holder) do(o Order) (Report, error) {
+func (h *idle) do(o Order) (Report, error) {
 	var err error
 	switch o.Do {
 	case "open":
@@ -21,13 +21,13 @@ func (h *holder) do(o Order) (Report, error) {
 	case "close":
 		h.close()
 	default:
-		err = fmt.Errorf("understand %q: a holder can open, touch and close", o.Do)
+		err = fmt.Errorf("understand %q: only open, touch and close are possible", o.Do)
 	}
 	return h.report, err
 }
 
 // open opens connections. Each carries one request and one response.
-func (h *holder) open(count int) error {
+func (h *idle) open(count int) error {
 	at, err := endpoint(h.address)
 	if err != nil {
 		return err
@@ -53,7 +53,7 @@ func (h *holder) open(count int) error {
 }
 
 // touch has every connection carry one more request and response.
-func (h *holder) touch() error {
+func (h *idle) touch() error {
 	var buffer [ResponseSize]byte
 	for _, ends := range h.ends {
 		client, server := ends[0], ends[1]
@@ -71,7 +71,7 @@ func (h *holder) touch() error {
 	return nil
 }
 
-func (h *holder) close() {
+func (h *idle) close() {
 	for _, ends := range h.ends {
 		closeSocket(ends[0])
 		closeSocket(ends[1])
