@@ -1,9 +1,9 @@
 //go:build linux
 
 // Package load makes the traffic that the benchmarks measure. It runs in processes of its own (the program under
-// another name, see Start and Main), so that its series in netconn's metrics have a name of their own, and so that its cost
-// is low and does not change: one thread, pinned to a core, that blocks in system calls without the Go scheduler's
-// knowledge, allocates nothing and is never collected or preempted.
+// another name, see Start and Main), so that its series in netconn's metrics have a name of their own, and so that
+// its cost is low and does not change: one thread, pinned to a core, that blocks in system calls without the Go
+// scheduler's knowledge, allocates nothing and is never collected or preempted.
 //
 // A process takes orders on its standard input, a JSON object a line, and answers each with one. It ends with its
 // input, so it never outlives the program that started it.

@@ -16,9 +16,9 @@ import (
 // largest is the most that a message of the soak carries; most carry less.
 const largest = 20_000
 
-// A podProcess runs in a container of the soak: a server (listen) or a client of one, that counts
-// what it did, to the byte. Its orders: listen; churn, for a while and at a rate; open and reopen, a count of connections that
-// stay; touch, to use all of these; close.
+// A podProcess runs in a container of the soak: a server (listen) or a client of one, that counts what it did, to the
+// byte. Its orders: listen; churn, for a while and at a rate; open and reopen, a count of connections that stay;
+// touch, to use all of these; close.
 type podProcess struct {
 	address string
 	stay    []net.Conn
