@@ -48,8 +48,8 @@ func readDeclared(t *testing.T) declared {
 	return d
 }
 
-// longest returns the longest text that an attribute can have. The limits are those of Kubernetes: 253 bytes for the names of pods, nodes
-// and workloads, 63 for namespaces, containers and values of labels, 128 for tags of images.
+// longest returns the longest text that an attribute can have. The limits are those of Kubernetes: 253 bytes for the
+// names of pods, nodes and workloads, 63 for namespaces, containers and values of labels, 128 for tags of images.
 func (d declared) longest(attribute string) string {
 	declaration := d.Attributes[attribute]
 	if len(declaration.Enum) > 0 {
@@ -152,8 +152,8 @@ func (d declared) largestEvent(t *testing.T) (size int, event string) {
 	return size, event
 }
 
-// A full batch of the largest points or records, each with a resource of its own, fits a message of every gRPC server. That is true of
-// each configuration that is shipped.
+// A full batch of the largest points or records, each with a resource of its own, fits a message of every gRPC server.
+// That is true of each configuration that is shipped.
 func TestDeployLargestMessage(t *testing.T) {
 	d := readDeclared(t)
 	point, metric := d.largestPoint(t)
@@ -206,8 +206,9 @@ func shippedConfigurations(t *testing.T) []string {
 	return all
 }
 
-// A busy node's collection passes all shipped configurations, from the container netconn through the agent's collector and the gateway, into
-// a gRPC server that nothing was told. It is one message of netconn, ten times as large as the server takes.
+// A busy node's collection passes all shipped configurations, from the container netconn through the agent's collector
+// and the gateway, into a gRPC server that nothing was told. It is one message of netconn, ten times as large as the
+// server takes.
 func TestDeployBusyNode(t *testing.T) {
 	const resources, flows = 20, 500 // limit_per_resource has 500 by default
 	sink := newPointSink(t)
@@ -234,7 +235,8 @@ func TestDeployBusyNode(t *testing.T) {
 	}
 }
 
-// busyNode returns a collection of as many flows for each of some containers: a point of each metric that is on by default.
+// busyNode returns a collection of as many flows for each of some containers: a point of each metric that is on by
+// default.
 func busyNode(d declared, resources, flows int) pmetric.Metrics {
 	all := pmetric.NewMetrics()
 	for r := range resources {

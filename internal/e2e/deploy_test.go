@@ -33,8 +33,8 @@ const (
 	account = "system:serviceaccount:netconn:netconn-agent"
 )
 
-// What is in deploy/ is taken by an API server, and an agent that runs with the rights that it gives has all that it needs and nothing
-// that it does not use. Without one of them it goes on, and says which.
+// What is in deploy/ is taken by an API server, and an agent that runs with the rights that it gives has all that it
+// needs and nothing that it does not use. Without one of them it goes on, and says which.
 func TestClusterDeploy(t *testing.T) {
 	t.Parallel() // no connections are looked at
 	c := testcluster.New(t)
@@ -93,7 +93,8 @@ func applyTwice(t *testing.T, c *testcluster.Cluster, path string) {
 	}
 }
 
-// All components can be combined. What they make of the agent, the gateway and the map is configured by files that load together.
+// All components can be combined. What they make of the agent, the gateway and the map is configured by files that load
+// together.
 func TestClusterDeployComponents(t *testing.T) {
 	t.Parallel() // no connections are looked at
 	c := testcluster.New(t)
@@ -165,7 +166,8 @@ func everyComponent(t *testing.T) string {
 	return folder
 }
 
-// validateContainer has the distribution load the files that a container's arguments name, with the variables that its environment has.
+// validateContainer has the distribution load the files that a container's arguments name, with the variables that its
+// environment has.
 func validateContainer(t *testing.T, pod corev1.PodSpec, container corev1.Container, data map[string]map[string]string) {
 	t.Helper()
 	files := t.TempDir()
@@ -245,7 +247,8 @@ func TestDeployCapabilities(t *testing.T) {
 	}
 }
 
-// measuredNeed finds in docs/performance.md what 100,000 connections with both ends on the node take in the kernel, and with 10,000 pods.
+// measuredNeed finds in docs/performance.md what 100,000 connections with both ends on the node take in the kernel, and
+// with 10,000 pods.
 var measuredNeed = regexp.MustCompile(`(?m)^\| 100,000, both ends here \|[^|]*\|[^|]*\| (\d+) MB [^|]*\| (\d+) MiB \|`)
 
 // The agent's limit is above what was measured, and leaves room for the kernel beside what Go may use.
@@ -293,7 +296,8 @@ func agentPod(t *testing.T) corev1.PodSpec {
 	return set.Spec.Template.Spec
 }
 
-// Only the container netconn has rights on the node, and it opens no port. Who takes what others send has no rights at all.
+// Only the container netconn has rights on the node, and it opens no port. Who takes what others send has no rights at
+// all.
 func TestDeployRights(t *testing.T) {
 	pod := agentPod(t)
 	if len(pod.Containers) != 2 {
@@ -433,7 +437,8 @@ func TestDockerfile(t *testing.T) {
 	}
 }
 
-// The licence of each module that is linked into the distribution is in the folder that the image copies, and all notices are.
+// The licence of each module that is linked into the distribution is in the folder that the image copies, and all
+// notices are.
 func TestDeployLicenses(t *testing.T) {
 	path := filepath.Join(root, "_build/otelcol-netconn")
 	if _, err := os.Stat(path); err != nil {

@@ -72,7 +72,8 @@ func exportMetrics(t *testing.T, address string, all pmetric.Metrics, options ..
 	return err
 }
 
-// An application cannot report connections: the agent drops what has a name or the scope of netconn, and passes on the rest.
+// An application cannot report connections: the agent drops what has a name or the scope of netconn, and passes on the
+// rest.
 func TestDeployForged(t *testing.T) {
 	sink := newSignals(t)
 	a := runAgentCollector(t, sink.address)

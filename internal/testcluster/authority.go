@@ -41,7 +41,7 @@ func newAuthority(t testing.TB, dir string, address netip.Addr) *authority {
 	a.cert.KeyUsage = x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature
 	a.pem = a.sign(a.cert, a.key)
 	server := template("kube-apiserver")
-	server.IPAddresses = []net.IP{address.AsSlice(), net.IPv4(10, 96, 0, 1)} // the second is that of the service kubernetes
+	server.IPAddresses = []net.IP{address.AsSlice(), net.IPv4(10, 96, 0, 1)} // the second: the service kubernetes
 	server.DNSNames = []string{"localhost", "kubernetes.default.svc"}
 	server.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
 	key := newKey(t)

@@ -86,8 +86,8 @@ func New(t testing.TB) *Cluster {
 	return NewAt(t, loopback)
 }
 
-// NewAt starts a cluster with an API server at an address that kubelets, controllers and pods reach. Unlike that of New, it wants the
-// controllers that Kubernetes has.
+// NewAt starts a cluster with an API server at an address that kubelets, controllers and pods reach. Unlike that of
+// New, it wants the controllers that Kubernetes has.
 func NewAt(t testing.TB, address netip.Addr) *Cluster {
 	t.Helper()
 	Require(t)
@@ -121,7 +121,8 @@ func (c *Cluster) User(name, group string) *rest.Config {
 	return &rest.Config{Host: c.Host(), TLSClientConfig: c.authority.client(name, group), QPS: -1}
 }
 
-// Path returns the path of one of the cluster's files: ca.crt, and tokens.key, which signs the tokens of service accounts.
+// Path returns the path of one of the cluster's files: ca.crt, and tokens.key, which signs the tokens of service
+// accounts.
 func (c *Cluster) Path(name string) string { return c.path(name) }
 
 func (c *Cluster) path(name string) string { return filepath.Join(c.dir, name) }

@@ -132,8 +132,8 @@ func TestLogs(t *testing.T) {
 	}
 }
 
-// A cluster keeps the objects with the status that a test gives them, for all users that may see them, and over a restart
-// of its API server.
+// A cluster keeps the objects with the status that a test gives them, for all users that may see them, and over a
+// restart of its API server.
 func TestCluster(t *testing.T) {
 	c := New(t)
 	c.Namespace("shop")

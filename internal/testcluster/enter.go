@@ -24,9 +24,9 @@ const (
 	lockPath       = "/tmp/netconn-node.lock"
 )
 
-// Enter runs the tests of a program in a mount namespace, a network namespace and a cgroup that only the node has, and returns the exit
-// code: all that kubelet, containerd and kube-proxy make is gone when the last process of the cgroup has ended. It kills them all at the
-// end. If it is killed itself, Sweep does.
+// Enter runs the tests of a program in a mount namespace, a network namespace and a cgroup that only the node has, and
+// returns the exit code: all that kubelet, containerd and kube-proxy make is gone when the last process of the cgroup
+// has ended. It kills them all at the end. If it is killed itself, Sweep does.
 //
 // It calls run where it already is inside. There is one node at a time on a machine.
 func Enter(run func() int) int {
@@ -81,7 +81,8 @@ func enter() (code int, err error) {
 	}
 }
 
-// makeCgroup makes the node's cgroup in all hierarchies, as the kubelet wants it, and opens that of the programs of the node.
+// makeCgroup makes the node's cgroup in all hierarchies, as the kubelet wants it, and opens that of the programs of the
+// node.
 func makeCgroup() (*os.File, error) {
 	hierarchies, err := filepath.Glob("/sys/fs/cgroup/*/cgroup.procs") // of version 1, and of version 2 beside it
 	if err != nil {
@@ -108,15 +109,17 @@ func unifiedMount() string {
 	return "/sys/fs/cgroup"
 }
 
-// Sweep kills what is left of a node, and removes its cgroups and files. Namespaces, mounts and interfaces end with their last process.
+// Sweep kills what is left of a node, and removes its cgroups and files. Namespaces, mounts and interfaces end with
+// their last process.
 func Sweep() error {
 	root := filepath.Join(unifiedMount(), nodeCgroup)
 	end := time.Now().Add(30 * time.Second)
 	for {
-		if err := os.WriteFile(filepath.Join(root, "cgroup.kill"), []byte("1"), 0); err != nil && !errors.Is(err, os.ErrNotExist) {
+		err := os.WriteFile(filepath.Join(root, "cgroup.kill"), []byte("1"), 0)
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
-		err := removeCgroups()
+		err = removeCgroups()
 		if err == nil {
 			return os.RemoveAll(nodeFolder)
 		}

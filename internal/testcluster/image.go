@@ -22,6 +22,7 @@ type Image struct {
 	Name       string            // with the registry and the tag
 	Files      map[string]string // the paths in the image, and the paths of the files that are copied there
 	Entrypoint []string
+	Env        []string // NAME=VALUE
 }
 
 // Write writes an archive that `ctr images import` and `docker load` take.
@@ -32,8 +33,13 @@ func (i Image) Write(w io.Writer) error {
 	}
 	config, err := json.Marshal(map[string]any{
 		"architecture": runtime.GOARCH, "os": "linux",
-		"config": map[string]any{"Entrypoint": i.Entrypoint, "Labels": map[string]string{"org.opencontainers.image.ref.name": i.Name}},
-		"rootfs": map[string]any{"type": "layers", "diff_ids": []string{fmt.Sprintf("sha256:%x", sha256.Sum256(layer))}},
+		"config": map[string]any{
+			"Entrypoint": i.Entrypoint, "Env": i.Env,
+			"Labels": map[string]string{"org.opencontainers.image.ref.name": i.Name},
+		},
+		"rootfs": map[string]any{
+			"type": "layers", "diff_ids": []string{fmt.Sprintf("sha256:%x", sha256.Sum256(layer))},
+		},
 	})
 	if err != nil {
 		return err
@@ -92,7 +98,9 @@ func addFolders(archive *tar.Writer, folder string, there map[string]bool) error
 }
 
 func addFile(archive *tar.Writer, name string, content []byte) error {
-	header := &tar.Header{Typeflag: tar.TypeReg, Name: strings.TrimPrefix(name, "/"), Mode: 0o755, Size: int64(len(content))}
+	header := &tar.Header{
+		Typeflag: tar.TypeReg, Name: strings.TrimPrefix(name, "/"), Mode: 0o755, Size: int64(len(content)),
+	}
 	if err := archive.WriteHeader(header); err != nil {
 		return err
 	}

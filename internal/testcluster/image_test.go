@@ -17,7 +17,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// An archive is as docker save writes it: the manifest names the configuration and the layer, the configuration the layer's checksum.
+// An archive is as docker save writes it: the manifest names the configuration and the layer, the configuration the
+// layer's checksum.
 func TestImage(t *testing.T) {
 	program := filepath.Join(t.TempDir(), "program")
 	if err := os.WriteFile(program, []byte("text"), 0o600); err != nil {

@@ -31,8 +31,8 @@ const (
 // NodeAddress is the address of the node and of the API server.
 var NodeAddress = netip.AddrFrom4([4]byte{172, 31, 7, 10})
 
-// Node is a cluster with all of Kubernetes on one real node: API server, controllers, scheduler, kubelet, containerd, runc, kube-proxy
-// and the network of pods. It takes root and a program that runs in Enter.
+// Node is a cluster with all of Kubernetes on one real node: API server, controllers, scheduler, kubelet, containerd,
+// runc, kube-proxy and the network of pods. It takes root and a program that runs in Enter.
 type Node struct {
 	*Cluster
 
@@ -76,10 +76,12 @@ func NewNode(t testing.TB, pause Image, images ...Image) *Node {
 		n.load(image)
 	}
 	admin := n.KubeConfig("admin", n.Admin)
-	n.start("kube-controller-manager", "--kubeconfig="+admin, "--service-account-private-key-file="+n.path("tokens.key"),
+	n.start("kube-controller-manager", "--kubeconfig="+admin,
+		"--service-account-private-key-file="+n.path("tokens.key"),
 		"--root-ca-file="+n.path("ca.crt"), "--leader-elect=false", "--node-monitor-period=2s", "--secure-port=10357",
 		"--cert-dir="+n.path("controllers"))
-	n.start("kube-scheduler", "--kubeconfig="+admin, "--leader-elect=false", "--secure-port=10359", "--cert-dir="+n.path("scheduler"))
+	n.start("kube-scheduler", "--kubeconfig="+admin, "--leader-elect=false", "--secure-port=10359",
+		"--cert-dir="+n.path("scheduler"))
 	n.startKubelet()
 	n.startProxy(admin)
 	n.wait("the node to be ready", n.ready)
@@ -93,16 +95,18 @@ func prepareMachine(t testing.TB) {
 	for _, folder := range []string{"/run", "/var/lib/cni", "/var/log", "/etc/cni", "/etc/kubernetes"} {
 		err = errors.Join(err, os.MkdirAll(folder, 0o755), unix.Mount("none", folder, "tmpfs", 0, ""))
 	}
-	for _, folder := range []string{"/var/lib/containerd", "/var/lib/kubelet"} { // the kubelet wants to know how full the disk is
+	for _, folder := range []string{"/var/lib/containerd", "/var/lib/kubelet"} { // a disk, as the kubelet expects
 		own := filepath.Join(nodeFolder, folder)
-		err = errors.Join(err, os.MkdirAll(folder, 0o755), os.MkdirAll(own, 0o755), unix.Mount(own, folder, "", unix.MS_BIND, ""))
+		err = errors.Join(err, os.MkdirAll(folder, 0o755), os.MkdirAll(own, 0o755),
+			unix.Mount(own, folder, "", unix.MS_BIND, ""))
 	}
 	err = errors.Join(err, os.MkdirAll("/etc/kubernetes/manifests", 0o755), os.MkdirAll("/etc/cni/net.d", 0o755))
 	for name, value := range tunables {
 		err = errors.Join(err, cover("/proc/sys/"+name, value))
 	}
 	for _, command := range []string{
-		"ip link set lo up", "ip link add node0 type bridge", "ip address add " + NodeAddress.String() + "/24 dev node0",
+		"ip link set lo up", "ip link add node0 type bridge",
+		"ip address add " + NodeAddress.String() + "/24 dev node0",
 		"ip link set node0 up", "ip route add default dev node0",
 	} {
 		fields := strings.Fields(command)
@@ -149,12 +153,14 @@ func (n *Node) startContainerd(pause string) {
 `, pause))
 	// Each packet of a pod is routed by the node, also to another pod of it.
 	network := fmt.Sprintf(`{"cniVersion": "0.4.0", "name": "pods", "plugins": [
-  {"type": "ptp", "ipMasq": true, "ipam": {"type": "host-local", "ranges": [[{"subnet": %q}]], "routes": [{"dst": "0.0.0.0/0"}]}},
+  {"type": "ptp", "ipMasq": true,
+   "ipam": {"type": "host-local", "ranges": [[{"subnet": %q}]], "routes": [{"dst": "0.0.0.0/0"}]}},
   {"type": "portmap", "capabilities": {"portMappings": true}}]}`, podRange)
 	if err := os.WriteFile("/etc/cni/net.d/10-pods.conflist", []byte(network), 0o600); err != nil {
 		n.t.Fatal(err)
 	}
-	n.programs = append(n.programs, start(n.t, n.path("containerd.log"), "containerd", "--config="+n.path("containerd.toml")))
+	n.programs = append(n.programs,
+		start(n.t, n.path("containerd.log"), "containerd", "--config="+n.path("containerd.toml")))
 	n.wait("containerd", func() error { return ctr("version") })
 }
 
@@ -204,7 +210,8 @@ volumePluginDir: /var/lib/kubelet/volume-plugins
 `, n.path("ca.crt"), nodeCgroup, dns))
 	config := n.KubeConfig("kubelet", n.User("system:node:"+NodeName, "system:nodes"))
 	n.start("kubelet", "--kubeconfig="+config, "--config="+n.path("kubelet.yaml"), "--hostname-override="+NodeName,
-		"--node-ip="+NodeAddress.String(), "--node-labels=topology.kubernetes.io/zone="+NodeZone+",topology.kubernetes.io/region=region-1")
+		"--node-ip="+NodeAddress.String(),
+		"--node-labels=topology.kubernetes.io/zone="+NodeZone+",topology.kubernetes.io/region=region-1")
 }
 
 func (n *Node) startProxy(config string) {
@@ -244,7 +251,8 @@ func (n *Node) ready() error {
 // stop shows what the programs wrote if the test has failed, and ends them. The containers end with the cgroup.
 func (n *Node) stop() {
 	if n.t.Failed() {
-		for _, name := range []string{"containerd", "kubelet", "kube-proxy", "kube-controller-manager", "kube-scheduler"} {
+		names := []string{"containerd", "kubelet", "kube-proxy", "kube-controller-manager", "kube-scheduler"}
+		for _, name := range names {
 			if text, err := os.ReadFile(n.path(name + ".log")); err == nil {
 				n.t.Logf("the end of the log of %s:\n%s", name, text[max(0, len(text)-2000):])
 			}

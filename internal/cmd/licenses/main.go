@@ -1,10 +1,10 @@
-// Command licenses collects the licences and notices of what a Go program is linked from: its modules, by the build information in the
-// program, and Go's library. It fails if a module has none.
+// Command licenses collects the licences and notices of what a Go program is linked from: its modules, by the build
+// information in the program, and Go's library. It fails if a module has none.
 //
 //	licenses -goroot DIR -modcache DIR -local DIR PROGRAM FOLDER
 //
-// It writes FOLDER/MODULE@VERSION/FILE for each licence, and FOLDER/NOTICE with all notices. What was in FOLDER is removed. A module that is
-// replaced by a folder is read from -local.
+// It writes FOLDER/MODULE@VERSION/FILE for each licence, and FOLDER/NOTICE with all notices. What was in FOLDER is
+// removed. A module that is replaced by a folder is read from -local.
 package main
 
 import (
@@ -59,7 +59,7 @@ func collect(s sources, program, folder string) error {
 			return fmt.Errorf("%s: %w", m.name, err)
 		}
 	}
-	return os.WriteFile(filepath.Join(folder, "NOTICE"), notices.Bytes(), 0o644) //nolint:gosec // is shipped
+	return os.WriteFile(filepath.Join(folder, "NOTICE"), notices.Bytes(), 0o644)
 }
 
 // modules returns what a program is linked from, in the order of the names.
@@ -98,7 +98,8 @@ var (
 	source  = regexp.MustCompile(`\.(go|s|c|h|py|js|ts|sh|tmpl)$`)
 )
 
-// copy copies a module's licences, and adds its notices. Those of parts that came from elsewhere are in folders of their own.
+// copy copies a module's licences, and adds its notices. Those of parts that came from elsewhere are in folders of
+// their own.
 func (m module) copy(folder string, notices *bytes.Buffer) error {
 	found := false
 	err := filepath.WalkDir(m.folder, func(path string, d fs.DirEntry, err error) error {
@@ -125,7 +126,7 @@ func (m module) copy(folder string, notices *bytes.Buffer) error {
 			return err
 		}
 		to := filepath.Join(folder, m.name, relative)
-		return errors.Join(os.MkdirAll(filepath.Dir(to), 0o755), os.WriteFile(to, text, 0o644)) //nolint:gosec // is shipped
+		return errors.Join(os.MkdirAll(filepath.Dir(to), 0o755), os.WriteFile(to, text, 0o644))
 	})
 	if err == nil && !found {
 		err = errors.New("no licence was found")
@@ -138,7 +139,9 @@ func (m module) skip(path, name string) error {
 	switch {
 	case path == m.folder:
 		return nil
-	case strings.HasPrefix(name, "_"), strings.HasPrefix(name, "."), name == "testdata", name == "node_modules", name == "test":
+	case strings.HasPrefix(name, "_"), strings.HasPrefix(name, "."):
+		return filepath.SkipDir
+	case name == "testdata", name == "test", name == "node_modules":
 		return filepath.SkipDir
 	case strings.HasPrefix(m.name, "go@") && (name == "cmd" || name != "src" && filepath.Dir(path) == m.folder):
 		return filepath.SkipDir // Go's tools

@@ -44,7 +44,8 @@ func tree(t *testing.T, folder string) map[string]string {
 	return files
 }
 
-// Licences are copied from the module and from parts that came from elsewhere, not sources with such a name, and not from tests.
+// Licences are copied from the module and from parts that came from elsewhere, not sources with such a name, and not
+// from tests.
 func TestCopy(t *testing.T) {
 	from, to := t.TempDir(), t.TempDir()
 	write(t, from, map[string]string{

@@ -11,6 +11,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/netconn/netconn/internal/testcluster"
 )
 
 // An edge is the traffic from a client to a server, as one of both ends has it.
@@ -30,7 +32,8 @@ func workload(owner string) string {
 	return suffix.ReplaceAllString(pod, "$1") + "/" + container
 }
 
-// counted adds up what the clients have counted: bytes sent and received for each edge. A server has the same with the directions swapped.
+// counted adds up what the clients have counted: bytes sent and received for each edge. A server has the same with the
+// directions swapped.
 func counted(t *testing.T, folder string) map[edge][2]int64 {
 	t.Helper()
 	edges := make(map[edge][2]int64)
@@ -45,8 +48,8 @@ func counted(t *testing.T, folder string) map[edge][2]int64 {
 		}
 		for lines := bufio.NewScanner(file); lines.Scan(); {
 			var c struct {
-				Owner, Role, Asked string
-				Sent, Received     int64
+				Owner, Role, Asked, Tag, ServerTag string
+				Sent, Received                     int64
 			}
 			if err := json.Unmarshal(lines.Bytes(), &c); err != nil {
 				t.Fatalf("%s: %v", path, err)
@@ -55,7 +58,7 @@ func counted(t *testing.T, folder string) map[edge][2]int64 {
 				continue
 			}
 			name, _, _ := strings.Cut(c.Asked, ":")
-			client, server := workload(c.Owner), servers[name]
+			client, server := workload(c.Owner)+":"+c.Tag, servers[name]+":"+c.ServerTag
 			add(edges, edge{"client", client, server}, c.Sent, c.Received)
 			add(edges, edge{"server", client, server}, c.Received, c.Sent)
 		}
@@ -68,8 +71,8 @@ func add(edges map[edge][2]int64, e edge, sent, received int64) {
 	edges[e] = [2]int64{edges[e][0] + sent, edges[e][1] + received}
 }
 
-// reported adds up what has arrived at the backend of the applications' edges. Connections that failed have no bytes, and where nobody
-// accepted them no container either.
+// reported adds up what has arrived at the backend of the applications' edges. Connections that failed have no bytes,
+// and where nobody accepted them no container either.
 func reported(all []series) map[edge][2]int64 {
 	edges := make(map[edge][2]int64)
 	for _, s := range all {
@@ -79,10 +82,11 @@ func reported(all []series) map[edge][2]int64 {
 		if s.bytes == 0 {
 			continue
 		}
-		own := cmp.Or(s.resource["k8s.deployment.name"], s.resource["k8s.statefulset.name"], s.resource["k8s.cronjob.name"],
-			strings.TrimSuffix(s.resource["k8s.pod.name"], "-node-1"), "?") + "/" + s.resource["k8s.container.name"]
-		peer := cmp.Or(strings.TrimSuffix(s.point["netconn.peer.k8s.workload.name"], "-node-1"),
-			strings.TrimSuffix(s.point["netconn.peer.name"], "-node-1"), "?"+s.point["netconn.peer.type"]) + "/" + s.point["netconn.peer.container.name"]
+		r, p := s.resource, s.point
+		own := cmp.Or(r["k8s.deployment.name"], r["k8s.statefulset.name"], r["k8s.cronjob.name"], pod(r["k8s.pod.name"]), "?")
+		own += "/" + r["k8s.container.name"] + ":" + r["container.image.tag"]
+		peer := cmp.Or(pod(p["netconn.peer.k8s.workload.name"]), pod(p["netconn.peer.name"]), "?"+p["netconn.peer.type"])
+		peer += "/" + p["netconn.peer.container.name"] + ":" + p["netconn.peer.container.image.tag"]
 		e := edge{s.point["netconn.role"], own, peer}
 		if e.Role == "server" {
 			e.Client, e.Server = peer, own
@@ -95,3 +99,6 @@ func reported(all []series) map[edge][2]int64 {
 	}
 	return edges
 }
+
+// pod returns the name of a pod without controller; to that of a static pod the kubelet adds the name of the node.
+func pod(name string) string { return strings.TrimSuffix(name, "-"+testcluster.NodeName) }

@@ -22,11 +22,11 @@ const (
 	root     = "../../.."
 	journal  = "/run/journal"
 	deadline = 2 * time.Minute
-	traffic  = 90 * time.Second // in which the CronJob runs at least once
+	traffic  = 35 * time.Second // twice, in which the CronJob runs at least once
 )
 
-// With deploy/map on a real node, what arrives at the backend is what the applications have counted: every edge, seen by both ends, to the
-// byte, and nothing twice or without a name.
+// With deploy/map on a real node, what arrives at the backend is what the applications have counted: every edge, seen
+// by both ends, to the byte, and nothing twice or without a name.
 func TestNode(t *testing.T) {
 	n := newNode(t)
 	b := newBackend(t, testcluster.NodeAddress.String()+":4317")
@@ -38,14 +38,17 @@ func TestNode(t *testing.T) {
 	}
 	startApplications(t, n)
 	time.Sleep(traffic)
-	stopApplications(t)
-	var diff string
-	if err := harness.Until(deadline, "both to agree", func() bool {
-		diff = cmp.Diff(counted(t, journal), reported(b.all()))
-		return diff == ""
-	}); err != nil {
-		t.Errorf("edges (-counted +reported):\n%s", diff)
-	}
+	kubectl(t, n, "-n", "shop", "set", "image", "deployment/web", "front=netconn.test/app:v2")
+	rollout(t, n, "shop", "deployment/web")
+	time.Sleep(traffic)
+	b.wantCounted(t, "after a rolling update")
+
+	kubectl(t, n, "-n", "netconn", "rollout", "restart", "daemonset/netconn-agent")
+	rollout(t, n, "netconn", "daemonset/netconn-agent")
+	time.Sleep(10 * time.Second) // it has adopted what was open
+	resumeApplications(t)
+	time.Sleep(traffic)
+	b.wantCounted(t, "after a restart of the agent")
 	b.wantCPU(t)
 	if t.Failed() || testing.Verbose() {
 		show(t, n)
@@ -75,10 +78,15 @@ func newNode(t *testing.T) *testcluster.Node {
 	image := func(name string, files map[string]string, entrypoint ...string) testcluster.Image {
 		return testcluster.Image{Name: name, Files: files, Entrypoint: entrypoint}
 	}
+	tagged := func(tag string) testcluster.Image {
+		i := image("netconn.test/app:v"+tag, app, "/app")
+		i.Env = []string{"TAG=" + tag}
+		return i
+	}
 	return testcluster.NewNode(t, image("netconn.test/pause:1", app, "/app", "pause"),
 		image("docker.io/netconn/otelcol-netconn:0.1.0", map[string]string{"otelcol-netconn": os.Getenv("NETCONN_COLLECTOR")}, "/otelcol-netconn"),
 		image("netconn.test/coredns:1", map[string]string{"coredns": testcluster.Program(t, "coredns")}, "/coredns"),
-		image("netconn.test/app:v1", app, "/app"), image("netconn.test/app:v2", app, "/app"))
+		tagged("1"), tagged("2"))
 }
 
 // overlay returns the folder of deploy/map with the address of the backend.
@@ -127,6 +135,27 @@ func startApplications(t *testing.T, n *testcluster.Node) {
 		p, err := n.Client.CoreV1().Pods("shop").Get(context.Background(), "static-"+testcluster.NodeName, metav1.GetOptions{})
 		return err == nil && p.Status.Phase == "Running"
 	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// wantCounted stops the applications, and waits until the backend has what they have counted.
+func (b *backend) wantCounted(t *testing.T, when string) {
+	t.Helper()
+	stopApplications(t)
+	diff := ""
+	if err := harness.Until(deadline, "both to agree", func() bool {
+		time.Sleep(time.Second)
+		diff = cmp.Diff(counted(t, journal), reported(b.all()))
+		return diff == ""
+	}); err != nil {
+		t.Errorf("edges %s (-counted +reported):\n%s", when, diff)
+	}
+}
+
+func resumeApplications(t *testing.T) {
+	t.Helper()
+	if err := os.Remove(filepath.Join(journal, "stop")); err != nil {
 		t.Fatal(err)
 	}
 }

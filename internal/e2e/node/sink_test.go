@@ -26,11 +26,12 @@ type labels map[string]string
 // series is the last point of a series of netconn.io.
 type series struct {
 	resource, point labels
+	start           pcommon.Timestamp // an agent that was restarted counts from zero again
 	bytes           int64
 }
 
-// backend is an OTLP receiver at the address of the node. It keeps the last point of each series of netconn.io, and the names of all
-// metrics of each container.
+// backend is an OTLP receiver at the address of the node. It keeps the last point of each series of netconn.io, and the
+// names of all metrics of each container.
 type backend struct {
 	pmetricotlp.UnimplementedGRPCServer
 	address string
@@ -94,12 +95,12 @@ func (b *backend) keep(resource labels, m pmetric.Metric) {
 		return
 	}
 	for _, p := range m.Sum().DataPoints().All() {
-		s := series{resource, labelsOf(p.Attributes()), p.IntValue()}
+		s := series{resource, labelsOf(p.Attributes()), p.StartTimestamp(), p.IntValue()}
 		b.io[s.key()] = s
 	}
 }
 
-func (s series) key() string { return s.resource.String() + "|" + s.point.String() }
+func (s series) key() string { return fmt.Sprintf("%v|%v|%d", s.resource, s.point, s.start) }
 
 func (l labels) String() string {
 	var text strings.Builder

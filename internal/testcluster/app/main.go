@@ -1,21 +1,22 @@
-// Command app is the application of the pods of the tests' node. It counts what it sends and receives, so that what netconn reports can be
-// compared.
+// Command app is the application of the pods of the tests' node. It counts what it sends and receives, so that what
+// netconn reports can be compared.
 //
 //	app pause                                   waits; the first process of each pod
 //	app serve ADDRESS                           answers each request
-//	app call COUNT PAUSE ADDRESS...             sends COUNT requests to each address, one connection each; 0: without end
+//	app call COUNT PAUSE ADDRESS...             sends COUNT requests to each address, one connection each; 0: endless
 //	app all ADDRESS COUNT PAUSE ADDRESS...      serves and calls
 //
 // No request is sent any more when there is a file named stop beside JOURNAL.
 //
-// A request is eight bytes, the lengths of what follows and of the answer, and that many bytes. After each connection a line of JSON is
-// appended to the file JOURNAL (a Connection of this package), if that is set.
+// A request is eight bytes, the lengths of what follows and of the answer, and that many bytes. The answer repeats
+// TAG, a digit, the version of the image. After each connection a
+// line of JSON is appended to the file JOURNAL (a Connection of this package), if that is set.
 package main
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -24,6 +25,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -31,6 +33,7 @@ import (
 // Connection is what one end of a connection has counted.
 type Connection struct {
 	Owner          string // POD/CONTAINER
+	Tag, ServerTag string // of the images; the second as the server said it to the client
 	Role           string // client or server
 	Asked          string // what the client wanted to reach
 	Local, Remote  string
@@ -58,15 +61,22 @@ func run(arguments []string) error {
 		go func() { failed <- serve(arguments[1]) }()
 		go func() { failed <- call(arguments[2:]) }()
 	default:
-		return errors.New("arguments: pause | serve ADDRESS | call COUNT PAUSE ADDRESS... | all ADDRESS COUNT PAUSE ADDRESS")
+		return fmt.Errorf("arguments %q: the package comment says which there are", arguments)
 	}
 	select {
 	case err := <-failed:
 		return err
 	case <-ended:
+		ending.Store(true)
+		time.Sleep(grace) // for requests that are on their way
 		return nil
 	}
 }
+
+// ending is set when the program is asked to end: it sends no more requests, and answers for a while.
+var ending atomic.Bool
+
+const grace = 3 * time.Second
 
 func serve(address string) error {
 	l, err := net.Listen("tcp", address)
@@ -98,7 +108,7 @@ func answer(c net.Conn) {
 		if err != nil {
 			return
 		}
-		n, err = c.Write(make([]byte, binary.BigEndian.Uint32(lengths[4:])))
+		n, err = c.Write(bytes.Repeat(tag(), int(binary.BigEndian.Uint32(lengths[4:]))))
 		counted.Sent += int64(n)
 		if err != nil {
 			return
@@ -118,8 +128,8 @@ func call(arguments []string) error {
 	}
 	for i := 0; count == 0 || i < count; i++ {
 		for _, address := range arguments[2:] {
-			if stopped() {
-				select {}
+			for stopped() {
+				time.Sleep(100 * time.Millisecond)
 			}
 			if err := ask(address, 100+i%900, 1000+i%9000); err != nil {
 				fmt.Fprintln(os.Stderr, err) // a service may not be there yet
@@ -132,7 +142,7 @@ func call(arguments []string) error {
 
 func stopped() bool {
 	_, err := os.Stat(filepath.Join(filepath.Dir(os.Getenv("JOURNAL")), "stop"))
-	return err == nil
+	return err == nil || ending.Load()
 }
 
 func ask(address string, request, response int) error {
@@ -141,7 +151,9 @@ func ask(address string, request, response int) error {
 		return err
 	}
 	defer c.Close()
-	counted := Connection{Role: "client", Asked: address, Local: c.LocalAddr().String(), Remote: c.RemoteAddr().String()}
+	counted := Connection{
+		Role: "client", Asked: address, Local: c.LocalAddr().String(), Remote: c.RemoteAddr().String(),
+	}
 	defer func() { journal(counted) }()
 	message := make([]byte, 8+request)
 	binary.BigEndian.PutUint32(message, uint32(request))
@@ -151,10 +163,15 @@ func ask(address string, request, response int) error {
 	if err != nil {
 		return err
 	}
-	m, err := io.CopyN(io.Discard, c, int64(response))
-	counted.Received += m
+	answer := make([]byte, response)
+	n, err = io.ReadFull(c, answer)
+	counted.Received += int64(n)
+	counted.ServerTag = "v" + string(answer[:1])
 	return err
 }
+
+// tag is the version of the image, one digit.
+func tag() []byte { return []byte(os.Getenv("TAG")) }
 
 var writing sync.Mutex
 
@@ -164,7 +181,7 @@ func journal(c Connection) {
 	if path == "" {
 		return
 	}
-	c.Owner = os.Getenv("POD") + "/" + os.Getenv("CONTAINER")
+	c.Owner, c.Tag = os.Getenv("POD")+"/"+os.Getenv("CONTAINER"), "v"+string(tag())
 	line, err := json.Marshal(c)
 	if err != nil {
 		panic(err)
