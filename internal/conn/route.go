@@ -30,8 +30,8 @@ type Route struct {
 	NAT            NAT
 	Client, Server netip.AddrPort // actual; invalid: those of the sockets
 	Asked          netip.AddrPort // original destination; invalid: that of the sockets, as far as is known
-	// Port is that of a packet to the server when it enters the server's namespace. 0: the socket's; of an unresolved route at
-	// the server, it is not known.
+	// Port is that of a packet to the server when it enters the server's namespace. 0: the socket's; of an
+	// unresolved route at the server, it is not known.
 	Port uint16
 }
 

@@ -52,7 +52,8 @@ func BenchmarkIdle(b *testing.B) {
 	}
 }
 
-// The cost of one collection for each idle connection with an identity that is not settled, in the worst case: all wait.
+// The cost of one collection for each idle connection with an identity that is not settled, in the worst case:
+// all wait.
 func BenchmarkWaiting(b *testing.B) {
 	const n = 10_000
 	table := newTable(Config{}, at(0))

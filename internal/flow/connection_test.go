@@ -190,7 +190,12 @@ func TestGaugesAreSampledForWhatIsNew(t *testing.T) {
 		Connections: true,
 		Counts:      conn.Counts{conn.Sent: 3},
 		Outcomes:    OutcomeCounts{Attempts: outcomes(conn.NoError), Ends: outcomes(conn.NoError)},
-		Histograms:  [Measures]Histogram{RTT: {Counts: []uint64{0, 1, 1, 1}, Count: 3, Sum: 0.31, Min: 0.01, Max: 0.2}, Jitter: {Counts: []uint64{0, 1, 2, 0}, Count: 3, Sum: 0.155, Min: 0.005, Max: 0.1}, Handshake: {Counts: []uint64{0, 1, 0, 0}, Count: 1, Sum: 0.002, Min: 0.002, Max: 0.002}, Duration: {Counts: []uint64{0, 0, 0, 1}, Count: 1, Sum: 3, Min: 3, Max: 3}},
+		Histograms: [Measures]Histogram{
+			RTT:       {Counts: []uint64{0, 1, 1, 1}, Count: 3, Sum: 0.31, Min: 0.01, Max: 0.2},
+			Jitter:    {Counts: []uint64{0, 1, 2, 0}, Count: 3, Sum: 0.155, Min: 0.005, Max: 0.1},
+			Handshake: {Counts: []uint64{0, 1, 0, 0}, Count: 1, Sum: 0.002, Min: 0.002, Max: 0.002},
+			Duration:  {Counts: []uint64{0, 0, 0, 1}, Count: 1, Sum: 3, Min: 3, Max: 3},
+		},
 	}))
 }
 

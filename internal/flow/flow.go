@@ -58,7 +58,8 @@ type Config struct {
 // Defaults are the values of a configuration that names none.
 func Defaults() Config {
 	return Config{
-		LimitPerResource: 500, MaxResources: 2000, MaxConnections: 1_000_000, ExpireAfter: time.Hour, Buckets: DefaultBuckets(),
+		LimitPerResource: 500, MaxResources: 2000, MaxConnections: 1_000_000, ExpireAfter: time.Hour,
+		Buckets: DefaultBuckets(),
 	}
 }
 

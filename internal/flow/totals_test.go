@@ -93,7 +93,8 @@ func with(figure string, n int) Flow {
 	return f
 }
 
-// No figure is forgotten when flows are added up, subtracted and copied, and one figure is enough to have counted something.
+// No figure is forgotten when flows are added up, subtracted and copied, and one figure is enough to have
+// counted something.
 func TestEveryFigure(t *testing.T) {
 	names := figures(&Flow{})
 	if len(names) < 37 {

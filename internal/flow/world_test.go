@@ -10,8 +10,8 @@ import (
 	"github.com/netconn/netconn/internal/names"
 )
 
-// world is a machine with connections that are reported to a table, and the result that the table should have. It is a plain
-// model: it knows nothing of flows, limits and expiry, which must not change any sum.
+// world is a machine with connections that are reported to a table, and the result that the table should have.
+// It is a plain model: it knows nothing of flows, limits and expiry, which must not change any sum.
 type world struct {
 	t      *testing.T
 	next   func(n int) int // a choice in [0, n)

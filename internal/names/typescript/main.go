@@ -36,7 +36,8 @@ func module() string {
 }
 
 func writeTags(b *strings.Builder) {
-	b.WriteString("\n/** The tags of ends, as the page offers them. `shared`: all containers of a pod have one value. */")
+	b.WriteString("\n/** The tags of ends, as the page offers them. ")
+	b.WriteString("`shared`: all containers of a pod have one value. */")
 	b.WriteString("\nexport const END_TAGS = [\n")
 	for t := range names.Tags {
 		fmt.Fprintf(b, "  { tag: '%s', attribute: '%s', shared: %t },\n", t, t.Attribute(), t.Shared())

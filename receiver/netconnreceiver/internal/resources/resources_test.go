@@ -126,7 +126,8 @@ func TestMaskAgreesWithResources(t *testing.T) {
 			for _, b := range owners {
 				same := cmp.Equal(r.Of(a).Attributes().AsRaw(), r.Of(b).Attributes().AsRaw())
 				if one := r.Mask(a) == r.Mask(b); one != same {
-					t.Errorf("%04b disabled: %+v and %+v are one owner: %t, have equal resources: %t", disabled, a, b, one, same)
+					t.Errorf("%04b disabled: %+v and %+v are one owner: %t, have equal resources: %t",
+						disabled, a, b, one, same)
 				}
 			}
 		}
