@@ -40,7 +40,25 @@ func (p *Pipeline) meet(c conn.Conn, now time.Time) Identity {
 	known.Zone = p.zone()
 	known.settled = certain && view.Settled && stays(c, other, named)
 	known.fill(c, remote)
+	if other == nil && c.Role == conn.RoleClient && standsForOthers(named) {
+		known.atService(remote, p.destination(remote))
+	}
 	return known
+}
+
+// standsForOthers reports whether an address is a service's. A service has no socket, so some endpoint of it has answered.
+func standsForOthers(named conn.Peer) bool {
+	return named[names.PeerType] == names.TypeService && named[names.PeerScope] == names.ScopeUnknown
+}
+
+// atService says that a service was the destination as far as is known, so that it was translated where connection tracking does
+// not show it: by an eBPF program, for one. What was asked for before is kept.
+func (a *Identity) atService(service netip.AddrPort, name string) {
+	a.NAT, a.Server = conn.NATUnresolved, netip.AddrPort{}
+	if !a.Original.Address.IsValid() {
+		a.Original = flow.Original{Name: name, Port: service.Port(), Address: service.Addr()}
+	}
+	a.Port = a.Original.Port
 }
 
 // stays reports whether the other end of a connection will stay what it is: it was found here, or it cannot be here.

@@ -242,6 +242,39 @@ func TestTranslationReachesTheFlow(t *testing.T) {
 	}
 }
 
+// No packet is ever answered by a service's address. Where connection tracking shows no translation, another program has
+// translated it: the server is not known, and the service is what was asked for. A pod at the address is an actual server.
+func TestServiceIsNoServer(t *testing.T) {
+	const port = 9080
+	service := conn.Peer{names.PeerType: names.TypeService, names.PeerScope: names.ScopeUnknown, names.PeerName: "reviews"}
+	entered := conn.Peer{names.PeerType: names.TypeService, names.PeerName: "legacy"} // an address outside, of an endpoint
+	pod := conn.Peer{names.PeerType: names.TypePod, names.PeerScope: names.ScopeRemote}
+	for name, c := range map[string]struct {
+		peer conn.Peer
+		nat  conn.NAT
+	}{
+		"service": {service, conn.NATUnresolved}, "entered by hand": {entered, conn.NATNone}, "pod": {pod, conn.NATNone},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &scripted{peers: map[netip.Addr]conn.Peer{remote.Addr(): c.peer}, certainty: kubernetes.Final}
+			p := s.open(t)
+			p.WantEvents(true)
+			s.reports = []conn.Conn{dialled(1, conn.Open)}
+			s.pass(t, p, DrainInterval)
+			s.pass(t, p, DrainInterval)
+			got := p.meet(dialled(1, conn.Open), s.now)
+			want := Identity{NAT: c.nat, Server: remote, Port: port}
+			if c.nat == conn.NATUnresolved {
+				want.Server = netip.AddrPort{}
+				want.Original = flow.Original{Name: "private", Port: port, Address: remote.Addr()}
+			}
+			if got.NAT != want.NAT || got.Server != want.Server || got.Port != want.Port || got.Original != want.Original {
+				t.Errorf("got %v, server %v, port %d, original %+v", got.NAT, got.Server, got.Port, got.Original)
+			}
+		})
+	}
+}
+
 // An identity is final once the cluster is certain of a pod elsewhere; other addresses may still have their end here.
 func TestIdentitySettles(t *testing.T) {
 	pod := conn.Peer{names.PeerType: names.TypePod, names.PeerScope: names.ScopeRemote, names.PeerPod: "web-1"}
