@@ -141,6 +141,9 @@ func TestBothClosedRest(t *testing.T) {
 			want(t, x, server, &client)
 			want(t, x, client, &server)
 			x.Expire(start.Add(later + x.rest() + tick))
+			if n := len(x.established); n > 0 {
+				t.Errorf("%d ends stay", n)
+			}
 			x.Expire(start.Add(later + grace + tick))
 			if n := kept(x); n > 0 {
 				t.Errorf("%d things stay", n)

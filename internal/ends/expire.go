@@ -63,6 +63,7 @@ func (x *Index) extend(r *record, now time.Time) {
 		r.deadline = x.after(now, x.rest())
 		r.other.deadline = r.deadline
 		x.due.put(r, r.deadline)
+		x.due.put(r.other, r.deadline)
 	default:
 		r.deadline = x.after(now, grace)
 		x.due.put(r, x.after(now, x.rest())) // by then most have been paired, and have an earlier deadline

@@ -525,3 +525,22 @@ func TestLargeSnapshotLeavesNothing(t *testing.T) {
 		t.Errorf("%d lookups are kept", n)
 	}
 }
+
+// A connection that has the numbers of an earlier one does not have its route.
+func TestNumbersUsedAgainHaveNoRoute(t *testing.T) {
+	j := newJourney(t, service(true))
+	first := dialled(1, conn.Open)
+	j.read(first)
+	j.read()
+	j.want(first, toBackend())
+	second := first
+	second.ID.Cookie = 999
+	j.now = j.now.Add(tick)
+	j.Reading(j.now)
+	j.Add(&second, j.now)
+	j.want(second, nil)
+	j.want(first, nil)
+	j.Settle(j.now)
+	j.read()
+	j.want(second, toBackend())
+}

@@ -150,3 +150,17 @@ func TestParties(t *testing.T) {
 		}
 	}
 }
+
+// Events that nobody takes need room, settled or not.
+func TestEventsThatAreNotTaken(t *testing.T) {
+	e := newTestEvents(10)
+	for second := range int64(100) {
+		for i := range uint64(10) {
+			e.add(closedConn(i), at(second))
+		}
+		e.settle(at(second), strangers(true))
+	}
+	if held := len(e.settled); held != e.room || e.stats.Full != uint64(1000-e.room) {
+		t.Errorf("%d events are held and %d had no room; there is room for %d", held, e.stats.Full, e.room)
+	}
+}

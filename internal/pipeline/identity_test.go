@@ -414,3 +414,30 @@ func TestPatienceIsHandedOn(t *testing.T) {
 		}
 	}
 }
+
+// A snapshot reports only what has changed, so a connection that is absent from it has not ended.
+func TestIdleConnectionsStayOpen(t *testing.T) {
+	s := &scripted{live: []conn.Conn{dialled(1, conn.Open)}}
+	p := s.open(t)
+	for range 6 {
+		s.now = s.now.Add(10 * time.Second)
+		if _, err := p.Collect(s.now); err != nil {
+			t.Fatal(err)
+		}
+		s.live = nil
+	}
+	if got := p.flows.Stats(); got.Connections != 1 || got.Lost != 0 {
+		t.Errorf("%d connections, %d lost; want 1 and 0", got.Connections, got.Lost)
+	}
+}
+
+// What the kernel could not report is in the totals.
+func TestLossesAreCounted(t *testing.T) {
+	s := &scripted{losses: conn.Losses{conn.LostSent: 100, conn.LostReceived: 200, conn.LostOpenings: 3}}
+	p := s.open(t)
+	resources, err := p.Collect(s.now.Add(time.Second))
+	want := totals{Transmitted: 100, Received: 200, Attempts: 3}
+	if got := totalsOf(resources); err != nil || got != want {
+		t.Errorf("got %+v, %v; want %+v", got, err, want)
+	}
+}
