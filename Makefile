@@ -4,6 +4,7 @@
 # make test        every test; the kernel's need root
 # make test-kubernetes  the tests that want a Kubernetes API server, which it builds from source (ten minutes the first time)
 # make test-node   what deploy/ installs, on a real node of Kubernetes that it brings up (root); test-node-down removes what a killed one left
+# make test-backends  the tests that query a Prometheus, which it builds from source (some minutes the first time)
 # make race        the tests of what runs in several goroutines, with the race detector
 # make bench       what netconn costs, against its targets (root; a quarter of an hour; PART=churn,nat for parts)
 # make bench-map   what the network map costs, against its budgets
@@ -148,6 +149,20 @@ test-node: $(DISTRIBUTION) $(NODE)
 test-node-down:
 	@internal/tools/need-root $@ 'it removes cgroups'
 	@NETCONN_KUBERNETES='$(CURDIR)/_build/kubernetes' $(GO) test -count=1 -run '^$$' ./internal/e2e/node
+
+# The backends that users have, built from source for the tests that query them.
+PROMETHEUS := _build/backends/prometheus
+
+$(PROMETHEUS): internal/tools/prometheus/go.mod
+	@echo 'Building $@. The first time takes some minutes.'
+	@mkdir -p $(@D)
+	@CGO_ENABLED=0 nice $(GO) build -modfile=internal/tools/prometheus/go.mod -tags netgo,remove_all_sd -buildvcs=false -trimpath \
+		-ldflags='-s -w' -o $@ github.com/prometheus/prometheus/cmd/prometheus
+	@touch $@
+
+.PHONY: test-backends
+test-backends: $(DISTRIBUTION) $(PROMETHEUS)
+	@NETCONN_BACKENDS='$(CURDIR)/$(dir $(PROMETHEUS))' internal/tools/test -run '^TestBackend' ./internal/e2e
 
 PART     ?=
 DURATION ?= 20m

@@ -27,6 +27,7 @@ type flow struct {
 	changed time.Time // the last collection that showed a change
 	touched bool      // changed since the last collection
 	hidden  bool      // not shown yet: Start may still be moved back
+	valued  Parts     // that had a value at the last collection
 }
 
 // count adds increments.
@@ -163,6 +164,7 @@ func (f *flow) show(now time.Time, life time.Duration) (expired bool) {
 		f.changed, f.touched = now, false
 	}
 	f.hidden = false
+	f.Shown, f.valued = f.Shown|f.valued, f.Parts()
 	return f.users == 0 && now.Sub(f.changed) >= life
 }
 

@@ -120,7 +120,8 @@ func expect(t *testing.T, what string, got []Resource, want ...Resource) {
 }
 
 func options() cmp.Options {
-	return cmp.Options{cmpopts.EquateComparable(netip.Addr{}, netip.AddrPort{}), cmpopts.EquateEmpty()}
+	return cmp.Options{cmpopts.EquateComparable(netip.Addr{}, netip.AddrPort{}), cmpopts.EquateEmpty(),
+		cmpopts.IgnoreFields(Flow{}, "Shown")} // TestShownParts looks at it
 }
 
 // ports returns the port of every flow, by owner.

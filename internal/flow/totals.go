@@ -11,6 +11,7 @@ type Flow struct {
 	Key      Key
 	Overflow bool      // stands for the flows beyond a limit: Key holds the owner and nothing else
 	Start    time.Time // not after the first event that is counted here
+	Shown    Parts     // that had a value at an earlier collection
 
 	Connections bool // a connection or a loss was ever counted here; where false, only ListenDrops has a meaning
 	Listens     bool // a listener was ever counted here; where false, ListenDrops has no meaning
@@ -50,6 +51,7 @@ func (f *Flow) Add(o *Flow) {
 	if o.Start.Before(f.Start) {
 		f.Start = o.Start
 	}
+	f.Shown |= o.Shown
 	f.Connections = f.Connections || o.Connections
 	f.Listens = f.Listens || o.Listens
 	f.Counts = f.Counts.Add(o.Counts)

@@ -71,6 +71,7 @@ func (d *fold) retire(now map[series]*flow.Flow) {
 		}
 		k.key = d.view.set.Mask(k.key)
 		d.expired[k] = sum(d.expired[k], f)
+		d.expired[k].Shown |= f.Parts()
 	}
 }
 

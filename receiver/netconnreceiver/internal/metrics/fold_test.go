@@ -52,6 +52,10 @@ func TestFold(t *testing.T) {
 		f.Histograms[flow.RTT] = h
 		return f
 	}
+	shown := func(f *flow.Flow) *flow.Flow { // an earlier collection has shown one of its flows
+		f.Shown = f.Parts()
+		return f
+	}
 	tests := map[string]struct {
 		collections [][]*flow.Flow
 		want        []*flow.Flow // at the last one
@@ -67,13 +71,13 @@ func TestFold(t *testing.T) {
 				{flowTo(80, at(0), 3), flowTo(443, at(10), 5)}, {flowTo(443, at(10), 6)}, {flowTo(443, at(10), 7)},
 			},
 			want: []*flow.Flow{
-				sumOf(at(0), 10, flow.Histogram{Counts: []uint64{10, 0}, Count: 10, Sum: 10, Min: 1, Max: 7}),
+				shown(sumOf(at(0), 10, flow.Histogram{Counts: []uint64{10, 0}, Count: 10, Sum: 10, Min: 1, Max: 7})),
 			},
 		},
 		"a flow that begins anew is added to what it was": {
 			collections: [][]*flow.Flow{{flowTo(80, at(0), 3)}, {flowTo(80, at(10), 1)}},
 			want: []*flow.Flow{
-				sumOf(at(0), 4, flow.Histogram{Counts: []uint64{4, 0}, Count: 4, Sum: 4, Min: 1, Max: 3}),
+				shown(sumOf(at(0), 4, flow.Histogram{Counts: []uint64{4, 0}, Count: 4, Sum: 4, Min: 1, Max: 3})),
 			},
 		},
 		"a sum without a flow is forgotten": {

@@ -4,6 +4,7 @@ import (
 	"os"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -100,7 +101,7 @@ func emitted(t *testing.T, m metric) declared {
 	}
 	w := &Writer{options: Options{Bounds: []float64{1}}}
 	all := pmetric.NewMetricSlice()
-	w.writeMetric(&m, []*flow.Flow{flowtest.Flow()}, 0, all)
+	w.writeMetric(&m, []*flow.Flow{flowtest.Flow()}, time.Time{}, all)
 	if all.Len() != 1 {
 		t.Fatalf("%s: got %d metrics for a flow that has counted everything", m.name, all.Len())
 	}

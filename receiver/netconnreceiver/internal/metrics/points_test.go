@@ -31,6 +31,7 @@ func numbered() *flow.Flow {
 		n := uint64(m) + 1
 		f.Histograms[m] = flow.Histogram{Counts: []uint64{n, 0}, Count: n, Sum: 4, Min: 1, Max: 3}
 	}
+	f.Shown = f.Parts() // what begins is looked at elsewhere
 	return f
 }
 
@@ -50,7 +51,7 @@ func rowNamed(t *testing.T, name string, delta bool) *metric {
 // values returns the points that a metric has of a flow, by its own attribute.
 func values(m *metric, f *flow.Flow) map[string]int64 {
 	to := pmetric.NewNumberDataPointSlice()
-	m.writeNumbers(f, 0, to)
+	new(Writer).writeNumbers(m, f, at(0), to)
 	got := map[string]int64{}
 	for _, p := range to.All() {
 		own := ""
@@ -92,12 +93,12 @@ func TestHistograms(t *testing.T) {
 	} {
 		for _, delta := range []bool{false, true} {
 			h := pmetric.NewHistogram()
-			w.writeHistogram(rowNamed(t, name, delta), []*flow.Flow{numbered(), {}}, 7, h)
+			w.writeHistogram(rowNamed(t, name, delta), []*flow.Flow{numbered(), {}}, at(7), h)
 			if h.DataPoints().Len() != 1 {
 				t.Fatalf("%s: %d points of a flow and one without samples", name, h.DataPoints().Len())
 			}
 			p := h.DataPoints().At(0)
-			if p.Count() != want || p.Sum() != 4 || p.BucketCounts().At(0) != want || p.Timestamp() != 7 {
+			if p.Count() != want || p.Sum() != 4 || p.BucketCounts().At(0) != want || !p.Timestamp().AsTime().Equal(at(7)) {
 				t.Errorf("%s: %d samples, sum %v at %d", name, p.Count(), p.Sum(), p.Timestamp())
 			}
 			if p.HasMin() == delta || p.HasMax() == delta || !delta && (p.Min() != 1 || p.Max() != 3) {
@@ -131,7 +132,7 @@ func TestZeros(t *testing.T) {
 	} {
 		for i, delta := range []bool{false, true} {
 			to := pmetric.NewNumberDataPointSlice()
-			rowNamed(t, name, delta).writeNumbers(&flow.Flow{}, 0, to)
+			new(Writer).writeNumbers(rowNamed(t, name, delta), &flow.Flow{}, at(0), to)
 			if to.Len() != want[i] {
 				t.Errorf("%s, delta %t: %d points of a flow without counts, want %d", name, delta, to.Len(), want[i])
 			}
@@ -144,7 +145,7 @@ func TestOverflow(t *testing.T) {
 	f := numbered()
 	f.Overflow = true
 	to := pmetric.NewNumberDataPointSlice()
-	rowNamed(t, "netconn.closed", false).writeNumbers(f, 0, to)
+	new(Writer).writeNumbers(rowNamed(t, "netconn.closed", false), f, at(0), to)
 	want := map[string]any{"otel.metric.overflow": true, "error.type": "reset"}
 	if diff := cmp.Diff(want, to.At(0).Attributes().AsRaw()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -155,9 +156,9 @@ func TestOverflow(t *testing.T) {
 func TestListenersApart(t *testing.T) {
 	for name, want := range map[string][2]int{"netconn.active": {1, 0}, "netconn.listen.drops": {0, 1}} {
 		s := pmetric.NewSum()
-		writeSum(rowNamed(t, name, false), []*flow.Flow{{Connections: true}}, 0, s)
+		new(Writer).writeSum(rowNamed(t, name, false), []*flow.Flow{{Connections: true}}, at(0), s)
 		l := pmetric.NewSum()
-		writeSum(rowNamed(t, name, false), []*flow.Flow{{Listens: true}}, 0, l)
+		new(Writer).writeSum(rowNamed(t, name, false), []*flow.Flow{{Listens: true}}, at(0), l)
 		if got := [2]int{s.DataPoints().Len(), l.DataPoints().Len()}; got != want {
 			t.Errorf("%s: points of a connection and of a listener %v, want %v", name, got, want)
 		}

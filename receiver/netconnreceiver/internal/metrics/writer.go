@@ -1,11 +1,15 @@
 // Package metrics writes flows as OTLP metrics.
 //
 // In: the flows of one collection, by resource and in the order of internal/flow, and its time. Out: pdata
-// metrics with the enabled metrics and attributes of the configuration, in the same order. All points have one
-// timestamp, and points of flows beyond a limit have the attribute otel.metric.overflow. Resources and metrics
+// metrics with the enabled metrics and attributes of the configuration, in the same order. All other points
+// have one timestamp, and points of flows beyond a limit have the attribute otel.metric.overflow. Resources and metrics
 // without a point are left out. A metric with fewer attributes than another gets the sums of the flows that it
 // cannot distinguish; these sums never fall while one of their flows exists. A Writer is not safe for
 // concurrent use, and nothing here fails.
+//
+// A cumulative series begins with a point of zero, a millisecond after its start or after the collection before,
+// whichever is later. A backend that compares samples of a series, as PromQL's increase() does, would otherwise
+// not count the first value. The data model of OTLP allows several points of a series in one message.
 package metrics
 
 import (
@@ -41,6 +45,7 @@ type Writer struct {
 	set     attributes.Set // the attributes of any of them: these distinguish flows
 	folds   map[view]*fold // for the metrics that have fewer
 	changes *flow.Differences
+	last    time.Time // the collection before
 }
 
 // metric is a metric with its setting.
@@ -53,7 +58,7 @@ type metric struct {
 
 // New returns a writer of flows that began at o.Start.
 func New(o Options) *Writer {
-	w := &Writer{options: o, folds: make(map[view]*fold), changes: flow.NewDifferences(o.Start)}
+	w := &Writer{options: o, folds: make(map[view]*fold), changes: flow.NewDifferences(o.Start), last: o.Start}
 	all := settings(o.Metrics)
 	for _, r := range table {
 		if s := all[r.name]; s.enabled {
@@ -101,13 +106,14 @@ func (w *Writer) Write(flows []flow.Resource, now time.Time) pmetric.Metrics {
 		sm := w.scope(rm)
 		for k := range w.metrics {
 			m := &w.metrics[k]
-			w.writeMetric(m, views[m.view][i].Flows, pcommon.NewTimestampFromTime(now), sm.Metrics())
+			w.writeMetric(m, views[m.view][i].Flows, now, sm.Metrics())
 		}
 		if sm.Metrics().Len() > 0 {
 			res.MoveTo(rm.Resource())
 			rm.MoveTo(md.ResourceMetrics().AppendEmpty())
 		}
 	}
+	w.last = now
 	return md
 }
 
@@ -144,7 +150,7 @@ func (w *Writer) scope(rm pmetric.ResourceMetrics) pmetric.ScopeMetrics {
 }
 
 // writeMetric appends the metric if it has a point.
-func (w *Writer) writeMetric(m *metric, flows []*flow.Flow, now pcommon.Timestamp, to pmetric.MetricSlice) {
+func (w *Writer) writeMetric(m *metric, flows []*flow.Flow, now time.Time, to pmetric.MetricSlice) {
 	pm := pmetric.NewMetric()
 	pm.SetName(m.name)
 	pm.SetUnit(m.unit)
@@ -153,20 +159,20 @@ func (w *Writer) writeMetric(m *metric, flows []*flow.Flow, now pcommon.Timestam
 	if m.kind == histogram {
 		points = w.writeHistogram(m, flows, now, pm.SetEmptyHistogram())
 	} else {
-		points = writeSum(m, flows, now, pm.SetEmptySum())
+		points = w.writeSum(m, flows, now, pm.SetEmptySum())
 	}
 	if points > 0 {
 		pm.MoveTo(to.AppendEmpty())
 	}
 }
 
-func writeSum(m *metric, flows []*flow.Flow, now pcommon.Timestamp, s pmetric.Sum) int {
+func (w *Writer) writeSum(m *metric, flows []*flow.Flow, now time.Time, s pmetric.Sum) int {
 	s.SetIsMonotonic(m.kind != active)
 	s.SetAggregationTemporality(m.temporality())
 	s.DataPoints().EnsureCapacity(len(flows))
 	for _, f := range flows {
 		if m.view.shows(f) {
-			m.writeNumbers(f, now, s.DataPoints())
+			w.writeNumbers(m, f, now, s.DataPoints())
 		}
 	}
 	return s.DataPoints().Len()
@@ -174,7 +180,7 @@ func writeSum(m *metric, flows []*flow.Flow, now pcommon.Timestamp, s pmetric.Su
 
 // writeNumbers appends the points of one flow: several if the metric has an attribute of its own, and their sum
 // if that is disabled.
-func (m *metric) writeNumbers(f *flow.Flow, now pcommon.Timestamp, to pmetric.NumberDataPointSlice) {
+func (w *Writer) writeNumbers(m *metric, f *flow.Flow, now time.Time, to pmetric.NumberDataPointSlice) {
 	var room [conn.Errors]number
 	numbers := m.numbers(f, room[:0])
 	if m.own == "" && len(numbers) > 1 {
@@ -184,21 +190,43 @@ func (m *metric) writeNumbers(f *flow.Flow, now pcommon.Timestamp, to pmetric.Nu
 		if m.view.delta && n.value == 0 {
 			continue
 		}
-		p := to.AppendEmpty()
-		p.SetStartTimestamp(pcommon.NewTimestampFromTime(f.Start))
-		p.SetTimestamp(now)
-		p.SetIntValue(n.value)
-		m.putAttributes(p.Attributes(), f)
-		if m.own != "" && n.own != "" {
-			p.Attributes().PutStr(m.own, n.own)
+		if n.value > 0 && m.begins(f, n.part) {
+			m.writeNumber(f, number{own: n.own}, w.beginning(f), to)
 		}
+		m.writeNumber(f, n, now, to)
 	}
+}
+
+func (m *metric) writeNumber(f *flow.Flow, n number, at time.Time, to pmetric.NumberDataPointSlice) {
+	p := to.AppendEmpty()
+	p.SetStartTimestamp(pcommon.NewTimestampFromTime(f.Start))
+	p.SetTimestamp(pcommon.NewTimestampFromTime(at))
+	p.SetIntValue(n.value)
+	m.putAttributes(p.Attributes(), f)
+	if m.own != "" && n.own != "" {
+		p.Attributes().PutStr(m.own, n.own)
+	}
+}
+
+// begins reports whether a series that only grows has its first value: none of its parts was shown before.
+func (m *metric) begins(f *flow.Flow, part flow.Parts) bool {
+	return m.kind != active && !m.view.delta && f.Shown&part == 0
+}
+
+// beginning returns the time of a series' point of zero: within the interval that its first value covers.
+func (w *Writer) beginning(f *flow.Flow) time.Time {
+	after := w.last
+	if f.Start.After(after) {
+		after = f.Start
+	}
+	return after.Add(time.Millisecond)
 }
 
 // number is the value of a point, and that of its own attribute; empty: the point does not have it.
 type number struct {
 	value int64
 	own   string
+	part  flow.Parts // of the flow, that it shows
 }
 
 // numbers appends the numbers of a flow. Most errors never happen to a flow: these have no point, not a zero.
@@ -207,51 +235,60 @@ func (m *metric) numbers(f *flow.Flow, to []number) []number {
 	case active:
 		return append(to, number{value: f.Active})
 	case drops:
-		return append(to, number{value: int64(f.ListenDrops)})
+		return append(to, number{value: int64(f.ListenDrops), part: flow.Drops})
 	case outcome:
 		for e, n := range f.Outcomes[m.outcome] {
 			if n > 0 {
-				to = append(to, number{int64(n), conn.Error(e).String()})
+				to = append(to, number{int64(n), conn.Error(e).String(), flow.Errored(m.outcome, conn.Error(e))})
 			}
 		}
 		return to
 	}
 	if m.received == conn.Sent {
-		return append(to, number{value: int64(f.Counts[m.counter])})
+		return append(to, number{value: int64(f.Counts[m.counter]), part: flow.Counters})
 	}
 	return append(to,
-		number{int64(f.Counts[m.counter]), names.Transmit}, number{int64(f.Counts[m.received]), names.Receive})
+		number{int64(f.Counts[m.counter]), names.Transmit, flow.Counters},
+		number{int64(f.Counts[m.received]), names.Receive, flow.Counters})
 }
 
 // total returns the sum of numbers as the only one.
 func total(numbers []number) []number {
 	for _, n := range numbers[1:] {
 		numbers[0].value += n.value
+		numbers[0].part |= n.part
 	}
 	return numbers[:1]
 }
 
-func (w *Writer) writeHistogram(m *metric, flows []*flow.Flow, now pcommon.Timestamp, h pmetric.Histogram) int {
+func (w *Writer) writeHistogram(m *metric, flows []*flow.Flow, now time.Time, h pmetric.Histogram) int {
 	h.SetAggregationTemporality(m.temporality())
 	for _, f := range flows {
 		samples := &f.Histograms[m.measure]
 		if samples.Count == 0 {
 			continue
 		}
-		p := h.DataPoints().AppendEmpty()
-		p.SetStartTimestamp(pcommon.NewTimestampFromTime(f.Start))
-		p.SetTimestamp(now)
-		p.SetCount(samples.Count)
-		p.SetSum(samples.Sum)
-		if !m.view.delta { // they are not known of a part of the samples
-			p.SetMin(samples.Min)
-			p.SetMax(samples.Max)
+		if m.begins(f, flow.Sampled(m.measure)) {
+			none := flow.Histogram{Counts: make([]uint64, len(samples.Counts))}
+			w.writeSamples(m, f, &none, w.beginning(f), h.DataPoints().AppendEmpty())
 		}
-		p.BucketCounts().FromRaw(samples.Counts)
-		p.ExplicitBounds().FromRaw(w.options.Bounds)
-		m.putAttributes(p.Attributes(), f)
+		w.writeSamples(m, f, samples, now, h.DataPoints().AppendEmpty())
 	}
 	return h.DataPoints().Len()
+}
+
+func (w *Writer) writeSamples(m *metric, f *flow.Flow, samples *flow.Histogram, at time.Time, p pmetric.HistogramDataPoint) {
+	p.SetStartTimestamp(pcommon.NewTimestampFromTime(f.Start))
+	p.SetTimestamp(pcommon.NewTimestampFromTime(at))
+	p.SetCount(samples.Count)
+	p.SetSum(samples.Sum)
+	if !m.view.delta && samples.Count > 0 { // they are not known of a part of the samples
+		p.SetMin(samples.Min)
+		p.SetMax(samples.Max)
+	}
+	p.BucketCounts().FromRaw(samples.Counts)
+	p.ExplicitBounds().FromRaw(w.options.Bounds)
+	m.putAttributes(p.Attributes(), f)
 }
 
 func (m *metric) temporality() pmetric.AggregationTemporality {

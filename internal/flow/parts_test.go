@@ -1,0 +1,69 @@
+package flow
+
+import (
+	"math/bits"
+	"testing"
+
+	"github.com/netconn/netconn/internal/conn"
+)
+
+// Each part is a bit of its own, and all of them fit.
+func TestPartsAreDistinct(t *testing.T) {
+	all := []Parts{Counters, Drops}
+	for o := range Outcomes {
+		for e := range conn.Errors {
+			all = append(all, Errored(o, e))
+		}
+	}
+	for m := range Measures {
+		all = append(all, Sampled(m))
+	}
+	var seen Parts
+	for i, p := range all {
+		if bits.OnesCount32(uint32(p)) != 1 || seen&p != 0 {
+			t.Errorf("part %d is %b, and %b are taken", i, p, seen)
+		}
+		seen |= p
+	}
+}
+
+func TestParts(t *testing.T) {
+	f := Flow{ListenDrops: 1}
+	f.Outcomes[Ends][conn.Reset] = 2
+	f.Histograms[Duration].Count = 3
+	if want := Counters | Drops | Errored(Ends, conn.Reset) | Sampled(Duration); f.Parts() != want {
+		t.Errorf("got %b, want %b", f.Parts(), want)
+	}
+	if f = (Flow{}); f.Parts() != Counters {
+		t.Errorf("an empty flow has the parts %b", f.Parts())
+	}
+}
+
+// A flow says at each collection what the collections before have shown, also if it was counted in between.
+func TestShownParts(t *testing.T) {
+	table := newTable(Config{}, at(0))
+	shown := func(now float64) Parts {
+		t.Helper()
+		got := table.Collect(at(now), byPort)
+		if len(got) != 1 || len(got[0].Flows) != 1 {
+			t.Fatalf("got %+v, want one flow", got)
+		}
+		return got[0].Flows[0].Shown
+	}
+	first, second := dial(1, 80), dial(2, 80)
+	table.Apply(first, at(1))
+	if got := shown(10); got != 0 {
+		t.Errorf("at the first collection: %b", got)
+	}
+	second.Phase, second.Error = conn.Failed, conn.Refused
+	table.Apply(second, at(11))
+	table.Settle(at(12), byPort)
+	table.Settle(at(13), byPort)
+	opened := Counters | Errored(Attempts, conn.NoError)
+	if got := shown(20); got != opened {
+		t.Errorf("with the first refusal: %b, want %b", got, opened)
+	}
+	if got, want := shown(30), opened|Errored(Attempts, conn.Refused); got != want {
+		t.Errorf("after the first refusal: %b, want %b", got, want)
+	}
+}
