@@ -25,6 +25,7 @@ type remoteSource struct {
 	err     error // of snapshots
 	read    error // of histories
 	asked   []snap.Range
+	later   int64         // how far its clock is on, in seconds
 	entered chan struct{} // if set, a snapshot says so and waits for its context
 }
 
@@ -233,6 +234,11 @@ func TestETags(t *testing.T) {
 			t.Errorf("%s: %d", other, w.Code)
 		}
 	}
+	s.later = 60
+	if w := ask(t, h, "/api/v1/graph", "If-None-Match", first); w.Code != http.StatusOK {
+		t.Errorf("a step later: %d", w.Code)
+	}
+	s.later = 0
 	for _, v := range []snap.Version{{Opened: 1, Generation: 2}, {Opened: 2, Generation: 1}} {
 		s.version = v
 		if w := ask(t, h, "/api/v1/graph", "If-None-Match", first); w.Code != http.StatusOK {
@@ -316,6 +322,25 @@ func TestLinksUseAttributesOfEnds(t *testing.T) {
 		l := LinkConfig{Name: "l", Kind: "other", URL: "https://x.example/?v={" + name + "}"}
 		if err := l.validate(); err == nil {
 			t.Errorf("%s is accepted", l.URL)
+		}
+	}
+}
+
+// Values of a tag are those of the ends that were asked for.
+func TestValuesOfOneSide(t *testing.T) {
+	client, server := edge.End{names.TagName: edge.Text("c")}, edge.End{names.TagName: edge.Text("s")}
+	h := newAPI(nil, &remoteSource{edges: []snap.Edge{{Client: &client, Server: &server}}})
+	for tag, want := range map[string][]string{"name": {"c", "s"}, "client.name": {"c"}, "server.name": {"s"}} {
+		var got struct{ Values []struct{ Value string } }
+		if err := json.Unmarshal(ask(t, h, "/api/v1/tags/"+tag+"/values").Body.Bytes(), &got); err != nil {
+			t.Fatal(err)
+		}
+		values := []string{}
+		for _, v := range got.Values {
+			values = append(values, v.Value)
+		}
+		if diff := cmp.Diff(want, values); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tag, diff)
 		}
 	}
 }

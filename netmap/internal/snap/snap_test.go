@@ -134,3 +134,49 @@ func TestAnyDropped(t *testing.T) {
 		}
 	}
 }
+
+// Whatever window is asked for: whole steps, at least the window, up to the end, in steps that reach back far enough.
+func TestEveryRange(t *testing.T) {
+	for _, now := range []int64{1_800_000_000, 1_800_000_001, 1_800_000_009, 1_800_000_059} {
+		for window := int64(10); window <= 3600; window += 7 {
+			for _, ago := range []int64{0, 1, 59, 290, 300, 1799} {
+				end := now - ago
+				r := spans.Range(now, window, end)
+				switch {
+				case r.From%r.Step != 0 || r.To%r.Step != 0 || r.Len() < 1:
+					t.Fatalf("%d s up to %d: %+v is not whole steps", window, end, r)
+				case r.To <= end || r.To > end+r.Step:
+					t.Fatalf("%d s up to %d: %+v ends elsewhere", window, end, r)
+				case r.To-r.From < window || r.To-r.From >= window+r.Step:
+					t.Fatalf("%d s up to %d: %+v is as long as it should not be", window, end, r)
+				case r.Step == 10 && r.From <= now-300, r.Step == 10 && window > 300:
+					t.Fatalf("%d s up to %d: %+v is older than its steps are held", window, end, r)
+				case r.Index(r.From) != 0 || r.Index(r.To-1) != r.Len()-1:
+					t.Fatalf("%+v: the last step is %d of %d", r, r.Index(r.To-1), r.Len())
+				}
+			}
+		}
+	}
+}
+
+// A source with one length of steps has them for every window.
+func TestOneSpan(t *testing.T) {
+	one := Spans{{Step: 60, Length: 3600}}
+	if got := one.Range(1_800_000_000, 10, 0); got != (Range{1_800_000_000, 1_800_000_060, 60}) {
+		t.Errorf("%+v", got)
+	}
+}
+
+// In which order edges are added does not matter, except for the order of their outcomes.
+func TestTheOrderOfAddingDoesNotMatter(t *testing.T) {
+	a, b := filled(t, 3), filled(t, 5)
+	b.RTTMax = 1
+	ab, ba := filled(t, 0), filled(t, 0)
+	ab.Add(&a)
+	ab.Add(&b)
+	ba.Add(&b)
+	ba.Add(&a)
+	if diff := cmp.Diff(ab, ba); diff != "" {
+		t.Errorf("a+b (-) and b+a (+):\n%s", diff)
+	}
+}
