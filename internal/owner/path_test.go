@@ -206,6 +206,7 @@ const allocation = "6f1bb10d-84a5-8c0b-3c8e-d2b7e1a3c5f7"
 var system = map[string]shape{
 	"LXC":                        {"/lxc.payload.web/system.slice/nginx.service", place{container: "web", top: "/lxc.payload.web"}},
 	"LXC, a name with a dot":     {"/lxc.payload.web.example", place{container: "web.example", top: "/lxc.payload.web.example"}},
+	"LXC, a payload's directory": {"/lxc.payload/web/init.scope", place{container: "web", top: "/lxc.payload/web"}},
 	"LXC, a directory":           {"/lxc/web", place{container: "web", top: "/lxc/web"}},
 	"LXC, its directory":         {"/lxc", place{}},
 	"LXC, without a name":        {"/lxc.payload./x", place{}},
