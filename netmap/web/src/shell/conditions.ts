@@ -61,21 +61,7 @@ export function conditions({ state, status, statusError, answer, error, model, s
       text: `The collector has seen ${span(seen)} so far: figures are over these, not over ${span(state.window)}.`,
     })
   }
-  if (status && (status.store.edges >= status.store.max_edges || status.store.folded)) {
-    all.push({
-      kind: 'truncated',
-      text:
-        `The store is full: what is beyond ${plural(status.store.max_edges, 'edge')} is counted as “other”. ` +
-        'Raise max_edges to see it by name.',
-    })
-  }
-  if (status?.dropped.streams)
-    all.push({
-      kind: 'truncated',
-      text:
-        `The store is full: ${plural(status.dropped.streams, 'point')} that had no room went uncounted. ` +
-        'Raise max_edges.',
-    })
+  if (status) all.push(...full(status))
   if (model && (model.folded.nodes || model.folded.edges)) {
     const parts = [
       model.folded.nodes && plural(model.folded.nodes, 'node'),
@@ -88,6 +74,27 @@ export function conditions({ state, status, statusError, answer, error, model, s
         'Filter, focus or group to see them.',
     })
   }
+  return all
+}
+
+/** What the store has no room for. */
+function full(status: Status): Condition[] {
+  const all: Condition[] = []
+  if (status.store.edges >= status.store.max_edges || status.store.folded) {
+    all.push({
+      kind: 'truncated',
+      text:
+        `The store is full: what is beyond ${plural(status.store.max_edges, 'edge')} is counted as “other”. ` +
+        'Raise max_edges to see it by name.',
+    })
+  }
+  if (status.dropped.streams)
+    all.push({
+      kind: 'truncated',
+      text:
+        `The store is full: ${plural(status.dropped.streams, 'point')} that had no room went uncounted. ` +
+        'Raise max_edges.',
+    })
   return all
 }
 
