@@ -8,7 +8,7 @@ import (
 	"github.com/netconn/netconn/internal/conn"
 )
 
-// An Event is the end of a connection, to be told in a log record.
+// An Event is the end of a connection, for a log record.
 type Event struct {
 	Identity
 	Conn conn.Conn

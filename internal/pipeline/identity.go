@@ -14,28 +14,28 @@ import (
 type Identity struct {
 	Peer           conn.Peer
 	NAT            conn.NAT
-	Server, Client netip.AddrPort // who is really there; invalid where the role is unknown
-	Port           uint16         // server.port; 0 where the role is unknown
+	Server, Client netip.AddrPort // actual; invalid if the role is unknown
+	Port           uint16         // server.port; 0 if the role is unknown
 	Original       flow.Original
 	Zone           string // that this end is in
 	settled        bool   // no better answer will come
 }
 
-// meet tells what is known of a connection's other end. Where both are here they are paired by sequence numbers, so a connection that was
-// never established has no other end. One whose owner is not known may get one yet.
-func (p *Pipeline) meet(c conn.Conn, now time.Time) Identity {
+// resolve returns what is known of a connection's other end. If both are on this machine they are matched by their
+// sequence numbers, so a connection that was never established has no other end.
+func (p *Pipeline) resolve(c conn.Conn, now time.Time) Identity {
 	var known Identity
 	var other *conn.End
 	remote := c.Tuple.Destination
 	view := p.ends.View(c.Sequence, c.ID)
 	if view.Route != nil {
-		known = p.travelled(c, *view.Route)
+		known = p.routed(c, *view.Route)
 		remote, _ = view.Route.Remote(c.Tuple)
 	}
 	if view.Found {
 		other, remote = &view.Other, view.Other.Tuple.Source
 	}
-	named, certain := p.recognise(c, other, remote, now)
+	named, certain := p.named(c, other, remote, now)
 	known.Peer = peer.Enrich(p.peers.Describe(c, other, remote.Addr()), named)
 	known.Zone = p.zone()
 	known.settled = certain && view.Settled && stays(c, other, named)
@@ -61,7 +61,7 @@ func (a *Identity) atService(service netip.AddrPort, name string) {
 	a.Port = a.Original.Port
 }
 
-// stays reports whether the other end of a connection will stay what it is: it was found here, or it cannot be here.
+// stays reports whether no later report can change the other end: it was found here, or it cannot be here.
 func stays(c conn.Conn, other *conn.End, named conn.Peer) bool {
 	if other != nil {
 		return other.Owner != conn.Owner{}
@@ -69,8 +69,8 @@ func stays(c conn.Conn, other *conn.End, named conn.Peer) bool {
 	return c.Sequence == conn.Sequence{} || named[names.PeerType] == names.TypePod && named[names.PeerScope] == names.ScopeRemote
 }
 
-// travelled tells what a route says.
-func (p *Pipeline) travelled(c conn.Conn, r conn.Route) Identity {
+// routed returns what a route knows.
+func (p *Pipeline) routed(c conn.Conn, r conn.Route) Identity {
 	known := Identity{NAT: r.NAT, Port: r.Port}
 	if r.Asked.IsValid() {
 		known.Original = flow.Original{
@@ -83,7 +83,7 @@ func (p *Pipeline) travelled(c conn.Conn, r conn.Route) Identity {
 	return known
 }
 
-// fill takes from the socket what no route told.
+// fill takes from the socket what no route knows.
 func (a *Identity) fill(c conn.Conn, remote netip.AddrPort) {
 	switch {
 	case c.Role == conn.RoleServer && a.NAT == conn.NATUnresolved: // the socket's may be a sidecar's, which no client asked for
@@ -103,7 +103,7 @@ func (a *Identity) fill(c conn.Conn, remote netip.AddrPort) {
 
 // identify tells which flow a connection belongs to.
 func (p *Pipeline) identify(c conn.Conn, now time.Time) (flow.Key, bool) {
-	known := p.meet(c, now)
+	known := p.resolve(c, now)
 	return p.mask(flow.Key{
 		Owner:      c.Owner,
 		Role:       c.Role,

@@ -262,7 +262,7 @@ func TestServiceIsNoServer(t *testing.T) {
 			s.reports = []conn.Conn{dialled(1, conn.Open)}
 			s.pass(t, p, DrainInterval)
 			s.pass(t, p, DrainInterval)
-			got := p.meet(dialled(1, conn.Open), s.now)
+			got := p.resolve(dialled(1, conn.Open), s.now)
 			want := Identity{NAT: c.nat, Server: remote, Port: port}
 			if c.nat == conn.NATUnresolved {
 				want.Server = netip.AddrPort{}
@@ -295,7 +295,7 @@ func TestIdentitySettles(t *testing.T) {
 			s.pass(t, p, DrainInterval)
 			s.pass(t, p, DrainInterval)
 			reported := dialled(1, conn.Open)
-			got := p.meet(reported, s.now)
+			got := p.resolve(reported, s.now)
 			if got.settled != c.want || got.Peer[names.PeerPod] != c.known[names.PeerPod] || got.Zone != "zone-a" {
 				t.Errorf("got %+v, want settled %v", got, c.want)
 			}
@@ -313,7 +313,7 @@ func TestPairSettles(t *testing.T) {
 	server.Sequence, server.Tuple = client.Sequence.Reverse(), client.Tuple.Reverse()
 	s.reports = []conn.Conn{client, server}
 	s.pass(t, p, DrainInterval)
-	if got := p.meet(client, s.now); !got.settled || got.Peer[names.PeerName] != "nginx" || got.NAT != conn.NATNone || got.Server != remote {
+	if got := p.resolve(client, s.now); !got.settled || got.Peer[names.PeerName] != "nginx" || got.NAT != conn.NATNone || got.Server != remote {
 		t.Errorf("got %+v", got)
 	}
 	s.pass(t, p, DrainInterval)

@@ -9,14 +9,14 @@ import (
 	"github.com/netconn/netconn/internal/names"
 )
 
-// recognise tells what the cluster knows of the other end, nil if it is not on this machine, of a connection. Settled: no better answer
+// named returns what the cluster knows of the other end, nil if it is not on this machine, of a connection. Settled: no better answer
 // will come.
-func (p *Pipeline) recognise(c conn.Conn, other *conn.End, remote netip.AddrPort, now time.Time) (known conn.Peer, settled bool) {
+func (p *Pipeline) named(c conn.Conn, other *conn.End, remote netip.AddrPort, now time.Time) (known conn.Peer, settled bool) {
 	switch {
 	case !p.cluster.there():
 		return conn.Peer{}, true
 	case other != nil:
-		return p.neighbour(other.Owner)
+		return p.owned(other.Owner)
 	case remote.Addr().IsLoopback() || !remote.IsValid():
 		return conn.Peer{}, true
 	}
@@ -28,8 +28,8 @@ func (p *Pipeline) recognise(c conn.Conn, other *conn.End, remote netip.AddrPort
 	return known, answer == kubernetes.Final
 }
 
-// neighbour tells what the cluster knows of an owner on this machine. A container may be older than what the API says of it.
-func (p *Pipeline) neighbour(o conn.Owner) (known conn.Peer, settled bool) {
+// owned tells what the cluster knows of an owner on this machine. A container may be older than what the API says of it.
+func (p *Pipeline) owned(o conn.Owner) (known conn.Peer, settled bool) {
 	answer := kubernetes.Unknown
 	inCluster := o.ContainerID != "" && !o.ClaimedID()
 	if inCluster {

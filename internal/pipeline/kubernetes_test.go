@@ -29,10 +29,10 @@ func TestRecogniseSettles(t *testing.T) {
 	remote := netip.MustParseAddrPort("10.244.1.7:80")
 	for _, a := range []kubernetes.Answer{kubernetes.Unknown, kubernetes.Provisional, kubernetes.Final} {
 		answer = a
-		if _, settled := p.recognise(c, nil, remote, now); settled != (a == kubernetes.Final) {
+		if _, settled := p.named(c, nil, remote, now); settled != (a == kubernetes.Final) {
 			t.Errorf("address, answer %v: settled %v", a, settled)
 		}
-		known, settled := p.recognise(c, &conn.End{Owner: conn.Owner{ContainerID: "c1", PodUID: "u1"}}, remote, now)
+		known, settled := p.named(c, &conn.End{Owner: conn.Owner{ContainerID: "c1", PodUID: "u1"}}, remote, now)
 		if settled != (a == kubernetes.Final) || known[names.PeerZone] != "zone-a" || a == kubernetes.Unknown && known[names.PeerPod] != "web-1" {
 			t.Errorf("container, answer %v: settled %v, %+v", a, settled, known)
 		}
@@ -41,17 +41,17 @@ func TestRecogniseSettles(t *testing.T) {
 		t.Errorf("asked %+v, want %+v", asked, want)
 	}
 	c.Role = conn.RoleServer
-	p.recognise(c, nil, remote, now)
+	p.named(c, nil, remote, now)
 	if asked.Port != 0 {
 		t.Error("the port of a client was asked about")
 	}
 	answer = kubernetes.Unknown
-	if known, settled := p.recognise(c, &conn.End{
+	if known, settled := p.named(c, &conn.End{
 		Owner: conn.Owner{Executable: "kubelet"},
 	}, remote, now); !settled || known[names.PeerZone] != "zone-a" {
 		t.Errorf("a process of this host: settled %v, %+v", settled, known)
 	}
-	if _, settled := p.recognise(c, nil, netip.MustParseAddrPort("127.0.0.1:80"), now); !settled {
+	if _, settled := p.named(c, nil, netip.MustParseAddrPort("127.0.0.1:80"), now); !settled {
 		t.Error("a loopback address was asked about")
 	}
 }

@@ -123,7 +123,7 @@ func (p *plant) await(n int) []way {
 		p.hear()
 		if p.ends.Waiting() == 0 { // but for the other end
 			now := time.Now()
-			p.events.settle(now.Add(Patience), p.meeting(now))
+			p.events.settle(now.Add(Patience), p.resolver(now))
 		}
 		for _, e := range p.events.take() {
 			p.ways = append(p.ways, wayOf(&e))

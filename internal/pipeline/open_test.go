@@ -134,7 +134,7 @@ func TestConnectionTrackingCannotBeAsked(t *testing.T) {
 		p.handler(at(0)).Conn(c)
 		p.ends.Settle(at(0))
 	}
-	if got := p.meet(c, at(0)); got.NAT != conn.NATUnresolved || got.Server != c.Tuple.Destination || got.Port != 80 {
+	if got := p.resolve(c, at(0)); got.NAT != conn.NATUnresolved || got.Server != c.Tuple.Destination || got.Port != 80 {
 		t.Errorf("got %+v", got)
 	}
 }

@@ -155,14 +155,14 @@ func (p *Pipeline) read(now time.Time) ([]flow.Resource, error) {
 	snapshotErr := p.snapshot(now)
 	drainErr := p.confirm(now)
 	lossErr := p.lose(now)
-	p.events.settle(now, p.meeting(now))
+	p.events.settle(now, p.resolver(now))
 	identify := func(c conn.Conn) (flow.Key, bool) { return p.identify(c, now) }
 	return p.flows.Collect(now, identify), errors.Join(snapshotErr, drainErr, lossErr)
 }
 
-// meeting returns how to meet other ends at a time.
-func (p *Pipeline) meeting(now time.Time) func(conn.Conn) Identity {
-	return func(c conn.Conn) Identity { return p.meet(c, now) }
+// resolver returns how to resolve identities at a time.
+func (p *Pipeline) resolver(now time.Time) func(conn.Conn) Identity {
+	return func(c conn.Conn) Identity { return p.resolve(c, now) }
 }
 
 func (p *Pipeline) expire(now time.Time) {
@@ -176,7 +176,7 @@ func (p *Pipeline) expire(now time.Time) {
 
 // Events returns the events since the last call, as far as their other ends are known or not worth waiting for.
 func (p *Pipeline) Events(now time.Time) []Event {
-	p.events.settle(now, p.meeting(now))
+	p.events.settle(now, p.resolver(now))
 	return p.events.take()
 }
 
@@ -231,7 +231,7 @@ func (p *Pipeline) settle(now time.Time) {
 		}
 		return key, settled
 	})
-	p.events.settle(now, p.meeting(now))
+	p.events.settle(now, p.resolver(now))
 	p.ends.Expire(now)
 }
 
