@@ -34,7 +34,7 @@ func (s *remoteSource) Spans() snap.Spans {
 }
 
 func (s *remoteSource) Range(window, end int64) snap.Range {
-	return s.Spans().Range(1_800_000_000, window, end)
+	return s.Spans().Range(1_800_000_000+s.later, window, end)
 }
 
 func (s *remoteSource) Version() snap.Version { return s.version }
