@@ -335,7 +335,9 @@ func TestHostWithPods(t *testing.T) {
 	want(t, r, of(nested), conn.Owner{ContainerID: idB, PodUID: uidB, Executable: "app"})
 	want(t, r, of(claimed), conn.Owner{ContainerID: idB, Unit: "user.slice", Executable: "app"})
 	r.Learn(pod)
-	want(t, r, of(nested), conn.Owner{Executable: "app"}) // forgotten, and looked up again
+	for _, c := range []conn.Cgroup{nested, claimed} {
+		want(t, r, of(c), conn.Owner{Executable: "app"}) // forgotten, and looked up again
+	}
 	for _, c := range []conn.Cgroup{nested, claimed} {
 		r.Learn(c)
 	}
