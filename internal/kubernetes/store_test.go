@@ -463,3 +463,31 @@ func world(t *testing.T, r *rand.Rand) {
 		}
 	}
 }
+
+// A container that was restarted started later than its pod had its address; the earlier sign counts.
+func TestEarliestSignCounts(t *testing.T) {
+	s := storeOf(Config{})
+	s.putPod(podAt("first", 0, 10*time.Second, shared), after(11*time.Second))
+	s.putPod(podAt("first", 0, time.Minute, shared), after(61*time.Second))
+	if p := s.pods.byUID.newest("uid-first"); !p.ready.Equal(after(10 * time.Second)) {
+		t.Errorf("ready %v, want %v", p.ready, after(10*time.Second))
+	}
+	s.putPod(podAt("first", 0, 5*time.Second, shared), after(62*time.Second))
+	if p := s.pods.byUID.newest("uid-first"); !p.ready.Equal(after(5 * time.Second)) {
+		t.Errorf("ready %v, want %v", p.ready, after(5*time.Second))
+	}
+}
+
+// Before a pod was on its node, it did not listen on a port of the node.
+func TestHostPortBeforeThePod(t *testing.T) {
+	s := storeOf(Config{})
+	s.putNode(&node{key: key{name: "node-2"}, addresses: []netip.Addr{node2}}, start)
+	p := hostPod("exporter", "node-2", 9100)
+	p.began = after(time.Minute)
+	s.putPod(p, after(time.Minute))
+	for at, want := range map[time.Duration]string{time.Minute: "exporter", time.Minute - 1: ""} {
+		if got, _ := s.Address(Query{Address: node2, Port: 9100, At: after(at), Now: after(time.Hour)}); got[names.PeerPod] != want {
+			t.Errorf("at %v: %q, want %q", at, got[names.PeerPod], want)
+		}
+	}
+}

@@ -327,3 +327,19 @@ func prefixes(s ...string) (ps []netip.Prefix) {
 	}
 	return ps
 }
+
+// The zone of an address is the name of an interface, and no part of a network.
+func TestDestinationWithZone(t *testing.T) {
+	r := New(map[string][]netip.Prefix{"link": prefixes("fe80::/10")})
+	for address, want := range map[string]string{
+		"fe80::9%eth0": "link", "fe80::9": "link", "fd00::9": "private", "::1": "loopback", "2606:4700::1111": "public",
+		"0.0.0.0": "unknown",
+	} {
+		if got := r.Destination(netip.MustParseAddr(address)); got != want {
+			t.Errorf("%s: %q, want %q", address, got, want)
+		}
+	}
+	if got := r.Destination(netip.Addr{}); got != "unknown" {
+		t.Errorf("no address: %q", got)
+	}
+}
