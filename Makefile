@@ -6,6 +6,7 @@
 # make test-node   what deploy/ installs, on a real node of Kubernetes that it brings up (root); test-node-down removes what a killed one left
 # make test-backends  the tests that query a Prometheus, which it builds from source (some minutes the first time)
 # make race        the tests of what runs in several goroutines, with the race detector
+# make accuracy    what the parts of a mesh counted against what netconn reported: docs/accuracy.md (root)
 # make bench       what netconn costs, against its targets (root; a quarter of an hour; PART=churn,nat for parts)
 # make bench-map   what the network map costs, against its budgets
 # make soak        a small machine with everything on it, for DURATION: nothing may be missing (root)
@@ -163,6 +164,12 @@ $(PROMETHEUS): internal/tools/prometheus/go.mod
 .PHONY: test-backends
 test-backends: $(DISTRIBUTION) $(PROMETHEUS)
 	@NETCONN_BACKENDS='$(CURDIR)/$(dir $(PROMETHEUS))' internal/tools/test -run '^TestBackend' ./internal/e2e
+
+# The project's own mesh, with each rule set and mode: what its parts counted against what netconn reported.
+.PHONY: accuracy
+accuracy: $(DISTRIBUTION)
+	@internal/tools/need-root $@ 'it makes network namespaces and reads the kernel'
+	@NETCONN_ACCURACY='$(CURDIR)/docs/accuracy.md' internal/tools/test -run '^TestAccuracy$$' ./internal/e2e
 
 PART     ?=
 DURATION ?= 20m

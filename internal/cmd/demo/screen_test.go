@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"bytes"
 	"context"
 	"net/netip"
@@ -88,7 +89,7 @@ func TestLock(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := take(name); err != errRunning {
+	if _, err := take(name); !errors.Is(err, errRunning) {
 		t.Errorf("taken twice: %v", err)
 	}
 	first.release()
