@@ -31,7 +31,8 @@ func newReader() (*reader, error) {
 			return s, err
 		}
 		return pipeline.Sockets{
-			Drain: r.sockets.Drain, Snapshot: r.timed, Losses: r.sockets.Losses, Stats: r.sockets.Stats, Close: r.sockets.Close,
+			Drain: r.sockets.Drain, Snapshot: r.timed, Losses: r.sockets.Losses, Stats: r.sockets.Stats,
+			Close: r.sockets.Close,
 		}, nil
 	}
 	o := pipeline.Defaults()
@@ -43,7 +44,8 @@ func newReader() (*reader, error) {
 
 // withoutAddresses leaves out what tells no flows apart by default.
 func withoutAddresses(k flow.Key) flow.Key {
-	k.Local, k.Remote, k.Server, k.Client, k.Original.Address = netip.AddrPort{}, netip.AddrPort{}, netip.Addr{}, netip.Addr{}, netip.Addr{}
+	k.Local, k.Remote = netip.AddrPort{}, netip.AddrPort{}
+	k.Server, k.Client, k.Original.Address = netip.Addr{}, netip.Addr{}, netip.Addr{}
 	k.Peer[names.PeerContainerID], k.Peer[names.PeerPod], k.Peer[names.PeerNode] = "", "", ""
 	k.Peer[names.PeerZone], k.Peer[names.PeerRegion], k.Zone = "", "", ""
 	return k

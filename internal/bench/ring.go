@@ -53,8 +53,9 @@ func (b *bench) addRing(t *report.Table, size int, done sample, got drained) err
 		return fmt.Errorf("drain a ring of %d bytes: %d ends are reported, there were %d", size, got.ends, ends)
 	}
 	row := []string{fmt.Sprintf("%d KiB", size>>10), fmt.Sprintf("%.0f", done.Rate)}
-	for _, f := range []struct{ made, reported, lost uint64 }{{ends, got.ends, got.lost[conn.LostCloses]}, {bytes, got.sent,
-		got.lost[conn.LostSent]}} {
+	for _, f := range []struct{ made, reported, lost uint64 }{
+		{ends, got.ends, got.lost[conn.LostCloses]}, {bytes, got.sent,
+			got.lost[conn.LostSent]}} {
 		row = append(row, fmt.Sprint(f.made), fmt.Sprint(f.reported), fmt.Sprint(f.lost),
 			fmt.Sprint(int64(f.made-f.reported-f.lost)))
 	}

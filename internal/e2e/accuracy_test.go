@@ -18,8 +18,9 @@ import (
 // accuracyVariable names the file that TestAccuracy writes.
 const accuracyVariable = "NETCONN_ACCURACY"
 
-// A meshEdge is the connections of one kind between two processes of a mesh, as the processes counted them and as netconn
-// reported them from both ends. A counted figure is one end's; a reported figure is the sum of both ends' reports.
+// A meshEdge is the connections of one kind between two processes of a mesh, as the processes counted them and as
+// netconn reported them from both ends. A counted figure is one end's; a reported figure is the sum of both ends'
+// reports.
 type meshEdge struct {
 	client, server, nat     string
 	port                    int
@@ -36,8 +37,8 @@ type accuracy struct {
 	bytes, reportedBytes              int64
 }
 
-// TestAccuracy compares, for each rule set and mode of a mesh, what the processes counted with what netconn reported, and
-// writes the comparison as Markdown. It fails where an end is wrong or a byte is off, and writes that too.
+// TestAccuracy compares, for each rule set and mode of a mesh, what the processes counted with what netconn reported,
+// and writes the comparison as Markdown. It fails where an end is wrong or a byte is off, and writes that too.
 func TestAccuracy(t *testing.T) {
 	path := os.Getenv(accuracyVariable)
 	if path == "" {
@@ -73,7 +74,8 @@ func TestAccuracy(t *testing.T) {
 	}
 }
 
-// compareMesh runs a mesh until netconn has reported as many ends as there are, or for 20 s, and three collections more.
+// compareMesh runs a mesh until netconn has reported as many ends as there are, or for 20 s, and three collections
+// more.
 func compareMesh(t *testing.T, v bookinfo.Variant) accuracy {
 	t.Helper()
 	sink := newSink(t)

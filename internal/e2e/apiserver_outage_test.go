@@ -17,13 +17,14 @@ import (
 // awayFor is how long the API server is away.
 const awayFor = time.Minute
 
-// backAfter is the longest time after which all is watched again: each watch ends a pause, hears that what it has missed is not known any
-// more, and makes another pause before it asks for the list. A pause is 60 s at most.
+// backAfter is the longest time after which all is watched again: each watch ends a pause, hears that what it has
+// missed is not known any more, and makes another pause before it asks for the list. A pause is 60 s at most.
 const backAfter = 3 * time.Minute
 
-// The API server is killed, and is away for a minute. Meanwhile collections go on, with the names that were known before; the log (once for
-// each kind of objects), the component's status and a metric tell. When it is back, an address is another pod's: what was connected before
-// keeps the old name, what is connected since has the new one, and of what began between no pod is named that may have been another.
+// The API server is killed, and is away for a minute. Meanwhile collections go on, with the names that were known
+// before; the log (once for each kind of objects), the component's status and a metric tell. When it is back, an
+// address is another pod's: what was connected before keeps the old name, what is connected since has the new one, and
+// of what began between no pod is named that may have been another.
 func TestClusterAway(t *testing.T) {
 	t.Parallel() // only own connections are looked at, whoever else has the same addresses meanwhile
 	c := testcluster.New(t)
@@ -68,8 +69,8 @@ func TestClusterAway(t *testing.T) {
 	until(t, "the good news", func() bool { return strings.Count(a.Log(), "It works again.") == len(watched) })
 }
 
-// An absence is what goes on beside an API server that is not always there: the shop is connected to the pod of the stock, each time at
-// another port.
+// An absence is what goes on beside an API server that is not always there: the shop is connected to the pod of the
+// stock, each time at another port.
 type absence struct {
 	*testbed
 	*signals
@@ -121,7 +122,8 @@ func (x *absence) end(n number) string {
 	return n.point.of("server.port", "netconn.peer.type", "netconn.peer.scope", "netconn.peer.name", "netconn.peer.zone", "network.io.direction")
 }
 
-// told returns the bytes that the shop tells. What it is connected to early gets its name later: what was told until then stays where it is.
+// told returns the bytes that the shop tells. What it is connected to early gets its name later: what was told until
+// then stays where it is.
 func (x *absence) told() map[string]int64 {
 	early := fmt.Sprint(absencePorts["early"], " ")
 	return x.sum("netconn.io", func(n number) string { return strings.Replace(x.end(n), early+stockPeer("cart"), early+unnamed, 1) })

@@ -21,8 +21,8 @@ import (
 
 const scraped = "scrape_configs: [{job_name: netconn, scrape_interval: 1s, static_configs: [{targets: ['%s']}]}]"
 
-// Containers that live for a moment count in a stock Prometheus with all that they did, on both ways into it. A series that
-// appears with its first value would count as nothing, because increase() compares samples of one series.
+// Containers that live for a moment count in a stock Prometheus with all that they did, on both ways into it. A series
+// that appears with its first value would count as nothing, because increase() compares samples of one series.
 func TestBackendCountsShortLives(t *testing.T) {
 	page := freeAddress(t)
 	ways := map[string]*prometheus{

@@ -89,8 +89,8 @@ func (r resource) counts() map[string]int64 {
 	return counts
 }
 
-// readCollection takes one export apart. What no reader of OTLP could make sense of is an error: a resource, a metric or
-// a series that is there twice, a metric of another kind.
+// readCollection takes one export apart. What no reader of OTLP could make sense of is an error: a resource, a metric
+// or a series that is there twice, a metric of another kind.
 func readCollection(md pmetric.Metrics) (collection, error) {
 	var c collection
 	seen := make(map[string]bool)

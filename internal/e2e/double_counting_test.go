@@ -15,8 +15,8 @@ import (
 	"github.com/netconn/netconn/internal/testnet/mesh/bookinfo"
 )
 
-// What goes through a service is counted once by the client and once by the server, whoever's the resource: not once for the service's
-// address and once for the server's, as other tools did (2,664 bytes were shown as 5,328).
+// What goes through a service is counted once by the client and once by the server, whoever's the resource: not once
+// for the service's address and once for the server's, as other tools did (2,664 bytes were shown as 5,328).
 func TestServiceBytesOnce(t *testing.T) {
 	const payload = 2664
 	s := newTestbed(t)
@@ -54,8 +54,8 @@ func attributeOf(name, key string) string {
 	return value
 }
 
-// What a pod receives crosses two hops, from the node to its sidecar and from there to its application: in each scope it is counted once
-// on the pod. The scope tells them apart, so a sum over one of them is what the pod received.
+// What a pod receives crosses two hops, from the node to its sidecar and from there to its application: in each scope
+// it is counted once on the pod. The scope tells them apart, so a sum over one of them is what the pod received.
 func TestPodBytesOnceAScope(t *testing.T) {
 	rules := rulesNamed(t, "sidecar-redirect.nft")
 	o := bookinfo.Options{Rules: &rules}

@@ -110,8 +110,8 @@ func finish(name string, first, second *driver) {
 	second.do("finish %s", name)
 }
 
-// exchange sends bytes both ways on a connection that the server knows by the name with an s before it. Client and server
-// may be one driver, which executes one order at a time: the bytes must fit the socket's buffer.
+// exchange sends bytes both ways on a connection that the server knows by the name with an s before it. Client and
+// server may be one driver, which executes one order at a time: the bytes must fit the socket's buffer.
 func exchange(client, server *driver, name string, there, back int) {
 	client.t.Helper()
 	client.do("send %s %d", name, there)

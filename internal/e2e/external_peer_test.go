@@ -27,8 +27,8 @@ func newKnownTestbed(t *testing.T, c *testcluster.Cluster) *testbed {
 // publicAddr is an address of the world outside that no network numbers itself from.
 var publicAddr = netip.MustParseAddr("203.0.113.9")
 
-// Who is not on this machine is told by address: a node as such, with its zone, also where it stands for its pods; a client outside by the
-// name of its network, or as public, and by the service that it asked for.
+// Who is not on this machine is told by address: a node as such, with its zone, also where it stands for its pods; a
+// client outside by the name of its network, or as public, and by the service that it asked for.
 func TestClusterOutside(t *testing.T) {
 	t.Parallel() // only own connections are looked at, whoever else has the same addresses meanwhile
 	c := testcluster.New(t)

@@ -55,8 +55,8 @@ func allAttached() map[string]float64 {
 	}
 }
 
-// checkLosses holds that nothing is lost as long as the kernel's ring has room. Somebody else on this machine may fill it
-// with connections by the ten thousand: then no more ends are told as lost than the ring refused.
+// checkLosses holds that nothing is lost as long as the kernel's ring has room. Somebody else on this machine may fill
+// it with connections by the ten thousand: then no more ends are told as lost than the ring refused.
 func checkLosses(t *testing.T, p page) {
 	t.Helper()
 	refused := p.values[named("otelcol_netconn_ring_refused")]
@@ -91,8 +91,8 @@ func nothingLost() map[string]float64 {
 	}
 }
 
-// checkDeclared holds that the page has what the receiver declares, and nothing else of its own. What is about Kubernetes is there where that
-// is configured, which it is not here.
+// checkDeclared holds that the page has what the receiver declares, and nothing else of its own. What is about
+// Kubernetes is there where that is configured, which it is not here.
 func checkDeclared(t *testing.T, p page) {
 	t.Helper()
 	text, err := os.ReadFile("../../receiver/netconnreceiver/metadata.yaml")

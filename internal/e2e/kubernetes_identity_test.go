@@ -13,8 +13,9 @@ import (
 	"github.com/netconn/netconn/internal/testnet/mesh/program"
 )
 
-// The mesh as the API server knows it: the bytes between workloads, told by the client's side and by the server's, with the container and
-// the version at both ends; services by their names; zones; and the same identity on metrics, events, traces and logs.
+// The mesh as the API server knows it: the bytes between workloads, told by the client's side and by the server's, with
+// the container and the version at both ends; services by their names; zones; and the same identity on metrics, events,
+// traces and logs.
 func TestClusterMesh(t *testing.T) {
 	rules := rulesNamed(t, "sidecar-redirect.nft")
 	s := newKnownMesh(t, bookinfo.Options{Rules: &rules})
@@ -193,8 +194,8 @@ func identityOf(v values) values {
 	return id
 }
 
-// wantIdentity sends a span and a log record of an application with what it knows of itself, and finds them with the identity that
-// netconn's metrics and events of it have. What netconn says of it as a peer is its service.name, too.
+// wantIdentity sends a span and a log record of an application with what it knows of itself, and finds them with the
+// identity that netconn's metrics and events of it have. What netconn says of it as a peer is its service.name, too.
 func (s *knownMesh) wantIdentity(t *testing.T, a *agent, sink *signals) {
 	t.Helper()
 	app := s.mesh.Find("details", bookinfo.Details)

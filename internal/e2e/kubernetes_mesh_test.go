@@ -46,8 +46,8 @@ type knownMesh struct {
 	pods map[string]*corev1.Pod // by the names that the mesh has
 }
 
-// newKnownMesh writes a cluster, and makes the mesh that it describes: the API server gives pods their uids, their cgroups have them, and
-// their status has the containers, as a kubelet would have it.
+// newKnownMesh writes a cluster, and makes the mesh that it describes: the API server gives pods their uids, their
+// cgroups have them, and their status has the containers, as a kubelet would have it.
 func newKnownMesh(t *testing.T, o bookinfo.Options) *knownMesh {
 	t.Helper()
 	s := &knownMesh{Cluster: testcluster.New(t), pods: make(map[string]*corev1.Pod)}
@@ -147,8 +147,8 @@ func containerOf(m bookinfo.Member) string {
 	return m.Name
 }
 
-// runAgent starts the distribution with both configurations of deploy/base, as the agent of a node of the mesh that sees all nodes. The
-// health check tells what the components say of themselves, which it does not by default yet.
+// runAgent starts the distribution with both configurations of deploy/base, as the agent of a node of the mesh that
+// sees all nodes. The health check tells what the components say of themselves, which it does not by default yet.
 func runAgent(t *testing.T, kubeconfig string, sink *signals, more ...string) *agent {
 	t.Helper()
 	a := &agent{otlp: freeAddress(t), telemetry: freeAddress(t), health: freeAddress(t)}
@@ -189,7 +189,8 @@ func (s *knownMesh) clientOf(m bookinfo.Member, from string) bookinfo.Member {
 	return s.mesh.Find(from, appIn(from))
 }
 
-// edges returns the bytes between workloads and containers, as the processes have counted them: client -> server, there and back.
+// edges returns the bytes between workloads and containers, as the processes have counted them: client -> server, there
+// and back.
 func (s *knownMesh) edges(t *testing.T) map[string][2]int64 {
 	t.Helper()
 	all := make(map[string][2]int64)

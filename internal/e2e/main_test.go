@@ -4,8 +4,8 @@
 // an OTLP receiver or a Prometheus page at its other end, and traffic whose bytes are known.
 //
 // The traffic is made by processes of the test, drivers, in network namespaces and cgroups of its own. The cgroups have
-// the names that Kubernetes and Docker give them, so that netconn sees pods and containers. A test checks the resources of
-// its own drivers only: the collector also reports the other connections of the host.
+// the names that Kubernetes and Docker give them, so that netconn sees pods and containers. A test checks the resources
+// of its own drivers only: the collector also reports the other connections of the host.
 //
 // NETCONN_COLLECTOR is the path of the program. A test waits for conditions, never for a time; only a defect needs the
 // deadline.

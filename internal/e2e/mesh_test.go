@@ -23,8 +23,9 @@ const requests = 20
 // sharedRules is where rule sets that real programs wrote are, if they are there: beside the project.
 const sharedRules = "../../../shared/rules"
 
-// With sidecars that carry connections, and with sidecars that carry requests over connections that they keep, every hop of a request is
-// told with the exact connections and bytes that the processes themselves have counted, on both sides.
+// With sidecars that carry connections, and with sidecars that carry requests over connections that they keep, every
+// hop of a request is told with the exact connections and bytes that the processes themselves have counted, on both
+// sides.
 func TestMesh(t *testing.T) {
 	for name, change := range map[string]func(*bookinfo.Options){
 		"without sidecars": func(o *bookinfo.Options) { o.Rules = nil },
@@ -104,8 +105,8 @@ func newBookinfo(t *testing.T, o bookinfo.Options) *bookinfo.Deployment {
 	return w
 }
 
-// hopsOf returns what there was between the members. It takes the counts of who accepted, as those of who dialled do not know to whom a
-// rule brought them.
+// hopsOf returns what there was between the members. It takes the counts of who accepted, as those of who dialled do
+// not know to whom a rule brought them.
 func hopsOf(t *testing.T, w *bookinfo.Deployment, o bookinfo.Options) (all []hop) {
 	t.Helper()
 	for _, m := range w.Members {

@@ -98,7 +98,8 @@ func (s *sink) next(n int) {
 // counts are those of some resources, by the keys of the resources and the names of the series.
 type counts map[string]map[string]int64
 
-// differ returns the series whose values are not the wanted ones, a line each: a resource may have a hundred that are right.
+// differ returns the series whose values are not the wanted ones, a line each: a resource may have a hundred that are
+// right.
 func (want counts) differ(got counts) string {
 	var lines []string
 	for key, series := range want {

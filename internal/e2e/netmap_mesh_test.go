@@ -53,10 +53,11 @@ func wantDrawn(t *testing.T, what string, want map[string][2]int, ask func() dra
 	}
 }
 
-// The mesh of `make demo` on the map, as it is without Kubernetes. By container, application and sidecar are two nodes, and what the
-// application asked for has the name that the demo gives it. There are no workloads, so that a pod is what takes them together: what is
-// between its containers is folded, the bytes between pods are there once. Which pod's sidecar it is that another pod's sidecar has
-// connected to cannot be known from a program that every pod has, so that all of them are one node.
+// The mesh of `make demo` on the map, as it is without Kubernetes. By container, application and sidecar are two nodes,
+// and what the application asked for has the name that the demo gives it. There are no workloads, so that a pod is what
+// takes them together: what is between its containers is folded, the bytes between pods are there once. Which pod's
+// sidecar it is that another pod's sidecar has connected to cannot be known from a program that every pod has, so that
+// all of them are one node.
 func TestNetworkMapOfTheMesh(t *testing.T) {
 	address, prometheus := freeAddress(t), freeAddress(t)
 	launch(t, nil, []string{"NETCONN_PROMETHEUS=" + prometheus, "NETCONN_TELEMETRY_PORT=0", "NETCONN_MAP=" + address},
@@ -129,8 +130,8 @@ func quoted(of map[string]string) string {
 	return strings.Join(all, ",")
 }
 
-// The mesh on the map where the Kubernetes API knows it: application and sidecar apart by container, with the service that was asked for;
-// by workload the calls that there are, to the byte, and nothing of sidecars.
+// The mesh on the map where the Kubernetes API knows it: application and sidecar apart by container, with the service
+// that was asked for; by workload the calls that there are, to the byte, and nothing of sidecars.
 func TestClusterNetworkMap(t *testing.T) {
 	rules := rulesNamed(t, "sidecar-redirect.nft")
 	s := newKnownMesh(t, bookinfo.Options{Rules: &rules})

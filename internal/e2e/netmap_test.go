@@ -27,7 +27,8 @@ type line struct {
 	sent, received, tried, failed, present int
 }
 
-// The network map of `make run` shows what pods of this machine say to each other, to the byte and once, though both report it.
+// The network map of `make run` shows what pods of this machine say to each other, to the byte and once, though both
+// report it.
 func TestNetworkMap(t *testing.T) {
 	prometheus, address := freeAddress(t), freeAddress(t)
 	runShippedWithMap(t, prometheus, address)
@@ -88,7 +89,8 @@ func wantReportedByBoth(t *testing.T, address, filter string) {
 	if len(series.Edges) != 1 || !cmp.Equal(series.Edges[0].ReportedBy, []string{"client", "server"}) {
 		t.Fatalf("the edge to the stock: %+v, want it reported by both ends", series.Edges)
 	}
-	// Whether it is known by its own report depends on there being no other stock on this machine, which other tests may have.
+	// Whether it is known by its own report depends on there being no other stock on this machine, which other tests
+	// may have.
 	if name := series.Edges[0].Server["process.executable.name"]; name != "stock" {
 		t.Errorf("the server is %v", series.Edges[0].Server)
 	}

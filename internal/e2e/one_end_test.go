@@ -13,8 +13,8 @@ import (
 	"github.com/netconn/netconn/internal/testnet/netns"
 )
 
-// A unmatched is how one end of a connection, which cannot know the other's sequence numbers, has to tell of it: by what connection
-// tracking says in its own namespace and in those around it.
+// A unmatched is how one end of a connection, which cannot know the other's sequence numbers, has to tell of it: by
+// what connection tracking says in its own namespace and in those around it.
 type unmatched struct {
 	nat            string
 	port           int
@@ -29,8 +29,9 @@ func (x unmatched) flow(role string) []string {
 	return append(flow, "netconn.role="+role, "network.transport=tcp", "netconn.peer.type=private", "netconn.peer.scope=remote")
 }
 
-// apart has a namespace's SYNPROXY answer for a port, as a node does that is attacked. It makes up sequence numbers of its own, so the two
-// ends of a connection do not have the same, as if the other one were on another machine: there are no two machines here.
+// apart has a namespace's SYNPROXY answer for a port, as a node does that is attacked. It makes up sequence numbers of
+// its own, so the two ends of a connection do not have the same, as if the other one were on another machine: there are
+// no two machines here.
 func synproxy(s *testbed, n *netns.Namespace, port int) {
 	s.t.Helper()
 	for _, variable := range []string{"net.ipv4.tcp_syncookies", "net.ipv4.tcp_timestamps"} {
@@ -55,8 +56,8 @@ func zoneAtNode(option string) func(*testbed) {
 	}
 }
 
-// Where the other end is on another machine, connection tracking tells the rest, hop by hop outward: the client knows who answers it
-// behind a service, the server who asks behind a node's address, as far as that node is its own.
+// Where the other end is on another machine, connection tracking tells the rest, hop by hop outward: the client knows
+// who answers it behind a service, the server who asks behind a node's address, as far as that node is its own.
 func TestUnpaired(t *testing.T) {
 	farService := service(at(serviceAddr, 80), at(externalAddr, 9080), 0)
 	toFar := unmatched{nat: "dnat+snat", port: 9080, original: at(serviceAddr, 80),
@@ -119,7 +120,8 @@ func TestUnpaired(t *testing.T) {
 	}
 }
 
-// afar has a client connect, and the two exchange a certain amount. SYNPROXY lets the server know of it with the first bytes.
+// afar has a client connect, and the two exchange a certain amount. SYNPROXY lets the server know of it with the first
+// bytes.
 func dialAndExchange(client, server *workload, name string, dial, listen netip.AddrPort) {
 	client.t.Helper()
 	client.do("dial %s %s", name, dial)
@@ -136,8 +138,9 @@ func exchangeClientFirst(client, server *workload, name string, listen netip.Add
 	client.do("receive %s 20000", name)
 }
 
-// Of pods and nodes that are younger than the collector the namespaces have to be found first. What is counted until then may be
-// unresolved, and stays so; the connections themselves get their translation, and nothing is lost or counted twice.
+// Of pods and nodes that are younger than the collector the namespaces have to be found first. What is counted until
+// then may be unresolved, and stays so; the connections themselves get their translation, and nothing is lost or
+// counted twice.
 func TestNewPodOnNewNode(t *testing.T) {
 	s := makeTestbed(t, func(*testbed) {}, (*testbed).build)
 	vip, listen := at(serviceAddr, 80), at(externalAddr, 9080)

@@ -50,8 +50,8 @@ func fromShop() []string {
 		"netconn.peer.scope=node", "netconn.peer.name=shop", "netconn.peer.container.name=shop", "netconn.nat=none"}
 }
 
-// A refused attempt never met anybody, so its peer is an address, and an address is no attribute. Nor can anybody tell whether it was
-// translated: connection tracking has forgotten it at once.
+// A refused attempt never met anybody, so its peer is an address, and an address is no attribute. Nor can anybody tell
+// whether it was translated: connection tracking has forgotten it at once.
 func toNobody() []string {
 	return []string{"netconn.role=client", "network.transport=tcp", "server.port=9081", "netconn.peer.type=private",
 		"netconn.peer.scope=remote", "netconn.nat=unresolved"}
@@ -169,8 +169,8 @@ func thisHost(t *testing.T) map[string]any {
 	return attributes
 }
 
-// checkLatencies holds the histograms. A handshake is measured by who opens it, once a connection; the round-trip time by
-// both, in each connection at least once; nothing took longer than the whole story.
+// checkLatencies holds the histograms. A handshake is measured by who opens it, once a connection; the round-trip time
+// by both, in each connection at least once; nothing took longer than the whole story.
 func checkLatencies(t *testing.T, shop, stock resource, longest time.Duration) {
 	t.Helper()
 	handshakes := shop.series[of(toStock(), "netconn.tcp.handshake.duration")]
@@ -201,8 +201,8 @@ func checkLatencies(t *testing.T, shop, stock resource, longest time.Duration) {
 	}
 }
 
-// checkStarts holds that a series begins before what it counts, and keeps its beginning, and that a flow which came later
-// has one of its own.
+// checkStarts holds that a series begins before what it counts, and keeps its beginning, and that a flow which came
+// later has one of its own.
 func checkStarts(t *testing.T, middle, last resource, connected, refused time.Time) {
 	t.Helper()
 	var collected time.Time

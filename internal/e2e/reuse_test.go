@@ -22,8 +22,8 @@ func (s *testbed) toStock(service, listen netip.AddrPort, connections, open int,
 		connections: connections, open: open, there: there, back: back, views: by(service.Addr())}
 }
 
-// A port of the client is used again at once, for another service and for the same one, which has another server by then: each connection
-// has its own translation.
+// A port of the client is used again at once, for another service and for the same one, which has another server by
+// then: each connection has its own translation.
 func TestPortUsedAgain(t *testing.T) {
 	s := newTestbed(t)
 	first, second := at(serviceAddr, 80), at(serviceAddr, 81)
@@ -41,8 +41,8 @@ func TestPortUsedAgain(t *testing.T) {
 	s.sink.want(wasReset(want, s.stock.member), 3)
 }
 
-// Where the very same addresses and ports are used again at once, whose answer it was cannot always be known: then a connection is
-// unresolved. It never has the other's.
+// Where the very same addresses and ports are used again at once, whose answer it was cannot always be known: then a
+// connection is unresolved. It never has the other's.
 func TestTupleUsedAgain(t *testing.T) {
 	s := newTestbed(t)
 	first, second, listen := at(serviceAddr, 80), at(serviceAddr, 81), at(stockAddr, 9080)
@@ -81,8 +81,8 @@ func forgive(got counts) counts {
 	return forgiven
 }
 
-// reuse has the shop connect to a service from the port that is always the same, and leave it free: a reset leaves no TIME_WAIT, and the
-// entry gives way to the next connection's.
+// reuse has the shop connect to a service from the port that is always the same, and leave it free: a reset leaves no
+// TIME_WAIT, and the entry gives way to the next connection's.
 func (s *testbed) reuse(name string, service, listen netip.AddrPort, there int) {
 	s.t.Helper()
 	s.stock.ensure(listen.String())
@@ -185,7 +185,8 @@ func TestOneAddressTwice(t *testing.T) {
 	s.sink.want(expect(hops), 3)
 }
 
-// A pod that goes with its namespace, in the middle of a connection, takes nothing with it that is told of the other end.
+// A pod that goes with its namespace, in the middle of a connection, takes nothing with it that is told of the other
+// end.
 func TestNamespaceDeleted(t *testing.T) {
 	s := newTestbed(t)
 	vip, listen := at(serviceAddr, 80), at(stockAddr, 9080)

@@ -10,8 +10,8 @@ import (
 	"github.com/netconn/netconn/internal/testnet/cgroup"
 )
 
-// Where the other end is, seen from each of the two: in the same container, in another one of the pod, elsewhere on this
-// machine. A container is named after its first process, whichever of its processes talks.
+// Where the other end is, seen from each of the two: in the same container, in another one of the pod, elsewhere on
+// this machine. A container is named after its first process, whichever of its processes talks.
 func TestScopes(t *testing.T) {
 	sink := newSink(t)
 	run(t, setup{Receiver: []string{"collection_interval: 1s"}, OTLP: sink.address})

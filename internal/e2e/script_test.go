@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// A script executes the orders of a driver. An order is a verb and its arguments: names of connections, which the orders
-// that open them give, addresses and numbers.
+// A script executes the orders of a driver. An order is a verb and its arguments: names of connections, which the
+// orders that open them give, addresses and numbers.
 type script struct {
 	listeners map[string]*net.TCPListener // by address
 	ends      map[string]*net.TCPConn     // by name
@@ -146,7 +146,8 @@ func visitOnce(address string) error {
 	return errors.Join(sendErr, endErr, c.Close())
 }
 
-// churn opens one connection after the other until the process ends. An error is that no local port is free for a moment.
+// churn opens one connection after the other until the process ends. An error is that no local port is free for a
+// moment.
 func churn(address string) {
 	for {
 		_ = visitOnce(address)

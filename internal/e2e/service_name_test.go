@@ -20,8 +20,8 @@ import (
 	"github.com/netconn/netconn/internal/testcluster"
 )
 
-// The service.peer.name and .namespace that a pod has as a peer are the service.name and .namespace that the stock processor gives to what
-// the pod itself sends: for each way in which a pod gets its name.
+// The service.peer.name and .namespace that a pod has as a peer are the service.name and .namespace that the stock
+// processor gives to what the pod itself sends: for each way in which a pod gets its name.
 func TestClusterServiceNames(t *testing.T) {
 	c := testcluster.New(t)
 	rows := namedPods(t)

@@ -116,8 +116,8 @@ func (s *signals) receiveTraces(td ptrace.Traces) error {
 	return nil
 }
 
-// now returns the series of a metric that the last collection has. A series that is not in it is another one by now: its resource was
-// told before the processor knew the pod.
+// now returns the series of a metric that the last collection has. A series that is not in it is another one by now:
+// its resource was told before the processor knew the pod.
 func (s *signals) now(metric string) []number {
 	s.mu.Lock()
 	defer s.mu.Unlock()

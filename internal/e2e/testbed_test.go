@@ -14,8 +14,8 @@ import (
 	"github.com/netconn/netconn/internal/testnet/netns"
 )
 
-// A testbed is two nodes with a pod each and a machine outside the cluster. A driver runs on each of the three: the shop in
-// the first node's pod, the stock in the second node's, external on the machine outside.
+// A testbed is two nodes with a pod each and a machine outside the cluster. A driver runs on each of the three: the
+// shop in the first node's pod, the stock in the second node's, external on the machine outside.
 type testbed struct {
 	t        *testing.T
 	sink     *sink
@@ -36,7 +36,8 @@ type workload struct {
 }
 
 // The addresses of a testbed. No other mesh of the tests has these pods: a collector that runs beside sees this testbed
-// too, and would recognise their addresses. Nothing has the service addresses: a test loads rules for them into the nodes.
+// too, and would recognise their addresses. Nothing has the service addresses: a test loads rules for them into the
+// nodes.
 var (
 	shopAddr      = netip.MustParseAddr("10.244.1.31")
 	stockAddr     = netip.MustParseAddr("10.244.2.33")

@@ -1,14 +1,14 @@
 // Package ends keeps one record of each end of a connection on this machine: it finds the other end, and the route
 // between the two.
 //
-// The two ends of a TCP connection know the same two initial sequence numbers, which no address translation changes:
-// no redirect of a sidecar, no DNAT of a service, no masquerading, and not two pods with the same address. So they match
+// The two ends of a TCP connection know the same two initial sequence numbers, which no address translation changes: no
+// redirect of a sidecar, no DNAT of a service, no masquerading, and not two pods with the same address. So they match
 // the ends exactly, in any network namespaces, without connection tracking. Only SYNPROXY replaces the numbers; the two
 // ends stay unpaired then. A proxy opens a second connection of its own.
 //
 // In: reports, in any order, repeated or not. Out: a View of a connection. The caller calls Reading before each reading
-// of the kernel, Add for each report in it, and Settle and Expire after it. Time comes in with each call. An Index is not
-// safe for concurrent use.
+// of the kernel, Add for each report in it, and Settle and Expire after it. Time comes in with each call. An Index is
+// not safe for concurrent use.
 //
 // A record goes through these states:
 //
@@ -26,9 +26,9 @@
 // namespace and tuple that began and ended before the lookup is in that reading, and the earlier connection is
 // unresolved then. If one that is open is asked about and has ended by that reading, it is asked about again.
 //
-// Each record has one deadline, which reports move. Expire drops what is past it: both ends a moment after the later one
-// has closed, or as soon as the caller is Done with both; an unpaired end when no report of the other end can follow.
-// Beyond the limit a connection is not kept. Its other end then finds no end, but never a wrong one.
+// Each record has one deadline, which reports move. Expire drops what is past it: both ends a moment after the later
+// one has closed, or as soon as the caller is Done with both; an unpaired end when no report of the other end can
+// follow. Beyond the limit a connection is not kept. Its other end then finds no end, but never a wrong one.
 package ends
 
 import (
@@ -40,8 +40,8 @@ import (
 const (
 	// grace is how long an unpaired end stays after its close: the report of the other end may come a snapshot later.
 	grace = 30 * time.Second
-	// silence is how long an end stays without a report. Snapshots of all connections come more often, so the connection
-	// has ended, and the report of its end was lost.
+	// silence is how long an end stays without a report. Snapshots of all connections come more often, so the
+	// connection has ended, and the report of its end was lost.
 	silence = 20 * time.Minute
 	// maxRetries is how often a connection is asked about before its namespace is found: a tenth of a second apart, for
 	// as long as the entry of a connection lives that was reset.
@@ -56,8 +56,9 @@ const (
 
 // Config is how an Index works.
 type Config struct {
-	Limit    int              // ends that are kept; so many attempts are kept too; 0: any number
-	Patience time.Duration    // how long the caller waits for a view to be settled; records of what has ended stay longer
+	Limit int // ends that are kept; so many attempts are kept too; 0: any number
+	// how long the caller waits for a view to be settled; records of what has ended stay longer
+	Patience time.Duration
 	Lookup   Lookup           // the zero value: connection tracking cannot be asked
 	Now      func() time.Time // when an answer was given
 }
@@ -97,7 +98,8 @@ type Index struct {
 // New returns an index that knows no connection.
 func New(c Config, now time.Time) *Index {
 	x := &Index{
-		config: c, established: make(map[conn.Sequence]*record), attempts: make(map[conn.ID]*record), asked: make(map[packet]*lookup),
+		config: c, established: make(map[conn.Sequence]*record), attempts: make(map[conn.ID]*record),
+		asked: make(map[packet]*lookup),
 		began: now, searched: now, last: now, before: now,
 	}
 	for n := range x.plain {

@@ -233,7 +233,8 @@ func kept(x *Index) int {
 	return n
 }
 
-// Whatever the order and the repetitions, an end never finds anything but its own other end, and nothing stays for ever.
+// Whatever the order and the repetitions, an end never finds anything but its own other end, and nothing stays for
+// ever.
 func FuzzPairs(f *testing.F) {
 	f.Add(uint64(1), uint64(2))
 	f.Fuzz(func(t *testing.T, a, b uint64) {

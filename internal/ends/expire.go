@@ -9,8 +9,8 @@ import (
 // tick is the unit of deadlines. Nothing is dropped before its deadline, and all of it a tick after it at the latest.
 const tick = 100 * time.Millisecond
 
-// wheel has a slot for each tick of the next time. A record that has ended is in one slot or more, and in the earliest at
-// its deadline or before it.
+// wheel has a slot for each tick of the next time. A record that has ended is in one slot or more, and in the earliest
+// at its deadline or before it.
 type wheel struct {
 	slots [512][]*record
 	now   uint32 // the tick of the last Expire; its slot may have been filled again since

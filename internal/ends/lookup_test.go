@@ -228,7 +228,8 @@ func TestTheWayOutIsNotKnown(t *testing.T) {
 	j.want(c, &conn.Route{NAT: conn.NATUnresolved})
 }
 
-// A pod has another way out than the one that is followed, so a missing entry on that one proves nothing, and an entry does.
+// A pod has another way out than the one that is followed, so a missing entry on that one proves nothing, and an entry
+// does.
 func TestTheWayOutIsNotCertain(t *testing.T) {
 	for tracked, want := range map[bool]*conn.Route{false: {NAT: conn.NATUnresolved}, true: toBackend()} {
 		o := service(tracked)
@@ -318,7 +319,8 @@ func TestTooEarly(t *testing.T) {
 	}
 }
 
-// An attempt that was refused and the connection after it have one tuple: the order of their reports tells whose the answer is.
+// An attempt that was refused and the connection after it have one tuple: the order of their reports tells whose the
+// answer is.
 func TestAttemptBeforeAConnection(t *testing.T) {
 	refused := dialled(1, conn.Failed)
 	refused.Sequence, refused.Error = conn.Sequence{}, conn.Refused
@@ -341,7 +343,8 @@ func TestTooEarlyAndUsedAgain(t *testing.T) {
 	j.want(dialled(2, conn.Open), toBackend())
 }
 
-// A connection that was asked about while it was open has ended before the answer counts, and the answer is that of a newer one.
+// A connection that was asked about while it was open has ended before the answer counts, and the answer is that of a
+// newer one.
 func TestOvertakenWhileOpen(t *testing.T) {
 	j := newJourney(t, service(true)) // an entry that is open
 	j.read(dialled(1, conn.Open))

@@ -90,8 +90,10 @@ func (r *record) end() conn.End {
 // socket returns what was reported, without the owner.
 func (r *record) socket() conn.End {
 	return conn.End{Process: r.process, Socket: conn.Socket{
-		ID: r.id(), Namespace: conn.Namespace{Inode: r.netnsInode, Cookie: r.netnsCookie}, Tuple: r.tuple(), Sequence: r.sequence,
-		Protocol: r.protocol, Role: r.role, Phase: r.phase, Error: r.error, SeenOpening: r.seenOpening, Transparent: r.transparent,
+		ID: r.id(), Namespace: conn.Namespace{Inode: r.netnsInode, Cookie: r.netnsCookie}, Tuple: r.tuple(),
+		Sequence: r.sequence,
+		Protocol: r.protocol, Role: r.role, Phase: r.phase, Error: r.error, SeenOpening: r.seenOpening,
+		Transparent: r.transparent,
 	}}
 }
 

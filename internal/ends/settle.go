@@ -7,8 +7,8 @@ import (
 	"github.com/netconn/netconn/internal/nat"
 )
 
-// Settle confirms what was asked before the last reading, and asks about what was reported since. More: there are answers
-// to confirm after another reading.
+// Settle confirms what was asked before the last reading, and asks about what was reported since. More: there are
+// answers to confirm after another reading.
 func (x *Index) Settle(now time.Time) (more bool) {
 	for _, q := range x.begun {
 		if x.asked[q.at] == q {
@@ -61,8 +61,8 @@ func (x *Index) settleBoth(r *record, end *conn.End, other *record, otherEnd *co
 	}
 }
 
-// settle keeps the route of one end, unless a better one is known. Most ends have no route that says more than the socket:
-// these share one. What is kept of any other is returned, for the other end to share.
+// settle keeps the route of one end, unless a better one is known. Most ends have no route that says more than the
+// socket: these share one. What is kept of any other is returned, for the other end to share.
 func (x *Index) settle(r *record, end *conn.End, route conn.Route, shared *conn.Route) *conn.Route {
 	switch {
 	case r.route == nil:
@@ -89,7 +89,8 @@ func obvious(e *conn.End, route *conn.Route) bool {
 	case route.Asked.IsValid():
 		return false
 	case e.Role == conn.RoleClient:
-		return route.Client == e.Tuple.Source && route.Server == e.Tuple.Destination && route.Port == e.Tuple.Destination.Port()
+		return route.Client == e.Tuple.Source && route.Server == e.Tuple.Destination &&
+			route.Port == e.Tuple.Destination.Port()
 	case e.Role == conn.RoleServer:
 		port := e.Tuple.Source.Port()
 		if route.NAT == conn.NATUnresolved {

@@ -67,9 +67,12 @@ func deliver[R, V any](raw []byte, to func(V), convert func(R) V) error {
 func (d *decoder) connection(r sockConnectionRecord) conn.Conn {
 	return conn.Conn{
 		Socket: conn.Socket{
-			ID:          conn.ID{Cookie: r.Cookie, Generation: r.Generation},
-			Namespace:   conn.Namespace{Inode: r.Netns, Cookie: r.NetnsCookie},
-			Tuple:       conn.Tuple{Source: endpoint(r.Local, r.LocalPort), Destination: endpoint(r.Remote, r.RemotePort)},
+			ID:        conn.ID{Cookie: r.Cookie, Generation: r.Generation},
+			Namespace: conn.Namespace{Inode: r.Netns, Cookie: r.NetnsCookie},
+			Tuple: conn.Tuple{
+				Source:      endpoint(r.Local, r.LocalPort),
+				Destination: endpoint(r.Remote, r.RemotePort),
+			},
 			Sequence:    conn.Sequence{Local: r.IsnLocal, Remote: r.IsnRemote},
 			Protocol:    conn.TCP,
 			Role:        role(r.Role),

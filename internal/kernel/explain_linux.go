@@ -44,7 +44,8 @@ func explainWith(cause error, p probes) error {
 // missingInKernel returns a sentence about what no permission can replace, or nothing.
 func missingInKernel(read func(path string) ([]byte, error)) string {
 	if _, err := read("/sys/kernel/btf/vmlinux"); errors.Is(err, os.ErrNotExist) {
-		return "the kernel has no type information (/sys/kernel/btf/vmlinux): use one built with CONFIG_DEBUG_INFO_BTF=y"
+		return "the kernel has no type information (/sys/kernel/btf/vmlinux): " +
+			"use one built with CONFIG_DEBUG_INFO_BTF=y"
 	}
 	if lockdown, _ := read("/sys/kernel/security/lockdown"); strings.Contains(string(lockdown), "[confidentiality]") {
 		return "the kernel is locked down (confidentiality), so no program may read its memory: " +

@@ -24,7 +24,8 @@ func (c Config) checkAuthType() error {
 	case AuthNone, AuthServiceAccount, AuthKubeConfig:
 		return nil
 	}
-	return fmt.Errorf("kubernetes::auth_type: must be %s, %s or %s, not %q", AuthNone, AuthServiceAccount, AuthKubeConfig, c.AuthType)
+	return fmt.Errorf("kubernetes::auth_type: must be %s, %s or %s, not %q", AuthNone, AuthServiceAccount,
+		AuthKubeConfig, c.AuthType)
 }
 
 func (c Config) checkScope() error {

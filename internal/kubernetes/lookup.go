@@ -171,7 +171,8 @@ func (s *store) endpoint(q Query) (conn.Peer, Answer) {
 		case !slices.Contains(e.slice.ports, q.Port):
 		case !reached:
 			d[names.PeerName], reached = e.slice.service, true
-		case d[names.PeerName] != e.slice.service: // the pod is behind several services, and which one was meant is not known
+		// the pod is behind several services, and which one was meant is not known
+		case d[names.PeerName] != e.slice.service:
 			d[names.PeerName] = ""
 		}
 	}

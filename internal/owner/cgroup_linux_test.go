@@ -65,8 +65,8 @@ func newResolver(t testing.TB) *Resolver {
 	return r
 }
 
-// makeCgroup makes a cgroup and those above it, removes at the end what it made, and returns the id. The first segment of
-// a path that must not begin at the root is the test's own.
+// makeCgroup makes a cgroup and those above it, removes at the end what it made, and returns the id. The first segment
+// of a path that must not begin at the root is the test's own.
 func makeCgroup(t testing.TB, h *hierarchy, path string) uint64 {
 	t.Helper()
 	for end := range boundaries(path) {
@@ -108,7 +108,8 @@ func start(t testing.TB, h *hierarchy, path, name string) conn.Process {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	})
-	// Start returns when its pipe has been closed, which a kernel may do a moment before the process is the new program.
+	// Start returns when its pipe has been closed, which a kernel may do a moment before the process is the new
+	// program.
 	for exe := ""; filepath.Base(exe) != name; {
 		if exe, err = os.Readlink(fmt.Sprintf("/proc/%d/exe", cmd.Process.Pid)); err != nil {
 			t.Fatal(err)

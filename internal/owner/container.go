@@ -53,8 +53,8 @@ func (r *Resolver) containerExecutable(c *container, p conn.Process) string {
 	return name
 }
 
-// firstExecutable returns the executable of the oldest process of a cgroup and those below it, or nothing. A process that
-// ends meanwhile was not the container's first, unless the container ends too.
+// firstExecutable returns the executable of the oldest process of a cgroup and those below it, or nothing. A process
+// that ends meanwhile was not the container's first, unless the container ends too.
 func (r *Resolver) firstExecutable(dir string) string {
 	var first, started uint64
 	for _, pid := range processes(dir) {

@@ -10,8 +10,8 @@ const (
 	// idleLimit is how long an unused answer is remembered. A socket may outlive its cgroup by the minutes in which the
 	// kernel tries to send its data.
 	idleLimit = 5 * time.Minute
-	// maxEntries bounds each of the maps. A node has a few hundred cgroups; the rest is room for those that are made and
-	// removed within idleLimit. An entry takes about 500 bytes.
+	// maxEntries bounds each of the maps. A node has a few hundred cgroups; the rest is room for those that are made
+	// and removed within idleLimit. An entry takes about 500 bytes.
 	maxEntries = 1 << 16
 	// walksPerExpire bounds the searches between two calls of Expire: one costs a few microseconds a cgroup.
 	walksPerExpire = 4
@@ -32,8 +32,8 @@ func (a *age) idle(now time.Time) bool {
 	return now.Sub(a.last) > idleLimit
 }
 
-// Expire forgets what was not used for some minutes: removed cgroups and containers, executables, and ids without a path.
-// A cgroup that still exists is kept, so that the name of its container does not change. Call it about once a
+// Expire forgets what was not used for some minutes: removed cgroups and containers, executables, and ids without a
+// path. A cgroup that still exists is kept, so that the name of its container does not change. Call it about once a
 // collection: afterwards the ids that the system had no answer for are looked up again.
 //
 // It returns the owners whose container was removed, each once.

@@ -67,8 +67,8 @@ func mounted(magic int64, dirs ...string) (*hierarchy, error) {
 		}
 		h := &hierarchy{path: path}
 		if h.id("/") != rootID {
-			return nil, fmt.Errorf("read all cgroups at %s: a cgroup namespace shows a part of them only; mount the host's "+
-				"/sys/fs/cgroup and set root_path, or run in the host's cgroup namespace", dir)
+			return nil, fmt.Errorf("read all cgroups at %s: a cgroup namespace shows a part of them only; "+
+				"mount the host's /sys/fs/cgroup and set root_path, or run in the host's cgroup namespace", dir)
 		}
 		return h, nil
 	}

@@ -67,7 +67,8 @@ func nodeNameIn(namespace string) (string, error) {
 	}
 	name, err := nodeName()
 	if err := unix.Setns(int(back.Fd()), unix.CLONE_NEWUTS); err != nil {
-		return "", fmt.Errorf("return to own UTS namespace: %w", err) // still locked: no other goroutine gets this thread
+		// still locked: no other goroutine gets this thread
+		return "", fmt.Errorf("return to own UTS namespace: %w", err)
 	}
 	runtime.UnlockOSThread()
 	return name, err
@@ -93,7 +94,8 @@ func readIn(root, path string) (string, error) {
 		return "", fmt.Errorf("open %s: %w", root, err)
 	}
 	defer unix.Close(dir)
-	fd, err := unix.Openat2(dir, path, &unix.OpenHow{Flags: unix.O_RDONLY | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT})
+	how := unix.OpenHow{Flags: unix.O_RDONLY | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT}
+	fd, err := unix.Openat2(dir, path, &how)
 	if err != nil {
 		return "", err
 	}

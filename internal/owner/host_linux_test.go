@@ -76,7 +76,8 @@ func TestHostName(t *testing.T) {
 	}
 }
 
-// A host with a UTS namespace of its own, as a Kubernetes node that is a container has it. The reader's stays as it was.
+// A host with a UTS namespace of its own, as a Kubernetes node that is a container has it. The reader's stays as it
+// was.
 func TestKernelHostName(t *testing.T) {
 	require(t, os.Geteuid() == 0, "making a UTS namespace takes root")
 	m := newMachine(t)

@@ -6,15 +6,15 @@
 //
 // The id of a cgroup becomes a path by what Learn was told, else by a file handle made from the id, which needs no
 // search and has no race. Without the permission for that, a walk compares inode numbers. A pure parser reads the path.
-// The process itself, which may be long gone, is not asked. Only the name of a container comes from /proc, once: that of
-// its first process.
+// The process itself, which may be long gone, is not asked. Only the name of a container comes from /proc, once: that
+// of its first process.
 //
 // Hierarchies: on a host with both versions of cgroups a process has one in each, and some engines use only version 1,
 // where the memory controller's hierarchy counts. The one that names a container wins, else version 2.
 //
-// Order: Learn before the first Resolve of a process in that cgroup, or the handle has to do. Time comes in with
-// Expire only. Errors: of New, if root is no host's root directory; all else that is missing is in Warnings.
-// A Resolver is not safe for concurrent use.
+// Order: Learn before the first Resolve of a process in that cgroup, or the handle has to do. Time comes in with Expire
+// only. Errors: of New, if root is no host's root directory; all else that is missing is in Warnings. A Resolver is not
+// safe for concurrent use.
 package owner
 
 import (
@@ -130,10 +130,10 @@ func (r *Resolver) Learn(c conn.Cgroup) {
 
 // Resolve returns the owner of a process. What is not certain is empty, down to the zero Owner.
 //
-// The executable of a container is that of its first process, or of the first process seen with a connection if that one
-// cannot be read, and stays the same for the life of the container. A process whose cgroup has no path has its own: that
-// is certain, even if nobody knows whether the process is in a container. A service that starts programs with random
-// names has random values; nothing here can tell a name from a number.
+// The executable of a container is that of its first process, or of the first process seen with a connection if that
+// one cannot be read, and stays the same for the life of the container. A process whose cgroup has no path has its own:
+// that is certain, even if nobody knows whether the process is in a container. A service that starts programs with
+// random names has random values; nothing here can tell a name from a number.
 func (r *Resolver) Resolve(p conn.Process) conn.Owner {
 	g := r.group(p)
 	if g.reason != none {
@@ -237,7 +237,8 @@ func (r *Resolver) wholeName(key programKey, owner conn.Owner, whole bool) strin
 	return owner.Executable
 }
 
-// known returns the group that a path makes. The first pod of the host itself ends all belief in pods of other kubelets.
+// known returns the group that a path makes. The first pod of the host itself ends all belief in pods of other
+// kubelets.
 func (r *Resolver) known(id groupID, path string) *group {
 	p := parsePath(path, !r.hostPods)
 	if p.kubelet && !r.hostPods {

@@ -136,8 +136,8 @@ func handedOver(parent, segment string) bool {
 	return found && !engineService(name) && !strings.HasPrefix(name, "systemd-nspawn@")
 }
 
-// engineService reports whether a service is a container engine or a kubelet, whose containers may be in its own cgroup:
-// runc puts them there if the engine has the cgroupfs driver and the kubelet the systemd driver.
+// engineService reports whether a service is a container engine or a kubelet, whose containers may be in its own
+// cgroup: runc puts them there if the engine has the cgroupfs driver and the kubelet the systemd driver.
 func engineService(name string) bool {
 	switch name {
 	case "containerd", "crio", "docker", "cri-docker", "kubelet", "k3s", "k3s-agent", "rke2-server", "rke2-agent",

@@ -352,7 +352,8 @@ func certain(t *testing.T, path string, p place) {
 	}
 }
 
-// outermost checks that nothing below a container in a pod changes who it is, and below another container only a kubelet.
+// outermost checks that nothing below a container in a pod changes who it is, and below another container only a
+// kubelet.
 func outermost(t *testing.T, path string) {
 	t.Helper()
 	pod := "/kubepods/pod" + uidA + "/" + idA

@@ -12,10 +12,10 @@ import "strings"
 //     reported as its template, sshd@.service: the instance would put addresses into a metric;
 //   - a scope, a transient service (run-*, dbus-:*) and a process directly in a slice fold into the outermost slice,
 //     because inner slices are made for each pod, user or template; init.scope, the unit of systemd itself, stays;
-//   - everything below user.slice is user.slice: users name their units, perhaps like a unit of the system, and the inner
-//     slice would name a person;
-//   - a path that starts with none of these (cgroupfs drivers, batch systems) has no unit, even if a systemd runs further
-//     inside: its nginx.service is not the host's.
+//   - everything below user.slice is user.slice: users name their units, perhaps like a unit of the system, and the
+//     inner slice would name a person;
+//   - a path that starts with none of these (cgroupfs drivers, batch systems) has no unit, even if a systemd runs
+//     further inside: its nginx.service is not the host's.
 func unit(path string) string { return text(outermostUnit(path)) }
 
 func outermostUnit(path string) string {

@@ -40,8 +40,8 @@ func New(networks map[string][]netip.Prefix) *Resolver {
 	return r
 }
 
-// Describe says who is at the other end of c. Other is that end when it is on this machine, else nil; then actual is the address that is
-// known to be there, behind any translation.
+// Describe says who is at the other end of c. Other is that end when it is on this machine, else nil; then actual is
+// the address that is known to be there, behind any translation.
 func (r *Resolver) Describe(c conn.Conn, other *conn.End, actual netip.Addr) conn.Peer {
 	if other != nil {
 		return local(c.Owner, other.Owner)
@@ -106,8 +106,8 @@ func scope(self, o conn.Owner) string {
 
 // remote describes a peer of which only the address is known.
 func (r *Resolver) remote(self, a netip.Addr) conn.Peer {
-	// A prefix never contains an address with a zone, and the zone is the name of a local interface: it tells nothing of
-	// the peer.
+	// A prefix never contains an address with a zone, and the zone is the name of a local interface: it tells nothing
+	// of the peer.
 	a, self = a.WithZone(""), self.WithZone("")
 	switch {
 	case !a.IsValid() || a.IsUnspecified():

@@ -154,8 +154,8 @@ func TestChurnKeepsNothing(t *testing.T) {
 	}
 }
 
-// The cost of a connection that was opened and closed, from its decoded reports to its flow, at ten thousand a second: an operation is
-// a reading of the ring, and each hundredth ends with a collection.
+// The cost of a connection that was opened and closed, from its decoded reports to its flow, at ten thousand a second:
+// an operation is a reading of the ring, and each hundredth ends with a collection.
 func BenchmarkChurn(b *testing.B) {
 	for name, m := range map[string]*mill{
 		"both ends":               {dialled: "10.97.0.2:9000"},

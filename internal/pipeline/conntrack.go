@@ -57,7 +57,8 @@ func result(a conntrack.Answer, p conn.Phase) ends.Result {
 	return ends.Unknown
 }
 
-// fits reports whether an entry's state can be that of the connection. An open entry is not that of a connection that has ended.
+// fits reports whether an entry's state can be that of the connection. An open entry is not that of a connection that
+// has ended.
 func fits(p conn.Phase, s conntrack.State) bool {
 	switch p {
 	case conn.Closed:

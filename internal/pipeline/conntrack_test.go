@@ -7,7 +7,8 @@ import (
 	"github.com/netconn/netconn/internal/conntrack"
 )
 
-// An entry that is open is not that of a connection which has ended, and the other way round an open connection may have one that closes.
+// An entry that is open is not that of a connection which has ended, and the other way round an open connection may
+// have one that closes.
 func TestAnswersFit(t *testing.T) {
 	for name, c := range map[string]struct {
 		phase conn.Phase

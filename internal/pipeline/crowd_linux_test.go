@@ -27,9 +27,10 @@ type crowd struct{ pods, services int }
 // met is how many services are asked for, and how many pods answer.
 const met = 100
 
-// BenchmarkCrowd is a collection each second of a thousand connections to the addresses of a hundred services, translated to a hundred pods,
-// in clusters that know none of both, those, or ten thousand pods and a thousand services. The pods are of one workload, and each service
-// has a port of its own, so that the points are as many. The clusters are watched in an API server.
+// BenchmarkCrowd is a collection each second of a thousand connections to the addresses of a hundred services,
+// translated to a hundred pods, in clusters that know none of both, those, or ten thousand pods and a thousand
+// services. The pods are of one workload, and each service has a port of its own, so that the points are as many. The
+// clusters are watched in an API server.
 func BenchmarkCrowd(b *testing.B) {
 	c := testcluster.New(b)
 	c.Namespace("shop")
@@ -70,7 +71,8 @@ func collectFrom(b *testing.B, all crowd) {
 	checkFlows(b, p, now, all)
 }
 
-// checkFlows holds that the connections were named: services by their addresses, and the pods that they were translated to.
+// checkFlows holds that the connections were named: services by their addresses, and the pods that they were translated
+// to.
 func checkFlows(b *testing.B, p *Pipeline, now time.Time, all crowd) {
 	b.Helper()
 	resources, err := p.read(now)
@@ -192,7 +194,8 @@ spec: {nodeName: node-%d, containers: [{name: app, image: "example.com/shop:1", 
 status: {phase: Running, startTime: "2023-01-01T00:00:00Z", podIP: %[3]s, podIPs: [{ip: %[3]s}]}`, i, 2+i%100, podAddress(i)))
 }
 
-// makeService writes a service, and a slice with its pods. Kubernetes' own slices are not watched where all pods are: these are another's.
+// makeService writes a service, and a slice with its pods. Kubernetes' own slices are not watched where all pods are:
+// these are another's.
 func makeService(c *testcluster.Cluster, i int, all crowd) {
 	to := serviceAddress(i)
 	c.Service(fmt.Sprintf(`

@@ -22,8 +22,8 @@ type EventOptions struct {
 	Interval       time.Duration // at which they are taken
 }
 
-// events holds the ends of connections until a logs receiver takes them. No more are let in than the rate allows, and no
-// more are held than that rate brings between two collections.
+// events holds the ends of connections until a logs receiver takes them. No more are let in than the rate allows, and
+// no more are held than that rate brings between two collections.
 type events struct {
 	config    EventOptions
 	wanted    bool // there is a logs receiver

@@ -46,13 +46,14 @@ func (p *Pipeline) resolve(c conn.Conn, now time.Time) Identity {
 	return known
 }
 
-// standsForOthers reports whether an address is a service's. A service has no socket, so some endpoint of it has answered.
+// standsForOthers reports whether an address is a service's. A service has no socket, so some endpoint of it has
+// answered.
 func standsForOthers(named conn.Peer) bool {
 	return named[names.PeerType] == names.TypeService && named[names.PeerScope] == names.ScopeUnknown
 }
 
-// atService says that a service was the destination as far as is known, so that it was translated where connection tracking does
-// not show it: by an eBPF program, for one. What was asked for before is kept.
+// atService says that a service was the destination as far as is known, so that it was translated where connection
+// tracking does not show it: by an eBPF program, for one. What was asked for before is kept.
 func (a *Identity) atService(service netip.AddrPort, name string) {
 	a.NAT, a.Server = conn.NATUnresolved, netip.AddrPort{}
 	if !a.Original.Address.IsValid() {
@@ -66,7 +67,8 @@ func stays(c conn.Conn, other *conn.End, named conn.Peer) bool {
 	if other != nil {
 		return other.Owner != conn.Owner{}
 	}
-	return c.Sequence == conn.Sequence{} || named[names.PeerType] == names.TypePod && named[names.PeerScope] == names.ScopeRemote
+	return c.Sequence == conn.Sequence{} || named[names.PeerType] == names.TypePod &&
+		named[names.PeerScope] == names.ScopeRemote
 }
 
 // routed returns what a route knows.
@@ -86,7 +88,8 @@ func (p *Pipeline) routed(c conn.Conn, r conn.Route) Identity {
 // fill takes from the socket what no route knows.
 func (a *Identity) fill(c conn.Conn, remote netip.AddrPort) {
 	switch {
-	case c.Role == conn.RoleServer && a.NAT == conn.NATUnresolved: // the socket's may be a sidecar's, which no client asked for
+	// the socket's may be a sidecar's, which no client asked for
+	case c.Role == conn.RoleServer && a.NAT == conn.NATUnresolved:
 	case a.Port == 0 || c.Role == conn.RoleUnknown:
 		a.Port = c.ServerPort()
 	}

@@ -146,7 +146,8 @@ func dialled(id uint64, p conn.Phase) conn.Conn {
 	}
 }
 
-// The cluster is asked who had the address when the connection began, whatever way the connection takes to the question.
+// The cluster is asked who had the address when the connection began, whatever way the connection takes to the
+// question.
 func TestMomentReachesTheCluster(t *testing.T) {
 	for name, c := range map[string]struct {
 		phase conn.Phase
@@ -242,8 +243,9 @@ func TestTranslationReachesTheFlow(t *testing.T) {
 	}
 }
 
-// No packet is ever answered by a service's address. Where connection tracking shows no translation, another program has
-// translated it: the server is not known, and the service is what was asked for. A pod at the address is an actual server.
+// No packet is ever answered by a service's address. Where connection tracking shows no translation, another program
+// has translated it: the server is not known, and the service is what was asked for. A pod at the address is an actual
+// server.
 func TestServiceIsNoServer(t *testing.T) {
 	const port = 9080
 	service := conn.Peer{names.PeerType: names.TypeService, names.PeerScope: names.ScopeUnknown, names.PeerName: "reviews"}

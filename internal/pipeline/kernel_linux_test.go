@@ -125,9 +125,9 @@ func (l *lab) collect() totals {
 	return sum
 }
 
-// With a ring of one page that nobody empties, most ends are lost: each is counted, its bytes are in the totals, and what
-// looked open is closed after three passes. Losses are the machine's, so they are the test's own only while nobody else is
-// busy.
+// With a ring of one page that nobody empties, most ends are lost: each is counted, its bytes are in the totals, and
+// what looked open is closed after three passes. Losses are the machine's, so they are the test's own only while nobody
+// else is busy.
 func TestLostEndsKeepTheTotals(t *testing.T) {
 	for range 5 {
 		if loseEnds(t) {

@@ -9,9 +9,11 @@ import (
 	"github.com/netconn/netconn/internal/names"
 )
 
-// named returns what the cluster knows of the other end, nil if it is not on this machine, of a connection. Settled: no better answer
-// will come.
-func (p *Pipeline) named(c conn.Conn, other *conn.End, remote netip.AddrPort, now time.Time) (known conn.Peer, settled bool) {
+// named returns what the cluster knows of the other end, nil if it is not on this machine, of a connection. Settled: no
+// better answer will come.
+func (p *Pipeline) named(
+	c conn.Conn, other *conn.End, remote netip.AddrPort, now time.Time,
+) (known conn.Peer, settled bool) {
 	switch {
 	case !p.cluster.there():
 		return conn.Peer{}, true
@@ -28,7 +30,8 @@ func (p *Pipeline) named(c conn.Conn, other *conn.End, remote netip.AddrPort, no
 	return known, answer == kubernetes.Final
 }
 
-// owned tells what the cluster knows of an owner on this machine. A container may be older than what the API says of it.
+// owned tells what the cluster knows of an owner on this machine. A container may be older than what the API says of
+// it.
 func (p *Pipeline) owned(o conn.Owner) (known conn.Peer, settled bool) {
 	answer := kubernetes.Unknown
 	inCluster := o.ContainerID != "" && !o.ClaimedID()

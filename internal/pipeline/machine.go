@@ -97,7 +97,9 @@ func openTables(root string, now time.Time) (Tables, error) {
 	if err != nil {
 		return Tables{}, err
 	}
-	return Tables{Ask: t.LookUp, Local: t.Local, Outer: t.Outer, Warnings: t.Warnings, Stats: t.Stats, Close: t.Close}, nil
+	return Tables{
+		Ask: t.LookUp, Local: t.Local, Outer: t.Outer, Warnings: t.Warnings, Stats: t.Stats, Close: t.Close,
+	}, nil
 }
 
 // joinCluster begins to watch the cluster, where there is one to be asked.
@@ -110,7 +112,8 @@ func joinCluster(c kubernetes.Config, now func() time.Time) (Cluster, error) {
 		return Cluster{}, err
 	}
 	return Cluster{
-		Container: k.Container, Pod: k.Pod, Address: k.Address, Service: k.Service, Here: k.Here, Synced: k.Synced, Faults: k.Faults,
+		Container: k.Container, Pod: k.Pod, Address: k.Address, Service: k.Service, Here: k.Here, Synced: k.Synced,
+		Faults: k.Faults,
 		Health: k.Health, Close: k.Close,
 	}, nil
 }

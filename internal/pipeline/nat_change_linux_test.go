@@ -70,8 +70,8 @@ func unresolved() way {
 	return way{Role: "client", NAT: "unresolved", Server: "10.96.1.3:80", Client: "10.244.1.11", Peer: "remote", Sent: sentOut}
 }
 
-// One client, one port, one service, and another server each time: the same tuple has another translation a moment later. Each connection
-// has its own, or none, whenever it is that the ends are read.
+// One client, one port, one service, and another server each time: the same tuple has another translation a moment
+// later. Each connection has its own, or none, whenever it is that the ends are read.
 func TestTupleUsedAgain(t *testing.T) {
 	never := func(*plant) {}
 	toFirst, toSecond := wayTo("10.244.2.13:9080"), wayTo("10.244.2.13:9090")
@@ -188,7 +188,8 @@ func TestRuleThatComesLater(t *testing.T) {
 	}
 }
 
-// An entry that was reset is gone within a second: what is read in time is known, and what is read later is not taken for untranslated.
+// An entry that was reset is gone within a second: what is read in time is known, and what is read later is not taken
+// for untranslated.
 func TestShortTimeouts(t *testing.T) {
 	for name, c := range map[string]struct {
 		wait time.Duration
@@ -230,7 +231,8 @@ func TestOneAddressTwice(t *testing.T) {
 	wantWays(t, p.told(2), wayTo("10.244.2.13:9080"), wayTo("10.244.2.13:9090"))
 }
 
-// The namespace is gone before anybody is asked: its sockets told who is there, and how they were translated is not known.
+// The namespace is gone before anybody is asked: its sockets told who is there, and how they were translated is not
+// known.
 func TestNamespaceDeletedInTheMiddle(t *testing.T) {
 	p := newPlant(t)
 	var inode uint32
@@ -315,7 +317,8 @@ func TestZones(t *testing.T) {
 	wantWays(t, p.told(1), wayTo("10.244.2.13:9080"))
 }
 
-// Connections that are older than netconn are asked about as others are. Where nothing is known of one, its entry may have expired.
+// Connections that are older than netconn are asked about as others are. Where nothing is known of one, its entry may
+// have expired.
 func TestOlderThanNetconn(t *testing.T) {
 	for name, c := range map[string]struct {
 		dial string

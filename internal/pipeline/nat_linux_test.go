@@ -20,8 +20,8 @@ import (
 	"github.com/netconn/netconn/internal/testnet"
 )
 
-// A plant is a pipeline on the real kernel and its real connection tracking, of which the connections of some namespaces are looked at: those
-// of the others are as good as on another machine.
+// A plant is a pipeline on the real kernel and its real connection tracking, of which the connections of some
+// namespaces are looked at: those of the others are as good as on another machine.
 type plant struct {
 	*Pipeline
 	t         *testing.T
@@ -135,8 +135,8 @@ func (p *plant) await(n int) []way {
 	return ways
 }
 
-// lost returns how often the kernel could not report something, anywhere on the machine: it did not run a program that it had interrupted,
-// or the ring was full.
+// lost returns how often the kernel could not report something, anywhere on the machine: it did not run a program that
+// it had interrupted, or the ring was full.
 func (p *plant) lost() uint64 {
 	p.t.Helper()
 	stats, err := p.sockets.Stats()
@@ -146,8 +146,8 @@ func (p *plant) lost() uint64 {
 	return stats.Missed + stats.RingRefused + stats.StorageRefused
 }
 
-// wantAttempt makes an attempt to connect, and compares what is told of it. Where the kernel could not report something meanwhile, that may
-// be nothing, or less: the attempt is made again then.
+// wantAttempt makes an attempt to connect, and compares what is told of it. Where the kernel could not report something
+// meanwhile, that may be nothing, or less: the attempt is made again then.
 func (p *plant) wantAttempt(attempt func(), want way) {
 	p.t.Helper()
 	for range 5 {
@@ -196,7 +196,8 @@ func wantWays(t *testing.T, got []way, want ...way) {
 
 const sentOut, sentBack = 1_003, 2_005
 
-// exchange is one connection that carries both, and closes. The first packet on a way may take a second, and ends are read more often.
+// exchange is one connection that carries both, and closes. The first packet on a way may take a second, and ends are
+// read more often.
 func (p *plant) exchange(from *testnet.Namespace, l *net.TCPListener, address string) {
 	t := p.t
 	t.Helper()

@@ -3,7 +3,8 @@
 //
 // In: reports of sockets (internal/kernel), with the owners of their processes (internal/owner), the translations that
 // connection tracking knows (internal/conntrack), and the names that a cluster has for addresses (internal/kubernetes).
-// Out: at Collect every flow, at Events the connections that have ended, as plain Go values. Time comes in with each call.
+// Out: at Collect every flow, at Events the connections that have ended, as plain Go values. Time comes in with each
+// call.
 //
 // Call Drain more often than the kernel's ring of ended connections fills up (DrainInterval), and Collect once an
 // interval. A failed read is returned beside what could be read. Nothing is counted twice when the next one succeeds,
@@ -44,7 +45,8 @@ type Options struct {
 
 // Defaults are the options of a configuration that names none.
 func Defaults() Options {
-	return Options{Root: "/", Kubernetes: kubernetes.Defaults(), Flows: flow.Defaults(), Events: EventOptions{MaxPerSecond: 100}}
+	return Options{Root: "/", Kubernetes: kubernetes.Defaults(), Flows: flow.Defaults(),
+		Events: EventOptions{MaxPerSecond: 100}}
 }
 
 // ClusterConfig is how the API of a cluster is reached. Without an API the rest of a pipeline works.
@@ -111,7 +113,8 @@ func (p *Pipeline) missing(node string, found ...error) []error {
 		errs = append(errs, errors.New(w))
 	}
 	if p.cluster.there() && node == "" {
-		errs = append(errs, errors.New("tell peers on this node from others by their addresses, and local zones: node_name is not set"))
+		errs = append(errs,
+			errors.New("recognise peers on this node by their addresses, and report local zones: node_name is not set"))
 	}
 	stats, err := p.sockets.Stats()
 	if err != nil {
@@ -142,8 +145,8 @@ func (p *Pipeline) Faults() []Fault {
 // WantEvents begins to keep events, or ends it and forgets those that nobody will take.
 func (p *Pipeline) WantEvents(wanted bool) { p.events.want(wanted) }
 
-// Collect makes one collection and returns all flows, which are valid until the next call of any method. With an error they are those of
-// what could be read.
+// Collect makes one collection and returns all flows, which are valid until the next call of any method. With an error
+// they are those of what could be read.
 func (p *Pipeline) Collect(now time.Time) ([]flow.Resource, error) {
 	flows, err := p.read(now)
 	p.expire(now)
@@ -202,7 +205,8 @@ func (p *Pipeline) lose(now time.Time) error {
 	return nil
 }
 
-// confirm finds the routes of what was reported. What connection tracking was asked for is confirmed by what ended meanwhile.
+// confirm finds the routes of what was reported. What connection tracking was asked for is confirmed by what ended
+// meanwhile.
 func (p *Pipeline) confirm(now time.Time) error {
 	if !p.ends.Settle(now) {
 		return nil
@@ -210,8 +214,8 @@ func (p *Pipeline) confirm(now time.Time) error {
 	return p.Drain(now)
 }
 
-// Drain reads the reports of ended connections, so that their ring does not fill up between two collections, finds their routes before
-// connection tracking forgets them, and lets go of those that are certain.
+// Drain reads the reports of ended connections, so that their ring does not fill up between two collections, finds
+// their routes before connection tracking forgets them, and lets go of those that are certain.
 func (p *Pipeline) Drain(now time.Time) error {
 	defer p.settle(now)
 	p.ends.Reading(now)

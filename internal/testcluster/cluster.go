@@ -157,11 +157,13 @@ func (c *Cluster) Start() {
 	c.api = start(c.t, c.path("kube-apiserver.log"), Program(c.t, "kube-apiserver"), append(c.mode(),
 		"--etcd-servers="+c.store, "--bind-address="+c.address.String(), "--advertise-address="+c.address.String(),
 		"--secure-port="+strconv.Itoa(c.port),
-		"--cert-dir="+c.path("unused"), "--tls-cert-file="+c.path("server.crt"), "--tls-private-key-file="+c.path("server.key"),
+		"--cert-dir="+c.path("unused"), "--tls-cert-file="+c.path("server.crt"),
+		"--tls-private-key-file="+c.path("server.key"),
 		"--client-ca-file="+c.path("ca.crt"),
 		"--service-account-key-file="+c.path("tokens.key"), "--service-account-signing-key-file="+c.path("tokens.key"),
 		"--service-account-issuer=https://kubernetes.default.svc", "--service-cluster-ip-range="+ServiceRange,
-		"--enable-priority-and-fairness=false", "--audit-policy-file="+c.path("audit.yaml"), "--audit-log-path="+c.Audit,
+		"--enable-priority-and-fairness=false", "--audit-policy-file="+c.path("audit.yaml"),
+		"--audit-log-path="+c.Audit,
 	)...)
 	anonymous := &http.Client{Transport: insecure()}
 	c.wait("the API server", func() error {

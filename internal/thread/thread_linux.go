@@ -1,4 +1,5 @@
-// Package thread gives work a thread of its own, for what the kernel knows by thread: the namespaces that one is in, above all.
+// Package thread gives work a thread of its own, for what the kernel knows by thread: the namespaces that one is in,
+// above all.
 package thread
 
 import (
@@ -7,9 +8,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Go runs f in a goroutine on a thread that nothing else is run on, and that ends with f. It is never the first thread of the process:
-// the runtime cannot end that one, and keeps it where it stands for good (runtime.LockOSThread says "exits the thread", and mexit in
-// runtime/proc.go has the exception), and its namespaces are what /proc and nsenter take for the whole process's.
+// Go runs f in a goroutine on a thread that nothing else is run on, and that ends with f. It is never the first thread
+// of the process: the runtime cannot end that one, and keeps it where it stands for good (runtime.LockOSThread says
+// "exits the thread", and mexit in runtime/proc.go has the exception), and its namespaces are what /proc and nsenter
+// take for the whole process's.
 func Go(f func()) {
 	go func() {
 		runtime.LockOSThread()

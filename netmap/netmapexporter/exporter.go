@@ -34,7 +34,8 @@ func createDefaultConfig() component.Config {
 
 // NewFactory returns the factory of the exporter.
 func NewFactory() exporter.Factory {
-	return exporter.NewFactory(metadata.Type, createDefaultConfig, exporter.WithMetrics(create, metadata.MetricsStability))
+	return exporter.NewFactory(metadata.Type, createDefaultConfig, exporter.WithMetrics(create,
+		metadata.MetricsStability))
 }
 
 func create(ctx context.Context, set exporter.Settings, cfg component.Config) (exporter.Metrics, error) {

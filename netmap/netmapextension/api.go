@@ -76,7 +76,8 @@ func (a *api) get(read request) http.Handler {
 		}
 		given, err := url.ParseQuery(r.URL.RawQuery)
 		if err != nil {
-			fail(w, http.StatusBadRequest, apiError{Code: "bad_parameter", Message: "the parameters are not well-formed"})
+			fail(w, http.StatusBadRequest, apiError{Code: "bad_parameter",
+				Message: "the parameters are not well-formed"})
 			return
 		}
 		p := &parameters{given: given}
@@ -185,7 +186,8 @@ func (a *api) graph(p *parameters, _ *http.Request) question {
 	span := p.span(a.source)
 	q := view.GraphQuery{
 		Query: p.query(a.source), By: p.by("by", "name"), Group: p.by("group", ""),
-		Metrics: p.metrics("metrics", "tx,rx,retransmits,rtt,attempts,failures,active"), Rank: p.metric("rank", "volume"),
+		Metrics: p.metrics("metrics", "tx,rx,retransmits,rtt,attempts,failures,active"), Rank: p.metric("rank",
+			"volume"),
 		Nodes: int(p.number("nodes", maxNodes, 1, maxNodes)), Edges: int(p.number("edges", maxEdges, 1, maxEdges)),
 	}
 	if q.By == view.None {
@@ -197,7 +199,8 @@ func (a *api) graph(p *parameters, _ *http.Request) question {
 func (a *api) flows(p *parameters, _ *http.Request) question {
 	span := p.span(a.source)
 	q := view.FlowsQuery{
-		Query: p.query(a.source), Clients: p.tags("clients", "name", false), Servers: p.tags("servers", "name,port", true),
+		Query: p.query(a.source), Clients: p.tags("clients", "name", false), Servers: p.tags("servers", "name,port",
+			true),
 		Sort: p.sort(), Limit: int(p.number("limit", 200, 1, maxRows)), Offset: int(p.number("offset", 0, 0, 1<<31)),
 		Spark: p.spark(),
 	}

@@ -47,7 +47,8 @@ func TestTheLargestGraphIsSmallEnough(t *testing.T) {
 	}
 }
 
-// BenchmarkRequests answers the requests of the page from a full store. Each finds the store changed, so nothing is remembered.
+// BenchmarkRequests answers the requests of the page from a full store. Each finds the store changed, so nothing is
+// remembered.
 func BenchmarkRequests(b *testing.B) {
 	s := serve(b)
 	s.crowd(1000, storedEdges, 29)

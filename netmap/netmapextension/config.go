@@ -149,7 +149,8 @@ func (c *Config) validateLinks() error {
 
 var placeholder = regexp.MustCompile(`\{[^{}]*\}`)
 
-// validate lets only such templates through as lead to one place whatever an attribute is: labels are anybody's to choose.
+// validate lets only such templates through as lead to one place whatever an attribute is: labels are anybody's to
+// choose.
 func (l *LinkConfig) validate() error {
 	if l.Name == "" {
 		return errors.New("name: must not be empty")

@@ -65,7 +65,8 @@ func (n *netmap) Start(ctx context.Context, host component.Host) error {
 	n.settings.Logger.Info("Serving the network map.", zap.String("url", scheme+"://"+n.address+"/"))
 	n.serving.Go(func() {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			componentstatus.ReportStatus(host, componentstatus.NewFatalErrorEvent(fmt.Errorf("serve the network map: %w", err)))
+			componentstatus.ReportStatus(host,
+				componentstatus.NewFatalErrorEvent(fmt.Errorf("serve the network map: %w", err)))
 		}
 	})
 	return nil

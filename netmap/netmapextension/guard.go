@@ -13,10 +13,12 @@ const (
 )
 
 // policy is what the page may do: run what comes from the same origin, and nothing else.
-const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; " +
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; " +
+	"font-src 'self'; " +
 	"connect-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// guard refuses what a browser may have been led to by another site, and tells browsers what may be done with the answers.
+// guard refuses what a browser may have been led to by another site, and tells browsers what may be done with the
+// answers.
 func guard(c *Config, next http.Handler) http.Handler {
 	names := ownNames(c)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -29,12 +31,14 @@ func guard(c *Config, next http.Handler) http.Handler {
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		switch {
 		case !asked(names, r.Host):
-			fail(w, http.StatusForbidden, apiError{Code: "forbidden", Message: "this host name is not one of the network map's; " +
-				"add it to hosts in the configuration of the extension netmap"})
+			fail(w, http.StatusForbidden, apiError{Code: "forbidden",
+				Message: "this host name is not one of the network map's; " +
+					"add it to hosts in the configuration of the extension netmap"})
 		case strings.HasPrefix(r.URL.Path, "/api/") && foreign(r):
 			fail(w, http.StatusForbidden, apiError{Code: "forbidden", Message: "the request was made by another site"})
 		case len(r.URL.RawQuery) > maxQueryBytes || len(r.URL.Path) > maxQueryBytes:
-			fail(w, http.StatusRequestURITooLong, apiError{Code: "too_large", Message: "the address of the request is too long"})
+			fail(w, http.StatusRequestURITooLong, apiError{Code: "too_large",
+				Message: "the address of the request is too long"})
 		default:
 			next.ServeHTTP(w, r)
 		}
@@ -53,8 +57,8 @@ func ownNames(c *Config) map[string]bool {
 	return names
 }
 
-// asked tells whether a Host is one of ours. A rebound name is not; an address is nobody's to rebind. The port is not looked at, as it is
-// another one behind port forwarding.
+// asked tells whether a Host is one of ours. A rebound name is not; an address is nobody's to rebind. The port is not
+// looked at, as it is another one behind port forwarding.
 func asked(names map[string]bool, host string) bool {
 	name := host
 	if h, _, err := net.SplitHostPort(host); err == nil {

@@ -105,15 +105,18 @@ func state(s *snap.Status) (name, reason string) {
 		if s.Dropped.Any() {
 			return "empty", "Metrics arrive, but none could be counted; see what was dropped."
 		}
-		return "empty", "No metrics of netconn have arrived yet. The first come with the first collection of the receiver netconn; " +
-			"its pipeline needs the exporter netmap."
+		return "empty",
+			"No metrics of netconn have arrived yet. The first come with the first collection " +
+				"of the receiver netconn; " +
+				"its pipeline needs the exporter netmap."
 	}
 	for _, h := range s.Hosts {
 		if !h.Stale {
 			return "ok", ""
 		}
 	}
-	return "stale", "No host has reported for three of its intervals. Is the collector with the receiver netconn still running?"
+	return "stale",
+		"No host has reported for three of its intervals. Is the collector with the receiver netconn still running?"
 }
 
 // reporters returns the hosts that report, by name.
@@ -129,7 +132,10 @@ func reporters(hosts []snap.Host) []reporter {
 			Points: h.Points, Edges: h.Edges,
 		}
 	}
-	slices.SortFunc(all, func(a, b reporter) int { return cmp.Or(cmp.Compare(a.Host, b.Host), cmp.Compare(a.HostID, b.HostID)) })
+	slices.SortFunc(all, func(a, b reporter) int {
+		return cmp.Or(cmp.Compare(a.Host, b.Host), cmp.Compare(a.HostID,
+			b.HostID))
+	})
 	return all
 }
 

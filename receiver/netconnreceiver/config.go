@@ -94,8 +94,9 @@ func createDefaultConfig() component.Config {
 		MaxConnections:       d.Flows.MaxConnections,
 		Temporality:          TemporalityCumulative,
 		ExpireAfter:          d.Flows.ExpireAfter,
-		Events:               EventsConfig{MaxPerSecond: d.Events.MaxPerSecond, EventsConfig: metadata.DefaultEventsConfig()},
-		Kubernetes:           d.Kubernetes,
+		Events: EventsConfig{MaxPerSecond: d.Events.MaxPerSecond,
+			EventsConfig: metadata.DefaultEventsConfig()},
+		Kubernetes: d.Kubernetes,
 	}
 }
 
@@ -141,7 +142,8 @@ func (c *Config) cluster() pipeline.ClusterConfig {
 	return k
 }
 
-// Validate returns one error for each key that is wrong, and names the key in it. The embedded parts validate themselves.
+// Validate returns one error for each key that is wrong, and names the key in it. The embedded parts validate
+// themselves.
 func (c *Config) Validate() error {
 	return errors.Join(
 		c.validateErrorMode(),

@@ -16,8 +16,9 @@ import (
 	"github.com/netconn/netconn/receiver/netconnreceiver/internal/metadata"
 )
 
-// TestDeltasAddUp plays connections that come, go and stay away, beyond every limit, with flows that expire and are added up: the
-// sums of all deltas are what was carried, each series has a point at most in each collection, and none covers a time twice.
+// TestDeltasAddUp plays connections that come, go and stay away, beyond every limit, with flows that expire and are
+// added up: the sums of all deltas are what was carried, each series has a point at most in each collection, and none
+// covers a time twice.
 func TestDeltasAddUp(t *testing.T) {
 	for seed := range uint64(20) {
 		w := newDeltaWorld(t, seed)

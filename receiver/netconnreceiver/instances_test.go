@@ -206,7 +206,8 @@ func TestLogsWithoutEvents(t *testing.T) {
 	}
 }
 
-// TestSharedExactly closes connections while both receivers run, a few at each collection: each of them tells all, once.
+// TestSharedExactly closes connections while both receivers run, a few at each collection: each of them tells all,
+// once.
 func TestSharedExactly(t *testing.T) {
 	const each, collections = 7, 20
 	r := newFactoryRig(t)

@@ -244,8 +244,8 @@ func TestScrapeFails(t *testing.T) {
 	}
 }
 
-// TestScrapeLogsFails tells the events that could be read, with an error that the collector counts as partial; nothing else
-// fails where a metrics receiver collects.
+// TestScrapeLogsFails tells the events that could be read, with an error that the collector counts as partial; nothing
+// else fails where a metrics receiver collects.
 func TestScrapeLogsFails(t *testing.T) {
 	for metrics, want := range map[int]string{0: "read the live connections: broken", 1: ""} {
 		r := newRig(t)

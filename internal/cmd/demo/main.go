@@ -75,7 +75,8 @@ func run(ctx context.Context, o options, out io.Writer) error {
 	return errors.Join(show(ctx, o, w, out), w.Close())
 }
 
-// newDeployment makes bookinfo with sidecars, in which connections are kept, so that a socket list has something to show.
+// newDeployment makes bookinfo with sidecars, in which connections are kept, so that a socket list has something to
+// show.
 func newDeployment(name string) (*bookinfo.Deployment, error) {
 	rules, err := mesh.FamilyNamed(mesh.Own(), "sidecar-redirect.nft")
 	if err != nil {

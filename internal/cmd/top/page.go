@@ -51,8 +51,8 @@ type totals struct {
 	rttSum, rttSeen float64 // seconds, samples
 }
 
-// read adds a sample to the totals, and reports whether a row shows its metric. The names are those of the exporter's default
-// translation.
+// read adds a sample to the totals, and reports whether a row shows its metric. The names are those of the exporter's
+// default translation.
 func (t *totals) read(metric string, label map[string]string, m *dto.Metric) bool {
 	switch metric {
 	case "netconn_io_bytes_total":

@@ -12,7 +12,8 @@ import (
 
 func at(second int64) time.Time { return time.Unix(second, 0) }
 
-// A rate is the difference between two collections by their times; without a time or an earlier collection there is none.
+// A rate is the difference between two collections by their times; without a time or an earlier collection there is
+// none.
 func TestRates(t *testing.T) {
 	f := flow{role: "client"}
 	for name, c := range map[string]struct {

@@ -1,5 +1,5 @@
-// Command coredns is CoreDNS with the plugins that the DNS of a cluster needs, and without its clients of cloud providers. It is
-// built for the node of the tests (make test-node).
+// Command coredns is CoreDNS with the plugins that the DNS of a cluster needs, and without its clients of cloud
+// providers. It is built for the node of the tests (make test-node).
 package main
 
 import (

@@ -71,7 +71,8 @@ func (e *End) Kind() Kind {
 
 // The tags that all ends of a place share.
 var (
-	podTags  = [...]names.Tag{names.TagNamespace, names.TagWorkload, names.TagWorkloadKind, names.TagPod, names.TagPodUID}
+	podTags = [...]names.Tag{names.TagNamespace, names.TagWorkload, names.TagWorkloadKind, names.TagPod,
+		names.TagPodUID}
 	hostTags = [...]names.Tag{
 		names.TagCluster, names.TagNode, names.TagHost, names.TagHostID, names.TagZone, names.TagRegion,
 	}

@@ -7,8 +7,8 @@ import (
 	"github.com/netconn/netconn/internal/names"
 )
 
-// Attributes looks up an attribute by its key, as text, and reports whether it is there. The text of a list is its first
-// element.
+// Attributes looks up an attribute by its key, as text, and reports whether it is there. The text of a list is its
+// first element.
 type Attributes func(key string) (string, bool)
 
 func (a Attributes) text(key string) string {
@@ -24,8 +24,8 @@ func (a Attributes) port(key string) uint16 {
 	return uint16(n)
 }
 
-// workloads are the owners of a pod, those that a person creates before those that controllers create for them. The keys
-// of their attributes are k8s.<owner>.name.
+// workloads are the owners of a pod, those that a person creates before those that controllers create for them. The
+// keys of their attributes are k8s.<owner>.name.
 var workloads = [...]string{
 	"cronjob", "job", "deployment", "statefulset", "daemonset", "replicaset", "replicationcontroller",
 }

@@ -9,8 +9,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 )
 
-// Crowd is a cluster whose every edge is reported by its client: that many workloads with a pod each, and edges between them. It is
-// what limits and costs are measured with.
+// Crowd is a cluster whose every edge is reported by its client: that many workloads with a pod each, and edges between
+// them. It is what limits and costs are measured with.
 type Crowd struct {
 	Workloads, Edges int
 	Start            time.Time
@@ -19,7 +19,8 @@ type Crowd struct {
 // Metrics returns those of the first collection.
 func (c *Crowd) Metrics(at time.Time) pmetric.Metrics { return Metrics(Cumulative, c.flows(at)...) }
 
-// Grow makes of the metrics of collection n, from 1, those of the next one: everything has changed as much as in the first.
+// Grow makes of the metrics of collection n, from 1, those of the next one: everything has changed as much as in the
+// first.
 func Grow(m pmetric.Metrics, n int64, at time.Time) {
 	more := func(v int64) int64 { return v / n * (n + 1) }
 	now := pcommon.NewTimestampFromTime(at)

@@ -1,7 +1,8 @@
 // Package feedtest makes metrics as the receiver netconn emits them, for tests of the network map and for nothing else.
 //
-// In come flows, each with its figures at one collection; out go pdata metrics with netconn's names, attributes and kinds. It knows
-// them from receiver/netconnreceiver/documentation.md only, as the map does. A pure function of its arguments.
+// In come flows, each with its figures at one collection; out go pdata metrics with netconn's names, attributes and
+// kinds. It knows them from receiver/netconnreceiver/documentation.md only, as the map does. A pure function of its
+// arguments.
 package feedtest
 
 import (

@@ -8,6 +8,6 @@
 //   - [NewPeers] finds the ends that report themselves, and so who the peer of a report is.
 //   - [Edges] makes an edge of each report that counts, and adds the retransmits of the other report to it.
 //
-// Reports are named by their index in the slice that they come in; a report without a local end is none. Index and Peers
-// hold that slice, and are not safe for concurrent use. Times are Unix seconds.
+// Reports are named by their index in the slice that they come in; a report without a local end is none. Index and
+// Peers hold that slice, and are not safe for concurrent use. Times are Unix seconds.
 package match

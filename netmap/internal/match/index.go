@@ -15,8 +15,8 @@ type Report struct {
 	First, Changed, Seen int64 // when it was first seen, when its figures last changed, when it was last received
 }
 
-// shadowTimeout is how much longer than the report of the other end the primary report may have been silent, in seconds.
-// After that, the report of the other end counts.
+// shadowTimeout is how much longer than the report of the other end the primary report may have been silent, in
+// seconds. After that, the report of the other end counts.
 const shadowTimeout = 120
 
 // An Index finds the reports of one edge.
@@ -60,7 +60,9 @@ func (e entry) compare(other entry) int {
 
 // of returns the entries of a key.
 func (x *Index) of(hash uint64) []entry {
-	from, _ := slices.BinarySearchFunc(x.entries, hash, func(e entry, hash uint64) int { return cmp.Compare(e.hash, hash) })
+	from, _ := slices.BinarySearchFunc(x.entries, hash, func(e entry, hash uint64) int {
+		return cmp.Compare(e.hash, hash)
+	})
 	to := from
 	for to < len(x.entries) && x.entries[to].hash == hash {
 		to++

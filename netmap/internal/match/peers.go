@@ -84,8 +84,8 @@ func (p *Peers) enterPlace(key placeKey, e *edge.End) {
 	}
 }
 
-// same reports whether two descriptions are of one end. A container first describes itself without the attributes that a
-// processor adds to it later.
+// same reports whether two descriptions are of one end. A container first describes itself without the attributes that
+// a processor adds to it later.
 func same(a, b *edge.End) bool {
 	if a.Has(names.TagContainerID) {
 		return a[names.TagContainerID] == b[names.TagContainerID]

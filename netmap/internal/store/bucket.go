@@ -22,8 +22,8 @@ type bucket struct {
 	outcomes             []outcome      // several of one slot and kind add up
 }
 
-// An outcome is how often attempts or connections of a slot ended in one way that is not good. The kind is an index into
-// the store's kinds.
+// An outcome is how often attempts or connections of a slot ended in one way that is not good. The kind is an index
+// into the store's kinds.
 type outcome struct{ slotAndKind, n uint32 }
 
 func newOutcome(slot uint32, kind uint8, n uint64) outcome {

@@ -72,7 +72,8 @@ func crowded(edges int) (*Store, *watch) {
 	return s, w
 }
 
-// BenchmarkMemory measures what a full store takes, as the runtime sees it, with a snapshot that a page is drawn from. Once is enough.
+// BenchmarkMemory measures what a full store takes, as the runtime sees it, with a snapshot that a page is drawn from.
+// Once is enough.
 func BenchmarkMemory(b *testing.B) {
 	before := live()
 	s, _ := crowded(budgetEdges)

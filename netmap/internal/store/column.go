@@ -97,8 +97,8 @@ func sum(a, b uint64) uint64 {
 // tick is the resolution of times, 100 ns, in seconds.
 const tick = 1e-7
 
-// half is a sum of times in ticks, to three digits: five bits of exponent and eleven of mantissa, as in a half-precision
-// number without a sign.
+// half is a sum of times in ticks, to three digits: five bits of exponent and eleven of mantissa, as in a
+// half-precision number without a sign.
 type half uint16
 
 func newHalf(ticks uint64) half {

@@ -1,4 +1,5 @@
-// Package store keeps the last hour of netconn's metrics, by edge, in a bounded amount of memory. It is a [snap.Source].
+// Package store keeps the last hour of netconn's metrics, by edge, in a bounded amount of memory. It is a
+// [snap.Source].
 //
 // In come pdata metrics, from any number of collectors, cumulative or delta. Collectors may come in any order, but the
 // points of one series come in order of their time. Out go snapshots: the edges of a window with their totals, each
@@ -15,9 +16,9 @@
 // A stream remembers the last values of one resource for one set of attributes, so that increases can be computed. A
 // cumulative series whose value falls, or whose start moves on, has begun anew and counts from zero. The first value of
 // a series that began before the store did is a baseline and counts nothing. A point that is not newer than the one
-// before is dropped. Several streams may belong to one report. The attributes that the receiver itself sets identify the
-// resource, so that a stream goes on when a processor adds attributes to a resource or changes those that it added. The
-// stream then moves to the report of the new attributes; its earlier figures stay where they are.
+// before is dropped. Several streams may belong to one report. The attributes that the receiver itself sets identify
+// the resource, so that a stream goes on when a processor adds attributes to a resource or changes those that it added.
+// The stream then moves to the report of the new attributes; its earlier figures stay where they are.
 //
 // # Limits
 //

@@ -101,7 +101,8 @@ func (b *batch) sums(add func(p point, value int64)) func(pmetric.Metric) {
 				continue
 			}
 			add(point{
-				start: int64(d.StartTimestamp()), at: int64(d.Timestamp()), delta: delta, state: state, attrs: d.Attributes(),
+				start: int64(d.StartTimestamp()), at: int64(d.Timestamp()), delta: delta, state: state,
+				attrs: d.Attributes(),
 			}, value)
 		}
 	}
@@ -143,7 +144,8 @@ func (b *batch) histograms(add func(point, pmetric.HistogramDataPoint)) func(pme
 				b.store.counts.dropped.Values++
 				continue
 			}
-			add(point{start: int64(d.StartTimestamp()), at: int64(d.Timestamp()), delta: delta, attrs: d.Attributes()}, d)
+			p := point{start: int64(d.StartTimestamp()), at: int64(d.Timestamp()), delta: delta, attrs: d.Attributes()}
+			add(p, d)
 		}
 	}
 }

@@ -18,8 +18,8 @@ const (
 // A clock is how far a series has come. Times are Unix nanoseconds.
 type clock struct{ start, at int64 }
 
-// cumulative returns the effect of a point of a cumulative series. start and at are those of the point; fallen: its value
-// is less than the one before. A series that began before baselineBefore begins with a baseline.
+// cumulative returns the effect of a point of a cumulative series. start and at are those of the point; fallen: its
+// value is less than the one before. A series that began before baselineBefore begins with a baseline.
 func (c *clock) cumulative(start, at int64, fallen bool, baselineBefore int64) effect {
 	e := increase
 	switch {

@@ -72,10 +72,11 @@ type Store struct {
 	generation   uint64 // rises with each change
 	topology     uint64 // rises with each report that comes or goes
 
-	swept                int64 // when expired entries were last removed, Unix seconds
-	reportsFull          int64 // no report can be evicted before, Unix seconds
-	streamsFull          int64 // no stream can be evicted before, Unix seconds
-	baselineBefore       int64 // a series that began before may have been counted by an evicted stream, Unix nanoseconds
+	swept       int64 // when expired entries were last removed, Unix seconds
+	reportsFull int64 // no report can be evicted before, Unix seconds
+	streamsFull int64 // no stream can be evicted before, Unix seconds
+	// a series that began before may have been counted by an evicted stream, Unix nanoseconds
+	baselineBefore       int64
 	matched              *match.Index
 	peers                *match.Peers
 	matchedFor, peersFor uint64                        // the topology that they are of

@@ -75,10 +75,15 @@ func (b *batch) add(p point, value int64, series func(*stream) *counter, put fun
 
 func (b *batch) io(p point, value int64) {
 	if d, ok := p.attrs.Get(names.Direction); ok && d.AsString() == names.Receive {
-		b.add(p, value, func(t *stream) *counter { return &t.rx }, func(k *bucket, slot uint32, n uint64) { k.rx.add(slot, n) })
+		b.add(p, value, func(t *stream) *counter { return &t.rx },
+			func(k *bucket, slot uint32, n uint64) {
+				k.rx.add(slot, n)
+			})
 		return
 	}
-	b.add(p, value, func(t *stream) *counter { return &t.tx }, func(k *bucket, slot uint32, n uint64) { k.tx.add(slot, n) })
+	b.add(p, value, func(t *stream) *counter { return &t.tx }, func(k *bucket, slot uint32, n uint64) {
+		k.tx.add(slot, n)
+	})
 }
 
 func (b *batch) retransmits(p point, value int64) {
@@ -133,7 +138,8 @@ func (b *batch) active(p point, value int64) {
 }
 
 func (b *batch) rtt(p point, d pmetric.HistogramDataPoint) {
-	b.sample(p, d, func(t *stream) **histogram { return &t.rtt }, func(k *bucket, slot uint32, s samples, ticks uint64) {
+	rtt := func(t *stream) **histogram { return &t.rtt }
+	b.sample(p, d, rtt, func(k *bucket, slot uint32, s samples, ticks uint64) {
 		k.rtts.add(slot, s.count)
 		addTime(&k.rttSum, slot, ticks)
 		if s.highest > 0 {

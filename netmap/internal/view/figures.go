@@ -119,8 +119,9 @@ type Totals struct {
 
 func totals(edges int, f *snap.Figures, kinds []snap.Kind) Totals {
 	return Totals{
-		Edges: edges, Tx: f.Tx, Rx: f.Rx, Retransmits: f.Retransmits, Attempts: f.Attempts, Failures: bad(f, kinds, false),
-		Closed: f.Closed, Breaks: bad(f, kinds, true), Active: f.Active,
+		Edges: edges, Tx: f.Tx, Rx: f.Rx, Retransmits: f.Retransmits, Attempts: f.Attempts,
+		Failures: bad(f, kinds, false),
+		Closed:   f.Closed, Breaks: bad(f, kinds, true), Active: f.Active,
 	}
 }
 

@@ -88,7 +88,10 @@ type rowKey struct {
 
 // NewFlows makes a table of a snapshot.
 func NewFlows(ctx context.Context, snapshot *snap.Snapshot, q FlowsQuery) (*Flows, error) {
-	g := group(snapshot, &q.Query, func(e *snap.Edge) (rowKey, bool) { return q.key(e), e.Link.Scope.InPod() && q.loop(e) })
+	g := group(snapshot, &q.Query, func(e *snap.Edge) (rowKey, bool) {
+		return q.key(e), e.Link.Scope.InPod() &&
+			q.loop(e)
+	})
 	order := q.order(g, snapshot.Kinds)
 	answer := &Flows{
 		From: snapshot.From, To: snapshot.To, Seconds: snapshot.Seconds, Generation: snapshot.Generation,

@@ -211,8 +211,8 @@ func TestTheMeshByWorkload(t *testing.T) {
 	}
 }
 
-// Without the Kubernetes API the receiver sees programs, and the two proxies of a node are alike; what is within a pod is known all the
-// same, and who reports is known by its resource.
+// Without the Kubernetes API the receiver sees programs, and the two proxies of a node are alike; what is within a pod
+// is known all the same, and who reports is known by its resource.
 func TestTheMeshByPrograms(t *testing.T) {
 	w := newWorld(store.Config{})
 	w.collect(mesh(byProgram)...)

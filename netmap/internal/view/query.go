@@ -33,7 +33,8 @@ const (
 
 // ParseFlag returns the flag of this name, of those that a query may ask for.
 func ParseFlag(name string) (int, bool) {
-	flag, ok := map[string]int{"new": flagNew, "zones": flagZones, "regions": flagRegions, "unresolved": flagUnresolved}[name]
+	flag, ok := map[string]int{"new": flagNew, "zones": flagZones, "regions": flagRegions,
+		"unresolved": flagUnresolved}[name]
 	return flag, ok
 }
 

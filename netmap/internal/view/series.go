@@ -105,7 +105,10 @@ func NewSeries(ctx context.Context, snapshot *snap.Snapshot, q Query, details in
 // read reads the history of edges.
 func (s *Series) read(ctx context.Context, snapshot *snap.Snapshot, edges []int) error {
 	steps := make([]snap.Step, snapshot.Len())
-	err := snapshot.History.Read(ctx, [][]int{edges}, func(_ int, step snap.Step) { steps[snapshot.Index(step.At)] = step })
+	err := snapshot.History.Read(ctx, [][]int{edges}, func(_ int,
+		step snap.Step) {
+		steps[snapshot.Index(step.At)] = step
+	})
 	for i := range steps {
 		steps[i].At = snapshot.From + int64(i)*snapshot.Step
 		s.step(i, len(steps), &steps[i], snapshot.Kinds)
@@ -139,7 +142,8 @@ func detail(snapshot *snap.Snapshot, q *Query, e *snap.Edge) Detail {
 	d := Detail{
 		Client: attributes(e.Client), Server: attributes(e.Server),
 		ClientKind: e.Client.Kind().String(), ServerKind: e.Server.Kind().String(),
-		Edge: make(map[string]string), ReportedBy: []string{}, Flags: q.flags(snapshot, e), First: e.First, Last: e.Changed,
+		Edge: make(map[string]string), ReportedBy: []string{}, Flags: q.flags(snapshot, e), First: e.First,
+		Last:       e.Changed,
 		FailuresBy: make(map[string]uint64), BreaksBy: make(map[string]uint64),
 	}
 	for t := range names.EdgeTags {

@@ -1,7 +1,7 @@
 //go:build linux
 
-// Package program is what the processes of a mesh run: applications that call each other, sidecars in place of Envoy, and
-// a ztunnel.
+// Package program is what the processes of a mesh run: applications that call each other, sidecars in place of Envoy,
+// and a ztunnel.
 //
 // A process is a worker (package worker). Its first order says what it runs; the others have an application send
 // requests, or ask for the counts. Each answer has the counts. The process ends with its input, after a last answer.
@@ -30,8 +30,8 @@ type Role struct {
 	Ztunnel *Ztunnel `json:",omitempty"`
 }
 
-// An Order is for a process: to start, which must be the first; to send requests, which only an App can; or, with neither,
-// to report.
+// An Order is for a process: to start, which must be the first; to send requests, which only an App can; or, with
+// neither, to report.
 type Order struct {
 	Start *Role `json:",omitempty"`
 	Ask   *Ask  `json:",omitempty"`

@@ -14,8 +14,8 @@ import (
 	"github.com/netconn/netconn/receiver/netconnreceiver/internal/resources"
 )
 
-// played writes the collections of one flow, and returns what each point of the metrics says: metric, own attribute, time in
-// seconds since the start, value.
+// played writes the collections of one flow, and returns what each point of the metrics says: metric, own attribute,
+// time in seconds since the start, value.
 func played(t *testing.T, delta bool, collections ...func(*flow.Flow)) (points []string) {
 	t.Helper()
 	w := New(Options{
@@ -63,7 +63,8 @@ func attempt(e conn.Error) func(*flow.Flow) {
 	return func(f *flow.Flow) { f.Outcomes[flow.Attempts][e]++ }
 }
 
-// A series begins with zero, once: with the flow, or with the first failure of its kind a moment after the collection before.
+// A series begins with zero, once: with the flow, or with the first failure of its kind a moment after the collection
+// before.
 func TestSeriesBeginAtZero(t *testing.T) {
 	sent := func(f *flow.Flow) { f.Counts[conn.Sent] += 7 }
 	sampled := func(f *flow.Flow) {

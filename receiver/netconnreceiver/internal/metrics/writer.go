@@ -277,7 +277,8 @@ func (w *Writer) writeHistogram(m *metric, flows []*flow.Flow, now time.Time, h 
 	return h.DataPoints().Len()
 }
 
-func (w *Writer) writeSamples(m *metric, f *flow.Flow, samples *flow.Histogram, at time.Time, p pmetric.HistogramDataPoint) {
+func (w *Writer) writeSamples(m *metric, f *flow.Flow, samples *flow.Histogram, at time.Time,
+	p pmetric.HistogramDataPoint) {
 	p.SetStartTimestamp(pcommon.NewTimestampFromTime(f.Start))
 	p.SetTimestamp(pcommon.NewTimestampFromTime(at))
 	p.SetCount(samples.Count)
