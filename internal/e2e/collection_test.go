@@ -179,11 +179,17 @@ func (r *resource) put(metric string, attributes pcommon.Map, s series) error {
 		all = append(all, key+"="+value.AsString())
 	}
 	name := named(metric, all...)
-	if _, twice := r.series[name]; twice {
+	if first, twice := r.series[name]; twice && !first.begins(s) {
 		return fmt.Errorf("%s is there twice", name)
 	}
 	r.series[name] = s
 	return nil
+}
+
+// begins reports whether a point is the zero that a series begins with, before its first value.
+func (s series) begins(first series) bool {
+	zero := s.count == 0 && (s.histogram == nil || s.histogram.count == 0)
+	return zero && s.start.Equal(first.start) && s.start.Before(s.at) && s.at.Before(first.at)
 }
 
 func metricOf(name string) string { return name[:strings.IndexByte(name, '{')] }

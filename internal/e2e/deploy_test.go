@@ -385,7 +385,8 @@ func TestDeployZones(t *testing.T) {
 	d := readDeclared(t)
 	want := slices.DeleteFunc(d.Metrics["netconn.io"].Attributes, func(a string) bool { return d.Attributes[a].Level == "opt_in" })
 	want = append(want, "netconn.peer.zone", "netconn.peer.region", "netconn.local.zone")
-	if diff := gocmp.Diff(want, zones.Receivers.Netconn.Metrics["netconn.io"].Attributes); diff != "" {
+	got := zones.Receivers.Netconn.Metrics["netconn.io"].Attributes
+	if diff := gocmp.Diff(slices.Sorted(slices.Values(want)), slices.Sorted(slices.Values(got))); diff != "" {
 		t.Errorf("netconn.io (-want +got):\n%s", diff)
 	}
 }
