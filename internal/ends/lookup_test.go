@@ -29,12 +29,11 @@ type entry struct {
 
 // tracking is connection tracking that a test answers for.
 type tracking struct {
-	entries   map[place]entry // a packet that is not in it has no entry
-	outers    map[uint32]uint32
-	uncertain map[uint32]bool // there is another way than to outers
-	lost      map[uint32]bool // namespaces of which it is not known what is around them
-	early     int             // how many times it is too early to ask
-	asked     []Question
+	entries map[place]entry // a packet that is not in it has no entry
+	outers  map[uint32]uint32
+	lost    map[uint32]bool // namespaces of which it is not known what is around them
+	early   int             // how many times it is too early to ask
+	asked   []Question
 }
 
 func (o *tracking) lookup() Lookup {
@@ -46,11 +45,11 @@ func (o *tracking) lookup() Lookup {
 			return answers
 		},
 		Local: func(_ time.Time, _ uint32, a netip.Addr) (bool, error) { return a.IsLoopback(), nil },
-		Outer: func(_ time.Time, netns uint32, _ conn.Tuple) (uint32, bool, error) {
+		Outer: func(_ time.Time, netns uint32, _ netip.Addr) (uint32, error) {
 			if o.lost[netns] {
-				return 0, false, errors.New("not known")
+				return 0, errors.New("not known")
 			}
-			return o.outers[netns], !o.uncertain[netns], nil
+			return o.outers[netns], nil
 		},
 	}
 }
@@ -226,22 +225,6 @@ func TestTheWayOutIsNotKnown(t *testing.T) {
 	j.read(c)
 	j.read()
 	j.want(c, &conn.Route{NAT: conn.NATUnresolved})
-}
-
-// A pod has another way out than the one that is followed, so a missing entry on that one proves nothing, and an entry
-// does.
-func TestTheWayOutIsNotCertain(t *testing.T) {
-	for tracked, want := range map[bool]*conn.Route{false: {NAT: conn.NATUnresolved}, true: toBackend()} {
-		o := service(tracked)
-		if o.uncertain = map[uint32]bool{pod: true}; !tracked {
-			clear(o.entries)
-		}
-		j := newJourney(t, o)
-		c := dialled(1, conn.Open)
-		j.read(c)
-		j.read()
-		j.want(c, want)
-	}
 }
 
 // Two namespaces whose default routes lead to each other are asked once each.
