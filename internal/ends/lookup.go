@@ -185,8 +185,9 @@ func (x *Index) search(r *record, q *lookup) {
 	x.start(q)
 }
 
-// start reserves the answer to a lookup, if there is none about both ends already. Of two connections that have one tuple
-// one after the other, the answer is about the later one: the one that is open, or else the one that was reported later.
+// start reserves the answer to a lookup, if there is none about both ends already. Of two connections that have one
+// tuple one after the other, the answer is about the later one: the one that is open, or else the one that was reported
+// later.
 func (x *Index) start(q *lookup) {
 	q.subject.state = asked
 	x.begun = append(x.begun, q)

@@ -98,7 +98,7 @@ func monitorSegment(parent, segment string) bool {
 // cgroup is named after a hash of the manifest, which the API server never sees:
 //
 //	pod<uid>                                      cgroupfs driver
-//	[<prefix>-]kubepods[-<quality>]-pod<uid>.slice   systemd driver, "_" for "-"; the prefix is the kubelet's cgroup root
+//	[<prefix>-]kubepods[-<quality>]-pod<uid>.slice   systemd driver, "_" for "-"; prefix: the kubelet's cgroup root
 func podSegment(s string) (uid string, ok bool) {
 	if i := strings.IndexByte(s, ':'); i >= 0 {
 		s = s[:i]

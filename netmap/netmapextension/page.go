@@ -15,7 +15,8 @@ import (
 // absent is the page where none was built: the API is there all the same.
 const absent = `<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>netconn: network map</title>
-<p>The page of the network map was not built into this collector. Its API is at <a href="api/v1/status">api/v1/status</a>.</p>
+<p>The page of the network map was not built into this collector.
+Its API is at <a href="api/v1/status">api/v1/status</a>.</p>
 </html>
 `
 
