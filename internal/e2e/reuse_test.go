@@ -69,13 +69,17 @@ func TestTupleUsedAgain(t *testing.T) {
 	}
 }
 
-// forgive adds what is unresolved to what was translated.
+// forgive adds what is unresolved to what was translated. The port of an unresolved connection is that of the service.
 func forgive(got counts) counts {
 	forgiven := make(counts)
 	for key, series := range got {
 		forgiven[key] = make(map[string]int64)
 		for name, n := range series {
-			forgiven[key][strings.Replace(name, "netconn.nat=unresolved", "netconn.nat=dnat", 1)] += n
+			if strings.Contains(name, "netconn.nat=unresolved") {
+				name = strings.NewReplacer("netconn.nat=unresolved", "netconn.nat=dnat",
+					"server.port=80}", "server.port=9080}", "server.port=81}", "server.port=9080}").Replace(name)
+			}
+			forgiven[key][name] += n
 		}
 	}
 	return forgiven
