@@ -4,8 +4,6 @@ package e2e
 
 import (
 	"cmp"
-	"debug/buildinfo"
-	"debug/elf"
 	"errors"
 	"io"
 	"net/http"
@@ -18,14 +16,11 @@ import (
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	quantity "k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
 	"github.com/netconn/netconn/internal/testcluster"
-	"github.com/netconn/netconn/internal/testnet"
 )
 
 const (
@@ -225,121 +220,6 @@ func (a *agent) connected() []string {
 	return kinds
 }
 
-// With the capabilities that the DaemonSet names, and no other, nothing is missing.
-func TestDeployCapabilities(t *testing.T) {
-	if _, err := exec.LookPath("setpriv"); err != nil {
-		testnet.Require(t, err)
-	}
-	set := "-all"
-	for _, name := range agentCapabilities(t) {
-		set += ",+" + strings.ToLower(name)
-	}
-	health := freeAddress(t)
-	s := setup{Health: health, Receiver: []string{"error_mode: ignore", "collection_interval: 100ms"}}
-	c := launchBy(t, exec.Command("setpriv", "--bounding-set="+set, "--no-new-privs", "/proc/self/fd/3"), nil,
-		[]string{"NETCONN_TEST_CONFIGURATION=" + s.text(t)}, "env:NETCONN_TEST_CONFIGURATION")
-	until(t, "health", func() bool { return healthy(health) })
-	until(t, "collections", func() bool { return strings.Count(c.Log(), `"resource metrics"`) > 5 })
-	for _, unwanted := range []string{"Something is missing.", "No connections are read."} {
-		if strings.Contains(c.Log(), unwanted) {
-			t.Errorf("with %s: %s", set, unwanted)
-		}
-	}
-}
-
-// measuredNeed finds in docs/performance.md what 100,000 connections with both ends on the node take in the kernel, and
-// with 10,000 pods.
-var measuredNeed = regexp.MustCompile(`(?m)^\| 100,000, both ends here \|[^|]*\|[^|]*\| (\d+) MB [^|]*\| (\d+) MiB \|`)
-
-// The agent's limit is above what was measured, and leaves room for the kernel beside what Go may use.
-func TestDeployMemory(t *testing.T) {
-	text, err := os.ReadFile(root + "/docs/performance.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	row := measuredNeed.FindStringSubmatch(string(text))
-	if row == nil {
-		t.Fatal("docs/performance.md does not tell what the agent needs")
-	}
-	kernel, need := quantity.MustParse(row[1]+"M"), quantity.MustParse(row[2]+"Mi")
-	agent := agentContainer(t)
-	limit := agent.Resources.Limits.Memory()
-	i := slices.IndexFunc(agent.Env, func(v corev1.EnvVar) bool { return v.Name == "GOMEMLIMIT" })
-	if i < 0 {
-		t.Fatal("GOMEMLIMIT is not set")
-	}
-	forGo := quantity.MustParse(strings.TrimSuffix(agent.Env[i].Value, "B"))
-	if limit.Cmp(need) < 0 {
-		t.Errorf("the limit is %v, and %v are needed", limit, &need)
-	}
-	if forGo.Value()+kernel.Value() > limit.Value() {
-		t.Errorf("the limit is %v, Go may use %v, and the kernel needs %v", limit, &forGo, &kernel)
-	}
-}
-
-// agentContainer returns the container netconn of the DaemonSet.
-func agentContainer(t *testing.T) corev1.Container {
-	t.Helper()
-	for _, container := range agentPod(t).Containers {
-		if container.Name == "netconn" {
-			return container
-		}
-	}
-	t.Fatal("the DaemonSet has no container netconn")
-	return corev1.Container{}
-}
-
-func agentPod(t *testing.T) corev1.PodSpec {
-	t.Helper()
-	var set appsv1.DaemonSet
-	read(t, root+"/deploy/base/daemonset.yaml", &set)
-	return set.Spec.Template.Spec
-}
-
-// Only the container netconn has rights on the node, and it opens no port. Who takes what others send has no rights at
-// all.
-func TestDeployRights(t *testing.T) {
-	pod := agentPod(t)
-	if len(pod.Containers) != 2 {
-		t.Fatalf("%d containers", len(pod.Containers))
-	}
-	for _, container := range pod.Containers {
-		context := container.SecurityContext
-		if *context.Privileged || *context.AllowPrivilegeEscalation || !*context.ReadOnlyRootFilesystem ||
-			!slices.Equal(context.Capabilities.Drop, []corev1.Capability{"ALL"}) {
-			t.Errorf("%s: %+v", container.Name, context)
-		}
-		if container.Name == "netconn" {
-			if len(container.Ports) != 0 || container.LivenessProbe != nil || container.ReadinessProbe != nil {
-				t.Error("netconn has a port")
-			}
-			continue
-		}
-		if len(context.Capabilities.Add) != 0 || !*context.RunAsNonRoot || *context.RunAsUser == 0 {
-			t.Errorf("%s: %+v", container.Name, context)
-		}
-		for _, mount := range container.VolumeMounts {
-			i := slices.IndexFunc(pod.Volumes, func(v corev1.Volume) bool { return v.Name == mount.Name })
-			if pod.Volumes[i].HostPath != nil {
-				t.Errorf("%s mounts %s", container.Name, pod.Volumes[i].HostPath.Path)
-			}
-		}
-	}
-}
-
-// agentCapabilities are those that the DaemonSet adds.
-func agentCapabilities(t *testing.T) []string {
-	t.Helper()
-	var names []string
-	for _, name := range agentContainer(t).SecurityContext.Capabilities.Add {
-		names = append(names, string(name))
-	}
-	if len(names) == 0 {
-		t.Fatal("the DaemonSet adds no capabilities")
-	}
-	return names
-}
-
 // The configurations of deploy/ load in the distribution.
 func TestDeployConfigurations(t *testing.T) {
 	program := distribution(t)
@@ -406,63 +286,4 @@ func readText(t *testing.T, path string) string {
 		t.Fatal(err)
 	}
 	return string(text)
-}
-
-// What the Dockerfile copies is there, and needs nothing that an empty image does not have.
-func TestDockerfile(t *testing.T) {
-	text, err := os.ReadFile(root + "/deploy/Dockerfile")
-	if err != nil {
-		t.Fatal(err)
-	}
-	copied := regexp.MustCompile(`(?m)^COPY ([^-\s]\S*) (\S+)$`).FindAllStringSubmatch(string(text), -1)
-	if len(copied) != 2 || copied[0][1] != "_build/licenses" {
-		t.Fatalf("it copies %v, want the licences and the program", copied)
-	}
-	copied = copied[1:]
-	if !strings.Contains(string(text), `ENTRYPOINT ["`+copied[0][2]+`"]`) {
-		t.Errorf("what is copied to %s is not what is started", copied[0][2])
-	}
-	path := filepath.Join(root, copied[0][1])
-	if _, err := os.Stat(path); err != nil {
-		t.Skip("needs the distribution: make build")
-	}
-	program, err := elf.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer program.Close()
-	for _, p := range program.Progs {
-		if p.Type == elf.PT_INTERP {
-			t.Error("the program needs a loader, and the image has none")
-		}
-	}
-}
-
-// The licence of each module that is linked into the distribution is in the folder that the image copies, and all
-// notices are.
-func TestDeployLicenses(t *testing.T) {
-	path := filepath.Join(root, "_build/otelcol-netconn")
-	if _, err := os.Stat(path); err != nil {
-		t.Skip("needs the distribution: make build")
-	}
-	info, err := buildinfo.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	notices := readText(t, root+"/_build/licenses/NOTICE")
-	if len(info.Deps) < 100 {
-		t.Errorf("the distribution has %d modules", len(info.Deps))
-	}
-	for _, module := range info.Deps {
-		name := module.Path + "@" + module.Version
-		entries, err := os.ReadDir(filepath.Join(root, "_build/licenses", name))
-		if err != nil || len(entries) == 0 {
-			t.Errorf("%s has no licence: %v", name, err)
-		}
-		for _, entry := range entries {
-			if strings.HasPrefix(entry.Name(), "NOTICE") && !strings.Contains(notices, "== "+name+"\n") {
-				t.Errorf("the notice of %s is missing", name)
-			}
-		}
-	}
 }

@@ -1,7 +1,6 @@
 package ends
 
 import (
-	"errors"
 	"net/netip"
 	"testing"
 	"time"
@@ -10,129 +9,6 @@ import (
 
 	"github.com/netconn/netconn/internal/conn"
 )
-
-func at(seconds int64) time.Time { return time.Unix(seconds, 0) }
-
-const patience = 2 * time.Second
-
-// place is where a packet is asked about.
-type place struct {
-	netns uint32
-	tuple conn.Tuple
-}
-
-// entry is what connection tracking has of a packet.
-type entry struct {
-	Answer
-	established bool // it is not the entry of a connection that has ended
-}
-
-// tracking is connection tracking that a test answers for.
-type tracking struct {
-	entries map[place]entry // a packet that is not in it has no entry
-	outers  map[uint32]uint32
-	lost    map[uint32]bool // namespaces of which it is not known what is around them
-	early   int             // how many times it is too early to ask
-	asked   []Question
-}
-
-func (o *tracking) lookup() Lookup {
-	return Lookup{
-		Ask: func(_ time.Time, questions []Question) (answers []Answer) {
-			for _, q := range questions {
-				answers = append(answers, o.answer(q))
-			}
-			return answers
-		},
-		Local: func(_ time.Time, _ uint32, a netip.Addr) (bool, error) { return a.IsLoopback(), nil },
-		Outer: func(_ time.Time, netns uint32, _ netip.Addr) (uint32, error) {
-			if o.lost[netns] {
-				return 0, errors.New("not known")
-			}
-			return o.outers[netns], nil
-		},
-	}
-}
-
-func (o *tracking) answer(q Question) Answer {
-	if o.early > 0 {
-		o.early--
-		return Answer{Result: Early}
-	}
-	o.asked = append(o.asked, q)
-	e, found := o.entries[place{q.Namespace.Inode, q.Tuple}]
-	switch {
-	case !found:
-		return Answer{Result: NoEntry}
-	case e.established && q.Phase != conn.Open:
-		return Answer{Result: Unknown}
-	}
-	return e.Answer
-}
-
-// journey adds reports to an index as the pipeline does.
-type journey struct {
-	*Index
-	t   *testing.T
-	now time.Time
-}
-
-func newJourney(t *testing.T, o *tracking) *journey { return newLimitedJourney(t, o, 0) }
-
-func newLimitedJourney(t *testing.T, o *tracking, limit int) *journey {
-	j := &journey{t: t, now: at(0)}
-	j.Index = New(Config{Limit: limit, Patience: patience, Lookup: o.lookup(), Now: func() time.Time { return j.now }}, j.now)
-	return j
-}
-
-// read reads reports a moment later.
-func (j *journey) read(reports ...conn.Conn) {
-	j.now = j.now.Add(100 * time.Millisecond)
-	j.Reading(j.now)
-	for _, c := range reports {
-		j.Add(&c, j.now)
-	}
-	j.Settle(j.now)
-}
-
-func (j *journey) want(c conn.Conn, want *conn.Route) {
-	j.t.Helper()
-	equal := cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })
-	if diff := cmp.Diff(want, j.View(c.Sequence, c.ID).Route, equal); diff != "" {
-		j.t.Errorf("route of %d (-want +got):\n%s", c.ID.Cookie, diff)
-	}
-}
-
-const pod, node = 1, 2
-
-// dialled is the client's end of a connection to a service.
-func dialled(id uint64, phase conn.Phase) conn.Conn {
-	return conn.Conn{
-		Socket: conn.Socket{
-			ID: conn.ID{Cookie: id}, Namespace: conn.Namespace{Inode: pod}, Role: conn.RoleClient,
-			Phase: phase, SeenOpening: true,
-			Sequence: conn.Sequence{Local: uint32(id), Remote: uint32(id) + 1000},
-			Tuple:    conn.Tuple{Source: netip.MustParseAddrPort("10.244.1.11:40000"), Destination: netip.MustParseAddrPort("10.96.1.3:80")},
-		},
-	}
-}
-
-// service is a node that translates what its pods dial.
-func service(established bool) *tracking {
-	packet := dialled(1, conn.Open).Tuple
-	translated := conn.Tuple{Source: packet.Source, Destination: netip.MustParseAddrPort("10.244.2.13:9080")}
-	return &tracking{
-		entries: map[place]entry{{node, packet}: {Answer{Result: Found, Tuple: translated}, established}},
-		outers:  map[uint32]uint32{pod: node},
-	}
-}
-
-func toBackend() *conn.Route {
-	return &conn.Route{
-		NAT: conn.NATDestination, Client: netip.MustParseAddrPort("10.244.1.11:40000"), Server: netip.MustParseAddrPort("10.244.2.13:9080"),
-		Asked: netip.MustParseAddrPort("10.96.1.3:80"), Port: 9080,
-	}
-}
 
 // An answer counts once the next reports tell of nobody else with the same tuple.
 func TestAnswersAreConfirmed(t *testing.T) {
@@ -405,75 +281,6 @@ func wantQuestions(t *testing.T, want, got []Question) {
 	}
 }
 
-// A view is settled when the route of each end is known.
-func TestViewSettles(t *testing.T) {
-	client, server := ends(100)
-	j := newJourney(t, &tracking{})
-	settled := func(want bool) {
-		t.Helper()
-		if got := j.View(client.Sequence, client.ID).Settled; got != want {
-			t.Errorf("settled: %v, want %v", got, want)
-		}
-	}
-	j.read(client)
-	settled(false)
-	j.read()
-	settled(true)
-	j.read(server)
-	settled(false)
-	j.read()
-	settled(true)
-	if n := j.Waiting(); n != 0 {
-		t.Errorf("%d wait", n)
-	}
-}
-
-// What is beyond the limit has no route, and the attempts are counted as unresolved.
-func TestViewBeyondTheLimit(t *testing.T) {
-	j := newLimitedJourney(t, &tracking{}, 1)
-	j.read(dialled(1, conn.Open), dialled(2, conn.Open))
-	j.read()
-	if v := j.View(dialled(2, conn.Open).Sequence, dialled(2, conn.Open).ID); v.Route != nil || v.Settled || v.Found {
-		t.Errorf("got %+v", v)
-	}
-	if v := j.View(conn.Sequence{}, conn.ID{Cookie: 9}); v.Route.NAT != conn.NATUnresolved || !v.Settled {
-		t.Errorf("an attempt: got %+v", v)
-	}
-	if got := j.Stats().Refused; got != 1 {
-		t.Errorf("%d refused, want 1", got)
-	}
-}
-
-// Each end is counted once, by the route that was found first.
-func TestRoutesAreCountedOnce(t *testing.T) {
-	o := service(true)
-	j := newJourney(t, o)
-	client := dialled(1, conn.Open)
-	j.read(client)
-	j.read()
-	server := client
-	server.ID.Cookie, server.Role, server.Sequence = 7, conn.RoleServer, client.Sequence.Reverse()
-	server.Tuple = conn.Tuple{Source: netip.MustParseAddrPort("10.244.2.13:9080"), Destination: client.Tuple.Source}
-	server.Namespace.Inode = 3
-	j.read(server)
-	j.read()
-	want := [conn.NATTransparent + 1]uint64{conn.NATDestination: 2}
-	if got := j.Stats(); got.Routes != want || got.Conflicts != 0 {
-		t.Errorf("got %+v, want routes %v", got, want)
-	}
-}
-
-// The two connections of one tuple are one conflict.
-func TestConflictsAreCounted(t *testing.T) {
-	j := newJourney(t, service(false))
-	j.read(dialled(1, conn.Closed))
-	j.read(dialled(2, conn.Closed))
-	j.read()
-	if got := j.Stats().Conflicts; got != 1 {
-		t.Errorf("%d conflicts, want 1", got)
-	}
-}
-
 // A lookup that is retried does not outlive its connection: the record may be another one's by then.
 func TestRetryOfADroppedConnection(t *testing.T) {
 	o := service(true)
@@ -491,24 +298,6 @@ func TestRetryOfADroppedConnection(t *testing.T) {
 	j.want(c, nil)
 	if len(o.asked) == 0 || o.asked[0].Tuple != c.Tuple || j.Waiting() != 0 {
 		t.Errorf("asked %d times, %d wait", len(o.asked), j.Waiting())
-	}
-}
-
-// What a large snapshot needed is not kept.
-func TestLargeSnapshotLeavesNothing(t *testing.T) {
-	j := newJourney(t, &tracking{})
-	for i := range uint32(3 * maxSpare) {
-		c := dialled(uint64(i)+1, conn.Open)
-		c.Tuple.Source = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)}), 40000)
-		j.Add(&c, j.now)
-	}
-	j.read()
-	j.read()
-	if n := cap(j.queue) + cap(j.begun) + cap(j.round) + cap(j.questions); n > 4*maxSpare {
-		t.Errorf("room for %d is kept", n)
-	}
-	if n := len(j.spareLookups); n > maxSpare {
-		t.Errorf("%d lookups are kept", n)
 	}
 }
 

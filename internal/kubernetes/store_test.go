@@ -2,7 +2,6 @@ package kubernetes
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"net/netip"
 	"testing"
 	"time"
@@ -298,71 +297,6 @@ func TestServicesAndNodes(t *testing.T) {
 	wantEmpty(t, s)
 }
 
-// Two pods that listen on one port of a node's network cannot be told apart: it is the node.
-func TestHostPortOfTwoPods(t *testing.T) {
-	s := storeOf(Config{})
-	a := netip.MustParseAddr("192.0.2.2")
-	s.putNode(&node{key: key{name: "node-2"}, addresses: []netip.Addr{a}}, start)
-	for _, name := range []string{"one", "two"} {
-		p := podAt(name, 0, 0)
-		p.node, p.hostPorts = "node-2", []exposed{{9100, 0}}
-		s.putPod(p, start)
-	}
-	if got, _ := s.Address(Query{Address: a, Port: 9100, At: after(1), Now: after(time.Hour)}); got[names.PeerType] != names.TypeNode {
-		t.Errorf("got %+v", got)
-	}
-}
-
-// At a port of the node it is the container that has the port, and not one that has the number within the pod; a proxy
-// in front of it may take it.
-func TestContainerAtHostPort(t *testing.T) {
-	p := podAt("web", 0, 0, shared)
-	p.node, p.hostPorts = "node-2", []exposed{{8080, 1}, {9090, -1}}
-	p.containers = []container{{name: "a", ports: []uint16{8080}, runs: true}, {name: "b", ports: []uint16{80}, runs: true}}
-	s := storeOf(Config{})
-	s.putNode(&node{key: key{name: "node-2"}, addresses: []netip.Addr{node2}}, start)
-	want := func(port uint16, pod, container string) {
-		t.Helper()
-		got, _ := s.Address(Query{Address: node2, Port: port, At: after(1), Now: after(time.Hour)})
-		if got[names.PeerPod] != pod || got[names.PeerContainerName] != container {
-			t.Errorf("port %d: %+v", port, got)
-		}
-	}
-	s.putPod(p, start)
-	want(8080, "web", "b")
-	want(9090, "web", "")
-	want(80, "", "")
-	meshed := *p
-	meshed.meshed = true
-	s.putPod(&meshed, start)
-	want(8080, "web", "")
-}
-
-// What is reached at a pod's address is told only where there is no doubt.
-func TestContainerReached(t *testing.T) {
-	for _, c := range []struct {
-		what string
-		pod  pod
-		want string
-	}{
-		{"the only one", pod{containers: []container{{name: "app", runs: true}}}, "app"},
-		{"the only one that runs", pod{containers: []container{{name: "app", runs: true}, {name: "init"}}}, "app"},
-		{"by port", pod{containers: []container{{name: "a", runs: true, ports: []uint16{80}}, {name: "b", runs: true}}}, "a"},
-		{"two with the port", pod{containers: []container{
-			{name: "a", runs: true, ports: []uint16{80}}, {name: "b", runs: true, ports: []uint16{80}}}}, ""},
-		{"none with the port", pod{containers: []container{{name: "a", runs: true}, {name: "b", runs: true}}}, ""},
-		{"behind a sidecar", pod{meshed: true, containers: []container{{name: "a", runs: true, ports: []uint16{80}}, {name: "p", runs: true}}}, ""},
-	} {
-		got := ""
-		if found := c.pod.reached(80); found != nil {
-			got = found.name
-		}
-		if got != c.want {
-			t.Errorf("%s: %q, want %q", c.what, got, c.want)
-		}
-	}
-}
-
 // With ScopeNode a pod of another node is asked for once, and is known for as long as a slice names it.
 func TestEndpointIsAskedFor(t *testing.T) {
 	s := storeOf(Config{Scope: ScopeNode, Node: "node-1"})
@@ -401,69 +335,6 @@ func TestEndpointIsAskedFor(t *testing.T) {
 	}
 }
 
-// TestAddressIsNeverAnothers gives addresses to pods for times that never overlap, tells the store of it late and in
-// any order, and asks about every moment at which one had it: the answer is that pod, or none.
-func TestAddressIsNeverAnothers(t *testing.T) {
-	for seed := range uint64(300) {
-		world(t, rand.New(rand.NewPCG(seed, 7)))
-		if t.Failed() {
-			t.Fatalf("seed %d", seed)
-		}
-	}
-}
-
-type life struct {
-	pod         *pod
-	had, let    time.Duration // the truth
-	told, ended time.Duration // when the API told of it
-}
-
-func world(t *testing.T, r *rand.Rand) {
-	s := storeOf(Config{})
-	const second = time.Second
-	upTo := func(d time.Duration) time.Duration { return time.Duration(r.Int64N(int64(d))) }
-	var lives []life
-	at := time.Duration(0)
-	for i := range 2 + r.IntN(4) {
-		had := at + upTo(3*second)
-		let := had + second + upTo(20*second)
-		began := max(0, had-upTo(10*second)) // waits for its address, which another pod may still have
-		lives = append(lives, life{
-			pod: podAt(fmt.Sprint("p", i), began, max(began, had-upTo(second)), shared),
-			had: had, let: let, told: had + upTo(patience), ended: let + upTo(patience),
-		})
-		at = let
-	}
-	type report struct {
-		at   time.Duration
-		tell func()
-	}
-	var reports []report
-	for _, l := range lives {
-		reports = append(reports,
-			report{l.told, func() { s.putPod(l.pod, after(l.told)) }},
-			report{l.ended, func() { s.dropPod(l.pod.key, after(l.ended)) }})
-	}
-	for now := time.Duration(0); now < at+5*second; now += 50 * time.Millisecond {
-		for i := range reports {
-			if reports[i].tell != nil && reports[i].at <= now {
-				reports[i].tell()
-				reports[i].tell = nil
-			}
-		}
-		asked := upTo(now + 1)
-		got, answer := who(s, shared, asked, now)
-		if answer != Final {
-			continue
-		}
-		for _, l := range lives {
-			if got != l.pod.key.name && asked > l.had && asked < l.let && got != "" {
-				t.Errorf("asked at %v about %v: %s, but %s had it from %v to %v", now, asked, got, l.pod.key.name, l.had, l.let)
-			}
-		}
-	}
-}
-
 // A container that was restarted started later than its pod had its address; the earlier sign counts.
 func TestEarliestSignCounts(t *testing.T) {
 	s := storeOf(Config{})
@@ -475,19 +346,5 @@ func TestEarliestSignCounts(t *testing.T) {
 	s.putPod(podAt("first", 0, 5*time.Second, shared), after(62*time.Second))
 	if p := s.pods.byUID.newest("uid-first"); !p.ready.Equal(after(5 * time.Second)) {
 		t.Errorf("ready %v, want %v", p.ready, after(5*time.Second))
-	}
-}
-
-// Before a pod was on its node, it did not listen on a port of the node.
-func TestHostPortBeforeThePod(t *testing.T) {
-	s := storeOf(Config{})
-	s.putNode(&node{key: key{name: "node-2"}, addresses: []netip.Addr{node2}}, start)
-	p := hostPod("exporter", "node-2", 9100)
-	p.began = after(time.Minute)
-	s.putPod(p, after(time.Minute))
-	for at, want := range map[time.Duration]string{time.Minute: "exporter", time.Minute - 1: ""} {
-		if got, _ := s.Address(Query{Address: node2, Port: 9100, At: after(at), Now: after(time.Hour)}); got[names.PeerPod] != want {
-			t.Errorf("at %v: %q, want %q", at, got[names.PeerPod], want)
-		}
 	}
 }

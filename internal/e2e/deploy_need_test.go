@@ -1,0 +1,133 @@
+//go:build linux
+
+package e2e
+
+import (
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	quantity "k8s.io/apimachinery/pkg/api/resource"
+
+	"github.com/netconn/netconn/internal/testnet"
+)
+
+// With the capabilities that the DaemonSet names, and no other, nothing is missing.
+func TestDeployCapabilities(t *testing.T) {
+	if _, err := exec.LookPath("setpriv"); err != nil {
+		testnet.Require(t, err)
+	}
+	set := "-all"
+	for _, name := range agentCapabilities(t) {
+		set += ",+" + strings.ToLower(name)
+	}
+	health := freeAddress(t)
+	s := setup{Health: health, Receiver: []string{"error_mode: ignore", "collection_interval: 100ms"}}
+	c := launchBy(t, exec.Command("setpriv", "--bounding-set="+set, "--no-new-privs", "/proc/self/fd/3"), nil,
+		[]string{"NETCONN_TEST_CONFIGURATION=" + s.text(t)}, "env:NETCONN_TEST_CONFIGURATION")
+	until(t, "health", func() bool { return healthy(health) })
+	until(t, "collections", func() bool { return strings.Count(c.Log(), `"resource metrics"`) > 5 })
+	for _, unwanted := range []string{"Something is missing.", "No connections are read."} {
+		if strings.Contains(c.Log(), unwanted) {
+			t.Errorf("with %s: %s", set, unwanted)
+		}
+	}
+}
+
+// measuredNeed finds in docs/performance.md what 100,000 connections with both ends on the node take in the kernel, and
+// with 10,000 pods.
+var measuredNeed = regexp.MustCompile(`(?m)^\| 100,000, both ends here \|[^|]*\|[^|]*\| (\d+) MB [^|]*\| (\d+) MiB \|`)
+
+// The agent's limit is above what was measured, and leaves room for the kernel beside what Go may use.
+func TestDeployMemory(t *testing.T) {
+	text, err := os.ReadFile(root + "/docs/performance.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := measuredNeed.FindStringSubmatch(string(text))
+	if row == nil {
+		t.Fatal("docs/performance.md does not tell what the agent needs")
+	}
+	kernel, need := quantity.MustParse(row[1]+"M"), quantity.MustParse(row[2]+"Mi")
+	agent := agentContainer(t)
+	limit := agent.Resources.Limits.Memory()
+	i := slices.IndexFunc(agent.Env, func(v corev1.EnvVar) bool { return v.Name == "GOMEMLIMIT" })
+	if i < 0 {
+		t.Fatal("GOMEMLIMIT is not set")
+	}
+	forGo := quantity.MustParse(strings.TrimSuffix(agent.Env[i].Value, "B"))
+	if limit.Cmp(need) < 0 {
+		t.Errorf("the limit is %v, and %v are needed", limit, &need)
+	}
+	if forGo.Value()+kernel.Value() > limit.Value() {
+		t.Errorf("the limit is %v, Go may use %v, and the kernel needs %v", limit, &forGo, &kernel)
+	}
+}
+
+// agentContainer returns the container netconn of the DaemonSet.
+func agentContainer(t *testing.T) corev1.Container {
+	t.Helper()
+	for _, container := range agentPod(t).Containers {
+		if container.Name == "netconn" {
+			return container
+		}
+	}
+	t.Fatal("the DaemonSet has no container netconn")
+	return corev1.Container{}
+}
+
+func agentPod(t *testing.T) corev1.PodSpec {
+	t.Helper()
+	var set appsv1.DaemonSet
+	read(t, root+"/deploy/base/daemonset.yaml", &set)
+	return set.Spec.Template.Spec
+}
+
+// Only the container netconn has rights on the node, and it opens no port. Who takes what others send has no rights at
+// all.
+func TestDeployRights(t *testing.T) {
+	pod := agentPod(t)
+	if len(pod.Containers) != 2 {
+		t.Fatalf("%d containers", len(pod.Containers))
+	}
+	for _, container := range pod.Containers {
+		context := container.SecurityContext
+		if *context.Privileged || *context.AllowPrivilegeEscalation || !*context.ReadOnlyRootFilesystem ||
+			!slices.Equal(context.Capabilities.Drop, []corev1.Capability{"ALL"}) {
+			t.Errorf("%s: %+v", container.Name, context)
+		}
+		if container.Name == "netconn" {
+			if len(container.Ports) != 0 || container.LivenessProbe != nil || container.ReadinessProbe != nil {
+				t.Error("netconn has a port")
+			}
+			continue
+		}
+		if len(context.Capabilities.Add) != 0 || !*context.RunAsNonRoot || *context.RunAsUser == 0 {
+			t.Errorf("%s: %+v", container.Name, context)
+		}
+		for _, mount := range container.VolumeMounts {
+			i := slices.IndexFunc(pod.Volumes, func(v corev1.Volume) bool { return v.Name == mount.Name })
+			if pod.Volumes[i].HostPath != nil {
+				t.Errorf("%s mounts %s", container.Name, pod.Volumes[i].HostPath.Path)
+			}
+		}
+	}
+}
+
+// agentCapabilities are those that the DaemonSet adds.
+func agentCapabilities(t *testing.T) []string {
+	t.Helper()
+	var names []string
+	for _, name := range agentContainer(t).SecurityContext.Capabilities.Add {
+		names = append(names, string(name))
+	}
+	if len(names) == 0 {
+		t.Fatal("the DaemonSet adds no capabilities")
+	}
+	return names
+}

@@ -1,0 +1,124 @@
+package pipeline
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/netconn/netconn/internal/conn"
+	"github.com/netconn/netconn/internal/conntrack"
+	"github.com/netconn/netconn/internal/kernel"
+	"github.com/netconn/netconn/internal/kubernetes"
+)
+
+// scripted is a machine that reports what a test says, and remembers what it was asked.
+type scripted struct {
+	reports   []conn.Conn // of the next drain
+	listeners []conn.Listener
+	live      []conn.Conn // of each snapshot
+	losses    conn.Losses
+	err       error // of the next drain
+	closed    []string
+
+	translate func(conntrack.Lookup) conntrack.Answer
+	lookups   []conntrack.Lookup
+	outer     map[uint32]uint32
+
+	peers     map[netip.Addr]conn.Peer
+	questions []kubernetes.Query
+	certainty kubernetes.Answer
+	now       time.Time
+}
+
+func (s *scripted) machine() Machine {
+	return Machine{
+		Open: func() (Sockets, error) {
+			return Sockets{
+				Drain: func(h kernel.Handler) error {
+					give(h, s.reports, s.listeners)
+					s.reports, s.listeners = nil, nil
+					return s.err
+				},
+				Snapshot: func(_ bool, h kernel.Handler) error { give(h, s.live, nil); return nil },
+				Losses:   func() (conn.Losses, error) { return s.losses, nil },
+				Stats:    func() (kernel.Stats, error) { return kernel.Stats{Tracked: 1}, nil },
+				Close:    s.closing("sockets"),
+			}, nil
+		},
+		Ask:  func(string, time.Time) (Tables, error) { return s.tables(), nil },
+		Host: func(string) (string, string, error) { return "4d3c", "node-1", nil },
+		Join: func(kubernetes.Config, func() time.Time) (Cluster, error) { return s.cluster(), nil },
+		Now:  func() time.Time { return s.now },
+	}
+}
+
+func (s *scripted) closing(what string) func() error {
+	return func() error { s.closed = append(s.closed, what); return nil }
+}
+
+func give(h kernel.Handler, reports []conn.Conn, listeners []conn.Listener) {
+	for _, c := range reports {
+		h.Conn(c)
+	}
+	for _, l := range listeners {
+		h.Listener(l)
+	}
+}
+
+func (s *scripted) tables() Tables {
+	return Tables{
+		Ask: func(_ time.Time, lookups []conntrack.Lookup) (answers []conntrack.Answer) {
+			s.lookups = append(s.lookups, lookups...)
+			for _, l := range lookups {
+				if s.translate == nil {
+					answers = append(answers, conntrack.Answer{Result: conntrack.NoEntry})
+					continue
+				}
+				answers = append(answers, s.translate(l))
+			}
+			return answers
+		},
+		Local: func(time.Time, uint32, netip.Addr) (bool, error) { return false, nil },
+		Outer: func(_ time.Time, netns uint32, _ netip.Addr) (uint32, error) { return s.outer[netns], nil },
+		Close: s.closing("tables"),
+	}
+}
+
+func (s *scripted) cluster() Cluster {
+	if s.peers == nil {
+		return Cluster{}
+	}
+	return Cluster{
+		Address: func(q kubernetes.Query) (conn.Peer, kubernetes.Answer) {
+			s.questions = append(s.questions, q)
+			return s.peers[q.Address], s.certainty
+		},
+		Container: func(string) (conn.Peer, kubernetes.Answer) { return conn.Peer{}, kubernetes.Unknown },
+		Pod:       func(string) (conn.Peer, kubernetes.Answer) { return conn.Peer{}, kubernetes.Unknown },
+		Service:   func(netip.AddrPort) string { return "" },
+		Here:      func() (zone, region string) { return "zone-a", "east" },
+		Synced:    func() bool { return true },
+		Faults:    func() []Fault { return []Fault{{About: "pods"}} },
+		Health:    func() kubernetes.Health { return kubernetes.Health{Store: kubernetes.StoreStats{Pods: 3}} },
+		Close:     func() { s.closed = append(s.closed, "cluster") },
+	}
+}
+
+func (s *scripted) open(t *testing.T) *Pipeline {
+	t.Helper()
+	s.now = at(1000)
+	p, err := Open(options(t), s.machine())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// pass lets time pass, and drains.
+func (s *scripted) pass(t *testing.T, p *Pipeline, d time.Duration) {
+	t.Helper()
+	s.now = s.now.Add(d)
+	if err := p.Drain(s.now); err != nil {
+		t.Fatal(err)
+	}
+}
