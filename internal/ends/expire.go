@@ -6,18 +6,18 @@ import (
 	"github.com/netconn/netconn/internal/conn"
 )
 
-// tick is the unit of deadlines. Nothing is dropped before its deadline, and all of it a tick after it at the latest.
+// tick is the unit of deadlines. A record is dropped at its deadline, or at most one tick later.
 const tick = 100 * time.Millisecond
 
-// wheel has a slot for each tick of the next time. A record that has ended is in one slot or more, and in the earliest
-// at its deadline or before it.
+// wheel is a timer wheel with one slot a tick. Every ended record is in at least one slot, and the earliest of them is
+// not after its deadline.
 type wheel struct {
 	slots [512][]*record
 	now   uint32 // the tick of the last Expire; its slot may have been filled again since
 	spare [][]*record
 }
 
-// put has a record looked at in a tick, or before it if that is too far away.
+// put schedules a check of r at a tick, or in the last slot if the tick is beyond the wheel.
 func (w *wheel) put(r *record, at uint32) {
 	at = min(max(at, w.now), w.now+uint32(len(w.slots))-1)
 	slot := &w.slots[at%uint32(len(w.slots))]
@@ -27,7 +27,7 @@ func (w *wheel) put(r *record, at uint32) {
 	*slot = append(*slot, r)
 }
 
-// take empties the slot of a tick. What is returned is to be given back.
+// take empties the slot of a tick. The caller returns the slice with give.
 func (w *wheel) take(at uint32) []*record {
 	slot := &w.slots[at%uint32(len(w.slots))]
 	taken := *slot
