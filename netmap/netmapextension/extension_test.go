@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componenttest"
@@ -16,6 +17,7 @@ import (
 	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/extension/extensiontest"
 	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata/metricdatatest"
 
@@ -143,11 +145,18 @@ func TestTelemetry(t *testing.T) {
 	s.give(curl(), other)
 	bad := curl()
 	bad.Tx = -1
+	bad.Start, bad.At = time.Unix(0, n.source.Version().Opened), time.Unix(0, n.source.Version().Opened) // not newer
 	_ = n.ConsumeMetrics(t.Context(), feedtest.Metrics(feedtest.Cumulative, bad))
 	ignore := metricdatatest.IgnoreTimestamp()
 	metadatatest.AssertEqualNetmapEdges(t, tel, []metricdata.DataPoint[int64]{{Value: 1}}, ignore)
 	metadatatest.AssertEqualNetmapStreams(t, tel, []metricdata.DataPoint[int64]{{Value: 2}}, ignore)
 	metadatatest.AssertEqualNetmapEdgesFolded(t, tel, []metricdata.DataPoint[int64]{{Value: 0}}, ignore)
+	dropped := func(reason string, n int64) metricdata.DataPoint[int64] {
+		return metricdata.DataPoint[int64]{Value: n, Attributes: attribute.NewSet(attribute.String("netmap.reason", reason))}
+	}
+	metadatatest.AssertEqualNetmapPointsDropped(t, tel, []metricdata.DataPoint[int64]{
+		dropped("late", 0), dropped("out_of_order", 7), dropped("streams", 0), dropped("values", 1), dropped("points", 0),
+	}, ignore)
 	if s := n.source.Status().Dropped; s.Values != 1 {
 		t.Errorf("%d values dropped, want 1", s.Values)
 	}

@@ -326,6 +326,22 @@ func TestLinksUseAttributesOfEnds(t *testing.T) {
 	}
 }
 
+// An answer is compressed if it is long and the client takes it, and is asked for again each time.
+func TestHowAnswersAreSent(t *testing.T) {
+	h := newAPI(nil, &remoteSource{})
+	for target, long := range map[string]bool{"/api/v1/tags": true, "/api/v1/tags/pod/values": false} {
+		for accept, gzipped := range map[string]bool{"": false, "identity": false, "gzip": long, "gzip;q=0": false} {
+			w := ask(t, h, target, "Accept-Encoding", accept)
+			if got := w.Header().Get("Content-Encoding") == "gzip"; got != gzipped {
+				t.Errorf("%s accepting %q is compressed: %v", target, accept, got)
+			}
+			if w.Header().Get("Cache-Control") != "no-cache" || w.Header().Get("Vary") != "Accept-Encoding" {
+				t.Errorf("%s: %v", target, w.Header())
+			}
+		}
+	}
+}
+
 // Values of a tag are those of the ends that were asked for.
 func TestValuesOfOneSide(t *testing.T) {
 	client, server := edge.End{names.TagName: edge.Text("c")}, edge.End{names.TagName: edge.Text("s")}

@@ -22,7 +22,7 @@ func (s Spans) Range(now, window, end int64) Range {
 		end = now
 	}
 	for _, span := range s[:len(s)-1] {
-		if r := span.align(window, end); window <= span.Length && r.From > now-span.Length {
+		if r := span.align(window, end); r.From > now-span.Length {
 			return r
 		}
 	}

@@ -179,7 +179,10 @@ func (q *FlowsQuery) order(g *grouping[rowKey], kinds []snap.Kind) []int {
 	}
 	slices.SortFunc(order, func(a, b int) int {
 		x, y := &g.keys[a], &g.keys[b]
-		return cmp.Or(q.Sort.compare(x, y, value[a], value[b]), x.compare(y))
+		if c := q.Sort.compare(x, y, value[a], value[b]); c != 0 {
+			return c
+		}
+		return x.compare(y)
 	})
 	return order
 }

@@ -180,8 +180,11 @@ func (d *drawing) order() []int {
 		rank[i] = d.Rank.value(&d.rows[i].Figures, d.snapshot.Kinds)
 	}
 	slices.SortFunc(order, func(a, b int) int {
+		if c := cmp.Compare(rank[b], rank[a]); c != 0 {
+			return c // few are equal, and comparing names is slow
+		}
 		x, y := d.keys[a], d.keys[b]
-		return cmp.Or(cmp.Compare(rank[b], rank[a]), d.compare(x.client, y.client), d.compare(x.server, y.server))
+		return cmp.Or(d.compare(x.client, y.client), d.compare(x.server, y.server))
 	})
 	return order
 }
@@ -207,7 +210,12 @@ func (d *drawing) keep(answer *Graph) []bool {
 	if len(all) <= d.Nodes {
 		return nil
 	}
-	slices.SortFunc(all, func(a, b int32) int { return cmp.Or(cmp.Compare(rank[b], rank[a]), d.compare(a, b)) })
+	slices.SortFunc(all, func(a, b int32) int {
+		if c := cmp.Compare(rank[b], rank[a]); c != 0 {
+			return c
+		}
+		return d.compare(a, b)
+	})
 	keep := make([]bool, len(d.nodes))
 	for _, n := range all[:d.Nodes-1] {
 		keep[n] = true
