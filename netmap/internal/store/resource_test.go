@@ -136,3 +136,25 @@ func TestAnEdgeIsAsOldAsItsOldestStream(t *testing.T) {
 		t.Errorf("first seen %d s after the begin, want 300", got)
 	}
 }
+
+// The open connections of a stream that was silent for two minutes count no longer, though another one goes on.
+func TestOpenConnectionsOfASilentStream(t *testing.T) {
+	w := newWorld(t, 10)
+	for i := range 20 {
+		two := curl(1, 1)
+		two.Point, two.Active = two.Point.With(feedtest.Attributes{"network.peer.port": 2}), 5
+		if i > 0 {
+			w.collect(two)
+			continue
+		}
+		one := curl(1, 1)
+		one.Point, one.Active = one.Point.With(feedtest.Attributes{"network.peer.port": 1}), 3
+		w.collect(one, two)
+		if _, others := w.open(); others != 8 {
+			t.Errorf("%d are open, want those of both streams", others)
+		}
+	}
+	if _, others := w.open(); others != 5 {
+		t.Errorf("%d are open, want the 5 of the stream that goes on", others)
+	}
+}
