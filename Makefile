@@ -70,7 +70,7 @@ ROWS           ?= 0
 
 .PHONY: run
 run:
-	@internal/tools/need-root run 'the kernel shows its sockets to nobody else'
+	@internal/tools/need-root run 'only root may read the sockets of all processes'
 	@$(MAKE) --silent $(DISTRIBUTION)
 	@$(GO) build -o _build/top ./internal/cmd/top
 	@exec _build/top -listen '$(LISTEN)' -telemetry-port '$(TELEMETRY_PORT)' -map '$(MAP)' -interval '$(INTERVAL)' -rounds '$(ROUNDS)' \

@@ -18,7 +18,7 @@ const about = (name: string) => JSON.stringify({ name, version: '1.2.3', license
 test('each package is there once, by name, with its licence', () => {
   const b = made('b', { 'package.json': about('b'), LICENSE: 'Copyright B\r\nfor all\r\n', 'index.js': '' })
   const a = made('@x/a', { 'package.json': about('@x/a'), 'license.md': 'Copyright A', 'index.js': '' })
-  const all = text([b, a, b + '?worker', '/work/src/main.tsx', '\0runtime'])
+  const all = text([b, a, b + '?worker', '/page/src/main.tsx', '\0runtime'])
   expect(all.match(/^\S+ 1\.2\.3 \(MIT\)$/gm)).toEqual(['@x/a 1.2.3 (MIT)', 'b 1.2.3 (MIT)'])
   expect(all).toContain('\n\nCopyright B\nfor all\n')
 })
