@@ -93,6 +93,22 @@ func TestSelf(t *testing.T) {
 			raw{"k8s.pod.name": "debug", "k8s.namespace.name": "x"},
 			map[string]string{"name": "debug", "workload": "debug", "pod": "debug", "namespace": "x", "type": "pod"},
 		},
+		"a static pod": {
+			raw{"k8s.pod.name": "etcd-n1", "k8s.namespace.name": "x", "k8s.node.name": "n1", "service.name": "etcd-n1"},
+			map[string]string{
+				"name": "etcd", "workload": "etcd", "pod": "etcd-n1", "namespace": "x", "node": "n1", "service": "etcd-n1", "type": "pod",
+			},
+		},
+		"a pod that nothing owns, of a service": {
+			raw{"k8s.pod.name": "debug-1", "k8s.namespace.name": "x", "k8s.node.name": "n1", "service.name": "debug"},
+			map[string]string{
+				"name": "debug", "workload": "debug", "pod": "debug-1", "namespace": "x", "node": "n1", "service": "debug", "type": "pod",
+			},
+		},
+		"a pod of which only the uid is known": {
+			raw{"k8s.pod.uid": "u", "service.name": "s"},
+			map[string]string{"name": "s", "service": "s", "pod.uid": "u", "type": "pod"},
+		},
 		"nothing": {nil, map[string]string{"type": "host"}},
 	} {
 		if diff := cmp.Diff(c.want, tags(ReadLocal(c.in.get))); diff != "" {
@@ -127,6 +143,15 @@ func TestPeer(t *testing.T) {
 			map[string]string{
 				"name": "web", "workload": "web", "workload.kind": "deployment", "namespace": "shop", "container": "app", "service": "web-svc",
 				"image.tag": "v2", "zone": "a", "proxy": "sidecar", "type": "pod",
+			},
+		},
+		"a pod that nothing owns": {
+			raw{
+				"netconn.peer.type": "pod", "netconn.peer.name": "etcd", "netconn.peer.container.name": "c",
+				"netconn.peer.k8s.namespace.name": "kube-system", "service.peer.name": "etcd-n1",
+			},
+			map[string]string{
+				"name": "etcd", "workload": "etcd", "namespace": "kube-system", "container": "c", "service": "etcd-n1", "type": "pod",
 			},
 		},
 		"beyond a limit": {raw{"otel.metric.overflow": "true"}, map[string]string{"type": "other"}},

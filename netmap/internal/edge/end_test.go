@@ -148,7 +148,7 @@ func TestHostKey(t *testing.T) {
 func TestIdentities(t *testing.T) {
 	text := func(i Identity) string {
 		s := strings.Join([]string{i.namespace.String(), i.name.String(), i.container.String()}, "/")
-		if i.atPlace {
+		if i.by == byProgram {
 			s += " at its place"
 		}
 		return s
@@ -164,6 +164,22 @@ func TestIdentities(t *testing.T) {
 		},
 		"a pod without a container": {
 			map[string]string{"type": "pod", "namespace": "n", "workload": "web"}, []string{"n/web/"}, "n/web/",
+		},
+		"a static pod": {
+			map[string]string{"type": "pod", "namespace": "n", "workload": "etcd", "pod": "etcd-n1", "node": "n1", "container": "c"},
+			[]string{"n/etcd/c", "n/etcd-n1/c", "n/etcd/", "n/etcd-n1/"}, "n/etcd/c",
+		},
+		"a pod with the name of a service": {
+			map[string]string{"type": "pod", "namespace": "n", "workload": "s", "pod": "p", "service": "s"},
+			[]string{"n/s/", "n/p/"}, "n/s/",
+		},
+		"a pod of a controller that is not known": {
+			map[string]string{"type": "pod", "namespace": "n", "workload": "web-77-x2bcd", "pod": "web-77-x2bcd", "service": "web-77-x2bcd"},
+			[]string{"n/web-77-x2bcd/", "n/web-77/"}, "n/web-77-x2bcd/",
+		},
+		"a pod of a controller that is known": {
+			map[string]string{"type": "pod", "namespace": "n", "workload": "web", "workload.kind": "daemonset", "pod": "web-x2bcd", "service": "s"},
+			[]string{"n/web/"}, "n/web/",
 		},
 		"a container": {
 			map[string]string{"type": "container", "container": "c", "executable": "nginx"},

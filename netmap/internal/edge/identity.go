@@ -3,6 +3,7 @@ package edge
 import (
 	"cmp"
 	"hash/maphash"
+	"slices"
 	"strings"
 
 	"github.com/netconn/netconn/internal/names"
@@ -16,26 +17,56 @@ type Key struct {
 
 // Identity is a name by which other ends may know an end. Comparable; the zero Identity is none.
 type Identity struct {
-	atPlace   bool // means something only together with a place
+	by        naming
 	namespace Value
 	name      Value
 	container Value
 }
 
+// naming is what the name of an identity is a name of.
+type naming uint8
+
+const (
+	byWorkload naming = iota
+	byProgram         // means something only together with a place
+	byNode            // of the other end, only its node is known
+)
+
 // Identities returns all names by which other ends may know an end that reports itself, the most exact first.
 func (e *End) Identities() []Identity {
-	var all []Identity
-	if e.Has(names.TagWorkload) {
-		whole := Identity{namespace: e[names.TagNamespace], name: e[names.TagWorkload]}
-		if e.Has(names.TagContainer) {
-			part := whole
-			part.container = e[names.TagContainer]
-			all = append(all, part)
+	workloads := e.workloadNames()
+	all := make([]Identity, 0, 2*len(workloads)+2) // a program and, in Keys, a node
+	if e.Has(names.TagContainer) {
+		for _, name := range workloads {
+			all = append(all, Identity{namespace: e[names.TagNamespace], name: name, container: e[names.TagContainer]})
 		}
-		all = append(all, whole)
+	}
+	for _, name := range workloads {
+		all = append(all, Identity{namespace: e[names.TagNamespace], name: name})
 	}
 	if program := e.programIdentity(); program != (Identity{}) {
 		all = append(all, program)
+	}
+	return all
+}
+
+// workloadNames returns the names that other ends may give to the workload. Several are possible if no owner of the pod
+// is known: the observer of the peer may know a controller that the processor of the resource does not.
+func (e *End) workloadNames() []Value {
+	if !e.Has(names.TagWorkload) {
+		return nil
+	}
+	all := []Value{e[names.TagWorkload]}
+	if e.Has(names.TagWorkloadKind) || !e.Has(names.TagPod) {
+		return all
+	}
+	pod := e.Get(names.TagPod)
+	for _, name := range [...]Value{
+		e[names.TagPod], e[names.TagService], Text(staticPod(pod, e.Get(names.TagNode))), Text(controllerOf(pod)),
+	} {
+		if name != (Value{}) && !slices.Contains(all, name) {
+			all = append(all, name)
+		}
 	}
 	return all
 }
@@ -54,8 +85,12 @@ func (e *End) programIdentity() Identity {
 	if e.Get(names.TagType) == names.TypeHost {
 		where = "host"
 	}
-	return Identity{atPlace: true, name: name, container: Text(where)}
+	return Identity{by: byProgram, name: name, container: Text(where)}
 }
+
+// nodeIdentity returns the identity by the node: a remote observer cannot know which of the processes in the node's
+// network it is.
+func (e *End) nodeIdentity() Identity { return Identity{by: byNode, name: e[names.TagNode]} }
 
 // PeerIdentity returns the name by which a peer is known; none if only an address or a network is known.
 func (e *End) PeerIdentity() Identity {
@@ -65,6 +100,10 @@ func (e *End) PeerIdentity() Identity {
 	switch e.Get(names.TagType) {
 	case names.TypePod, names.TypeContainer, names.TypeHost:
 		return e.programIdentity()
+	case names.TypeNode:
+		if e.Has(names.TagNode) {
+			return e.nodeIdentity()
+		}
 	}
 	return Identity{}
 }
@@ -73,16 +112,20 @@ func (e *End) PeerIdentity() Identity {
 // the other end's report cannot be found.
 func (l *Link) Keys(local, peer *End, seed maphash.Seed) []Key {
 	other := peer.PeerIdentity()
-	if other == (Identity{}) || l.Scope == ScopeUnknown {
+	if other == (Identity{}) || other.by == byNode && l.Scope != ScopeRemote || l.Scope == ScopeUnknown {
 		return nil
 	}
 	place := l.place(local)
 	if l.Scope.Local() && place == (Value{}) {
 		return nil
 	}
+	selves := local.Identities()
+	if l.Scope == ScopeRemote && local.Has(names.TagNode) {
+		selves = append(selves, local.nodeIdentity())
+	}
 	var keys []Key
-	for _, self := range local.Identities() {
-		if l.Scope == ScopeRemote && (self.atPlace || other.atPlace) {
+	for _, self := range selves {
+		if l.Scope == ScopeRemote && (self.by == byProgram || other.by == byProgram) {
 			continue
 		}
 		if key, ok := l.key(self, other, place, seed); ok {
@@ -116,6 +159,7 @@ func (l *Link) key(self, other Identity, place Value, seed maphash.Seed) (Key, b
 
 func (i Identity) compare(other Identity) int {
 	return cmp.Or(
+		cmp.Compare(i.by, other.by),
 		strings.Compare(i.namespace.String(), other.namespace.String()),
 		strings.Compare(i.name.String(), other.name.String()),
 		strings.Compare(i.container.String(), other.container.String()),

@@ -139,3 +139,34 @@ func TestAnUnknownRoleMatchesNoKnownOne(t *testing.T) {
 		t.Errorf("%d common keys", len(got))
 	}
 }
+
+// Between hosts, a process in the network of a node is seen as the node. On one host it is not.
+func TestANodeIsAnIdentityBetweenHosts(t *testing.T) {
+	seed := maphash.MakeSeed()
+	resource := raw{
+		"host.id": "h", "k8s.node.name": "n1", "k8s.namespace.name": "n", "k8s.daemonset.name": "proxy", "k8s.pod.uid": "u",
+	}
+	db := raw{"host.id": "g", "k8s.node.name": "n2", "k8s.namespace.name": "n", "k8s.statefulset.name": "db"}
+	point := func(role, scope string, more raw) raw {
+		p := raw{"netconn.role": role, "netconn.peer.scope": scope, "server.port": "80"}
+		for k, v := range more {
+			p[k] = v
+		}
+		return p
+	}
+	keys := func(resource, point raw) []Key {
+		local, peer, link := ReadLocal(resource.get), ReadPeer(point.get), ReadLink(point.get)
+		return link.Keys(&local, &peer, seed)
+	}
+	server := raw{"netconn.peer.type": "pod", "netconn.peer.k8s.namespace.name": "n", "netconn.peer.k8s.workload.name": "db"}
+	for node, want := range map[string]int{"n1": 1, "n3": 0, "": 0} {
+		client := raw{"netconn.peer.type": "node", "netconn.peer.k8s.node.name": node}
+		got := common(keys(resource, point("client", "remote", server)), keys(db, point("server", "remote", client)))
+		if len(got) != want || want == 1 && got[0] != [2]bool{true, false} {
+			t.Errorf("seen as node %q: common keys %v, want %d", node, got, want)
+		}
+		if got := keys(db, point("server", "node", client)); len(got) != 0 {
+			t.Errorf("on one host, node %q is an identity of %d keys", node, len(got))
+		}
+	}
+}

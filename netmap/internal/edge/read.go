@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -44,7 +45,7 @@ func ReadLocal(resource Attributes) End {
 	switch {
 	case e.Has(names.TagPodUID) || e.Has(names.TagPod):
 		e.set(names.TagType, names.TypePod)
-		e.fill(names.TagWorkload, e[names.TagPod]) // a pod without an owner is its own workload
+		e.fill(names.TagWorkload, e.podName())
 	case e.Has(names.TagContainerID):
 		e.set(names.TagType, names.TypeContainer)
 	default:
@@ -71,6 +72,42 @@ func (e *End) readWorkload(resource Attributes) {
 		}
 	}
 	e[names.TagWorkloadKind] = Text(strings.ToLower(e.Get(names.TagWorkloadKind)))
+}
+
+// podName returns the name that the receiver gives to a pod without an owner when the pod is a peer: the name of a static
+// pod without its node, else the name of its service, else its own.
+func (e *End) podName() Value {
+	pod := e.Get(names.TagPod)
+	if static := staticPod(pod, e.Get(names.TagNode)); static != "" {
+		return Text(static)
+	}
+	if pod != "" && e.Has(names.TagService) {
+		return e[names.TagService]
+	}
+	return e[names.TagPod]
+}
+
+// staticPod returns the name of a static pod without its node, or "" if the pod cannot be one. A kubelet names the pods
+// that it creates from files after the file and the node.
+func staticPod(pod, node string) string {
+	name, found := strings.CutSuffix(pod, "-"+node)
+	if !found || node == "" {
+		return ""
+	}
+	return name
+}
+
+// generated matches the names that Kubernetes makes for pods of a controller: the name of the controller, and five
+// random characters without vowels and what resembles them.
+var generated = regexp.MustCompile(`^(.+)-[bcdfghjklmnpqrstvwxz2456789]{5}$`)
+
+// controllerOf returns the controller that the name of a pod shows, or "".
+func controllerOf(pod string) string {
+	parts := generated.FindStringSubmatch(pod)
+	if parts == nil {
+		return ""
+	}
+	return parts[1]
 }
 
 // proxy returns the purpose of a proxy that describes itself. The receiver has an attribute for it only on peers.
@@ -102,6 +139,9 @@ func ReadPeer(point Attributes) End {
 	}
 	e[names.TagWorkloadKind] = Text(strings.ToLower(e.Get(names.TagWorkloadKind)))
 	e.fill(names.TagName, e[names.TagWorkload])
+	if e.Get(names.TagType) == names.TypePod && e.Has(names.TagNamespace) {
+		e.fill(names.TagWorkload, e[names.TagName]) // the name of a pod without an owner, as in ReadLocal
+	}
 	if !e.Has(names.TagWorkload) {
 		e.readProgram()
 	}
