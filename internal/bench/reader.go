@@ -47,7 +47,7 @@ func withoutAddresses(k flow.Key) flow.Key {
 	k.Local, k.Remote = netip.AddrPort{}, netip.AddrPort{}
 	k.Server, k.Client, k.Original.Address = netip.Addr{}, netip.Addr{}, netip.Addr{}
 	k.Peer[names.PeerContainerID], k.Peer[names.PeerPod], k.Peer[names.PeerNode] = "", "", ""
-	k.Peer[names.PeerZone], k.Peer[names.PeerRegion], k.Zone = "", "", ""
+	k.Peer[names.PeerZone], k.Peer[names.PeerRegion] = "", ""
 	return k
 }
 

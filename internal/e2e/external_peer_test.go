@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 	"testing"
@@ -82,16 +83,18 @@ spec: {type: NodePort, clusterIP: 10.96.1.3, selector: {app: shop}, ports: [{por
 		"shop server zone-a - - receive":             3000,
 	}, func() map[string]int64 {
 		return sink.told("netconn.zone.io", who,
-			"netconn.role", "netconn.local.zone", "netconn.peer.zone", "netconn.peer.region", "network.io.direction")
+			"netconn.role", "cloud.availability_zone", "netconn.peer.zone", "netconn.peer.region", "network.io.direction")
 	})
 }
 
-// told returns what some tell, by who does and by attributes of the points.
+// told returns what some tell, by who does and by attributes of the points and their resources.
 func (s *signals) told(metric string, by map[string]*workload, attributes ...string) map[string]int64 {
 	return s.sum(metric, func(n number) string {
 		for name, who := range by {
 			if key := who.key(); n.resource["container.id"] == key || n.resource["process.executable.name"] == key {
-				return name + " " + n.point.of(attributes...)
+				all := maps.Clone(n.resource)
+				maps.Copy(all, n.point)
+				return name + " " + all.of(attributes...)
 			}
 		}
 		return ""

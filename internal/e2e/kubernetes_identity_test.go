@@ -120,7 +120,7 @@ func wantZones(t *testing.T, s *signals, edges map[string][2]int64) {
 		if n.resource["k8s.deployment.name"] != "productpage" || n.point["netconn.role"] != "client" || n.point["network.io.direction"] != "transmit" {
 			return ""
 		}
-		return n.point["netconn.local.zone"] + " -> " + n.point["netconn.peer.zone"] + " " + n.point["netconn.peer.region"]
+		return n.resource["cloud.availability_zone"] + " -> " + n.point["netconn.peer.zone"] + " " + n.point["netconn.peer.region"]
 	})
 	const proxy = "/istio-proxy:1.29.0 (sidecar)"
 	own := edges["productpage/productpage:1.20 -> productpage"+proxy][0] + edges["productpage"+proxy+" -> productpage/productpage:1.20"][0]

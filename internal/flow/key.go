@@ -16,7 +16,6 @@ type Key struct {
 	Peer          conn.Peer
 	NAT           conn.NAT
 	Original      Original
-	Zone          string         // opt-in: netconn.local.zone, of the node that this runs on
 	Local, Remote netip.AddrPort // opt-in: network.local.*, network.peer.*; as the socket has them
 	Server        netip.Addr     // opt-in: server.address
 	Client        netip.Addr     // opt-in: client.address
@@ -36,7 +35,6 @@ func (k *Key) compare(o *Key) int {
 		cmp.Compare(k.ServerPort, o.ServerPort),
 		k.Peer.Compare(&o.Peer),
 		cmp.Compare(k.NAT, o.NAT),
-		cmp.Compare(k.Zone, o.Zone),
 		cmp.Compare(k.Original.Name, o.Original.Name),
 		cmp.Compare(k.Original.Port, o.Original.Port),
 		k.Original.Address.Compare(o.Original.Address),

@@ -27,7 +27,6 @@ const (
 	Role
 	Transport
 	ServerPort
-	LocalZone
 	NAT
 	OriginalName
 	OriginalPort
@@ -63,7 +62,6 @@ var keys = [Attributes]string{
 	Role:                 "netconn.role",
 	Transport:            "network.transport",
 	ServerPort:           "server.port",
-	LocalZone:            "netconn.local.zone",
 	NAT:                  "netconn.nat",
 	OriginalName:         "netconn.original_destination.name",
 	OriginalPort:         "netconn.original_destination.port",
@@ -93,6 +91,8 @@ const (
 
 // Keys of the attributes that distinguish the resources of the receiver.
 const (
+	Zone        = "cloud.availability_zone"
+	Region      = "cloud.region"
 	ContainerID = "container.id"
 	HostID      = "host.id"
 	HostName    = "host.name"

@@ -17,8 +17,7 @@ type Identity struct {
 	Server, Client netip.AddrPort // actual; invalid if the role is unknown
 	Port           uint16         // server.port; 0 if the role is unknown
 	Original       flow.Original
-	Zone           string // that this end is in
-	settled        bool   // no better answer will come
+	settled        bool // no better answer will come
 }
 
 // resolve returns what is known of a connection's other end. If both are on this machine they are matched by their
@@ -37,7 +36,6 @@ func (p *Pipeline) resolve(c conn.Conn, now time.Time) Identity {
 	}
 	named, certain := p.named(c, other, remote, now)
 	known.Peer = peer.Enrich(p.peers.Describe(c, other, remote.Addr()), named)
-	known.Zone = p.zone()
 	known.settled = certain && view.Settled && stays(c, other, named)
 	known.fill(c, remote)
 	if other == nil && c.Role == conn.RoleClient && standsForOthers(named) {
@@ -114,7 +112,6 @@ func (p *Pipeline) identify(c conn.Conn, now time.Time) (flow.Key, bool) {
 		Peer:       known.Peer,
 		NAT:        known.NAT,
 		Original:   known.Original,
-		Zone:       known.Zone,
 		Local:      c.Tuple.Source,
 		Remote:     c.Tuple.Destination,
 		Server:     known.Server.Addr(),

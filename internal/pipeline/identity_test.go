@@ -183,7 +183,7 @@ func TestIdentitySettles(t *testing.T) {
 			s.pass(t, p, DrainInterval)
 			reported := dialled(1, conn.Open)
 			got := p.resolve(reported, s.now)
-			if got.settled != c.want || got.Peer[names.PeerPod] != c.known[names.PeerPod] || got.Zone != "zone-a" {
+			if got.settled != c.want || got.Peer[names.PeerPod] != c.known[names.PeerPod] {
 				t.Errorf("got %+v, want settled %v", got, c.want)
 			}
 		})

@@ -58,11 +58,12 @@ func (p *Pipeline) destination(asked netip.AddrPort) string {
 	return p.peers.Destination(asked.Addr())
 }
 
-// zone is that of this machine.
-func (p *Pipeline) zone() string {
+// Here returns the zone and the region of this machine, empty if they are not known, and whether no better answer is
+// expected soon.
+func (p *Pipeline) Here() (zone, region string, settled bool) {
 	if !p.cluster.there() {
-		return ""
+		return "", "", true
 	}
-	zone, _ := p.cluster.Here()
-	return zone
+	zone, region = p.cluster.Here()
+	return zone, region, zone != "" || p.cluster.Synced()
 }

@@ -7,7 +7,10 @@ import (
 	"testing"
 	"time"
 
+	"go.opentelemetry.io/collector/pdata/pmetric"
+
 	"github.com/netconn/netconn/internal/conn"
+	"github.com/netconn/netconn/internal/kernel"
 	"github.com/netconn/netconn/internal/kubernetes"
 	"github.com/netconn/netconn/internal/pipeline"
 )
@@ -73,6 +76,59 @@ func TestClusterFaultsAreTold(t *testing.T) {
 	if err := r.scraper.shutdown(t.Context()); err != nil || r.closed != 2 {
 		t.Errorf("closed %d of 2, %v", r.closed, err)
 	}
+}
+
+// The first collection is too early for the API: the next one has everything, with the zone. If there is still none, it
+// is not waited for.
+func TestTheFirstCollectionWaitsForTheZone(t *testing.T) {
+	for name, c := range map[string]struct {
+		zone   string // at the second collection
+		synced bool   // at the first one
+		want   []string
+	}{
+		"it comes":      {zone: "zone-a", want: []string{"none", "zone-a"}},
+		"it does not":   {want: []string{"none", ""}},
+		"there is none": {synced: true, want: []string{"", ""}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			zone, now := "", time.Unix(1_700_000_000, 0)
+			r.cluster = pipeline.Cluster{
+				Here: func() (string, string) { return zone, "" }, Synced: func() bool { return c.synced },
+				Faults: func() []kubernetes.Fault { return nil }, Health: func() kubernetes.Health { return kubernetes.Health{} },
+				Container: func(string) (conn.Peer, kubernetes.Answer) { return conn.Peer{}, kubernetes.Unknown },
+				Close:     func() {},
+			}
+			r.scraper.machine.Now = func() time.Time { return now }
+			r.sockets.Snapshot = func(_ bool, h kernel.Handler) error {
+				h.Listener(conn.Listener{Process: conn.Process{Executable: "shop"}, Drops: 1})
+				return nil
+			}
+			r.start(t)
+			var got []string
+			for range 2 {
+				md, err := r.scraper.scrape(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				got = append(got, zoneOf(md))
+				now = now.Add(r.scraper.config.CollectionInterval)
+				zone = c.zone
+			}
+			if !slices.Equal(got, c.want) {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+// zoneOf returns the zone of the first resource; none: there is no resource.
+func zoneOf(md pmetric.Metrics) string {
+	if md.ResourceMetrics().Len() == 0 {
+		return "none"
+	}
+	zone, _ := md.ResourceMetrics().At(0).Resource().Attributes().AsRaw()["cloud.availability_zone"].(string)
+	return zone
 }
 
 // A cluster that cannot be joined costs the names of peers.

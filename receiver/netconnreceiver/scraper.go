@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/collector/scraper/scrapererror"
 	"go.uber.org/zap"
 
+	"github.com/netconn/netconn/internal/flow"
 	"github.com/netconn/netconn/internal/pipeline"
 	"github.com/netconn/netconn/receiver/netconnreceiver/internal/logs"
 	"github.com/netconn/netconn/receiver/netconnreceiver/internal/metrics"
@@ -33,6 +34,8 @@ type netconnScraper struct {
 	mu       sync.Mutex
 	status   status
 	pipeline *pipeline.Pipeline // nil when it is not running
+	opened   time.Time
+	places   *resources.Resources
 	metrics  *metrics.Writer
 	logs     *logs.Writer
 	emitted  uint64       // events
@@ -84,7 +87,7 @@ func (s *netconnScraper) open() {
 
 // load opens the pipeline, makes the writers of what it returns, and returns what it works without.
 func (s *netconnScraper) load() (missing []error, err error) {
-	version := s.set.BuildInfo.Version
+	version, now := s.set.BuildInfo.Version, s.machine.Now()
 	r := resources.New(s.config.ResourceAttributes)
 	w := metrics.New(metrics.Options{
 		Metrics:   s.config.Metrics,
@@ -92,7 +95,7 @@ func (s *netconnScraper) load() (missing []error, err error) {
 		Delta:     s.config.Temporality == TemporalityDelta,
 		Bounds:    s.config.buckets(),
 		Version:   version,
-		Start:     s.machine.Now(),
+		Start:     now,
 	})
 	p, err := pipeline.Open(s.config.options(w.Mask), s.machine)
 	if err != nil {
@@ -101,6 +104,7 @@ func (s *netconnScraper) load() (missing []error, err error) {
 	r.Host = resources.Host{ID: p.Host().ID, Name: p.Host().Name, Node: s.config.NodeName}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.opened, s.places = now, r
 	s.pipeline, s.metrics, s.logs = p, w, &logs.Writer{Version: version, Resources: r}
 	return p.Degraded(), nil
 }
@@ -130,14 +134,27 @@ func (s *netconnScraper) scrape(context.Context) (pmetric.Metrics, error) {
 		return pmetric.NewMetrics(), nil
 	}
 	now := s.machine.Now()
-	flows, err := s.pipeline.Collect(now)
-	md := s.metrics.Write(flows, now)
+	md := pmetric.NewMetrics()
+	var err error
+	if s.locate(now) {
+		var flows []flow.Resource
+		flows, err = s.pipeline.Collect(now)
+		md = s.metrics.Write(flows, now)
+	}
 	s.status.update(s.pipeline.Faults())
 	err = errors.Join(err, s.readHealth())
 	if err != nil {
 		return md, scrapererror.NewPartialScrapeError(err, 0)
 	}
 	return md, nil
+}
+
+// locate gives the resources the zone of the node, and reports whether they can be written: the first collection may be
+// too early for the Kubernetes API. The next one has all that the first would have had.
+func (s *netconnScraper) locate(now time.Time) bool {
+	zone, region, settled := s.pipeline.Here()
+	s.places.Locate(zone, region)
+	return settled || now.Sub(s.opened) >= s.config.CollectionInterval
 }
 
 // scrapeLogs returns the events since the last call. Without a metrics receiver it is a collection too.
@@ -149,6 +166,7 @@ func (s *netconnScraper) scrapeLogs(context.Context) (plog.Logs, error) {
 	}
 	now := s.machine.Now()
 	var err error
+	s.locate(now)
 	if s.running[signalMetrics] == 0 {
 		_, collectErr := s.pipeline.Collect(now)
 		err = errors.Join(collectErr, s.readHealth())

@@ -181,7 +181,6 @@ func TestLink(t *testing.T) {
 func TestAddresses(t *testing.T) {
 	point := raw{
 		"client.address": "10.0.0.1", "server.address": "10.0.0.2", "network.local.address": "127.0.0.1", "network.peer.address": "10.96.0.1",
-		"netconn.local.zone": "a",
 	}.get
 	for role, want := range map[Role][2]string{
 		Client: {"10.0.0.1", "10.0.0.2"}, Server: {"10.0.0.2", "10.0.0.1"}, Unknown: {"127.0.0.1", "10.96.0.1"},
@@ -190,9 +189,6 @@ func TestAddresses(t *testing.T) {
 		ReadAddresses(point, role, &local, &peer)
 		if got := [2]string{local.Get(names.TagAddress), peer.Get(names.TagAddress)}; got != want {
 			t.Errorf("%v: %v, want %v", role, got, want)
-		}
-		if local.Get(names.TagZone) != "a" || peer.Has(names.TagZone) {
-			t.Errorf("%v: zones %q and %q, want that of the local end", role, local.Get(names.TagZone), peer.Get(names.TagZone))
 		}
 	}
 }
@@ -343,13 +339,13 @@ func TestWhatThingsAreCalled(t *testing.T) {
 	}
 }
 
-// The zone of the resource is the better one; addresses that are empty change nothing.
+// Addresses that are empty change nothing.
 func TestAddressesThatAreNotThere(t *testing.T) {
-	local := end(t, map[string]string{"zone": "resource", "address": "1.1.1.1"})
+	local := end(t, map[string]string{"address": "1.1.1.1"})
 	peer := end(t, map[string]string{"address": "2.2.2.2"})
-	ReadAddresses(raw{"netconn.local.zone": "point"}.get, Client, &local, &peer)
-	if local.Get(names.TagZone) != "resource" || local.Get(names.TagAddress) != "1.1.1.1" || peer.Get(names.TagAddress) != "2.2.2.2" {
-		t.Errorf("zone %q, addresses %q and %q", local.Get(names.TagZone), local.Get(names.TagAddress), peer.Get(names.TagAddress))
+	ReadAddresses(raw{}.get, Client, &local, &peer)
+	if local.Get(names.TagAddress) != "1.1.1.1" || peer.Get(names.TagAddress) != "2.2.2.2" {
+		t.Errorf("addresses %q and %q", local.Get(names.TagAddress), peer.Get(names.TagAddress))
 	}
 }
 

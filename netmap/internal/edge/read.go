@@ -194,10 +194,9 @@ func ReadLink(point Attributes) Link {
 	}
 }
 
-// ReadAddresses sets the addresses of both ends, and the zone of a local end whose resource has none, from the
-// attributes of a point. Actual addresses replace those of the socket.
+// ReadAddresses sets the addresses of both ends from the attributes of a point. Actual addresses replace those of the
+// socket.
 func ReadAddresses(point Attributes, r Role, local, peer *End) {
-	local.fill(names.TagZone, Text(point.text(names.LocalZone.Key())))
 	local.set(names.TagAddress, point.text(names.LocalAddress.Key()))
 	peer.set(names.TagAddress, point.text(names.PeerAddress.Key()))
 	client, server := point.text(names.ClientAddress.Key()), point.text(names.ServerAddress.Key())

@@ -56,7 +56,6 @@ func (s Set) Mask(k flow.Key) flow.Key {
 		Role:       keep(s, names.Role, k.Role),
 		ServerPort: keep(s, names.ServerPort, k.ServerPort),
 		Peer:       k.Peer,
-		Zone:       keep(s, names.LocalZone, k.Zone),
 		NAT:        keep(s, names.NAT, k.NAT),
 		Original: flow.Original{
 			Name:    keep(s, names.OriginalName, k.Original.Name),
@@ -93,7 +92,6 @@ func (s Set) Put(m pcommon.Map, k *flow.Key) {
 	for a, v := range k.Peer {
 		s.putText(m, names.Attribute(a), v)
 	}
-	s.putText(m, names.LocalZone, k.Zone)
 	if s.Has(names.NAT) {
 		m.PutStr(names.NAT.Key(), k.NAT.String())
 	}

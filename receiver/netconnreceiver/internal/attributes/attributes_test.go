@@ -38,7 +38,6 @@ func TestAttribute(t *testing.T) {
 		names.PeerRegion:           {flow.Key{Peer: conn.Peer{names.PeerRegion: "east"}}, "east"},
 		names.PeerService:          {flow.Key{Peer: conn.Peer{names.PeerService: "orders-db"}}, "orders-db"},
 		names.PeerServiceNamespace: {flow.Key{Peer: conn.Peer{names.PeerServiceNamespace: "orders"}}, "orders"},
-		names.LocalZone:            {flow.Key{Zone: "zone-a"}, "zone-a"},
 		names.NAT:                  {flow.Key{NAT: conn.NATBoth}, "dnat+snat"},
 		names.OriginalName:         {flow.Key{Original: flow.Original{Name: "office"}}, "office"},
 		names.OriginalPort:         {flow.Key{Original: flow.Original{Port: 80}}, int64(80)},

@@ -24,7 +24,6 @@ func Key() flow.Key {
 			names.PeerZone: "zone-b", names.PeerRegion: "east", names.PeerService: "orders-db",
 			names.PeerServiceNamespace: "orders",
 		},
-		Zone:     "zone-a",
 		NAT:      conn.NATBoth,
 		Original: flow.Original{Name: "office", Port: 80, Address: netip.MustParseAddr("10.96.1.3")},
 		Local:    netip.MustParseAddrPort("10.0.0.1:40000"),

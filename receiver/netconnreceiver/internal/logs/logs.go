@@ -73,7 +73,7 @@ func write(e *pipeline.Event, to plog.LogRecord) {
 	if e.Conn.Error != conn.NoError {
 		a.PutStr(names.ErrorType, e.Conn.Error.String())
 	}
-	key := flow.Key{Role: e.Conn.Role, Peer: e.Peer, Zone: e.Zone, NAT: e.NAT, Original: e.Original}
+	key := flow.Key{Role: e.Conn.Role, Peer: e.Peer, NAT: e.NAT, Original: e.Original}
 	described.Put(a, &key)
 	putEndpoints(e, a)
 	putCommon(&e.Conn, a)

@@ -62,7 +62,7 @@ func knownEvent(p conn.Phase) pipeline.Event {
 			Timing: conn.Timing{Handshake: 1, Age: 1, RTT: 1},
 		},
 		Identity: pipeline.Identity{
-			Peer: k.Peer, NAT: k.NAT, Original: k.Original, Zone: k.Zone, Server: k.Remote, Client: k.Local,
+			Peer: k.Peer, NAT: k.NAT, Original: k.Original, Server: k.Remote, Client: k.Local,
 			Port: k.ServerPort,
 		},
 	}

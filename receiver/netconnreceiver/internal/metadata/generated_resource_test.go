@@ -13,6 +13,8 @@ func TestResourceBuilder(t *testing.T) {
 		t.Run(tt, func(t *testing.T) {
 			cfg := loadResourceAttributesConfig(t, tt)
 			rb := NewResourceBuilder(cfg)
+			rb.SetCloudAvailabilityZone("cloud.availability_zone-val")
+			rb.SetCloudRegion("cloud.region-val")
 			rb.SetContainerID("container.id-val")
 			rb.SetHostID("host.id-val")
 			rb.SetHostName("host.name-val")
@@ -26,14 +28,24 @@ func TestResourceBuilder(t *testing.T) {
 
 			switch tt {
 			case "default":
-				assert.Equal(t, 7, res.Attributes().Len())
+				assert.Equal(t, 9, res.Attributes().Len())
 			case "all_set":
-				assert.Equal(t, 7, res.Attributes().Len())
+				assert.Equal(t, 9, res.Attributes().Len())
 			case "none_set":
 				assert.Equal(t, 0, res.Attributes().Len())
 				return
 			default:
 				assert.Failf(t, "unexpected test case: %s", tt)
+			}
+			cloudAvailabilityZoneAttrVal, ok := res.Attributes().Get("cloud.availability_zone")
+			assert.True(t, ok)
+			if ok {
+				assert.Equal(t, "cloud.availability_zone-val", cloudAvailabilityZoneAttrVal.Str())
+			}
+			cloudRegionAttrVal, ok := res.Attributes().Get("cloud.region")
+			assert.True(t, ok)
+			if ok {
+				assert.Equal(t, "cloud.region-val", cloudRegionAttrVal.Str())
 			}
 			containerIDAttrVal, ok := res.Attributes().Get("container.id")
 			assert.True(t, ok)

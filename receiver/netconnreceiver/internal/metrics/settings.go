@@ -51,7 +51,6 @@ func DefaultConfig() metadata.MetricsBuilderConfig {
 	c.Metrics.NetconnZoneIo.EnabledAttributes = []metadata.NetconnZoneIoMetricAttributeKey{
 		metadata.NetconnZoneIoMetricAttributeKeyNetworkIoDirection,
 		metadata.NetconnZoneIoMetricAttributeKeyNetconnRole,
-		metadata.NetconnZoneIoMetricAttributeKeyNetconnLocalZone,
 		metadata.NetconnZoneIoMetricAttributeKeyNetconnPeerZone,
 		metadata.NetconnZoneIoMetricAttributeKeyNetconnPeerRegion,
 	}

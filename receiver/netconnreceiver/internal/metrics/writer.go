@@ -113,6 +113,7 @@ func (w *Writer) Write(flows []flow.Resource, now time.Time) pmetric.Metrics {
 			rm.MoveTo(md.ResourceMetrics().AppendEmpty())
 		}
 	}
+	w.options.Resources.Written(flows)
 	w.last = now
 	return md
 }

@@ -7,6 +7,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
 	"github.com/netconn/netconn/internal/conn"
+	"github.com/netconn/netconn/internal/flow"
 	"github.com/netconn/netconn/internal/names"
 	"github.com/netconn/netconn/receiver/netconnreceiver/internal/metadata"
 )
@@ -21,6 +22,8 @@ type Host struct {
 type Resources struct {
 	Host Host
 
+	zone, region    string              // of the node; empty: not known yet
+	unplaced        map[conn.Owner]bool // written before the zone was known, and in each collection since
 	config          metadata.ResourceAttributesConfig
 	metrics, events selection
 }
@@ -35,6 +38,8 @@ type selection struct {
 func New(c metadata.ResourceAttributesConfig) *Resources {
 	r := &Resources{config: c, metrics: newSelection(), events: newSelection()}
 	for key, a := range map[string]metadata.ResourceAttributeConfig{
+		names.Zone:        c.CloudAvailabilityZone,
+		names.Region:      c.CloudRegion,
 		names.ContainerID: c.ContainerID,
 		names.HostID:      c.HostID,
 		names.HostName:    c.HostName,
@@ -80,12 +85,40 @@ func (r *Resources) Mask(o conn.Owner) conn.Owner {
 	return o
 }
 
+// Locate sets the zone and the region of the node. Once one of them is known, later calls change nothing.
+func (r *Resources) Locate(zone, region string) {
+	if !r.located() {
+		r.zone, r.region = zone, region
+	}
+}
+
+func (r *Resources) located() bool { return r.zone != "" || r.region != "" }
+
+// Written says which resources a collection has written. One that was written without a zone never gets it: a backend
+// would take it for another resource and count its totals twice.
+func (r *Resources) Written(all []flow.Resource) {
+	if r.located() && len(r.unplaced) == 0 {
+		return
+	}
+	still := make(map[conn.Owner]bool)
+	for i := range all {
+		if o := all[i].Owner; !r.located() || r.unplaced[o] {
+			still[o] = true
+		}
+	}
+	r.unplaced = still
+}
+
 // Of returns the resource of an owner.
 func (r *Resources) Of(o conn.Owner) pcommon.Resource {
 	b := metadata.NewResourceBuilder(r.config)
 	setKnown(b.SetHostID, r.Host.ID)
 	setKnown(b.SetHostName, r.Host.Name)
 	setKnown(b.SetK8sNodeName, r.Host.Node)
+	if !r.unplaced[o] {
+		setKnown(b.SetCloudAvailabilityZone, r.zone)
+		setKnown(b.SetCloudRegion, r.region)
+	}
 	setKnown(b.SetContainerID, o.ContainerID)
 	setKnown(b.SetK8sPodUID, o.PodUID)
 	setKnown(b.SetProcessExecutableName, o.Executable)

@@ -7,6 +7,7 @@ import (
 	"go.opentelemetry.io/collector/filter"
 
 	"github.com/netconn/netconn/internal/conn"
+	"github.com/netconn/netconn/internal/flow"
 	"github.com/netconn/netconn/receiver/netconnreceiver/internal/metadata"
 )
 
@@ -71,6 +72,57 @@ func TestResource(t *testing.T) {
 				t.Errorf("the next resource has %d attributes: it inherits", again)
 			}
 		})
+	}
+}
+
+// A resource that was written before the zone of the node was known keeps its identity while it is written. All others
+// have the zone, and the first answer stays.
+func TestPlace(t *testing.T) {
+	r := New(metadata.DefaultResourceAttributesConfig())
+	place := func(executable string) string {
+		all := r.Of(conn.Owner{Executable: executable}).Attributes().AsRaw()
+		zone, _ := all["cloud.availability_zone"].(string)
+		region, _ := all["cloud.region"].(string)
+		return zone + "/" + region
+	}
+	write := func(executables ...string) {
+		var all []flow.Resource
+		for _, e := range executables {
+			all = append(all, flow.Resource{Owner: conn.Owner{Executable: e}})
+		}
+		r.Written(all)
+	}
+	want := func(when string, places map[string]string) {
+		t.Helper()
+		for executable, want := range places {
+			if got := place(executable); got != want {
+				t.Errorf("%s: %s is in %s, want %s", when, executable, got, want)
+			}
+		}
+	}
+	r.Locate("", "")
+	write("first", "second")
+	write("second", "third")
+	want("before", map[string]string{"second": "/", "other": "/"})
+	r.Locate("zone-a", "east")
+	want("known", map[string]string{"first": "zone-a/east", "second": "/", "third": "/", "other": "zone-a/east"})
+	write("first", "third")
+	want("ended", map[string]string{"second": "zone-a/east", "third": "/"})
+	r.Locate("zone-b", "west")
+	write("first", "second")
+	want("another answer", map[string]string{"first": "zone-a/east", "third": "zone-a/east"})
+}
+
+// The attributes can be disabled, and select resources, like all others.
+func TestPlaceIsConfigured(t *testing.T) {
+	c := metadata.DefaultResourceAttributesConfig()
+	c.CloudAvailabilityZone.Enabled = false
+	c.CloudRegion.MetricsExclude = []filter.Config{{Strict: "east"}}
+	r := New(c)
+	r.Locate("zone-a", "east")
+	res := r.Of(knownOwner())
+	if _, there := res.Attributes().Get("cloud.availability_zone"); there || r.HasMetrics(res) || !r.HasEvents(res) {
+		t.Errorf("%v, metrics %t, events %t", res.Attributes().AsRaw(), r.HasMetrics(res), r.HasEvents(res))
 	}
 }
 
