@@ -6,6 +6,7 @@
 # make test-node   what deploy/ installs, on a real node of Kubernetes that it brings up (root); test-node-down removes what a killed one left
 # make test-backends  the tests that query a Prometheus, which it builds from source (some minutes the first time)
 # make race        the tests of what runs in several goroutines, with the race detector
+# make image       the container image, as an archive that containerd, Docker and Podman load, without any of them
 # make accuracy    what the parts of a mesh counted against what netconn reported: docs/accuracy.md (root)
 # make bench       what netconn costs, against its targets (root; a quarter of an hour; PART=churn,nat for parts)
 # make bench-map   what the network map costs, against its budgets
@@ -20,7 +21,7 @@
 # make check-systems  proves that the distribution compiles for darwin and windows, where it says that it needs Linux
 # make check-generated  proves that what is committed is what `make generate` makes
 #
-# Variables: CONFIG, LISTEN, TELEMETRY_PORT, MAP, INTERVAL, ROUNDS, ROWS for run; RUN, PACKAGES for test; RUN for test-kubernetes;
+# Variables: CONFIG, LISTEN, TELEMETRY_PORT, MAP, INTERVAL, ROUNDS, ROWS for run; TAG for image; RUN, PACKAGES for test; RUN for test-kubernetes;
 # PART, DURATION, FLAGS for bench and soak.
 
 SHELL := bash
@@ -59,6 +60,18 @@ _build/go.mod: builder-config.yaml go.mod internal/tools/go.mod
 	@$(TOOL) builder --config builder-config.yaml --skip-compilation >_build/builder.log 2>&1 || test -s _build/go.sum || \
 		{ cat _build/builder.log; exit 1; }
 	@touch _build/go.mod
+
+IMAGE := _build/image.tar
+TAG   ?= netconn/otelcol-netconn:0.1.0
+
+# The image that deploy/ names, as an archive, and its digest.
+.PHONY: image
+image: $(IMAGE)
+	@cat $(IMAGE).digest
+
+$(IMAGE): $(DISTRIBUTION)
+	@internal/tools/install :ca-certificates
+	@$(GO) run ./internal/cmd/image -name 'docker.io/$(TAG)' -licenses _build/licenses $(DISTRIBUTION) $@ >$@.digest
 
 CONFIG         ?= testdata/collector.yaml
 LISTEN         ?= 127.0.0.1:19464
@@ -141,7 +154,7 @@ _build/kubernetes/coredns: internal/tools/coredns/go.mod internal/tools/coredns/
 
 .PHONY: test-node test-node-down
 test-node: RUN ?= .
-test-node: $(DISTRIBUTION) $(NODE)
+test-node: $(IMAGE) $(NODE)
 	@internal/tools/need-root $@ 'it runs a kubelet'
 	@internal/tools/install etcd:etcd-server containerd:containerd runc:runc :containernetworking-plugins ip:iproute2 iptables:iptables conntrack:conntrack
 	@CGO_ENABLED=0 $(GO) build -o _build/kubernetes/app ./internal/testcluster/app

@@ -1,10 +1,15 @@
-//go:build linux
-
-package testcluster
+// Package image writes container images without a container engine.
+//
+// In: the files of one layer, and what is started. Out: an archive that `ctr images import`, `docker load` and
+// `podman load` take, and that `crane push` and `skopeo copy` send to a registry. It is an OCI layout, with the manifest
+// of `docker save` beside it. The same files give the same archive, byte for byte, whenever and wherever it is written:
+// the digest of the manifest names what is in it.
+package image
 
 import (
 	"archive/tar"
 	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
@@ -12,70 +17,137 @@ import (
 	"maps"
 	"os"
 	"path"
-	"runtime"
 	"slices"
 	"strings"
 )
 
-// An Image is a container image of one layer.
+// An Image has one layer.
 type Image struct {
-	Name       string            // with the registry and the tag
-	Files      map[string]string // the paths in the image, and the paths of the files that are copied there
-	Entrypoint []string
-	Env        []string // NAME=VALUE
+	Name         string            // with the registry, if it has one, and the tag
+	Architecture string            // as GOARCH has it
+	Files        map[string]string // the paths in the image, and the paths of the files that are copied there
+	Entrypoint   []string
+	Arguments    []string // where a container names none
+	Env          []string // NAME=VALUE
+	Labels       map[string]string
 }
 
-// Write writes an archive that `ctr images import` and `docker load` take.
-func (i Image) Write(w io.Writer) error {
-	layer, err := i.layer()
+// A blob is a part of an image, named by its checksum.
+type blob struct {
+	text   []byte
+	digest string
+}
+
+func newBlob(text []byte) blob { return blob{text, fmt.Sprintf("sha256:%x", sha256.Sum256(text))} }
+
+func (b blob) path() string { return "blobs/" + strings.ReplaceAll(b.digest, ":", "/") }
+
+// descriptor is how a manifest names a blob.
+func (b blob) descriptor(kind string) map[string]any {
+	return map[string]any{"mediaType": kind, "digest": b.digest, "size": len(b.text)}
+}
+
+const (
+	kindIndex    = "application/vnd.oci.image.index.v1+json"
+	kindManifest = "application/vnd.oci.image.manifest.v1+json"
+	kindConfig   = "application/vnd.oci.image.config.v1+json"
+	kindLayer    = "application/vnd.oci.image.layer.v1.tar+gzip"
+)
+
+// Write writes the archive, and returns the digest of the image: a pod that names it runs these files and no other.
+func (i Image) Write(w io.Writer) (digest string, err error) {
+	content, err := i.layer()
 	if err != nil {
-		return err
+		return "", err
 	}
-	config, err := json.Marshal(map[string]any{
-		"architecture": runtime.GOARCH, "os": "linux",
-		"config": map[string]any{
-			"Entrypoint": i.Entrypoint, "Env": i.Env,
-			"Labels": map[string]string{"org.opencontainers.image.ref.name": i.Name},
-		},
-		"rootfs": map[string]any{
-			"type": "layers", "diff_ids": []string{fmt.Sprintf("sha256:%x", sha256.Sum256(layer))},
-		},
+	packed, err := compress(content)
+	if err != nil {
+		return "", err
+	}
+	config, layer := i.config(newBlob(content).digest), newBlob(packed)
+	manifest := encode(map[string]any{
+		"schemaVersion": 2, "mediaType": kindManifest,
+		"config": config.descriptor(kindConfig), "layers": []any{layer.descriptor(kindLayer)},
 	})
-	if err != nil {
-		return err
-	}
-	manifest, err := json.Marshal([]any{
-		map[string]any{"Config": "config.json", "RepoTags": []string{i.Name}, "Layers": []string{"layer.tar"}},
-	})
-	if err != nil {
-		return err
-	}
 	archive := tar.NewWriter(w)
 	for _, f := range []struct {
 		name string
 		text []byte
-	}{{"manifest.json", manifest}, {"config.json", config}, {"layer.tar", layer}} {
-		if err := addFile(archive, f.name, f.text); err != nil {
-			return err
+	}{
+		{"oci-layout", []byte(`{"imageLayoutVersion":"1.0.0"}`)},
+		{"index.json", i.index(manifest).text},
+		{"manifest.json", encode([]any{map[string]any{
+			"Config": config.path(), "RepoTags": []string{i.Name}, "Layers": []string{layer.path()},
+		}}).text},
+		{manifest.path(), manifest.text},
+		{config.path(), config.text},
+		{layer.path(), layer.text},
+	} {
+		if err := addFile(archive, f.name, 0o644, f.text); err != nil {
+			return "", err
 		}
 	}
-	return archive.Close()
+	return manifest.digest, archive.Close()
 }
 
-// layer returns the image's file system.
+// config returns what a container of the image starts with.
+func (i Image) config(layer string) blob {
+	return encode(map[string]any{
+		"architecture": i.Architecture, "os": "linux",
+		"config": map[string]any{
+			"Entrypoint": i.Entrypoint, "Cmd": i.Arguments, "Env": i.Env, "Labels": i.Labels,
+		},
+		"rootfs": map[string]any{"type": "layers", "diff_ids": []string{layer}},
+	})
+}
+
+// index returns the face of the layout, with the name that the image gets where it is loaded.
+func (i Image) index(manifest blob) blob {
+	d := manifest.descriptor(kindManifest)
+	_, tag, _ := strings.Cut(path.Base(i.Name), ":")
+	d["annotations"] = map[string]string{
+		"io.containerd.image.name": i.Name, "org.opencontainers.image.ref.name": tag,
+	}
+	return encode(map[string]any{"schemaVersion": 2, "mediaType": kindIndex, "manifests": []any{d}})
+}
+
+// encode writes JSON, with the keys of maps in order.
+func encode(v any) blob {
+	text, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // of texts, numbers, lists and maps: it cannot fail
+	}
+	return newBlob(text)
+}
+
+func compress(content []byte) ([]byte, error) {
+	var packed bytes.Buffer
+	z, err := gzip.NewWriterLevel(&packed, gzip.BestSpeed)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := z.Write(content); err != nil {
+		return nil, err
+	}
+	err = z.Close()
+	return packed.Bytes(), err
+}
+
+// layer returns the image's file system. Everybody may read it, and nobody but root is its owner.
 func (i Image) layer() ([]byte, error) {
 	var text bytes.Buffer
 	archive := tar.NewWriter(&text)
 	folders := map[string]bool{".": true}
-	for _, name := range slices.Sorted(maps.Keys(i.Files)) {
+	for _, key := range slices.Sorted(maps.Keys(i.Files)) {
+		name := strings.TrimPrefix(key, "/")
 		if err := addFolders(archive, path.Dir(name), folders); err != nil {
 			return nil, err
 		}
-		content, err := os.ReadFile(i.Files[name])
+		content, mode, err := read(i.Files[key])
 		if err != nil {
 			return nil, err
 		}
-		if err := addFile(archive, name, content); err != nil {
+		if err := addFile(archive, name, mode, content); err != nil {
 			return nil, err
 		}
 	}
@@ -83,6 +155,20 @@ func (i Image) layer() ([]byte, error) {
 		return nil, err
 	}
 	return text.Bytes(), nil
+}
+
+// read returns a file, and the mode that it has in an image whatever the umask of the builder was.
+func read(name string) (content []byte, mode int64, err error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, 0, err
+	}
+	mode = 0o644
+	if info.Mode()&0o100 != 0 {
+		mode = 0o755
+	}
+	content, err = os.ReadFile(name)
+	return content, mode, err
 }
 
 // addFolders adds a folder and those above it, unless they are there.
@@ -97,10 +183,8 @@ func addFolders(archive *tar.Writer, folder string, there map[string]bool) error
 	return archive.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: folder + "/", Mode: 0o755})
 }
 
-func addFile(archive *tar.Writer, name string, content []byte) error {
-	header := &tar.Header{
-		Typeflag: tar.TypeReg, Name: strings.TrimPrefix(name, "/"), Mode: 0o755, Size: int64(len(content)),
-	}
+func addFile(archive *tar.Writer, name string, mode int64, content []byte) error {
+	header := &tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: mode, Size: int64(len(content))}
 	if err := archive.WriteHeader(header); err != nil {
 		return err
 	}

@@ -1,10 +1,9 @@
-//go:build linux
-
-package testcluster
+package image
 
 import (
 	"archive/tar"
 	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -12,47 +11,171 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
 
-// An archive is as docker save writes it: the manifest names the configuration and the layer, the configuration the
-// layer's checksum.
-func TestImage(t *testing.T) {
-	program := filepath.Join(t.TempDir(), "program")
-	if err := os.WriteFile(program, []byte("text"), 0o600); err != nil {
+// write returns the digest and the parts of the archive of an image with two files.
+func write(t *testing.T, change func(*Image)) (digest string, files map[string][]byte) {
+	t.Helper()
+	program, text := filepath.Join(t.TempDir(), "program"), filepath.Join(t.TempDir(), "text")
+	if err := errors.Join(os.WriteFile(program, []byte("program"), 0o700), os.WriteFile(text, []byte("text"), 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	image := Image{Name: "a.test/b:c", Files: map[string]string{"bin/x/program": program, "bin/other": program}, Entrypoint: []string{"/bin/x/program"}}
+	i := Image{
+		Name: "a.test:5000/b:c", Architecture: "arm64", Entrypoint: []string{"/bin/x/program"}, Arguments: []string{"-a"}, Env: []string{"B=C"},
+		Labels: map[string]string{"k": "v"},
+		Files:  map[string]string{"bin/x/program": program, "/bin/text": text},
+	}
+	if change != nil {
+		change(&i)
+	}
 	var archive bytes.Buffer
-	if err := image.Write(&archive); err != nil {
+	digest, err := i.Write(&archive)
+	if err != nil {
 		t.Fatal(err)
 	}
-	files, _ := untar(t, archive.Bytes())
-	var manifest []struct {
-		Config           string
-		RepoTags, Layers []string
+	files, _ = untar(t, archive.Bytes())
+	return digest, files
+}
+
+// descriptor is how a part of an image is named in another one.
+type descriptor struct {
+	MediaType, Digest string
+	Size              int
+	Annotations       map[string]string
+}
+
+// get returns the part that a descriptor names, whose length and checksum are as it says.
+func (d descriptor) get(t *testing.T, files map[string][]byte) []byte {
+	t.Helper()
+	content, there := files["blobs/"+strings.ReplaceAll(d.Digest, ":", "/")]
+	if sum := fmt.Sprintf("sha256:%x", sha256.Sum256(content)); !there || sum != d.Digest || len(content) != d.Size {
+		t.Fatalf("%+v names %d bytes with the checksum %s, there: %t", d, len(content), sum, there)
 	}
-	var config struct {
-		Config struct{ Entrypoint []string }
-		Rootfs struct {
+	return content
+}
+
+func decode[T any](t *testing.T, text []byte) (v T) {
+	t.Helper()
+	if err := json.Unmarshal(text, &v); err != nil {
+		t.Fatalf("%v: %s", err, text)
+	}
+	return v
+}
+
+type manifest struct {
+	SchemaVersion int
+	Config        descriptor
+	Layers        []descriptor
+}
+
+// Each part names the next one by its checksum, down to the files.
+func TestLayout(t *testing.T) {
+	digest, files := write(t, nil)
+	if got := string(files["oci-layout"]); got != `{"imageLayoutVersion":"1.0.0"}` {
+		t.Errorf("the layout is %s", got)
+	}
+	index := decode[struct{ Manifests []descriptor }](t, files["index.json"])
+	if m := index.Manifests[0]; m.Digest != digest || m.Annotations["io.containerd.image.name"] != "a.test:5000/b:c" ||
+		m.Annotations["org.opencontainers.image.ref.name"] != "c" {
+		t.Errorf("the digest is %s, the index has %+v", digest, m)
+	}
+	m := decode[manifest](t, index.Manifests[0].get(t, files))
+	packed := m.Layers[0].get(t, files)
+	z, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		t.Fatal(err)
+	}
+	layer, err := io.ReadAll(z)
+	if err != nil {
+		t.Fatal(err)
+	}
+	type settings struct {
+		Entrypoint, Cmd, Env []string
+		Labels               map[string]string
+	}
+	type config struct {
+		Architecture, OS string
+		Config           settings
+		Rootfs           struct {
 			DiffIDs []string `json:"diff_ids"`
 		}
 	}
-	if err := errors.Join(json.Unmarshal(files["manifest.json"], &manifest), json.Unmarshal(files[manifest[0].Config], &config)); err != nil {
-		t.Fatal(err)
+	want := config{Architecture: "arm64", OS: "linux", Config: settings{
+		Entrypoint: []string{"/bin/x/program"}, Cmd: []string{"-a"}, Env: []string{"B=C"}, Labels: map[string]string{"k": "v"},
+	}}
+	want.Rootfs.DiffIDs = []string{fmt.Sprintf("sha256:%x", sha256.Sum256(layer))}
+	if diff := cmp.Diff(want, decode[config](t, m.Config.get(t, files))); diff != "" {
+		t.Errorf("configuration (-want +got):\n%s", diff)
 	}
-	layer := files[manifest[0].Layers[0]]
-	if want := fmt.Sprintf("sha256:%x", sha256.Sum256(layer)); config.Rootfs.DiffIDs[0] != want {
-		t.Errorf("the layer is %s, the configuration has %s", want, config.Rootfs.DiffIDs[0])
-	}
-	if manifest[0].RepoTags[0] != image.Name || config.Config.Entrypoint[0] != "/bin/x/program" {
-		t.Errorf("%+v %+v", manifest, config)
-	}
-	_, names := untar(t, layer)
-	if diff := cmp.Diff([]string{"bin/", "bin/other", "bin/x/", "bin/x/program"}, names); diff != "" {
+	content, names := untar(t, layer)
+	if diff := cmp.Diff([]string{"bin/ 755", "bin/text 644", "bin/x/ 755", "bin/x/program 755"}, names); diff != "" {
 		t.Errorf("the layer has (-want +got):\n%s", diff)
+	}
+	if string(content["bin/x/program"]) != "program" || string(content["bin/text"]) != "text" {
+		t.Errorf("the files are %q", content)
+	}
+}
+
+// Docker loads the same parts by a manifest of its own.
+func TestDocker(t *testing.T) {
+	_, files := write(t, nil)
+	got := decode[[]struct {
+		Config           string
+		RepoTags, Layers []string
+	}](t, files["manifest.json"])
+	index := decode[struct{ Manifests []descriptor }](t, files["index.json"])
+	m := decode[manifest](t, index.Manifests[0].get(t, files))
+	blob := func(d descriptor) string { return "blobs/" + strings.ReplaceAll(d.Digest, ":", "/") }
+	if len(got) != 1 || got[0].Config != blob(m.Config) || !cmp.Equal(got[0].Layers, []string{blob(m.Layers[0])}) ||
+		!cmp.Equal(got[0].RepoTags, []string{"a.test:5000/b:c"}) {
+		t.Errorf("got %+v, and the layout has %+v", got, m)
+	}
+}
+
+// The digest is that of the files: where and when they were copied makes no difference, their content, their names and
+// what is started do. The name of the image is not part of it.
+func TestDigest(t *testing.T) {
+	first, _ := write(t, nil)
+	for what, change := range map[string]struct {
+		same bool
+		do   func(*Image)
+	}{
+		"the same files elsewhere": {true, func(*Image) {}},
+		"another time and umask": {true, func(i *Image) {
+			name := i.Files["bin/x/program"]
+			if err := errors.Join(os.Chtimes(name, time.Now(), time.Unix(1, 0)), os.Chmod(name, 0o777)); err != nil {
+				t.Fatal(err)
+			}
+		}},
+		"another name":         {true, func(i *Image) { i.Name = "a.test:5000/b:d" }},
+		"another content":      {false, func(i *Image) { i.Files["bin/text"] = i.Files["bin/x/program"] }},
+		"one file less":        {false, func(i *Image) { delete(i.Files, "/bin/text") }},
+		"another entrypoint":   {false, func(i *Image) { i.Entrypoint = nil }},
+		"another architecture": {false, func(i *Image) { i.Architecture = "amd64" }},
+	} {
+		if digest, _ := write(t, change.do); (digest == first) != change.same {
+			t.Errorf("%s: %s and %s, want the same: %t", what, first, digest, change.same)
+		}
+	}
+}
+
+// A file that is not there is an error, and so is a full disk.
+func TestWriteFails(t *testing.T) {
+	if _, err := (Image{Files: map[string]string{"a": "/not/there"}}).Write(io.Discard); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("got %v", err)
+	}
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip(err)
+	}
+	defer full.Close()
+	if digest, err := (Image{Name: "a:b"}).Write(full); err == nil || digest != "" {
+		t.Errorf("got %q, %v", digest, err)
 	}
 }
 
@@ -67,7 +190,7 @@ func untar(t *testing.T, text []byte) (files map[string][]byte, names []string) 
 		if err != nil {
 			t.Fatal(err)
 		}
-		names = append(names, header.Name)
+		names = append(names, fmt.Sprintf("%s %o", header.Name, header.Mode))
 		if files[header.Name], err = io.ReadAll(r); err != nil {
 			t.Fatal(err)
 		}

@@ -18,6 +18,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/netconn/netconn/internal/harness"
+	"github.com/netconn/netconn/internal/image"
 )
 
 // Of the node.
@@ -65,15 +66,15 @@ func RequireNode(t testing.TB) {
 }
 
 // NewNode starts a node with images, and waits until it is ready.
-func NewNode(t testing.TB, pause Image, images ...Image) *Node {
+func NewNode(t testing.TB, pause image.Image, images ...image.Image) *Node {
 	t.Helper()
 	RequireNode(t)
 	prepareMachine(t)
 	n := &Node{Cluster: NewAt(t, NodeAddress)}
 	t.Cleanup(n.stop)
 	n.startContainerd(pause.Name)
-	for _, image := range append(images, pause) {
-		n.load(image)
+	for _, i := range append(images, pause) {
+		n.load(i)
 	}
 	admin := n.KubeConfig("admin", n.Admin)
 	n.start("kube-controller-manager", "--kubeconfig="+admin,
@@ -164,16 +165,29 @@ func (n *Node) startContainerd(pause string) {
 	n.wait("containerd", func() error { return ctr("version") })
 }
 
-// load gives an image to containerd.
-func (n *Node) load(image Image) {
+// load writes an image, and gives it to containerd.
+func (n *Node) load(i image.Image) {
 	n.t.Helper()
 	path := n.path("image.tar")
 	file, err := os.Create(path)
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	if err := errors.Join(image.Write(file), file.Close(), ctr("images", "import", path), os.Remove(path)); err != nil {
-		n.t.Fatalf("load %s: %v", image.Name, err)
+	_, err = i.Write(file)
+	if err := errors.Join(err, file.Close()); err != nil {
+		n.t.Fatalf("write %s: %v", i.Name, err)
+	}
+	n.Load(path)
+	if err := os.Remove(path); err != nil {
+		n.t.Fatal(err)
+	}
+}
+
+// Load gives the image in an archive to containerd.
+func (n *Node) Load(archive string) {
+	n.t.Helper()
+	if err := ctr("images", "import", archive); err != nil {
+		n.t.Fatalf("load %s: %v", archive, err)
 	}
 }
 

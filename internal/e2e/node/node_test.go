@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +16,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/netconn/netconn/internal/harness"
+	"github.com/netconn/netconn/internal/image"
 	"github.com/netconn/netconn/internal/testcluster"
 )
 
@@ -75,18 +77,15 @@ func newNode(t *testing.T) *testcluster.Node {
 	t.Helper()
 	testcluster.RequireNode(t)
 	app := map[string]string{"app": testcluster.Program(t, "app")}
-	image := func(name string, files map[string]string, entrypoint ...string) testcluster.Image {
-		return testcluster.Image{Name: name, Files: files, Entrypoint: entrypoint}
+	tagged := func(tag string) image.Image {
+		return image.Image{Name: "netconn.test/app:v" + tag, Architecture: runtime.GOARCH, Files: app, Entrypoint: []string{"/app"}, Env: []string{"TAG=" + tag}}
 	}
-	tagged := func(tag string) testcluster.Image {
-		i := image("netconn.test/app:v"+tag, app, "/app")
-		i.Env = []string{"TAG=" + tag}
-		return i
-	}
-	return testcluster.NewNode(t, image("netconn.test/pause:1", app, "/app", "pause"),
-		image("docker.io/netconn/otelcol-netconn:0.1.0", map[string]string{"otelcol-netconn": os.Getenv("NETCONN_COLLECTOR")}, "/otelcol-netconn"),
-		image("netconn.test/coredns:1", map[string]string{"coredns": testcluster.Program(t, "coredns")}, "/coredns"),
+	n := testcluster.NewNode(t,
+		image.Image{Name: "netconn.test/pause:1", Architecture: runtime.GOARCH, Files: app, Entrypoint: []string{"/app", "pause"}},
+		image.Image{Name: "netconn.test/coredns:1", Architecture: runtime.GOARCH, Files: map[string]string{"coredns": testcluster.Program(t, "coredns")}, Entrypoint: []string{"/coredns"}},
 		tagged("1"), tagged("2"))
+	n.Load(root + "/_build/image.tar")
+	return n
 }
 
 // overlay returns the folder of deploy/map with the address of the backend.
