@@ -4,6 +4,7 @@
 # make test        every test; the kernel's need root
 # make test-kubernetes  the tests that want a Kubernetes API server, which it builds from source (ten minutes the first time)
 # make test-node   what deploy/ installs, on a real node of Kubernetes that it brings up (root); test-node-down removes what a killed one left
+# make test-churn  the same for half an hour, in which pods come and go for NETCONN_CHURN (10m)
 # make test-backends  the tests that query a Prometheus, which it builds from source (some minutes the first time)
 # make race        the tests of what runs in several goroutines, with the race detector
 # make image       the container image, as an archive that containerd, Docker and Podman load, without any of them
@@ -152,8 +153,12 @@ $(filter-out $(KUBERNETES) %/coredns,$(NODE)) &: internal/tools/kubernetes/go.mo
 _build/kubernetes/coredns: internal/tools/coredns/go.mod internal/tools/coredns/main.go
 	@cd internal/tools/coredns && CGO_ENABLED=0 nice $(GO) build -buildvcs=false -trimpath -ldflags='-s -w' -o ../../../$@ .
 
-.PHONY: test-node test-node-down
-test-node: RUN ?= .
+.PHONY: test-node test-churn test-node-down
+test-churn: export NETCONN_CHURN ?= 10m
+test-churn:
+	@$(MAKE) --no-print-directory test-node RUN=TestChurn
+
+test-node: RUN ?= TestNode$$
 test-node: $(IMAGE) $(NODE)
 	@internal/tools/need-root $@ 'it runs a kubelet'
 	@internal/tools/install etcd:etcd-server containerd:containerd runc:runc :containernetworking-plugins ip:iproute2 iptables:iptables conntrack:conntrack

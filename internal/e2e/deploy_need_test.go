@@ -72,13 +72,18 @@ func TestDeployMemory(t *testing.T) {
 // agentContainer returns the container netconn of the DaemonSet.
 func agentContainer(t *testing.T) corev1.Container {
 	t.Helper()
-	for _, container := range agentPod(t).Containers {
+	for _, container := range containersOf(agentPod(t)) {
 		if container.Name == "netconn" {
 			return container
 		}
 	}
 	t.Fatal("the DaemonSet has no container netconn")
 	return corev1.Container{}
+}
+
+// containersOf returns the containers of a pod, sidecars first.
+func containersOf(pod corev1.PodSpec) []corev1.Container {
+	return slices.Concat(pod.InitContainers, pod.Containers)
 }
 
 func agentPod(t *testing.T) corev1.PodSpec {
@@ -92,10 +97,11 @@ func agentPod(t *testing.T) corev1.PodSpec {
 // all.
 func TestDeployRights(t *testing.T) {
 	pod := agentPod(t)
-	if len(pod.Containers) != 2 {
-		t.Fatalf("%d containers", len(pod.Containers))
+	all := containersOf(pod)
+	if len(all) != 2 || len(pod.InitContainers) != 1 || *pod.InitContainers[0].RestartPolicy != corev1.ContainerRestartPolicyAlways {
+		t.Fatalf("%d containers, want netconn and its sidecar", len(all))
 	}
-	for _, container := range pod.Containers {
+	for _, container := range all {
 		context := container.SecurityContext
 		if *context.Privileged || *context.AllowPrivilegeEscalation || !*context.ReadOnlyRootFilesystem ||
 			!slices.Equal(context.Capabilities.Drop, []corev1.Capability{"ALL"}) {

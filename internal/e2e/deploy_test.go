@@ -123,7 +123,7 @@ func TestClusterDeployComponents(t *testing.T) {
 		t.Fatalf("%d workloads, want agent, gateway and map", len(all))
 	}
 	for _, pod := range all {
-		for _, container := range pod.Containers {
+		for _, container := range containersOf(pod) {
 			validateContainer(t, pod, container, data)
 		}
 	}

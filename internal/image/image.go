@@ -1,9 +1,8 @@
 // Package image writes container images without a container engine.
 //
-// In: the files of one layer, and what is started. Out: an archive that `ctr images import`, `docker load` and
-// `podman load` take, and that `crane push` and `skopeo copy` send to a registry. It is an OCI layout, with the manifest
-// of `docker save` beside it. The same files give the same archive, byte for byte, whenever and wherever it is written:
-// the digest of the manifest names what is in it.
+// An Image has the files of one layer and the command that a container starts. Write makes an archive of it for
+// `ctr images import`, `docker load`, `podman load` and `skopeo copy`: an OCI layout, and the manifest of `docker save`.
+// The same files always give the same archive, byte for byte, so its digest identifies them.
 package image
 
 import (
