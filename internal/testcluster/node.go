@@ -23,10 +23,11 @@ import (
 
 // Of the node.
 const (
-	NodeName = "node-1"
-	NodeZone = "zone-a"
-	podRange = "10.244.1.0/24"
-	dns      = "10.96.0.10"
+	NodeName   = "node-1"
+	NodeZone   = "zone-a"
+	NodeRegion = "region-1"
+	podRange   = "10.244.1.0/24"
+	dns        = "10.96.0.10"
 )
 
 // NodeAddress is the address of the node and of the API server.
@@ -142,6 +143,12 @@ func (n *Node) start(name string, arguments ...string) {
 	n.programs = append(n.programs, start(n.t, n.path(name+".log"), Program(n.t, name), arguments...))
 }
 
+// Forward forwards a port of this machine's loopback to the same one of a pod.
+func (n *Node) Forward(namespace, target, port string) {
+	n.t.Helper()
+	n.start("kubectl", "--kubeconfig="+n.KubeConfig("admin", n.Admin), "-n", namespace, "port-forward", target, port)
+}
+
 func (n *Node) startContainerd(pause string) {
 	n.t.Helper()
 	n.write("containerd.toml", fmt.Sprintf(`version = 2
@@ -225,7 +232,7 @@ volumePluginDir: /var/lib/kubelet/volume-plugins
 	config := n.KubeConfig("kubelet", n.User("system:node:"+NodeName, "system:nodes"))
 	n.start("kubelet", "--kubeconfig="+config, "--config="+n.path("kubelet.yaml"), "--hostname-override="+NodeName,
 		"--node-ip="+NodeAddress.String(),
-		"--node-labels=topology.kubernetes.io/zone="+NodeZone+",topology.kubernetes.io/region=region-1")
+		"--node-labels=topology.kubernetes.io/zone="+NodeZone+",topology.kubernetes.io/region="+NodeRegion)
 }
 
 func (n *Node) startProxy(config string) {

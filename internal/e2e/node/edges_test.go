@@ -24,7 +24,10 @@ var servers = map[string]string{
 }
 
 // suffix is what controllers add to the names of pods.
-var suffix = regexp.MustCompile(`^(web|store|report|static)-.*$`)
+var suffix = regexp.MustCompile(`^(web|store|report|static|load)-.*$`)
+
+// place is where each end is.
+const place = " in " + testcluster.NodeZone + " of " + testcluster.NodeRegion
 
 // workload returns WORKLOAD/CONTAINER for POD/CONTAINER.
 func workload(owner string) string {
@@ -58,7 +61,7 @@ func counted(t *testing.T, folder string) map[edge][2]int64 {
 				continue
 			}
 			name, _, _ := strings.Cut(c.Asked, ":")
-			client, server := workload(c.Owner)+":"+c.Tag, servers[name]+":"+c.ServerTag
+			client, server := workload(c.Owner)+":"+c.Tag+place, servers[name]+":"+c.ServerTag+place
 			add(edges, edge{"client", client, server}, c.Sent, c.Received)
 			add(edges, edge{"server", client, server}, c.Received, c.Sent)
 		}
@@ -83,10 +86,12 @@ func reported(all []series) map[edge][2]int64 {
 			continue
 		}
 		r, p := s.resource, s.point
-		own := cmp.Or(r["k8s.deployment.name"], r["k8s.statefulset.name"], r["k8s.cronjob.name"], pod(r["k8s.pod.name"]), "?")
+		own := cmp.Or(r["k8s.deployment.name"], r["k8s.statefulset.name"], r["k8s.cronjob.name"], r["k8s.job.name"], pod(r["k8s.pod.name"]), "?")
 		own += "/" + r["k8s.container.name"] + ":" + r["container.image.tag"]
+		own += " in " + r["cloud.availability_zone"] + " of " + r["cloud.region"]
 		peer := cmp.Or(pod(p["netconn.peer.k8s.workload.name"]), pod(p["netconn.peer.name"]), "?"+p["netconn.peer.type"])
 		peer += "/" + p["netconn.peer.container.name"] + ":" + p["netconn.peer.container.image.tag"]
+		peer += " in " + p["netconn.peer.zone"] + " of " + p["netconn.peer.region"]
 		e := edge{s.point["netconn.role"], own, peer}
 		if e.Role == "server" {
 			e.Client, e.Server = peer, own

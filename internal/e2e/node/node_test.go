@@ -21,15 +21,39 @@ import (
 )
 
 const (
-	root     = "../../.."
-	journal  = "/run/journal"
-	deadline = 2 * time.Minute
-	traffic  = 35 * time.Second // twice, in which the CronJob runs at least once
+	root      = "../../.."
+	journal   = "/run/journal"
+	staticPod = "/etc/kubernetes/manifests/static.yaml"
+	deadline  = 2 * time.Minute
+	traffic   = 35 * time.Second // twice, in which the CronJob runs at least once
 )
 
 // With deploy/map on a real node, what arrives at the backend is what the applications have counted: every edge, seen
 // by both ends, to the byte, and nothing twice or without a name.
 func TestNode(t *testing.T) {
+	n, b := install(t)
+	startApplications(t, n)
+	time.Sleep(traffic)
+	kubectl(t, n, "-n", "shop", "set", "image", "deployment/web", "front=netconn.test/app:v2")
+	rollout(t, n, "shop", "deployment/web")
+	time.Sleep(traffic)
+	b.wantCounted(t, "after a rolling update")
+
+	restartAgent(t, n)
+	resumeApplications(t)
+	time.Sleep(traffic)
+	b.wantCounted(t, "after a restart of the agent")
+	wantMap(t, n)
+	wantQuiet(t, n)
+	b.wantCPU(t)
+	b.wantFit(t, n)
+	b.wantNames(t)
+	explain(t, n, b)
+}
+
+// install starts a node with deploy/map, which sends to the backend that it returns.
+func install(t *testing.T) (*testcluster.Node, *backend) {
+	t.Helper()
 	n := newNode(t)
 	b := newBackend(t, testcluster.NodeAddress.String()+":4317")
 	kubectl(t, n, "apply", "-f", "testdata/dns.yaml")
@@ -38,26 +62,38 @@ func TestNode(t *testing.T) {
 	for _, w := range []string{"daemonset/netconn-agent", "deployment/netconn-gateway", "deployment/netconn-map"} {
 		rollout(t, n, "netconn", w)
 	}
-	startApplications(t, n)
-	time.Sleep(traffic)
-	kubectl(t, n, "-n", "shop", "set", "image", "deployment/web", "front=netconn.test/app:v2")
-	rollout(t, n, "shop", "deployment/web")
-	time.Sleep(traffic)
-	b.wantCounted(t, "after a rolling update")
+	return n, b
+}
 
+// restartAgent replaces the agent. Nothing may be sent meanwhile: what ends before the new one has started is not seen.
+func restartAgent(t *testing.T, n *testcluster.Node) {
+	t.Helper()
 	kubectl(t, n, "-n", "netconn", "rollout", "restart", "daemonset/netconn-agent")
 	rollout(t, n, "netconn", "daemonset/netconn-agent")
 	time.Sleep(10 * time.Second) // it has adopted what was open
-	resumeApplications(t)
-	time.Sleep(traffic)
-	b.wantCounted(t, "after a restart of the agent")
-	b.wantCPU(t)
+}
+
+// explain logs what helps to understand a failure.
+func explain(t *testing.T, n *testcluster.Node, b *backend) {
+	t.Helper()
+	b.showNeed(t)
 	if t.Failed() || testing.Verbose() {
 		show(t, n)
 	}
 	if t.Failed() {
 		for _, s := range b.all() {
 			t.Logf("%d %v | %v", s.bytes, s.resource, s.point)
+		}
+	}
+}
+
+// wantQuiet checks that an agent that was started beside a gateway has tried nothing in vain.
+func wantQuiet(t *testing.T, n *testcluster.Node) {
+	t.Helper()
+	for _, container := range []string{"netconn", "collector"} {
+		log := kubectl(t, n, "-n", "netconn", "logs", "daemonset/netconn-agent", "-c", container)
+		if strings.Contains(log, "failed to connect") || strings.Contains(log, "\terror\t") {
+			t.Errorf("the container %s is not quiet:\n%s", container, log)
 		}
 	}
 }
@@ -125,7 +161,7 @@ func startApplications(t *testing.T, n *testcluster.Node) {
 		t.Fatal(err)
 	}
 	kubectl(t, n, "apply", "-f", "testdata/apps.yaml")
-	if err := os.WriteFile("/etc/kubernetes/manifests/static.yaml", static, 0o600); err != nil {
+	if err := os.WriteFile(staticPod, static, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	rollout(t, n, "shop", "deployment/web")

@@ -3,6 +3,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -18,6 +19,9 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
 	"google.golang.org/grpc"
 	_ "google.golang.org/grpc/encoding/gzip" // what the exporter compresses with
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/netconn/netconn/internal/testcluster"
 )
 
 // labels are the attributes of a resource and of a point.
@@ -39,6 +43,8 @@ type backend struct {
 	mu         sync.Mutex
 	io         map[string]series
 	containers map[string]map[string]bool // names of metrics by container.id
+	nameless   map[string]bool            // resources of containers without the name of their pod or their own
+	peak       map[string]float64         // of netconn's own containers, by container and metric
 }
 
 type logs struct {
@@ -51,7 +57,8 @@ func (*logs) Export(context.Context, plogotlp.ExportRequest) (plogotlp.ExportRes
 
 func newBackend(t *testing.T, address string) *backend {
 	t.Helper()
-	b := &backend{address: address, io: make(map[string]series), containers: make(map[string]map[string]bool)}
+	b := &backend{address: address, io: make(map[string]series), containers: make(map[string]map[string]bool), nameless: make(map[string]bool),
+		peak: make(map[string]float64)}
 	l, err := net.Listen("tcp", address)
 	if err != nil {
 		t.Fatal(err)
@@ -91,6 +98,16 @@ func (b *backend) keep(resource labels, m pmetric.Metric) {
 		b.containers[id] = make(map[string]bool)
 	}
 	b.containers[id][m.Name()] = true
+	if resource["k8s.namespace.name"] == "netconn" && (m.Name() == "container.memory.working_set" || m.Name() == "container.cpu.usage") {
+		for _, p := range m.Gauge().DataPoints().All() {
+			key := resource["k8s.container.name"] + " " + cmp.Or(resource["k8s.daemonset.name"], resource["k8s.deployment.name"]) + " " + m.Name()
+			b.peak[key] = max(b.peak[key], p.DoubleValue(), float64(p.IntValue()))
+		}
+	}
+	if strings.HasPrefix(m.Name(), "netconn.") && (id != "" || resource["k8s.pod.uid"] != "") &&
+		(resource["k8s.namespace.name"] == "" || resource["k8s.pod.name"] == "" || resource["k8s.container.name"] == "") {
+		b.nameless[resource.String()] = true
+	}
 	if m.Name() != "netconn.io" {
 		return
 	}
@@ -131,6 +148,47 @@ func (b *backend) wantCPU(t *testing.T) {
 	}
 	if both < 6 { // the applications that run to the end
 		t.Errorf("%d containers have connections, CPU and memory", both)
+	}
+}
+
+// wantFit checks that the containers of netconn request the memory that they need: no less, and no more than four times
+// as much.
+func (b *backend) wantFit(t *testing.T, n *testcluster.Node) {
+	t.Helper()
+	pods, err := n.Client.CoreV1().Pods("netconn").List(t.Context(), metav1.ListOptions{})
+	if err != nil || len(pods.Items) == 0 {
+		t.Fatal("no pods", err)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, p := range pods.Items {
+		for _, c := range slices.Concat(p.Spec.InitContainers, p.Spec.Containers) {
+			workload, _, _ := strings.Cut(strings.TrimPrefix(p.Name, "netconn-"), "-")
+			need := b.peak[c.Name+" netconn-"+workload+" container.memory.working_set"]
+			if request := c.Resources.Requests.Memory().AsApproximateFloat64(); need == 0 || need > request || 4*need < request {
+				t.Errorf("%s of %s requests %.0f MB, and needs %.0f", c.Name, p.Name, request/1e6, need/1e6)
+			}
+		}
+	}
+}
+
+// wantNames checks that no container has ever come without its names.
+func (b *backend) wantNames(t *testing.T) {
+	t.Helper()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, resource := range slices.Sorted(maps.Keys(b.nameless)) {
+		t.Errorf("without a name: %s", resource)
+	}
+}
+
+// showNeed logs what netconn itself has needed.
+func (b *backend) showNeed(t *testing.T) {
+	t.Helper()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, key := range slices.Sorted(maps.Keys(b.peak)) {
+		t.Logf("%s: at most %.3f", key, b.peak[key])
 	}
 }
 
