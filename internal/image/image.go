@@ -1,8 +1,8 @@
 // Package image writes container images without a container engine.
 //
 // An Image has the files of one layer and the command that a container starts. Write makes an archive of it: an OCI
-// layout, and the manifest of `docker save`. `ctr images import`, `docker load`, `podman load` and `skopeo copy` take it.
-// The same files always give the same archive, byte for byte, so its digest identifies them.
+// layout, and beside it the manifest of `docker save`. `ctr images import`, `docker load`, `podman load` and
+// `skopeo copy` take it. The same files always give the same archive, byte for byte, so its digest identifies them.
 package image
 
 import (
