@@ -89,7 +89,7 @@ func TestOpenDoesNotWait(t *testing.T) {
 		t.Fatal(err)
 	}
 	until(t, "all requests to fail", func() bool { return len(k.Faults()) == 4 })
-	if zone, region := k.Here(); zone != "" || region != "" || k.Synced() {
+	if zone, region, _ := k.Here(); zone != "" || region != "" || k.Synced() {
 		t.Errorf("known of a cluster that is not there: %q, %q, synced %t", zone, region, k.Synced())
 	}
 	for _, f := range k.Faults() {

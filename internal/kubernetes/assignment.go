@@ -3,6 +3,8 @@ package kubernetes
 import (
 	"net/netip"
 	"time"
+
+	"github.com/netconn/netconn/internal/conn"
 )
 
 // assignment is the time in which a pod had an address. It began at some time before since, which is when the API
@@ -93,12 +95,12 @@ func (t *podTable) assignedFrom(a netip.Addr, at time.Time, from func(*pod) time
 
 // answer returns how certain the assignment of a moment is: the API has had patience to report another pod at the
 // address, or not yet.
-func (h *assignment) answer(at, now time.Time, patience time.Duration) Answer {
+func (h *assignment) answer(at, now time.Time, patience time.Duration) conn.Answer {
 	switch {
 	case now.Sub(at) < patience:
-		return Provisional
+		return conn.Provisional
 	case h.pod.leaving && h.until.IsZero():
-		return Provisional
+		return conn.Provisional
 	}
-	return Final
+	return conn.Final
 }

@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"testing"
 	"time"
+
+	"github.com/netconn/netconn/internal/conn"
 )
 
 // BenchmarkLookup looks up one of ten thousand pods, as each connection does at a collection that is news of it.
@@ -26,7 +28,7 @@ func BenchmarkLookup(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
 			i++
-			s.Address(Query{Address: addresses[i%pods], Port: 80, At: at, Now: now})
+			s.Address(conn.Query{Address: addresses[i%pods], Port: 80, At: at, Now: now})
 		}
 	})
 	b.Run("container", func(b *testing.B) {
@@ -39,7 +41,7 @@ func BenchmarkLookup(b *testing.B) {
 	b.Run("nobody", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			s.Address(Query{Address: netip.MustParseAddr("203.0.113.1"), Port: 443, At: at, Now: now})
+			s.Address(conn.Query{Address: netip.MustParseAddr("203.0.113.1"), Port: 443, At: at, Now: now})
 		}
 	})
 }

@@ -180,7 +180,7 @@ func TestCluster(t *testing.T) {
 		t.Run(r.what, func(t *testing.T) {
 			to := netip.MustParseAddrPort(r.address)
 			now := time.Now()
-			got, _ := k.Address(Query{Address: to.Addr(), Port: to.Port(), At: now.Add(-time.Minute), Now: now})
+			got, _ := k.Address(conn.Query{Address: to.Addr(), Port: to.Port(), At: now.Add(-time.Minute), Now: now})
 			if diff := cmp.Diff(r.want, got); diff != "" {
 				t.Errorf("peer (-want +got):\n%s", diff)
 			}
@@ -197,7 +197,7 @@ func TestCluster(t *testing.T) {
 			t.Errorf("container %s: %v, want %v", id, got, want)
 		}
 	}
-	if zone, region := k.Here(); zone != "zone-a" || region != "east" {
+	if zone, region, a := k.Here(); zone != "zone-a" || region != "east" || a != conn.Final {
 		t.Errorf("here: zone %q, region %q", zone, region)
 	}
 	for _, r := range c.Requests() {
@@ -216,7 +216,7 @@ func TestClusterChanges(t *testing.T) {
 	k := watched(t, Config{Scope: ScopeCluster, Node: "node-1"}, c.ServiceAccount("shop", "netconn"))
 	a := netip.MustParseAddr("10.244.2.21")
 	who := func(at time.Time) string {
-		p, _ := k.Address(Query{Address: a, At: at, Now: time.Now().Add(time.Hour)})
+		p, _ := k.Address(conn.Query{Address: a, At: at, Now: time.Now().Add(time.Hour)})
 		return p[names.PeerPod]
 	}
 	before := time.Now()
@@ -247,7 +247,7 @@ func TestClusterChanges(t *testing.T) {
 	c.Pod(strings.ReplaceAll(text, "next", "third"))
 	third := time.Now()
 	until(t, "the pod that has had the address since", func() bool {
-		p, _ := k.Address(Query{Address: a, At: third, Now: time.Now()})
+		p, _ := k.Address(conn.Query{Address: a, At: third, Now: time.Now()})
 		if p[names.PeerPod] == "next" {
 			t.Fatal("a pod that is gone is told of a time of which the API has not told yet")
 		}
@@ -322,14 +322,14 @@ addressType: IPv4
 endpoints: [{addresses: [10.244.2.14], nodeName: node-2, zone: zone-b, targetRef: {kind: Pod, namespace: shop, name: reviews-7d4-b, uid: ` + string(p.UID) + `}}]
 ports: [{name: "", port: 9080}]`)
 	k := watched(t, Config{Scope: ScopeNode, Node: "node-1", QPS: 50, Burst: 50}, c.Admin)
-	ask := func(address string) (conn.Peer, Answer) {
-		return k.Address(Query{Address: netip.MustParseAddr(address), Port: 9080, At: time.Now().Add(-time.Minute), Now: time.Now()})
+	ask := func(address string) (conn.Peer, conn.Answer) {
+		return k.Address(conn.Query{Address: netip.MustParseAddr(address), Port: 9080, At: time.Now().Add(-time.Minute), Now: time.Now()})
 	}
 	first, answer := ask("10.244.2.14")
-	if first[names.PeerPod] != "reviews-7d4-b" || first[names.PeerName] != "reviews" || first[names.PeerZone] != "zone-b" || answer != Provisional {
+	if first[names.PeerPod] != "reviews-7d4-b" || first[names.PeerName] != "reviews" || first[names.PeerZone] != "zone-b" || answer != conn.Provisional {
 		t.Errorf("before it is asked for: %d, %+v", answer, first)
 	}
-	until(t, "the pod of the other node", func() bool { _, a := ask("10.244.2.14"); return a == Final })
+	until(t, "the pod of the other node", func() bool { _, a := ask("10.244.2.14"); return a == conn.Final })
 	got, _ := ask("10.244.2.14")
 	want := conn.Peer{names.PeerType: names.TypePod, names.PeerScope: names.ScopeRemote, names.PeerName: "reviews", names.PeerWorkload: "reviews", names.PeerWorkloadKind: "Deployment", names.PeerNamespace: "shop",
 		names.PeerPod: "reviews-7d4-b", names.PeerNode: "node-2", names.PeerZone: "zone-b",
@@ -339,7 +339,7 @@ ports: [{name: "", port: 9080}]`)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if got, a := ask("10.244.2.21"); a != Unknown {
+	if got, a := ask("10.244.2.21"); a != conn.Unknown {
 		t.Errorf("a pod of another node that no service has: %+v", got)
 	}
 	if got, _ := ask("10.244.1.11"); got[names.PeerPod] != "web-5c-a" {
@@ -368,7 +368,7 @@ func wantGetForbidden(t *testing.T, c *testcluster.Cluster) {
 	t.Helper()
 	reader(t, c)
 	k := watched(t, Config{Scope: ScopeNode, Node: "node-1", QPS: 50, Burst: 50}, c.ServiceAccount("shop", "netconn"))
-	k.Address(Query{Address: netip.MustParseAddr("10.244.2.14"), At: time.Now(), Now: time.Now()})
+	k.Address(conn.Query{Address: netip.MustParseAddr("10.244.2.14"), At: time.Now(), Now: time.Now()})
 	until(t, "a sentence on the rights", func() bool { return len(k.Faults()) == 1 })
 	if f := k.Faults()[0]; f.About != "objects" || !strings.Contains(f.Err.Error(), "forbidden") {
 		t.Errorf("got %+v", f)

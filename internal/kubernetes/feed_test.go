@@ -9,6 +9,7 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/netconn/netconn/internal/conn"
 	"github.com/netconn/netconn/internal/names"
 )
 
@@ -124,18 +125,18 @@ func TestDescribeNode(t *testing.T) {
 	}
 	s := storeOf(Config{Node: "node-1"})
 	s.putNode(n, start)
-	if zone, region := s.Here(); zone != "zone-a" || region != "east" {
+	if zone, region := s.zone(); zone != "zone-a" || region != "east" {
 		t.Errorf("here is %s in %s", zone, region)
 	}
-	p, a := s.Address(Query{Address: netip.MustParseAddr("fd00::1"), At: start, Now: after(time.Hour)})
-	if a != Final || p[names.PeerType] != names.TypeNode || p[names.PeerNode] != "node-1" || p[names.PeerZone] != "zone-a" ||
+	p, a := s.Address(conn.Query{Address: netip.MustParseAddr("fd00::1"), At: start, Now: after(time.Hour)})
+	if a != conn.Final || p[names.PeerType] != names.TypeNode || p[names.PeerNode] != "node-1" || p[names.PeerZone] != "zone-a" ||
 		p[names.PeerScope] != names.ScopeNode {
 		t.Errorf("%v, %v", a, p)
 	}
 }
 
 func TestAnswerString(t *testing.T) {
-	for a, want := range map[Answer]string{Unknown: "unknown", Provisional: "provisional", Final: "final"} {
+	for a, want := range map[conn.Answer]string{conn.Unknown: "unknown", conn.Provisional: "provisional", conn.Final: "final"} {
 		if a.String() != want {
 			t.Errorf("%d is %q, want %q", a, a.String(), want)
 		}

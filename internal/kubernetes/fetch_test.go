@@ -36,31 +36,31 @@ func TestEndpointByPort(t *testing.T) {
 		slices []*slice
 		port   uint16
 		want   conn.Peer
-		answer Answer
+		answer conn.Answer
 		asked  int
 	}{
-		{"the service's port", []*slice{sliceOf("exporter", 9100, node2, "exporter")}, 9100, pod("exporter", "exporter"), Provisional, 1},
-		{"the kubelet", []*slice{sliceOf("exporter", 9100, node2, "exporter")}, 10250, conn.Peer{}, Unknown, 1},
-		{"a client", []*slice{sliceOf("exporter", 9100, node2, "exporter")}, 0, conn.Peer{}, Unknown, 1},
+		{"the service's port", []*slice{sliceOf("exporter", 9100, node2, "exporter")}, 9100, pod("exporter", "exporter"), conn.Provisional, 1},
+		{"the kubelet", []*slice{sliceOf("exporter", 9100, node2, "exporter")}, 10250, conn.Peer{}, conn.Unknown, 1},
+		{"a client", []*slice{sliceOf("exporter", 9100, node2, "exporter")}, 0, conn.Peer{}, conn.Unknown, 1},
 		{"two pods of one node", []*slice{sliceOf("exporter", 9100, node2, "exporter"), sliceOf("proxy", 9100, node2, "proxy")},
-			9100, conn.Peer{}, Unknown, 2},
+			9100, conn.Peer{}, conn.Unknown, 2},
 		{"a pod and what was entered by hand", []*slice{sliceOf("exporter", 9100, node2, "exporter"), byHand("kubelet")},
-			9100, conn.Peer{}, Unknown, 1},
+			9100, conn.Peer{}, conn.Unknown, 1},
 		{"a pod behind two services", []*slice{sliceOf("web", 80, shared, "web"), sliceOf("metrics", 9100, shared, "web")},
-			9100, pod("web", "metrics"), Provisional, 1},
+			9100, pod("web", "metrics"), conn.Provisional, 1},
 		{"a pod behind two services with one port", []*slice{sliceOf("web", 80, shared, "web"), sliceOf("canary", 80, shared, "web")},
-			80, pod("web", ""), Provisional, 1},
-		{"two services by hand", []*slice{byHand("kubelet"), byHand("metrics")}, 9100, conn.Peer{names.PeerType: names.TypeService}, Final, 0},
+			80, pod("web", ""), conn.Provisional, 1},
+		{"two services by hand", []*slice{byHand("kubelet"), byHand("metrics")}, 9100, conn.Peer{names.PeerType: names.TypeService}, conn.Final, 0},
 		{"a service by hand", []*slice{byHand("kubelet")}, 9100, conn.Peer{
 			names.PeerType: names.TypeService, names.PeerName: "kubelet", names.PeerNamespace: "of-kubelet",
-		}, Final, 0},
+		}, conn.Final, 0},
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			s := storeOf(Config{Scope: ScopeNode, Node: "node-1"})
 			for _, v := range c.slices {
 				s.putSlice(v, start)
 			}
-			got, a := s.Address(Query{Address: c.slices[0].endpoints[0].address, Port: c.port, At: after(time.Minute), Now: after(time.Hour)})
+			got, a := s.Address(conn.Query{Address: c.slices[0].endpoints[0].address, Port: c.port, At: after(time.Minute), Now: after(time.Hour)})
 			if diff := cmp.Diff(c.want, got); diff != "" || a != c.answer {
 				t.Errorf("%v (-want +got):\n%s", a, diff)
 			}
@@ -80,7 +80,7 @@ func TestFetchedTooLate(t *testing.T) {
 	s := storeOf(Config{Scope: ScopeNode, Node: "node-1"})
 	v := sliceOf("web", 80, shared, "web")
 	s.putSlice(v, start)
-	s.Address(Query{Address: shared, Port: 80, At: after(time.Second), Now: after(time.Hour)})
+	s.Address(conn.Query{Address: shared, Port: 80, At: after(time.Second), Now: after(time.Hour)})
 	r := <-s.fetches.queue
 	s.dropSlice(v.key, after(time.Second))
 	if s.putFetched(podAt("web", 0, 0, shared), r, after(2*time.Second)) {

@@ -15,9 +15,9 @@ import (
 )
 
 // whoIs asks for the pod at the shared address, for a connection that began a while ago.
-func whoIs(k *Cluster) (conn.Peer, Answer) {
+func whoIs(k *Cluster) (conn.Peer, conn.Answer) {
 	now := time.Now()
-	return k.Address(Query{Address: shared, Port: 80, At: now.Add(-time.Second), Now: now.Add(time.Hour)})
+	return k.Address(conn.Query{Address: shared, Port: 80, At: now.Add(-time.Second), Now: now.Add(time.Hour)})
 }
 
 // A pod of another node is requested by name, once, and so is its node. Then it is known as if it were watched.
@@ -25,7 +25,7 @@ func TestFetch(t *testing.T) {
 	s := newServer(t)
 	s.elsewhere()
 	k := s.join(t, Config{Scope: ScopeNode, Node: "node-1"})
-	if p, a := whoIs(k); a != Provisional || p[names.PeerName] != "web" || p[names.PeerWorkload] != "" {
+	if p, a := whoIs(k); a != conn.Provisional || p[names.PeerName] != "web" || p[names.PeerWorkload] != "" {
 		t.Errorf("before it is known: %v, %v", a, p)
 	}
 	want := conn.Peer{
@@ -48,7 +48,7 @@ func TestFetch(t *testing.T) {
 	if stats := k.Stats(); stats.Fetches != 2 || stats.FetchFailures != 0 || len(k.Faults()) != 0 {
 		t.Errorf("%+v, faults %v", stats, k.Faults())
 	}
-	if zone, region := k.Here(); zone != "zone-a" || region != "east" {
+	if zone, region, _ := k.Here(); zone != "zone-a" || region != "east" {
 		t.Errorf("here is %s in %s", zone, region)
 	}
 }
@@ -85,7 +85,7 @@ func TestFetchOfAnotherPod(t *testing.T) {
 	k := s.join(t, Config{Scope: ScopeNode, Node: "node-1"})
 	whoIs(k)
 	until(t, "a request", func() bool { return k.Stats().Fetches == 1 })
-	if p, a := whoIs(k); p[names.PeerWorkload] != "" || a != Provisional || s.asked("nodes/node-2") != 0 {
+	if p, a := whoIs(k); p[names.PeerWorkload] != "" || a != conn.Provisional || s.asked("nodes/node-2") != 0 {
 		t.Errorf("%v, %v, %d requests for its node", p, a, s.asked("nodes/node-2"))
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/netconn/netconn/internal/conn"
 	"github.com/netconn/netconn/internal/names"
 )
 
@@ -18,7 +19,7 @@ func TestHostPortOfTwoPods(t *testing.T) {
 		p.node, p.hostPorts = "node-2", []exposed{{9100, 0}}
 		s.putPod(p, start)
 	}
-	if got, _ := s.Address(Query{Address: a, Port: 9100, At: after(1), Now: after(time.Hour)}); got[names.PeerType] != names.TypeNode {
+	if got, _ := s.Address(conn.Query{Address: a, Port: 9100, At: after(1), Now: after(time.Hour)}); got[names.PeerType] != names.TypeNode {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -33,7 +34,7 @@ func TestContainerAtHostPort(t *testing.T) {
 	s.putNode(&node{key: key{name: "node-2"}, addresses: []netip.Addr{node2}}, start)
 	want := func(port uint16, pod, container string) {
 		t.Helper()
-		got, _ := s.Address(Query{Address: node2, Port: port, At: after(1), Now: after(time.Hour)})
+		got, _ := s.Address(conn.Query{Address: node2, Port: port, At: after(1), Now: after(time.Hour)})
 		if got[names.PeerPod] != pod || got[names.PeerContainerName] != container {
 			t.Errorf("port %d: %+v", port, got)
 		}
@@ -81,7 +82,7 @@ func TestHostPortBeforeThePod(t *testing.T) {
 	p.began = after(time.Minute)
 	s.putPod(p, after(time.Minute))
 	for at, want := range map[time.Duration]string{time.Minute: "exporter", time.Minute - 1: ""} {
-		if got, _ := s.Address(Query{Address: node2, Port: 9100, At: after(at), Now: after(time.Hour)}); got[names.PeerPod] != want {
+		if got, _ := s.Address(conn.Query{Address: node2, Port: 9100, At: after(at), Now: after(time.Hour)}); got[names.PeerPod] != want {
 			t.Errorf("at %v: %q, want %q", at, got[names.PeerPod], want)
 		}
 	}

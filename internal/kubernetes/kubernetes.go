@@ -11,6 +11,8 @@ import (
 	"github.com/go-logr/logr"
 	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
+
+	"github.com/netconn/netconn/internal/conn"
 )
 
 // AuthType is a way to reach the API.
@@ -136,31 +138,25 @@ func (k *Cluster) Synced() bool {
 	return true
 }
 
-// A Fault is something that does not work now.
-type Fault struct {
-	About string // the same for as long as the fault is the same
-	Err   error  // a sentence, with what is missing because of it
-}
-
 // Faults returns what does not work now.
-func (k *Cluster) Faults() []Fault {
-	var faults []Fault
+func (k *Cluster) Faults() []conn.Fault {
+	var faults []conn.Fault
 	h := k.Health()
 	for _, w := range h.Watches {
 		if w.Err != nil {
 			err := fmt.Errorf("watch %s in the Kubernetes API (without: %s): %w", w.Kind, costs[w.Kind], w.Err)
-			faults = append(faults, Fault{w.Kind, err})
+			faults = append(faults, conn.Fault{About: w.Kind, Err: err})
 		}
 	}
 	if err := k.fetches.fault(); err != nil {
 		err = fmt.Errorf("get pods and nodes by name in the Kubernetes API "+
 			"(without: pods of other nodes have no workload): %w", err)
-		faults = append(faults, Fault{"objects", err})
+		faults = append(faults, conn.Fault{About: "objects", Err: err})
 	}
 	if h.Store.PodsRefused > 0 && h.Store.Pods >= k.config.MaxPods {
 		err := fmt.Errorf("keep the pods of the cluster: there are more than kubernetes::max_pods (%d), "+
 			"and those beyond it are not known as peers; scope: node is for clusters of that size", k.config.MaxPods)
-		faults = append(faults, Fault{"max_pods", err})
+		faults = append(faults, conn.Fault{About: "max_pods", Err: err})
 	}
 	return faults
 }

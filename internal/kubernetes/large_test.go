@@ -18,6 +18,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 
+	"github.com/netconn/netconn/internal/conn"
 	"github.com/netconn/netconn/internal/names"
 	"github.com/netconn/netconn/internal/testcluster"
 )
@@ -50,7 +51,7 @@ func TestClusterLarge(t *testing.T) {
 	lookups, slowest := 0, time.Duration(0)
 	for ; !synced(k); lookups++ {
 		at := time.Now()
-		k.Address(Query{Address: podNumber(lookups % manyPods), At: at, Now: at})
+		k.Address(conn.Query{Address: podNumber(lookups % manyPods), At: at, Now: at})
 		slowest = max(slowest, time.Since(at))
 		if time.Since(began) > deadline {
 			t.Fatal("waited in vain for everything to be listed")
@@ -60,7 +61,7 @@ func TestClusterLarge(t *testing.T) {
 	took := time.Since(began)
 	now := time.Now().Add(time.Hour)
 	for i := range manyPods {
-		if p, a := k.Address(Query{Address: podNumber(i), At: now, Now: now.Add(patience)}); a != Final || p[names.PeerPod] != podName(i) {
+		if p, a := k.Address(conn.Query{Address: podNumber(i), At: now, Now: now.Add(patience)}); a != conn.Final || p[names.PeerPod] != podName(i) {
 			t.Fatalf("pod %d: %q, %v", i, p[names.PeerPod], a)
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"testing"
 	"time"
+
+	"github.com/netconn/netconn/internal/conn"
 )
 
 // TestAddressIsNeverAnothers gives addresses to pods for times that never overlap, tells the store of it late and in
@@ -59,7 +61,7 @@ func world(t *testing.T, r *rand.Rand) {
 		}
 		asked := upTo(now + 1)
 		got, answer := who(s, shared, asked, now)
-		if answer != Final {
+		if answer != conn.Final {
 			continue
 		}
 		for _, l := range lives {

@@ -3,59 +3,38 @@ package kubernetes
 import (
 	"net/netip"
 	"slices"
-	"time"
 
 	"github.com/netconn/netconn/internal/conn"
 	"github.com/netconn/netconn/internal/names"
 )
 
-// Answer is how certain an answer is.
-type Answer uint8
-
-const (
-	Unknown     Answer = iota // there is none, but a later look-up may have one
-	Provisional               // a later look-up may have a better one
-	Final                     // it will stay
-)
-
-// String returns the value of the attribute netconn.answer.
-func (a Answer) String() string { return [...]string{"unknown", "provisional", "final"}[a] }
-
-// Query asks for the other end of a connection, of which only the address is known.
-type Query struct {
-	Address netip.Addr
-	Port    uint16    // that it listens on; 0 if it is the client, since a client's port names nobody
-	At      time.Time // a moment at which it had the address: when the connection began, or else was first seen
-	Now     time.Time
-}
-
 // Container describes the container with an id, without the prefix of the runtime.
-func (s *store) Container(id string) (conn.Peer, Answer) {
+func (s *store) Container(id string) (conn.Peer, conn.Answer) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	p := s.pods.byContainer.newest(id)
 	if p == nil {
-		return s.count(conn.Peer{}, Unknown)
+		return s.count(conn.Peer{}, conn.Unknown)
 	}
 	d := s.describe(p, p.withID(id))
 	d[names.PeerContainerID] = id
-	return s.count(d, Final)
+	return s.count(d, conn.Final)
 }
 
 // Pod describes the pod with a uid, and none of its containers.
-func (s *store) Pod(uid string) (conn.Peer, Answer) {
+func (s *store) Pod(uid string) (conn.Peer, conn.Answer) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	p := s.pods.byUID.newest(uid)
 	if p == nil {
-		return s.count(conn.Peer{}, Unknown)
+		return s.count(conn.Peer{}, conn.Unknown)
 	}
-	return s.count(s.describe(p, nil), Final)
+	return s.count(s.describe(p, nil), conn.Final)
 }
 
 // Address describes who had an address: a pod, a service, a node (or the only pod in the node's network that listens on
 // the port), or an endpoint of a service.
-func (s *store) Address(q Query) (conn.Peer, Answer) {
+func (s *store) Address(q conn.Query) (conn.Peer, conn.Answer) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	q.Address = q.Address.Unmap().WithZone("")
@@ -63,17 +42,17 @@ func (s *store) Address(q Query) (conn.Peer, Answer) {
 	switch {
 	case ambiguous:
 		s.stats.ambiguous.Add(1)
-		return conn.Peer{}, Unknown
+		return conn.Peer{}, conn.Unknown
 	case h != nil:
 		answer := h.answer(q.At, q.Now, s.config.Patience)
 		return s.count(s.afterOutage(h.pod.source(), q, s.describe(h.pod, h.pod.reached(q.Port)), answer))
 	}
-	for _, look := range []func(Query) (conn.Peer, Answer){s.service, s.node, s.endpoint} {
-		if p, a := look(q); a != Unknown {
+	for _, look := range []func(conn.Query) (conn.Peer, conn.Answer){s.service, s.node, s.endpoint} {
+		if p, a := look(q); a != conn.Unknown {
 			return s.count(s.afterOutage(kindPods, q, p, a))
 		}
 	}
-	return s.count(conn.Peer{}, Unknown)
+	return s.count(conn.Peer{}, conn.Unknown)
 }
 
 // Service returns the name of the service at an address and a port, with its namespace: reviews.default. Empty: none.
@@ -91,8 +70,8 @@ func (s *store) Service(to netip.AddrPort) string {
 	return v.qualifiedName
 }
 
-// Here returns the zone and the region of the node that this runs on. Empty: not known.
-func (s *store) Here() (zone, region string) {
+// zone returns the zone and the region of the node that this runs on. Empty: not known.
+func (s *store) zone() (zone, region string) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if n := s.nodes.named(s.config.Node); n != nil {
@@ -101,12 +80,12 @@ func (s *store) Here() (zone, region string) {
 	return "", ""
 }
 
-func (s *store) service(q Query) (conn.Peer, Answer) {
+func (s *store) service(q conn.Query) (conn.Peer, conn.Answer) {
 	v := s.serviceAt(q.Address, q.Port)
 	if v == nil {
-		return conn.Peer{}, Unknown
+		return conn.Peer{}, conn.Unknown
 	}
-	return v.peer(), Final
+	return v.peer(), conn.Final
 }
 
 // serviceAt returns the service that has an address. Several services can have one, as those of a load balancer do;
@@ -130,34 +109,34 @@ func (s *store) serviceAt(a netip.Addr, port uint16) *service {
 }
 
 // node describes a node, or what listens on a port of it: a pod in its network, or a service.
-func (s *store) node(q Query) (conn.Peer, Answer) {
+func (s *store) node(q conn.Query) (conn.Peer, conn.Answer) {
 	n := s.nodes.byAddress.newest(q.Address)
 	if n == nil {
-		return conn.Peer{}, Unknown
+		return conn.Peer{}, conn.Unknown
 	}
 	if q.Port != 0 {
 		if p := s.pods.byHostPort.only(hostPort{n.key.name, q.Port}); p != nil && !q.At.Before(p.began) {
-			return s.describe(p, p.exposedAt(q.Port)), Final
+			return s.describe(p, p.exposedAt(q.Port)), conn.Final
 		}
 		if v := s.services.byNodePort.newest(q.Port); v != nil {
-			return v.peer(), Final
+			return v.peer(), conn.Final
 		}
 	}
 	p := conn.Peer{names.PeerType: names.TypeNode, names.PeerNode: n.key.name}
 	s.place(&p)
-	return p, Final
+	return p, conn.Final
 }
 
 // endpoint describes an endpoint of a service: a pod of another node, which it requests, or an address that a user
 // entered. A slice lists a pod in the network of its node at the node's address, where other programs listen, too. So
 // only a port of the service is a port of the pod.
-func (s *store) endpoint(q Query) (conn.Peer, Answer) {
+func (s *store) endpoint(q conn.Query) (conn.Peer, conn.Answer) {
 	first := s.slices.byAddress.newest(q.Address)
 	if first == nil {
-		return conn.Peer{}, Unknown
+		return conn.Peer{}, conn.Unknown
 	}
 	if !s.requestPods(q.Address) {
-		return s.entered(q.Address), Final
+		return s.entered(q.Address), conn.Final
 	}
 	d := conn.Peer{
 		names.PeerType: names.TypePod, names.PeerNamespace: first.slice.key.namespace, names.PeerPod: first.pod,
@@ -167,7 +146,7 @@ func (s *store) endpoint(q Query) (conn.Peer, Answer) {
 	for e := range s.slices.byAddress.all(q.Address) {
 		switch {
 		case e.uid != first.uid:
-			return conn.Peer{}, Unknown
+			return conn.Peer{}, conn.Unknown
 		case !slices.Contains(e.slice.ports, q.Port):
 		case !reached:
 			d[names.PeerName], reached = e.slice.service, true
@@ -177,10 +156,10 @@ func (s *store) endpoint(q Query) (conn.Peer, Answer) {
 		}
 	}
 	if !reached {
-		return conn.Peer{}, Unknown
+		return conn.Peer{}, conn.Unknown
 	}
 	s.placeEndpoint(&d, first)
-	return d, Provisional
+	return d, conn.Provisional
 }
 
 // requestPods requests the pods that slices have at an address, and reports whether there is one.

@@ -44,15 +44,15 @@ func (s *store) listed(kind string) {
 
 // afterOutage limits an answer during an outage of the watch that would report another one. No answer by an address is
 // final then, and a pod had its address only until the outage began, as far as is known.
-func (s *store) afterOutage(kind string, q Query, p conn.Peer, a Answer) (conn.Peer, Answer) {
+func (s *store) afterOutage(kind string, q conn.Query, p conn.Peer, a conn.Answer) (conn.Peer, conn.Answer) {
 	o, found := s.outages[kind]
 	switch {
 	case !found, !o.until.IsZero() && q.Now.Sub(o.until) > s.config.Patience:
 		return p, a
 	case p[names.PeerType] == names.TypePod && q.At.After(o.since):
-		return conn.Peer{}, Unknown
-	case a == Final:
-		return p, Provisional
+		return conn.Peer{}, conn.Unknown
+	case a == conn.Final:
+		return p, conn.Provisional
 	}
 	return p, a
 }

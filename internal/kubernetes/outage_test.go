@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/netconn/netconn/internal/conn"
 	"github.com/netconn/netconn/internal/names"
 )
 
@@ -15,29 +16,29 @@ func TestSilence(t *testing.T) {
 	p := podAt("first", 0, time.Second, shared)
 	p.containers = []container{{name: "app", ids: []string{"c1"}, runs: true}}
 	s.putPod(p, after(2*time.Second))
-	wantWho(t, s, 30*time.Second, time.Hour, "first", Final)
+	wantWho(t, s, 30*time.Second, time.Hour, "first", conn.Final)
 
 	s.interrupted(kindPods, after(time.Minute))
 	s.interrupted(kindPods, after(90*time.Second)) // the next attempt fails too
-	wantWho(t, s, 30*time.Second, time.Hour, "first", Provisional)
-	wantWho(t, s, 61*time.Second, time.Hour, "", Unknown)
-	if got, a := s.Container("c1"); got[names.PeerPod] != "first" || a != Final {
+	wantWho(t, s, 30*time.Second, time.Hour, "first", conn.Provisional)
+	wantWho(t, s, 61*time.Second, time.Hour, "", conn.Unknown)
+	if got, a := s.Container("c1"); got[names.PeerPod] != "first" || a != conn.Final {
 		t.Errorf("its container: %v, %+v", a, got)
 	}
 
 	s.resumed(kindPods, after(2*time.Minute)) // and it has yet to tell what happened
-	wantWho(t, s, 30*time.Second, 2*time.Minute+patience, "first", Provisional)
-	wantWho(t, s, 61*time.Second, 2*time.Minute+patience, "", Unknown)
+	wantWho(t, s, 30*time.Second, 2*time.Minute+patience, "first", conn.Provisional)
+	wantWho(t, s, 61*time.Second, 2*time.Minute+patience, "", conn.Unknown)
 	s.interrupted(kindPods, after(2*time.Minute+time.Second))
-	wantWho(t, s, 61*time.Second, time.Hour, "", Unknown)
+	wantWho(t, s, 61*time.Second, time.Hour, "", conn.Unknown)
 	s.resumed(kindPods, after(3*time.Minute))
-	wantWho(t, s, 61*time.Second, 3*time.Minute+patience+1, "first", Final)
+	wantWho(t, s, 61*time.Second, 3*time.Minute+patience+1, "first", conn.Final)
 
 	s.interrupted(kindPods, after(10*time.Minute))
-	wantWho(t, s, 9*time.Minute, time.Hour, "first", Provisional)
-	wantWho(t, s, 10*time.Minute+1, time.Hour, "", Unknown)
+	wantWho(t, s, 9*time.Minute, time.Hour, "first", conn.Provisional)
+	wantWho(t, s, 10*time.Minute+1, time.Hour, "", conn.Unknown)
 	s.listed(kindPods)
-	wantWho(t, s, 10*time.Minute+1, time.Hour, "first", Final)
+	wantWho(t, s, 10*time.Minute+1, time.Hour, "first", conn.Final)
 }
 
 // Of a pod that a list has no more it is known that it had its address until the silence began, and not how long since:
@@ -50,9 +51,9 @@ func TestEndInSilence(t *testing.T) {
 	s.keepPods(map[key]bool{last.key: true}, after(4*time.Minute))
 	s.putPod(last, after(4*time.Minute))
 	s.listed(kindPods)
-	wantWho(t, s, 59*time.Second, time.Hour, "first", Final)
-	wantWho(t, s, 2*time.Minute, time.Hour, "", Unknown)
-	wantWho(t, s, 3*time.Minute, time.Hour, "last", Final)
+	wantWho(t, s, 59*time.Second, time.Hour, "first", conn.Final)
+	wantWho(t, s, 2*time.Minute, time.Hour, "", conn.Unknown)
+	wantWho(t, s, 3*time.Minute, time.Hour, "last", conn.Final)
 }
 
 // Nodes and services are told while pods are not watched, and a pod that listens in its node's network may be another
@@ -68,13 +69,13 @@ func TestSilenceOfNodes(t *testing.T) {
 		port   uint16
 		at     time.Duration
 		want   string
-		answer Answer
+		answer conn.Answer
 	}{
-		{"pod, before", 9100, 30 * time.Second, names.TypePod, Provisional},
-		{"pod, since", 9100, 2 * time.Minute, "", Unknown},
-		{"node", 22, 2 * time.Minute, names.TypeNode, Provisional},
+		{"pod, before", 9100, 30 * time.Second, names.TypePod, conn.Provisional},
+		{"pod, since", 9100, 2 * time.Minute, "", conn.Unknown},
+		{"node", 22, 2 * time.Minute, names.TypeNode, conn.Provisional},
 	} {
-		got, answer := s.Address(Query{Address: a, Port: c.port, At: after(c.at), Now: after(time.Hour)})
+		got, answer := s.Address(conn.Query{Address: a, Port: c.port, At: after(c.at), Now: after(time.Hour)})
 		if got[names.PeerType] != c.want || answer != c.answer {
 			t.Errorf("%s: %v, %+v", c.what, answer, got)
 		}
@@ -88,10 +89,10 @@ func TestSilenceOfSlices(t *testing.T) {
 	p.fetched = true
 	s.putPod(p, after(2*time.Second))
 	s.interrupted(kindPods, after(time.Minute))
-	wantWho(t, s, 2*time.Minute, time.Hour, "first", Final)
+	wantWho(t, s, 2*time.Minute, time.Hour, "first", conn.Final)
 	s.interrupted(kindSlices, after(time.Minute))
-	wantWho(t, s, 30*time.Second, time.Hour, "first", Provisional)
-	wantWho(t, s, 2*time.Minute, time.Hour, "", Unknown)
+	wantWho(t, s, 30*time.Second, time.Hour, "first", conn.Provisional)
+	wantWho(t, s, 2*time.Minute, time.Hour, "", conn.Unknown)
 }
 
 // hostPod is a pod in the network of a node, with one container that declares a port.

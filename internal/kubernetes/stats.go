@@ -9,7 +9,7 @@ import (
 // counters count since the start. They are atomic where a look-up counts, as look-ups share a lock for reading.
 type counters struct {
 	podsRefused            uint64
-	answers                [Final + 1]atomic.Uint64
+	answers                [conn.Final + 1]atomic.Uint64
 	ambiguous              atomic.Uint64
 	fetches, fetchFailures atomic.Uint64
 }
@@ -17,10 +17,10 @@ type counters struct {
 // StoreStats are the numbers of objects that are known, and counts since the start.
 type StoreStats struct {
 	Pods, Ended, Services, Nodes, Slices int
-	PodsRefused                          uint64            // reports of pods beyond MaxPods
-	Answers                              [Final + 1]uint64 // by how certain they were
-	Ambiguous                            uint64            // moments at which two pods may have had the address
-	Fetches, FetchFailures               uint64            // requests for single objects, with ScopeNode
+	PodsRefused                          uint64                 // reports of pods beyond MaxPods
+	Answers                              [conn.Final + 1]uint64 // by how certain they were
+	Ambiguous                            uint64                 // moments at which two pods may have had the address
+	Fetches, FetchFailures               uint64                 // requests for single objects, with ScopeNode
 }
 
 // Stats returns the numbers of objects that are known, and the counters.
@@ -42,7 +42,7 @@ func (s *store) Stats() StoreStats {
 }
 
 // count counts an answer, and returns it.
-func (s *store) count(p conn.Peer, a Answer) (conn.Peer, Answer) {
+func (s *store) count(p conn.Peer, a conn.Answer) (conn.Peer, conn.Answer) {
 	s.stats.answers[a].Add(1)
 	return p, a
 }

@@ -36,12 +36,12 @@ func podAt(name string, began, ready time.Duration, addresses ...netip.Addr) *po
 }
 
 // who returns the name of the pod that had the address at a moment, asked at another.
-func who(s *store, a netip.Addr, at, now time.Duration) (string, Answer) {
-	p, answer := s.Address(Query{Address: a, At: after(at), Now: after(now)})
+func who(s *store, a netip.Addr, at, now time.Duration) (string, conn.Answer) {
+	p, answer := s.Address(conn.Query{Address: a, At: after(at), Now: after(now)})
 	return p[names.PeerPod], answer
 }
 
-func wantWho(t *testing.T, s *store, at, now time.Duration, pod string, answer Answer) {
+func wantWho(t *testing.T, s *store, at, now time.Duration, pod string, answer conn.Answer) {
 	t.Helper()
 	if got, a := who(s, shared, at, now); got != pod || a != answer {
 		t.Errorf("at %v, asked at %v: %q, answer %d; want %q, %d", at, now, got, a, pod, answer)
@@ -57,11 +57,11 @@ func TestAddressUsedAgain(t *testing.T) {
 	s.putPod(podAt("second", 99*time.Second, 99500*time.Millisecond, shared), after(100500*time.Millisecond))
 
 	now := 110 * time.Second
-	wantWho(t, s, 50*time.Second, now, "first", Final)
-	wantWho(t, s, 99*time.Second, now, "first", Final)
-	wantWho(t, s, 99600*time.Millisecond, now, "", Unknown)
-	wantWho(t, s, 100100*time.Millisecond, now, "second", Final)
-	wantWho(t, s, 105*time.Second, now, "second", Final)
+	wantWho(t, s, 50*time.Second, now, "first", conn.Final)
+	wantWho(t, s, 99*time.Second, now, "first", conn.Final)
+	wantWho(t, s, 99600*time.Millisecond, now, "", conn.Unknown)
+	wantWho(t, s, 100100*time.Millisecond, now, "second", conn.Final)
+	wantWho(t, s, 105*time.Second, now, "second", conn.Final)
 	if got := s.Stats().Ambiguous; got != 1 {
 		t.Errorf("ambiguous: %d, want 1", got)
 	}
@@ -74,10 +74,10 @@ func TestAddressUsedAgainEndToldLate(t *testing.T) {
 	s.putPod(podAt("second", 99*time.Second, 99*time.Second, shared), after(100*time.Second))
 	s.dropPod(key{"shop", "first"}, after(130*time.Second))
 	now := 140 * time.Second
-	wantWho(t, s, 98*time.Second, now, "first", Final)
-	wantWho(t, s, 99500*time.Millisecond, now, "", Unknown)
-	wantWho(t, s, 101*time.Second, now, "second", Final)
-	wantWho(t, s, 129*time.Second, now, "second", Final)
+	wantWho(t, s, 98*time.Second, now, "first", conn.Final)
+	wantWho(t, s, 99500*time.Millisecond, now, "", conn.Unknown)
+	wantWho(t, s, 101*time.Second, now, "second", conn.Final)
+	wantWho(t, s, 129*time.Second, now, "second", conn.Final)
 }
 
 // A late report of the older pod does not give it the address back.
@@ -85,8 +85,8 @@ func TestAddressLateReportOfOlder(t *testing.T) {
 	s := storeOf(Config{})
 	s.putPod(podAt("second", 99*time.Second, 99*time.Second, shared), after(100*time.Second))
 	s.putPod(podAt("first", 0, time.Second, shared), after(101*time.Second))
-	wantWho(t, s, 105*time.Second, 110*time.Second, "second", Final)
-	wantWho(t, s, 50*time.Second, 110*time.Second, "first", Final)
+	wantWho(t, s, 105*time.Second, 110*time.Second, "second", conn.Final)
+	wantWho(t, s, 50*time.Second, 110*time.Second, "first", conn.Final)
 }
 
 // What is young may be another pod's by the time that the API tells.
@@ -94,16 +94,16 @@ func TestAnswersSettle(t *testing.T) {
 	s := storeOf(Config{})
 	p := podAt("first", 0, time.Second, shared)
 	s.putPod(p, after(2*time.Second))
-	wantWho(t, s, 10*time.Second, 10500*time.Millisecond, "first", Provisional)
-	wantWho(t, s, 10*time.Second, 12*time.Second, "first", Final)
+	wantWho(t, s, 10*time.Second, 10500*time.Millisecond, "first", conn.Provisional)
+	wantWho(t, s, 10*time.Second, 12*time.Second, "first", conn.Final)
 
 	leaving := podAt("first", 0, time.Second, shared)
 	leaving.leaving = true
 	s.putPod(leaving, after(20*time.Second))
-	wantWho(t, s, 21*time.Second, 30*time.Second, "first", Provisional)
+	wantWho(t, s, 21*time.Second, 30*time.Second, "first", conn.Provisional)
 	s.dropPod(p.key, after(40*time.Second))
-	wantWho(t, s, 21*time.Second, 41*time.Second, "first", Final)
-	wantWho(t, s, 41*time.Second, 50*time.Second, "", Unknown)
+	wantWho(t, s, 21*time.Second, 41*time.Second, "first", conn.Final)
+	wantWho(t, s, 41*time.Second, 50*time.Second, "", conn.Unknown)
 }
 
 // Pods that have ended keep their status, but not their address.
@@ -113,8 +113,8 @@ func TestAddressOfFinishedPod(t *testing.T) {
 	over := podAt("job", 0, time.Second, shared)
 	over.over = true
 	s.putPod(over, after(60*time.Second))
-	wantWho(t, s, 30*time.Second, 70*time.Second, "job", Final)
-	wantWho(t, s, 61*time.Second, 70*time.Second, "", Unknown)
+	wantWho(t, s, 30*time.Second, 70*time.Second, "job", conn.Final)
+	wantWho(t, s, 61*time.Second, 70*time.Second, "", conn.Unknown)
 }
 
 func TestGrace(t *testing.T) {
@@ -125,12 +125,12 @@ func TestGrace(t *testing.T) {
 	s.dropPod(p.key, after(time.Minute))
 
 	s.expire(after(time.Minute + rememberFor))
-	wantWho(t, s, 30*time.Second, 2*time.Minute, "first", Final)
-	if _, a := s.Container("c1"); a != Final {
+	wantWho(t, s, 30*time.Second, 2*time.Minute, "first", conn.Final)
+	if _, a := s.Container("c1"); a != conn.Final {
 		t.Error("the container is forgotten within the grace")
 	}
 	s.expire(after(time.Minute + rememberFor + time.Second))
-	wantWho(t, s, 30*time.Second, 2*time.Minute, "", Unknown)
+	wantWho(t, s, 30*time.Second, 2*time.Minute, "", conn.Unknown)
 	wantEmpty(t, s)
 }
 
@@ -161,14 +161,14 @@ func TestPodMadeAnew(t *testing.T) {
 	anew := podAt("db-0", time.Minute, time.Minute, netip.MustParseAddr("10.244.1.8"))
 	anew.uid = "uid-anew"
 	s.putPod(anew, after(time.Minute))
-	wantWho(t, s, 30*time.Second, 2*time.Minute, "db-0", Final)
-	if p, a := s.Address(Query{Address: shared, At: after(90 * time.Second), Now: after(2 * time.Minute)}); a != Unknown {
+	wantWho(t, s, 30*time.Second, 2*time.Minute, "db-0", conn.Final)
+	if p, a := s.Address(conn.Query{Address: shared, At: after(90 * time.Second), Now: after(2 * time.Minute)}); a != conn.Unknown {
 		t.Errorf("the old address still is %+v", p)
 	}
-	if _, a := s.Pod("uid-db-0"); a != Final {
+	if _, a := s.Pod("uid-db-0"); a != conn.Final {
 		t.Error("the old pod is forgotten")
 	}
-	if _, a := s.Pod("uid-anew"); a != Final {
+	if _, a := s.Pod("uid-anew"); a != conn.Final {
 		t.Error("the new pod is not known")
 	}
 }
@@ -186,13 +186,13 @@ func TestPodIsThereAgain(t *testing.T) {
 	s.keepPods(nil, after(10*time.Second))
 	s.putPod(p(), after(11*time.Second))
 	for _, at := range []time.Duration{5 * time.Second, 10500 * time.Millisecond, 20 * time.Second} {
-		wantWho(t, s, at, time.Minute, "web", Final)
+		wantWho(t, s, at, time.Minute, "web", conn.Final)
 	}
 	s.expire(after(10*time.Second + rememberFor + time.Second))
-	if _, a := s.Container("c1"); a != Final {
+	if _, a := s.Container("c1"); a != conn.Final {
 		t.Error("its container is forgotten with the record of before")
 	}
-	if _, a := s.Pod("uid-web"); a != Final {
+	if _, a := s.Pod("uid-web"); a != conn.Final {
 		t.Error("it is forgotten with the record of before")
 	}
 }
@@ -276,7 +276,7 @@ func TestServicesAndNodes(t *testing.T) {
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			to := netip.MustParseAddrPort(c.to)
-			got, _ := s.Address(Query{Address: to.Addr(), Port: to.Port(), At: after(time.Minute), Now: after(time.Hour)})
+			got, _ := s.Address(conn.Query{Address: to.Addr(), Port: to.Port(), At: after(time.Minute), Now: after(time.Hour)})
 			if diff := cmp.Diff(c.want, got); diff != "" {
 				t.Errorf("peer (-want +got):\n%s", diff)
 			}
@@ -303,8 +303,8 @@ func TestEndpointIsAskedFor(t *testing.T) {
 	list := &slice{key: key{"shop", "reviews-x"}, service: "reviews", ports: []uint16{9080},
 		endpoints: []endpoint{{address: shared, pod: "reviews-1", uid: "uid-reviews-1", node: "node-2", zone: "b"}}}
 	s.putSlice(list, start)
-	ask := func() (conn.Peer, Answer) {
-		return s.Address(Query{Address: shared, Port: 9080, At: after(60e9), Now: after(120e9)})
+	ask := func() (conn.Peer, conn.Answer) {
+		return s.Address(conn.Query{Address: shared, Port: 9080, At: after(60e9), Now: after(120e9)})
 	}
 	for range 3 {
 		got, a := ask()
@@ -312,7 +312,7 @@ func TestEndpointIsAskedFor(t *testing.T) {
 			names.PeerType: names.TypePod, names.PeerScope: names.ScopeRemote, names.PeerName: "reviews",
 			names.PeerNamespace: "shop", names.PeerPod: "reviews-1", names.PeerNode: "node-2", names.PeerZone: "b",
 		}
-		if diff := cmp.Diff(want, got); diff != "" || a != Provisional {
+		if diff := cmp.Diff(want, got); diff != "" || a != conn.Provisional {
 			t.Fatalf("answer %d (-want +got):\n%s", a, diff)
 		}
 	}
@@ -322,11 +322,11 @@ func TestEndpointIsAskedFor(t *testing.T) {
 	p := podAt("reviews-1", 0, 0, shared)
 	p.node, p.fetched = "node-2", true
 	s.putPod(p, after(61e9))
-	if got, a := ask(); got[names.PeerWorkload] != "reviews-1" || a != Final {
+	if got, a := ask(); got[names.PeerWorkload] != "reviews-1" || a != conn.Final {
 		t.Errorf("answer %d: %+v", a, got)
 	}
 	s.keepPods(nil, after(62e9)) // a list of this node's pods does not have it
-	if _, a := ask(); a != Final {
+	if _, a := ask(); a != conn.Final {
 		t.Error("the list of this node's pods took it away")
 	}
 	s.dropSlice(list.key, after(130e9))

@@ -15,6 +15,8 @@ import (
 	"go.uber.org/goleak"
 	apiwatch "k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/rest"
+
+	"github.com/netconn/netconn/internal/conn"
 )
 
 // forgetful is an API server that was started anew: it has lists, and lets a watch go on where it was, only to say in
@@ -48,7 +50,7 @@ func TestWatchBreaks(t *testing.T) {
 	for _, kind := range []string{kindPods, kindServices, kindNodes, kindSlices} {
 		until(t, "a fault of "+kind, func() bool {
 			faults := k.Faults()
-			i := slices.IndexFunc(faults, func(f Fault) bool { return f.About == kind })
+			i := slices.IndexFunc(faults, func(f conn.Fault) bool { return f.About == kind })
 			return i >= 0 && k.Synced() && strings.Contains(faults[i].Err.Error(), "too old resource version")
 		})
 	}

@@ -102,7 +102,7 @@ func processorTime(b *testing.B) time.Duration {
 func (m *mill) start(t testing.TB) (p *Pipeline, now time.Time) {
 	now = time.Unix(1_700_000_000, 0)
 	p, err := Open(options(t), Machine{
-		Open: m.open, Ask: m.ask, Join: joinCluster, Now: func() time.Time { return now },
+		Open: m.open, Ask: m.ask, Join: openSources, Now: func() time.Time { return now },
 		Host: func(string) (string, string, error) { return "id", "node", nil },
 	})
 	if err != nil {

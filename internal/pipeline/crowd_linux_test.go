@@ -105,7 +105,7 @@ func startKnowing(b *testing.B, all crowd) (*Pipeline, time.Time) {
 	o := options(b)
 	o.Kubernetes = kubernetes.Config{AuthType: kubernetes.AuthKubeConfig, Scope: kubernetes.ScopeCluster, Node: "node-1", MaxPods: 50_000}
 	p, err := Open(o, Machine{
-		Open: m.openToServices, Ask: m.askServices, Join: joinCluster, Now: func() time.Time { return now },
+		Open: m.openToServices, Ask: m.askServices, Join: openSources, Now: func() time.Time { return now },
 		Host: func(string) (string, string, error) { return "id", "node-1", nil },
 	})
 	if err != nil {
@@ -115,14 +115,15 @@ func startKnowing(b *testing.B, all crowd) (*Pipeline, time.Time) {
 		if err := p.sockets.Close(); err != nil {
 			b.Error(err)
 		}
-		p.cluster.Close()
+		p.sources.close()
 	})
-	for end := time.Now().Add(time.Minute); !p.cluster.Synced(); time.Sleep(10 * time.Millisecond) {
+	cluster := p.sources[0].(*kubernetes.Cluster)
+	for end := time.Now().Add(time.Minute); !cluster.Synced(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
 			b.Fatal("waited in vain for the pods to be listed")
 		}
 	}
-	known := p.cluster.Health().Store
+	known := cluster.Health().Store
 	if got := (crowd{known.Pods, known.Services - 1}); got != all || known.Slices != all.services { // every cluster has one for its API
 		b.Fatalf("known are %+v and %d slices, want %+v", got, known.Slices, all)
 	}

@@ -37,7 +37,7 @@ func (p *Pipeline) Health() (Health, error) {
 	}
 	return Health{
 		Kernel: stats, Losses: losses, Flows: p.flows.Stats(), Owners: p.owners.Stats(), Events: p.events.stats,
-		Ends: p.ends.Stats(), Conntrack: p.tables.health(), Cluster: p.cluster.counters(),
+		Ends: p.ends.Stats(), Conntrack: p.tables.health(), Cluster: p.sources.cluster(),
 	}, nil
 }
 
@@ -58,7 +58,7 @@ func (h *Health) ConntrackAnswers() iter.Seq2[string, uint64] {
 
 // ClusterAnswers yields the answers of the cluster, by the value of netconn.answer.
 func (h *Health) ClusterAnswers() iter.Seq2[string, uint64] {
-	return named(0, h.Cluster.Store.Answers[:], func(i int) string { return kubernetes.Answer(i).String() })
+	return named(0, h.Cluster.Store.Answers[:], func(i int) string { return conn.Answer(i).String() })
 }
 
 // named yields counts from an index on, with their names.

@@ -102,6 +102,38 @@ func (a *Identity) fill(c conn.Conn, remote netip.AddrPort) {
 	}
 }
 
+// named returns what the sources know of the other end of a connection. Settled: no better answer will come. A loopback
+// address is that of some socket here.
+func (p *Pipeline) named(
+	c conn.Conn, other *conn.End, remote netip.AddrPort, now time.Time,
+) (known conn.Peer, settled bool) {
+	q := conn.Query{Namespace: c.Namespace, At: c.Opened, Now: now}
+	switch {
+	case other != nil:
+		q.Here, q.Owner = true, other.Owner
+	case remote.Addr().IsLoopback() || !remote.IsValid():
+		return conn.Peer{}, true
+	default:
+		q.Address = remote.Addr()
+	}
+	if other == nil && c.Role == conn.RoleClient {
+		q.Port = remote.Port()
+	}
+	return p.sources.peer(q)
+}
+
+// destination names what a client asked for.
+func (p *Pipeline) destination(asked netip.AddrPort) string {
+	if name := p.sources.service(asked); name != "" {
+		return name
+	}
+	return p.peers.Destination(asked.Addr())
+}
+
+// Here returns the zone and the region of this machine, empty if they are not known, and whether no better answer is
+// expected soon.
+func (p *Pipeline) Here() (zone, region string, settled bool) { return p.sources.here() }
+
 // identify tells which flow a connection belongs to.
 func (p *Pipeline) identify(c conn.Conn, now time.Time) (flow.Key, bool) {
 	known := p.resolve(c, now)

@@ -62,12 +62,12 @@ func TestMomentReachesTheCluster(t *testing.T) {
 			if err := p.Drain(s.now); err != nil {
 				t.Fatal(err)
 			}
-			s.questions = nil
+			s.source.queries = nil
 			c.ask(t, s, p)
-			if len(s.questions) == 0 {
+			if len(s.source.queries) == 0 {
 				t.Fatal("nothing was asked")
 			}
-			for _, q := range s.questions {
+			for _, q := range s.source.queries {
 				if !q.At.Equal(began) || q.Address != remote.Addr() || q.Port != remote.Port() {
 					t.Errorf("asked %+v, want %v at %v", q, remote, began)
 				}
@@ -143,7 +143,7 @@ func TestServiceIsNoServer(t *testing.T) {
 		"service": {service, conn.NATUnresolved}, "entered by hand": {entered, conn.NATNone}, "pod": {pod, conn.NATNone},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := &scripted{peers: map[netip.Addr]conn.Peer{remote.Addr(): c.peer}, certainty: kubernetes.Final}
+			s := &scripted{peers: map[netip.Addr]conn.Peer{remote.Addr(): c.peer}, certainty: conn.Final}
 			p := s.open(t)
 			p.WantEvents(true)
 			s.reports = []conn.Conn{dialled(1, conn.Open)}
@@ -167,13 +167,13 @@ func TestIdentitySettles(t *testing.T) {
 	pod := conn.Peer{names.PeerType: names.TypePod, names.PeerScope: names.ScopeRemote, names.PeerPod: "web-1"}
 	for name, c := range map[string]struct {
 		known     conn.Peer
-		certainty kubernetes.Answer
+		certainty conn.Answer
 		want      bool
 	}{
-		"a pod elsewhere":             {pod, kubernetes.Final, true},
-		"a pod, and it may change":    {pod, kubernetes.Provisional, false},
-		"an address that nobody has":  {conn.Peer{}, kubernetes.Final, false},
-		"an address that may be used": {conn.Peer{}, kubernetes.Unknown, false},
+		"a pod elsewhere":             {pod, conn.Final, true},
+		"a pod, and it may change":    {pod, conn.Provisional, false},
+		"an address that nobody has":  {conn.Peer{}, conn.Final, false},
+		"an address that may be used": {conn.Peer{}, conn.Unknown, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &scripted{peers: map[netip.Addr]conn.Peer{remote.Addr(): c.known}, certainty: c.certainty}
@@ -273,7 +273,7 @@ func TestHealthAndClose(t *testing.T) {
 	if got := p.Faults(); len(got) != 1 || p.Host() != (Host{ID: "4d3c", Name: "node-1"}) {
 		t.Errorf("faults %v, host %v", got, p.Host())
 	}
-	if err := p.Close(); err != nil || !slices.Equal(s.closed, []string{"sockets", "tables", "cluster"}) {
+	if err := p.Close(); err != nil || !slices.Equal(s.closed, []string{"sockets", "tables", "source"}) {
 		t.Errorf("closed %v, %v", s.closed, err)
 	}
 }
@@ -282,7 +282,7 @@ func TestHealthAndClose(t *testing.T) {
 func TestPatienceIsHandedOn(t *testing.T) {
 	var joined kubernetes.Config
 	m := silentMachine()
-	m.Join = func(c kubernetes.Config, _ func() time.Time) (Cluster, error) { joined = c; return Cluster{}, nil }
+	m.Join = func(o Options, _ func() time.Time) (Sources, []error) { joined = o.Kubernetes; return nil, nil }
 	p, err := Open(options(t), m)
 	if err != nil {
 		t.Fatal(err)

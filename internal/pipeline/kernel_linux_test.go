@@ -40,7 +40,7 @@ func newLab(t *testing.T, o kernel.Options) *lab {
 		},
 		Ask:  openTables,
 		Host: owner.Host,
-		Join: joinCluster,
+		Join: openSources,
 		Now:  func() time.Time { return l.now },
 	})
 	if err != nil {

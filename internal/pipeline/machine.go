@@ -7,7 +7,6 @@ import (
 	"github.com/netconn/netconn/internal/conn"
 	"github.com/netconn/netconn/internal/conntrack"
 	"github.com/netconn/netconn/internal/kernel"
-	"github.com/netconn/netconn/internal/kubernetes"
 	"github.com/netconn/netconn/internal/owner"
 )
 
@@ -16,7 +15,7 @@ type Machine struct {
 	Open func() (Sockets, error)
 	Ask  func(root string, now time.Time) (Tables, error)
 	Host func(root string) (id, name string, err error)
-	Join func(c kubernetes.Config, now func() time.Time) (Cluster, error)
+	Join func(o Options, now func() time.Time) (s Sources, missing []error)
 	Now  func() time.Time
 }
 
@@ -39,30 +38,6 @@ type Tables struct {
 	Close    func() error
 }
 
-// A Cluster is the methods of kubernetes.Cluster. The zero value: there is none, or none to be asked.
-type Cluster struct {
-	Container func(id string) (conn.Peer, kubernetes.Answer)
-	Pod       func(uid string) (conn.Peer, kubernetes.Answer)
-	Address   func(kubernetes.Query) (conn.Peer, kubernetes.Answer)
-	Service   func(netip.AddrPort) string
-	Here      func() (zone, region string)
-	Synced    func() bool
-	Faults    func() []Fault
-	Health    func() kubernetes.Health
-	Close     func()
-}
-
-// there reports whether there is one.
-func (k Cluster) there() bool { return k.Close != nil }
-
-// counters returns how the watches are; none where there is no cluster.
-func (k Cluster) counters() kubernetes.Health {
-	if !k.there() {
-		return kubernetes.Health{}
-	}
-	return k.Health()
-}
-
 // health returns the counters of connection tracking; none where it cannot be asked.
 func (t Tables) health() conntrack.Stats {
 	if t.Stats == nil {
@@ -81,7 +56,7 @@ func (t Tables) warnings() []string {
 
 // ThisMachine is the one that the process runs on.
 func ThisMachine() Machine {
-	return Machine{Open: openSockets, Ask: openTables, Host: owner.Host, Join: joinCluster, Now: time.Now}
+	return Machine{Open: openSockets, Ask: openTables, Host: owner.Host, Join: openSources, Now: time.Now}
 }
 
 func openSockets() (Sockets, error) {
@@ -99,21 +74,5 @@ func openTables(root string, now time.Time) (Tables, error) {
 	}
 	return Tables{
 		Ask: t.LookUp, Local: t.Local, Outer: t.Outer, Warnings: t.Warnings, Stats: t.Stats, Close: t.Close,
-	}, nil
-}
-
-// joinCluster begins to watch the cluster, where there is one to be asked.
-func joinCluster(c kubernetes.Config, now func() time.Time) (Cluster, error) {
-	if c.AuthType == kubernetes.AuthNone {
-		return Cluster{}, nil
-	}
-	k, err := kubernetes.Open(c, now)
-	if err != nil {
-		return Cluster{}, err
-	}
-	return Cluster{
-		Container: k.Container, Pod: k.Pod, Address: k.Address, Service: k.Service, Here: k.Here, Synced: k.Synced,
-		Faults: k.Faults,
-		Health: k.Health, Close: k.Close,
 	}, nil
 }

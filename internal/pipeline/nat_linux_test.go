@@ -54,7 +54,7 @@ func newPlant(t *testing.T, watched ...*testnet.Namespace) *plant {
 		},
 		Ask:  openTables,
 		Host: owner.Host,
-		Join: joinCluster,
+		Join: openSources,
 		Now:  time.Now,
 	})
 	if err != nil {

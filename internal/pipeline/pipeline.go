@@ -59,7 +59,7 @@ type Pipeline struct {
 	ends     *ends.Index
 	tables   Tables
 	peers    *peer.Resolver
-	cluster  Cluster
+	sources  Sources
 	flows    *flow.Table
 	events   *events
 	mask     func(flow.Key) flow.Key
@@ -69,9 +69,6 @@ type Pipeline struct {
 
 // Host is the machine-id and the name of the host; empty: not known.
 type Host struct{ ID, Name string }
-
-// A Fault is something that does not work now.
-type Fault = kubernetes.Fault
 
 // Open opens the sockets first: another operating system must be named as such, and not by the paths that it lacks.
 func Open(o Options, m Machine) (*Pipeline, error) {
@@ -87,7 +84,7 @@ func Open(o Options, m Machine) (*Pipeline, error) {
 	now := m.Now()
 	t, tablesErr := m.Ask(o.Root, now)
 	o.Kubernetes.Patience, o.Flows.Patience = Patience, Patience
-	k, clusterErr := m.Join(o.Kubernetes, m.Now)
+	sources, missing := m.Join(o, m.Now)
 	p := &Pipeline{
 		sockets: s,
 		owners:  owners,
@@ -96,25 +93,21 @@ func Open(o Options, m Machine) (*Pipeline, error) {
 		}, now),
 		tables:  t,
 		peers:   peer.New(o.Networks),
-		cluster: k,
+		sources: sources,
 		flows:   flow.New(o.Flows, now),
 		events:  newEvents(o.Events),
 		mask:    o.Mask,
 		host:    Host{ID: id, Name: name},
 	}
-	p.degraded = p.missing(o.Kubernetes.Node, hostErr, tablesErr, clusterErr)
+	p.degraded = p.missing(append([]error{hostErr, tablesErr}, missing...))
 	return p, nil
 }
 
 // missing returns what the pipeline has to do without.
-func (p *Pipeline) missing(node string, found ...error) []error {
+func (p *Pipeline) missing(found []error) []error {
 	errs := slices.DeleteFunc(found, func(err error) bool { return err == nil })
-	for _, w := range slices.Concat(p.owners.Warnings(), p.tables.warnings()) {
+	for _, w := range slices.Concat(p.owners.Warnings(), p.tables.warnings(), p.sources.warnings()) {
 		errs = append(errs, errors.New(w))
-	}
-	if p.cluster.there() && node == "" {
-		errs = append(errs,
-			errors.New("recognise peers on this node by their addresses, and report local zones: node_name is not set"))
 	}
 	stats, err := p.sockets.Stats()
 	if err != nil {
@@ -134,12 +127,9 @@ func (p *Pipeline) Host() Host { return p.host }
 // Degraded returns what the pipeline has had to do without since Open, each with what it costs.
 func (p *Pipeline) Degraded() []error { return p.degraded }
 
-// Faults returns what does not work now, and may work again: the way to the Kubernetes API.
-func (p *Pipeline) Faults() []Fault {
-	if !p.cluster.there() {
-		return nil
-	}
-	return p.cluster.Faults()
+// Faults returns what does not work now, and may work again: such as the way to the Kubernetes API.
+func (p *Pipeline) Faults() []conn.Fault {
+	return p.sources.faults()
 }
 
 // WantEvents begins to keep events, or ends it and forgets those that nobody will take.
@@ -262,8 +252,6 @@ func (p *Pipeline) Close() error {
 	if p.tables.Close != nil {
 		err = errors.Join(err, p.tables.Close())
 	}
-	if p.cluster.there() {
-		p.cluster.Close()
-	}
+	p.sources.close()
 	return err
 }

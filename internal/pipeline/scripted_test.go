@@ -25,8 +25,8 @@ type scripted struct {
 	outer     map[uint32]uint32
 
 	peers     map[netip.Addr]conn.Peer
-	questions []kubernetes.Query
-	certainty kubernetes.Answer
+	certainty conn.Answer
+	source    *oracle // that was joined; nil: none
 	now       time.Time
 }
 
@@ -47,7 +47,7 @@ func (s *scripted) machine() Machine {
 		},
 		Ask:  func(string, time.Time) (Tables, error) { return s.tables(), nil },
 		Host: func(string) (string, string, error) { return "4d3c", "node-1", nil },
-		Join: func(kubernetes.Config, func() time.Time) (Cluster, error) { return s.cluster(), nil },
+		Join: func(Options, func() time.Time) (Sources, []error) { return s.sources(), nil },
 		Now:  func() time.Time { return s.now },
 	}
 }
@@ -84,24 +84,16 @@ func (s *scripted) tables() Tables {
 	}
 }
 
-func (s *scripted) cluster() Cluster {
+func (s *scripted) sources() Sources {
 	if s.peers == nil {
-		return Cluster{}
+		return nil
 	}
-	return Cluster{
-		Address: func(q kubernetes.Query) (conn.Peer, kubernetes.Answer) {
-			s.questions = append(s.questions, q)
-			return s.peers[q.Address], s.certainty
-		},
-		Container: func(string) (conn.Peer, kubernetes.Answer) { return conn.Peer{}, kubernetes.Unknown },
-		Pod:       func(string) (conn.Peer, kubernetes.Answer) { return conn.Peer{}, kubernetes.Unknown },
-		Service:   func(netip.AddrPort) string { return "" },
-		Here:      func() (zone, region string) { return "zone-a", "east" },
-		Synced:    func() bool { return true },
-		Faults:    func() []Fault { return []Fault{{About: "pods"}} },
-		Health:    func() kubernetes.Health { return kubernetes.Health{Store: kubernetes.StoreStats{Pods: 3}} },
-		Close:     func() { s.closed = append(s.closed, "cluster") },
+	s.source = &oracle{
+		peers: s.peers, answer: s.certainty, zone: "zone-a", faults: []conn.Fault{{About: "pods"}},
+		health: kubernetes.Health{Store: kubernetes.StoreStats{Pods: 3}},
+		close:  func() { s.closed = append(s.closed, "source") },
 	}
+	return Sources{s.source}
 }
 
 func (s *scripted) open(t *testing.T) *Pipeline {

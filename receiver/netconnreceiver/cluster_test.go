@@ -1,9 +1,11 @@
 package netconnreceiver
 
 import (
+	"cmp"
 	"errors"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,60 +13,75 @@ import (
 
 	"github.com/netconn/netconn/internal/conn"
 	"github.com/netconn/netconn/internal/kernel"
-	"github.com/netconn/netconn/internal/kubernetes"
+	"github.com/netconn/netconn/internal/names"
 	"github.com/netconn/netconn/internal/pipeline"
 )
 
-// join is the cluster of a story: what it knows, it knows from the beginning.
-func (s *story) join(kubernetes.Config, func() time.Time) (pipeline.Cluster, error) {
-	if s.Pods == nil {
-		return pipeline.Cluster{}, nil
-	}
-	find := func(what string) (conn.Peer, kubernetes.Answer) {
-		if p, ok := s.Pods[what]; ok {
-			return p.Peer, kubernetes.Final
-		}
-		return conn.Peer{}, kubernetes.Unknown
-	}
-	return pipeline.Cluster{
-		Container: find,
-		Pod:       find,
-		Address: func(q kubernetes.Query) (conn.Peer, kubernetes.Answer) {
-			if p, a := find(netip.AddrPortFrom(q.Address, q.Port).String()); a == kubernetes.Final {
-				return p, a
-			}
-			return find(q.Address.String())
-		},
-		Service: func(to netip.AddrPort) string { return s.Names[to] },
-		Here:    func() (zone, region string) { return "zone-a", "east" },
-		Synced:  func() bool { return true },
-		Faults:  func() []kubernetes.Fault { return nil },
-		Health:  func() kubernetes.Health { return kubernetes.Health{} },
-		Close:   func() {},
-	}, nil
+// known is a source that knows all it knows from the beginning.
+type known struct {
+	peers    map[string]conn.Peer // by container, pod, address and port, and address
+	services map[netip.AddrPort]string
+	faults   []conn.Fault
+	zone     string
+	answer   conn.Answer // about the zone
+	closed   int
 }
+
+// join is the source of a story.
+func (s *story) join(pipeline.Options, func() time.Time) (pipeline.Sources, []error) {
+	if s.Pods == nil {
+		return nil, nil
+	}
+	k := &known{peers: make(map[string]conn.Peer), services: s.Names, zone: "zone-a", answer: conn.Final}
+	for what, p := range s.Pods {
+		k.peers[what] = p.Peer
+	}
+	return pipeline.Sources{k}, nil
+}
+
+func (k *known) Peer(q conn.Query) (conn.Peer, conn.Answer) {
+	if q.Here {
+		p, a := k.find(q.Owner.ContainerID, q.Owner.PodUID)
+		p[names.PeerZone], p[names.PeerRegion] = cmp.Or(p[names.PeerZone], "zone-a"), cmp.Or(p[names.PeerRegion], "east")
+		return p, a
+	}
+	return k.find(netip.AddrPortFrom(q.Address, q.Port).String(), q.Address.String())
+}
+
+func (k *known) find(by ...string) (conn.Peer, conn.Answer) {
+	for _, what := range by {
+		if p, ok := k.peers[what]; ok {
+			return p, conn.Final
+		}
+	}
+	return conn.Peer{}, conn.Unknown
+}
+
+func (k *known) Service(to netip.AddrPort) string { return k.services[to] }
+func (k *known) Here() (zone, region string, a conn.Answer) {
+	return k.zone, strings.Replace(k.zone, "zone-a", "east", 1), k.answer
+}
+func (*known) Warnings() []string     { return nil }
+func (k *known) Faults() []conn.Fault { return k.faults }
+func (k *known) Close()               { k.closed++ }
 
 // What comes and goes while the receiver runs is told when it does, once, beside what was missing from the start.
 func TestClusterFaultsAreTold(t *testing.T) {
 	r := newRig(t)
-	var faults []kubernetes.Fault
-	away := kubernetes.Fault{About: "pods", Err: errors.New("watch pods: connection refused")}
-	again := kubernetes.Fault{About: "pods", Err: errors.New("watch pods: connection refused, again")}
-	r.cluster = pipeline.Cluster{
-		Here: func() (zone, region string) { return "", "" }, Synced: func() bool { return true },
-		Faults: func() []kubernetes.Fault { return faults }, Health: func() kubernetes.Health { return kubernetes.Health{} },
-		Close: func() { r.closed++ },
-	}
+	away := conn.Fault{About: "pods", Err: errors.New("watch pods: connection refused")}
+	again := conn.Fault{About: "pods", Err: errors.New("watch pods: connection refused, again")}
+	source := &known{answer: conn.Final}
+	r.sources = pipeline.Sources{source}
 	r.scraper.config.NodeName = "node-1"
 	r.start(t)
 	r.scraper.reportTo(signalMetrics, r)
 	missing := r.noCgroups(t)
-	for _, now := range [][]kubernetes.Fault{nil, {away}, {again}, nil, nil} {
-		faults = now
+	for _, now := range [][]conn.Fault{nil, {away}, {again}, nil, nil} {
+		source.faults = now
 		scrapeOnce(t, r)
 	}
 	r.scraper.reportTo(signalMetrics, nil) // it has shut down
-	faults = []kubernetes.Fault{away}
+	source.faults = []conn.Fault{away}
 	scrapeOnce(t, r)
 	want := []string{
 		"Something is missing. " + missing, "Something does not work. " + away.Err.Error(), "Something does not work. " + away.Err.Error(),
@@ -73,8 +90,8 @@ func TestClusterFaultsAreTold(t *testing.T) {
 	if got := r.told(); !slices.Equal(got, want) {
 		t.Errorf("told:\n%q\nwant:\n%q", got, want)
 	}
-	if err := r.scraper.shutdown(t.Context()); err != nil || r.closed != 2 {
-		t.Errorf("closed %d of 2, %v", r.closed, err)
+	if err := r.scraper.shutdown(t.Context()); err != nil || r.closed != 1 || source.closed != 1 {
+		t.Errorf("closed %d, its source %d, %v", r.closed, source.closed, err)
 	}
 }
 
@@ -92,13 +109,12 @@ func TestTheFirstCollectionWaitsForTheZone(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
-			zone, now := "", time.Unix(1_700_000_000, 0)
-			r.cluster = pipeline.Cluster{
-				Here: func() (string, string) { return zone, "" }, Synced: func() bool { return c.synced },
-				Faults: func() []kubernetes.Fault { return nil }, Health: func() kubernetes.Health { return kubernetes.Health{} },
-				Container: func(string) (conn.Peer, kubernetes.Answer) { return conn.Peer{}, kubernetes.Unknown },
-				Close:     func() {},
+			now := time.Unix(1_700_000_000, 0)
+			source := &known{}
+			if c.synced {
+				source.answer = conn.Final
 			}
+			r.sources = pipeline.Sources{source}
 			r.scraper.machine.Now = func() time.Time { return now }
 			r.sockets.Snapshot = func(_ bool, h kernel.Handler) error {
 				h.Listener(conn.Listener{Process: conn.Process{Executable: "shop"}, Drops: 1})
@@ -113,7 +129,9 @@ func TestTheFirstCollectionWaitsForTheZone(t *testing.T) {
 				}
 				got = append(got, zoneOf(md))
 				now = now.Add(r.scraper.config.CollectionInterval)
-				zone = c.zone
+				if source.zone = c.zone; c.zone != "" {
+					source.answer = conn.Final
+				}
 			}
 			if !slices.Equal(got, c.want) {
 				t.Errorf("got %q, want %q", got, c.want)
@@ -134,10 +152,10 @@ func zoneOf(md pmetric.Metrics) string {
 // A cluster that cannot be joined costs the names of peers.
 func TestClusterCannotBeJoined(t *testing.T) {
 	r := newRig(t)
-	r.clusterErr = errors.New("use the service account of this pod for the Kubernetes API: no such file")
+	r.sourceErr = errors.New("use the service account of this pod for the Kubernetes API: no such file")
 	r.start(t)
 	scrapeOnce(t, r)
-	if got := r.told(); len(got) != 3 || got[0] != "Something is missing. "+r.clusterErr.Error() {
+	if got := r.told(); len(got) != 3 || got[0] != "Something is missing. "+r.sourceErr.Error() {
 		t.Errorf("told %q", got)
 	}
 }

@@ -14,7 +14,6 @@ import (
 
 	"github.com/netconn/netconn/internal/conn"
 	"github.com/netconn/netconn/internal/kernel"
-	"github.com/netconn/netconn/internal/kubernetes"
 	"github.com/netconn/netconn/internal/owner"
 	"github.com/netconn/netconn/internal/pipeline"
 	"github.com/netconn/netconn/receiver/netconnreceiver/internal/metadata"
@@ -27,9 +26,9 @@ type rig struct {
 	tables  pipeline.Tables  // what ask returns
 	openErr error
 	hostErr error
-	cluster pipeline.Cluster // what join returns
+	sources pipeline.Sources // what join returns
 
-	tablesErr, clusterErr error
+	tablesErr, sourceErr error
 
 	logs   *observer.ObservedLogs
 	events []*componentstatus.Event
@@ -60,8 +59,10 @@ func newRigWith(t *testing.T, set receiver.Settings, logs *observer.ObservedLogs
 		Open: func() (pipeline.Sockets, error) { return r.sockets, r.openErr },
 		Ask:  func(string, time.Time) (pipeline.Tables, error) { return r.tables, r.tablesErr },
 		Host: func(string) (string, string, error) { return "4d3c", "node-1", r.hostErr },
-		Join: func(kubernetes.Config, func() time.Time) (pipeline.Cluster, error) { return r.cluster, r.clusterErr },
-		Now:  time.Now,
+		Join: func(pipeline.Options, func() time.Time) (pipeline.Sources, []error) {
+			return r.sources, []error{r.sourceErr}
+		},
+		Now: time.Now,
 	})
 	if err != nil {
 		t.Fatal(err)

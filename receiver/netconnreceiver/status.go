@@ -9,7 +9,7 @@ import (
 	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.uber.org/zap"
 
-	"github.com/netconn/netconn/internal/pipeline"
+	"github.com/netconn/netconn/internal/conn"
 )
 
 // A signal is what a receiver emits.
@@ -64,7 +64,7 @@ func (s *status) event(errs []error) *componentstatus.Event {
 
 // update reports what has stopped working since the last collection, or works again: once each in the log, and in the
 // status of each receiver that runs. What is missing since the start stays in the status.
-func (s *status) update(faults []pipeline.Fault) {
+func (s *status) update(faults []conn.Fault) {
 	now, errs := make(map[string]bool), slices.Clone(s.missing)
 	for _, f := range faults {
 		if now[f.About] = true; !s.reporting[f.About] {
