@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
@@ -89,5 +90,59 @@ func TestModules(t *testing.T) {
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+// compare builds a program of this module that is linked from another one.
+func compare(t *testing.T) (program string) {
+	t.Helper()
+	folder, err := os.MkdirTemp(".", "_program") // go test ./... leaves it out
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(folder) })
+	write(t, folder, map[string]string{"main.go": "package main\n\nimport \"github.com/google/go-cmp/cmp\"\n\nfunc main() { cmp.Equal(1, 1) }\n"})
+	program = filepath.Join(t.TempDir(), "program")
+	if out, err := exec.Command("go", "build", "-buildvcs=false", "-o", program, "./"+folder).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return program
+}
+
+// The licences of a program are those of Go and of what it is linked from. What was in the folder is gone.
+func TestCollect(t *testing.T) {
+	out, err := exec.Command("go", "env", "GOROOT", "GOMODCACHE").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	places, program := strings.Fields(string(out)), compare(t)
+	folder := filepath.Join(t.TempDir(), "licenses")
+	write(t, folder, map[string]string{"example.com/old@v1/LICENSE": "old"})
+	if err := collect(sources{goRoot: places[0], cache: places[1]}, program, folder); err != nil {
+		t.Fatal(err)
+	}
+	files := tree(t, folder)
+	goes, compares := false, false
+	for name := range files {
+		goes = goes || strings.HasPrefix(name, "go@go1.") && strings.HasSuffix(name, "/LICENSE")
+		compares = compares || strings.HasPrefix(name, "github.com/google/go-cmp@v") && strings.HasSuffix(name, "/LICENSE")
+		if strings.Contains(name, "example.com/old") {
+			t.Errorf("%s is still there", name)
+		}
+	}
+	if _, noted := files["NOTICE"]; !goes || !compares || !noted {
+		t.Errorf("of Go %t, of go-cmp %t, notices %t", goes, compares, noted)
+	}
+	if err := collect(sources{goRoot: places[0], cache: "/not/there"}, program, folder); err == nil || !strings.Contains(err.Error(), "go-cmp") {
+		t.Errorf("without the modules: %v", err)
+	}
+}
+
+// A file that is no Go program has no modules.
+func TestCollectFromNoProgram(t *testing.T) {
+	folder := t.TempDir()
+	write(t, folder, map[string]string{"text": "text"})
+	if err := collect(sources{}, filepath.Join(folder, "text"), filepath.Join(folder, "to")); err == nil {
+		t.Error("no error")
 	}
 }
