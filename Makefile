@@ -221,7 +221,8 @@ generate:
 GENERATED := internal/kernel/*_bpfel.* internal/conntrack/*_bpfel.* internal/bench/rival/*_bpfel.* \
 	receiver/netconnreceiver/generated_*.go receiver/netconnreceiver/internal/metadata receiver/netconnreceiver/internal/metadatatest \
 	receiver/netconnreceiver/documentation.md receiver/netconnreceiver/metadata.yaml \
-	netmap/*/generated_*.go netmap/*/internal/metadata netmap/*/internal/metadatatest netmap/*/documentation.md netmap/web/src/names.ts
+	netmap/*/generated_*.go netmap/*/internal/metadata netmap/*/internal/metadatatest netmap/*/documentation.md netmap/web/src/names.ts \
+	deploy/helm deploy/operator
 
 .PHONY: check-generated
 check-generated: generate
