@@ -121,8 +121,9 @@ func (f *files) at(n *yaml.Node, path ...string) *yaml.Node {
 	return n
 }
 
+// container returns a container of a pod. One that starts before the others is among the init containers.
 func (f *files) container(pod *yaml.Node, name string) *yaml.Node {
-	for _, c := range f.at(pod, "containers").Content {
+	for _, c := range slices.Concat(f.at(pod, "initContainers").Content, f.at(pod, "containers").Content) {
 		if n := get(c, "name"); n != nil && n.Value == name {
 			return c
 		}

@@ -42,9 +42,9 @@ func wanted(t *testing.T) podParts {
 	var set appsv1.DaemonSet
 	decode(t, read(t, "base/daemonset.yaml"), "DaemonSet", &set)
 	pod := set.Spec.Template.Spec
-	netconn, collector := pod.Containers[1], pod.Containers[0]
-	if netconn.Name != "netconn" {
-		netconn, collector = collector, netconn
+	netconn, collector := pod.Containers[0], pod.InitContainers[0]
+	if len(pod.Containers) != 1 || len(pod.InitContainers) != 1 || netconn.Name != "netconn" || collector.Name != "collector" {
+		t.Fatalf("the pod has the containers %v after %v", pod.Containers, pod.InitContainers)
 	}
 	for i := range pod.Volumes {
 		if pod.Volumes[i].Name == "config" {
