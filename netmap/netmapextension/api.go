@@ -26,13 +26,14 @@ const (
 
 // An api answers what is below /api/.
 type api struct {
-	links  []LinkConfig
-	source snap.Source
-	slots  chan struct{} // has one element for each answer that is being made
+	links   []LinkConfig
+	source  snap.Source
+	timeout time.Duration // for making an answer, once it is its turn
+	slots   chan struct{} // has one element for each answer that is being made
 }
 
-func newAPI(links []LinkConfig, source snap.Source) http.Handler {
-	a := &api{links: links, source: source, slots: make(chan struct{}, maxConcurrent)}
+func newAPI(links []LinkConfig, source snap.Source, timeout time.Duration) http.Handler {
+	a := &api{links: links, source: source, timeout: timeout, slots: make(chan struct{}, maxConcurrent)}
 	mux := http.NewServeMux()
 	mux.Handle("/api/v1/status", a.get(a.status))
 	mux.Handle("/api/v1/tags", a.get(a.tags))
@@ -100,8 +101,9 @@ func (a *api) get(read request) http.Handler {
 	})
 }
 
-// compute makes the answer to a question. Only so many answers are made at a time; writing them is not limited, so that
-// clients that do not read keep nobody out. The state of the map is always answered.
+// compute makes the answer to a question. The number of answers that are made at a time is limited, and so is the time
+// for each. Writing them is not limited, so that clients that do not read keep nobody out. The state of the map is always
+// answered.
 func (a *api) compute(r *http.Request, q question) (encoded, error) {
 	if q.span != nil {
 		if !a.acquire(r.Context()) {
@@ -109,7 +111,13 @@ func (a *api) compute(r *http.Request, q question) (encoded, error) {
 		}
 		defer func() { <-a.slots }()
 	}
-	value, err := q.value(r.Context())
+	ctx, cancel := context.WithTimeout(r.Context(), a.timeout)
+	defer cancel()
+	value, err := q.value(ctx)
+	if errors.Is(err, context.DeadlineExceeded) && r.Context().Err() == nil {
+		return encoded{}, apiError{Code: "timeout", Message: fmt.Sprintf(
+			"the answer was not ready within %v (query_timeout); use a simpler filter or a shorter window", a.timeout)}
+	}
 	if err != nil {
 		return encoded{}, apiError{Code: "internal", Message: err.Error()}
 	}
@@ -118,7 +126,8 @@ func (a *api) compute(r *http.Request, q question) (encoded, error) {
 
 // statuses are the codes that are not answered with 400.
 var statuses = map[string]int{
-	"not_found": http.StatusNotFound, "busy": http.StatusServiceUnavailable, "internal": http.StatusInternalServerError,
+	"not_found": http.StatusNotFound, "busy": http.StatusServiceUnavailable,
+	"timeout": http.StatusServiceUnavailable, "internal": http.StatusInternalServerError,
 }
 
 // refuse answers an error, if there is one, and reports whether it did.
@@ -179,7 +188,7 @@ func (a *api) values(p *parameters, r *http.Request) question {
 	q.Query = p.query(a.source)
 	q.Search = p.text("search", "")
 	q.Limit = int(p.number("limit", 50, 1, 500))
-	return a.on(span, func(_ context.Context, s *snap.Snapshot) (any, error) { return view.NewTagValues(s, q), nil })
+	return a.on(span, func(ctx context.Context, s *snap.Snapshot) (any, error) { return view.NewTagValues(ctx, s, q) })
 }
 
 func (a *api) graph(p *parameters, _ *http.Request) question {
@@ -193,7 +202,7 @@ func (a *api) graph(p *parameters, _ *http.Request) question {
 	if q.By == view.None {
 		p.fail("by", "must be a tag")
 	}
-	return a.on(span, func(_ context.Context, s *snap.Snapshot) (any, error) { return view.NewGraph(s, q), nil })
+	return a.on(span, func(ctx context.Context, s *snap.Snapshot) (any, error) { return view.NewGraph(ctx, s, q) })
 }
 
 func (a *api) flows(p *parameters, _ *http.Request) question {

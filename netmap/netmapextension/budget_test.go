@@ -89,7 +89,7 @@ func BenchmarkRequests(b *testing.B) {
 }
 
 // processor is the time that this process was computing, the client and the garbage collector with it.
-func processor(b *testing.B) time.Duration {
+func processor(b testing.TB) time.Duration {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
 		b.Fatal(err)

@@ -22,15 +22,17 @@ type Config struct {
 	// Where and how it is served: endpoint, tls, auth and what else the Collector's servers have. Not cors.
 	confighttp.ServerConfig `mapstructure:",squash"`
 
-	// AllowUnauthenticated lets everybody in who reaches an endpoint that is not on loopback.
+	// AllowUnauthenticated permits an endpoint beyond loopback without an authenticator.
 	AllowUnauthenticated bool `mapstructure:"allow_unauthenticated"`
-	// Hosts are names that the page may be asked for by, besides localhost, the endpoint's own and addresses.
+	// Hosts are accepted Host headers, besides localhost, the host of the endpoint and addresses.
 	Hosts []string `mapstructure:"hosts"`
-	// MaxEdges is how many edges are held, each once for each end that reports it; the rest is one, "other".
+	// MaxEdges is how many edges are held, each once for each end that reports it. The others are added up as "other".
 	MaxEdges int `mapstructure:"max_edges"`
 	// LearningPeriod is how long after a host's first report its edges are not marked as new.
 	LearningPeriod time.Duration `mapstructure:"learning_period"`
-	// Links lead from an end of an edge to where more is known of it.
+	// QueryTimeout is how long making the answer to one request may take.
+	QueryTimeout time.Duration `mapstructure:"query_timeout"`
+	// Links lead from an end of an edge to other tools.
 	Links []LinkConfig `mapstructure:"links"`
 }
 
@@ -56,7 +58,8 @@ func createDefaultConfig() component.Config {
 	server.ReadTimeout = 10 * time.Second // a GET has no body to wait for
 	server.MaxRequestBodySize = 1 << 10
 	server.CompressionAlgorithms = []string{""}
-	return &Config{ServerConfig: server, MaxEdges: defaultMaxEdges, LearningPeriod: 5 * time.Minute}
+	return &Config{ServerConfig: server, MaxEdges: defaultMaxEdges, LearningPeriod: 5 * time.Minute,
+		QueryTimeout: 5 * time.Second}
 }
 
 // Validate returns one error for each key that is wrong, and names the key in it. The embedded part validates itself.
@@ -67,6 +70,7 @@ func (c *Config) Validate() error {
 		c.validateHosts(),
 		c.validateMaxEdges(),
 		c.validateLearning(),
+		c.validateTimeout(),
 		c.validateLinks(),
 	)
 }
@@ -85,7 +89,8 @@ func (c *Config) validateEndpoint() error {
 		"set auth, or allow_unauthenticated: true", c.NetAddr.Endpoint)
 }
 
-// loopback tells whether only this machine reaches the endpoint. A name other than localhost may be anybody's.
+// loopback reports whether only this machine reaches the endpoint. A name other than localhost may resolve to any
+// address.
 func (c *Config) loopback() (bool, error) {
 	if c.NetAddr.Transport == confignet.TransportTypeUnix {
 		return true, nil
@@ -135,6 +140,13 @@ func (c *Config) validateLearning() error {
 	return nil
 }
 
+func (c *Config) validateTimeout() error {
+	if c.QueryTimeout <= 0 {
+		return fmt.Errorf("query_timeout: must be positive, but is %v", c.QueryTimeout)
+	}
+	return nil
+}
+
 func (c *Config) validateLinks() error {
 	if len(c.Links) > maxLinks {
 		return fmt.Errorf("links: must be at most %d, not %d", maxLinks, len(c.Links))
@@ -149,8 +161,8 @@ func (c *Config) validateLinks() error {
 
 var placeholder = regexp.MustCompile(`\{[^{}]*\}`)
 
-// validate lets only such templates through as lead to one place whatever an attribute is: labels are anybody's to
-// choose.
+// validate accepts a template only if its scheme and host do not depend on attributes, because workloads choose their own
+// labels.
 func (l *LinkConfig) validate() error {
 	if l.Name == "" {
 		return errors.New("name: must not be empty")

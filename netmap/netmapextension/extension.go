@@ -98,7 +98,7 @@ func (n *netmap) ConsumeMetrics(_ context.Context, m pmetric.Metrics) error {
 
 func (n *netmap) handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/api/", newAPI(n.config.Links, n.source))
+	mux.Handle("/api/", newAPI(n.config.Links, n.source, n.config.QueryTimeout))
 	mux.Handle("/", newPage(web.Files()))
 	return guard(n.config, mux)
 }

@@ -194,7 +194,7 @@ func TestAddresses(t *testing.T) {
 }
 
 func TestTextIsBounded(t *testing.T) {
-	for _, s := range []string{strings.Repeat("a", 1000), strings.Repeat("ü", 500), strings.Repeat("\xff", 1000), "a\xffb", strings.Repeat("a", 255) + "ü"} {
+	for _, s := range []string{strings.Repeat("a", 1000), strings.Repeat("ü", 500), strings.Repeat("\xff", 1000), "a\xffb", strings.Repeat("a", maxValue-1) + "ü"} {
 		got := Text(s).String()
 		if !utf8.ValidString(got) || len(got) > 3*maxValue || len(got) == 0 {
 			t.Errorf("%.20q of %d bytes is %d bytes", s, len(s), len(got))
@@ -369,5 +369,22 @@ func TestWhereTextIsCut(t *testing.T) {
 	}
 	if got := Text("a\xffb").String(); got != "a\uFFFDb" {
 		t.Errorf("what is not UTF-8 is %q", got)
+	}
+}
+
+// A value has its text in lower case, too, and two values that differ in case are two.
+func TestFolded(t *testing.T) {
+	for text, want := range map[string]string{"": "", "web": "web", "Web-1": "web-1", "GRÖSSE": "grÖsse", "[@`{": "[@`{"} {
+		v := Text(text)
+		if v.Folded() != want || v.String() != text || Fold(text) != want {
+			t.Errorf("%q is folded to %q and %q, want %q", v, v.Folded(), Fold(text), want)
+		}
+	}
+	if Text("Web") == Text("web") {
+		t.Error("two texts are one value")
+	}
+	long := Text(strings.Repeat("A", 1000))
+	if got := testing.AllocsPerRun(100, func() { _ = long.Folded() }); got != 0 {
+		t.Errorf("a value is folded again each time: %v allocations", got)
 	}
 }

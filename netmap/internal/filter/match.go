@@ -2,7 +2,6 @@ package filter
 
 import (
 	"net/netip"
-	"slices"
 	"strings"
 
 	"github.com/netconn/netconn/internal/names"
@@ -42,14 +41,14 @@ type term struct {
 // A pattern is a text with or without wildcards, or a range of addresses.
 type pattern struct {
 	literal bool
-	text    string // in lower case
-	parts   []string
+	text    string   // folded
+	parts   []string // of text, between its wildcards
 	prefix  netip.Prefix
 }
 
 // newPattern reads a value. Text between quotes has no wildcards; address: the subject is an address.
 func newPattern(v string, quoted, address bool) pattern {
-	p := pattern{literal: true, text: lower(v)}
+	p := pattern{literal: true, text: edge.Fold(v)}
 	if quoted {
 		return p
 	}
@@ -67,92 +66,122 @@ func newPattern(v string, quoted, address bool) pattern {
 	return p
 }
 
-// A Matcher matches many edges with few ends. It evaluates a term once for each end. Not for concurrent use.
+// A Matcher matches many edges with few ends. It evaluates a term at most once for each end. Not for concurrent use.
 type Matcher struct {
 	filter *Filter
-	ends   []map[*edge.End]bool // by term: whether it holds for an end
+	ends   map[*edge.End]verdict
 }
 
+// A verdict is which terms were evaluated for an end, and which of them hold: bit i is term i.
+type verdict struct{ known, holds uint32 }
+
+// Each term has a bit.
+var _ [32 - MaxTerms]struct{}
+
 // Matcher returns a new matcher.
-func (f *Filter) Matcher() *Matcher {
-	m := &Matcher{filter: f, ends: make([]map[*edge.End]bool, len(f.terms))}
-	for i := range m.ends {
-		m.ends[i] = make(map[*edge.End]bool)
-	}
-	return m
+func (f *Filter) Matcher() *Matcher { return &Matcher{filter: f, ends: make(map[*edge.End]verdict)} }
+
+// A candidate is an edge that is matched.
+type candidate struct {
+	client, server               *edge.End
+	link                         *edge.Link
+	clientVerdict, serverVerdict verdict
+	searched                     []edge.Value // tags of the link that a text without a tag is searched in
 }
 
 // Match reports whether an edge matches. The ends must not change while the matcher is used.
 func (m *Matcher) Match(c, s *edge.End, l *edge.Link) bool {
+	x := candidate{client: c, server: s, link: l, clientVerdict: m.ends[c], serverVerdict: m.ends[s]}
+	before := [...]verdict{x.clientVerdict, x.serverVerdict}
+	matches := true
 	for i := range m.filter.terms {
-		if m.holds(i, c, s, l) == m.filter.terms[i].not {
-			return false
+		t := &m.filter.terms[i]
+		if x.holds(t, 1<<i) == t.not {
+			matches = false
+			break
 		}
 	}
-	return true
+	if x.clientVerdict != before[0] {
+		m.ends[c] = x.clientVerdict
+	}
+	if x.serverVerdict != before[1] {
+		m.ends[s] = x.serverVerdict
+	}
+	return matches
 }
 
-func (m *Matcher) holds(i int, c, s *edge.End, l *edge.Link) bool {
-	t := &m.filter.terms[i]
+func (x *candidate) holds(t *term, bit uint32) bool {
 	switch {
 	case t.subject == tagOfEdge:
-		return t.match(l.Get(t.edgeTag))
-	case t.side != server && m.end(i, c), t.side != client && m.end(i, s):
+		return t.match(x.link.Value(t.edgeTag))
+	case t.side != server && x.clientVerdict.of(t, bit, x.client), t.side != client && x.serverVerdict.of(t, bit, x.server):
 		return true
 	}
-	return t.subject == anything && t.matchEdge(l)
+	return t.subject == anything && x.matchLink(t)
 }
 
-// end reports whether term i holds for an end.
-func (m *Matcher) end(i int, e *edge.End) bool {
-	holds, known := m.ends[i][e]
-	if !known {
-		holds = m.filter.terms[i].matchEnd(e)
-		m.ends[i][e] = holds
+// of reports whether a term holds for an end.
+func (v *verdict) of(t *term, bit uint32, e *edge.End) bool {
+	if v.known&bit == 0 {
+		v.known |= bit
+		if t.matchEnd(e) {
+			v.holds |= bit
+		}
 	}
-	return holds
+	return v.holds&bit != 0
+}
+
+// matchLink reports whether a tag of the edge has a value that a person would search for.
+func (x *candidate) matchLink(t *term) bool {
+	if x.searched == nil {
+		x.searched = make([]edge.Value, 0, 4)
+		for _, tag := range [...]names.EdgeTag{
+			names.EdgePort, names.EdgeOriginal, names.EdgeOriginalPort, names.EdgeOriginalAddress,
+		} {
+			x.searched = append(x.searched, x.link.Value(tag))
+		}
+	}
+	for _, v := range x.searched {
+		if v != (edge.Value{}) && t.match(v) {
+			return true
+		}
+	}
+	return false
 }
 
 func (t *term) matchEnd(e *edge.End) bool {
 	switch t.subject {
 	case tagOfEnd:
-		return t.match(e.Get(t.tag))
+		return t.match(e[t.tag])
 	case kindOfEnd:
-		return t.match(e.Kind().String())
+		return t.match(edge.Text(e.Kind().String()))
 	}
-	for tag := range names.Tags {
-		if e.Has(tag) && t.match(e.Get(tag)) {
+	for _, v := range e {
+		if v != (edge.Value{}) && t.match(v) {
 			return true
 		}
 	}
 	return false
 }
 
-// matchEdge reports whether a tag of the edge has a value that a person would search for.
-func (t *term) matchEdge(l *edge.Link) bool {
-	for _, tag := range [...]names.EdgeTag{
-		names.EdgePort, names.EdgeOriginal, names.EdgeOriginalPort, names.EdgeOriginalAddress,
-	} {
-		if v := l.Get(tag); v != "" && t.match(v) {
+func (t *term) match(v edge.Value) bool {
+	for i := range t.patterns {
+		if t.patterns[i].match(v) {
 			return true
 		}
 	}
 	return false
 }
 
-func (t *term) match(v string) bool {
-	return slices.ContainsFunc(t.patterns, func(p pattern) bool { return p.match(v) })
-}
-
-func (p *pattern) match(v string) bool {
-	if p.prefix.IsValid() {
-		a, err := netip.ParseAddr(v)
+func (p *pattern) match(v edge.Value) bool {
+	switch {
+	case p.prefix.IsValid():
+		a, err := netip.ParseAddr(v.String())
 		return err == nil && p.prefix.Contains(a.Unmap().WithZone(""))
+	case p.literal:
+		return p.text == v.Folded()
 	}
-	if p.literal {
-		return equal(p.text, v)
-	}
-	return glob(p.parts, lower(v))
+	return glob(p.parts, v.Folded())
 }
 
 // glob matches a pattern that was split at its wildcards.
@@ -170,39 +199,4 @@ func glob(parts []string, v string) bool {
 		v = v[i+len(part):]
 	}
 	return true
-}
-
-// equal compares v with a text in lower case.
-func equal(low, v string) bool {
-	if len(low) != len(v) {
-		return false
-	}
-	for i := range len(v) {
-		if lowerByte(v[i]) != low[i] {
-			return false
-		}
-	}
-	return true
-}
-
-func lowerByte(c byte) byte {
-	if 'A' <= c && c <= 'Z' {
-		c += 'a' - 'A'
-	}
-	return c
-}
-
-// lower changes ASCII letters only, as names of things are not prose.
-func lower(s string) string {
-	for i := range len(s) {
-		if s[i] == lowerByte(s[i]) {
-			continue
-		}
-		b := []byte(s)
-		for j := i; j < len(b); j++ {
-			b[j] = lowerByte(b[j])
-		}
-		return string(b)
-	}
-	return s
 }

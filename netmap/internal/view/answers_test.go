@@ -113,7 +113,7 @@ func TestUnattributedRetransmits(t *testing.T) {
 		"port=9":        {[]snap.Shared{{Edges: []int{0, 1}, Retransmits: 5}, {Retransmits: 70}}, 0, 0},
 	} {
 		s.Shared = tt.shared
-		g := NewGraph(s, GraphQuery{
+		g := graphOf(t, s, GraphQuery{
 			Query: Query{Filter: parse(t, text)}, By: by(t, "name"), Group: None, Metrics: []Metric{metric(t, "retransmits")},
 			Rank: metric(t, "volume"), Nodes: 100, Edges: 100,
 		})

@@ -88,10 +88,12 @@ type rowKey struct {
 
 // NewFlows makes a table of a snapshot.
 func NewFlows(ctx context.Context, snapshot *snap.Snapshot, q FlowsQuery) (*Flows, error) {
-	g := group(snapshot, &q.Query, func(e *snap.Edge) (rowKey, bool) {
-		return q.key(e), e.Link.Scope.InPod() &&
-			q.loop(e)
+	g, err := group(ctx, snapshot, &q.Query, func(e *snap.Edge) (rowKey, bool) {
+		return q.key(e), e.Link.Scope.InPod() && q.loop(e)
 	})
+	if err != nil {
+		return nil, err
+	}
 	order := q.order(g, snapshot.Kinds)
 	answer := &Flows{
 		From: snapshot.From, To: snapshot.To, Seconds: snapshot.Seconds, Generation: snapshot.Generation,
@@ -112,7 +114,6 @@ func NewFlows(ctx context.Context, snapshot *snap.Snapshot, q FlowsQuery) (*Flow
 	if q.Spark == nil {
 		return answer, nil
 	}
-	var err error
 	answer.Spark, err = newSpark(ctx, snapshot, rows, *q.Spark)
 	return answer, err
 }

@@ -2,6 +2,7 @@ package view
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"slices"
 
@@ -108,13 +109,16 @@ func (t *nodeTable) add(e *edge.End, l *edge.Link, server bool) int32 {
 // compare compares what the nodes are, as their numbers depend on the order of edges.
 func (t *nodeTable) compare(a, b int32) int { return t.nodes[a].compare(t.nodes[b]) }
 
-// NewGraph draws a snapshot.
-func NewGraph(snapshot *snap.Snapshot, q GraphQuery) *Graph {
+// NewGraph draws a snapshot. The error is that of the context.
+func NewGraph(ctx context.Context, snapshot *snap.Snapshot, q GraphQuery) (*Graph, error) {
 	t := newNodeTable(q.Group, q.By)
-	g := group(snapshot, &q.Query, func(e *snap.Edge) (pair, bool) {
+	g, err := group(ctx, snapshot, &q.Query, func(e *snap.Edge) (pair, bool) {
 		p := pair{t.add(e.Client, &e.Link, false), t.add(e.Server, &e.Link, true)}
 		return p, p.client == p.server && e.Link.Scope.InPod()
 	})
+	if err != nil {
+		return nil, err
+	}
 	d := drawing{GraphQuery: q, snapshot: snapshot, grouping: g, nodeTable: t}
 	answer := &Graph{
 		From: snapshot.From, To: snapshot.To, Seconds: snapshot.Seconds, Generation: snapshot.Generation,
@@ -124,7 +128,7 @@ func NewGraph(snapshot *snap.Snapshot, q GraphQuery) *Graph {
 	answer.Folded.Loops = g.loops
 	d.fold(answer)
 	d.draw(answer)
-	return answer
+	return answer, nil
 }
 
 // A drawing is a graph while it is made.

@@ -19,7 +19,7 @@ func draw(t *testing.T, s *snap.Snapshot, tag, group string, metrics ...string) 
 	for _, name := range metrics {
 		q.Metrics = append(q.Metrics, metric(t, name))
 	}
-	return NewGraph(s, q)
+	return graphOf(t, s, q)
 }
 
 // A node is what its group, its name, the tag of its name and its kind are; the ends of it are counted once.
@@ -149,7 +149,7 @@ func TestTheOrderOfEdgesDoesNotMatter(t *testing.T) {
 		edges = append(edges, calls(program(t, fmt.Sprint("c", i%4)), program(t, fmt.Sprint("s", i)), 80, 7)) // all have the same rank
 	}
 	limited := func() []string {
-		return lines(NewGraph(snapshotOf(edges...), GraphQuery{
+		return lines(graphOf(t, snapshotOf(edges...), GraphQuery{
 			Query: Query{Filter: new(filter.Filter)}, By: by(t, "name"), Group: None, Metrics: []Metric{metric(t, "tx"), metric(t, "rx")},
 			Rank: metric(t, "volume"), Nodes: 6, Edges: 4,
 		}))
@@ -181,12 +181,12 @@ func TestValues(t *testing.T) {
 	} {
 		tt.q.By = by(t, "name")
 		tt.q.Filter = new(filter.Filter)
-		if diff := cmp.Diff(&tt.want, NewTagValues(s, tt.q)); diff != "" {
+		if diff := cmp.Diff(&tt.want, valuesOf(t, s, tt.q)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}
 	q := ValuesQuery{Query: Query{Filter: parse(t, "port=443")}, By: by(t, "port"), Client: true, Server: true, Limit: 9}
-	if diff := cmp.Diff(&TagValues{Values: []TagValue{{"443", 1, 3}}}, NewTagValues(s, q)); diff != "" {
+	if diff := cmp.Diff(&TagValues{Values: []TagValue{{"443", 1, 3}}}, valuesOf(t, s, q)); diff != "" {
 		t.Errorf("ports (-want +got):\n%s", diff)
 	}
 }

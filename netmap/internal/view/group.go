@@ -1,6 +1,10 @@
 package view
 
-import "github.com/netconn/netconn/netmap/internal/snap"
+import (
+	"context"
+
+	"github.com/netconn/netconn/netmap/internal/snap"
+)
 
 // sums are edges of a snapshot that are shown as one.
 type sums struct {
@@ -46,21 +50,19 @@ type grouping[K comparable] struct {
 	unattributed uint64 // retransmits that belong to one of several rows
 }
 
-// group groups edges. key also reports whether a hop is a loop, which is counted apart.
+// group groups edges. key also reports whether a hop is a loop, which is counted apart. The error is that of the context.
 func group[K comparable](
-	snapshot *snap.Snapshot, q *Query, key func(*snap.Edge) (k K, loop bool),
-) *grouping[K] {
+	ctx context.Context, snapshot *snap.Snapshot, q *Query, key func(*snap.Edge) (k K, loop bool),
+) (*grouping[K], error) {
 	g := &grouping[K]{row: make(map[K]int), of: make([]int, len(snapshot.Edges))}
-	for i := range snapshot.Edges {
-		e := &snapshot.Edges[i]
+	for i := range g.of {
 		g.of[i] = -1
-		if !q.match(snapshot, e) {
-			continue
-		}
+	}
+	err := q.each(ctx, snapshot, func(i int, e *snap.Edge) {
 		k, loop := key(e)
 		if loop && !q.Loops {
 			g.loops.add(1, &e.Figures)
-			continue
+			return
 		}
 		row, ok := g.row[k]
 		if !ok {
@@ -73,11 +75,11 @@ func group[K comparable](
 		g.rows[row].add(i, e, q.flags(snapshot, e))
 		g.total.Add(&e.Figures)
 		g.edges++
-	}
+	})
 	for i := range snapshot.Shared {
 		g.attribute(&snapshot.Shared[i])
 	}
-	return g
+	return g, err
 }
 
 // attribute adds retransmits of servers to the row that they belong to, if that is certain.

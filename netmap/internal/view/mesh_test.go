@@ -86,7 +86,7 @@ func parse(t *testing.T, text string) *filter.Filter {
 // graph asks for all edges with their bytes.
 func (w *world) graph(t *testing.T, tag, group, text string) *Graph {
 	t.Helper()
-	return NewGraph(w.snapshot(), GraphQuery{
+	return graphOf(t, w.snapshot(), GraphQuery{
 		Query: Query{Filter: parse(t, text), New: 900}, By: by(t, tag), Group: by(t, group),
 		Metrics: []Metric{metric(t, "tx"), metric(t, "rx")}, Rank: metric(t, "volume"), Nodes: 1000, Edges: 5000,
 	})
@@ -244,7 +244,7 @@ func TestOutOfTheMesh(t *testing.T) {
 func TestLoopsCanBeShown(t *testing.T) {
 	w := newWorld(store.Config{})
 	w.collect(mesh(byKubernetes)...)
-	g := NewGraph(w.snapshot(), GraphQuery{
+	g := graphOf(t, w.snapshot(), GraphQuery{
 		Query: Query{Filter: new(filter.Filter), Loops: true}, By: by(t, "workload"), Group: None,
 		Metrics: []Metric{metric(t, "tx"), metric(t, "rx")}, Rank: metric(t, "volume"), Nodes: 1000, Edges: 5000,
 	})

@@ -2,6 +2,7 @@ package view
 
 import (
 	"cmp"
+	"context"
 	"strings"
 
 	"github.com/netconn/netconn/internal/names"
@@ -61,6 +62,22 @@ func differ(e *snap.Edge, t names.Tag) bool {
 
 func unresolved(e *snap.Edge) bool {
 	return e.Client.Kind() == edge.Unresolved || e.Server.Kind() == edge.Unresolved
+}
+
+// checkEvery is how many edges are matched before the context is checked. The worst filter takes a millisecond for them.
+const checkEvery = 16
+
+// each calls f with the edges that belong to the answer. It stops with the error of the context.
+func (q *Query) each(ctx context.Context, snapshot *snap.Snapshot, f func(i int, e *snap.Edge)) error {
+	for i := range snapshot.Edges {
+		if i%checkEvery == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if e := &snapshot.Edges[i]; q.match(snapshot, e) {
+			f(i, e)
+		}
+	}
+	return nil
 }
 
 // match reports whether an edge belongs to the answer.

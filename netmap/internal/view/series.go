@@ -78,11 +78,12 @@ func (d Detail) MarshalJSON() ([]byte, error) {
 func NewSeries(ctx context.Context, snapshot *snap.Snapshot, q Query, details int) (*Series, error) {
 	var chosen []int
 	var sum snap.Figures
-	for i := range snapshot.Edges {
-		if q.match(snapshot, &snapshot.Edges[i]) {
-			chosen = append(chosen, i)
-			sum.Add(&snapshot.Edges[i].Figures)
-		}
+	err := q.each(ctx, snapshot, func(i int, e *snap.Edge) {
+		chosen = append(chosen, i)
+		sum.Add(&e.Figures)
+	})
+	if err != nil {
+		return nil, err
 	}
 	answer := &Series{
 		From: snapshot.From, To: snapshot.To, Step: snapshot.Step, Generation: snapshot.Generation,

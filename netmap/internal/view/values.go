@@ -2,6 +2,7 @@ package view
 
 import (
 	"cmp"
+	"context"
 	"slices"
 	"strings"
 
@@ -82,12 +83,12 @@ type TagValue struct {
 	Volume uint64 `json:"volume"`
 }
 
-// NewTagValues finds the values of a tag, those with most volume first.
-func NewTagValues(snapshot *snap.Snapshot, q ValuesQuery) *TagValues {
+// NewTagValues finds the values of a tag, those with most volume first. The error is that of the context.
+func NewTagValues(ctx context.Context, snapshot *snap.Snapshot, q ValuesQuery) (*TagValues, error) {
 	found := make(map[edge.Value]*TagValue)
-	search := strings.ToLower(q.Search)
+	search := edge.Fold(q.Search)
 	count := func(v edge.Value, e *snap.Edge) {
-		if v == (edge.Value{}) || search != "" && !strings.Contains(strings.ToLower(v.String()), search) {
+		if v == (edge.Value{}) || search != "" && !strings.Contains(v.Folded(), search) {
 			return
 		}
 		if found[v] == nil {
@@ -96,11 +97,7 @@ func NewTagValues(snapshot *snap.Snapshot, q ValuesQuery) *TagValues {
 		found[v].Edges++
 		found[v].Volume += e.Tx + e.Rx
 	}
-	for i := range snapshot.Edges {
-		e := &snapshot.Edges[i]
-		if !q.match(snapshot, e) {
-			continue
-		}
+	err := q.each(ctx, snapshot, func(_ int, e *snap.Edge) {
 		c, s := q.By.value(e.Client, &e.Link, false), q.By.value(e.Server, &e.Link, true)
 		if q.Client {
 			count(c, e)
@@ -108,6 +105,9 @@ func NewTagValues(snapshot *snap.Snapshot, q ValuesQuery) *TagValues {
 		if q.Server && (!q.Client || c != s) {
 			count(s, e)
 		}
+	})
+	if err != nil {
+		return nil, err
 	}
 	answer := &TagValues{Values: []TagValue{}}
 	for _, v := range found {
@@ -119,5 +119,5 @@ func NewTagValues(snapshot *snap.Snapshot, q ValuesQuery) *TagValues {
 	if len(answer.Values) > q.Limit {
 		answer.Values, answer.More = answer.Values[:q.Limit], true
 	}
-	return answer
+	return answer, nil
 }

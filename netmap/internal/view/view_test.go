@@ -32,7 +32,7 @@ func star(servers int) []feedtest.Flow {
 
 func limited(t *testing.T, w *world, nodes, edges int) *Graph {
 	t.Helper()
-	return NewGraph(w.snapshot(), GraphQuery{
+	return graphOf(t, w.snapshot(), GraphQuery{
 		Query: Query{Filter: new(filter.Filter)}, By: by(t, "name"), Group: None,
 		Metrics: []Metric{metric(t, "tx"), metric(t, "rx")}, Rank: metric(t, "volume"), Nodes: nodes, Edges: edges,
 	})
@@ -129,7 +129,7 @@ func TestFlagsOfEdges(t *testing.T) {
 			Query: Query{Filter: new(filter.Filter), Only: flag}, By: by(t, "name"), Group: None,
 			Metrics: []Metric{metric(t, "tx"), metric(t, "rx")}, Rank: metric(t, "volume"), Nodes: 10, Edges: 10,
 		}
-		want(t, "only", lines(NewGraph(snapshot, q)), text)
+		want(t, "only", lines(graphOf(t, snapshot, q)), text)
 	}
 }
 
@@ -222,7 +222,7 @@ func TestTotalsOfAllAnswersAreEqual(t *testing.T) {
 		}
 	}
 	for _, tag := range []string{"name", "container", "pod", "host", "port", "zone", "original"} {
-		g := NewGraph(snapshot, GraphQuery{
+		g := graphOf(t, snapshot, GraphQuery{
 			Query: q, By: by(t, tag), Group: by(t, "namespace"), Metrics: []Metric{metric(t, "tx"), metric(t, "rx")},
 			Rank: metric(t, "volume"), Nodes: 3, Edges: 2,
 		})
@@ -269,7 +269,7 @@ func TestDetailsOfAnEdge(t *testing.T) {
 func TestValuesOfATag(t *testing.T) {
 	w := newWorld(store.Config{})
 	w.collect(mesh(byKubernetes)...)
-	v := NewTagValues(w.snapshot(), ValuesQuery{
+	v := valuesOf(t, w.snapshot(), ValuesQuery{
 		Query: Query{Filter: new(filter.Filter)}, By: by(t, "workload"), Client: true, Server: true, Search: "R", Limit: 2,
 	})
 	want := &TagValues{Values: []TagValue{{"reviews", 4, 2438}, {"productpage", 2, 2310}}, More: true}
@@ -296,7 +296,7 @@ func TestNothingIsLists(t *testing.T) {
 		"graph":  w.graph(t, "name", "", ""),
 		"flows":  table(t, w, Sort{By: metric(t, "tx")}, []By{name}, []By{name}, 10, 0),
 		"series": series(t, w, Query{Filter: new(filter.Filter)}, 10),
-		"values": NewTagValues(w.snapshot(), ValuesQuery{Query: Query{Filter: new(filter.Filter)}, By: name, Limit: 1}),
+		"values": valuesOf(t, w.snapshot(), ValuesQuery{Query: Query{Filter: new(filter.Filter)}, By: name, Limit: 1}),
 	} {
 		b, err := json.Marshal(answer)
 		if err != nil {
