@@ -128,3 +128,80 @@ func TestDifferencesForgetWhatIsGone(t *testing.T) {
 		t.Errorf("%d flows are remembered, want 1", n)
 	}
 }
+
+// What was refused is a part of the next differences, also of flows and resources that have expired since. Accepted
+// differences are not.
+func TestRefusedDifferences(t *testing.T) {
+	sent := func(port uint16, n uint64, since float64) Flow {
+		return Flow{Key: toPort(shop, port), Start: at(since), Connections: true, Counts: conn.Counts{conn.Sent: n}}
+	}
+	d := NewDifferences(at(0))
+	for i, c := range []struct {
+		flows  []Resource
+		refuse bool
+	}{
+		{[]Resource{flows(shop, sent(80, 5, 0), sent(81, 7, 0)), flows(bank, sent(80, 9, 0))}, true},
+		{[]Resource{flows(shop, sent(80, 6, 0), sent(81, 7, 0)), flows(bank, sent(80, 9, 0))}, true},
+	} {
+		d.Of(d.Cover(c.flows), at(float64(i+1)*10))
+		if c.refuse {
+			d.Refuse()
+			d.Refuse() // twice is once
+		}
+	}
+	covered := d.Cover([]Resource{flows(shop, sent(80, 8, 0))})
+	got := d.Of(covered, at(30))
+	if len(covered) != 2 || covered[1].Owner != bank || len(covered[1].Flows) != 0 {
+		t.Fatalf("covered %+v", covered)
+	}
+	want := map[Key]Flow{
+		toPort(shop, 80): sent(80, 8, 0), toPort(shop, 81): sent(81, 7, 0),
+		toPort(bank, 80): {Key: toPort(bank, 80), Start: at(0), Connections: true, Counts: conn.Counts{conn.Sent: 9}},
+	}
+	for _, r := range got {
+		for _, f := range r.Flows {
+			if w := want[f.Key]; f.Counts != w.Counts || !f.Start.Equal(w.Start) || f.Key.Owner != r.Owner {
+				t.Errorf("%v on %v: %v since %v, want %v since %v", f.Key, r.Owner, f.Counts, f.Start, w.Counts, w.Start)
+			}
+			delete(want, f.Key)
+		}
+	}
+	if len(want) > 0 {
+		t.Errorf("missing: %v", want)
+	}
+	d.Accept()
+	d.Refuse()
+	if got := d.Of(d.Cover([]Resource{flows(shop, sent(80, 8, 0))}), at(40)); len(got) != 1 || len(got[0].Flows) != 0 {
+		t.Errorf("after they were accepted: %+v", got)
+	}
+}
+
+// Beyond the limit refused flows are one, so that memory is bounded and the sum holds.
+func TestRefusedDifferencesAreBounded(t *testing.T) {
+	d := NewDifferences(at(0))
+	const each = 1000
+	carried := uint64(0)
+	for round := range 2 * maxOwed / each { // each round has flows of its own, which expire at once
+		r := Resource{Owner: shop}
+		for i := range each {
+			k := toPort(shop, uint16(i))
+			k.Peer[0] = string(rune('a' + round))
+			r.Flows = append(r.Flows, &Flow{Key: k, Start: at(0), Connections: true, Counts: conn.Counts{conn.Sent: 1}})
+			carried++
+		}
+		d.Of(d.Cover([]Resource{r}), at(float64(round+1)*10))
+		d.Refuse()
+	}
+	if len(d.owed) > maxOwed+1 {
+		t.Errorf("%d flows are kept", len(d.owed))
+	}
+	sum := uint64(0)
+	for _, r := range d.Of(d.Cover(nil), at(1e6)) {
+		for _, f := range r.Flows {
+			sum += f.Counts[conn.Sent]
+		}
+	}
+	if sum != carried {
+		t.Errorf("the sum is %d, want %d", sum, carried)
+	}
+}

@@ -41,6 +41,8 @@ func errSystem(goos string) error {
 type Options struct {
 	RingBytes         int // of ended connections, each a struct connection_record of bpf/records.h
 	SnapshotRingBytes int // a snapshot empties it whenever it is full, which makes the pass longer
+	// AdoptLater leaves the connections that exist already to a call of Adopt.
+	AdoptLater bool
 }
 
 // Handler receives reports. A nil function is not called. A function that takes long lets the ring fill up.

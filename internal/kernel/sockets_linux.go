@@ -1,11 +1,13 @@
 package kernel
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"math/bits"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/cilium/ebpf"
@@ -27,6 +29,7 @@ type Sockets struct {
 	programs     []Program
 	unowned      uint64      // Stats.Unowned at the last search for owners
 	nextAdopt    time.Time   // of the next search, at the earliest
+	adopting     atomic.Bool // Adopt runs
 	closers      []io.Closer // in the order of opening
 }
 
@@ -50,9 +53,20 @@ func (s *Sockets) open(o Options) error {
 	if err := s.attach(); err != nil {
 		return err
 	}
+	if o.AdoptLater {
+		return nil
+	}
+	return s.Adopt(context.Background())
+}
+
+// Adopt tracks the connections that are older than the programs. It visits every open file, which takes seconds where
+// there are hundreds of thousands, and stops early when ctx ends. It may run beside the other methods, but for Close.
+func (s *Sockets) Adopt(ctx context.Context) error {
+	s.adopting.Store(true)
+	defer s.adopting.Store(false)
 	// Twice: a file may move from one process to another while the first pass visits a third.
-	for range 2 {
-		if err := s.adopt(); err != nil {
+	for i := 0; i < 2 && ctx.Err() == nil; i++ {
+		if err := s.adopt(ctx); err != nil {
 			return err
 		}
 	}
@@ -129,13 +143,17 @@ func (s *Sockets) attached(name string, l io.Closer, err error) error {
 }
 
 // adopt visits every open file of every process once.
-func (s *Sockets) adopt() error {
+func (s *Sockets) adopt(ctx context.Context) error {
 	l, err := link.AttachIter(link.IterOptions{Program: s.objects.Adopt})
 	if err != nil {
 		return fmt.Errorf("attach adopt: %w", err)
 	}
 	defer l.Close()
-	return run(l, func() (int, error) { return 1, nil })
+	err = run(l, func() (int, error) { return 1, ctx.Err() })
+	if err != nil && err == ctx.Err() {
+		return nil
+	}
+	return err
 }
 
 // run reads an iterator to its end. The kernel interrupts it (EAGAIN) after a million objects, or when a program finds
@@ -177,10 +195,10 @@ func (s *Sockets) adoptMissing(all bool) error {
 		return err
 	}
 	start := time.Now()
-	if !all && (unowned == s.unowned || start.Before(s.nextAdopt)) {
+	if s.adopting.Load() || !all && (unowned == s.unowned || start.Before(s.nextAdopt)) {
 		return nil
 	}
-	err = s.adopt()
+	err = s.adopt(context.Background())
 	s.unowned, s.nextAdopt = unowned, time.Now().Add(adoptShare*time.Since(start))
 	return err
 }

@@ -3,6 +3,7 @@
 package kernel
 
 import (
+	"context"
 	"runtime"
 
 	"github.com/netconn/netconn/internal/conn"
@@ -14,6 +15,7 @@ type Sockets struct{}
 // Open returns an error that wraps ErrNotSupported.
 func Open(Options) (*Sockets, error) { return nil, errSystem(runtime.GOOS) }
 
+func (*Sockets) Adopt(context.Context) error  { return nil }
 func (*Sockets) Drain(Handler) error          { return nil }
 func (*Sockets) Snapshot(bool, Handler) error { return nil }
 func (*Sockets) Losses() (conn.Losses, error) { return conn.Losses{}, nil }

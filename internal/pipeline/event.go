@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"slices"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -96,6 +97,18 @@ func (e *events) settle(now time.Time, meet func(conn.Conn) Identity) {
 	}
 	clear(e.unsettled[len(waiting):])
 	e.unsettled = waiting
+}
+
+// putBack makes events that could not be emitted the first of the next ones. They take the room of later events.
+func (e *events) putBack(refused []Event) {
+	if !e.wanted {
+		return
+	}
+	if room := max(0, e.room-len(e.unsettled)-len(e.settled)); len(refused) > room {
+		e.stats.Full += uint64(len(refused) - room)
+		refused = refused[:room]
+	}
+	e.settled = slices.Concat(refused, e.settled)
 }
 
 // take returns what can be told, in the order in which it settled.

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -162,5 +163,38 @@ func TestEventsThatAreNotTaken(t *testing.T) {
 	}
 	if held := len(e.settled); held != e.room || e.stats.Full != uint64(1000-e.room) {
 		t.Errorf("%d events are held and %d had no room; there is room for %d", held, e.stats.Full, e.room)
+	}
+}
+
+// Refused events come first in the next message. They take the room of later events, so that there are never more.
+func TestEventsAreGivenBack(t *testing.T) {
+	e := newTestEvents(10)
+	for i := range uint64(10) {
+		e.add(closedConn(i), at(0))
+	}
+	e.settle(at(0), strangers(true))
+	refused := e.take()
+	e.add(closedConn(10), at(5))
+	e.settle(at(5), strangers(true))
+	e.putBack(refused)
+	var got []uint64
+	for _, v := range e.take() {
+		got = append(got, v.Conn.ID.Cookie)
+	}
+	if want := []uint64{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+
+	full := make([]Event, e.room+5)
+	e.putBack(full)
+	if n := len(e.settled); n != e.room || e.stats.Full != 5 {
+		t.Errorf("%d events are kept, %d dropped; want %d and 5", n, e.stats.Full, e.room)
+	}
+	if e.add(closedConn(11), at(100)); len(e.unsettled) != 0 || e.stats.Full != 6 {
+		t.Errorf("an event beyond the room: %d kept, %d dropped", len(e.unsettled), e.stats.Full)
+	}
+	e.want(false)
+	if e.putBack(refused); len(e.settled) != 0 {
+		t.Error("events that nobody takes are kept")
 	}
 }

@@ -36,7 +36,7 @@ func (p *Pipeline) resolve(c conn.Conn, now time.Time) Identity {
 	}
 	named, certain := p.named(c, other, remote, now)
 	known.Peer = peer.Enrich(p.peers.Describe(c, other, remote.Addr()), named)
-	known.settled = certain && view.Settled && stays(c, other, named)
+	known.settled = p.final || certain && view.Settled && stays(c, other, named)
 	known.fill(c, remote)
 	if other == nil && c.Role == conn.RoleClient && standsForOthers(named) {
 		known.atService(remote, p.destination(remote))

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"context"
 	"net/netip"
 	"time"
 
@@ -21,6 +22,7 @@ type Machine struct {
 
 // Sockets are the methods of kernel.Sockets; all but Close are called by one goroutine at a time.
 type Sockets struct {
+	Adopt    func(context.Context) error // beside any other but Close; nil: everything was adopted by Open
 	Drain    func(kernel.Handler) error
 	Snapshot func(all bool, h kernel.Handler) error
 	Losses   func() (conn.Losses, error)
@@ -60,11 +62,11 @@ func ThisMachine() Machine {
 }
 
 func openSockets() (Sockets, error) {
-	s, err := kernel.Open(kernel.Options{})
+	s, err := kernel.Open(kernel.Options{AdoptLater: true})
 	if err != nil {
 		return Sockets{}, err
 	}
-	return Sockets{Drain: s.Drain, Snapshot: s.Snapshot, Losses: s.Losses, Stats: s.Stats, Close: s.Close}, nil
+	return Sockets{Adopt: s.Adopt, Drain: s.Drain, Snapshot: s.Snapshot, Losses: s.Losses, Stats: s.Stats, Close: s.Close}, nil
 }
 
 func openTables(root string, now time.Time) (Tables, error) {

@@ -12,6 +12,7 @@
 package pipeline
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -65,6 +66,7 @@ type Pipeline struct {
 	mask     func(flow.Key) flow.Key
 	host     Host
 	degraded []error // what is missing, each with what it costs
+	final    bool    // identities are taken as they are
 }
 
 // Host is the machine-id and the name of the host; empty: not known.
@@ -121,6 +123,18 @@ func (p *Pipeline) missing(found []error) []error {
 	return errs
 }
 
+// Adopt finds the connections that are older than the pipeline, until ctx ends. It takes long where there are many, and
+// is the one method that may run beside all others but Close. A connection counts from when it was found.
+func (p *Pipeline) Adopt(ctx context.Context) error {
+	if p.sockets.Adopt == nil {
+		return nil
+	}
+	if err := p.sockets.Adopt(ctx); err != nil {
+		return fmt.Errorf("find the open connections: %w", err)
+	}
+	return nil
+}
+
 // Host returns what is known of the host since Open.
 func (p *Pipeline) Host() Host { return p.host }
 
@@ -172,6 +186,13 @@ func (p *Pipeline) Events(now time.Time) []Event {
 	p.events.settle(now, p.resolver(now))
 	return p.events.take()
 }
+
+// TakeAsFinal has Collect and Events return everything that was read, with the other ends as they are known, or ends
+// that. It is for the last collection, which no later report follows.
+func (p *Pipeline) TakeAsFinal(final bool) { p.final = final }
+
+// PutBack takes events that could not be emitted. The next call of Events returns them first.
+func (p *Pipeline) PutBack(refused []Event) { p.events.putBack(refused) }
 
 // snapshot reads the live connections. What a pass that broke off did not see is not absent, so it reconciles nothing.
 func (p *Pipeline) snapshot(now time.Time) error {

@@ -2,6 +2,7 @@ package netconnreceiver
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
@@ -37,6 +38,31 @@ func TestDeltasAddUp(t *testing.T) {
 	}
 }
 
+// The next component refuses some collections, whatever flows expire meanwhile. The sums of those that it accepts are
+// what was carried.
+func TestRefusedDeltasAreNotLost(t *testing.T) {
+	for seed := range uint64(20) {
+		w := newDeltaWorld(t, seed)
+		w.refusals = 2
+		for range 60 {
+			w.now = w.now.Add([]time.Duration{10 * time.Second, 10 * time.Second, 2 * time.Minute}[w.random.IntN(3)])
+			w.step()
+			w.collect()
+		}
+		w.closeAll()
+		w.refusals = 0
+		for range 3 {
+			w.now = w.now.Add(10 * time.Second)
+			w.collect()
+		}
+		w.moved.Active = 0
+		wantTotals(t, fmt.Sprintf("seed %d", seed), w.carried, w.moved)
+		if w.scraper.sent.Metrics == 0 || w.scraper.sent.Metrics != w.refused {
+			t.Errorf("%d refused messages are counted, want %d", w.scraper.sent.Metrics, w.refused)
+		}
+	}
+}
+
 // A deltaWorld is a machine, what its connections have carried, and what the deltas say.
 type deltaWorld struct {
 	t              *testing.T
@@ -47,6 +73,8 @@ type deltaWorld struct {
 	reports        []conn.Conn // of the next collection
 	opened         uint64
 	carried, moved totals
+	refusals       int // of three collections
+	refused        uint64
 }
 
 func newDeltaWorld(t *testing.T, seed uint64) *deltaWorld {
@@ -127,6 +155,12 @@ func (w *deltaWorld) collect() {
 		w.t.Fatal(err)
 	}
 	w.checkSeries(md)
+	if w.random.IntN(3) < w.refusals {
+		w.refused++
+		w.scraper.deliveredMetrics(errors.New("refused"))
+		return
+	}
+	w.scraper.deliveredMetrics(nil)
 	sum := totalsOf(md)
 	w.moved.Transmitted += sum.Transmitted
 	w.moved.Received += sum.Received
@@ -149,7 +183,10 @@ func (w *deltaWorld) checkSeries(md pmetric.Metrics) {
 					w.t.Fatalf("twice, or nothing: %s %d", series, p.IntValue())
 				}
 				seen[series] = true
-				if p.StartTimestamp() != pcommon.NewTimestampFromTime(w.before) || p.Timestamp() != pcommon.NewTimestampFromTime(w.now) {
+				start := p.StartTimestamp().AsTime()
+				// a part that was not refused begins later
+				starts := start.Equal(w.before) || w.refused > 0 && start.After(w.before) && start.Before(w.now)
+				if !starts || p.Timestamp() != pcommon.NewTimestampFromTime(w.now) {
 					w.t.Fatalf("%s covers %v to %v, the collection %v to %v", series, p.StartTimestamp(), p.Timestamp(), w.before, w.now)
 				}
 			}

@@ -44,6 +44,11 @@ func (i *instances) createMetrics(
 }
 
 func (r *reference) newMetrics(c *Config, set receiver.Settings, next consumer.Metrics) (receiver.Metrics, error) {
+	next, err := r.scraper.metricsTo(next)
+	if err != nil {
+		return nil, err
+	}
+	r.last = r.lastMetrics(next)
 	m, err := scraper.NewMetrics(r.collectMetrics, scraper.WithStart(r.start), scraper.WithShutdown(r.shutdown))
 	if err != nil {
 		return nil, err
@@ -71,6 +76,11 @@ func (i *instances) createLogs(
 }
 
 func (r *reference) newLogs(c *Config, set receiver.Settings, next consumer.Logs) (receiver.Logs, error) {
+	next, err := r.scraper.logsTo(next)
+	if err != nil {
+		return nil, err
+	}
+	r.last = r.lastLogs(next)
 	logs, err := scraper.NewLogs(r.collectLogs, scraper.WithStart(r.start), scraper.WithShutdown(r.shutdown))
 	if err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package netconnreceiver
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	"go.opentelemetry.io/collector/component"
@@ -64,6 +65,7 @@ type reference struct {
 	instances *instances
 	signal    signal
 	started   bool
+	last      func(context.Context) error // makes the last collection and emits it
 }
 
 func (r *reference) start(ctx context.Context, host component.Host) error {
@@ -77,14 +79,16 @@ func (r *reference) start(ctx context.Context, host component.Host) error {
 }
 
 func (r *reference) shutdown(ctx context.Context) error {
+	var err error
 	if r.started {
+		err = r.scraper.finish(func() error { return r.last(ctx) })
 		r.scraper.reportTo(r.signal, nil)
 		r.scraper.run(r.signal, -1)
 	}
 	if r.instances.release(r.scraper.config) {
-		return r.scraper.shutdown(ctx)
+		err = errors.Join(err, r.scraper.shutdown(ctx))
 	}
-	return nil
+	return err
 }
 
 // collectMetrics makes one collection.

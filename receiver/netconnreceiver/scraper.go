@@ -38,12 +38,14 @@ type netconnScraper struct {
 	places   *resources.Resources
 	metrics  *metrics.Writer
 	logs     *logs.Writer
-	emitted  uint64       // events
+	given    given // events that were not accepted yet
+	sent     telemetry.Sent
 	running  [signals]int // receivers
+	last     bool         // a receiver makes its last collection
 
 	stop     chan struct{} // closed by the first shutdown
 	stopOnce sync.Once
-	drains   sync.WaitGroup
+	work     sync.WaitGroup
 }
 
 func newScraper(c *Config, set receiver.Settings, m pipeline.Machine) (*netconnScraper, error) {
@@ -77,7 +79,8 @@ func (s *netconnScraper) open() {
 	switch {
 	case err == nil:
 		s.status.miss(missing)
-		s.drains.Go(s.drainUntilStop)
+		s.work.Go(s.drainUntilStop)
+		s.work.Go(s.adopt)
 	case s.config.ErrorMode == ErrorModePropagate:
 		s.startErr = err
 	default:
@@ -136,7 +139,7 @@ func (s *netconnScraper) scrape(context.Context) (pmetric.Metrics, error) {
 	now := s.machine.Now()
 	md := pmetric.NewMetrics()
 	var err error
-	if s.locate(now) {
+	if s.locate(now) || s.last {
 		var flows []flow.Resource
 		flows, err = s.pipeline.Collect(now)
 		md = s.metrics.Write(flows, now)
@@ -172,21 +175,53 @@ func (s *netconnScraper) scrapeLogs(context.Context) (plog.Logs, error) {
 		err = errors.Join(collectErr, s.readHealth())
 		s.status.update(s.pipeline.Faults())
 	}
-	events := s.logs.Write(s.pipeline.Events(now))
-	s.emitted += uint64(events.LogRecordCount())
+	s.given.events = s.pipeline.Events(now)
+	ld := s.logs.Write(s.given.events)
+	s.given.records = ld.LogRecordCount()
 	if err != nil {
-		return events, scrapererror.NewPartialScrapeError(err, 0)
+		return ld, scrapererror.NewPartialScrapeError(err, 0)
 	}
-	return events, nil
+	return ld, nil
+}
+
+// finish makes the last collection of a receiver: no identity is waited for.
+func (s *netconnScraper) finish(collect func() error) error {
+	s.takeAsFinal(true)
+	defer s.takeAsFinal(false)
+	return collect()
+}
+
+func (s *netconnScraper) takeAsFinal(final bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.last = final; s.pipeline != nil {
+		s.pipeline.TakeAsFinal(final)
+	}
 }
 
 // readHealth has the receiver's own metrics show the health of the pipeline.
 func (s *netconnScraper) readHealth() error {
 	h, err := s.pipeline.Health()
 	if err == nil {
-		s.health.Set(h, s.emitted)
+		s.health.Set(h, s.sent)
 	}
 	return err
+}
+
+// adopt finds the connections that are open already. A collector with hundreds of thousands of them starts at once.
+func (s *netconnScraper) adopt() {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go func() {
+		select {
+		case <-s.stop:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	if err := s.pipeline.Adopt(ctx); err != nil {
+		s.set.Logger.Error("Some of the connections that were open at the start are not read.", zap.Error(err))
+	}
 }
 
 func (s *netconnScraper) drainUntilStop() {
@@ -220,7 +255,7 @@ func (s *netconnScraper) drain() error {
 // scrape.
 func (s *netconnScraper) shutdown(context.Context) error {
 	s.stopOnce.Do(func() { close(s.stop) })
-	s.drains.Wait()
+	s.work.Wait()
 	s.health.Unregister()
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -136,6 +136,7 @@ func TestTelemetryOfLimits(t *testing.T) {
 			if _, err := r.scraper.scrapeLogs(context.Background()); err != nil {
 				t.Fatal(err)
 			}
+			r.scraper.deliveredLogs(nil)
 			continue
 		}
 		if _, err := r.scraper.scrape(context.Background()); err != nil {

@@ -52,6 +52,7 @@ type TelemetryBuilder struct {
 	NetconnKubernetesRequestFailures metric.Int64ObservableCounter
 	NetconnLateReports               metric.Int64ObservableCounter
 	NetconnListeners                 metric.Int64ObservableUpDownCounter
+	NetconnMessagesRefused           metric.Int64ObservableCounter
 	NetconnOwnersUnresolved          metric.Int64ObservableCounter
 	NetconnProgramAttached           metric.Int64ObservableGauge
 	NetconnProgramsMissed            metric.Int64ObservableCounter
@@ -430,6 +431,21 @@ func (builder *TelemetryBuilder) RegisterNetconnListenersCallback(cb metric.Int6
 		cb(ctx, &observerInt64{inst: builder.NetconnListeners, obs: o})
 		return nil
 	}, builder.NetconnListeners)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterNetconnMessagesRefusedCallback sets callback for observable NetconnMessagesRefused metric.
+func (builder *TelemetryBuilder) RegisterNetconnMessagesRefusedCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.NetconnMessagesRefused, obs: o})
+		return nil
+	}, builder.NetconnMessagesRefused)
 	if err != nil {
 		return err
 	}
@@ -819,6 +835,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_netconn_listeners",
 		metric.WithDescription("Listening sockets that are followed. [Development]"),
 		metric.WithUnit("{socket}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.NetconnMessagesRefused, err = builder.meter.Int64ObservableCounter(
+		"otelcol_netconn_messages_refused",
+		metric.WithDescription("Messages that the next component refused. Events and, with delta temporality, counts are in the next one. [Development]"),
+		metric.WithUnit("{message}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.NetconnOwnersUnresolved, err = builder.meter.Int64ObservableCounter(

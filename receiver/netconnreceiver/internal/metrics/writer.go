@@ -95,6 +95,7 @@ func (w *Writer) distinguishesAll(v view) bool {
 
 // Write returns the points of one collection.
 func (w *Writer) Write(flows []flow.Resource, now time.Time) pmetric.Metrics {
+	flows = w.changes.Cover(flows)
 	views := w.views(flows, now)
 	md := pmetric.NewMetrics()
 	for i := range flows {
@@ -117,6 +118,13 @@ func (w *Writer) Write(flows []flow.Resource, now time.Time) pmetric.Metrics {
 	w.last = now
 	return md
 }
+
+// Accept says that what Write returned last has arrived.
+func (w *Writer) Accept() { w.changes.Accept() }
+
+// Refuse says that what Write returned last has not arrived. Counts since the collection before are then a part of the
+// next ones. A cumulative count needs nothing, as the next one has it.
+func (w *Writer) Refuse() { w.changes.Refuse() }
 
 // views returns what each view shows of the flows.
 func (w *Writer) views(flows []flow.Resource, now time.Time) map[view][]flow.Resource {

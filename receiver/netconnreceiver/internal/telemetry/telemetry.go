@@ -24,7 +24,13 @@ import (
 // health is how the receiver was at a collection.
 type health struct {
 	pipeline.Health
-	emitted uint64 // events
+	sent Sent
+}
+
+// Sent counts what was sent since the start, and what was refused.
+type Sent struct {
+	Events        uint64 // that were accepted
+	Metrics, Logs uint64 // messages that were refused
 }
 
 // Telemetry holds the instruments of one receiver.
@@ -39,8 +45,8 @@ func New(set component.TelemetrySettings) (*Telemetry, error) {
 	return &Telemetry{builder: b}, err
 }
 
-// Set has the instruments show a collection, with the number of events that were emitted since the start.
-func (t *Telemetry) Set(h pipeline.Health, emitted uint64) { t.last.Store(&health{h, emitted}) }
+// Set has the instruments show a collection.
+func (t *Telemetry) Set(h pipeline.Health, s Sent) { t.last.Store(&health{h, s}) }
 
 // Unregister may be called twice, and without Register.
 func (t *Telemetry) Unregister() { t.builder.Shutdown() }
@@ -75,6 +81,7 @@ func (t *Telemetry) instruments() []instrument {
 		{b.RegisterNetconnOwnersUnresolvedCallback, observeNamed("netconn.reason",
 			(*pipeline.Health).OwnersUnresolved)},
 		{b.RegisterNetconnProgramAttachedCallback, observePrograms},
+		{b.RegisterNetconnMessagesRefusedCallback, observeRefused},
 		{b.RegisterNetconnEventsDroppedCallback, observeEventsDropped},
 		{b.RegisterNetconnRoutesCallback, observeNamed(names.NAT.Key(), (*pipeline.Health).Routes)},
 		{b.RegisterNetconnConntrackAnswersCallback, observeNamed("netconn.result",
@@ -91,7 +98,7 @@ func (t *Telemetry) instruments() []instrument {
 		{b.RegisterNetconnKubernetesFetchesCallback, one(func(h *health) uint64 { return h.Cluster.Store.Fetches })},
 		{b.RegisterNetconnKubernetesPodsRefusedCallback,
 			one(func(h *health) uint64 { return h.Cluster.Store.PodsRefused })},
-		{b.RegisterNetconnEventsCallback, one(func(h *health) uint64 { return h.emitted })},
+		{b.RegisterNetconnEventsCallback, one(func(h *health) uint64 { return h.sent.Events })},
 		{b.RegisterNetconnConnectionsBeyondLimitCallback, one(func(h *health) uint64 { return h.Flows.Beyond })},
 		{b.RegisterNetconnReportsDeferredCallback, one(func(h *health) uint64 { return h.Flows.Deferred })},
 		{b.RegisterNetconnEndsUnpairedCallback, one(func(h *health) uint64 { return h.Ends.Refused })},
@@ -131,6 +138,14 @@ func observeConnectionsLost(h *health, to otelmetric.Int64Observer) {
 	to.Observe(int64(h.Losses[conn.LostFailures]), end("failed"))
 	to.Observe(int64(h.Losses[conn.LostCloses]), end("closed"))
 	to.Observe(int64(h.Losses[conn.LostKnown]), end("known"))
+}
+
+func observeRefused(h *health, to otelmetric.Int64Observer) {
+	signal := func(v string) otelmetric.MeasurementOption {
+		return otelmetric.WithAttributes(otelattribute.String("netconn.signal", v))
+	}
+	to.Observe(int64(h.sent.Metrics), signal("metrics"))
+	to.Observe(int64(h.sent.Logs), signal("logs"))
 }
 
 func observeEventsDropped(h *health, to otelmetric.Int64Observer) {

@@ -78,6 +78,7 @@ func wanted() map[string]values {
 		},
 		"program_attached": {"life": 1, "destroy": 0},
 		"events_dropped":   {"rate": 31, "buffer": 32},
+		"messages_refused": {"metrics": 10, "logs": 11},
 		"routes": {
 			"unresolved": 71, "none": 72, "redirect": 73, "dnat": 74, "snat": 75, "dnat+snat": 76, "tproxy": 77,
 		},
@@ -161,7 +162,7 @@ func TestEachCounterIsShown(t *testing.T) {
 	if got := observed(t, tel); len(got) != 0 {
 		t.Errorf("shown before the first collection: %v", got)
 	}
-	n.Set(known(), 9)
+	n.Set(known(), Sent{Events: 9, Metrics: 10, Logs: 11})
 	if diff := cmp.Diff(wanted(), observed(t, tel)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -175,7 +176,7 @@ func TestWithoutACluster(t *testing.T) {
 	n, tel := newTelemetry(t)
 	h := known()
 	h.Cluster = kubernetes.Health{}
-	n.Set(h, 0)
+	n.Set(h, Sent{})
 	got := observed(t, tel)
 	for _, name := range []string{"kubernetes_answers", "kubernetes_connected", "kubernetes_request_failures", "kubernetes_objects"} {
 		if len(got[name]) > 0 {
@@ -186,7 +187,7 @@ func TestWithoutACluster(t *testing.T) {
 
 func TestUnregister(t *testing.T) {
 	n, tel := newTelemetry(t)
-	n.Set(known(), 9)
+	n.Set(known(), Sent{Events: 9, Metrics: 10, Logs: 11})
 	n.Unregister()
 	n.Unregister()
 	if got := observed(t, tel); len(got) != 0 {
