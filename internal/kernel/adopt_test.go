@@ -20,7 +20,7 @@ func TestAdoptLater(t *testing.T) {
 		t.Cleanup(func() { c.Close() })
 	}
 	seen := func() (older, newer int) {
-		o.snapshot(false)
+		o.snapshot(true)
 		for _, c := range o.live {
 			if c.Role == conn.RoleClient && c.SeenOpening {
 				newer++
