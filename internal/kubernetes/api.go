@@ -1,6 +1,7 @@
 package kubernetes
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -18,6 +19,9 @@ type api struct {
 	discovery discoveryv1client.DiscoveryV1Interface
 }
 
+// ErrKubeconfig is the error of a kubeconfig file that does not lead to an API.
+var ErrKubeconfig = errors.New("use the kubeconfig file for the Kubernetes API")
+
 func restConfig(c Config) (*rest.Config, error) {
 	if c.AuthType == AuthServiceAccount {
 		r, err := rest.InClusterConfig()
@@ -30,7 +34,7 @@ func restConfig(c Config) (*rest.Config, error) {
 	overrides := &clientcmd.ConfigOverrides{CurrentContext: c.Context}
 	r, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, overrides).ClientConfig()
 	if err != nil {
-		return nil, fmt.Errorf("use the kubeconfig file for the Kubernetes API: %w", err)
+		return nil, fmt.Errorf("%w: %w", ErrKubeconfig, err)
 	}
 	return c.limit(r), nil
 }

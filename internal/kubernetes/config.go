@@ -15,8 +15,23 @@ func (c Config) Check() error {
 	return errors.Join(
 		c.checkAuthType(),
 		c.checkScope(),
+		c.checkUnused(),
 		c.checkRates(),
 	)
+}
+
+// checkUnused refuses keys that have no effect: with one of them, the user expects the API to be used.
+func (c Config) checkUnused() error {
+	if c.AuthType == AuthNone && c.Scope == ScopeNode {
+		return errors.New("kubernetes::scope: has no effect without auth_type, which is none")
+	}
+	if c.AuthType == AuthNone && c.Context != "" {
+		return errors.New("kubernetes::context: has no effect without auth_type, which is none")
+	}
+	if c.AuthType == AuthServiceAccount && c.Context != "" {
+		return errors.New("kubernetes::context: is of a kubeconfig file, but auth_type is serviceAccount")
+	}
+	return nil
 }
 
 func (c Config) checkAuthType() error {

@@ -7,9 +7,21 @@ func TestCheck(t *testing.T) {
 		change func(*Config)
 		want   string
 	}{
-		"the defaults":               {func(*Config) {}, ""},
-		"scope node":                 {func(c *Config) { c.Scope, c.Node, c.AuthType = ScopeNode, "node-1", AuthServiceAccount }, ""},
-		"scope node, without an API": {func(c *Config) { c.Scope = ScopeNode }, ""},
+		"the defaults": {func(*Config) {}, ""},
+		"scope node":   {func(c *Config) { c.Scope, c.Node, c.AuthType = ScopeNode, "node-1", AuthServiceAccount }, ""},
+		"context":      {func(c *Config) { c.Context, c.AuthType = "lab", AuthKubeConfig }, ""},
+		"scope node, without an API": {
+			func(c *Config) { c.Scope = ScopeNode },
+			"kubernetes::scope: has no effect without auth_type, which is none",
+		},
+		"context, without an API": {
+			func(c *Config) { c.Context = "lab" },
+			"kubernetes::context: has no effect without auth_type, which is none",
+		},
+		"context, without a kubeconfig": {
+			func(c *Config) { c.Context, c.AuthType = "lab", AuthServiceAccount },
+			"kubernetes::context: is of a kubeconfig file, but auth_type is serviceAccount",
+		},
 		"auth_type": {
 			func(c *Config) { c.AuthType = "tls" },
 			`kubernetes::auth_type: must be none, serviceAccount or kubeConfig, not "tls"`,

@@ -24,6 +24,11 @@ const (
 	AuthKubeConfig     AuthType = "kubeConfig"     // as kubectl does: KUBECONFIG, ~/.kube/config
 )
 
+// Choices returns all ways.
+func (AuthType) Choices() []string {
+	return []string{string(AuthNone), string(AuthServiceAccount), string(AuthKubeConfig)}
+}
+
 // Scope is which pods are watched.
 type Scope string
 
@@ -31,6 +36,9 @@ const (
 	ScopeCluster Scope = "cluster"
 	ScopeNode    Scope = "node"
 )
+
+// Choices returns all scopes.
+func (Scope) Choices() []string { return []string{string(ScopeCluster), string(ScopeNode)} }
 
 // Config is how the API is reached and what is requested of it. Its keys in a collector's file have the names that they
 // have for other components.

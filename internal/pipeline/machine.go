@@ -56,6 +56,13 @@ func (t Tables) warnings() []string {
 	return t.Warnings()
 }
 
+func (t Tables) close() error {
+	if t.Close == nil {
+		return nil
+	}
+	return t.Close()
+}
+
 // ThisMachine is the one that the process runs on.
 func ThisMachine() Machine {
 	return Machine{Open: openSockets, Ask: openTables, Host: owner.Host, Join: openSources, Now: time.Now}

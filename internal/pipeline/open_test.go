@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -136,5 +137,40 @@ func TestConnectionTrackingCannotBeAsked(t *testing.T) {
 	}
 	if got := p.resolve(c, at(0)); got.NAT != conn.NATUnresolved || got.Server != c.Tuple.Destination || got.Port != 80 {
 		t.Errorf("got %+v", got)
+	}
+}
+
+// TestKubeconfigThatIsRequired leaves nothing open behind an error. Without the requirement the rest works.
+func TestKubeconfigThatIsRequired(t *testing.T) {
+	t.Setenv("KUBECONFIG", filepath.Join(t.TempDir(), "none"))
+	closed := make(map[string]int)
+	m := silentMachine()
+	m.Open = func() (Sockets, error) {
+		s := silent()
+		s.Close = func() error { closed["sockets"]++; return nil }
+		return s, nil
+	}
+	m.Ask = func(string, time.Time) (Tables, error) {
+		return Tables{Close: func() error { closed["tables"]++; return nil }}, nil
+	}
+	o := options(t)
+	o.Kubernetes = kubernetes.Defaults()
+	o.Kubernetes.AuthType, o.Kubernetes.Context, o.RequireKubeconfig = kubernetes.AuthKubeConfig, "lab", true
+	if _, err := Open(o, m); err == nil || !strings.Contains(err.Error(), `context "lab" does not exist`) {
+		t.Errorf("got %v", err)
+	}
+	if diff := cmp.Diff(map[string]int{"sockets": 1, "tables": 1}, closed); diff != "" {
+		t.Errorf("closed (-want +got):\n%s", diff)
+	}
+	o.RequireKubeconfig = false
+	p, err := Open(o, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(p.Degraded()) == 0 {
+		t.Error("nothing is missing")
+	}
+	if err := p.Close(); err != nil || closed["sockets"] != 2 || closed["tables"] != 2 {
+		t.Errorf("%v, closed %v", err, closed)
 	}
 }

@@ -39,9 +39,11 @@ type Options struct {
 	Root       string                    // of the host: where its /proc and /sys/fs/cgroup are
 	Networks   map[string][]netip.Prefix // names for ranges of addresses
 	Kubernetes ClusterConfig
-	Flows      flow.Config
-	Events     EventOptions
-	Mask       func(flow.Key) flow.Key // leaves out what is not to tell flows apart
+	// RequireKubeconfig makes Open fail if a kubeconfig is configured and cannot be used. Open does not wait for the API.
+	RequireKubeconfig bool
+	Flows             flow.Config
+	Events            EventOptions
+	Mask              func(flow.Key) flow.Key // leaves out what is not to tell flows apart
 }
 
 // Defaults are the options of a configuration that names none.
@@ -87,6 +89,10 @@ func Open(o Options, m Machine) (*Pipeline, error) {
 	t, tablesErr := m.Ask(o.Root, now)
 	o.Kubernetes.Patience, o.Flows.Patience = Patience, Patience
 	sources, missing := m.Join(o, m.Now)
+	if err := errors.Join(missing...); o.RequireKubeconfig && errors.Is(err, kubernetes.ErrKubeconfig) {
+		sources.close()
+		return nil, errors.Join(err, t.close(), s.Close())
+	}
 	p := &Pipeline{
 		sockets: s,
 		owners:  owners,
@@ -269,10 +275,7 @@ func (p *Pipeline) handler(now time.Time) kernel.Handler {
 
 // Close leaves nothing in the kernel.
 func (p *Pipeline) Close() error {
-	err := p.sockets.Close()
-	if p.tables.Close != nil {
-		err = errors.Join(err, p.tables.Close())
-	}
+	err := errors.Join(p.sockets.Close(), p.tables.close())
 	p.sources.close()
 	return err
 }

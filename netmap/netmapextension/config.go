@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"reflect"
 	"regexp"
 	"strings"
 	"time"
@@ -13,8 +14,10 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/confighttp"
 	"go.opentelemetry.io/collector/config/confignet"
+	"go.opentelemetry.io/collector/confmap"
 
 	"github.com/netconn/netconn/internal/names"
+	"github.com/netconn/netconn/internal/schema"
 )
 
 // Config is the configuration of the extension, netmap: in a collector's file.
@@ -224,4 +227,12 @@ func (l *LinkConfig) needs() []string {
 		}
 	}
 	return needed
+}
+
+// Unmarshal checks a file before it is decoded into c, because the Collector's decoder takes 10 for ten nanoseconds.
+func (c *Config) Unmarshal(file *confmap.Conf) error {
+	if err := schema.Of(reflect.TypeFor[Config]()).Check(file.ToStringMap()); err != nil {
+		return err
+	}
+	return file.Unmarshal(c)
 }

@@ -3,22 +3,23 @@ package netconnreceiver
 import (
 	"errors"
 	"fmt"
-	"maps"
-	"net/netip"
 	"path"
-	"slices"
+	"reflect"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/scraper/scraperhelper"
 
 	"github.com/netconn/netconn/internal/flow"
 	"github.com/netconn/netconn/internal/pipeline"
+	"github.com/netconn/netconn/internal/schema"
 	"github.com/netconn/netconn/receiver/netconnreceiver/internal/metadata"
 	"github.com/netconn/netconn/receiver/netconnreceiver/internal/metrics"
 )
 
-// ErrorMode tells what to do when the kernel does not let netconn start.
+// ErrorMode is what happens if the kernel does not let netconn start, or the Kubernetes API cannot be reached with this
+// configuration.
 type ErrorMode string
 
 const (
@@ -26,7 +27,12 @@ const (
 	ErrorModeIgnore    ErrorMode = "ignore"    // a permanent component status; the collector runs without these metrics
 )
 
-// Temporality tells what counters and histograms count from. netconn.active is cumulative with either.
+// Choices returns all modes.
+func (ErrorMode) Choices() []string {
+	return []string{string(ErrorModePropagate), string(ErrorModeIgnore)}
+}
+
+// Temporality is the moment that counters and histograms count from. netconn.active is cumulative with either.
 type Temporality string
 
 const (
@@ -34,17 +40,29 @@ const (
 	TemporalityDelta      Temporality = "delta"      // since the collection before; what has not changed has no point
 )
 
+// Choices returns all temporalities.
+func (Temporality) Choices() []string {
+	return []string{string(TemporalityCumulative), string(TemporalityDelta)}
+}
+
 // maxBuckets bounds the points of a histogram: each bound is a number in each flow of each collection.
 const maxBuckets = 12
 
 // Config is the configuration of the receiver, netconn: in a collector's file.
 type Config struct {
-	// Collections start every collection_interval, the first one after initial_delay.
-	scraperhelper.ControllerConfig `mapstructure:",squash"`
-	// Switches and attributes of each metric, switches of the resource attributes.
-	metadata.MetricsBuilderConfig `mapstructure:",squash"`
+	// CollectionInterval is the time between two collections.
+	CollectionInterval time.Duration `mapstructure:"collection_interval"`
+	// InitialDelay is the time from the start to the first collection.
+	InitialDelay time.Duration `mapstructure:"initial_delay"`
+	// Timeout bounds the time that a collection may take. Zero: no bound.
+	Timeout time.Duration `mapstructure:"timeout"`
 
-	// ErrorMode is propagate or ignore.
+	// Metrics switches each metric on or off, and chooses its attributes.
+	Metrics metadata.MetricsConfig `mapstructure:"metrics"`
+	// ResourceAttributes switches each resource attribute on or off.
+	ResourceAttributes metadata.ResourceAttributesConfig `mapstructure:"resource_attributes"`
+
+	// ErrorMode is propagate (the collector does not start) or ignore (a permanent component status, no metrics).
 	ErrorMode ErrorMode `mapstructure:"error_mode"`
 	// RootPath is where the host's /proc, /sys/fs/cgroup and /etc are, for instance /hostfs in a container.
 	RootPath string `mapstructure:"root_path"`
@@ -52,29 +70,29 @@ type Config struct {
 	NodeName string `mapstructure:"node_name"`
 	// LimitPerResource is how many flows one resource has; the connections beyond it share one overflow flow.
 	LimitPerResource int `mapstructure:"limit_per_resource"`
-	// MaxResources is how many containers and host services are told apart; those beyond it share one resource.
+	// MaxResources is how many containers and host services have a resource of their own; the rest shares one.
 	MaxResources int `mapstructure:"max_resources"`
 	// MaxConnections is how many connections are followed one by one; those beyond it are counted when they end.
 	MaxConnections int `mapstructure:"max_connections"`
-	// Temporality is cumulative or delta.
+	// Temporality is cumulative (since a flow began) or delta (since the collection before).
 	Temporality Temporality `mapstructure:"temporality"`
 	// ExpireAfter is how long a flow without live connections is still reported.
 	ExpireAfter time.Duration `mapstructure:"expire_after"`
 	// HistogramBuckets are the upper bounds, rising, of all histograms. Empty: 12 bounds from 50us to 10s.
 	HistogramBuckets []time.Duration `mapstructure:"histogram_buckets"`
 	// Networks are names for ranges of addresses; the narrowest range that holds an address names it.
-	Networks map[string][]netip.Prefix `mapstructure:"networks"`
-	// Events are those of a logs pipeline.
+	Networks map[string][]Range `mapstructure:"networks"`
+	// Events are the log records of a logs pipeline.
 	Events EventsConfig `mapstructure:"events"`
-	// Kubernetes is the API that knows peers by their names.
+	// Kubernetes is the API that has the names of peers.
 	Kubernetes pipeline.ClusterConfig `mapstructure:"kubernetes"`
 }
 
-// EventsConfig is about the log records of ended connections, which a receiver in a logs pipeline emits.
+// EventsConfig chooses the log records of ended connections, which a receiver in a logs pipeline emits.
 type EventsConfig struct {
-	// Enabled tells whether there are any.
+	// Enabled switches all events on.
 	Enabled bool `mapstructure:"enabled"`
-	// MaxPerSecond is how many are emitted of the connections that end in a second; the rest is counted.
+	// MaxPerSecond is how many are emitted for the connections that end in a second; the rest is counted.
 	MaxPerSecond int `mapstructure:"max_per_second"`
 	// Switches of each event.
 	metadata.EventsConfig `mapstructure:",squash"`
@@ -82,21 +100,39 @@ type EventsConfig struct {
 
 func createDefaultConfig() component.Config {
 	controller := scraperhelper.NewDefaultControllerConfig()
-	controller.CollectionInterval = 10 * time.Second
-	d := pipeline.Defaults()
+	d, builder := pipeline.Defaults(), metrics.DefaultConfig()
 	return &Config{
-		ControllerConfig:     controller,
-		MetricsBuilderConfig: metrics.DefaultConfig(),
-		ErrorMode:            ErrorModePropagate,
-		RootPath:             d.Root,
-		LimitPerResource:     d.Flows.LimitPerResource,
-		MaxResources:         d.Flows.MaxResources,
-		MaxConnections:       d.Flows.MaxConnections,
-		Temporality:          TemporalityCumulative,
-		ExpireAfter:          d.Flows.ExpireAfter,
+		CollectionInterval: 10 * time.Second,
+		InitialDelay:       controller.InitialDelay,
+		Timeout:            controller.Timeout,
+		Metrics:            builder.Metrics,
+		ResourceAttributes: builder.ResourceAttributes,
+		ErrorMode:          ErrorModePropagate,
+		RootPath:           d.Root,
+		LimitPerResource:   d.Flows.LimitPerResource,
+		MaxResources:       d.Flows.MaxResources,
+		MaxConnections:     d.Flows.MaxConnections,
+		Temporality:        TemporalityCumulative,
+		ExpireAfter:        d.Flows.ExpireAfter,
 		Events: EventsConfig{MaxPerSecond: d.Events.MaxPerSecond,
 			EventsConfig: metadata.DefaultEventsConfig()},
 		Kubernetes: d.Kubernetes,
+	}
+}
+
+// Unmarshal checks a file before it is decoded into c. The Collector's decoder takes 10 for ten nanoseconds, and its
+// errors name Go types.
+func (c *Config) Unmarshal(file *confmap.Conf) error {
+	if err := schema.Of(reflect.TypeFor[Config]()).Check(file.ToStringMap()); err != nil {
+		return err
+	}
+	return file.Unmarshal(c)
+}
+
+// controller returns the times of collections, as the Collector's helpers take them.
+func (c *Config) controller() *scraperhelper.ControllerConfig {
+	return &scraperhelper.ControllerConfig{
+		CollectionInterval: c.CollectionInterval, InitialDelay: c.InitialDelay, Timeout: c.Timeout,
 	}
 }
 
@@ -112,12 +148,13 @@ func (c *Config) buckets() []float64 {
 	return bounds
 }
 
-// options returns what the pipeline reads, and what it tells apart.
+// options returns what the pipeline reads. The mask leaves out what must not separate flows.
 func (c *Config) options(mask func(flow.Key) flow.Key) pipeline.Options {
 	return pipeline.Options{
-		Root:       c.RootPath,
-		Networks:   c.Networks,
-		Kubernetes: c.cluster(),
+		Root:              c.RootPath,
+		Networks:          prefixes(c.Networks),
+		Kubernetes:        c.cluster(),
+		RequireKubeconfig: c.ErrorMode == ErrorModePropagate,
 		Flows: flow.Config{
 			LimitPerResource: c.LimitPerResource,
 			MaxResources:     c.MaxResources,
@@ -142,10 +179,11 @@ func (c *Config) cluster() pipeline.ClusterConfig {
 	return k
 }
 
-// Validate returns one error for each key that is wrong, and names the key in it. The embedded parts validate
+// Validate returns one error for each key that is wrong, and names the key in it. The switches of metrics validate
 // themselves.
 func (c *Config) Validate() error {
 	return errors.Join(
+		c.validateTimes(),
 		c.validateErrorMode(),
 		c.validateRootPath(),
 		atLeastOne("limit_per_resource", c.LimitPerResource),
@@ -159,6 +197,19 @@ func (c *Config) Validate() error {
 		metrics.Validate(c.Metrics),
 		c.cluster().Check(),
 	)
+}
+
+func (c *Config) validateTimes() error {
+	var errs error
+	if c.CollectionInterval <= 0 {
+		errs = fmt.Errorf("collection_interval: must be above 0, not %v", c.CollectionInterval)
+	}
+	for key, d := range map[string]time.Duration{"initial_delay": c.InitialDelay, "timeout": c.Timeout} {
+		if d < 0 {
+			errs = errors.Join(errs, fmt.Errorf("%s: must not be below 0, but is %v", key, d))
+		}
+	}
+	return errs
 }
 
 func (c *Config) validateErrorMode() error {
@@ -212,31 +263,5 @@ func validateBuckets(bounds []time.Duration) error {
 		}
 		below = b
 	}
-	return nil
-}
-
-func validateNetworks(networks map[string][]netip.Prefix) error {
-	var errs error
-	owner := make(map[netip.Prefix]string)
-	for _, name := range slices.Sorted(maps.Keys(networks)) {
-		if name == "" || len(networks[name]) == 0 {
-			errs = errors.Join(errs, fmt.Errorf("networks: %q must have a name and at least one range", name))
-		}
-		for _, p := range networks[name] {
-			errs = errors.Join(errs, validateRange(name, p, owner))
-		}
-	}
-	return errs
-}
-
-// validateRange remembers in owner who has the range: one range with two names would be named by chance.
-func validateRange(name string, p netip.Prefix, owner map[netip.Prefix]string) error {
-	if p != p.Masked() {
-		return fmt.Errorf("networks::%s: %v is an address, the range is %v", name, p, p.Masked())
-	}
-	if other, taken := owner[p]; taken {
-		return fmt.Errorf("networks::%s: %v belongs to %q already", name, p, other)
-	}
-	owner[p] = name
 	return nil
 }

@@ -30,8 +30,14 @@ func TestConfigFaults(t *testing.T) {
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".yaml"), func(t *testing.T) {
 			_, err := load(file)
-			if want := firstComment(t, file); err == nil || !strings.Contains(err.Error(), want) {
-				t.Errorf("got %v, want %s", err, want)
+			want := firstComment(t, file)
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Fatalf("got %v, want %s", err, want)
+			}
+			for _, name := range []string{"netconnreceiver.", "metadata.", "netip.", "interface", "config:", "config::"} {
+				if strings.Contains(err.Error(), name) {
+					t.Errorf("the user does not know %s: %v", name, err)
+				}
 			}
 		})
 	}
@@ -70,23 +76,22 @@ func TestConfigEveryKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	builder := metrics.DefaultConfig()
 	want := &Config{
-		ControllerConfig: scraperhelper.ControllerConfig{
-			CollectionInterval: 30 * time.Second, InitialDelay: 5 * time.Second, Timeout: 20 * time.Second,
-		},
-		MetricsBuilderConfig: metrics.DefaultConfig(),
-		ErrorMode:            ErrorModeIgnore,
-		RootPath:             "/hostfs",
-		NodeName:             "worker-7",
-		LimitPerResource:     10,
-		MaxResources:         20,
-		MaxConnections:       30,
-		Temporality:          TemporalityDelta,
-		ExpireAfter:          2 * time.Hour,
-		HistogramBuckets:     []time.Duration{100 * time.Microsecond, time.Millisecond, time.Second},
-		Networks: map[string][]netip.Prefix{
-			"office": {netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("2001:db8::/32")},
-			"lab":    {netip.MustParsePrefix("192.0.2.0/25")},
+		CollectionInterval: 30 * time.Second, InitialDelay: 5 * time.Second, Timeout: 20 * time.Second,
+		Metrics: builder.Metrics, ResourceAttributes: builder.ResourceAttributes,
+		ErrorMode:        ErrorModeIgnore,
+		RootPath:         "/hostfs",
+		NodeName:         "worker-7",
+		LimitPerResource: 10,
+		MaxResources:     20,
+		MaxConnections:   30,
+		Temporality:      TemporalityDelta,
+		ExpireAfter:      2 * time.Hour,
+		HistogramBuckets: []time.Duration{100 * time.Microsecond, time.Millisecond, time.Second},
+		Networks: map[string][]Range{
+			"office": {Range(netip.MustParsePrefix("192.0.2.0/24")), Range(netip.MustParsePrefix("2001:db8::/32"))},
+			"lab":    {Range(netip.MustParsePrefix("192.0.2.0/25"))},
 		},
 		Events: EventsConfig{Enabled: true, MaxPerSecond: 40, EventsConfig: metadata.DefaultEventsConfig()},
 		Kubernetes: kubernetes.Config{
@@ -105,13 +110,13 @@ func TestConfigEveryKey(t *testing.T) {
 	}
 }
 
-// configOptions leave out what tells whether the user has set a switch, which is not for us to know.
+// configOptions leave out the private fields that remember which switches a user has set.
 func configOptions() []cmp.Option {
 	unset := cmp.FilterPath(func(p cmp.Path) bool {
 		f, ok := p.Last().(cmp.StructField)
 		return ok && (f.Name() == "enabledSetByUser" || f.Name() == "_")
 	}, cmp.Ignore())
-	return []cmp.Option{unset, cmpopts.EquateComparable(netip.Prefix{})}
+	return []cmp.Option{unset, cmpopts.EquateComparable(Range{})}
 }
 
 // TestConfigDefault has the values of the design.
@@ -120,24 +125,51 @@ func TestConfigDefault(t *testing.T) {
 	if err := confmap.Validate(got); err != nil {
 		t.Fatal(err)
 	}
+	builder := metrics.DefaultConfig()
 	want := &Config{
-		ControllerConfig:     scraperhelper.ControllerConfig{CollectionInterval: 10 * time.Second, InitialDelay: time.Second},
-		MetricsBuilderConfig: metrics.DefaultConfig(),
-		ErrorMode:            "propagate",
-		RootPath:             "/",
-		LimitPerResource:     500,
-		MaxResources:         2000,
-		MaxConnections:       1_000_000,
-		Temporality:          "cumulative",
-		ExpireAfter:          time.Hour,
-		Events:               EventsConfig{MaxPerSecond: 100, EventsConfig: metadata.DefaultEventsConfig()},
-		Kubernetes:           kubernetes.Config{AuthType: "none", QPS: 5, Burst: 10, Scope: "cluster", MaxPods: 50_000},
+		CollectionInterval: 10 * time.Second, InitialDelay: time.Second,
+		Metrics: builder.Metrics, ResourceAttributes: builder.ResourceAttributes,
+		ErrorMode:        "propagate",
+		RootPath:         "/",
+		LimitPerResource: 500,
+		MaxResources:     2000,
+		MaxConnections:   1_000_000,
+		Temporality:      "cumulative",
+		ExpireAfter:      time.Hour,
+		Events:           EventsConfig{MaxPerSecond: 100, EventsConfig: metadata.DefaultEventsConfig()},
+		Kubernetes:       kubernetes.Config{AuthType: "none", QPS: 5, Burst: 10, Scope: "cluster", MaxPods: 50_000},
 	}
 	if diff := cmp.Diff(want, got, configOptions()...); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff(flow.DefaultBuckets(), got.buckets()); diff != "" {
 		t.Errorf("buckets (-want +got):\n%s", diff)
+	}
+}
+
+// TestRanges keep no IPv4 address in the form of IPv6: no peer would be in them.
+func TestRanges(t *testing.T) {
+	for written, want := range map[string]string{
+		"192.0.2.0/24": "192.0.2.0/24", "::ffff:192.0.2.0/120": "192.0.2.0/24", "::ffff:0:0/96": "0.0.0.0/0",
+		"2001:db8::/32": "2001:db8::/32", "::/0": "::/0",
+	} {
+		var got Range
+		if err := got.UnmarshalText([]byte(written)); err != nil || got.String() != want {
+			t.Errorf("%s: %v %v, want %s", written, got, err, want)
+		}
+	}
+	got := prefixes(map[string][]Range{"lab": {Range(netip.MustParsePrefix("192.0.2.0/25"))}})
+	if want := netip.MustParsePrefix("192.0.2.0/25"); len(got) != 1 || len(got["lab"]) != 1 || got["lab"][0] != want {
+		t.Errorf("got %v", got)
+	}
+}
+
+// TestController hands the Collector's helpers every time of the configuration.
+func TestController(t *testing.T) {
+	c := &Config{CollectionInterval: 1, InitialDelay: 2, Timeout: 3}
+	want := &scraperhelper.ControllerConfig{CollectionInterval: 1, InitialDelay: 2, Timeout: 3}
+	if diff := cmp.Diff(want, c.controller()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 

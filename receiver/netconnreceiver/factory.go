@@ -53,7 +53,7 @@ func (r *reference) newMetrics(c *Config, set receiver.Settings, next consumer.M
 	if err != nil {
 		return nil, err
 	}
-	return scraperhelper.NewMetricsController(&c.ControllerConfig, set, next,
+	return scraperhelper.NewMetricsController(c.controller(), set, next,
 		scraperhelper.AddMetricsScraper(metadata.Type, m))
 }
 
@@ -87,7 +87,7 @@ func (r *reference) newLogs(c *Config, set receiver.Settings, next consumer.Logs
 	}
 	same := func(context.Context, scraper.Settings, component.Config) (scraper.Logs, error) { return logs, nil }
 	f := scraper.NewFactory(metadata.Type, nil, scraper.WithLogs(same, metadata.LogsStability))
-	return scraperhelper.NewLogsController(&c.ControllerConfig, set, next, scraperhelper.AddFactoryWithConfig(f, nil))
+	return scraperhelper.NewLogsController(c.controller(), set, next, scraperhelper.AddFactoryWithConfig(f, nil))
 }
 
 // A stoppable is a receiver that can be shut down twice: scraperhelper's closes a channel, and panics.

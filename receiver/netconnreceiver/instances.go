@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/receiver"
+	"go.uber.org/zap"
 
 	"github.com/netconn/netconn/internal/pipeline"
 )
@@ -25,6 +26,8 @@ type instances struct {
 type instance struct {
 	scraper    *netconnScraper
 	references int
+	acquired   [signals]bool // by receivers of the signal, since the first one
+	warned     bool
 }
 
 func newInstances(m pipeline.Machine) *instances {
@@ -43,6 +46,7 @@ func (i *instances) acquire(c *Config, set receiver.Settings, of signal) (*refer
 		i.used[c] = &instance{scraper: s}
 	}
 	i.used[c].references++
+	i.used[c].acquired[of] = true
 	return &reference{scraper: i.used[c].scraper, instances: i, signal: of}, nil
 }
 
@@ -56,6 +60,27 @@ func (i *instances) release(c *Config) (last bool) {
 	}
 	delete(i.used, c)
 	return true
+}
+
+// warn says once what a user probably did not mean. The Collector creates all receivers before it starts one, so the
+// first start knows them all.
+func (i *instances) warn(s *netconnScraper) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	this := i.used[s.config]
+	if this == nil || this.warned {
+		return
+	}
+	this.warned = true
+	if s.config.Events.Enabled && !this.acquired[signalLogs] {
+		s.set.Logger.Warn("events::enabled is true, but no logs pipeline has this receiver: there are no events.")
+	}
+	for _, other := range i.used {
+		if other != this && other.warned {
+			s.set.Logger.Warn("Another receiver reads the same connections. Sums over both count each connection twice; "+
+				"one receiver can be in several pipelines.", zap.Stringer("other", other.scraper.set.ID))
+		}
+	}
 }
 
 // A reference is one receiver's use of a scraper. The first one to start opens the pipeline, and the last one to shut
@@ -72,6 +97,7 @@ func (r *reference) start(ctx context.Context, host component.Host) error {
 	if err := r.scraper.start(ctx, host); err != nil {
 		return err
 	}
+	r.instances.warn(r.scraper)
 	r.started = true
 	r.scraper.reportTo(r.signal, host)
 	r.scraper.run(r.signal, 1)

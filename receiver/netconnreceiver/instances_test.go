@@ -206,6 +206,67 @@ func TestLogsWithoutEvents(t *testing.T) {
 	}
 }
 
+// warnings returns what the receivers of the factory log, but for what the rig's machine lacks.
+func (r *factoryRig) warnings() func() []string {
+	core, told := observer.New(zap.WarnLevel)
+	r.scraper.set.Logger = zap.New(core)
+	return func() (messages []string) {
+		for _, l := range told.TakeAll() {
+			if l.Message == "Something is missing." {
+				continue
+			}
+			messages = append(messages, l.Message)
+		}
+		return messages
+	}
+}
+
+// TestEventsWithoutLogs warns once, if no logs pipeline has the receiver in whatever order they start.
+func TestEventsWithoutLogs(t *testing.T) {
+	r := newFactoryRig(t)
+	warnings := r.warnings()
+	c := r.config()
+	metrics := r.metrics(c, consumertest.NewNop())
+	r.begin(metrics)
+	want := []string{"events::enabled is true, but no logs pipeline has this receiver: there are no events."}
+	if diff := cmp.Diff(want, warnings()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	r.end(metrics)
+	c = r.config()
+	metrics, logs := r.metrics(c, consumertest.NewNop()), r.logs(c, consumertest.NewNop())
+	r.begin(metrics, logs)
+	r.end(metrics, logs)
+	c = r.config()
+	c.Events.Enabled = false
+	metrics = r.metrics(c, consumertest.NewNop())
+	r.begin(metrics)
+	r.end(metrics)
+	if got := warnings(); got != nil {
+		t.Errorf("warned of %q", got)
+	}
+}
+
+// TestTwoReceiversOfOneHost of one host are warned of once, when the second one starts.
+func TestTwoReceiversOfOneHost(t *testing.T) {
+	r := newFactoryRig(t)
+	warnings := r.warnings()
+	a, b := r.config(), r.config()
+	a.Events.Enabled, b.Events.Enabled = false, false
+	one, other := r.metrics(a, consumertest.NewNop()), r.metrics(b, consumertest.NewNop())
+	r.begin(one)
+	if got := warnings(); got != nil {
+		t.Errorf("the first: %q", got)
+	}
+	r.begin(other)
+	want := []string{"Another receiver reads the same connections. Sums over both count each connection twice; " +
+		"one receiver can be in several pipelines."}
+	if diff := cmp.Diff(want, warnings()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	r.end(one, other)
+}
+
 // TestSharedExactly closes connections while both receivers run, a few at each collection: each of them tells all,
 // once.
 func TestSharedExactly(t *testing.T) {
