@@ -34,6 +34,7 @@ static __always_inline bool fill_adopted(struct tracked *t, struct sock *sk, str
 		t->flags = LISTENING;
 		t->listen_port = sk->__sk_common.skc_num;
 		t->first_drops = sk->sk_drops.counter;
+		bpf_get_socket_cookie(sk); /* gives it one, for find_listener */
 		return true;
 	case TCP_SYN_SENT:
 		t->flags = CONNECTING | SEEN_OPENING;

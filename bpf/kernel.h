@@ -21,6 +21,7 @@ typedef __u32 __wsum;
 #define AF_INET 2
 #define AF_INET6 10
 #define IPPROTO_TCP 6
+#define IPPROTO_MPTCP 262
 
 typedef _Bool bool;
 #define true 1
@@ -49,10 +50,12 @@ enum {
 enum bpf_map_type {
 	BPF_MAP_TYPE_ARRAY = 2,
 	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
+	BPF_MAP_TYPE_LRU_HASH = 9,
 	BPF_MAP_TYPE_SK_STORAGE = 24,
 	BPF_MAP_TYPE_RINGBUF = 27,
 };
 enum {
+	BPF_ANY = 0,
 	BPF_F_NO_PREALLOC = 1U << 0,
 	BPF_F_CLONE = 1U << 9,
 	BPF_F_MMAPABLE = 1U << 10,
@@ -65,6 +68,10 @@ enum {
 typedef struct {
 	int counter;
 } atomic_t;
+
+typedef struct {
+	__s64 counter;
+} atomic64_t;
 
 struct qspinlock {
 	atomic_t val;
@@ -113,7 +120,10 @@ struct sock_common {
 	possible_net_t skc_net;
 	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
+	atomic64_t skc_cookie;
 };
+
+struct socket;
 
 struct sock {
 	struct sock_common __sk_common;
@@ -122,6 +132,7 @@ struct sock {
 	__u16 sk_protocol;
 	int sk_err;
 	int sk_err_soft;
+	struct socket *sk_socket;
 };
 
 struct inet_sock {
@@ -155,7 +166,15 @@ struct tcp_sock {
 	__u8 repair : 1;
 };
 
+/* Multipath TCP, since Linux 5.6 (f870fa0b5768): the socket of a file, and the first of its TCP sockets. */
+struct mptcp_sock {
+	struct sock *first;
+};
+
+struct file;
+
 struct socket {
+	struct file *file;
 	struct sock *sk;
 };
 
@@ -171,8 +190,21 @@ struct path {
 	struct dentry *dentry;
 };
 
+struct file_operations;
+
 struct file {
 	struct path f_path;
+	const struct file_operations *f_op;
+	void *private_data;
+};
+
+struct fdtable {
+	unsigned int max_fds;
+	struct file **fd;
+};
+
+struct files_struct {
+	struct fdtable *fdt;
 };
 
 struct mm_struct {
@@ -212,6 +244,7 @@ struct css_set {
 struct task_struct {
 	int pid;
 	int tgid;
+	struct files_struct *files;
 	struct mm_struct *mm;
 	struct css_set *cgroups;
 	char comm[16];

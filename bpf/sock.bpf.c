@@ -2,6 +2,7 @@
 /* Follows every TCP socket from open to close. No program here runs for a packet, a send or a receive: the kernel
  * counts in the socket, and the counters are read when the socket closes and when a snapshot runs. */
 #include "adopt.h"
+#include "handover.h"
 #include "kernel.h"
 #include "process.h"
 #include "records.h"
@@ -66,6 +67,7 @@ static __always_inline void on_listening(struct sock *sk)
 	fresh.first_drops = sk->sk_drops.counter;
 	read_process(&fresh.process, bpf_get_current_task_btf());
 	*t = fresh;
+	bpf_get_socket_cookie(sk); /* gives it one, for find_listener */
 }
 
 /* Turns the inherited entry into that of an accepted socket. If the listener had no entry, the owner is unknown until
@@ -135,11 +137,9 @@ static __always_inline void catch_up(struct tracked *t, struct tcp_sock *tp, int
 		establish(t, tp, state);
 }
 
-/* shutdown() or close(): runs in the process that closes, which may not be the one that opened. For multipath TCP it
- * runs in a kernel worker, which is not an owner. */
+/* shutdown() or close(). */
 static __always_inline void on_closing(struct sock *sk, int new_state)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
 	struct tracked *t = tracked_of(sk);
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 
@@ -147,8 +147,7 @@ static __always_inline void on_closing(struct sock *sk, int new_state)
 		return;
 	catch_up(t, tp, new_state);
 	t->flags |= CLOSING;
-	if (owner_doubtful(t) && task->mm)
-		read_process(&t->process, task);
+	correct_owner(sk, t);
 }
 
 static __always_inline void on_listener_closed(struct sock *sk, struct tracked *t)
@@ -181,6 +180,9 @@ static __always_inline void on_closed(struct sock *sk, int old_state)
 		if (old_state == TCP_LISTEN)
 			on_listener_closed(sk, t);
 	} else if (t->flags & ESTABLISHED) {
+		/* Locked by the current task, which closes without a FIN. Otherwise this is a softirq. */
+		if (sk->sk_lock.owned && !(t->flags & CLOSING))
+			correct_owner(sk, t);
 		report_end(sk, t, tp, PHASE_CLOSED, old_state, error_of(sk, PHASE_CLOSED));
 	} else if (t->flags & CONNECTING) {
 		report_end(sk, t, tp, PHASE_FAILED, old_state, error_of(sk, PHASE_FAILED));
@@ -314,6 +316,7 @@ static __always_inline int snapshot_listener(struct sock *sk, struct tracked *t,
 {
 	struct listener_record *r;
 
+	correct_listener(sk, t);
 	if (!all && (t->flags & REPORTED) && drops_of(sk, t) == t->reported_drops)
 		return 0;
 	r = bpf_ringbuf_reserve(&snapshots, sizeof(*r), 0);

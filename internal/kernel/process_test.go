@@ -149,32 +149,6 @@ func TestTenProcessesShareASocket(t *testing.T) {
 	wantSelf(t, o.wantEnded(outcome{conn.RoleClient, conn.Closed, "", 1000, 0}, outcome{conn.RoleServer, conn.Closed, "", 0, 1000})[0].Process)
 }
 
-// The listener was opened here, in one cgroup, and handed to processes that accept: the connection belongs to who
-// listens.
-func TestPrefork(t *testing.T) {
-	client, server := testnet.New(t), testnet.New(t)
-	testnet.Link(client, server, "nc0", "10.77.0.1/24", "10.77.0.2/24")
-	o := observe(t, Options{}, client, server)
-	listener := os.NewFile(uintptr(server.Socket(unix.AF_INET)), "listener")
-	defer listener.Close()
-	fd := int(listener.Fd())
-	if err := errors.Join(unix.Bind(fd, &unix.SockaddrInet4{Port: 9080}), unix.Listen(fd, 16)); err != nil {
-		t.Fatal(err)
-	}
-	group := newCgroups(t, 1)[0] // not where the listener was opened
-	for range 3 {
-		child := as(t, "accept", listener)
-		child.SysProcAttr = group.attr
-		server.Start(child)
-	}
-	for range 20 {
-		exchange(t, client)
-	}
-	for _, c := range o.waitEnded(40) {
-		wantSelf(t, c.Process)
-	}
-}
-
 // exchange sends thirteen bytes and receives what there is.
 func exchange(t *testing.T, client *testnet.Namespace) {
 	t.Helper()

@@ -180,6 +180,7 @@ const (
 	sockMapCounts           = "counts"
 	sockMapEnded            = "ended"
 	sockMapLost             = "lost"
+	sockMapServers          = "servers"
 	sockMapSnapshots        = "snapshots"
 	sockMapSockets          = "sockets"
 	sockProgAdopt           = "adopt"
@@ -258,6 +259,7 @@ type sockMapSpecs struct {
 	Counts    *ebpf.MapSpec `ebpf:"counts"`
 	Ended     *ebpf.MapSpec `ebpf:"ended"`
 	Lost      *ebpf.MapSpec `ebpf:"lost"`
+	Servers   *ebpf.MapSpec `ebpf:"servers"`
 	Snapshots *ebpf.MapSpec `ebpf:"snapshots"`
 	Sockets   *ebpf.MapSpec `ebpf:"sockets"`
 }
@@ -302,6 +304,7 @@ type sockMaps struct {
 	Counts    *ebpf.Map `ebpf:"counts"`
 	Ended     *ebpf.Map `ebpf:"ended"`
 	Lost      *ebpf.Map `ebpf:"lost"`
+	Servers   *ebpf.Map `ebpf:"servers"`
 	Snapshots *ebpf.Map `ebpf:"snapshots"`
 	Sockets   *ebpf.Map `ebpf:"sockets"`
 }
@@ -312,6 +315,7 @@ func (m *sockMaps) Close() error {
 		m.Counts,
 		m.Ended,
 		m.Lost,
+		m.Servers,
 		m.Snapshots,
 		m.Sockets,
 	)
