@@ -96,47 +96,65 @@ func TestClusterFaultsAreTold(t *testing.T) {
 }
 
 // The first collection is too early for the API: the next one has everything, with the zone. If there is still none, it
-// is not waited for.
+// is not waited for, and what was written without a zone stays so.
 func TestTheFirstCollectionWaitsForTheZone(t *testing.T) {
 	for name, c := range map[string]struct {
-		zone   string // at the second collection
-		synced bool   // at the first one
+		zones  []string // that the API knows, by collection
+		synced bool     // from the first collection on
 		want   []string
 	}{
-		"it comes":      {zone: "zone-a", want: []string{"none", "zone-a"}},
-		"it does not":   {want: []string{"none", ""}},
-		"there is none": {synced: true, want: []string{"", ""}},
+		"it comes":       {zones: []string{"", "zone-a", "zone-a"}, want: []string{"none", "zone-a", "zone-a"}},
+		"it comes late":  {zones: []string{"", "", "zone-a"}, want: []string{"none", "", ""}},
+		"there is none":  {zones: []string{"", "", ""}, synced: true, want: []string{"", "", ""}},
+		"it is there":    {zones: []string{"zone-a", "zone-a", "zone-a"}, want: []string{"zone-a", "zone-a", "zone-a"}},
+		"it is replaced": {zones: []string{"zone-a", "zone-b", ""}, want: []string{"zone-a", "zone-a", "zone-a"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
-			now := time.Unix(1_700_000_000, 0)
-			source := &known{}
-			if c.synced {
-				source.answer = conn.Final
-			}
+			source, now := &known{}, time.Unix(1_700_000_000, 0)
 			r.sources = pipeline.Sources{source}
 			r.scraper.machine.Now = func() time.Time { return now }
 			r.sockets.Snapshot = func(_ bool, h kernel.Handler) error {
 				h.Listener(conn.Listener{Process: conn.Process{Executable: "shop"}, Drops: 1})
 				return nil
 			}
-			r.start(t)
+			start(t, r.scraper)
 			var got []string
-			for range 2 {
+			for _, source.zone = range c.zones {
+				if c.synced || source.zone != "" {
+					source.answer = conn.Final
+				}
 				md, err := r.scraper.scrape(t.Context())
 				if err != nil {
 					t.Fatal(err)
 				}
 				got = append(got, zoneOf(md))
 				now = now.Add(r.scraper.config.CollectionInterval)
-				if source.zone = c.zone; c.zone != "" {
-					source.answer = conn.Final
-				}
 			}
 			if !slices.Equal(got, c.want) {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
 		})
+	}
+}
+
+// A logs receiver without one of metrics gives its events the zone too.
+func TestEventsHaveTheZone(t *testing.T) {
+	r := newRig(t)
+	r.sources = pipeline.Sources{&known{zone: "zone-a", answer: conn.Final}}
+	r.scraper.config.Events.Enabled = true
+	r.sockets.Snapshot = func(_ bool, h kernel.Handler) error {
+		h.Conn(conn.Conn{Socket: conn.Socket{ID: conn.ID{Cookie: 1}, Phase: conn.Failed, Error: conn.Refused, SeenOpening: true}})
+		return nil
+	}
+	start(t, r.scraper)
+	r.scraper.run(signalLogs, 1)
+	ld, err := r.scraper.scrapeLogs(t.Context())
+	if err != nil || ld.ResourceLogs().Len() != 1 {
+		t.Fatalf("%d resources, %v", ld.ResourceLogs().Len(), err)
+	}
+	if got := ld.ResourceLogs().At(0).Resource().Attributes().AsRaw()["cloud.availability_zone"]; got != "zone-a" {
+		t.Errorf("the zone is %v", got)
 	}
 }
 

@@ -3,7 +3,9 @@
 package node
 
 import (
+	"fmt"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -77,7 +79,8 @@ func churn(t *testing.T, n *testcluster.Node, length time.Duration) (changes int
 	return changes
 }
 
-// restartStatic has the kubelet replace the static pod: its file goes and comes back.
+// restartStatic has the kubelet replace the static pod: its file goes, and another one comes. (If the same one came back,
+// the kubelet would show the container of before as the new pod's: docs/limits.md.)
 func restartStatic(t *testing.T) {
 	t.Helper()
 	text, err := os.ReadFile(staticPod)
@@ -88,7 +91,8 @@ func restartStatic(t *testing.T) {
 		t.Fatal(err)
 	}
 	time.Sleep(15 * time.Second)
-	if err := os.WriteFile(staticPod, text, 0o600); err != nil {
+	changed := strings.Replace(string(text), "labels: {", fmt.Sprintf("labels: {t%d: changed, ", time.Now().Unix()), 1)
+	if err := os.WriteFile(staticPod, []byte(changed), 0o600); err != nil {
 		t.Fatal(err)
 	}
 }

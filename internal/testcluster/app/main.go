@@ -76,7 +76,7 @@ func run(arguments []string) error {
 // ending is set when the program is asked to end: it sends no more requests, and answers for a while.
 var ending atomic.Bool
 
-const grace = 3 * time.Second
+const grace = 6 * time.Second
 
 func serve(address string) error {
 	l, err := net.Listen("tcp", address)
