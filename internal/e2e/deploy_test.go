@@ -64,7 +64,7 @@ func TestClusterDeploy(t *testing.T) {
 	b := runAgent(t, kubeconfig, newSignals(t))
 	until(t, "all watches but one", func() bool { return slices.Equal(b.connected(), []string{"endpointslices", "pods", "services"}) })
 	until(t, "a sentence", func() bool {
-		return strings.Contains(b.Log(), "watch nodes in the Kubernetes API (without: nodes are not told from other hosts, and there are no zones)")
+		return strings.Contains(b.Log(), "watch nodes in the Kubernetes API (without: nodes look like other hosts, and there are no zones)")
 	})
 }
 

@@ -28,7 +28,7 @@ import (
 
 const (
 	netconnScope = "github.com/netconn/netconn/receiver/netconnreceiver"
-	fortune      = 1e15 // bytes that nobody has sent
+	fortune      = 1e15 // bytes, which were never sent
 )
 
 // oneMetric returns a sum with one point, of a container that exists.
@@ -125,7 +125,7 @@ func TestDeployForged(t *testing.T) {
 	}
 }
 
-// With components/tls the gateway takes telemetry from agents, which have certificates, and from nobody else.
+// With components/tls the gateway takes telemetry from agents, which have certificates, and from no other client.
 func TestDeployMutualTLS(t *testing.T) {
 	folder := t.TempDir()
 	issueCertificates(t, folder)

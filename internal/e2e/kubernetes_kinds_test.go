@@ -19,10 +19,10 @@ import (
 	"github.com/netconn/netconn/internal/testnet/mesh"
 )
 
-// A kind is a pod of node1, and who has made it.
+// A kind is a pod of node1, and its owner.
 type kind struct {
 	pod      string
-	owner    string // of the pod: KIND NAME; empty: nobody
+	owner    string // of the pod: KIND NAME; empty: none
 	workload string // as it is called
 	host     bool   // it is in the network of its node
 }

@@ -132,7 +132,7 @@ func compress(content []byte) ([]byte, error) {
 	return packed.Bytes(), err
 }
 
-// layer returns the image's file system. Everybody may read it, and nobody but root is its owner.
+// layer returns the image's file system. It belongs to root, and every user may read it.
 func (i Image) layer() ([]byte, error) {
 	var text bytes.Buffer
 	archive := tar.NewWriter(&text)

@@ -38,7 +38,7 @@ func BenchmarkLookup(b *testing.B) {
 			s.Container(ids[i%pods])
 		}
 	})
-	b.Run("nobody", func(b *testing.B) {
+	b.Run("unknown", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
 			s.Address(conn.Query{Address: netip.MustParseAddr("203.0.113.1"), Port: 443, At: at, Now: now})

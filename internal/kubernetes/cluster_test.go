@@ -52,7 +52,7 @@ func synced(k *Cluster) bool {
 	return true
 }
 
-// shop writes a small cluster: two nodes in two zones, and a pod of each kind that tells another story.
+// shop writes a small cluster: two nodes in two zones, and a pod of each kind.
 func shop(c *testcluster.Cluster) {
 	c.Namespace("shop")
 	for _, text := range []string{`
@@ -207,8 +207,8 @@ func TestCluster(t *testing.T) {
 	}
 }
 
-// A pod is deleted and its address is given to another one within a second; then the API server is away, and comes
-// back; then the rights are taken away, and given back. What was known stays known, and what is wrong is told.
+// A pod is deleted, and another one gets its address within a second. The API server goes down and comes back. The
+// rights are taken away and given back. Known names stay, and each failure is a fault.
 func TestClusterChanges(t *testing.T) {
 	c := testcluster.New(t)
 	shop(c)
@@ -240,7 +240,7 @@ func TestClusterChanges(t *testing.T) {
 		t.Errorf("without the API server: %q", got)
 	}
 	if got := who(time.Now()); got != "" {
-		t.Errorf("%q is told of a time of which the API told nothing", got)
+		t.Errorf("%q is the answer for a moment that the API has not reported", got)
 	}
 	c.Start()
 	c.Delete("shop", "next")
@@ -249,7 +249,7 @@ func TestClusterChanges(t *testing.T) {
 	until(t, "the pod that has had the address since", func() bool {
 		p, _ := k.Address(conn.Query{Address: a, At: third, Now: time.Now()})
 		if p[names.PeerPod] == "next" {
-			t.Fatal("a pod that is gone is told of a time of which the API has not told yet")
+			t.Fatal("a pod that is gone is the answer for a moment after it")
 		}
 		return p[names.PeerPod] == "third"
 	})

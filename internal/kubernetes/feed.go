@@ -89,5 +89,5 @@ func (f feed[O, R]) Replace(objects []any, _ string) error {
 	return nil
 }
 
-// Resync does nothing: nobody else keeps a copy that could differ.
+// Resync does nothing: there is no other copy that could differ.
 func (f feed[O, R]) Resync() error { return nil }

@@ -23,8 +23,8 @@ func feeds(s *store, now func() time.Time) (
 	return services, nodes, slices
 }
 
-// A list is all that there is: what it does not have was deleted while nobody watched. A node that was requested by
-// name is in no list, and stays.
+// A list has all objects: one that is missing was deleted during an outage. A node that was requested by name is in no
+// list, and stays.
 func TestListReplaces(t *testing.T) {
 	s := storeOf(Config{Scope: ScopeNode, Node: "node-1"})
 	services, nodes, slices := feeds(s, func() time.Time { return start })

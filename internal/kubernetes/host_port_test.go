@@ -9,7 +9,7 @@ import (
 	"github.com/netconn/netconn/internal/names"
 )
 
-// Two pods that listen on one port of a node's network cannot be told apart: it is the node.
+// Two pods may listen on one port of their node's network. Then the answer is the node.
 func TestHostPortOfTwoPods(t *testing.T) {
 	s := storeOf(Config{})
 	a := netip.MustParseAddr("192.0.2.2")
@@ -49,7 +49,7 @@ func TestContainerAtHostPort(t *testing.T) {
 	want(8080, "web", "")
 }
 
-// What is reached at a pod's address is told only where there is no doubt.
+// The container that a pod's address reaches is named only if no other one can be meant.
 func TestContainerReached(t *testing.T) {
 	for _, c := range []struct {
 		what string

@@ -173,6 +173,6 @@ func (k *Cluster) Faults() []conn.Fault {
 var costs = map[string]string{
 	kindPods:     "peers have no names of workloads",
 	kindServices: "original destinations have no names of services",
-	kindNodes:    "nodes are not told from other hosts, and there are no zones",
+	kindNodes:    "nodes look like other hosts, and there are no zones",
 	kindSlices:   "services whose addresses were entered by hand have no names",
 }

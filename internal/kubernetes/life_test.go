@@ -9,8 +9,8 @@ import (
 	"github.com/netconn/netconn/internal/conn"
 )
 
-// TestAddressIsNeverAnothers gives addresses to pods for times that never overlap, tells the store of it late and in
-// any order, and asks about every moment at which one had it: the answer is that pod, or none.
+// TestAddressIsNeverAnothers gives addresses to pods for times that never overlap. The store gets the reports late and
+// in any order. For every moment at which a pod had the address, the answer is that pod, or none.
 func TestAddressIsNeverAnothers(t *testing.T) {
 	for seed := range uint64(300) {
 		world(t, rand.New(rand.NewPCG(seed, 7)))
@@ -23,7 +23,7 @@ func TestAddressIsNeverAnothers(t *testing.T) {
 type life struct {
 	pod         *pod
 	had, let    time.Duration // the truth
-	told, ended time.Duration // when the API told of it
+	seen, ended time.Duration // when the API reported it
 }
 
 func world(t *testing.T, r *rand.Rand) {
@@ -38,7 +38,7 @@ func world(t *testing.T, r *rand.Rand) {
 		began := max(0, had-upTo(10*second)) // waits for its address, which another pod may still have
 		lives = append(lives, life{
 			pod: podAt(fmt.Sprint("p", i), began, max(began, had-upTo(second)), shared),
-			had: had, let: let, told: had + upTo(patience), ended: let + upTo(patience),
+			had: had, let: let, seen: had + upTo(patience), ended: let + upTo(patience),
 		})
 		at = let
 	}
@@ -49,7 +49,7 @@ func world(t *testing.T, r *rand.Rand) {
 	var reports []report
 	for _, l := range lives {
 		reports = append(reports,
-			report{l.told, func() { s.putPod(l.pod, after(l.told)) }},
+			report{l.seen, func() { s.putPod(l.pod, after(l.seen)) }},
 			report{l.ended, func() { s.dropPod(l.pod.key, after(l.ended)) }})
 	}
 	for now := time.Duration(0); now < at+5*second; now += 50 * time.Millisecond {

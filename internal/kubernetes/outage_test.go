@@ -9,8 +9,8 @@ import (
 	"github.com/netconn/netconn/internal/names"
 )
 
-// While pods are not watched an address may have gone to another one: what is known is not final, and of what began
-// since nobody is named. A container keeps its pod.
+// While pods are not watched, an address may go to another pod. So earlier answers are not final, and later connections
+// get no name. A container keeps its pod.
 func TestSilence(t *testing.T) {
 	s := storeOf(Config{})
 	p := podAt("first", 0, time.Second, shared)
@@ -56,8 +56,8 @@ func TestEndInSilence(t *testing.T) {
 	wantWho(t, s, 3*time.Minute, time.Hour, "last", conn.Final)
 }
 
-// Nodes and services are told while pods are not watched, and a pod that listens in its node's network may be another
-// one by now.
+// Nodes and services keep their names while pods are not watched. A pod that listens in its node's network may have been
+// replaced.
 func TestSilenceOfNodes(t *testing.T) {
 	s := storeOf(Config{})
 	a := netip.MustParseAddr("192.0.2.2")

@@ -48,8 +48,8 @@ func wantWho(t *testing.T, s *store, at, now time.Duration, pod string, answer c
 	}
 }
 
-// The address goes from one pod to another within a second: connections before are the first one's, connections after
-// are the second one's, and those between are nobody's.
+// The address goes from one pod to another within a second. Connections before belong to the first pod, connections
+// after to the second. Those between belong to none.
 func TestAddressUsedAgain(t *testing.T) {
 	s := storeOf(Config{})
 	s.putPod(podAt("first", 0, time.Second, shared), after(2*time.Second))
@@ -67,7 +67,7 @@ func TestAddressUsedAgain(t *testing.T) {
 	}
 }
 
-// The end of the first pod is told after the second one has the address.
+// The API reports the end of the first pod after the second one has the address.
 func TestAddressUsedAgainEndToldLate(t *testing.T) {
 	s := storeOf(Config{})
 	s.putPod(podAt("first", 0, time.Second, shared), after(2*time.Second))
@@ -89,7 +89,7 @@ func TestAddressLateReportOfOlder(t *testing.T) {
 	wantWho(t, s, 50*time.Second, 110*time.Second, "first", conn.Final)
 }
 
-// What is young may be another pod's by the time that the API tells.
+// The API may still report another pod for a moment that is younger than its patience.
 func TestAnswersSettle(t *testing.T) {
 	s := storeOf(Config{})
 	p := podAt("first", 0, time.Second, shared)
@@ -272,7 +272,7 @@ func TestServicesAndNodes(t *testing.T) {
 			names.PeerType: names.TypeService, names.PeerName: "db", names.PeerNamespace: "shop",
 			names.PeerZone: "z",
 		}, ""},
-		{"nobody", "198.51.100.6:5432", conn.Peer{}, ""},
+		{"unknown", "198.51.100.6:5432", conn.Peer{}, ""},
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			to := netip.MustParseAddrPort(c.to)

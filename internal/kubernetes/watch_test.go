@@ -19,7 +19,7 @@ import (
 	"github.com/netconn/netconn/internal/conn"
 )
 
-// forgetful is an API server that was started anew: it has lists, and lets a watch go on where it was, only to say in
+// forgetful is an API server that was restarted: it has lists, and lets a watch go on where it was, only to say in
 // it that it does not know of that time.
 func forgetful(w http.ResponseWriter, r *http.Request) {
 	const failure = `{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": %q, "code": %d, "message": "too old resource version"}`
@@ -37,8 +37,8 @@ func forgetful(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// A watch that begins, and tells at once that it cannot go on, is not heard of until the list has come, which may take
-// a minute.
+// A watch begins, and fails at once because the server does not know its version. That is a fault until the list has
+// come, which may take a minute.
 func TestWatchBreaks(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(forgetful))
 	t.Cleanup(server.Close)
@@ -56,8 +56,8 @@ func TestWatchBreaks(t *testing.T) {
 	}
 }
 
-// Who stops a watch need not have taken all that it tells.
-func TestOverheardStops(t *testing.T) {
+// A watch can be stopped before all of its events are read.
+func TestWatchStops(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	stream, heard := apiwatch.NewFake(), make(chan error)
 	w := observe(stream, func(err error) { heard <- err })

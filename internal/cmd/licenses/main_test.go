@@ -67,7 +67,7 @@ func TestCopy(t *testing.T) {
 	}
 }
 
-// A module without a licence is an error: nobody may pass it on.
+// A module without a licence is an error: it must not be passed on.
 func TestNoLicence(t *testing.T) {
 	from := t.TempDir()
 	write(t, from, map[string]string{"NOTICE": "b", "LICENSE.go": "package x"})

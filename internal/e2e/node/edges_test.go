@@ -75,7 +75,7 @@ func add(edges map[edge][2]int64, e edge, sent, received int64) {
 }
 
 // reported adds up what has arrived at the backend of the applications' edges. Connections that failed have no bytes,
-// and where nobody accepted them no container either.
+// and may have no container.
 func reported(all []series) map[edge][2]int64 {
 	edges := make(map[edge][2]int64)
 	for _, s := range all {

@@ -89,7 +89,7 @@ func TestBothEndsCount(t *testing.T) {
 	}
 }
 
-// A client asks each address as often as it is told to, each time for another length.
+// A client asks each address as often as its argument says, each time for another length.
 func TestCall(t *testing.T) {
 	address, journal := server(t)
 	if err := call([]string{"3", "1ms", address, address}); err != nil {
