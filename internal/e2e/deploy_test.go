@@ -187,7 +187,10 @@ func validateContainer(t *testing.T, pod corev1.PodSpec, container corev1.Contai
 		command.Args = append(command.Args, "--config="+filepath.Join(files, path))
 	}
 	command.ExtraFiles = []*os.File{distribution(t)}
-	command.Env = append(os.Environ(), "KUBERNETES_AUTH=none")
+	command.Env = os.Environ()
+	if container.Name != "netconn" { // the others read the credentials already here
+		command.Env = append(command.Env, "KUBERNETES_AUTH=none")
+	}
 	for _, v := range container.Env {
 		command.Env = append(command.Env, v.Name+"="+cmp.Or(v.Value, "10.0.0.1")) // what the downward API fills in
 	}
