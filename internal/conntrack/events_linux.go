@@ -8,10 +8,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// eventGroups are the groups of rtnetlink that report changes of interfaces, addresses and routes, and deleted ids.
+// eventGroups are the groups of rtnetlink that report changes of interfaces, addresses, routes and rules, and deleted
+// ids.
 const eventGroups = 1<<(unix.RTNLGRP_LINK-1) |
 	1<<(unix.RTNLGRP_IPV4_IFADDR-1) | 1<<(unix.RTNLGRP_IPV6_IFADDR-1) |
 	1<<(unix.RTNLGRP_IPV4_ROUTE-1) | 1<<(unix.RTNLGRP_IPV6_ROUTE-1) |
+	1<<(unix.RTNLGRP_IPV4_RULE-1) | 1<<(unix.RTNLGRP_IPV6_RULE-1) |
 	1<<(unix.RTNLGRP_NSID-1)
 
 // event says that something has changed in the namespace with an id, or that the namespace was deleted.

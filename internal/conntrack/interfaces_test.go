@@ -14,21 +14,29 @@ import (
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 
+	"github.com/netconn/netconn/internal/conn"
 	"github.com/netconn/netconn/internal/testnet"
 )
 
 // outer returns the namespace that packets from another one arrive in.
 func outer(t *testing.T, x *Tables, of *testnet.Namespace) uint32 {
 	t.Helper()
+	inode, _ := wayOut(t, x, of, tuple("10.78.1.1:40000", "198.51.100.1:443"))
+	return inode
+}
+
+// wayOut returns the namespace that a packet arrives in, once it is not too early to know it.
+func wayOut(t *testing.T, x *Tables, of *testnet.Namespace, packet conn.Tuple) (outer uint32, certain bool) {
+	t.Helper()
 	for at := time.Now(); ; at = at.Add(searchPause) {
-		inode, err := x.Outer(at, of.Inode, netip.MustParseAddr("198.51.100.1"))
+		outer, certain, err := x.Outer(at, of.Inode, packet)
 		if errors.Is(err, ErrTooEarly) {
 			continue
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
-		return inode
+		return outer, certain
 	}
 }
 
@@ -149,5 +157,76 @@ func TestEventsThatWereLost(t *testing.T) {
 	wantEqual(t, "outside the pod after its route has changed", outer(t, x, pod), other.Inode)
 	if x.registry.byID[n.id] != nil || x.registry.byInode[inode] != nil {
 		t.Error("a namespace that has ended is known still")
+	}
+}
+
+// A pod has a second way out, to a namespace that translates as its node may. Its packets are followed by the route
+// that they take, whichever interface the default route uses. A rule that depends on what is not known leaves the way
+// open.
+func TestWayOut(t *testing.T) {
+	pod, node, other := testnet.New(t), testnet.New(t), testnet.New(t)
+	testnet.Link(pod, node, "up0", "10.78.1.1/24", "10.78.1.2/24")
+	testnet.Link(pod, other, "up1", "10.79.1.1/24", "10.79.1.2/24")
+	nodes, others := node.Inode, other.Inode
+	service := "10.96.0.10:80"
+	for _, c := range []struct {
+		name     string
+		commands []string
+		source   string
+		to       string
+		outer    uint32
+		certain  bool
+	}{
+		{"the default route leads to the node",
+			[]string{"route add default via 10.78.1.2"}, "10.78.1.1", service, nodes, true},
+		{"the default route leads elsewhere",
+			[]string{"route replace default via 10.79.1.2", "route add 10.96.0.0/12 via 10.78.1.2"}, "10.78.1.1",
+			service, nodes, true},
+		{"another destination", nil, "10.79.1.1", "198.51.100.1:443", others, true},
+		{"bound to the other interface", nil, "10.79.1.1", service, nodes, false},
+		{"no default route", []string{"route delete default"}, "10.78.1.1", service, nodes, true},
+		{"no route at all", nil, "10.78.1.1", "198.51.100.1:443", 0, false},
+		{"a rule with a table of its own", []string{"route delete 10.96.0.0/12", "route add default via 10.79.1.2",
+			"route add default via 10.78.1.2 table 100", "rule add to 10.96.0.0/12 table 100"}, "10.78.1.1",
+			service, nodes, true},
+		{"a rule by source", []string{"rule delete to 10.96.0.0/12 table 100", "rule add from 10.78.1.1 table 100"},
+			"10.78.1.1", service, nodes, true},
+		{"a rule by source, a packet from elsewhere", nil, "10.90.0.1", service, others, false},
+		{"a rule by mark", []string{"rule delete from 10.78.1.1 table 100", "rule add fwmark 1 table 100"},
+			"10.79.1.1", service, others, false},
+		{"a rule by mark, and one way", []string{"link set up0 down"}, "10.79.1.1", service, others, true},
+	} {
+		for _, command := range c.commands {
+			pod.Command("ip", strings.Fields(command)...)
+		}
+		x := openTables(t, SourceNone)
+		packet := conn.Tuple{
+			Source:      netip.AddrPortFrom(netip.MustParseAddr(c.source), 40000),
+			Destination: netip.MustParseAddrPort(c.to),
+		}
+		if outer, certain := wayOut(t, x, pod, packet); outer != c.outer || certain != c.certain {
+			t.Errorf("%s: %d, certain %v; want %d, %v", c.name, outer, certain, c.outer, c.certain)
+		}
+	}
+}
+
+// A route that changes is seen at the next lookup.
+func TestWayOutChanges(t *testing.T) {
+	pod, node, other := testnet.New(t), testnet.New(t), testnet.New(t)
+	testnet.Link(pod, node, "up0", "10.78.1.1/24", "10.78.1.2/24")
+	testnet.Link(pod, other, "up1", "10.79.1.1/24", "10.79.1.2/24")
+	pod.Command("ip", "route", "add", "default", "via", "10.78.1.2")
+	x := openTables(t, SourceNone)
+	packet := tuple("10.78.1.1:40000", "10.96.0.10:80")
+	for range 2 {
+		if outer, certain := wayOut(t, x, pod, packet); outer != node.Inode || !certain {
+			t.Errorf("%d, certain %v; want %d", outer, certain, node.Inode)
+		}
+	}
+	pod.Command("ip", "rule", "add", "fwmark", "1", "table", "100")
+	pod.Command("ip", "route", "add", "default", "via", "10.79.1.2", "table", "100")
+	x.LookUp(time.Now(), nil)
+	if outer, certain := wayOut(t, x, pod, packet); outer != node.Inode || certain {
+		t.Errorf("with a rule: %d, certain %v; want %d, not certain", outer, certain, node.Inode)
 	}
 }

@@ -104,8 +104,8 @@ func TestTranslatedInTheSecondZone(t *testing.T) {
 	})
 }
 
-// A namespace tracks nothing when it is examined, and then begins to, in a zone. An open connection must not count as one
-// without an entry.
+// A namespace tracks nothing when it is examined, and then begins to, in a zone. An open connection must not count as
+// one without an entry.
 func TestZoneInANamespaceThatTrackedNothing(t *testing.T) {
 	tables(t, func(t *testing.T, x *Tables) {
 		n := testnet.New(t)

@@ -1,6 +1,7 @@
 package conntrack
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -54,21 +55,19 @@ func parseNsid(data []byte) (theirs, ours int32) {
 	return theirs, ours
 }
 
-// parseIfAddr reads a message of RTM_GETADDR. IFA_ADDRESS is the address of the other end where there is an IFA_LOCAL
-// (rtnetlink(7)).
-func parseIfAddr(data []byte) (a netip.Addr) {
+// parseIfAddr reads a message of RTM_GETADDR: an address, and the index of its interface. IFA_ADDRESS is the address of
+// the other end where there is an IFA_LOCAL (rtnetlink(7)).
+func parseIfAddr(data []byte) (a netip.Addr, index uint32) {
+	if len(data) < unix.SizeofIfAddrmsg {
+		return a, 0
+	}
+	index = binary.NativeEndian.Uint32(data[4:])
 	for kind, value := range attributesAfter(unix.SizeofIfAddrmsg, data) {
 		if kind == unix.IFA_LOCAL || kind == unix.IFA_ADDRESS && !a.IsValid() {
 			a = parseAddr(value)
 		}
 	}
-	return a
-}
-
-// appendRouteRequest returns the message that asks for the route of a packet.
-func appendRouteRequest(destination netip.Addr) []byte {
-	route := unix.RtMsg{Family: family(destination), Dst_len: uint8(destination.BitLen())}
-	return appendBytes(bytesOf(&route), unix.RTA_DST, destination.AsSlice())
+	return a, index
 }
 
 // parseRoute reads a message of RTM_GETROUTE: the index of the interface that the packet leaves by; 0: none.
@@ -86,6 +85,11 @@ func parseRoute(data []byte) (index uint32) {
 func noRoute(err error) bool {
 	return errors.Is(err, unix.ENETUNREACH) || errors.Is(err, unix.EHOSTUNREACH) || errors.Is(err, unix.EACCES) ||
 		errors.Is(err, unix.EINVAL)
+}
+
+// notSupported reports whether an error says that the kernel lacks a family or a feature.
+func notSupported(err error) bool {
+	return errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EAFNOSUPPORT)
 }
 
 // parseLink reads a message of RTM_GETLINK: the id of the namespace that the other end of an interface is in.

@@ -17,21 +17,24 @@ func TestParseIfAddr(t *testing.T) {
 		"loopback-ipv4": "127.0.0.1", "ipv4": "10.78.1.1", "point-to-point": "10.79.0.1",
 		"loopback-ipv6": "::1", "ipv6": "fd00::1", "link-local": "fe80::d85a:9eff:fe43:475c",
 	} {
-		if got := parseIfAddr(recorded(t, "rtnetlink/address/"+name)); got.String() != want {
+		if got, _ := parseIfAddr(recorded(t, "rtnetlink/address/"+name)); got.String() != want {
 			t.Errorf("%s: %v, want %s", name, got, want)
 		}
 	}
-	if got := parseIfAddr(nil); got.IsValid() {
+	if _, index := parseIfAddr(recorded(t, "rtnetlink/address/ipv4")); index != 2 {
+		t.Errorf("interface %d, want 2", index)
+	}
+	if got, _ := parseIfAddr(nil); got.IsValid() {
 		t.Errorf("an empty message has the address %v", got)
 	}
-	if got := parseIfAddr(make([]byte, unix.SizeofIfAddrmsg)); got.IsValid() {
+	if got, _ := parseIfAddr(make([]byte, unix.SizeofIfAddrmsg)); got.IsValid() {
 		t.Errorf("a message without attributes has the address %v", got)
 	}
 }
 
 func TestRoutes(t *testing.T) {
 	for name, to := range map[string]string{"ipv4": "198.51.100.1", "ipv6": "2001:db8::1"} {
-		request := appendRouteRequest(netip.MustParseAddr(to))
+		request := appendRouteRequest(netip.Addr{}, netip.MustParseAddr(to))
 		wantEqual(t, "request of "+name, request, recorded(t, "rtnetlink/route-request/"+name))
 		if got := parseRoute(recorded(t, "rtnetlink/route/"+name)); got != 2 {
 			t.Errorf("%s: interface %d, want 2", name, got)

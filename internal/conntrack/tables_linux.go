@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/netconn/netconn/internal/conn"
 )
 
 // kernelHasConntrack is a file that exists if the kernel has connection tracking, as a module or built in. It belongs
@@ -112,7 +114,7 @@ func (t *Tables) Local(now time.Time, inode uint32, a netip.Addr) (bool, error) 
 	if a.IsLoopback() {
 		return true, nil
 	}
-	i, err := t.interfaces(now, inode)
+	_, i, err := t.interfaces(now, inode)
 	if err != nil {
 		return false, err
 	}
@@ -120,37 +122,38 @@ func (t *Tables) Local(now time.Time, inode uint32, a netip.Addr) (bool, error) 
 	return local, nil
 }
 
-func (t *Tables) interfaces(now time.Time, inode uint32) (*interfaces, error) {
+func (t *Tables) interfaces(now time.Time, inode uint32) (*netns, *interfaces, error) {
 	n, tooEarly := t.registry.find(now, netnsKey{inode: inode}, 0)
 	switch {
 	case tooEarly:
-		return nil, fmt.Errorf("find network namespace %d: %w", inode, ErrTooEarly)
+		return nil, nil, fmt.Errorf("find network namespace %d: %w", inode, ErrTooEarly)
 	case n == nil:
-		return nil, fmt.Errorf("find network namespace %d: it has ended, or cannot be entered", inode)
+		return nil, nil, fmt.Errorf("find network namespace %d: it has ended, or cannot be entered", inode)
 	}
-	return t.registry.interfacesOf(now, n)
+	i, err := t.registry.interfacesOf(now, n)
+	return n, i, err
 }
 
 // Outer returns the namespace that a packet arrives in when it leaves a namespace; 0: it leaves the machine, or goes
-// nowhere. The error says that there is one, and that it is not known which, or not known yet (ErrTooEarly).
-func (t *Tables) Outer(now time.Time, inode uint32, to netip.Addr) (uint32, error) {
-	i, err := t.interfaces(now, inode)
+// nowhere. The packet is as it leaves. certain: it can have left by no other way that leads to another namespace. The
+// error says that there is such a namespace, and that it is not known which, or not known yet (ErrTooEarly).
+func (t *Tables) Outer(now time.Time, inode uint32, packet conn.Tuple) (outer uint32, certain bool, err error) {
+	n, i, err := t.interfaces(now, inode)
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
-	e := i.ipv4
-	if to.Is6() {
-		e = i.ipv6
-	}
+	e, certain, err := t.registry.wayOut(now, n, i, packet)
 	switch {
-	case !e.linked:
-		return 0, nil
+	case err != nil:
+		return 0, false, err
+	case e == nil || !e.linked:
+		return 0, certain, nil
 	case e.tooEarly:
-		return 0, fmt.Errorf("find the namespace around %d: %w", inode, ErrTooEarly)
+		return 0, false, fmt.Errorf("find the namespace around %d: %w", inode, ErrTooEarly)
 	case e.outer == nil:
-		return 0, fmt.Errorf("find the namespace around %d: no process and no mount shows it", inode)
+		return 0, false, fmt.Errorf("find the namespace around %d: no process and no mount shows it", inode)
 	}
-	return e.outer.inode, nil
+	return e.outer.inode, certain, nil
 }
 
 // Stats returns the counters of this package.

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"net/netip"
 	"time"
+
+	"github.com/netconn/netconn/internal/conn"
 )
 
 // Tables cannot be opened here: see Open.
@@ -17,9 +19,9 @@ func Open(string, time.Time) (*Tables, error) {
 		"run the collector on Linux")
 }
 
-func (*Tables) LookUp(time.Time, []Lookup) []Answer                 { return nil }
-func (*Tables) Local(time.Time, uint32, netip.Addr) (bool, error)   { return false, nil }
-func (*Tables) Outer(time.Time, uint32, netip.Addr) (uint32, error) { return 0, nil }
-func (*Tables) Warnings() []string                                  { return nil }
-func (*Tables) Stats() Stats                                        { return Stats{} }
-func (*Tables) Close() error                                        { return nil }
+func (*Tables) LookUp(time.Time, []Lookup) []Answer                       { return nil }
+func (*Tables) Local(time.Time, uint32, netip.Addr) (bool, error)         { return false, nil }
+func (*Tables) Outer(time.Time, uint32, conn.Tuple) (uint32, bool, error) { return 0, false, nil }
+func (*Tables) Warnings() []string                                        { return nil }
+func (*Tables) Stats() Stats                                              { return Stats{} }
+func (*Tables) Close() error                                              { return nil }

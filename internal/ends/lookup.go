@@ -16,8 +16,8 @@ type Lookup struct {
 	Ask func(now time.Time, questions []Question) []Answer
 	// Local reports whether an address belongs to a namespace.
 	Local func(now time.Time, netns uint32, a netip.Addr) (bool, error)
-	// Outer returns the namespace that a packet enters next; 0: there is none.
-	Outer func(now time.Time, netns uint32, to netip.Addr) (uint32, error)
+	// Outer returns the namespace that a packet enters next; 0: there is none. Certain: it cannot enter another one.
+	Outer func(now time.Time, netns uint32, packet conn.Tuple) (outer uint32, certain bool, err error)
 }
 
 // ErrEarly is what Local and Outer return if a namespace is not known yet.
@@ -269,13 +269,14 @@ func (x *Index) advance(q *lookup, now time.Time) (outward, early bool) {
 	if q.paired() || last.Knowledge == nat.Unknown || last.Local || len(q.steps) == nat.MaxSteps {
 		return false, false
 	}
-	outer, err := x.config.Lookup.Outer(now, q.netns, nat.Packet(q.asks.socket(), q.steps).Destination.Addr())
+	outer, certain, err := x.config.Lookup.Outer(now, q.netns, nat.Packet(q.asks.socket(), q.steps))
 	if err != nil {
 		if !errors.Is(err, ErrEarly) {
 			q.steps = append(q.steps, nat.Step{Knowledge: nat.Unknown})
 		}
 		return false, errors.Is(err, ErrEarly)
 	}
+	q.steps[len(q.steps)-1].Uncertain = !certain
 	q.netns, q.passed = outer, append(q.passed, q.netns)
 	return outer != 0 && !slices.Contains(q.passed, outer), false // two default routes may lead to each other
 }

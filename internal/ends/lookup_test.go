@@ -103,6 +103,21 @@ func TestTheWayOutIsNotKnown(t *testing.T) {
 	j.want(c, &conn.Route{NAT: conn.NATUnresolved})
 }
 
+// A pod has another way out than the one that is followed. A missing entry on that one proves nothing, an entry does.
+func TestTheWayOutIsNotCertain(t *testing.T) {
+	for tracked, want := range map[bool]*conn.Route{false: {NAT: conn.NATUnresolved}, true: toBackend()} {
+		o := service(tracked)
+		if o.uncertain = map[uint32]bool{pod: true}; !tracked {
+			clear(o.entries)
+		}
+		j := newJourney(t, o)
+		c := dialled(1, conn.Open)
+		j.read(c)
+		j.read()
+		j.want(c, want)
+	}
+}
+
 // Two namespaces whose default routes lead to each other are asked once each.
 func TestTheWayOutIsARing(t *testing.T) {
 	o := service(true)

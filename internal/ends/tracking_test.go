@@ -29,11 +29,12 @@ type entry struct {
 
 // tracking is connection tracking that a test answers for.
 type tracking struct {
-	entries map[place]entry // a packet that is not in it has no entry
-	outers  map[uint32]uint32
-	lost    map[uint32]bool // namespaces of which it is not known what is around them
-	early   int             // how many times it is too early to ask
-	asked   []Question
+	entries   map[place]entry // a packet that is not in it has no entry
+	outers    map[uint32]uint32
+	uncertain map[uint32]bool // namespaces with another way out than to outers
+	lost      map[uint32]bool // namespaces of which it is not known what is around them
+	early     int             // how many times it is too early to ask
+	asked     []Question
 }
 
 func (o *tracking) lookup() Lookup {
@@ -45,11 +46,11 @@ func (o *tracking) lookup() Lookup {
 			return answers
 		},
 		Local: func(_ time.Time, _ uint32, a netip.Addr) (bool, error) { return a.IsLoopback(), nil },
-		Outer: func(_ time.Time, netns uint32, _ netip.Addr) (uint32, error) {
+		Outer: func(_ time.Time, netns uint32, _ conn.Tuple) (uint32, bool, error) {
 			if o.lost[netns] {
-				return 0, errors.New("not known")
+				return 0, false, errors.New("not known")
 			}
-			return o.outers[netns], nil
+			return o.outers[netns], !o.uncertain[netns], nil
 		},
 	}
 }

@@ -41,6 +41,7 @@ type Step struct {
 	Out       conn.Tuple // of Tracked: the packet as it leaves
 	Reply     bool       // of Tracked: the packet belongs to the reply direction
 	Local     bool       // the destination of the packet, as it leaves, belongs to this namespace: it goes no further
+	Uncertain bool       // the packet can leave by another way than to the next step: no entry there proves nothing
 }
 
 // Packet returns the packet as it arrives after some steps.
@@ -119,7 +120,11 @@ func (w *walk) pass(i int, s Step) bool {
 	case Unknown:
 		return false
 	case Doubted:
-		w.doubt = true
+		// If the destination was translated before, the server's own namespace can only redirect it to another port of
+		// the server, which changes nothing in the route.
+		if !w.client || !s.Local || !w.dnat {
+			w.doubt = true
+		}
 	case Tracked:
 		if !w.agrees(s) {
 			return false
@@ -134,6 +139,7 @@ func (w *walk) pass(i int, s Step) bool {
 	if s.Knowledge == Tracked {
 		w.packet = s.Out
 	}
+	w.doubt = w.doubt || s.Uncertain
 	return true
 }
 

@@ -34,6 +34,8 @@ func tracked(source, destination string) Step {
 func (s Step) reply() Step { s.Reply = true; return s }
 func (s Step) local() Step { s.Local = true; return s }
 
+func (s Step) uncertain() Step { s.Uncertain = true; return s }
+
 var absent, doubted, unknown = Step{Knowledge: Absent}, Step{Knowledge: Doubted}, Step{}
 
 // route returns a route; asked is empty if the destination was not translated.
@@ -149,6 +151,22 @@ func TestFollow(t *testing.T) {
 		"another source port on the way, and nothing else": {
 			client(app, backend), []Step{tracked("10.244.1.11:1024", backend)},
 			route(conn.NATNone, app, backend, "", 9080)},
+		"a service, and the server's namespace may redirect": {
+			client(app, service), []Step{tracked(app, backend), doubted.local()},
+			route(conn.NATDestination, app, backend, service, 9080)},
+		"the server's namespace may redirect": {client(app, backend), []Step{tracked(app, backend), doubted.local()},
+			route(conn.NATUnresolved, app, backend, "", 9080)},
+		"another way out, and no entry on the one that was asked": {
+			client(app, service), []Step{absent.uncertain(), absent},
+			route(conn.NATUnresolved, app, service, "", 80)},
+		"another way out, and an entry on the one that was asked": {
+			client(app, service), []Step{absent.uncertain(), tracked(app, backend)},
+			route(conn.NATDestination, app, backend, service, 9080)},
+		"another way out after the last namespace": {
+			client(app, service), []Step{absent, tracked(app, backend).uncertain()},
+			route(conn.NATUnresolved, app, service, "", 80)},
+		"a server with another way out": {server(backend, node), []Step{absent.uncertain(), absent},
+			route(conn.NATUnresolved, node, backend, "", 9080)},
 		"nobody was asked": {client(app, service), nil, route(conn.NATUnresolved, app, service, "", 80)},
 		"an entry the other way round": {client(app, service), []Step{tracked(app, backend).reply()},
 			route(conn.NATUnresolved, app, service, "", 80)},

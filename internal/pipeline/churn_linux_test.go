@@ -84,7 +84,7 @@ func (m *mill) ask(string, time.Time) (Tables, error) {
 			return answers
 		},
 		Local: func(time.Time, uint32, netip.Addr) (bool, error) { return false, nil },
-		Outer: func(time.Time, uint32, netip.Addr) (uint32, error) { return 0, nil },
+		Outer: func(time.Time, uint32, conn.Tuple) (uint32, bool, error) { return 0, true, nil },
 	}, nil
 }
 

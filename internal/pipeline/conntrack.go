@@ -37,9 +37,9 @@ func (t Tables) lookup() ends.Lookup {
 			local, err := t.Local(now, netns, a)
 			return local, early(err)
 		},
-		Outer: func(now time.Time, netns uint32, to netip.Addr) (uint32, error) {
-			outer, err := t.Outer(now, netns, to)
-			return outer, early(err)
+		Outer: func(now time.Time, netns uint32, packet conn.Tuple) (uint32, bool, error) {
+			outer, certain, err := t.Outer(now, netns, packet)
+			return outer, certain, early(err)
 		},
 	}
 }

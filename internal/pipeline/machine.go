@@ -34,7 +34,7 @@ type Sockets struct {
 type Tables struct {
 	Ask      func(now time.Time, questions []conntrack.Lookup) []conntrack.Answer
 	Local    func(now time.Time, namespace uint32, a netip.Addr) (bool, error)
-	Outer    func(now time.Time, namespace uint32, to netip.Addr) (uint32, error)
+	Outer    func(now time.Time, namespace uint32, packet conn.Tuple) (outer uint32, certain bool, err error)
 	Warnings func() []string
 	Stats    func() conntrack.Stats
 	Close    func() error

@@ -24,9 +24,10 @@ import (
 // namespaces are looked at: those of the others are as good as on another machine.
 type plant struct {
 	*Pipeline
-	t       *testing.T
-	watched map[uint32]bool
-	ways    []way
+	t         *testing.T
+	watched   map[uint32]bool
+	elsewhere map[uint32]bool // namespaces that stand for other machines
+	ways      []way
 }
 
 // A way is what the event of one connection says of its ends.
@@ -52,7 +53,7 @@ func newPlant(t *testing.T, watched ...*testnet.Namespace) *plant {
 			// What other programs end between two readings must not crowd out the test's own.
 			return onlyOf(openKernel(t, kernel.Options{RingBytes: 1 << 25}), func(n uint32) bool { return p.watched[n] }), nil
 		},
-		Ask:  openTables,
+		Ask:  p.openTables,
 		Host: owner.Host,
 		Join: openSources,
 		Now:  time.Now,
@@ -71,6 +72,20 @@ func newPlant(t *testing.T, watched ...*testnet.Namespace) *plant {
 	p.Pipeline = opened
 	p.events.want(true)
 	return p
+}
+
+// openTables opens connection tracking, in which the namespaces of other machines are not on this one.
+func (p *plant) openTables(root string, now time.Time) (Tables, error) {
+	t, err := openTables(root, now)
+	outer := t.Outer
+	t.Outer = func(now time.Time, netns uint32, packet conn.Tuple) (uint32, bool, error) {
+		inode, certain, err := outer(now, netns, packet)
+		if p.elsewhere[inode] {
+			inode = 0
+		}
+		return inode, certain, err
+	}
+	return t, err
 }
 
 // read reads what has ended, and what is open, as the receiver does in the end.
@@ -240,6 +255,7 @@ func TestTranslationsFromOneSide(t *testing.T) {
 					less(&want)
 				}
 				p := newPlant(t, watched)
+				p.elsewhere = map[uint32]bool{from.Inode: side == "server", to.Inode: side == "client"}
 				p.exchange(from, to.Listen(c.listen), c.dial)
 				wantWays(t, p.told(1), want)
 			})

@@ -79,7 +79,9 @@ func (s *scripted) tables() Tables {
 			return answers
 		},
 		Local: func(time.Time, uint32, netip.Addr) (bool, error) { return false, nil },
-		Outer: func(_ time.Time, netns uint32, _ netip.Addr) (uint32, error) { return s.outer[netns], nil },
+		Outer: func(_ time.Time, netns uint32, _ conn.Tuple) (uint32, bool, error) {
+			return s.outer[netns], true, nil
+		},
 		Close: s.closing("tables"),
 	}
 }

@@ -236,7 +236,7 @@ func (k *script) ask(string, time.Time) (pipeline.Tables, error) {
 			return answers
 		},
 		Local: func(_ time.Time, _ uint32, a netip.Addr) (bool, error) { return a.IsLoopback(), nil },
-		Outer: func(time.Time, uint32, netip.Addr) (uint32, error) { return 0, nil },
+		Outer: func(time.Time, uint32, conn.Tuple) (uint32, bool, error) { return 0, true, nil },
 		Close: func() error { return nil },
 	}, nil
 }

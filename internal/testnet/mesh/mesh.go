@@ -12,6 +12,7 @@ import (
 	"slices"
 
 	"github.com/netconn/netconn/internal/testnet/cgroup"
+	"github.com/netconn/netconn/internal/testnet/mesh/program"
 	"github.com/netconn/netconn/internal/testnet/netns"
 )
 
@@ -58,7 +59,21 @@ func (m *Mesh) make() (err error) {
 		return err
 	}
 	m.later(m.wire.Close)
-	return bridge(m.wire, "wire")
+	if err := bridge(m.wire, "wire"); err != nil {
+		return err
+	}
+	return m.occupy("wire", m.wire)
+}
+
+// occupy starts a process in a namespace, as each namespace of a real machine has one. A program that looks for
+// namespaces looks at processes and mounts. A namespace that it cannot find could translate addresses.
+func (m *Mesh) occupy(name string, in *netns.Namespace) error {
+	c, err := m.newContainer("system.slice/"+name+".service", in)
+	if err != nil {
+		return err
+	}
+	_, err = c.Start(Spec{Name: "init", Role: program.Role{App: &program.App{}}})
+	return err
 }
 
 func programsOf(name string) string { return filepath.Join(os.TempDir(), name) }
