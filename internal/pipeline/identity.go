@@ -36,7 +36,7 @@ func (p *Pipeline) resolve(c conn.Conn, now time.Time) Identity {
 	}
 	named, certain := p.named(c, other, remote, now)
 	known.Peer = peer.Enrich(p.peers.Describe(c, other, remote.Addr()), named)
-	known.settled = p.final || certain && view.Settled && stays(c, other, named)
+	known.settled = p.final || certain && view.Settled && stays(c, other, named) && p.introduced(c.Owner)
 	known.fill(c, remote)
 	if other == nil && c.Role == conn.RoleClient && standsForOthers(named) {
 		known.atService(remote, p.destination(remote))
@@ -120,6 +120,19 @@ func (p *Pipeline) named(
 		q.Port = remote.Port()
 	}
 	return p.sources.peer(q)
+}
+
+// introduced reports whether the sources know the container of this end. A processor that adds names to resources
+// watches the same API. If it gets a resource earlier, it gives it no name, and another identity as soon as it can.
+func (p *Pipeline) introduced(o conn.Owner) bool {
+	if len(p.sources) == 0 || o.ContainerID == "" || p.known[o.ContainerID] {
+		return true
+	}
+	if _, settled := p.sources.peer(conn.Query{Here: true, Owner: o}); !settled {
+		return false
+	}
+	p.known[o.ContainerID] = true
+	return true
 }
 
 // destination names what a client asked for.

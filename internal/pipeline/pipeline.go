@@ -63,6 +63,7 @@ type Pipeline struct {
 	tables   Tables
 	peers    *peer.Resolver
 	sources  Sources
+	known    map[string]bool // containers of this machine that the sources have been certain of
 	flows    *flow.Table
 	events   *events
 	mask     func(flow.Key) flow.Key
@@ -102,6 +103,7 @@ func Open(o Options, m Machine) (*Pipeline, error) {
 		tables:  t,
 		peers:   peer.New(o.Networks),
 		sources: sources,
+		known:   make(map[string]bool),
 		flows:   flow.New(o.Flows, now),
 		events:  newEvents(o.Events),
 		mask:    o.Mask,
@@ -180,6 +182,7 @@ func (p *Pipeline) resolver(now time.Time) func(conn.Conn) Identity {
 
 func (p *Pipeline) expire(now time.Time) {
 	for _, gone := range p.owners.Expire(now) {
+		delete(p.known, gone.ContainerID)
 		if p.mask(flow.Key{Owner: gone}).Owner == gone { // or living containers share the resource
 			p.flows.Gone(gone)
 		}

@@ -39,7 +39,12 @@ func TestNode(t *testing.T) {
 	time.Sleep(traffic)
 	b.wantCounted(t, "after a rolling update")
 
+	resumeApplications(t)
+	time.Sleep(6 * time.Second)
+	stopApplications(t)
+	time.Sleep(3 * time.Second) // all ends are known by then, and most have not been reported
 	restartAgent(t, n)
+	b.wantCounted(t, "by the last collection of an agent")
 	resumeApplications(t)
 	time.Sleep(traffic)
 	b.wantCounted(t, "after a restart of the agent")
@@ -82,7 +87,9 @@ func explain(t *testing.T, n *testcluster.Node, b *backend) {
 	}
 	if t.Failed() {
 		for _, s := range b.all() {
-			t.Logf("%d %v | %v", s.bytes, s.resource, s.point)
+			if s.resource["k8s.namespace.name"] == "shop" || s.point["netconn.peer.k8s.namespace.name"] == "shop" {
+				t.Logf("%d %v | %v", s.bytes, s.resource, s.point)
+			}
 		}
 	}
 }
