@@ -31,17 +31,25 @@ func listen(at *unix.RawSockaddrInet4) (int, error) {
 	if err != nil {
 		return -1, fmt.Errorf("open socket: %w", err)
 	}
+	if err := listenOn(fd, at); err != nil {
+		closeSocket(fd)
+		return -1, err
+	}
+	return fd, nil
+}
+
+func listenOn(fd int, at *unix.RawSockaddrInet4) error {
 	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
-		return -1, fmt.Errorf("set SO_REUSEADDR: %w", err)
+		return fmt.Errorf("set SO_REUSEADDR: %w", err)
 	}
 	_, _, e := syscall.RawSyscall(unix.SYS_BIND, uintptr(fd), uintptr(unsafe.Pointer(at)), unix.SizeofSockaddrInet4)
 	if e != 0 {
-		return -1, fmt.Errorf("bind: %w", e)
+		return fmt.Errorf("bind: %w", e)
 	}
 	if err := unix.Listen(fd, 16384); err != nil {
-		return -1, fmt.Errorf("listen: %w", err)
+		return fmt.Errorf("listen: %w", err)
 	}
-	return fd, nil
+	return nil
 }
 
 func openSocket() (int, error) {
