@@ -146,3 +146,17 @@ func TestCollectFromNoProgram(t *testing.T) {
 		t.Error("no error")
 	}
 }
+
+// Go's tools are left out; a folder of that name in another module is not, nor is Go's own library.
+func TestSkip(t *testing.T) {
+	for path, want := range map[string]bool{
+		"go@go1.26/cmd": true, "go@go1.26/test": true, "go@go1.26/misc": true, "go@go1.26/src": false, "go@go1.26/src/cmd": true,
+		"m@v1/cmd": false, "m@v1/_examples": true, "m@v1/.github": true, "m@v1/node_modules": true, "m@v1/testdata": true,
+	} {
+		name, _, _ := strings.Cut(path, "/")
+		got := (module{name, name}).skip(path, filepath.Base(path)) != nil
+		if got != want {
+			t.Errorf("%s: skipped is %t, want %t", path, got, want)
+		}
+	}
+}

@@ -162,7 +162,7 @@ func watch(ctx context.Context, c *harness.Collector, v *view, o options) error 
 	return c.Stop()
 }
 
-// free finds out before the collector does that something else has the address: top would read the page of a stranger.
+// free returns an error if another program has the address. Without it, top would read that program's page.
 func free(variable, address string) error {
 	l, err := net.Listen("tcp", address)
 	if err != nil {

@@ -24,7 +24,7 @@ type flow struct {
 	owner    owner
 	role     string // client, server or unknown
 	port     string // of the server; empty: unknown
-	peerName string // empty: nobody knows
+	peerName string // empty: unknown
 	peerType string
 	scope    string // where the peer is
 	way      way

@@ -153,7 +153,7 @@ func TestClip(t *testing.T) {
 	}
 }
 
-// Of a crowded machine, only what somebody asks for.
+// A name cannot move the cursor, change the terminal or turn the direction of text.
 func TestPrintable(t *testing.T) {
 	for text, want := range map[string]string{
 		"nginx":                      "nginx",
@@ -183,6 +183,7 @@ func TestTableOfHostileNames(t *testing.T) {
 	}
 }
 
+// -only leaves out the flows of all other programs.
 func TestOnlySomeOwners(t *testing.T) {
 	var got []string
 	for _, r := range rowsOf(page{}, readPage(t, "testdata/translated/now.txt"), "", []string{"productpage", "nobody"}) {
@@ -190,5 +191,39 @@ func TestOnlySomeOwners(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"productpage"}, got); diff != "" {
 		t.Errorf("owners (-want +got):\n%s", diff)
+	}
+}
+
+// The summary counts flows and open sockets, and names the host and the time if they are known.
+func TestSummary(t *testing.T) {
+	two := []row{{totals: totals{active: 2}}, {totals: totals{active: 1}}}
+	for want, c := range map[string]struct {
+		host string
+		at   time.Time
+		rows []row
+	}{
+		"vm, 00:00:10, 2 flows, 3 open sockets": {"vm", time.Unix(10, 0).UTC(), two},
+		"1 flow, 1 open socket":                 {"", time.Time{}, two[1:]},
+		"vm, 0 flows, 0 open sockets":           {"vm", time.Time{}, nil},
+	} {
+		if got := summary(c.host, c.at, c.rows); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+// A table says how many rows there was no room for, and a column of translations is there if one row has any.
+func TestRoomForRows(t *testing.T) {
+	rows := []row{{}, {flow: flow{way: way{nat: "snat"}}}, {flow: flow{way: way{nat: "none"}}}}
+	for n, want := range map[int]string{1: "and 2 more\n", 2: "and 1 more\n", 3: "", 9: ""} {
+		var table bytes.Buffer
+		render(&table, "", time.Time{}, rows, room{rows: n})
+		_, more, _ := strings.Cut(table.String(), "and ")
+		if got := strings.TrimPrefix(want, "and "); more != got {
+			t.Errorf("room for %d: %q, want %q", n, more, got)
+		}
+		if got, want := strings.Contains(table.String(), "NAT"), true; n > 1 && got != want {
+			t.Errorf("room for %d: a column NAT is %v, want %v:\n%s", n, got, want, &table)
+		}
 	}
 }

@@ -79,3 +79,26 @@ func TestShowReturnsWhyThereIsNoPage(t *testing.T) {
 		t.Errorf("error: %v", err)
 	}
 }
+
+// Without a terminal, tables follow each other with an empty line between them, whole lines and no control sequences.
+func TestWriteToAFile(t *testing.T) {
+	var out bytes.Buffer
+	v := &view{out: &out, note: "note"}
+	for range 2 {
+		if err := v.write([]byte("0123456789\n"), 5); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want := "0123456789\n\n0123456789\n\n"; out.String() != want {
+		t.Errorf("got %q, want %q", out.String(), want)
+	}
+}
+
+// The number of rows is the one that was asked for, else a default: there is no terminal here to measure.
+func TestRoomWithoutATerminal(t *testing.T) {
+	for limit, want := range map[int]int{0: defaultLimit, 7: 7} {
+		if got := (&view{out: &bytes.Buffer{}, redraw: true, limit: limit}).room(); got != (room{rows: want}) {
+			t.Errorf("limit %d: %+v, want %d rows of any width", limit, got, want)
+		}
+	}
+}
