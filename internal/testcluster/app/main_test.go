@@ -2,16 +2,30 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
+
+// programVariable makes this program the application.
+const programVariable = "NETCONN_APP_TEST"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(programVariable) != "" {
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
 
 // server starts a server that has a journal, and returns its address.
 func server(t *testing.T) (address, journal string) {
@@ -47,6 +61,7 @@ func read(t *testing.T, journal string, n int) map[string][]Connection {
 		found := 0
 		file, err := os.Open(journal)
 		if err != nil {
+			time.Sleep(10 * time.Millisecond)
 			continue
 		}
 		for lines := bufio.NewScanner(file); lines.Scan(); {
@@ -148,5 +163,51 @@ func TestArguments(t *testing.T) {
 		if err := run(strings.Fields(arguments)); err == nil {
 			t.Errorf("%q: no error", arguments)
 		}
+	}
+}
+
+// A program that is asked to end answers for a while, sends no more requests, and exits with status 0.
+func TestEnd(t *testing.T) {
+	address, journal := server(t)
+	client := exec.Command(os.Args[0], "all", "127.0.0.1:0", "0", "1ms", address)
+	client.Env = append(os.Environ(), programVariable+"=1", "POD=client")
+	if err := client.Start(); err != nil {
+		t.Fatal(err)
+	}
+	asked := func() int {
+		text, _ := os.ReadFile(journal)
+		return bytes.Count(text, []byte(`"client/app"`))
+	}
+	for asked() < 3 {
+		time.Sleep(time.Millisecond)
+	}
+	signalled := time.Now()
+	if err := client.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(grace / 3) // for the request on its way
+	before := asked()
+	if err := client.Wait(); err != nil || time.Since(signalled) < grace {
+		t.Errorf("it ended after %v: %v", time.Since(signalled), err)
+	}
+	if after := asked(); after != before {
+		t.Errorf("it has sent %d requests after it was asked to end", after-before)
+	}
+}
+
+// A request that is cut short counts what has arrived of it, and gets no answer.
+func TestCutShort(t *testing.T) {
+	address, journal := server(t)
+	c, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Write([]byte{0, 0, 0, 9, 0, 0, 0, 1, 'x', 'y'}); err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+	counted := read(t, journal, 1)["server"][0]
+	if counted.Received != 10 || counted.Sent != 0 {
+		t.Errorf("received %d, sent %d, want 10 and 0", counted.Received, counted.Sent)
 	}
 }
