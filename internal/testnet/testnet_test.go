@@ -174,3 +174,14 @@ func TestSocket(t *testing.T) {
 		t.Errorf("family %d, %v", family, err)
 	}
 }
+
+// A command runs in the namespace: it sees that namespace's interfaces, and none of the machine's.
+func TestCommand(t *testing.T) {
+	n := testnet.New(t)
+	list := filepath.Join(t.TempDir(), "interfaces")
+	n.Command("sh", "-c", "ip -o link >"+list)
+	text, err := os.ReadFile(list)
+	if err != nil || strings.Count(string(text), "\n") != 1 || !strings.Contains(string(text), "lo: <LOOPBACK,UP") {
+		t.Errorf("interfaces %q, %v", text, err)
+	}
+}

@@ -158,3 +158,18 @@ func TestParseSlabsErrors(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// The line names the machine's cores, the kernel's release and the day.
+func TestDescribeThisMachine(t *testing.T) {
+	release, err := os.ReadFile("/proc/sys/kernel/osrelease")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"Linux " + strings.TrimSpace(string(release)) + ", " + runtime.Version(), time.Now().UTC().Format(", 2 January 2006"),
+	} {
+		if !strings.Contains(Describe(), want) {
+			t.Errorf("%q lacks %q", Describe(), want)
+		}
+	}
+}

@@ -5,6 +5,8 @@ package testbed
 import (
 	"fmt"
 	"net"
+	"os"
+	"strings"
 	"testing"
 
 	"github.com/netconn/netconn/internal/testnet"
@@ -49,5 +51,29 @@ func TestPair(t *testing.T) {
 	if l, err := net.Listen("tcp", ServerAddress+":0"); err == nil {
 		l.Close()
 		t.Error("the machine itself has the server's address")
+	}
+}
+
+// Both namespaces have the limits that the benchmarks need, and the machine keeps its own.
+func TestLimits(t *testing.T) {
+	p := newPair(t)
+	read := func() (string, error) {
+		text, err := os.ReadFile("/proc/sys/net/ipv4/tcp_max_tw_buckets")
+		return strings.TrimSpace(string(text)), err
+	}
+	inside := func() error {
+		buckets, err := read()
+		if err == nil && buckets != "0" {
+			err = fmt.Errorf("tcp_max_tw_buckets is %s, want 0", buckets)
+		}
+		return err
+	}
+	for name, err := range map[string]error{"client": p.Client.Do(inside), "server": p.Server.Do(inside)} {
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if buckets, err := read(); err != nil || buckets == "0" {
+		t.Errorf("the machine has %s, %v", buckets, err)
 	}
 }

@@ -65,3 +65,16 @@ func TestWriteValues(t *testing.T) {
 		}
 	}
 }
+
+// The values are those of the package names, each once.
+func TestValuesAreThoseOfNames(t *testing.T) {
+	text := module()
+	for list, values := range map[string][]string{
+		"PEER_TYPES": names.Types(), "SCOPES": names.Scopes(), "ROLES": names.Roles(), "NATS": names.NATs(),
+	} {
+		want := "export const " + list + " = ['" + strings.Join(values, "', '") + "'] as const\n"
+		if strings.Count(text, want) != 1 {
+			t.Errorf("the module has %q %d times, want once", want, strings.Count(text, want))
+		}
+	}
+}

@@ -158,3 +158,14 @@ func TestIDs(t *testing.T) {
 		}
 	}
 }
+
+// Cgroups are where the kernel says that this process is in one.
+func TestMount(t *testing.T) {
+	mount, err := cgroup.Mount()
+	if err != nil {
+		testnet.Require(t, err)
+	}
+	if _, err := os.Stat(filepath.Join(mount, "cgroup.controllers")); err != nil {
+		t.Errorf("%s is not the root of a hierarchy of version 2: %v", mount, err)
+	}
+}
