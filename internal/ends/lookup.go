@@ -38,7 +38,8 @@ const (
 	Unknown Result = iota // there is none, or it is about another connection
 	Found
 	NoEntry
-	Early // ask again
+	Early     // ask again
+	Displaced // the entry is in a state that the connection cannot have: a later one has taken its tuple
 )
 
 // Answer is what connection tracking makes of a packet.
@@ -71,11 +72,15 @@ type lookup struct {
 	ended   time.Time // when the connection may have ended at the earliest, if it has
 	retries int
 
-	netns    uint32   // that is asked next
-	passed   []uint32 // those that were asked
-	steps    []nat.Step
-	conflict bool
-	retrying bool
+	netns     uint32   // that is asked next
+	passed    []uint32 // those that were asked
+	steps     []nat.Step
+	rivals    []party   // connections with the tuple that were reported since
+	twins     []*lookup // that take over the outcome
+	conflict  bool
+	displaced bool // the answer is about a later connection
+	disputed  bool // the answer before was
+	retrying  bool
 }
 
 // newLookup returns one.
@@ -86,7 +91,7 @@ func (x *Index) newLookup() *lookup {
 	} else {
 		q = new(lookup)
 	}
-	*q = lookup{ended: x.before, passed: q.passed, steps: q.steps}
+	*q = lookup{ended: x.before, passed: q.passed, steps: q.steps, rivals: q.rivals, twins: q.twins}
 	return q
 }
 
@@ -98,16 +103,45 @@ func (q *lookup) begin(subject, other, asks *record) {
 	}
 	q.at, q.open, q.netns = asks.packet(), asks.phase == conn.Open, asks.netnsInode
 	q.passed, q.steps, q.conflict, q.retrying = q.passed[:0], q.steps[:0], false, false
+	if q.disputed = q.disputed || q.displaced; !q.disputed {
+		q.rivals = q.rivals[:0]
+	}
+	q.twins, q.displaced = q.twins[:0], false
 }
 
 // paired reports whether the lookup is about both ends.
 func (q *lookup) paired() bool { return q.other.record != nil }
 
-// findConflict marks the lookup with an answer that may be about the connection of a new record.
+// twin reports whether another connection is between the same two sockets' addresses as that of a lookup. The same rules
+// make the same route of both, so an answer is right for either.
+func (q *lookup) twin(r *record) bool {
+	if !q.paired() || !q.subject.live() || !q.other.live() || r.other == nil {
+		return false
+	}
+	return q.asks.record.opposite().packet() == r.opposite().packet() && q.asks.packet() == r.packet()
+}
+
+// findConflict gives the lookup a rival if its answer may be about the connection of a record.
 func (x *Index) findConflict(r *record) {
 	if q := x.asked[r.packet()]; q != nil && q.asks.of != r.id() {
-		q.conflict = true
+		q.rivals = append(q.rivals, partyOf(r))
 	}
+}
+
+// conflicts reports whether an answer may be about another connection, which has another route.
+func (q *lookup) conflicts() bool {
+	return q.conflict || slices.ContainsFunc(q.rivals, func(p party) bool { return !p.live() || !q.twin(p.record) })
+}
+
+// proven reports whether an answer is right for the connection, whoever has the entry.
+func (q *lookup) proven() bool {
+	return !q.conflicts() && (!q.disputed || len(q.rivals) > 0)
+}
+
+// again reports whether a lookup found the entry of a later connection, which may have the same route. Its entry is an
+// answer once it has ended too, as it is known by then.
+func (q *lookup) again() bool {
+	return q.displaced && q.paired() && q.subject.live() && q.retries < maxDisplaced && !q.conflicts()
 }
 
 // recheck has a connection asked about again that was open when it was asked about and has ended: the answer may be
@@ -119,7 +153,9 @@ func (x *Index) recheck(r *record) {
 	if q := x.asked[r.packet()]; q != nil && q.asks.of == r.id() && q.open {
 		q.ended, q.retries = x.before, 0
 		x.retry(q)
+		return
 	}
+	x.findConflict(r)
 }
 
 // retry has the next Settle ask again.
@@ -127,11 +163,13 @@ func (x *Index) retry(q *lookup) {
 	if x.asked[q.at] == q {
 		delete(x.asked, q.at)
 	}
-	q.retrying = true
-	if q.subject.live() {
-		q.subject.state = retrying
+	for _, q := range append(q.twins, q) {
+		q.retrying = true
+		if q.subject.live() {
+			q.subject.state = retrying
+		}
+		x.retries = append(x.retries, q)
 	}
-	x.retries = append(x.retries, q)
 }
 
 // ask asks about all that wait: what was retried first, then in the order of the reports, which start relies on.
@@ -169,12 +207,11 @@ func (x *Index) search(r *record, q *lookup) {
 	asks := r
 	if r.other != nil {
 		end, other := r.socket(), r.other.socket()
-		server, known := nat.Server(end, other)
-		if nat.Mirrored(end, other) || !known {
+		if nat.Shown(end, other) {
 			x.settleBoth(r, &end, r.other, &other, nat.Between(end, other, nat.Step{}))
 			return
 		}
-		if server.ID != end.ID {
+		if server, _ := nat.Server(end, other); server.ID != end.ID {
 			asks = r.other
 		}
 	}
@@ -197,6 +234,9 @@ func (x *Index) start(q *lookup) {
 		if before.paired() || !q.paired() {
 			return
 		}
+	case before.twin(q.asks.record):
+		before.twins = append(before.twins, q)
+		return
 	case before.open && !q.open:
 		q.conflict = true
 		x.conclude(q)
@@ -252,6 +292,9 @@ func (x *Index) step(q *lookup, in conn.Tuple, a Answer, now time.Time) (s nat.S
 		s.Knowledge = nat.Without(q.asks.socket(), x.config.Now().Sub(q.ended).Seconds(), a.Tracks)
 	case Found:
 		s, out = nat.Step{Knowledge: nat.Tracked, Out: a.Tuple, Reply: a.Reply}, a.Tuple
+	case Displaced:
+		q.displaced = true
+		return s, false
 	default:
 		return s, a.Result == Early
 	}

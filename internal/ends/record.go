@@ -69,6 +69,14 @@ func (r *record) packet() packet { return packet{r.netnsInode, r.packetTuple} }
 
 func (r *record) id() conn.ID { return conn.ID{Cookie: r.cookie, Generation: r.generation} }
 
+// opposite returns the record of the other end; of a socket that connected to itself, the record.
+func (r *record) opposite() *record {
+	if r.other == nil {
+		return r
+	}
+	return r.other
+}
+
 // set keeps a report. What the index knows of the connection stays.
 func (r *record) set(c *conn.Conn, known *owners) {
 	if r.state == free || r.owner.Value() != c.Owner {

@@ -17,6 +17,8 @@ func (x *Index) Settle(now time.Time) (more bool) {
 		}
 		if q.subject.record != nil && !q.retrying && len(x.spareLookups) < maxSpare { // or it is there a second time
 			q.subject, q.other, q.asks = party{}, party{}, party{}
+			clear(q.rivals)
+			clear(q.twins)
 			x.spareLookups = append(x.spareLookups, q)
 		}
 	}
@@ -30,9 +32,18 @@ func (x *Index) Settle(now time.Time) (more bool) {
 
 // conclude keeps the outcome of a lookup, for both ends if both are here.
 func (x *Index) conclude(q *lookup) {
-	if q.conflict {
+	if q.again() {
+		q.retries++
+		x.retry(q)
+		return
+	}
+	if !q.proven() {
 		x.stats.Conflicts++
 		q.steps = append(q.steps[:0], nat.Step{Knowledge: nat.Unknown})
+	}
+	for _, twin := range q.twins {
+		twin.steps = append(twin.steps[:0], q.steps...)
+		x.conclude(twin)
 	}
 	if !q.subject.live() {
 		return

@@ -66,7 +66,7 @@ func (o *tracking) answer(q Question) Answer {
 	case !found:
 		return Answer{Result: NoEntry}
 	case e.established && q.Phase != conn.Open:
-		return Answer{Result: Unknown}
+		return Answer{Result: Displaced}
 	}
 	return e.Answer
 }

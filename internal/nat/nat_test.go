@@ -175,6 +175,10 @@ func TestFollow(t *testing.T) {
 	}
 }
 
+func in(netns uint32, e conn.End) conn.End { e.Namespace.Inode = netns; return e }
+
+func cookie(n uint64, e conn.End) conn.End { e.Namespace.Cookie = n; return e }
+
 // Both ends on one machine: what was asked for and who is there are in their sockets.
 func TestBetween(t *testing.T) {
 	transparent := func(e conn.End) conn.End { e.Transparent = true; return e }
@@ -208,6 +212,25 @@ func TestBetween(t *testing.T) {
 		"redirected, and the kernel chose another source port": {
 			client(app, service), server(sidecar, "10.244.1.11:1024"), tracked(service, app).reply(),
 			route(conn.NATRedirect, app, sidecar, service, 80)},
+		"a sidecar in the client's namespace": {in(7, client(app, service)), in(7, server(sidecar, app)), unknown,
+			route(conn.NATRedirect, app, sidecar, service, 80)},
+		"the same, and the entry is deleted": {in(7, client(app, service)), in(7, server(sidecar, app)), doubted,
+			route(conn.NATRedirect, app, sidecar, service, 80)},
+		"the same, and the table is empty": {in(7, client(app, service)), in(7, server(sidecar, app)), absent,
+			route(conn.NATRedirect, app, sidecar, service, 80)},
+		"the same, and another source port": {
+			in(7, client(app, service)), in(7, server(sidecar, "10.244.1.11:1024")), unknown,
+			route(conn.NATRedirect, app, sidecar, service, 80)},
+		"back to the client's namespace by way of a node": {
+			in(7, client(app, service)), in(7, server(inbound, node)), unknown,
+			route(conn.NATUnresolved, app, inbound, service, 80)},
+		"a sidecar in another namespace": {in(7, client(app, service)), in(8, server(sidecar, app)), unknown,
+			route(conn.NATUnresolved, app, sidecar, service, 80)},
+		"a namespace that was deleted, and another of its inode": {
+			in(7, client(app, service)), cookie(5, in(7, server(sidecar, app))), unknown,
+			route(conn.NATUnresolved, app, sidecar, service, 80)},
+		"namespaces that are not known": {in(0, client(app, service)), in(0, server(sidecar, app)), unknown,
+			route(conn.NATUnresolved, app, sidecar, service, 80)},
 		"nothing but another source port": {client(app, backend), server(backend, "10.244.1.11:1024"), unknown,
 			route(conn.NATNone, app, backend, "", 9080)},
 	} {

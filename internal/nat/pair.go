@@ -10,6 +10,28 @@ import (
 // them.
 func Mirrored(a, b conn.End) bool { return a.Tuple == b.Tuple.Reverse() }
 
+// Shown reports whether the sockets of both ends show the whole route, so that connection tracking need not be asked.
+func Shown(a, b conn.End) bool {
+	server, known := Server(a, b)
+	if !known || Mirrored(a, b) {
+		return true
+	}
+	client := a
+	if server.ID == a.ID {
+		client = b
+	}
+	return inside(client, server)
+}
+
+// inside reports whether the packets of a connection never left the namespace of its ends. A packet that had left it
+// would come back with the namespace's own address as its source, and the kernel drops such a packet as martian
+// (fib_validate_source); the answer would also not find its way out again. So whoever translates an address of another
+// namespace back into this one also changes the source.
+func inside(client, server conn.End) bool {
+	return client.Namespace.Inode != 0 && client.Namespace == server.Namespace &&
+		client.Tuple.Source.Addr() == server.Tuple.Destination.Addr()
+}
+
 // Server returns the end of a connection that accepted it, and whether it is known which one that is.
 func Server(a, b conn.End) (server conn.End, known bool) {
 	switch {
@@ -41,6 +63,9 @@ func Between(a, b conn.End, first Step) conn.Route {
 	}
 	r.Asked = asked
 	entered, known := enteredBy(server, first)
+	if inside(client, server) {
+		entered, known = asked, true
+	}
 	if !known {
 		r.Port = asked.Port()
 		return r

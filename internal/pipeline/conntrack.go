@@ -53,6 +53,8 @@ func result(a conntrack.Answer, p conn.Phase) ends.Result {
 		return ends.Early
 	case a.Result == conntrack.Found && fits(p, a.State):
 		return ends.Found
+	case a.Result == conntrack.Found:
+		return ends.Displaced
 	}
 	return ends.Unknown
 }
