@@ -31,10 +31,16 @@ func (c *client) do(o Order) (Report, error) {
 		err = c.onOne(o)
 	}
 	slices.Sort(c.samples)
-	if n := len(c.samples); n > 0 {
-		c.report.P99 = c.samples[(n-1)*99/100]
-	}
+	c.report.P99 = percentile99(c.samples)
 	return c.report, err
+}
+
+// percentile99 returns the 99th percentile of sorted durations, 0 if there are none.
+func percentile99(sorted []time.Duration) time.Duration {
+	if len(sorted) == 0 {
+		return 0
+	}
+	return sorted[(len(sorted)-1)*99/100]
 }
 
 // repeat runs an operation until the time is over. With a rate, an operation that is late is caught up with.
