@@ -42,7 +42,7 @@ func newReader() (*reader, error) {
 	return r, err
 }
 
-// withoutAddresses leaves out what tells no flows apart by default.
+// withoutAddresses leaves out the attributes that are off by default.
 func withoutAddresses(k flow.Key) flow.Key {
 	k.Local, k.Remote = netip.AddrPort{}, netip.AddrPort{}
 	k.Server, k.Client, k.Original.Address = netip.Addr{}, netip.Addr{}, netip.Addr{}
@@ -72,7 +72,7 @@ func (r *reader) counting(h kernel.Handler) kernel.Handler {
 	return h
 }
 
-// read times a snapshot of which nothing is kept.
+// read times a snapshot, and keeps nothing of it.
 func (r *reader) read() (time.Duration, error) {
 	start := time.Now()
 	err := r.sockets.Snapshot(false, r.counting(kernel.Handler{Conn: func(conn.Conn) {}}))

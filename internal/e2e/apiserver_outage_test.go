@@ -22,11 +22,11 @@ const awayFor = time.Minute
 const backAfter = 3 * time.Minute
 
 // The API server is killed, and is away for a minute. Meanwhile collections go on, with the names that were known
-// before; the log (once for each kind of objects), the component's status and a metric tell. When it is back, an
+// before; the log (once for each kind of objects), the component's status and a metric say so. When it is back, an
 // address is another pod's: what was connected before keeps the old name, what is connected since has the new one, and
 // of what began between no pod is named that may have been another.
 func TestClusterAway(t *testing.T) {
-	t.Parallel() // only own connections are looked at, whoever else has the same addresses meanwhile
+	t.Parallel() // it reads its own connections only, so another test may use the same addresses
 	c := testcluster.New(t)
 	x := &absence{testbed: newKnownTestbed(t, c), signals: newSignals(t), want: make(map[string]int64)}
 	c.Pod(stockObject("stock"))
@@ -37,7 +37,7 @@ func TestClusterAway(t *testing.T) {
 	until(t, "all watches", func() bool { return slices.Equal(a.connected(), watched) })
 	x.await(t)
 	x.open("old", stockPeer("stock"))
-	x.settle(t, x.want, x.told)
+	x.settle(t, x.want, x.reported)
 
 	c.Namespace("other") // is not watched: so what has changed since the last report is more than the server knows when it is back
 	c.Stop()
@@ -47,7 +47,7 @@ func TestClusterAway(t *testing.T) {
 	for time.Since(killed) < awayFor {
 		x.move("old", stockPeer("stock"))
 		x.move("meanwhile", unnamed)
-		x.settle(t, x.want, x.told)
+		x.settle(t, x.want, x.reported)
 	}
 	a.wantAway(t)
 
@@ -60,12 +60,12 @@ func TestClusterAway(t *testing.T) {
 	}
 	x.open("new", stockPeer("cart"))
 	x.move("old", stockPeer("stock"))
-	x.settle(t, x.want, x.told)
+	x.settle(t, x.want, x.reported)
 	until(t, "a name for what began before it was back", func() bool {
 		x.move("early", unnamed)
 		return x.sum("netconn.io", x.end)["9082 "+stockPeer("cart")+" receive"] > 0
 	})
-	x.settle(t, x.want, x.told)
+	x.settle(t, x.want, x.reported)
 	until(t, "the good news", func() bool { return strings.Count(a.Log(), "It works again.") == len(watched) })
 }
 
@@ -74,12 +74,12 @@ func TestClusterAway(t *testing.T) {
 type absence struct {
 	*testbed
 	*signals
-	want map[string]int64 // bytes that the shop is to tell, by the other end and the direction
+	want map[string]int64 // bytes that the shop is to report, by the other end and the direction
 }
 
 var absencePorts = map[string]uint16{"old": 9080, "meanwhile": 9081, "early": 9082, "new": 9083}
 
-// unnamed is the other end of which only the address is known.
+// unnamed is a peer that is known by its address only.
 const unnamed = "private remote - -"
 
 func stockPeer(workload string) string { return "pod remote " + workload + " zone-b" }
@@ -122,14 +122,14 @@ func (x *absence) end(n number) string {
 	return n.point.of("server.port", "netconn.peer.type", "netconn.peer.scope", "netconn.peer.name", "netconn.peer.zone", "network.io.direction")
 }
 
-// told returns the bytes that the shop tells. What it is connected to early gets its name later: what was told until
+// reported returns the bytes that the shop reports. What it is connected to early gets its name later: what was reported until
 // then stays where it is.
-func (x *absence) told() map[string]int64 {
+func (x *absence) reported() map[string]int64 {
 	early := fmt.Sprint(absencePorts["early"], " ")
 	return x.sum("netconn.io", func(n number) string { return strings.Replace(x.end(n), early+stockPeer("cart"), early+unnamed, 1) })
 }
 
-// wantAway holds what an agent tells of an API server that is not there.
+// wantAway checks what an agent reports while the API server is not there.
 func (a *agent) wantAway(t *testing.T) {
 	t.Helper()
 	if kinds := a.connected(); len(kinds) > 0 {

@@ -39,7 +39,7 @@ func TestEndsWithoutTrace(t *testing.T) {
 			}
 			for _, o := range objects {
 				if !o.exists(t) {
-					t.Fatalf("%v is not there while the collector runs: the test cannot tell", o)
+					t.Fatalf("%v is not there while the collector runs: the test proves nothing", o)
 				}
 			}
 			// The collector waits for the answer: the collection is not over.

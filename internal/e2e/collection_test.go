@@ -24,7 +24,7 @@ type resource struct {
 
 type scope struct{ Name, Version string }
 
-// A metric is what is told of all series of one name.
+// A metric is what all series of one name have in common.
 type metric struct {
 	Unit, Type, Temporality string
 	Monotonic               bool
@@ -69,7 +69,7 @@ func (c collection) find(key string) resource {
 	return resource{}
 }
 
-// countsOf returns what the collection has for all that is wanted, and for nobody else.
+// countsOf returns what the collection has for the resources that are wanted, and for no others.
 func (c collection) countsOf(want counts) counts {
 	got := make(counts)
 	for key := range want {

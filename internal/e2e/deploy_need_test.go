@@ -51,7 +51,7 @@ func TestDeployMemory(t *testing.T) {
 	}
 	row := measuredNeed.FindStringSubmatch(string(text))
 	if row == nil {
-		t.Fatal("docs/performance.md does not tell what the agent needs")
+		t.Fatal("docs/performance.md does not say what the agent needs")
 	}
 	kernel, need := quantity.MustParse(row[1]+"M"), quantity.MustParse(row[2]+"Mi")
 	agent := agentContainer(t)

@@ -23,7 +23,7 @@ import (
 	"github.com/netconn/netconn/internal/harness/otlp"
 )
 
-// defaultMessage is the largest message that a gRPC server takes unless it is told otherwise, in bytes.
+// defaultMessage is the largest message that a gRPC server takes by default, in bytes.
 const defaultMessage = 4 << 20
 
 // declared is what metadata.yaml says of attributes, metrics and events.
@@ -207,7 +207,7 @@ func shippedConfigurations(t *testing.T) []string {
 }
 
 // A busy node's collection passes all shipped configurations, from the container netconn through the agent's collector
-// and the gateway, into a gRPC server that nothing was told. It is one message of netconn, ten times as large as the
+// and the gateway, into a gRPC server with default settings. It is one message of netconn, ten times as large as the
 // server takes.
 func TestDeployBusyNode(t *testing.T) {
 	const resources, flows = 20, 500 // limit_per_resource has 500 by default

@@ -15,13 +15,13 @@ import (
 	"github.com/netconn/netconn/internal/testnet/mesh/bookinfo"
 )
 
-// What goes through a service is counted once by the client and once by the server, whoever's the resource: not once
+// What goes through a service is counted once by the client and once by the server, on whichever resource: not once
 // for the service's address and once for the server's, as other tools did (2,664 bytes were shown as 5,328).
 func TestServiceBytesOnce(t *testing.T) {
 	const payload = 2664
 	s := newTestbed(t)
 	b := randomBytes(2)
-	address := netip.AddrFrom4([4]byte{10, 98, b[0], b[1]}) // nobody else's on this machine
+	address := netip.AddrFrom4([4]byte{10, 98, b[0], b[1]}) // used nowhere else on this machine
 	vip, listen := at(address, 80), at(stockAddr, 9080)
 	service(vip, listen, 0)(s)
 	s.stock.ensure(listen.String())
@@ -43,7 +43,7 @@ func TestServiceBytesOnce(t *testing.T) {
 	}
 }
 
-// ours tells whether a series is about one of these: on their resource, or with one of them in its attributes.
+// ours reports whether a series is about one of these: on their resource, or with one of them in its attributes.
 func ours(r resource, name string, these ...string) bool {
 	return slices.ContainsFunc(these, func(s string) bool { return r.key() == s || strings.Contains(name, s) })
 }
@@ -55,7 +55,7 @@ func attributeOf(name, key string) string {
 }
 
 // What a pod receives crosses two hops, from the node to its sidecar and from there to its application: in each scope
-// it is counted once on the pod. The scope tells them apart, so a sum over one of them is what the pod received.
+// it is counted once on the pod. The scope distinguishes them, so a sum over one of them is what the pod received.
 func TestPodBytesOnceAScope(t *testing.T) {
 	rules := rulesNamed(t, "sidecar-redirect.nft")
 	o := bookinfo.Options{Rules: &rules}

@@ -14,7 +14,7 @@ import (
 	"github.com/netconn/netconn/internal/testnet/worker"
 )
 
-// A driver is a process that opens, uses and closes connections as the test tells it; see script for the orders.
+// A driver is a process that opens, uses and closes connections as the test orders; see script for the orders.
 type driver struct {
 	*worker.Worker
 	t *testing.T

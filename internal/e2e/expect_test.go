@@ -10,7 +10,7 @@ import (
 	"github.com/netconn/netconn/internal/testnet/mesh"
 )
 
-// meshMetrics configures the counts, and the attributes that tell one hop from another whoever is at its ends.
+// meshMetrics configures the counts, and the attributes that distinguish the hops by their way, not by their ends.
 func meshMetrics(more ...string) string {
 	flow := append([]string{
 		"netconn.role", "network.transport", "server.port", "netconn.peer.type", "netconn.peer.scope", "netconn.peer.name",
@@ -93,7 +93,7 @@ func (v *views) of(role string) []string {
 	}
 }
 
-// expect returns what both ends of every hop are to tell, added up where they tell the same.
+// expect returns what both ends of every hop are to report. Equal series are added up.
 func expect(hops []hop) counts {
 	want := make(counts)
 	for _, h := range hops {
@@ -127,7 +127,7 @@ func (want counts) add(m member, flow []string, connections, open int, sent, rec
 	}
 }
 
-// way returns the attributes that tell what was translated.
+// way returns the attributes that describe the translation.
 func (h hop) way() []string {
 	way := []string{fmt.Sprint("server.port=", h.port), "netconn.nat=" + h.nat}
 	if h.original.IsValid() {

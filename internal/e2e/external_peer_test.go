@@ -11,12 +11,12 @@ import (
 	"github.com/netconn/netconn/internal/testcluster"
 )
 
-// describedFlows has netconn.io tell where the other end is.
+// describedFlows configures netconn.io to report where the other end is.
 const describedFlows = "yaml:receivers::netconn::metrics::netconn.io::attributes: [network.io.direction, netconn.role, server.port, " +
 	"netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.k8s.node.name, netconn.peer.zone, netconn.peer.region, netconn.nat, " +
 	"netconn.original_destination.name, netconn.original_destination.port]"
 
-// newKnownTestbed makes a testbed, and tells an API server of its nodes.
+// newKnownTestbed makes a testbed, and describes its nodes to an API server.
 func newKnownTestbed(t *testing.T, c *testcluster.Cluster) *testbed {
 	t.Helper()
 	s := &testbed{t: t}
@@ -28,10 +28,10 @@ func newKnownTestbed(t *testing.T, c *testcluster.Cluster) *testbed {
 // publicAddr is an address of the world outside that no network numbers itself from.
 var publicAddr = netip.MustParseAddr("203.0.113.9")
 
-// Who is not on this machine is told by address: a node as such, with its zone, also where it stands for its pods; a
+// A peer on another machine is identified by its address: a node as such, with its zone, also where it stands for its pods; a
 // client outside by the name of its network, or as public, and by the service that it asked for.
 func TestClusterOutside(t *testing.T) {
-	t.Parallel() // only own connections are looked at, whoever else has the same addresses meanwhile
+	t.Parallel() // it reads its own connections only, so another test may use the same addresses
 	c := testcluster.New(t)
 	s, sink := newKnownTestbed(t, c), newSignals(t)
 	c.Service(`
@@ -70,7 +70,7 @@ spec: {type: NodePort, clusterIP: 10.96.1.3, selector: {app: shop}, ports: [{por
 		"shop server 9080 public remote - - - - dnat+snat front.bookinfo 30090 transmit":       20_000,
 		"shop server 9080 public remote - - - - dnat+snat front.bookinfo 30090 receive":        1000,
 	}, func() map[string]int64 {
-		return sink.told("netconn.io", who, "netconn.role", "server.port", "netconn.peer.type", "netconn.peer.scope",
+		return sink.reported("netconn.io", who, "netconn.role", "server.port", "netconn.peer.type", "netconn.peer.scope",
 			"netconn.peer.name", "netconn.peer.k8s.node.name", "netconn.peer.zone", "netconn.peer.region", "netconn.nat",
 			"netconn.original_destination.name", "netconn.original_destination.port", "network.io.direction")
 	})
@@ -82,13 +82,13 @@ spec: {type: NodePort, clusterIP: 10.96.1.3, selector: {app: shop}, ports: [{por
 		"shop server zone-a - - transmit":            60_000,
 		"shop server zone-a - - receive":             3000,
 	}, func() map[string]int64 {
-		return sink.told("netconn.zone.io", who,
+		return sink.reported("netconn.zone.io", who,
 			"netconn.role", "cloud.availability_zone", "netconn.peer.zone", "netconn.peer.region", "network.io.direction")
 	})
 }
 
-// told returns what some tell, by who does and by attributes of the points and their resources.
-func (s *signals) told(metric string, by map[string]*workload, attributes ...string) map[string]int64 {
+// reported returns what some workloads report, by workload and by attributes of the points and their resources.
+func (s *signals) reported(metric string, by map[string]*workload, attributes ...string) map[string]int64 {
 	return s.sum(metric, func(n number) string {
 		for name, who := range by {
 			if key := who.key(); n.resource["container.id"] == key || n.resource["process.executable.name"] == key {

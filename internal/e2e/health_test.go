@@ -13,7 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// The collector's own page tells what netconn holds, and that it lost nothing.
+// The collector's own page shows what netconn holds, and that it lost nothing.
 func TestHealth(t *testing.T) {
 	sink, address := newSink(t), freeAddress(t)
 	run(t, setup{Receiver: []string{"collection_interval: 1s"}, OTLP: sink.address, Telemetry: address})
@@ -56,12 +56,12 @@ func allAttached() map[string]float64 {
 }
 
 // checkLosses holds that nothing is lost as long as the kernel's ring has room. Somebody else on this machine may fill
-// it with connections by the ten thousand: then no more ends are told as lost than the ring refused.
+// it with connections by the ten thousand: then no more ends are counted as lost than the ring refused.
 func checkLosses(t *testing.T, p page) {
 	t.Helper()
 	refused := p.values[named("otelcol_netconn_ring_refused")]
 	ends := 0.0
-	for _, end := range []string{"failed", "closed", "known"} { // whose opening was lost too is among those
+	for _, end := range []string{"failed", "closed", "known"} { // these include connections with a lost opening
 		ends += p.values[named("otelcol_netconn_connections_lost", "netconn_end="+end)]
 	}
 	if ends > refused {

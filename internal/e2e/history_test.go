@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// checkHistory holds what is true of every series of every resource, whoever's it is: one time for all points of a
+// checkHistory checks every series of every resource: one time for all points of a
 // collection, a start that stays and is not after it, counts that never fall.
 func checkHistory(t *testing.T, all []collection) {
 	t.Helper()
@@ -57,7 +57,7 @@ func checkSuccession(t *testing.T, key string, before, after series, monotonic b
 	}
 }
 
-// checkMetrics holds what is told of each metric, by every resource of every collection.
+// checkMetrics checks what is reported of each metric, by every resource of every collection.
 func checkMetrics(t *testing.T, all []collection) {
 	t.Helper()
 	want := defaultMetrics()

@@ -13,7 +13,7 @@ import (
 	"github.com/netconn/netconn/internal/testnet/mesh/program"
 )
 
-// The mesh as the API server knows it: the bytes between workloads, told by the client's side and by the server's, with
+// The mesh as the API server knows it: the bytes between workloads, as the client's side and the server's report them, with
 // the container and the version at both ends; services by their names; zones; and the same identity on metrics, events,
 // traces and logs.
 func TestClusterMesh(t *testing.T) {
@@ -30,8 +30,8 @@ func TestClusterMesh(t *testing.T) {
 	want := s.edges(t)
 	for _, role := range []string{"client", "server"} {
 		diff := ""
-		if !poll(func() bool { diff = cmp.Diff(want, edgesTold(sink, role)); return diff == "" }) {
-			t.Errorf("told by the %ss (-counted +told):\n%s", role, diff)
+		if !poll(func() bool { diff = cmp.Diff(want, reportedEdges(sink, role)); return diff == "" }) {
+			t.Errorf("reported by the %ss (-counted +reported):\n%s", role, diff)
 		}
 	}
 	t.Run("services", func(t *testing.T) { wantServices(t, sink) })
@@ -41,8 +41,8 @@ func TestClusterMesh(t *testing.T) {
 	t.Run("identity", func(t *testing.T) { s.wantIdentity(t, a, sink) })
 }
 
-// edgesTold returns the bytes that one side tells: client -> server, there and back.
-func edgesTold(s *signals, role string) map[string][2]int64 {
+// reportedEdges returns the bytes that one side reports: client -> server, there and back.
+func reportedEdges(s *signals, role string) map[string][2]int64 {
 	all := make(map[string][2]int64)
 	for _, n := range s.now("netconn.io") {
 		own, peer := ownEnd(n.resource), peerEnd(n.point)
@@ -150,7 +150,7 @@ func wantOutside(t *testing.T, s *signals, client string) {
 	}
 }
 
-// wantElsewhere has the gateway ask a pod that the API knows and this machine does not: it is told by its address.
+// wantElsewhere has the gateway ask a pod that the API knows and this machine does not: it is identified by its address.
 func (s *knownMesh) wantElsewhere(t *testing.T, sink *signals) {
 	t.Helper()
 	s.Pod(`
@@ -201,7 +201,7 @@ func (s *knownMesh) wantIdentity(t *testing.T, a *agent, sink *signals) {
 	app := s.mesh.Find("details", bookinfo.Details)
 	uid := string(s.pods["details"].UID)
 	sendSpan(t, a.otlp, map[string]any{"k8s.pod.uid": uid, "k8s.container.name": "details"}) // by the downward API
-	sendLog(t, a.otlp, map[string]any{"container.id": app.ID})                               // as the path of its file tells
+	sendLog(t, a.otlp, map[string]any{"container.id": app.ID})                               // as in the path of its file
 	want := values{
 		"k8s.pod.uid": uid, "k8s.pod.name": "details-8eb-x1", "k8s.namespace.name": space, "k8s.deployment.name": "details",
 		"k8s.container.name": "details", "service.name": "book-details", "service.namespace": space,

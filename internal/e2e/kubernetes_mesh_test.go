@@ -71,7 +71,7 @@ spec: {type: NodePort, clusterIP: 10.96.1.9, selector: {app: gateway}, ports: [{
 	return s
 }
 
-// writeNodes tells the API server of the nodes that every mesh has, and makes the namespace.
+// writeNodes describes the nodes of every mesh to the API server, and makes the namespace.
 func writeNodes(c *testcluster.Cluster) {
 	c.Namespace(space)
 	for i, zone := range []string{"zone-a", "zone-b"} {
@@ -148,7 +148,7 @@ func containerOf(m bookinfo.Member) string {
 }
 
 // runAgent starts the distribution with both configurations of deploy/base, as the agent of a node of the mesh that
-// sees all nodes. The health check tells what the components say of themselves, which it does not by default yet.
+// sees all nodes. The health check includes the status of the components, which is off by default.
 func runAgent(t *testing.T, kubeconfig string, sink *signals, more ...string) *agent {
 	t.Helper()
 	a := &agent{otlp: freeAddress(t), telemetry: freeAddress(t), health: freeAddress(t)}
@@ -173,7 +173,7 @@ type agent struct {
 	otlp, telemetry, health string // addresses
 }
 
-// clientOf tells who connected to a member: of the pod whose address the socket has, or of its own pod.
+// clientOf returns the client that connected to a member: of the pod whose address the socket has, or of its own pod.
 func (s *knownMesh) clientOf(m bookinfo.Member, from string) bookinfo.Member {
 	switch {
 	case m.Name == bookinfo.Gateway:

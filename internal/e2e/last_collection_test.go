@@ -28,7 +28,7 @@ func TestLastCollection(t *testing.T) {
 					transfer(name, s.shop, s.stock, 1_000_003)
 				}
 				finish("ended", s.shop, s.stock)
-				s.shop.fail("connection refused", "dial nobody %s", nobodyAddress)
+				s.shop.fail("connection refused", "dial refused %s", refusedAddress)
 				began := time.Now()
 				if err := end(c); err != nil {
 					t.Fatal(err)
@@ -39,7 +39,7 @@ func TestLastCollection(t *testing.T) {
 					of(toStock(), "netconn.attempts"):                            2,
 					of(toStock(), "netconn.closed"):                              1,
 					of(toStock(), "netconn.active"):                              1,
-					of(toNobody(), "netconn.attempts", "error.type=refused"):     1,
+					of(toNoListener(), "netconn.attempts", "error.type=refused"): 1,
 				}}
 				got := make(map[string]int64)
 				for _, c := range sink.all() {

@@ -24,7 +24,7 @@ const requests = 20
 const sharedRules = "../../../shared/rules"
 
 // With sidecars that carry connections, and with sidecars that carry requests over connections that they keep, every
-// hop of a request is told with the exact connections and bytes that the processes themselves have counted, on both
+// hop of a request is reported with the exact connections and bytes that the processes themselves have counted, on both
 // sides.
 func TestMesh(t *testing.T) {
 	for name, change := range map[string]func(*bookinfo.Options){
@@ -72,7 +72,7 @@ func rulesNamed(t *testing.T, name string) mesh.Family {
 	return f
 }
 
-// wantMesh has a mesh answer requests, and waits until the distribution tells of every hop what the processes tell.
+// wantMesh has a mesh answer requests, and waits until the distribution reports every hop as the processes counted it.
 func wantMesh(t *testing.T, o bookinfo.Options) {
 	t.Helper()
 	sink := newSink(t)
@@ -106,7 +106,7 @@ func newBookinfo(t *testing.T, o bookinfo.Options) *bookinfo.Deployment {
 }
 
 // hopsOf returns what there was between the members. It takes the counts of who accepted, as those of who dialled do
-// not know to whom a rule brought them.
+// not know where a rule brought them.
 func hopsOf(t *testing.T, w *bookinfo.Deployment, o bookinfo.Options) (all []hop) {
 	t.Helper()
 	for _, m := range w.Members {
@@ -125,7 +125,7 @@ func hopsOf(t *testing.T, w *bookinfo.Deployment, o bookinfo.Options) (all []hop
 	return all
 }
 
-// hopTo tells who connected to a member, and how.
+// hopTo returns the client of a member and the way between them.
 func hopTo(w *bookinfo.Deployment, o bookinfo.Options, m bookinfo.Member, l program.Leg) hop {
 	from := podAt(w, l.Remote.Addr())
 	pod, proxied := m.Pod.Name, o.Rules != nil

@@ -38,7 +38,7 @@ func TestNetworkMap(t *testing.T) {
 	connect("a", s.shop, s.stock, stockAddress)
 	transfer("a", s.shop, s.stock, 1_000_003)
 	transfer("a", s.stock, s.shop, 2_000_005)
-	s.shop.fail("connection refused", "dial nobody %s", nobodyAddress)
+	s.shop.fail("connection refused", "dial refused %s", refusedAddress)
 
 	mine := url.QueryEscape(`client.pod.uid="` + s.shopUID + `"`)
 	want := []line{

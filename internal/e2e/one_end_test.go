@@ -13,7 +13,7 @@ import (
 	"github.com/netconn/netconn/internal/testnet/netns"
 )
 
-// A unmatched is how one end of a connection, which cannot know the other's sequence numbers, has to tell of it: by
+// An unmatched describes a connection that has one end on this machine, as that end reports it: by
 // what connection tracking says in its own namespace and in those around it.
 type unmatched struct {
 	nat            string
@@ -56,7 +56,7 @@ func zoneAtNode(option string) func(*testbed) {
 	}
 }
 
-// Where the other end is on another machine, connection tracking tells the rest, hop by hop outward: the client knows
+// Where the other end is on another machine, connection tracking has the rest, hop by hop outward: the client knows
 // who answers it behind a service, the server who asks behind a node's address, as far as that node is its own.
 func TestUnpaired(t *testing.T) {
 	farService := service(at(serviceAddr, 80), at(externalAddr, 9080), 0)
@@ -68,36 +68,36 @@ func TestUnpaired(t *testing.T) {
 		client, server func(*testbed) *workload
 		rules          func(*testbed)
 		dial, listen   netip.AddrPort
-		told, heard    unmatched // what the client tells, and the server
+		near, far      unmatched // as the client reports the connection, and as the server does
 	}{
 		"masquerade": {
 			client: shop, server: external, rules: all(), dial: at(externalAddr, 9080), listen: at(externalAddr, 9080),
-			told: unmatched{nat: "snat", port: 9080, client: shopAddr, server: externalAddr, local: shopAddr, far: externalAddr}, heard: fromNode,
+			near: unmatched{nat: "snat", port: 9080, client: shopAddr, server: externalAddr, local: shopAddr, far: externalAddr}, far: fromNode,
 		},
 		"a service outside": {
 			client: shop, server: external, rules: farService, dial: at(serviceAddr, 80), listen: at(externalAddr, 9080),
-			told: toFar, heard: fromNode,
+			near: toFar, far: fromNode,
 		},
 		"a service outside, by way of the pod's own rule": {
 			client: shop, server: external, rules: all(farService, dnatAtHome(at(serviceAddr, 80), netip.MustParseAddr("10.96.1.77"))),
 			dial: at(netip.MustParseAddr("10.96.1.77"), 8000), listen: at(externalAddr, 9080),
-			told: unmatched{nat: "dnat+snat", port: 9080, original: at(netip.MustParseAddr("10.96.1.77"), 8000),
+			near: unmatched{nat: "dnat+snat", port: 9080, original: at(netip.MustParseAddr("10.96.1.77"), 8000),
 				client: shopAddr, server: externalAddr, local: shopAddr, far: netip.MustParseAddr("10.96.1.77")},
-			heard: fromNode,
+			far: fromNode,
 		},
 		"a service outside, tracked in a zone": {
 			client: shop, server: external, rules: all(zoneAtNode("--zone"), farService),
-			dial: at(serviceAddr, 80), listen: at(externalAddr, 9080), told: toFar, heard: fromNode,
+			dial: at(serviceAddr, 80), listen: at(externalAddr, 9080), near: toFar, far: fromNode,
 		},
 		"a service outside, tracked in a zone in one direction": {
 			client: shop, server: external, rules: all(zoneAtNode("--zone-orig"), farService),
-			dial: at(serviceAddr, 80), listen: at(externalAddr, 9080), told: toFar, heard: fromNode,
+			dial: at(serviceAddr, 80), listen: at(externalAddr, 9080), near: toFar, far: fromNode,
 		},
 		"NodePort": {
 			client: external, server: stock, rules: service(at(serviceAddr, 80), at(stockAddr, 9080), 30080),
 			dial: at(otherNode, 30080), listen: at(stockAddr, 9080),
-			told: unmatched{nat: "none", port: 30080, client: externalAddr, server: otherNode, local: externalAddr, far: otherNode},
-			heard: unmatched{nat: "dnat+snat", port: 9080, original: at(otherNode, 30080),
+			near: unmatched{nat: "none", port: 30080, client: externalAddr, server: otherNode, local: externalAddr, far: otherNode},
+			far: unmatched{nat: "dnat+snat", port: 9080, original: at(otherNode, 30080),
 				client: externalAddr, server: stockAddr, local: stockAddr, far: netip.MustParseAddr("10.244.2.1")},
 		},
 	} {
@@ -113,8 +113,8 @@ func TestUnpaired(t *testing.T) {
 			client.do("close c0")
 			server.do("finish sc0")
 			want := make(counts)
-			want.add(client.member, x.told.flow("client"), 2, 1, 2000, 40_000)
-			want.add(server.member, x.heard.flow("server"), 2, 1, 40_000, 2000)
+			want.add(client.member, x.near.flow("client"), 2, 1, 2000, 40_000)
+			want.add(server.member, x.far.flow("server"), 2, 1, 40_000, 2000)
 			s.sink.want(want, 3)
 		})
 	}
@@ -150,14 +150,14 @@ func TestNewPodOnNewNode(t *testing.T) {
 	for i := range 2 {
 		dialAndExchange(s.shop, s.external, fmt.Sprint("c", i), vip, listen)
 	}
-	told := unmatched{nat: "dnat+snat", port: 9080, original: vip, client: shopAddr, server: externalAddr, local: shopAddr, far: serviceAddr}
+	near := unmatched{nat: "dnat+snat", port: 9080, original: vip, client: shopAddr, server: externalAddr, local: shopAddr, far: serviceAddr}
 	want := map[string]int64{
 		"netconn.attempts": 2, "netconn.active": 2, "netconn.io transmit": 2000, "netconn.io receive": 40_000, "known": 2,
 	}
 	diff := ""
 	if !poll(func() bool {
 		r := s.sink.latest().find(s.shop.key())
-		got := map[string]int64{"known": r.series[of(told.flow("client"), "netconn.active")].count}
+		got := map[string]int64{"known": r.series[of(near.flow("client"), "netconn.active")].count}
 		for name, v := range r.series {
 			got[strings.TrimSpace(metricOf(name)+" "+attributeOf(name, "network.io.direction"))] += v.count
 		}

@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	stockAddress  = "10.78.0.2:9080"
-	nobodyAddress = "10.78.0.2:9081"
+	stockAddress   = "10.78.0.2:9080"
+	refusedAddress = "10.78.0.2:9081"
 )
 
 // A shopping is two pods, each in a network namespace of its own: the shop opens connections to the stock.
@@ -52,7 +52,7 @@ func fromShop() []string {
 
 // A refused attempt never met anybody, so its peer is an address, and an address is no attribute. Nor can anybody tell
 // whether it was translated: connection tracking has forgotten it at once.
-func toNobody() []string {
+func toNoListener() []string {
 	return []string{"netconn.role=client", "network.transport=tcp", "server.port=9081", "netconn.peer.type=private",
 		"netconn.peer.scope=remote", "netconn.nat=unresolved"}
 }
@@ -74,7 +74,7 @@ func TestOTLP(t *testing.T) {
 	transfer("small", s.shop, s.stock, 13)
 	middle := sink.want(s.whileOpen(), 1)
 
-	s.shop.fail("connection refused", "dial nobody %s", nobodyAddress)
+	s.shop.fail("connection refused", "dial refused %s", refusedAddress)
 	refused := time.Now()
 	transfer("small", s.stock, s.shop, 7)
 	finish("small", s.stock, s.shop)
@@ -113,15 +113,15 @@ func (s *shopping) whileOpen() counts {
 func (s *shopping) atTheEnd() counts {
 	return counts{
 		s.shopID: {
-			of(toStock(), "netconn.io", "network.io.direction=transmit"):  1_001_016,
-			of(toStock(), "netconn.io", "network.io.direction=receive"):   2_000_012,
-			of(toStock(), "netconn.attempts"):                             3,
-			of(toStock(), "netconn.closed"):                               3,
-			of(toStock(), "netconn.active"):                               0,
-			of(toNobody(), "netconn.io", "network.io.direction=transmit"): 0,
-			of(toNobody(), "netconn.io", "network.io.direction=receive"):  0,
-			of(toNobody(), "netconn.attempts", "error.type=refused"):      1,
-			of(toNobody(), "netconn.active"):                              0,
+			of(toStock(), "netconn.io", "network.io.direction=transmit"):      1_001_016,
+			of(toStock(), "netconn.io", "network.io.direction=receive"):       2_000_012,
+			of(toStock(), "netconn.attempts"):                                 3,
+			of(toStock(), "netconn.closed"):                                   3,
+			of(toStock(), "netconn.active"):                                   0,
+			of(toNoListener(), "netconn.io", "network.io.direction=transmit"): 0,
+			of(toNoListener(), "netconn.io", "network.io.direction=receive"):  0,
+			of(toNoListener(), "netconn.attempts", "error.type=refused"):      1,
+			of(toNoListener(), "netconn.active"):                              0,
 		},
 		s.stockID: {
 			of(fromShop(), "netconn.io", "network.io.direction=receive"):               1_001_016,
@@ -215,10 +215,10 @@ func checkStarts(t *testing.T, middle, last resource, connected, refused time.Ti
 			t.Errorf("%s started at %v, and later at %v", name, s.start, got)
 		}
 	}
-	nobody := last.series[of(toNobody(), "netconn.attempts", "error.type=refused")].start
-	if nobody.Before(collected) || nobody.After(refused) {
+	refusal := last.series[of(toNoListener(), "netconn.attempts", "error.type=refused")].start
+	if refusal.Before(collected) || refusal.After(refused) {
 		t.Errorf("the refused attempt of %v is in a series that starts at %v; the collection before was at %v",
-			refused, nobody, collected)
+			refused, refusal, collected)
 	}
 }
 

@@ -21,7 +21,7 @@ type page struct {
 	types  map[string]string  // by name
 }
 
-// readPage returns an empty page as long as nobody answers.
+// readPage returns an empty page while no server answers.
 func readPage(t *testing.T, address string) page {
 	t.Helper()
 	answer, err := http.Get("http://" + address + "/metrics")

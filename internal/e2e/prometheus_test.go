@@ -62,7 +62,7 @@ func TestPrometheus(t *testing.T) {
 	w.wantOpenMetrics()
 }
 
-// edges are what the page is to tell of two containers that talk to the database, by the container's id.
+// edges are what the page is to show of two containers that talk to the database, by the container's id.
 type edges map[string]edge
 
 type edge struct{ sent, received, attempts, closed, active float64 }

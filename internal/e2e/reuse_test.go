@@ -41,7 +41,7 @@ func TestPortUsedAgain(t *testing.T) {
 	s.sink.want(wasReset(want, s.stock.member), 3)
 }
 
-// Where the very same addresses and ports are used again at once, whose answer it was cannot always be known: then a
+// If the same addresses and ports are used again at once, the entry may belong to either connection: then a
 // connection is unresolved. It never has the other's.
 func TestTupleUsedAgain(t *testing.T) {
 	s := newTestbed(t)
@@ -159,15 +159,15 @@ func TestEntryDeleted(t *testing.T) {
 	service(vip, listen, 0)(s)
 	s.external.ensure(listen.String())
 	dialAndExchange(s.shop, s.external, "c", vip, listen)
-	told := unmatched{nat: "dnat+snat", port: 9080, original: vip, client: shopAddr, server: externalAddr, local: shopAddr, far: serviceAddr}
+	atShop := unmatched{nat: "dnat+snat", port: 9080, original: vip, client: shopAddr, server: externalAddr, local: shopAddr, far: serviceAddr}
 	want := make(counts)
-	want.add(s.shop.member, told.flow("client"), 1, 1, 1000, 20_000)
+	want.add(s.shop.member, atShop.flow("client"), 1, 1, 1000, 20_000)
 	s.sink.want(want, 1)
 	s.check(s.node[0].Command("conntrack", "-D", "-p", "tcp", "--orig-dst", serviceAddr.String()))
 	s.shop.do("send c 5000")
 	s.external.do("receive sc 5000")
 	clear(want)
-	want.add(s.shop.member, told.flow("client"), 1, 1, 6000, 20_000)
+	want.add(s.shop.member, atShop.flow("client"), 1, 1, 6000, 20_000)
 	s.sink.want(want, 3)
 }
 
@@ -189,7 +189,7 @@ func TestOneAddressTwice(t *testing.T) {
 	s.sink.want(expect(hops), 3)
 }
 
-// A pod that goes with its namespace, in the middle of a connection, takes nothing with it that is told of the other
+// A pod that goes with its namespace, in the middle of a connection, takes nothing with it that is reported of the other
 // end.
 func TestNamespaceDeleted(t *testing.T) {
 	s := newTestbed(t)

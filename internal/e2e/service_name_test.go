@@ -48,21 +48,21 @@ func TestClusterServiceNames(t *testing.T) {
 	for i, r := range rows {
 		t.Run(r.What, func(t *testing.T) {
 			uid := string(pods[i].UID)
-			var told values
+			var logged values
 			until(t, "the processor to know the pod", func() bool {
 				sendLog(t, a.otlp, map[string]any{"k8s.pod.uid": uid})
-				told = sink.logOf(uid)
-				return told["service.name"] != ""
+				logged = sink.logOf(uid)
+				return logged["service.name"] != ""
 			})
 			peer, _ := k.Pod(uid)
-			want := [2]string{told["service.name"], told["service.namespace"]}
+			want := [2]string{logged["service.name"], logged["service.namespace"]}
 			if diff := cmp.Diff(want, [2]string{peer[names.PeerService], peer[names.PeerServiceNamespace]}); diff != "" {
 				t.Errorf("(-the processor +the peer):\n%s", diff)
 			}
-			if told["service.name"] != r.Service {
-				t.Errorf("service.name is %q, want %q", told["service.name"], r.Service)
+			if logged["service.name"] != r.Service {
+				t.Errorf("service.name is %q, want %q", logged["service.name"], r.Service)
 			}
-			if workload := told["k8s."+strings.ToLower(r.Kind)+".name"]; workload != "" && workload != peer[names.PeerWorkload] {
+			if workload := logged["k8s."+strings.ToLower(r.Kind)+".name"]; workload != "" && workload != peer[names.PeerWorkload] {
 				t.Errorf("the workload is %q, as a peer %q", workload, peer[names.PeerWorkload])
 			}
 		})
@@ -87,7 +87,7 @@ func namedPods(t *testing.T) (rows []namedPod) {
 		t.Fatal(err)
 	}
 	for i := range rows {
-		for j := range rows[i].Metadata.OwnerReferences { // the API server wants what nobody else does
+		for j := range rows[i].Metadata.OwnerReferences { // the API server requires these
 			owner := &rows[i].Metadata.OwnerReferences[j]
 			owner.APIVersion, owner.UID = "example.com/v1", "0"
 		}

@@ -117,7 +117,7 @@ func (s *signals) receiveTraces(td ptrace.Traces) error {
 }
 
 // now returns the series of a metric that the last collection has. A series that is not in it is another one by now:
-// its resource was told before the processor knew the pod.
+// its resource was sent before the processor knew the pod.
 func (s *signals) now(metric string) []number {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -130,7 +130,7 @@ func (s *signals) now(metric string) []number {
 	return all
 }
 
-// await waits for the first collection: whatever happens after it is told.
+// await waits for the first collection: what happens after it is reported.
 func (s *signals) await(t *testing.T) {
 	t.Helper()
 	until(t, "a collection", func() bool { return len(s.now("netconn.io")) > 0 })
@@ -147,8 +147,8 @@ func (s *signals) sum(metric string, of func(number) string) map[string]int64 {
 	return sums
 }
 
-// settle waits until what is told is what is wanted, in three collections in a row: what is too much never gets less.
-func (s *signals) settle(t *testing.T, want map[string]int64, told func() map[string]int64) {
+// settle waits until three collections in a row have what is wanted: totals never fall, so an excess stays.
+func (s *signals) settle(t *testing.T, want map[string]int64, reported func() map[string]int64) {
 	t.Helper()
 	diff, same := "", 0
 	var seen time.Time
@@ -156,7 +156,7 @@ func (s *signals) settle(t *testing.T, want map[string]int64, told func() map[st
 		s.mu.Lock()
 		latest := s.latest
 		s.mu.Unlock()
-		if diff = gocmp.Diff(want, told()); diff != "" {
+		if diff = gocmp.Diff(want, reported()); diff != "" {
 			same = 0
 		} else if latest.After(seen) {
 			seen = latest
@@ -164,7 +164,7 @@ func (s *signals) settle(t *testing.T, want map[string]int64, told func() map[st
 		}
 		return same == 3
 	}) {
-		t.Fatalf("(-want +told):\n%s", diff)
+		t.Fatalf("(-want +reported):\n%s", diff)
 	}
 }
 

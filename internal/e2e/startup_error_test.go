@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// nobody is a user without rights.
-func nobody() *syscall.Credential { return &syscall.Credential{Uid: 65534, Gid: 65534} }
+// unprivileged is a user without capabilities.
+func unprivileged() *syscall.Credential { return &syscall.Credential{Uid: 65534, Gid: 65534} }
 
 // What cannot start says in its last line, which is one sentence, what is missing or wrong.
 func TestRefusesToStart(t *testing.T) {
@@ -20,11 +20,11 @@ func TestRefusesToStart(t *testing.T) {
 		want     []string
 	}{
 		"no rights": {
-			user: nobody(),
+			user: unprivileged(),
 			want: []string{"Error: ", `"netconn" receiver`, "missing CAP_BPF, CAP_PERFMON: run as root, or grant these"},
 		},
 		"no rights, propagate": {
-			receiver: []string{"error_mode: propagate"}, user: nobody(), want: []string{"missing CAP_BPF, CAP_PERFMON"},
+			receiver: []string{"error_mode: propagate"}, user: unprivileged(), want: []string{"missing CAP_BPF, CAP_PERFMON"},
 		},
 		"unknown key": {
 			receiver: []string{"colection_interval: 1s"}, want: []string{"invalid keys: colection_interval"},
@@ -63,7 +63,7 @@ func lastLine(text string) string {
 // With error_mode ignore the collector does all the rest of its work, and says what it does not do.
 func TestStartsWithoutRights(t *testing.T) {
 	health := freeAddress(t)
-	c := runAs(t, setup{Receiver: []string{"error_mode: ignore", "collection_interval: 100ms"}, Health: health}, nobody())
+	c := runAs(t, setup{Receiver: []string{"error_mode: ignore", "collection_interval: 100ms"}, Health: health}, unprivileged())
 	until(t, "health", func() bool { return healthy(health) })
 	for _, want := range []string{"No connections are read.", "missing CAP_BPF, CAP_PERFMON", "Everything is ready."} {
 		until(t, want, func() bool { return strings.Contains(c.Log(), want) })

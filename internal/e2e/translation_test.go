@@ -11,7 +11,7 @@ import (
 	"github.com/netconn/netconn/internal/testnet/netns"
 )
 
-// A translation is a way from a client to a server, and what both are to tell of it.
+// A translation is a way from a client to a server, and what both are to report of it.
 type translation struct {
 	client, server func(*testbed) *workload // nil: the shop, the stock
 	rules          func(*testbed)           // nil: none
@@ -175,7 +175,7 @@ func zone(option string) func(*testbed) {
 	}
 }
 
-// Whatever the way, both ends tell the same of it, each has the other's name, and the bytes are exact.
+// Both ends report the same way, whatever it is: each has the other's name, and the bytes are exact.
 func TestTranslations(t *testing.T) {
 	for name, tr := range translations() {
 		t.Run(name, func(t *testing.T) {
@@ -190,7 +190,7 @@ func TestTranslations(t *testing.T) {
 	}
 }
 
-// play has three connections, of which one stays open, and returns what both ends are to tell.
+// play makes three connections, leaves one of them open, and returns what both ends are to report.
 func (tr translation) play(s *testbed) hop {
 	s.t.Helper()
 	client, server := s.shop, s.stock

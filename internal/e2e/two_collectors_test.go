@@ -4,7 +4,7 @@ package e2e
 
 import "testing"
 
-// Two collectors beside each other tell the same, and one that ends takes nothing from the other.
+// Two collectors on one machine report the same, and a collector that ends takes nothing from the other.
 func TestTwoCollectors(t *testing.T) {
 	sinks := []*sink{newSink(t), newSink(t)}
 	var collectors []*collector

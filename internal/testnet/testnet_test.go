@@ -20,7 +20,7 @@ import (
 	"github.com/netconn/netconn/internal/testnet"
 )
 
-// recorder is a test whose end can be looked at: it records how it ended instead of ending.
+// recorder records how a test would have ended, and goes on.
 type recorder struct {
 	testing.TB
 	ended string

@@ -42,7 +42,7 @@ const (
 	PieceSize    = 64 << 10
 )
 
-// An Order is what a process is told to do.
+// An Order is one line of a process' input.
 type Order struct {
 	Do    string        // run (a client, for a while), open, touch, close (Idle); see pod.go for Pod
 	For   time.Duration `json:",omitempty"`
@@ -141,7 +141,7 @@ func server(role Role, address string) error {
 		return err
 	}
 	go func() {
-		_, _ = os.Stdin.Read(make([]byte, 1)) // nobody writes: it returns at the end
+		_, _ = os.Stdin.Read(make([]byte, 1)) // nothing is written to it: it returns at the end
 		os.Exit(0)
 	}()
 	buffer := make([]byte, PieceSize)

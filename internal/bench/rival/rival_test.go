@@ -114,9 +114,9 @@ func TestPackets(t *testing.T) {
 	}
 }
 
-func TestPacketsOfNobody(t *testing.T) {
+func TestPacketsOfNoInterface(t *testing.T) {
 	p := newPair(t)
-	if r, err := Packets(p.Client, "nobody0"); err == nil {
+	if r, err := Packets(p.Client, "none0"); err == nil {
 		r.Close()
 		t.Error("an interface that is not there was attached to")
 	}

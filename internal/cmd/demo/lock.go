@@ -21,9 +21,8 @@ import (
 // patience is how long a demo may take to end in order.
 const patience = 20 * time.Second
 
-// A lock is a file that the demo which runs has locked. It holds that one's process id. The kernel unlocks it when
-// the process ends, in whatever way; the file is left where it is, as one that is removed may be locked by nobody's
-// rival.
+// A lock is a locked file with the process id of the demo that runs. The kernel unlocks it when the process ends, in
+// whatever way. The file is never removed: another demo could lock a new file while this one holds the removed one.
 type lock struct{ file *os.File }
 
 func take(name string) (*lock, error) {

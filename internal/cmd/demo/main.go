@@ -40,7 +40,7 @@ func main() {
 		return
 	}
 	var o options
-	flag.StringVar(&o.name, "name", "netconn-demo", "of which there is one at a time")
+	flag.StringVar(&o.name, "name", "netconn-demo", "of the mesh; one of a name runs at a time")
 	flag.BoolVar(&o.down, "down", false, "end a demo, and remove what it has left")
 	flag.BoolVar(&o.markdown, "markdown", false, "print the picture of the README")
 	flag.Parse()

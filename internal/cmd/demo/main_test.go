@@ -74,7 +74,7 @@ func begin(t *testing.T, name string) *exec.Cmd {
 	return c
 }
 
-// left tells what there is of a demo.
+// left returns what there is of a demo.
 func left(t *testing.T, name string) (all []string) {
 	t.Helper()
 	for _, pattern := range []string{"/sys/fs/cgroup/" + name, "/sys/fs/cgroup/unified/" + name, filepath.Join(os.TempDir(), name)} {

@@ -42,7 +42,7 @@ func rowOf(f flow, before, now totals, elapsed time.Duration, compared bool) row
 		r.sending = (now.sent - before.sent) / elapsed.Seconds()
 		r.receiving = (now.received - before.received) / elapsed.Seconds()
 	}
-	// The latest samples tell how it is; a flow that had none keeps the mean of what it had.
+	// The latest samples are shown; a flow without new samples keeps the mean of what it had.
 	sum, seen := now.rttSum-before.rttSum, now.rttSeen-before.rttSeen
 	if seen == 0 {
 		sum, seen = now.rttSum, now.rttSeen

@@ -158,7 +158,7 @@ func pad(text string, width int, left bool) string {
 	return space + text
 }
 
-// clip cuts at the end, where names tell least.
+// clip cuts at the end, where names differ least.
 func clip(text string, width int) string {
 	if utf8.RuneCountInString(text) <= width {
 		return text

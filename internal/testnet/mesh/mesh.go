@@ -19,7 +19,7 @@ import (
 // Options say what a mesh is made with.
 type Options struct {
 	Program string // path of the program whose main calls actor.Main; empty: this one
-	Name    string // of the cgroup that all others are below, and of the folder of programs; nobody else's
+	Name    string // of the cgroup that all others are below, and of the folder of programs; unique on the machine
 }
 
 // A Mesh is nodes on a common wire.

@@ -44,7 +44,7 @@ func must[T any](value T, err error) func(*testing.T) T {
 	}
 }
 
-// traces tells what there is of a mesh of that name: cgroups, folders, processes.
+// traces returns what there is of a mesh of that name: cgroups, folders, processes.
 func traces(t *testing.T, name string) (all []string) {
 	t.Helper()
 	for _, pattern := range []string{"/sys/fs/cgroup/" + name, "/sys/fs/cgroup/unified/" + name, filepath.Join(os.TempDir(), name)} {
@@ -59,7 +59,7 @@ func traces(t *testing.T, name string) (all []string) {
 	return all
 }
 
-// inUse tells whether a process or a thread is in a network namespace; other holders do not show, so this is for
+// inUse reports whether a process or a thread is in a network namespace; other holders do not show, so this is for
 // after a mesh is gone.
 func inUse(t *testing.T, inode uint32) bool {
 	t.Helper()
@@ -127,7 +127,7 @@ func TestSweepAfterKill(t *testing.T) {
 	}
 	_ = victim.Wait()
 	if len(traces(t, name)) == 0 {
-		t.Fatal("nothing is left to sweep: the test cannot tell")
+		t.Fatal("nothing is left to sweep: the test proves nothing")
 	}
 	for range 2 {
 		if err := mesh.Sweep(name); err != nil {
@@ -223,7 +223,7 @@ func TestProcessSaysWhy(t *testing.T) {
 		t.Errorf("started on a port that is taken: %v", err)
 	}
 	if err := first.Ask(program.Ask{URL: "http://10.244.1.11:9081/", Times: 1}); err == nil || !strings.Contains(err.Error(), "refused") {
-		t.Errorf("asked where nobody listens: %v", err)
+		t.Errorf("asked where nothing listens: %v", err)
 	}
 	if err := first.Kill(); err != nil {
 		t.Error(err)

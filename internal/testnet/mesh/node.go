@@ -50,7 +50,7 @@ func (m *Mesh) Node(name string, number int, addr4 string) (*Node, error) {
 			return nil, err
 		}
 	}
-	// A packet from one pod to another leaves by the interface that it came by; nobody is to be told of a shorter way.
+	// A packet from one pod to another leaves by the interface that it came by, and needs no redirect to a shorter way.
 	if err := n.Sysctl("net.ipv4.conf.all.send_redirects", "0"); err != nil {
 		return nil, err
 	}
@@ -133,7 +133,7 @@ func ifThere(err error) error {
 	return err
 }
 
-// introduce tells a new node and the others where each other's pods are.
+// introduce gives a new node and the others routes to the pods of each.
 func (m *Mesh) introduce(n *Node) error {
 	for _, other := range m.nodes {
 		if other == n || other.number == 0 {

@@ -143,7 +143,7 @@ func loadRoutes(n *netns.Namespace, text string) error {
 	return nil
 }
 
-// routeCommands returns the arguments of ip that bring what a line tells.
+// routeCommands returns the arguments of ip for one line of the file.
 func routeCommands(line string) [][]string {
 	if m := policyRule.FindStringSubmatch(strings.TrimRight(line, " ")); m != nil {
 		rule := []string{"rule", "add", "priority", m[1], "fwmark", m[2], "lookup", m[3]}

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// A Service is an address that nobody has, and who answers in its place.
+// A Service is a virtual address and its endpoints.
 type Service struct {
 	Address   netip.AddrPort
 	Endpoints []netip.AddrPort // of the same address family; in turn, one connection each
@@ -39,7 +39,7 @@ func (n *Node) Serve(services ...Service) error {
 	return nil
 }
 
-// masqueradeMark is what rules mark a packet with whose source is to be translated when it leaves.
+// masqueradeMark marks a packet: its source is to be translated when it leaves.
 const masqueradeMark = "0x4000/0x4000"
 
 func serviceRules(services []Service) string {

@@ -93,7 +93,7 @@ func TestNetwork(t *testing.T) {
 		"pod to outside": "outside 172.18.0.3", "pod to outside, IPv6": "outside fd00:172:18::3", "node to outside": "outside 172.18.0.3",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("who answers whom (-want +got):\n%s", diff)
+		t.Errorf("which server answers each client (-want +got):\n%s", diff)
 	}
 }
 

@@ -154,7 +154,7 @@ func (e End) up() error {
 	return e.In.Command("ip", "link", "set", e.Interface, "up")
 }
 
-// Address gives an interface an address, which is of use at once: nobody else can have it.
+// Address gives an interface an address, which is usable at once: no other interface can have it.
 func (n *Namespace) Address(name string, address netip.Prefix) error {
 	arguments := []string{"address", "add", address.String(), "dev", name}
 	if address.Addr().Is6() {

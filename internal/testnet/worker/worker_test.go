@@ -199,7 +199,7 @@ func TestServeFails(t *testing.T) {
 	out, reader := io.Pipe()
 	out.Close()
 	if err := worker.Serve(in, reader, echo); err == nil || !strings.Contains(err.Error(), "answer an order: ") {
-		t.Errorf("an answer that nobody reads: %v", err)
+		t.Errorf("an answer that is not read: %v", err)
 	}
 }
 

@@ -38,7 +38,7 @@ const Front = "http://172.18.0.3:30080/productpage"
 // Options say how the mesh is made.
 type Options struct {
 	Mesh mesh.Options
-	// name of the client's executable, where it is to be nobody else's on the machine; empty: client
+	// name of the client's executable, where it is to be unique on the machine; empty: client
 	Client  string
 	Rules   *mesh.Family    // of each pod that a proxy is to be in the way of; nil: there is no proxy
 	Ambient bool            // the proxy is a ztunnel, else a sidecar
@@ -183,7 +183,7 @@ func (w *Deployment) services() []mesh.Service {
 	return all
 }
 
-// endpoints returns the same as a proxy is told it.
+// endpoints returns the same as the configuration of a proxy has it.
 func (w *Deployment) endpoints() map[string][]netip.AddrPort {
 	all := make(map[string][]netip.AddrPort)
 	for _, s := range w.services() {

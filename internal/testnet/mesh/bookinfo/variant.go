@@ -17,7 +17,7 @@ type Variant struct {
 }
 
 // Variants returns one for each family in a folder; where a family has a file for each node, they are one. A family
-// that nobody knows the use of is an error: its rules would not be tested.
+// that no variant uses is an error: its rules would not be tested.
 func Variants(dir fs.FS) ([]Variant, error) {
 	families, err := mesh.Families(dir)
 	if err != nil {

@@ -25,7 +25,7 @@ type App struct {
 	client *http.Client
 }
 
-// An Ask is what a client is told to do. It is done when all is answered.
+// An Ask is an order for a client. It is done when all is answered.
 type Ask struct {
 	URL      string
 	Times    int
@@ -93,7 +93,7 @@ func (a *App) get(ctx context.Context, url string) error {
 	return nil
 }
 
-// ask does what it is told, and returns the first error.
+// ask executes an order, and returns the first error.
 func (a *App) ask(o Ask) error {
 	var first error
 	var once sync.Once

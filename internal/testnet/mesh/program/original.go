@@ -76,7 +76,7 @@ func control(options []socketOption) func(network, address string, c syscall.Raw
 	}
 }
 
-// listen opens a listening socket for each family that the namespace has, as a server does that was told only a port.
+// listen opens a listening socket for each family that the namespace has, as a server with only a port does.
 func listen(port uint16, transparently bool) ([]*net.TCPListener, error) {
 	var all []*net.TCPListener
 	for _, any := range []netip.Addr{netip.IPv4Unspecified(), netip.IPv6Unspecified()} {
