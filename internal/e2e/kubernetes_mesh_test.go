@@ -161,6 +161,7 @@ func runAgent(t *testing.T, kubeconfig string, sink *signals, more ...string) *a
 		"file:../../deploy/base/netconn.yaml", "file:../../deploy/base/collector.yaml",
 		"yaml:receivers::netconn::collection_interval: 1s",
 		"yaml:receivers::netconn::initial_delay: 0s",
+		"yaml:service::telemetry::logs::sampling::enabled: false",                                   // as in the container netconn, which this is too
 		`yaml:processors::k8s_attributes::filter::node_from_env_var: ""`,                            // both nodes of the mesh are on this machine
 		"yaml:processors::batch: {timeout: 100ms, send_batch_size: 100000, send_batch_max_size: 0}", // a collection is one message
 	}, more...)...)
