@@ -46,8 +46,8 @@ const (
 	// maxRetries is how often a connection is asked about before its namespace is found: a tenth of a second apart, for
 	// as long as the entry of a connection lives that was reset.
 	maxRetries = 100
-	// maxDisplaced is how often a pair is asked about while a later connection has its tuple: for less than the caller's
-	// patience.
+	// maxDisplaced is how often a pair is asked about while a later connection has its tuple: for less than the
+	// caller's patience.
 	maxDisplaced = 15
 	// maxQueued is how many connections wait to be asked about. Beyond it they are asked about at once, which takes a
 	// tenth of a second: the ring of ended connections holds two seconds at ten thousand a second. It is high because a

@@ -112,8 +112,8 @@ func (q *lookup) begin(subject, other, asks *record) {
 // paired reports whether the lookup is about both ends.
 func (q *lookup) paired() bool { return q.other.record != nil }
 
-// twin reports whether another connection is between the same two sockets' addresses as that of a lookup. The same rules
-// make the same route of both, so an answer is right for either.
+// twin reports whether another connection is between the same two sockets' addresses as that of a lookup. The same
+// rules make the same route of both, so an answer is right for either.
 func (q *lookup) twin(r *record) bool {
 	if !q.paired() || !q.subject.live() || !q.other.live() || r.other == nil {
 		return false

@@ -150,7 +150,7 @@ func (s *Sockets) adopt(ctx context.Context) error {
 	}
 	defer l.Close()
 	err = run(l, func() (int, error) { return 1, ctx.Err() })
-	if err != nil && err == ctx.Err() {
+	if err != nil && errors.Is(err, ctx.Err()) {
 		return nil
 	}
 	return err

@@ -73,7 +73,9 @@ func openSockets() (Sockets, error) {
 	if err != nil {
 		return Sockets{}, err
 	}
-	return Sockets{Adopt: s.Adopt, Drain: s.Drain, Snapshot: s.Snapshot, Losses: s.Losses, Stats: s.Stats, Close: s.Close}, nil
+	return Sockets{
+		Adopt: s.Adopt, Drain: s.Drain, Snapshot: s.Snapshot, Losses: s.Losses, Stats: s.Stats, Close: s.Close,
+	}, nil
 }
 
 func openTables(root string, now time.Time) (Tables, error) {

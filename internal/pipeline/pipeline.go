@@ -39,7 +39,8 @@ type Options struct {
 	Root       string                    // of the host: where its /proc and /sys/fs/cgroup are
 	Networks   map[string][]netip.Prefix // names for ranges of addresses
 	Kubernetes ClusterConfig
-	// RequireKubeconfig makes Open fail if a kubeconfig is configured and cannot be used. Open does not wait for the API.
+	// RequireKubeconfig makes Open fail if a kubeconfig is configured and cannot be used. Open does not wait for the
+	// API.
 	RequireKubeconfig bool
 	Flows             flow.Config
 	Events            EventOptions

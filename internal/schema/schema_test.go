@@ -30,7 +30,7 @@ type base struct {
 	Size  int           `mapstructure:"size"`
 }
 
-type opaque struct{ hidden int }
+type opaque struct{ _ int }
 
 type config struct {
 	Base   base              `mapstructure:",squash"`

@@ -164,8 +164,8 @@ func (c *Config) validateLinks() error {
 
 var placeholder = regexp.MustCompile(`\{[^{}]*\}`)
 
-// validate accepts a template only if its scheme and host do not depend on attributes, because workloads choose their own
-// labels.
+// validate accepts a template only if its scheme and host do not depend on attributes, because workloads choose their
+// own labels.
 func (l *LinkConfig) validate() error {
 	if l.Name == "" {
 		return errors.New("name: must not be empty")

@@ -77,8 +77,8 @@ func (i *instances) warn(s *netconnScraper) {
 	}
 	for _, other := range i.used {
 		if other != this && other.warned {
-			s.set.Logger.Warn("Another receiver reads the same connections. Sums over both count each connection twice; "+
-				"one receiver can be in several pipelines.", zap.Stringer("other", other.scraper.set.ID))
+			s.set.Logger.Warn("Another receiver reads the same connections. Sums over both count each connection "+
+				"twice; one receiver can be in several pipelines.", zap.Stringer("other", other.scraper.set.ID))
 		}
 	}
 }

@@ -21,13 +21,13 @@
 //
 // Both ends report an edge, with different attributes, and no attribute names the connection. They are matched by keys
 // that both ends can compute ([Link.Keys]). An end that reports itself has several identities ([End.Identities]): its
-// namespace, workload and container; its namespace and workload; its executable or unit. A pod without a known owner has
-// each name that an observer may take for its workload: its service, its pod, the pod without the node (a static pod),
-// the pod without the random suffix (a controller that the processor does not know). Between hosts, the node is an
-// identity too: an observer elsewhere sees a process in the node's network as that node. A peer has one identity, from
-// its description ([End.PeerIdentity]). The keys of a client's report are {each identity of the client} x {the server's
-// peer identity}; the keys of a server's report are {the client's peer identity} x {each identity of the server}. Port,
-// transport, scope and place are part of the key. Two reports with a common key are of one edge.
+// namespace, workload and container; its namespace and workload; its executable or unit. A pod without a known owner
+// has each name that an observer may take for its workload: its service, its pod, the pod without the node (a static
+// pod), the pod without the random suffix (a controller that the processor does not know). Between hosts, the node is
+// an identity too: an observer elsewhere sees a process in the node's network as that node. A peer has one identity,
+// from its description ([End.PeerIdentity]). The keys of a client's report are {each identity of the client} x {the
+// server's peer identity}; the keys of a server's report are {the client's peer identity} x {each identity of the
+// server}. Port, transport, scope and place are part of the key. Two reports with a common key are of one edge.
 //
 // The place is the container, pod or host for the scopes of that name. Remote ends have no common place, so only names
 // of Kubernetes match there: the name of an executable means nothing on another machine.

@@ -74,8 +74,8 @@ func (e *End) readWorkload(resource Attributes) {
 	e[names.TagWorkloadKind] = Text(strings.ToLower(e.Get(names.TagWorkloadKind)))
 }
 
-// podName returns the name that the receiver gives to a pod without an owner when the pod is a peer: the name of a static
-// pod without its node, else the name of its service, else its own.
+// podName returns the name that the receiver gives to a pod without an owner when the pod is a peer: the name of a
+// static pod without its node, else the name of its service, else its own.
 func (e *End) podName() Value {
 	pod := e.Get(names.TagPod)
 	if static := staticPod(pod, e.Get(names.TagNode)); static != "" {

@@ -114,7 +114,8 @@ func (x *candidate) holds(t *term, bit uint32) bool {
 	switch {
 	case t.subject == tagOfEdge:
 		return t.match(x.link.Value(t.edgeTag))
-	case t.side != server && x.clientVerdict.of(t, bit, x.client), t.side != client && x.serverVerdict.of(t, bit, x.server):
+	case t.side != server && x.clientVerdict.of(t, bit, x.client),
+		t.side != client && x.serverVerdict.of(t, bit, x.server):
 		return true
 	}
 	return t.subject == anything && x.matchLink(t)

@@ -50,7 +50,8 @@ type grouping[K comparable] struct {
 	unattributed uint64 // retransmits that belong to one of several rows
 }
 
-// group groups edges. key also reports whether a hop is a loop, which is counted apart. The error is that of the context.
+// group groups edges. key also reports whether a hop is a loop, which is counted apart. The error is that of the
+// context.
 func group[K comparable](
 	ctx context.Context, snapshot *snap.Snapshot, q *Query, key func(*snap.Edge) (k K, loop bool),
 ) (*grouping[K], error) {

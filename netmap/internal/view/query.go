@@ -64,7 +64,8 @@ func unresolved(e *snap.Edge) bool {
 	return e.Client.Kind() == edge.Unresolved || e.Server.Kind() == edge.Unresolved
 }
 
-// checkEvery is how many edges are matched before the context is checked. The worst filter takes a millisecond for them.
+// checkEvery is how many edges are matched before the context is checked. The worst filter takes a millisecond for
+// them.
 const checkEvery = 16
 
 // each calls f with the edges that belong to the answer. It stops with the error of the context.
