@@ -110,7 +110,7 @@ func (b *backend) keep(resource labels, m pmetric.Metric) {
 	ours := slices.Contains(programs, resource["process.executable.name"]) // other tests have containers on this machine
 	if strings.HasPrefix(m.Name(), "netconn.") && ours && (id != "" || resource["k8s.pod.uid"] != "") &&
 		(resource["k8s.namespace.name"] == "" || resource["k8s.pod.name"] == "" || resource["k8s.container.name"] == "") {
-		b.nameless[resource.String()] = true
+		b.nameless[m.Name()+" of "+resource.String()] = true
 	}
 	if m.Name() != "netconn.io" {
 		return
