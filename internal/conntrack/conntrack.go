@@ -64,7 +64,8 @@ type Answer struct {
 	Tuple  conn.Tuple // of the packet when it leaves the namespace; the same as in the lookup: it is not translated
 	Reply  bool       // the packet belongs to the reply direction
 	State  State      // of a TCP connection
-	Tracks bool       // of NoEntry: the namespace tracks connections, so there may have been an entry
+	// Translates is of NoEntry. False: the namespace tracks nothing and has no rule that translates.
+	Translates bool
 }
 
 // State is the state of a TCP connection in connection tracking: enum tcp_conntrack of the kernel's

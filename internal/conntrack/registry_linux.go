@@ -25,6 +25,7 @@ type netns struct {
 	tracks    bool      // it has had an entry since it is known
 	emptyAt   time.Time // when its table was last seen empty
 	nextCount time.Time // the earliest time to ask for the size of its table again
+	rules     rules     // when its table was last seen empty
 
 	examinedAt time.Time // when it was last examined for zones
 	examineErr error

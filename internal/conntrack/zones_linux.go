@@ -84,6 +84,9 @@ func (g *registry) examine(now time.Time, n *netns) (found bool, err error) {
 		n.emptyAt, n.nextCount = now, now.Add(countPause)
 		entries, err := readTableSize(file)
 		if n.tracks = entries > 0; err != nil || !n.tracks {
+			if err == nil {
+				n.rules, err = readRules(file)
+			}
 			return false, err
 		}
 	}
@@ -112,7 +115,7 @@ func (n *netns) qualify(now time.Time, l *Lookup, a Answer) Answer {
 	case l.Open && !n.zones.readAt.Equal(now) && (n.tracks || !n.emptyAt.Equal(now)):
 		return Answer{Result: TooEarly}
 	}
-	a.Tracks = n.tracks
+	a.Translates = n.tracks || n.rules.translate(l.Tuple.Source.Addr())
 	return a
 }
 

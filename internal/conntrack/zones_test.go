@@ -125,8 +125,10 @@ func TestQualify(t *testing.T) {
 	now := time.Now()
 	before := now.Add(-time.Minute)
 	none, plain := Answer{Result: NoEntry}, Answer{Result: Found, State: Established}
-	tracked := Answer{Result: NoEntry, Tracks: true}
+	tracked := Answer{Result: NoEntry, Translates: true}
+	packet := tuple("10.244.1.11:37016", "10.96.1.3:80")
 	tooEarly, ambiguous := Answer{Result: TooEarly}, Answer{Result: Ambiguous}
+	none4, nat4 := rules{known: true, ipv6: true}, rules{known: true, ipv4: true}
 	partRead := zones{readAt: now, incomplete: true}
 	failure := errors.New("no right to enter")
 	for _, c := range []struct {
@@ -136,10 +138,13 @@ func TestQualify(t *testing.T) {
 		a    Answer
 		want Answer
 	}{
-		{"tracks nothing", netns{emptyAt: now}, false, none, none},
-		{"tracks nothing, open", netns{emptyAt: now}, true, none, none},
+		{"tracks nothing, no rules", netns{emptyAt: now, rules: none4}, false, none, none},
+		{"tracks nothing, no rules, open", netns{emptyAt: now, rules: none4}, true, none, none},
+		{"tracks nothing, rules that translate", netns{emptyAt: now, rules: nat4}, true, none, tracked},
+		{"tracks nothing, rules not read", netns{emptyAt: now}, true, none, tracked},
+		{"tracks, rules gone", netns{tracks: true, rules: none4, zones: zones{readAt: now}}, true, none, tracked},
 		{"tracked nothing a moment ago, open", netns{emptyAt: before}, true, none, tooEarly},
-		{"tracked nothing a moment ago, closed", netns{emptyAt: before}, false, none, none},
+		{"tracked nothing a moment ago, closed", netns{emptyAt: before, rules: none4}, false, none, none},
 		{"tracks, zones just read, open", netns{tracks: true, zones: zones{readAt: now}}, true, none, tracked},
 		{"tracks, zones read before, open", netns{tracks: true, zones: zones{readAt: before}}, true, none, tooEarly},
 		{"tracks, zones read before, closed", netns{tracks: true, zones: zones{readAt: before}}, false, none, tracked},
@@ -157,7 +162,7 @@ func TestQualify(t *testing.T) {
 			netns{examineErr: ErrTooEarly, zones: zones{readAt: before}}, true, plain, plain},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			wantEqual(t, "answer", c.n.qualify(now, &Lookup{Open: c.open}, c.a), c.want)
+			wantEqual(t, "answer", c.n.qualify(now, &Lookup{Open: c.open, Tuple: packet}, c.a), c.want)
 		})
 	}
 }

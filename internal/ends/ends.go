@@ -35,6 +35,7 @@ import (
 	"time"
 
 	"github.com/netconn/netconn/internal/conn"
+	"github.com/netconn/netconn/internal/nat"
 )
 
 const (
@@ -153,8 +154,21 @@ func (x *Index) addAttempt(c *conn.Conn, now time.Time) {
 	default:
 		r := x.take()
 		x.attempts[c.ID] = r
+		if c.Error == conn.Refused {
+			x.refused(r, c, now)
+			return
+		}
 		x.begin(r, c, now)
 	}
+}
+
+// refused keeps a refused attempt. The reset that refused it has deleted its entry (nf_conntrack_proto_tcp.c), so a
+// lookup would be in vain.
+func (x *Index) refused(r *record, c *conn.Conn, now time.Time) {
+	r.set(c, &x.owners)
+	x.extend(r, now)
+	end := r.socket()
+	x.settle(r, &end, nat.Follow(end, nil), nil)
 }
 
 // begin keeps the first report of a connection.

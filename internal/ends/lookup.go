@@ -47,7 +47,8 @@ type Answer struct {
 	Result Result
 	Tuple  conn.Tuple // of the packet as it leaves the namespace
 	Reply  bool       // the packet belongs to the answering direction
-	Tracks bool       // of NoEntry: the namespace tracks connections
+	// Translates is of NoEntry. False: the namespace cannot have translated the packet.
+	Translates bool
 }
 
 // party is a record, and the connection that it was of when a lookup began.
@@ -69,7 +70,6 @@ type lookup struct {
 	at      packet // of asks
 	open    bool   // asks was, when the lookup began
 
-	ended   time.Time // when the connection may have ended at the earliest, if it has
 	retries int
 
 	netns     uint32   // that is asked next
@@ -91,7 +91,7 @@ func (x *Index) newLookup() *lookup {
 	} else {
 		q = new(lookup)
 	}
-	*q = lookup{ended: x.before, passed: q.passed, steps: q.steps, rivals: q.rivals, twins: q.twins}
+	*q = lookup{passed: q.passed, steps: q.steps, rivals: q.rivals, twins: q.twins}
 	return q
 }
 
@@ -151,7 +151,7 @@ func (x *Index) recheck(r *record) {
 		return
 	}
 	if q := x.asked[r.packet()]; q != nil && q.asks.of == r.id() && q.open {
-		q.ended, q.retries = x.before, 0
+		q.retries = 0
 		x.retry(q)
 		return
 	}
@@ -289,7 +289,7 @@ func (x *Index) step(q *lookup, in conn.Tuple, a Answer, now time.Time) (s nat.S
 	out := in
 	switch a.Result {
 	case NoEntry:
-		s.Knowledge = nat.Without(q.asks.socket(), x.config.Now().Sub(q.ended).Seconds(), a.Tracks)
+		s.Knowledge = nat.Without(q.asks.socket(), a.Translates)
 	case Found:
 		s, out = nat.Step{Knowledge: nat.Tracked, Out: a.Tuple, Reply: a.Reply}, a.Tuple
 	case Displaced:

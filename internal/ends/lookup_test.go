@@ -151,6 +151,26 @@ func TestManyWait(t *testing.T) {
 	}
 }
 
+// A refused attempt is not looked up: a flood of them is no flood of lookups. An attempt that timed out may still
+// have its entry.
+func TestRefusedAttemptIsNotLookedUp(t *testing.T) {
+	for error, lookups := range map[conn.Error]int{conn.Refused: 0, conn.TimedOut: 1} {
+		o := &tracking{}
+		j := newJourney(t, o)
+		c := dialled(1, conn.Failed)
+		c.Sequence, c.Error = conn.Sequence{}, error
+		j.read(c)
+		j.read()
+		j.want(c, &conn.Route{NAT: conn.NATUnresolved})
+		if len(o.asked) != lookups {
+			t.Errorf("%v: %d lookups, want %d", error, len(o.asked), lookups)
+		}
+		if waiting := j.Waiting(); waiting > 0 {
+			t.Errorf("%v: %d wait", error, waiting)
+		}
+	}
+}
+
 // The route of an attempt is forgotten after a while.
 func TestAttemptsAreForgotten(t *testing.T) {
 	j := newJourney(t, &tracking{})

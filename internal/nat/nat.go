@@ -55,18 +55,14 @@ func Packet(e conn.End, steps []Step) conn.Tuple {
 	return packet
 }
 
-// Without returns what it means that a namespace has no entry for a packet of an end. The connection ended at most age
-// seconds ago. tracks reports whether the namespace tracks connections.
+// Without returns what it means that a namespace has no entry for a packet. translates is false if the namespace tracks
+// no connections and has no rule that translates.
 //
-// Where a namespace tracks connections, every packet has an entry, unless a rule exempts it or the entry was deleted;
-// so a missing entry proves nothing. Where it tracks none, it translates none, but of an older or a closed connection
-// the last entry may have expired, and with it the sign that the namespace tracked any. A refused attempt leaves no
-// entry, and a packet that a rule drops never gets one.
-func Without(e conn.End, age float64, tracks bool) Knowledge {
+// Where a rule translates, the kernel tracks every packet of the address family, unless another rule exempts it. So an
+// entry is missing because it was deleted or has expired, and proves nothing. A packet that a rule drops never gets one.
+func Without(e conn.End, translates bool) Knowledge {
 	switch {
-	case e.Phase == conn.Failed && e.Error == conn.NotSent:
-		return Absent
-	case tracks, e.Phase == conn.Failed, !e.SeenOpening, e.Phase == conn.Closed && age >= 1:
+	case e.Phase != conn.Failed && translates, e.Phase == conn.Failed && e.Error != conn.NotSent:
 		return Doubted
 	}
 	return Absent

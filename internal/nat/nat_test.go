@@ -261,34 +261,30 @@ func TestBetweenItself(t *testing.T) {
 
 func TestWithout(t *testing.T) {
 	for name, c := range map[string]struct {
-		change func(*conn.End)
-		age    float64
-		tracks bool
-		want   Knowledge
+		change     func(*conn.End)
+		translates bool
+		want       Knowledge
 	}{
-		"open, where nothing is tracked":      {func(*conn.End) {}, 0, false, Absent},
-		"open for long, the same":             {func(*conn.End) {}, 1000, false, Absent},
-		"open, where there are others":        {func(*conn.End) {}, 0, true, Doubted},
-		"older than netconn":                  {func(e *conn.End) { e.SeenOpening = false }, 0, false, Doubted},
-		"just closed":                         {func(e *conn.End) { e.Phase = conn.Closed }, 0.1, false, Absent},
-		"just closed, where there are others": {func(e *conn.End) { e.Phase = conn.Closed }, 0.1, true, Doubted},
-		"closed some time ago":                {func(e *conn.End) { e.Phase = conn.Closed }, 1, false, Doubted},
-		"refused": {
-			func(e *conn.End) { e.Phase, e.Error = conn.Failed, conn.Refused }, 0, false, Doubted,
-		},
-		"dropped on the way": {
-			func(e *conn.End) { e.Phase, e.Error = conn.Failed, conn.TimedOut }, 0, false, Doubted,
-		},
-		"never sent": {
-			func(e *conn.End) { e.Phase, e.Error = conn.Failed, conn.NotSent }, 0, true, Absent,
-		},
+		"open, and nothing translates":      {func(*conn.End) {}, false, Absent},
+		"open, and a rule may":              {func(*conn.End) {}, true, Doubted},
+		"older than netconn, nothing":       {func(e *conn.End) { e.SeenOpening = false }, false, Absent},
+		"older than netconn, a rule may":    {func(e *conn.End) { e.SeenOpening = false }, true, Doubted},
+		"closed, and nothing translates":    {func(e *conn.End) { e.Phase = conn.Closed }, false, Absent},
+		"closed, and a rule may":            {func(e *conn.End) { e.Phase = conn.Closed }, true, Doubted},
+		"timed out, and nothing translates": {failed(conn.TimedOut), false, Doubted},
+		"timed out, and a rule may":         {failed(conn.TimedOut), true, Doubted},
+		"never sent":                        {failed(conn.NotSent), true, Absent},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := client(app, backend)
 			c.change(&e)
-			if got := Without(e, c.age, c.tracks); got != c.want {
+			if got := Without(e, c.translates); got != c.want {
 				t.Errorf("got %v, want %v", got, c.want)
 			}
 		})
 	}
+}
+
+func failed(e conn.Error) func(*conn.End) {
+	return func(end *conn.End) { end.Phase, end.Error = conn.Failed, e }
 }

@@ -28,7 +28,7 @@ func (t Tables) lookup() ends.Lookup {
 			}
 			for i, a := range t.Ask(now, questions) {
 				answers = append(answers, ends.Answer{
-					Result: result(a, asked[i].Phase), Tuple: a.Tuple, Reply: a.Reply, Tracks: a.Tracks,
+					Result: result(a, asked[i].Phase), Tuple: a.Tuple, Reply: a.Reply, Translates: a.Translates,
 				})
 			}
 			return answers
