@@ -7,8 +7,7 @@
 // clients share. Pods reach each other through their node's IP stack only, as with kindnet, so that the node's rules
 // see all of it. A Pod is a network namespace with one address of a family; each of its containers is a cgroup with
 // the name that containerd and systemd give it. A Container runs one Process: the program that the mesh was made
-// with, under the name that the container is to be known by. What such a process does is in package actor, whose Main
-// that program calls.
+// with, under the name of the container. Package program is what such a process runs: the program calls its Main.
 //
 // Rules are those of the files in testdata/rules or of any other folder with such names: see Families; or made for a
 // list of services: see Node.Serve.

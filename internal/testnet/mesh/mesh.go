@@ -18,7 +18,7 @@ import (
 
 // Options say what a mesh is made with.
 type Options struct {
-	Program string // path of the program whose main calls actor.Main; empty: this one
+	Program string // path of the program whose main calls program.Main; empty: this one
 	Name    string // of the cgroup that all others are below, and of the folder of programs; unique on the machine
 }
 
@@ -53,21 +53,21 @@ func (m *Mesh) make() (err error) {
 	if err := os.Mkdir(m.programs, 0o755); err != nil { // for other users too: a sidecar is one
 		return fmt.Errorf("make the directory of programs: %w", err)
 	}
-	m.later(func() error { return os.RemoveAll(m.programs) })
-	m.later(func() error { return cgroup.Remove(m.name) })
+	m.onClose(func() error { return os.RemoveAll(m.programs) })
+	m.onClose(func() error { return cgroup.Remove(m.name) })
 	if m.wire, err = netns.New(); err != nil {
 		return err
 	}
-	m.later(m.wire.Close)
+	m.onClose(m.wire.Close)
 	if err := bridge(m.wire, "wire"); err != nil {
 		return err
 	}
-	return m.occupy("wire", m.wire)
+	return m.startInit("wire", m.wire)
 }
 
-// occupy starts a process in a namespace, as each namespace of a real machine has one. A program that looks for
-// namespaces looks at processes and mounts. A namespace that it cannot find could translate addresses.
-func (m *Mesh) occupy(name string, in *netns.Namespace) error {
+// startInit starts a process in a namespace, as each namespace of a real machine has one. netconn finds namespaces by
+// processes and mounts, and a namespace that it cannot find could translate addresses.
+func (m *Mesh) startInit(name string, in *netns.Namespace) error {
 	c, err := m.newContainer("system.slice/"+name+".service", in)
 	if err != nil {
 		return err
@@ -82,7 +82,7 @@ func programsOf(name string) string { return filepath.Join(os.TempDir(), name) }
 // br_netfilter.
 func bridge(n *netns.Namespace, name string) error {
 	for _, variable := range []string{"net.bridge.bridge-nf-call-iptables", "net.bridge.bridge-nf-call-ip6tables"} {
-		if err := ifThere(n.Sysctl(variable, "0")); err != nil {
+		if err := ignoreMissing(n.Sysctl(variable, "0")); err != nil {
 			return err
 		}
 	}
@@ -92,8 +92,8 @@ func bridge(n *netns.Namespace, name string) error {
 	)
 }
 
-// later has f called by Close, after what comes after it.
-func (m *Mesh) later(f func() error) { m.undo = append(m.undo, f) }
+// onClose has Close call f, in the reverse order of the calls of onClose.
+func (m *Mesh) onClose(f func() error) { m.undo = append(m.undo, f) }
 
 // Close ends the processes and removes everything. It may be called twice.
 func (m *Mesh) Close() error {

@@ -235,3 +235,22 @@ func TestProcessSaysWhy(t *testing.T) {
 		t.Errorf("close with a process that is gone: %v", err)
 	}
 }
+
+// A killed process takes no more orders. What it counted is lost, and a second end is no error.
+func TestKill(t *testing.T) {
+	m := newMesh(t)
+	node := must(m.Outside("outside", "172.18.0.1"))(t)
+	host := must(node.Host())(t)
+	p := must(host.Start(mesh.Spec{Name: "app", Role: program.Role{App: &program.App{}}}))(t)
+	for range 2 {
+		if err := p.Kill(); err != nil {
+			t.Error(err)
+		}
+	}
+	if legs, err := p.Stop(); legs != nil || err != nil {
+		t.Errorf("a stop after that: %v, %v", legs, err)
+	}
+	if _, err := p.Legs(); err == nil || err.Error() != "send an order to app: it has ended" {
+		t.Errorf("an order after that: %v", err)
+	}
+}

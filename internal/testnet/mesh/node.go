@@ -38,7 +38,7 @@ type Node struct {
 }
 
 // Node makes a node with pods, the number-th (from 1 to 250): it forwards, knows the way to the pods of every other
-// node, and hides its own pods behind its address where they talk to somebody who is neither pod nor node.
+// node, and masquerades its pods towards addresses that are neither pods nor nodes.
 func (m *Mesh) Node(name string, number int, addr4 string) (*Node, error) {
 	n, err := m.attach(name, addr4)
 	if err != nil {
@@ -71,15 +71,14 @@ func (m *Mesh) Node(name string, number int, addr4 string) (*Node, error) {
 	if err := n.masquerade(); err != nil {
 		return nil, err
 	}
-	if err := m.introduce(n); err != nil {
+	if err := m.addRoutes(n); err != nil {
 		return nil, err
 	}
-	return n, n.inhabit()
+	return n, n.startKubelet()
 }
 
-// inhabit starts a process of the node's own, as every node has some: who looks for the machine's namespaces looks
-// for their inhabitants.
-func (n *Node) inhabit() error {
+// startKubelet starts a process of the node's own. netconn finds a network namespace by the processes in it.
+func (n *Node) startKubelet() error {
 	host, err := n.Host()
 	if err != nil {
 		return err
@@ -103,7 +102,7 @@ func (m *Mesh) attach(name, addr4 string) (*Node, error) {
 	if n.Namespace, err = netns.New(); err != nil {
 		return nil, err
 	}
-	m.later(n.Close)
+	m.onClose(n.Close)
 	port := fmt.Sprintf("port%d", len(m.nodes))
 	m.nodes = append(m.nodes, n)
 	err = netns.Link(
@@ -117,36 +116,36 @@ func (m *Mesh) attach(name, addr4 string) (*Node, error) {
 	if err := m.wire.Command("ip", "link", "set", port, "master", "wire"); err != nil {
 		return nil, err
 	}
-	return n, forgetSoon(n.Namespace)
+	return n, shortenTimeWait(n.Namespace)
 }
 
-// forgetSoon shortens the life of the entries of closed connections, where the kernel has a table of them.
-func forgetSoon(n *netns.Namespace) error {
-	return ifThere(n.Sysctl("net.netfilter.nf_conntrack_tcp_timeout_time_wait", timeWait))
+// shortenTimeWait shortens the life of the entries of closed connections, where the kernel has a table of them.
+func shortenTimeWait(n *netns.Namespace) error {
+	return ignoreMissing(n.Sysctl("net.netfilter.nf_conntrack_tcp_timeout_time_wait", timeWait))
 }
 
-// ifThere takes it for no error that the kernel does not have a variable.
-func ifThere(err error) error {
+// ignoreMissing returns nil if the kernel does not have the variable.
+func ignoreMissing(err error) error {
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
 	return err
 }
 
-// introduce gives a new node and the others routes to the pods of each.
-func (m *Mesh) introduce(n *Node) error {
+// addRoutes gives a new node and the others routes to the pods of each.
+func (m *Mesh) addRoutes(n *Node) error {
 	for _, other := range m.nodes {
 		if other == n || other.number == 0 {
 			continue
 		}
-		if err := errors.Join(n.learn(other), other.learn(n)); err != nil {
+		if err := errors.Join(n.routeTo(other), other.routeTo(n)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (n *Node) learn(other *Node) error {
+func (n *Node) routeTo(other *Node) error {
 	return errors.Join(
 		n.Command("ip", "route", "add", n.podsOf(other, false), "via", other.Addr4.String()),
 		n.Command("ip", "route", "add", n.podsOf(other, true), "via", other.Addr6.String()),
@@ -180,7 +179,7 @@ func (n *Node) pods(gateway netip.Addr) netip.Prefix {
 	return netip.PrefixFrom(gateway, bits).Masked()
 }
 
-// masquerade is what the network plugin does, apart from services.
+// masquerade makes the rules of the network plug-in.
 func (n *Node) masquerade() error {
 	const rules = "*nat\n:OUT - [0:0]\n-A POSTROUTING -s %[1]s -j OUT\n-A OUT -d %[1]s -j RETURN\n-A OUT -j " +
 		"MASQUERADE\nCOMMIT\n"

@@ -28,7 +28,7 @@ func (n *Node) Pod(name string, host int) (*Pod, error) {
 	if p.Namespace, err = netns.New(); err != nil {
 		return nil, err
 	}
-	n.mesh.later(p.Close)
+	n.mesh.onClose(p.Close)
 	port := fmt.Sprintf("veth%d", host)
 	err = netns.Link(
 		netns.End{In: p.Namespace, Interface: "eth0", Addresses: []netip.Prefix{one(p.Addr4), one(p.Addr6)}},
@@ -49,7 +49,7 @@ func (n *Node) Pod(name string, host int) (*Pod, error) {
 			return nil, err
 		}
 	}
-	return p, forgetSoon(p.Namespace)
+	return p, shortenTimeWait(p.Namespace)
 }
 
 // A Container is a cgroup and a network namespace for one process.
@@ -82,6 +82,6 @@ func (m *Mesh) newContainer(path string, in *netns.Namespace) (*Container, error
 	if err != nil {
 		return nil, err
 	}
-	m.later(c.Close)
+	m.onClose(c.Close)
 	return &Container{Namespace: in, Cgroup: c, mesh: m}, nil
 }

@@ -56,7 +56,7 @@ func (c *Container) Start(s Spec) (*Process, error) {
 		return nil, err
 	}
 	p := &Process{Worker: started}
-	c.mesh.later(func() error { _, err := p.Stop(); return err })
+	c.mesh.onClose(func() error { _, err := p.Stop(); return err })
 	if _, err := p.order(program.Order{Start: &role}); err != nil {
 		return nil, fmt.Errorf("start %s: %w", s.Name, err)
 	}

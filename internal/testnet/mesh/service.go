@@ -16,8 +16,8 @@ type Service struct {
 }
 
 // Serve brings the rules of services to a node, as kube-proxy would: for what its pods and others send through it,
-// and for what it sends itself. Whoever comes by a NodePort, and a pod that meets itself, is hidden behind the node's
-// address.
+// and for what it sends itself. A client of a NodePort, and a pod that reaches itself, gets the address
+// of the node.
 func (n *Node) Serve(services ...Service) error {
 	for _, family := range []struct {
 		six     bool

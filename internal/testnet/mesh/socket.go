@@ -50,8 +50,8 @@ func Sockets(pids ...int) (all []Socket, err error) {
 	return all, nil
 }
 
-// parseSockets reads /proc/net/tcp or tcp6 (proc_pid_net(5)), and returns the established connections that somebody
-// has.
+// parseSockets reads /proc/net/tcp or tcp6 (proc_pid_net(5)), and returns the established connections with an
+// owner.
 func parseSockets(r io.Reader, owners map[string]int) (all []Socket, err error) {
 	lines := bufio.NewScanner(r)
 	for lines.Scan() {
