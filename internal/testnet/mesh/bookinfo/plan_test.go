@@ -129,7 +129,7 @@ func TestVariants(t *testing.T) {
 	dir := fstest.MapFS{}
 	for _, name := range []string{
 		"ambient-host.nft.v4", "ambient-pod.nft.v4", "istio18-sidecar-redirect.nft", "proxy-node1.nft", "proxy-node2.nft",
-		"sidecar-tproxy.nft", "README.md",
+		"sidecar-tproxy.nft", "istio130-sidecar-redirect-dns.nft", "README.md",
 	} {
 		dir[name] = &fstest.MapFile{}
 	}
@@ -156,11 +156,12 @@ func TestVariants(t *testing.T) {
 		got[v.Name] = s
 	}
 	want := map[string]summary{
-		"ambient-host.nft":         {Nodes: []string{"ambient-host.nft", "ambient-host.nft"}, Probes: true},
-		"ambient-pod.nft":          {Pod: "ambient-pod.nft", Ambient: true},
-		"istio18-sidecar-redirect": {Pod: "istio18-sidecar-redirect", Loopback: true},
-		"proxy-node1":              {Nodes: []string{"proxy-node1", "proxy-node2"}, Known: true},
-		"sidecar-tproxy":           {Pod: "sidecar-tproxy", Transparent: true},
+		"ambient-host.nft":              {Nodes: []string{"ambient-host.nft", "ambient-host.nft"}, Probes: true},
+		"ambient-pod.nft":               {Pod: "ambient-pod.nft", Ambient: true},
+		"istio130-sidecar-redirect-dns": {Pod: "istio130-sidecar-redirect-dns"},
+		"istio18-sidecar-redirect":      {Pod: "istio18-sidecar-redirect", Loopback: true},
+		"proxy-node1":                   {Nodes: []string{"proxy-node1", "proxy-node2"}, Known: true},
+		"sidecar-tproxy":                {Pod: "sidecar-tproxy", Transparent: true},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("variants (-want +got):\n%s", diff)
