@@ -49,7 +49,7 @@ type netconnScraper struct {
 }
 
 func newScraper(c *Config, set receiver.Settings, m pipeline.Machine) (*netconnScraper, error) {
-	o, err := telemetry.New(set.TelemetrySettings)
+	o, err := telemetry.New(set.TelemetrySettings, set.ID)
 	if err != nil {
 		return nil, err
 	}

@@ -55,7 +55,7 @@ func TestTelemetry(t *testing.T) {
 	expectKernel(t, tel)
 	expectLosses(t, tel)
 	expectFlows(t, tel)
-	attached := otelattribute.NewSet(otelattribute.String("netconn.program", "life"))
+	attached := ofReceiver(otelattribute.String("netconn.program", "life"))
 	metadatatest.AssertEqualNetconnProgramAttached(t, tel,
 		[]metricdata.DataPoint[int64]{{Value: 1, Attributes: attached}}, metricdatatest.IgnoreTimestamp())
 }
@@ -154,14 +154,19 @@ type assertion func(*testing.T, *componenttest.Telemetry, []metricdata.DataPoint
 
 func expect(t *testing.T, tel *componenttest.Telemetry, equal assertion, value int64) {
 	t.Helper()
-	equal(t, tel, []metricdata.DataPoint[int64]{{Value: value}}, metricdatatest.IgnoreTimestamp())
+	equal(t, tel, []metricdata.DataPoint[int64]{{Value: value, Attributes: ofReceiver()}}, metricdatatest.IgnoreTimestamp())
+}
+
+// ofReceiver returns attributes with the ID that a rig's receiver has.
+func ofReceiver(attributes ...otelattribute.KeyValue) otelattribute.Set {
+	return otelattribute.NewSet(append(attributes, otelattribute.String("receiver", "netconn"))...)
 }
 
 func expectEach(t *testing.T, tel *componenttest.Telemetry, equal assertion, key string, values map[string]int64) {
 	t.Helper()
 	var points []metricdata.DataPoint[int64]
 	for v, n := range values {
-		points = append(points, metricdata.DataPoint[int64]{Value: n, Attributes: otelattribute.NewSet(otelattribute.String(key, v))})
+		points = append(points, metricdata.DataPoint[int64]{Value: n, Attributes: ofReceiver(otelattribute.String(key, v))})
 	}
 	equal(t, tel, points, metricdatatest.IgnoreTimestamp())
 }

@@ -2,7 +2,8 @@
 //
 // In: the health of a pipeline, after each collection. Out: the observable instruments of metadata.yaml. The Collector
 // reads them at any time and must not wait for a collection, so they show what the last one saw, and nothing before the
-// first. All methods are safe for concurrent use.
+// first. Every value has the attribute receiver, the component ID, as the Collector's own metrics of receivers: two
+// receivers of one collector would otherwise be one series. All methods are safe for concurrent use.
 package telemetry
 
 import (
@@ -35,14 +36,26 @@ type Sent struct {
 
 // Telemetry holds the instruments of one receiver.
 type Telemetry struct {
-	builder *metadata.TelemetryBuilder
-	last    atomic.Pointer[health] // nil before the first collection
+	builder  *metadata.TelemetryBuilder
+	receiver otelmetric.MeasurementOption
+	last     atomic.Pointer[health] // nil before the first collection
 }
 
-// New returns instruments that are not registered yet.
-func New(set component.TelemetrySettings) (*Telemetry, error) {
+// New returns instruments of a receiver that are not registered yet.
+func New(set component.TelemetrySettings, receiver component.ID) (*Telemetry, error) {
 	b, err := metadata.NewTelemetryBuilder(set)
-	return &Telemetry{builder: b}, err
+	id := otelmetric.WithAttributeSet(otelattribute.NewSet(otelattribute.Stringer("receiver", receiver)))
+	return &Telemetry{builder: b, receiver: id}, err
+}
+
+// An identified observer adds the receiver to the attributes of each value.
+type identified struct {
+	otelmetric.Int64Observer
+	receiver otelmetric.MeasurementOption
+}
+
+func (o identified) Observe(value int64, options ...otelmetric.ObserveOption) {
+	o.Int64Observer.Observe(value, append(options, o.receiver)...)
 }
 
 // Set has the instruments show a collection.
@@ -56,7 +69,7 @@ func (t *Telemetry) Register() error {
 	for _, i := range t.instruments() {
 		err := i.register(func(_ context.Context, to otelmetric.Int64Observer) error {
 			if h := t.last.Load(); h != nil {
-				i.observe(h, to)
+				i.observe(h, identified{to, t.receiver})
 			}
 			return nil
 		})

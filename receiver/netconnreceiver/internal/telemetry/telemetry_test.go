@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
@@ -122,7 +123,11 @@ func observed(t *testing.T, tel *componenttest.Telemetry) map[string]values {
 			for _, p := range points(t, m) {
 				key := ""
 				for _, a := range p.Attributes.ToSlice() {
-					key += a.Value.AsString()
+					if a.Key != "receiver" {
+						key += a.Value.AsString()
+					} else if a.Value.AsString() != "netconn/test" {
+						t.Errorf("%s is of the receiver %s", name, a.Value.AsString())
+					}
 				}
 				got[name][key] = p.Value
 			}
@@ -147,7 +152,7 @@ func newTelemetry(t *testing.T) (*Telemetry, *componenttest.Telemetry) {
 	t.Helper()
 	tel := componenttest.NewTelemetry()
 	t.Cleanup(func() { _ = tel.Shutdown(context.Background()) })
-	n, err := New(tel.NewTelemetrySettings())
+	n, err := New(tel.NewTelemetrySettings(), component.MustNewIDWithName("netconn", "test"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,5 +197,33 @@ func TestUnregister(t *testing.T) {
 	n.Unregister()
 	if got := observed(t, tel); len(got) != 0 {
 		t.Errorf("shown after it was unregistered: %v", slices.Sorted(maps.Keys(got)))
+	}
+}
+
+// TestTwoReceivers of one collector are two series of each metric.
+func TestTwoReceivers(t *testing.T) {
+	tel := componenttest.NewTelemetry()
+	t.Cleanup(func() { _ = tel.Shutdown(context.Background()) })
+	for i, name := range []string{"", "other"} {
+		n, err := New(tel.NewTelemetrySettings(), component.MustNewIDWithName("netconn", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := n.Register(); err != nil {
+			t.Fatal(err)
+		}
+		n.Set(pipeline.Health{Kernel: kernel.Stats{Tracked: uint64(10 + i)}}, Sent{})
+	}
+	m, err := tel.GetMetric("otelcol_netconn_sockets_tracked")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := make(map[string]int64)
+	for _, p := range points(t, m) {
+		id, _ := p.Attributes.Value("receiver")
+		got[id.AsString()] = p.Value
+	}
+	if diff := cmp.Diff(map[string]int64{"netconn": 10, "netconn/other": 11}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
