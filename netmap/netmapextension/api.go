@@ -19,6 +19,7 @@ const (
 	maxNodes = 1000
 	maxEdges = 5000
 	maxRows  = 1000
+	maxHosts = 1000 // on a page of the status
 
 	maxConcurrent = 4               // answers that are made at a time
 	queueTimeout  = 5 * time.Second // how long a request waits until it is one of them

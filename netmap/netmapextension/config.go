@@ -31,6 +31,8 @@ type Config struct {
 	Hosts []string `mapstructure:"hosts"`
 	// MaxEdges is how many edges are held, each once for each end that reports it. The others are added up as "other".
 	MaxEdges int `mapstructure:"max_edges"`
+	// MaxMemoryMiB is how much memory is used for what is held. 0: 8 KiB for each of max_edges, at least 32 MiB.
+	MaxMemoryMiB int `mapstructure:"max_memory_mib"`
 	// LearningPeriod is how long after a host's first report its edges are not marked as new.
 	LearningPeriod time.Duration `mapstructure:"learning_period"`
 	// QueryTimeout is how long making the answer to one request may take.
@@ -52,6 +54,10 @@ const (
 	defaultMaxEdges = 20_000
 	mostEdges       = 1_000_000
 	maxLinks        = 50
+
+	bytesPerEdge = 8 << 10 // twice what an edge with the labels of a cluster takes
+	leastMiB     = 32
+	mostMiB      = 1 << 16
 )
 
 func createDefaultConfig() component.Config {
@@ -72,6 +78,7 @@ func (c *Config) Validate() error {
 		c.validateCORS(),
 		c.validateHosts(),
 		c.validateMaxEdges(),
+		c.validateMemory(),
 		c.validateLearning(),
 		c.validateTimeout(),
 		c.validateLinks(),
@@ -134,6 +141,21 @@ func (c *Config) validateMaxEdges() error {
 		return fmt.Errorf("max_edges: must be from 1 to %d, not %d", mostEdges, c.MaxEdges)
 	}
 	return nil
+}
+
+func (c *Config) validateMemory() error {
+	if c.MaxMemoryMiB != 0 && (c.MaxMemoryMiB < leastMiB || c.MaxMemoryMiB > mostMiB) {
+		return fmt.Errorf("max_memory_mib: must be 0 or from %d to %d, not %d", leastMiB, mostMiB, c.MaxMemoryMiB)
+	}
+	return nil
+}
+
+// maxBytes returns the memory for what is held.
+func (c *Config) maxBytes() int {
+	if c.MaxMemoryMiB != 0 {
+		return c.MaxMemoryMiB << 20
+	}
+	return max(leastMiB<<20, c.MaxEdges*bytesPerEdge)
 }
 
 func (c *Config) validateLearning() error {

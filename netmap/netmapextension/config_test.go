@@ -71,3 +71,14 @@ func TestConfigsThatAreRight(t *testing.T) {
 		}
 	}
 }
+
+func TestTheDefaultBudget(t *testing.T) {
+	for _, tt := range []struct{ edges, mib, bytes int }{
+		{20_000, 0, 20_000 * 8192}, {1, 0, 32 << 20}, {20_000, 64, 64 << 20}, {1_000_000, 0, 8192_000_000},
+	} {
+		c := Config{MaxEdges: tt.edges, MaxMemoryMiB: tt.mib}
+		if got := c.maxBytes(); got != tt.bytes {
+			t.Errorf("%d edges, %d MiB: a budget of %d bytes, want %d", tt.edges, tt.mib, got, tt.bytes)
+		}
+	}
+}

@@ -37,7 +37,7 @@ type netmap struct {
 var _ consumer.Metrics = (*netmap)(nil)
 
 func newNetmap(c *Config, set component.TelemetrySettings) *netmap {
-	s := store.New(store.Config{MaxEdges: c.MaxEdges, Learning: c.LearningPeriod})
+	s := store.New(store.Config{MaxEdges: c.MaxEdges, MaxBytes: c.maxBytes(), Learning: c.LearningPeriod})
 	return &netmap{config: c, settings: set, sink: s, source: s}
 }
 

@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -274,7 +276,7 @@ func TestTheStatusHasAllOfTheSource(t *testing.T) {
 			Hosts: []snap.Host{
 				{Name: "b", ID: "2", Stale: true}, {Name: "a", ID: "3", Node: "n", Last: 5, Age: 6, Interval: 7, Points: 8, Edges: 9}, {Name: "a", ID: "1"},
 			},
-			Held:    snap.Held{Edges: 1, MaxEdges: 2, Ends: 3, Streams: 4, MaxStreams: 5, Bytes: 6, Folded: 7, Expired: 8},
+			Held:    snap.Held{Edges: 1, MaxEdges: 2, Ends: 3, Streams: 4, MaxStreams: 5, Bytes: 6, MaxBytes: 9, Folded: 7, Expired: 8},
 			Dropped: snap.Dropped{Late: 1, OutOfOrder: 2, Streams: 3, Values: 4, Points: 5},
 		},
 	}
@@ -293,9 +295,10 @@ func TestTheStatusHasAllOfTheSource(t *testing.T) {
 	}
 	want := map[string]any{
 		"api": 1.0, "started": 1.0, "learning_until": 2.0, "ahead": 3.0, "resets": 4.0, "state": "ok", "reason": "",
-		"reporters": []any{host("a", "1", "", "ok"), host("a", "3", "n", "ok", 5, 6, 7, 8, 9), host("b", "2", "", "stale")},
+		"hosts":     map[string]any{"total": 3.0, "stale": 1.0, "age": 0.0},
+		"reporters": []any{host("b", "2", "", "stale"), host("a", "1", "", "ok"), host("a", "3", "n", "ok", 5, 6, 7, 8, 9)},
 		"store": map[string]any{
-			"edges": 1.0, "max_edges": 2.0, "ends": 3.0, "streams": 4.0, "max_streams": 5.0, "bytes": 6.0, "folded": 7.0, "expired": 8.0,
+			"edges": 1.0, "max_edges": 2.0, "ends": 3.0, "streams": 4.0, "max_streams": 5.0, "bytes": 6.0, "max_bytes": 9.0, "folded": 7.0, "expired": 8.0,
 		},
 		"dropped":    map[string]any{"late": 1.0, "out_of_order": 2.0, "streams": 3.0, "values": 4.0, "points": 5.0},
 		"unresolved": map[string]any{"bytes": 5.0, "total": 5.0, "share": 1.0, "seconds": 1.0},
@@ -358,5 +361,47 @@ func TestValuesOfOneSide(t *testing.T) {
 		if diff := cmp.Diff(want, values); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tag, diff)
 		}
+	}
+}
+
+// The status has a page of the hosts, whatever their number, and counts all of them.
+func TestHostsArePaged(t *testing.T) {
+	s := &remoteSource{}
+	for i := range 10_000 {
+		s.status.Hosts = append(s.status.Hosts, snap.Host{Name: fmt.Sprintf("host-%05d", i), Age: float64(100 + i), Stale: i%100 == 7})
+	}
+	h := newAPI(nil, s, time.Minute)
+	page := func(query string) (names []string, size int) {
+		w := ask(t, h, "/api/v1/status"+query)
+		var got status
+		if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || w.Code != http.StatusOK {
+			t.Fatalf("%d: %v", w.Code, err)
+		}
+		if got.Hosts.Total != 10_000 || got.Hosts.Stale != 100 || *got.Hosts.Age != 100 {
+			t.Errorf("%s: hosts %+v", query, got.Hosts)
+		}
+		for _, r := range got.Reporters {
+			names = append(names, r.Host)
+		}
+		return names, w.Body.Len()
+	}
+	if names, size := page(""); len(names) != 100 || names[0] != "host-00007" || size > 50_000 {
+		t.Errorf("%d hosts from %s in %d bytes, want the 100 stale ones", len(names), names[0], size)
+	}
+	if names, _ := page("?hosts=2&offset=99"); !slices.Equal(names, []string{"host-09907", "host-00000"}) {
+		t.Errorf("a page in the middle is %q", names)
+	}
+	seen := map[string]bool{}
+	for offset := 0; offset < 10_000; offset += 1000 {
+		names, _ := page(fmt.Sprintf("?hosts=1000&offset=%d", offset))
+		for _, name := range names {
+			seen[name] = true
+		}
+	}
+	if names, _ := page("?offset=10000"); len(seen) != 10_000 || len(names) != 0 {
+		t.Errorf("%d hosts on all pages, and %d beyond", len(seen), len(names))
+	}
+	if w := ask(t, h, "/api/v1/status?hosts=1001"); w.Code != http.StatusBadRequest {
+		t.Errorf("too many hosts: %d", w.Code)
 	}
 }

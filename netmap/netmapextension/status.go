@@ -20,7 +20,8 @@ type status struct {
 	Reason        string          `json:"reason"`
 	Steps         []step          `json:"steps"`
 	LearningUntil float64         `json:"learning_until"`
-	Reporters     []reporter      `json:"reporters"`
+	Hosts         hosts           `json:"hosts"`
+	Reporters     []reporter      `json:"reporters"` // a page of them
 	Store         storeStatus     `json:"store"`
 	Unresolved    view.Unresolved `json:"unresolved"`
 	Dropped       dropped         `json:"dropped"`
@@ -34,6 +35,13 @@ type status struct {
 type step struct {
 	Seconds int64 `json:"seconds"`
 	Held    int64 `json:"held"`
+}
+
+// hosts summarises all reporters.
+type hosts struct {
+	Total int      `json:"total"`
+	Stale int      `json:"stale"`
+	Age   *float64 `json:"age"` // of the newest report; null: no host has reported
 }
 
 type reporter struct {
@@ -56,6 +64,7 @@ type storeStatus struct {
 	Streams    int    `json:"streams"`
 	MaxStreams int    `json:"max_streams"`
 	Bytes      int    `json:"bytes"`
+	MaxBytes   int    `json:"max_bytes"`
 	Folded     uint64 `json:"folded"`
 	Expired    uint64 `json:"expired"`
 }
@@ -76,7 +85,8 @@ type link struct {
 	Needs []string `json:"needs"`
 }
 
-func (a *api) status(_ *parameters, _ *http.Request) question {
+func (a *api) status(p *parameters, _ *http.Request) question {
+	limit, offset := int(p.number("hosts", 100, 0, maxHosts)), int(p.number("offset", 0, 0, 1<<31))
 	return question{value: func(ctx context.Context) (any, error) {
 		spans := a.source.Spans()
 		recent, err := a.source.Snapshot(ctx, a.source.Range(spans[0].Length, 0))
@@ -86,7 +96,7 @@ func (a *api) status(_ *parameters, _ *http.Request) question {
 		s := a.source.Status()
 		answer := &status{
 			API: 1, Now: float64(time.Now().UnixMilli()) / 1000, Started: s.Opened, LearningUntil: s.Learning,
-			Reporters: reporters(s.Hosts), Unresolved: view.NewUnresolved(recent),
+			Hosts: summary(s.Hosts), Reporters: reporters(s.Hosts, limit, offset), Unresolved: view.NewUnresolved(recent),
 			Store: storeStatus(s.Held), Dropped: dropped(s.Dropped), Ahead: s.Ahead, Resets: s.Resets,
 			Links:  linksOf(a.links),
 			Limits: map[string]int{"nodes": maxNodes, "edges": maxEdges, "rows": maxRows},
@@ -119,8 +129,33 @@ func state(s *snap.Status) (name, reason string) {
 		"No host has reported for three of its intervals. Is the collector with the receiver netconn still running?"
 }
 
-// reporters returns the hosts that report, by name.
-func reporters(hosts []snap.Host) []reporter {
+func summary(all []snap.Host) hosts {
+	sum := hosts{Total: len(all)}
+	for _, h := range all {
+		if h.Stale {
+			sum.Stale++
+		}
+		if sum.Age == nil || h.Age < *sum.Age {
+			age := h.Age
+			sum.Age = &age
+		}
+	}
+	return sum
+}
+
+// reporters returns a page of the hosts that report: the stale ones first, then by name.
+func reporters(hosts []snap.Host, limit, offset int) []reporter {
+	hosts = slices.SortedFunc(slices.Values(hosts), func(a, b snap.Host) int {
+		switch {
+		case a.Stale != b.Stale && a.Stale:
+			return -1
+		case a.Stale != b.Stale:
+			return 1
+		}
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
+	})
+	hosts = hosts[min(offset, len(hosts)):]
+	hosts = hosts[:min(limit, len(hosts))]
 	all := make([]reporter, len(hosts))
 	for i, h := range hosts {
 		state := "ok"
@@ -132,10 +167,6 @@ func reporters(hosts []snap.Host) []reporter {
 			Points: h.Points, Edges: h.Edges,
 		}
 	}
-	slices.SortFunc(all, func(a, b reporter) int {
-		return cmp.Or(cmp.Compare(a.Host, b.Host), cmp.Compare(a.HostID,
-			b.HostID))
-	})
 	return all
 }
 

@@ -47,6 +47,15 @@ func (v Value) String() string {
 	return v.handle.Value().plain
 }
 
+// Len returns the number of bytes that are stored for the text.
+func (v Value) Len() int {
+	if v == (Value{}) {
+		return 0
+	}
+	t := v.handle.Value()
+	return len(t.plain) + len(t.folded)
+}
+
 // Folded returns the text with its ASCII letters in lower case.
 func (v Value) Folded() string {
 	if v == (Value{}) {

@@ -111,6 +111,9 @@ func count(e *edge.End) int {
 	return n
 }
 
+// Len returns the number of entries, by which the memory in use can be estimated.
+func (p *Peers) Len() int { return len(p.containers) + len(p.pods) + len(p.places) + len(p.resolved) }
+
 // Resolve returns all that is certain about a peer.
 func (p *Peers) Resolve(local, peer *edge.End, scope edge.Scope) *edge.End {
 	key := peerKey{local, peer, scope}

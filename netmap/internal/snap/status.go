@@ -27,7 +27,8 @@ type Held struct {
 	Edges, MaxEdges     int // reports; an edge that both ends report takes two
 	Ends                int
 	Streams, MaxStreams int
-	Bytes               int    // an estimate, without what the runtime adds
+	Bytes               int    // in use, with what was computed for answers
+	MaxBytes            int    // of what is held; 0: not limited
 	Folded              uint64 // reports evicted into the overflow
 	Expired             uint64
 }

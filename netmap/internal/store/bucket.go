@@ -128,10 +128,14 @@ func (b *bounds) code(bound float64) uint8 {
 	return uint8(best + 1)
 }
 
-// count counts an outcome. It merges equal ones before they take more memory.
-func (b *bucket) count(slot uint32, kind uint8, n uint64) {
+// count counts an outcome. It merges equal ones before they take more memory. At the limit, each slot has only the kind
+// other, of attempts and of closed connections.
+func (b *bucket) count(slot uint32, kind, other uint8, n uint64, limit int) {
 	if len(b.outcomes) == cap(b.outcomes) && len(b.outcomes) >= chunk {
 		b.compact()
+	}
+	if len(b.outcomes) >= limit {
+		kind = other
 	}
 	b.outcomes = append(b.outcomes, newOutcome(slot, kind, n))
 }
@@ -197,10 +201,10 @@ func (r *ring) move(moves map[uint32]uint32, bounds *bounds) {
 func (b *bucket) bytes() int {
 	n := len(b.rttMax) + 2*len(b.rttSum) + 2*len(b.handshakeSum) + 8*cap(b.outcomes)
 	for _, c := range b.wide() {
-		n += 4*len(c.cells) + 32*len(c.big)
+		n += 4*len(c.cells) + 48*len(c.big)
 	}
 	for _, c := range b.narrow() {
-		n += 2*len(c.cells) + 32*len(c.big)
+		n += 2*len(c.cells) + 48*len(c.big)
 	}
 	return n
 }

@@ -120,7 +120,7 @@ func TestOutcomesAreMerged(t *testing.T) {
 	want := map[uint32]uint64{}
 	for i := range 20 * chunk {
 		slot, kind := uint32(i%3), uint8(i%2)
-		b.count(slot, kind, 2)
+		b.count(slot, kind, kind, 2, math.MaxInt)
 		want[slot<<8|uint32(kind)] += 2
 	}
 	if len(b.outcomes) > 2*chunk {
@@ -155,7 +155,7 @@ func fill(b *bucket, slot uint32, times uint64, bs *bounds) {
 	addTime(&b.rttSum, slot, times*100)
 	addTime(&b.handshakeSum, slot, times*200)
 	b.raise(slot, bs.code(float64(times)), bs)
-	b.count(slot, 3, times)
+	b.count(slot, 3, 3, times, math.MaxInt)
 }
 
 // figuresOf reads all that a slot has.

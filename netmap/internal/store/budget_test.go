@@ -85,14 +85,6 @@ func BenchmarkMemory(b *testing.B) {
 	runtime.KeepAlive(s)
 }
 
-func live() uint64 {
-	var m runtime.MemStats
-	runtime.GC()
-	runtime.GC()
-	runtime.ReadMemStats(&m)
-	return m.HeapAlloc
-}
-
 // processor is the time that this process was computing: the machine may have more to do than this.
 func processor(b *testing.B) time.Duration {
 	var u syscall.Rusage

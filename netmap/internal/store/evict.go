@@ -14,24 +14,60 @@ func (s *Store) place(b *batch, p *point, t *stream) uint32 {
 	point := attributes(p.attrs)
 	local, peer, link := b.resource.end, edge.ReadPeer(point), edge.ReadLink(point)
 	edge.ReadAddresses(point, link.Role, &local, &peer)
-	key := reportKey{s.intern(local), s.intern(peer), link}
-	if slot, ok := s.slots[key]; ok {
+	if slot, ok := s.lookup(&local, &peer, link); ok {
 		r := &s.reports[slot]
 		r.First = min(r.First, t.first)
 		return slot
 	}
 	r := match.Report{
-		Local: key.local, Peer: key.peer, Link: link, Keys: link.Keys(key.local, key.peer, s.seed),
+		Local: &local, Peer: &peer, Link: link, Keys: link.Keys(&local, &peer, s.seed),
 		First: t.first, Changed: b.now, Seen: b.now,
 	}
-	if len(s.slots) >= s.config.MaxEdges && !s.evictReports(b.now) {
+	if !s.roomForReport(b.now) {
 		return s.overflowOf(&r)
 	}
+	r.Local, r.Peer = s.intern(local), s.intern(peer)
+	return s.hold(r, b.resource.host)
+}
+
+// lookup returns the slot of a report that is held.
+func (s *Store) lookup(local, peer *edge.End, link edge.Link) (uint32, bool) {
+	l, _ := s.interned(local)
+	p, _ := s.interned(peer)
+	if l == nil || p == nil {
+		return 0, false
+	}
+	slot, ok := s.slots[reportKey{l, p, link}]
+	return slot, ok
+}
+
+// hold gives a report a slot.
+func (s *Store) hold(r match.Report, from *host) uint32 {
 	slot := s.freeSlot()
 	s.topology++
-	s.reports[slot], s.states[slot] = r, reportState{host: b.resource.host, since: s.topology}
-	s.slots[key] = slot
+	s.reports[slot], s.states[slot] = r, reportState{host: from, since: s.topology}
+	s.slots[reportKey{r.Local, r.Peer, r.Link}] = slot
+	s.memory.addLink(&r.Link)
+	s.memory.keys += cap(r.Keys) * keyBytes
 	return slot
+}
+
+// roomForReport reports whether one more report can be held. If there is none, it evicts idle reports.
+func (s *Store) roomForReport(now int64) bool {
+	if len(s.slots) < s.config.MaxEdges && !s.reportsAreFull() {
+		return true
+	}
+	if !s.evictReports(now) {
+		return false
+	}
+	if s.reportsAreFull() {
+		s.sweepEnds()
+	}
+	if s.reportsAreFull() {
+		s.reportsFull = now + fineStep
+		return false
+	}
+	return true
 }
 
 func (s *Store) freeSlot() uint32 {
@@ -57,7 +93,7 @@ func (s *Store) overflowOf(r *match.Report) uint32 {
 
 // readmit gives the stream of an evicted report a report again, if there is room.
 func (s *Store) readmit(t *stream, b *batch) {
-	if t.slot >= reserved || len(s.slots) >= s.config.MaxEdges {
+	if t.slot >= reserved || len(s.slots) >= s.config.MaxEdges || s.reportsAreFull() {
 		return
 	}
 	other := &s.states[t.slot]
@@ -111,11 +147,10 @@ func (s *Store) evictStreams(now int64) bool {
 	})
 	for _, key := range silent[:min(len(silent), max(1, s.config.MaxEdges/32))] {
 		t := s.streams[key]
-		s.closeAll(t)
 		s.baselineBefore = max(s.baselineBefore, (t.seen+1)*int64(time.Second))
-		delete(s.streams, key)
+		s.forget(key, t)
 	}
-	return true
+	return !s.full()
 }
 
 // fold moves the figures of reports to the overflow, and discards those of reports of the same edges that do not count.
@@ -158,6 +193,7 @@ func (s *Store) moveFigures(moves map[uint32]uint32) {
 func (s *Store) release(slot uint32) {
 	r := &s.reports[slot]
 	delete(s.slots, reportKey{r.Local, r.Peer, r.Link})
+	s.memory.keys -= cap(r.Keys) * keyBytes
 	*r, s.states[slot] = match.Report{}, reportState{}
 	s.free = append(s.free, slot)
 	s.topology++

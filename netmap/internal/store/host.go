@@ -68,7 +68,7 @@ func (s *Store) Status() snap.Status {
 		Opened: opened, Learning: opened + s.config.Learning.Seconds(), Hosts: s.hostStatus(now),
 		Held: snap.Held{
 			Edges: len(s.slots), MaxEdges: s.config.MaxEdges, Ends: len(s.ends),
-			Streams: len(s.streams), MaxStreams: 2 * s.config.MaxEdges, Bytes: s.bytes(),
+			Streams: len(s.streams), MaxStreams: 2 * s.config.MaxEdges, Bytes: s.bytes(), MaxBytes: s.config.MaxBytes,
 			Folded: s.counts.folded, Expired: s.counts.expired,
 		},
 		Dropped: s.counts.dropped, Ahead: s.counts.ahead, Resets: s.counts.resets,
@@ -92,24 +92,4 @@ func (s *Store) hostStatus(now int64) []snap.Host {
 		})
 	}
 	return all
-}
-
-// Sizes in bytes of what is held, measured with the maps and slices that lead to it.
-const (
-	streamBytes   = 490
-	reportBytes   = 480
-	endBytes      = 260
-	resourceBytes = 280
-)
-
-// bytes estimates the memory in use.
-func (s *Store) bytes() int {
-	n := len(s.streams)*streamBytes + len(s.reports)*reportBytes + len(s.ends)*endBytes +
-		len(s.resources)*resourceBytes
-	for _, r := range [...]*ring{s.fine, s.coarse} {
-		for i := range r.buckets {
-			n += r.buckets[i].bytes()
-		}
-	}
-	return n
 }

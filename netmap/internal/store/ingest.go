@@ -16,6 +16,7 @@ func (s *Store) Add(metrics pmetric.Metrics) {
 	defer s.mu.Unlock()
 	now := s.config.Now()
 	s.sweep(now.Unix())
+	s.memory.buckets = s.bucketBytes()
 	b := batch{store: s, now: now.Unix()}
 	for _, rm := range metrics.ResourceMetrics().All() {
 		b.resource = nil

@@ -34,8 +34,9 @@ func (b *batch) enter(attrs pcommon.Map) {
 	r := s.resources[b.hash]
 	if r == nil {
 		r = &resource{end: edge.ReadLocal(attributes(attrs)), id: s.resourceID(attrs, b.hash)}
-		if len(s.resources) < 2*s.config.MaxEdges {
+		if len(s.resources) < 2*s.config.MaxEdges && !s.reportsAreFull() {
 			s.resources[b.hash] = r
+			s.memory.addEnd(&r.end)
 		}
 	}
 	r.host, r.seen = s.hostOf(&r.end, b.now), b.now

@@ -102,7 +102,7 @@ func (h *histogram) next(p point, d pmetric.HistogramDataPoint, baselineBefore i
 	}
 	s := samples{d.Count() - last.count, max(0, d.Sum()-last.sum), highest(d, h.buckets)}
 	h.count, h.sum = d.Count(), d.Sum()
-	if h.ranked {
+	if h.ranked && d.BucketCounts().Len() <= maxBuckets {
 		h.remember(d.BucketCounts())
 	}
 	if e == baseline {
@@ -120,10 +120,17 @@ func (h *histogram) remember(counts pcommon.UInt64Slice) {
 	}
 }
 
-// highest returns the upper bound of the highest bucket that has more samples than before. The last bucket has no upper
-// bound, so its lower bound stands for it.
+// maxBuckets is how many buckets a histogram may have for its highest one to be of interest: 64 bounds, and the bucket
+// beyond them.
+const maxBuckets = 65
+
+// highest returns the upper bound of the highest bucket that has more samples than before; 0: unknown. The last bucket
+// has no upper bound, so its lower bound stands for it.
 func highest(d pmetric.HistogramDataPoint, before []uint32) float64 {
 	counts, bounds := d.BucketCounts(), d.ExplicitBounds()
+	if counts.Len() > maxBuckets {
+		return 0
+	}
 	for i := counts.Len() - 1; i >= 0 && bounds.Len() > 0; i-- {
 		last := uint32(0)
 		if i < len(before) {

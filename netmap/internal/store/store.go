@@ -46,6 +46,7 @@ func overflow(r edge.Role) uint32 { return uint32(r) }
 // Config are the limits of a store.
 type Config struct {
 	MaxEdges int           // reports that are held
+	MaxBytes int           // of memory for what is held; 0: not limited
 	Learning time.Duration // how long after a host's first report its edges are not new
 	Now      func() time.Time
 }
@@ -68,6 +69,7 @@ type Store struct {
 	streams      map[uint64]*stream
 	resources    map[uint64]*resource
 	hosts        map[string]*host
+	memory       memory
 	counts       counts
 	generation   uint64 // rises with each change
 	topology     uint64 // rises with each report that comes or goes
@@ -124,19 +126,26 @@ func New(c Config) *Store {
 		resources:      make(map[uint64]*resource),
 		hosts:          make(map[string]*host),
 		snapshots:      make(map[snap.Range]*snap.Snapshot),
+		memory:         memory{texts: make(map[edge.Value]struct{})},
 	}
 }
 
 // intern returns the one copy of an end.
 func (s *Store) intern(e edge.End) *edge.End {
-	for h := maphash.Comparable(s.seed, e); ; h++ {
-		switch held := s.ends[h]; {
-		case held == nil:
-			held = &e
-			s.ends[h] = held
-			return held
-		case *held == e:
-			return held
+	held, h := s.interned(&e)
+	if held == nil {
+		held = &e
+		s.ends[h] = held
+		s.memory.addEnd(held)
+	}
+	return held
+}
+
+// interned returns the copy of an end that is held, or nil and the key at which to hold it.
+func (s *Store) interned(e *edge.End) (held *edge.End, key uint64) {
+	for h := maphash.Comparable(s.seed, *e); ; h++ {
+		if held := s.ends[h]; held == nil || *held == *e {
+			return held, h
 		}
 	}
 }

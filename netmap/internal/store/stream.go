@@ -14,6 +14,7 @@ import (
 // A stream is the series of one resource for one set of attributes.
 type stream struct {
 	slot           uint32 // of its report, or the overflow slot if that is not held
+	kept           bool   // in Store.streams
 	resource       uint64 // hash of the attributes that its resource had last
 	first          int64  // when it was first seen, Unix seconds
 	seen           int64  // when it was last received, Unix seconds
@@ -46,7 +47,7 @@ func (t *stream) outcome(kind uint8) *counter {
 // newStream makes the stream of a point that is the first with its attributes. If there is no room, the stream is not
 // kept; that is enough for an increase. For a value that has to be compared with the one before, it is nil.
 func (s *Store) newStream(key uint64, b *batch, p *point) *stream {
-	room := len(s.streams) < 2*s.config.MaxEdges || s.evictStreams(b.now)
+	room := len(s.streams) < 2*s.config.MaxEdges && !s.full() || s.evictStreams(b.now)
 	if !room && (!p.delta || p.state) {
 		return nil
 	}
@@ -55,7 +56,7 @@ func (s *Store) newStream(key uint64, b *batch, p *point) *stream {
 		t.first = min(t.first, began)
 	}
 	if room {
-		s.streams[key] = t
+		s.streams[key], t.kept = t, true
 	}
 	t.slot = s.place(b, p, t)
 	return t
@@ -67,7 +68,9 @@ func (b *batch) add(p point, value int64, series func(*stream) *counter, put fun
 	if t == nil {
 		return
 	}
+	before := t.bytes()
 	n, e := series(t).next(p, value, t.baselineBefore)
+	b.store.memory.grow(t, before)
 	if b.apply(t, e, n > 0) {
 		b.each(func(k *bucket) { put(k, t.slot, n) })
 	}
@@ -100,7 +103,10 @@ func (b *batch) ended(p point, value int64, closed bool) {
 	if v, ok := p.attrs.Get(names.ErrorType); ok {
 		kind.Error = edge.Text(v.AsString()).String()
 	}
-	index := b.store.kind(kind)
+	index, other := b.store.kind(kind), uint8(0)
+	if kind.Error != "" {
+		other = b.store.kind(snap.Kind{Closed: closed, Error: names.OtherError})
+	}
 	b.add(p, value, func(t *stream) *counter { return t.outcome(index) }, func(k *bucket, slot uint32, n uint64) {
 		if closed {
 			k.closed.add(slot, n)
@@ -108,7 +114,7 @@ func (b *batch) ended(p point, value int64, closed bool) {
 			k.attempts.add(slot, n)
 		}
 		if kind.Error != "" {
-			k.count(slot, index, n)
+			k.count(slot, index, other, n, max(chunk, 4*b.store.config.MaxEdges))
 		}
 	})
 }
@@ -164,11 +170,12 @@ func (b *batch) sample(
 	if t == nil {
 		return
 	}
-	h := series(t)
+	h, before := series(t), t.bytes()
 	if *h == nil {
 		*h = &histogram{ranked: h == &t.rtt}
 	}
 	s, e := (*h).next(p, d, t.baselineBefore)
+	b.store.memory.grow(t, before)
 	if b.apply(t, e, false); e == outOfOrder || s.count == 0 {
 		return
 	}

@@ -14,12 +14,14 @@ func (s *Store) sweep(now int64) {
 	}
 	s.swept = now
 	expired := func(seen int64) bool { return seen < now-retention }
-	for _, t := range s.streams {
+	for key, t := range s.streams {
 		if t.seen < now-activeHold {
 			s.closeAll(t)
 		}
+		if expired(t.seen) {
+			s.forget(key, t)
+		}
 	}
-	maps.DeleteFunc(s.streams, func(_ uint64, t *stream) bool { return expired(t.seen) })
 	for slot := reserved; int(slot) < len(s.reports); slot++ {
 		if r := &s.reports[slot]; r.Local != nil && expired(r.Seen) {
 			s.expire(slot)
@@ -27,7 +29,9 @@ func (s *Store) sweep(now int64) {
 	}
 	maps.DeleteFunc(s.resources, func(_ uint64, r *resource) bool { return expired(r.seen) })
 	maps.DeleteFunc(s.hosts, func(_ string, h *host) bool { return expired(h.seen) })
-	s.sweepEnds()
+	if used := s.usedEnds(); 2*len(used) < len(s.ends) {
+		s.keepEnds(used)
+	}
 }
 
 // expire releases a report whose figures are all older than what is held.
@@ -37,18 +41,23 @@ func (s *Store) expire(slot uint32) {
 	s.counts.expired++
 }
 
-// sweepEnds removes ends that no report has, once they are the larger part.
-func (s *Store) sweepEnds() {
+// sweepEnds removes the ends that no report has, and the texts that only they have.
+func (s *Store) sweepEnds() { s.keepEnds(s.usedEnds()) }
+
+// usedEnds returns the ends that a report has.
+func (s *Store) usedEnds() map[*edge.End]bool {
 	used := make(map[*edge.End]bool, len(s.ends))
 	for i := range s.reports {
 		if r := &s.reports[i]; r.Local != nil {
 			used[r.Local], used[r.Peer] = true, true
 		}
 	}
-	if 2*len(used) >= len(s.ends) {
-		return
-	}
-	s.peers = nil // it holds ends that go
+	return used
+}
+
+func (s *Store) keepEnds(used map[*edge.End]bool) {
+	s.peers = nil      // it holds ends that go
+	clear(s.snapshots) // they do, too
 	held := s.ends
 	s.ends = make(map[uint64]*edge.End, len(used))
 	for _, e := range held {
@@ -56,6 +65,7 @@ func (s *Store) sweepEnds() {
 			s.keepEnd(e)
 		}
 	}
+	s.recount()
 }
 
 // keepEnd stores an end that is interned already.

@@ -198,7 +198,7 @@ describe('the page says how it is', () => {
     await expect.poll(silence, { timeout: 60_000, interval: 500 }).toBe('stale')
     const { page } = await open(browser, silent.page)
     await condition(page, 'stale').waitFor()
-    expect(await condition(page, 'stale').textContent()).toMatch(/Nobody has reported for/)
+    expect(await condition(page, 'stale').textContent()).toMatch(/No host has reported for/)
     expect(await page.locator('.status summary').first().textContent()).toContain('▲ 2 stale')
     await silent.send(mesh.filter((r) => r.local['host.name'] === 'n1'))
     await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')))

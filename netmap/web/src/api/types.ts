@@ -6,6 +6,8 @@ export interface Status {
   state: 'ok' | 'empty' | 'stale'
   reason: string
   learning_until: number
+  hosts: { total: number; stale: number; age: number | null }
+  /** A page of the hosts that report, the stale ones first. */
   reporters: Reporter[]
   store: {
     edges: number
@@ -14,6 +16,7 @@ export interface Status {
     streams: number
     max_streams: number
     bytes: number
+    max_bytes: number
     folded: number
     expired: number
   }

@@ -1,3 +1,6 @@
+import { useState } from 'preact/hooks'
+import { address } from '../api/client.ts'
+import { usePoll } from '../api/poll.ts'
 import type { Reporter, Status } from '../api/types.ts'
 import { age, bytes, count, percent, plural } from '../format.ts'
 import { Name } from '../Text.tsx'
@@ -22,7 +25,7 @@ export function StatusBar({ status }: { status: Status | null }) {
   const { store } = status
   return (
     <footer class="status">
-      <Reporters all={status.reporters} />
+      <Reporters status={status} />
       <span title={`${plural(store.folded, 'edge')} folded for want of room, ${store.expired} expired`}>
         <b>Store</b> {count(store.edges)} of {count(store.max_edges)} edges, {bytes(store.bytes)}
         {store.folded ? `, ▲ ${count(store.folded)} folded` : ''}
@@ -39,44 +42,70 @@ export function StatusBar({ status }: { status: Status | null }) {
 
 const HEADS = ['Host', 'Node', 'Last report', 'Every', 'Edges', 'Points', 'State']
 
-function Reporters({ all }: { all: Reporter[] }) {
-  const stale = all.filter((r) => r.state === 'stale').length
-  const newest = all.length ? Math.min(...all.map((r) => r.age)) : null
+/** How many hosts one answer of the status has. */
+const PAGE = 100
+
+function Reporters({ status }: { status: Status }) {
+  const [from, setFrom] = useState(0)
+  const page = usePoll<Status>(from ? address('status', { offset: from }) : null)
+  const { total, stale, age: newest } = status.hosts
+  const to = Math.min(from + PAGE, total)
   return (
     <details>
       <summary>
-        <b>Reporters</b> {plural(all.length, 'host')}
+        <b>Reporters</b> {plural(total, 'host')}
         {stale ? `, ▲ ${stale} stale` : ''}
         {newest !== null && `, last report ${age(newest)} ago`}
       </summary>
-      <table>
-        <caption>Reporters</caption>
-        <thead>
-          <tr>
-            {HEADS.map((head) => (
-              <th key={head}>{head}</th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {all.map((r) => (
-            <tr key={r.host_id + r.host}>
-              <td>
-                <Name of={r.host || r.host_id || 'unnamed'} />
-              </td>
-              <td>
-                <Name of={r.node} />
-              </td>
-              <td>{age(r.age)} ago</td>
-              <td>{age(r.interval)}</td>
-              <td>{count(r.edges)}</td>
-              <td>{count(r.points)}</td>
-              <td>{r.state === 'stale' ? '▲ stale' : 'ok'}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+      <div class="hosts">
+        {total > PAGE && (
+          <nav aria-label="Pages of reporters">
+            <button disabled={from === 0} onClick={() => setFrom(Math.max(0, from - PAGE))}>
+              Previous
+            </button>
+            <span>
+              {count(from + 1)} to {count(to)} of {count(total)}
+            </span>
+            <button disabled={to >= total} onClick={() => setFrom(from + PAGE)}>
+              Next
+            </button>
+          </nav>
+        )}
+        <Hosts all={from ? (page.data?.reporters ?? []) : status.reporters} />
+      </div>
     </details>
+  )
+}
+
+function Hosts({ all }: { all: Reporter[] }) {
+  return (
+    <table>
+      <caption>Reporters</caption>
+      <thead>
+        <tr>
+          {HEADS.map((head) => (
+            <th key={head}>{head}</th>
+          ))}
+        </tr>
+      </thead>
+      <tbody>
+        {all.map((r) => (
+          <tr key={r.host_id + r.host}>
+            <td>
+              <Name of={r.host || r.host_id || 'unnamed'} />
+            </td>
+            <td>
+              <Name of={r.node} />
+            </td>
+            <td>{age(r.age)} ago</td>
+            <td>{age(r.interval)}</td>
+            <td>{count(r.edges)}</td>
+            <td>{count(r.points)}</td>
+            <td>{r.state === 'stale' ? '▲ stale' : 'ok'}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
   )
 }
 

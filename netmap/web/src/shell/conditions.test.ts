@@ -23,8 +23,19 @@ const status: Status = {
   state: 'ok',
   reason: '',
   learning_until: 0,
+  hosts: { total: 1, stale: 0, age: 2 },
   reporters: [reporter],
-  store: { edges: 1, max_edges: 10, ends: 2, streams: 1, max_streams: 20, bytes: 1, folded: 0, expired: 0 },
+  store: {
+    edges: 1,
+    max_edges: 10,
+    ends: 2,
+    streams: 1,
+    max_streams: 20,
+    bytes: 1,
+    max_bytes: 9,
+    folded: 0,
+    expired: 0,
+  },
   unresolved: { bytes: 0, total: 1, share: 0, seconds: 300 },
   dropped: { streams: 0 },
   links: [],
@@ -52,7 +63,9 @@ describe('what is to be said', () => {
   test('silence of all, of some, and little seen so far', () => {
     const stale = { ...reporter, state: 'stale' as const }
     expect(kinds({ status: { ...status, state: 'stale', reporters: [stale] } })).toEqual(['stale'])
-    expect(kinds({ status: { ...status, reporters: [reporter, stale] } })).toEqual(['partial'])
+    expect(
+      kinds({ status: { ...status, hosts: { total: 2, stale: 1, age: 2 }, reporters: [stale, reporter] } }),
+    ).toEqual(['partial'])
     expect(kinds({ answer: { ...answer, seconds: 20 } })).toEqual(['partial'])
     expect(
       kinds({ answer: { ...answer, seconds: 20 }, status: { ...status, state: 'stale', reporters: [stale] } }),
@@ -72,7 +85,11 @@ describe('what is to be said', () => {
       pieces(
         conditions({
           ...well,
-          status: { ...status, reporters: [reporter, ...Array.from({ length: count }, (_, i) => silent(i))] },
+          status: {
+            ...status,
+            hosts: { total: count + 1, stale: count, age: 2 },
+            reporters: [...Array.from({ length: count }, (_, i) => silent(i)), reporter],
+          },
         })[0]!.text,
       )
         .map((p) => p.text)

@@ -40,18 +40,17 @@ export function conditions({ state, status, statusError, answer, error, model, s
   if (status?.state === 'stale')
     all.push({
       kind: 'stale',
-      text: `Nobody has reported for ${age(quiet(status))}. What is shown is what was last known.`,
+      text: `No host has reported for ${age(quiet(status))}. What is shown is what was last known.`,
     })
-  const stale = status?.state === 'ok' ? status.reporters.filter((r) => r.state === 'stale') : []
-  if (stale.length) {
+  const silent = status?.state === 'ok' ? status.hosts.stale : 0
+  if (status && silent) {
+    const stale = status.reporters.filter((r) => r.state === 'stale')
     const names = stale.map((r) => isolated(r.host || r.host_id || 'unnamed'))
-    const some = names.slice(0, 3).join(', ') + (names.length > 3 ? ', …' : '')
-    const are = stale.length === 1 ? 'is' : 'are'
+    const some = names.slice(0, 3).join(', ') + (silent > 3 ? ', …' : '')
+    const are = silent === 1 ? 'is' : 'are'
     all.push({
       kind: 'partial',
-      text:
-        `${plural(stale.length, 'host')} of ${status!.reporters.length} ${are} silent: ${some}. ` +
-        'Figures are without them.',
+      text: `${plural(silent, 'host')} of ${status.hosts.total} ${are} silent: ${some}. ` + 'Figures are without them.',
     })
   }
   if (status && status.state !== 'empty' && answer && !state.end && answer.seconds < state.window - 60) {
@@ -85,7 +84,7 @@ function full(status: Status): Condition[] {
       kind: 'truncated',
       text:
         `The store is full: what is beyond ${plural(status.store.max_edges, 'edge')} is counted as “other”. ` +
-        'Raise max_edges to see it by name.',
+        'Raise max_edges or max_memory_mib to see it by name.',
     })
   }
   if (status.dropped.streams)
@@ -93,13 +92,13 @@ function full(status: Status): Condition[] {
       kind: 'truncated',
       text:
         `The store is full: ${plural(status.dropped.streams, 'point')} that had no room went uncounted. ` +
-        'Raise max_edges.',
+        'Raise max_edges or max_memory_mib.',
     })
   return all
 }
 
 function quiet(status: Status): number {
-  return Math.min(...status.reporters.map((r) => r.age), status.now - status.started)
+  return Math.min(status.hosts.age ?? Infinity, status.now - status.started)
 }
 
 /** The reason why nothing is shown, and what to do about it; null if there is something to show. */
