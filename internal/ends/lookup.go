@@ -294,7 +294,7 @@ func (x *Index) step(q *lookup, in conn.Tuple, a Answer, now time.Time) (s nat.S
 		s, out = nat.Step{Knowledge: nat.Tracked, Out: a.Tuple, Reply: a.Reply}, a.Tuple
 	case Displaced:
 		q.displaced = true
-		return s, false
+		return nat.Step{Out: a.Tuple, Reply: a.Reply}, false
 	default:
 		return s, a.Result == Early
 	}

@@ -39,7 +39,7 @@ func (x *Index) conclude(q *lookup) {
 	}
 	if !q.proven() {
 		x.stats.Conflicts++
-		q.steps = append(q.steps[:0], nat.Step{Knowledge: nat.Unknown})
+		q.steps = append(q.steps[:0], displaced(q.steps))
 	}
 	for _, twin := range q.twins {
 		twin.steps = append(twin.steps[:0], q.steps...)
@@ -62,6 +62,14 @@ func (x *Index) conclude(q *lookup) {
 		other := q.other.socket()
 		x.settleBoth(q.subject.record, &end, q.other.record, &other, nat.Between(end, other, doorstep))
 	}
+}
+
+// displaced returns the first step of a lookup as that of another connection's entry.
+func displaced(steps []nat.Step) nat.Step {
+	if len(steps) == 0 {
+		return nat.Step{}
+	}
+	return nat.Step{Out: steps[0].Out, Reply: steps[0].Reply}
 }
 
 // settleBoth keeps the route of two ends, which share it.

@@ -38,7 +38,7 @@ const (
 // Step is what one namespace does to a packet on its way out.
 type Step struct {
 	Knowledge Knowledge
-	Out       conn.Tuple // of Tracked: the packet as it leaves
+	Out       conn.Tuple // of Tracked: the packet as it leaves; of Unknown: by another connection's entry, if there is one
 	Reply     bool       // of Tracked: the packet belongs to the reply direction
 	Local     bool       // the destination of the packet, as it leaves, belongs to this namespace: it goes no further
 	Uncertain bool       // the packet can leave by another way than to the next step: no entry there proves nothing

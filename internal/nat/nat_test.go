@@ -34,6 +34,9 @@ func tracked(source, destination string) Step {
 func (s Step) reply() Step { s.Reply = true; return s }
 func (s Step) local() Step { s.Local = true; return s }
 
+// others makes a step that of another connection's entry.
+func others(s Step) Step { s.Knowledge = Unknown; return s }
+
 func (s Step) uncertain() Step { s.Uncertain = true; return s }
 
 var absent, doubted, unknown = Step{Knowledge: Absent}, Step{Knowledge: Doubted}, Step{}
@@ -231,6 +234,15 @@ func TestBetween(t *testing.T) {
 			route(conn.NATUnresolved, app, sidecar, service, 80)},
 		"namespaces that are not known": {in(0, client(app, service)), in(0, server(sidecar, app)), unknown,
 			route(conn.NATUnresolved, app, sidecar, service, 80)},
+		"a sidecar, and another connection to the same service": {
+			client(app, service), server(inbound, app), others(tracked(service, app).reply()),
+			route(conn.NATRedirect, app, inbound, service, 80)},
+		"a sidecar, and another connection to another service": {
+			client(app, service), server(inbound, app), others(tracked("10.96.9.9:443", app).reply()),
+			route(conn.NATUnresolved, app, inbound, service, 80)},
+		"a sidecar, and another connection the other way": {
+			client(app, service), server(inbound, app), others(tracked(service, app)),
+			route(conn.NATUnresolved, app, inbound, service, 80)},
 		"nothing but another source port": {client(app, backend), server(backend, "10.244.1.11:1024"), unknown,
 			route(conn.NATNone, app, backend, "", 9080)},
 	} {

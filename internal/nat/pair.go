@@ -62,7 +62,7 @@ func Between(a, b conn.End, first Step) conn.Route {
 		return r
 	}
 	r.Asked = asked
-	entered, known := enteredBy(server, first)
+	entered, known := enteredBy(server, asked, first)
 	if inside(client, server) {
 		entered, known = asked, true
 	}
@@ -76,8 +76,14 @@ func Between(a, b conn.End, first Step) conn.Route {
 }
 
 // enteredBy returns the address by which the client's packets enter the server's namespace.
-func enteredBy(server conn.End, first Step) (entered netip.AddrPort, known bool) {
+//
+// If a port is reused, the entry is of another connection with the same addresses on the server's side. Mostly that is
+// no answer. But if it has the original destination of this client too, the namespace redirects that destination to
+// this server.
+func enteredBy(server conn.End, asked netip.AddrPort, first Step) (entered netip.AddrPort, known bool) {
 	switch {
+	case first.Knowledge == Unknown && first.Reply && first.Out.Source == asked:
+		return asked, true
 	case first.Knowledge == Tracked && first.Reply:
 		return first.Out.Source, true
 	case first.Knowledge == Absent:
