@@ -132,7 +132,7 @@ func (r *Resolver) Learn(c conn.Cgroup) {
 //
 // The executable of a container is that of its first process, or of the first process seen with a connection if that
 // one cannot be read, and stays the same for the life of the container. A process whose cgroup has no path has its own:
-// that is certain, even if nobody knows whether the process is in a container. A service that starts programs with
+// that is certain, even if it is not known whether the process is in a container. A service that starts programs with
 // random names has random values; nothing here can tell a name from a number.
 func (r *Resolver) Resolve(p conn.Process) conn.Owner {
 	g := r.group(p)
@@ -151,7 +151,7 @@ func (r *Resolver) Resolve(p conn.Process) conn.Owner {
 	return g.owner
 }
 
-// group returns the cgroup that says most about a process.
+// group returns the more specific of the cgroups of a process.
 func (r *Resolver) group(p conn.Process) *group {
 	g := r.lookup(groupID{p.Cgroup, false})
 	if p.CgroupV1 == 0 {
@@ -220,8 +220,8 @@ func (r *Resolver) remember(key programKey, owner conn.Owner) {
 	r.programs[key] = &program{owner: owner, age: age{used: true}}
 }
 
-// wholeName returns the name of a program whose name the kernel side cut, so that a program has one name whether its
-// process still exists or not: if the processes of a cgroup that could be read had one whole name that begins so, that.
+// wholeName completes a name that the kernel side cut. If all processes of the cgroup that could be read had the same
+// whole name, it returns that one, so that a program keeps its name after its process has ended.
 func (r *Resolver) wholeName(key programKey, owner conn.Owner, whole bool) string {
 	key.pid = 0
 	shared := r.programs[key]
@@ -237,8 +237,7 @@ func (r *Resolver) wholeName(key programKey, owner conn.Owner, whole bool) strin
 	return owner.Executable
 }
 
-// known returns the group that a path makes. The first pod of the host itself ends all belief in pods of other
-// kubelets.
+// known returns the group of a path. From the first pod of the host itself on, pods of other kubelets do not count.
 func (r *Resolver) known(id groupID, path string) *group {
 	p := parsePath(path, !r.hostPods)
 	if p.kubelet && !r.hostPods {

@@ -1,5 +1,5 @@
-// Package thread gives work a thread of its own, for what the kernel knows by thread: the namespaces that one is in,
-// above all.
+// Package thread runs functions on a thread of their own, for state that the kernel keeps for each thread, such as
+// namespaces.
 package thread
 
 import (
@@ -8,10 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Go runs f in a goroutine on a thread that nothing else is run on, and that ends with f. It is never the first thread
-// of the process: the runtime cannot end that one, and keeps it where it stands for good (runtime.LockOSThread says
-// "exits the thread", and mexit in runtime/proc.go has the exception), and its namespaces are what /proc and nsenter
-// take for the whole process's.
+// Go runs f in a goroutine on a thread that runs nothing else and ends with f. It never uses the first thread of the
+// process. The runtime cannot end that thread (mexit in runtime/proc.go), and /proc and nsenter take its namespaces
+// for those of the process.
 func Go(f func()) {
 	go func() {
 		runtime.LockOSThread()
@@ -19,7 +18,7 @@ func Go(f func()) {
 			f()
 			return
 		}
-		// While this goroutine holds the first thread, another one cannot be given it.
+		// While this goroutine holds the first thread, another goroutine cannot get it.
 		elsewhere := make(chan struct{})
 		go func() {
 			runtime.LockOSThread()
