@@ -27,7 +27,7 @@ func TestRefusesToStart(t *testing.T) {
 			receiver: []string{"error_mode: propagate"}, user: unprivileged(), want: []string{"missing CAP_BPF, CAP_PERFMON"},
 		},
 		"unknown key": {
-			receiver: []string{"colection_interval: 1s"}, want: []string{"invalid keys: colection_interval"},
+			receiver: []string{"colection_interval: 1s"}, want: []string{"colection_interval: there is no such key", "collection_interval"},
 		},
 		"impossible value": {
 			receiver: []string{"limit_per_resource: 0"},

@@ -231,29 +231,49 @@ func TestOneAddressTwice(t *testing.T) {
 	wantWays(t, p.told(2), wayTo("10.244.2.13:9080"), wayTo("10.244.2.13:9090"))
 }
 
-// The namespace is gone before anybody is asked: its sockets told who is there, and how they were translated is not
-// known.
+// The server's namespace is deleted before it is asked. The sockets show both ends, and how the connection was
+// translated is not known. Within one namespace the sockets show that too.
 func TestNamespaceDeletedInTheMiddle(t *testing.T) {
-	p := newPlant(t)
-	var inode uint32
-	t.Run("its life", func(t *testing.T) {
-		n := testnet.New(t)
-		inode = n.Inode
-		p.watched[n.Inode] = true
-		rule(n, "-A OUTPUT -p tcp -d 127.0.0.9 --dport 80 -j REDIRECT --to-ports 9080")
-		p.exchange(n, n.Listen("127.0.0.1:9080"), "127.0.0.9:80")
-	})
-	// It ends in the background, and as a rule another one gets its inode, which is not to answer in its place.
-	for n, i := testnet.New(t), 0; n.Inode != inode && i < 100; n, i = testnet.New(t), i+1 {
-		time.Sleep(time.Millisecond)
+	client := testnet.New(t)
+	for name, c := range map[string]struct {
+		client *testnet.Namespace // nil: that of the server
+		dial   string
+		want   way
+	}{
+		"of the server": {client, "10.77.0.2:80", way{
+			NAT: "unresolved", Server: "10.77.0.2:80", Client: "10.77.0.1", Asked: "10.77.0.2:80", Peer: "node",
+		}},
+		"of both": {nil, "127.0.0.9:80", way{
+			NAT: "redirect", Server: "127.0.0.1:80", Client: "127.0.0.1", Asked: "127.0.0.9:80", Peer: "node",
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPlant(t, client)
+			var inode uint32
+			t.Run("its life", func(t *testing.T) {
+				n := testnet.New(t)
+				inode = n.Inode
+				p.watched[n.Inode] = true
+				from, listen := c.client, "10.77.0.2:9080"
+				if from == nil {
+					from, listen = n, "127.0.0.1:9080"
+				} else {
+					testnet.Link(from, n, "deleted0", "10.77.0.1/24", "10.77.0.2/24")
+				}
+				rule(n, "-A PREROUTING -p tcp --dport 80 -j REDIRECT --to-ports 9080")
+				rule(n, "-A OUTPUT -p tcp -d 127.0.0.9 --dport 80 -j REDIRECT --to-ports 9080")
+				p.exchange(from, n.Listen(listen), c.dial)
+			})
+			// It ends in the background, and as a rule another one gets its inode, which is not to answer in its place.
+			for n, i := testnet.New(t), 0; n.Inode != inode && i < 100; n, i = testnet.New(t), i+1 {
+				time.Sleep(time.Millisecond)
+			}
+			client, server := c.want, c.want
+			client.Role, client.Sent, client.Received = "client", sentOut, sentBack
+			server.Role, server.Sent, server.Received = "server", sentBack, sentOut
+			wantWays(t, p.told(2), client, server)
+		})
 	}
-	c := way{
-		Role: "client", NAT: "unresolved", Server: "127.0.0.1:80", Client: "127.0.0.1", Asked: "127.0.0.9:80", Peer: "node",
-		Sent: sentOut, Received: sentBack,
-	}
-	server := c
-	server.Role, server.Sent, server.Received = "server", sentBack, sentOut
-	wantWays(t, p.told(2), c, server)
 }
 
 // What did not come about has no entry, or one that tells to whom it went.
