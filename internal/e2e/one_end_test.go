@@ -106,12 +106,7 @@ func TestUnpaired(t *testing.T) {
 			client, server := x.client(s), x.server(s)
 			synproxy(s, server.in, int(x.listen.Port()))
 			x.rules(s)
-			server.ensure(x.listen.String())
-			for i := range 2 {
-				dialAndExchange(client, server, fmt.Sprint("c", i), x.dial, x.listen)
-			}
-			client.do("close c0")
-			server.do("finish sc0")
+			playTwo(client, server, x.dial, x.listen)
 			want := make(counts)
 			want.add(client.member, x.near.flow("client"), 2, 1, 2000, 40_000)
 			want.add(server.member, x.far.flow("server"), 2, 1, 40_000, 2000)
@@ -120,8 +115,18 @@ func TestUnpaired(t *testing.T) {
 	}
 }
 
-// afar has a client connect, and the two exchange a certain amount. SYNPROXY lets the server know of it with the first
-// bytes.
+// playTwo makes two connections and closes one of them.
+func playTwo(client, server *workload, dial, listen netip.AddrPort) {
+	server.ensure(listen.String())
+	for i := range 2 {
+		dialAndExchange(client, server, fmt.Sprint("c", i), dial, listen)
+	}
+	client.do("close c0")
+	server.do("finish sc0")
+}
+
+// dialAndExchange has a client connect, and the two exchange a certain amount. With SYNPROXY the server accepts the
+// connection at its first bytes.
 func dialAndExchange(client, server *workload, name string, dial, listen netip.AddrPort) {
 	client.t.Helper()
 	client.do("dial %s %s", name, dial)

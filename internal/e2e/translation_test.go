@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"testing"
 
@@ -79,6 +80,12 @@ func all(rules ...func(*testbed)) func(*testbed) {
 }
 
 func translations() map[string]translation {
+	all := translations4()
+	maps.Copy(all, translations6())
+	return all
+}
+
+func translations4() map[string]translation {
 	return map[string]translation{
 		"nothing": {
 			dial: at(stockAddr, 9080), listen: at(stockAddr, 9080), from: shopAddr, seen: shopAddr, port: 9080, nat: "none",
@@ -136,6 +143,11 @@ func translations() map[string]translation {
 			dial: at(stockAddr, 9080), listen: at(stockAddr, 9080), from: netip.MustParseAddr("10.244.2.1"),
 			seen: netip.MustParseAddr("169.254.7.127"), port: 9080, nat: "snat",
 		},
+	}
+}
+
+func translations6() map[string]translation {
+	return map[string]translation{
 		"IPv6, nothing": {
 			dial: at(stockAddr6, 9080), listen: at(stockAddr6, 9080), from: shopAddr6, seen: shopAddr6, port: 9080, nat: "none",
 		},

@@ -23,7 +23,7 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// authority signs the certificates of a cluster.
+// An authority signs the certificates of a cluster.
 type authority struct {
 	t    testing.TB
 	cert *x509.Certificate
@@ -31,8 +31,8 @@ type authority struct {
 	pem  []byte
 }
 
-// newAuthority writes what the API server needs into a folder: its certificate, that of who signs, and the key of
-// service accounts.
+// newAuthority makes an authority. It writes the certificates of the authority and of the API server, and the key that
+// signs tokens of service accounts, into a folder.
 func newAuthority(t testing.TB, dir string, address netip.Addr) *authority {
 	t.Helper()
 	a := &authority{t: t, key: newKey(t)}
@@ -103,7 +103,7 @@ func keyPEM(t testing.TB, key crypto.Signer) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der})
 }
 
-// insecure asks whether the server is ready, which is no secret, before there is a client.
+// insecure does not verify the server: before there is a client, it is only asked whether it is ready.
 func insecure() http.RoundTripper {
 	// on loopback, by the test
 	return &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}} //nolint:gosec

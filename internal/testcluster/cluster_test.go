@@ -179,6 +179,16 @@ ports: [{port: 9080}]`)
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
+	checkAgent(t, c)
+	c.Delete("shop", "cart-0")
+	if _, err := jane.CoreV1().Pods("shop").Get(t.Context(), "cart-0", metav1.GetOptions{}); !apierrors.IsNotFound(err) {
+		t.Errorf("a pod that was deleted: %v", err)
+	}
+}
+
+// checkAgent has an account without rights list pods: that is forbidden, and the audit log has it.
+func checkAgent(t *testing.T, c *Cluster) {
+	t.Helper()
 	agent := client(t, c.ServiceAccount("shop", "agent"))
 	if _, err := agent.CoreV1().Pods("shop").List(t.Context(), metav1.ListOptions{}); !apierrors.IsForbidden(err) {
 		t.Errorf("an account without rights: %v", err)
@@ -189,10 +199,6 @@ ports: [{port: 9080}]`)
 	}
 	if !asked {
 		t.Errorf("the account's request is not in the audit log")
-	}
-	c.Delete("shop", "cart-0")
-	if _, err := jane.CoreV1().Pods("shop").Get(t.Context(), "cart-0", metav1.GetOptions{}); !apierrors.IsNotFound(err) {
-		t.Errorf("a pod that was deleted: %v", err)
 	}
 }
 

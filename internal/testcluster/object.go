@@ -47,7 +47,7 @@ func (c *Cluster) Node(text string) *corev1.Node {
 	return made
 }
 
-// Pod makes a pod on a node, with the status that its kubelet would report. The API server gives it an uid.
+// Pod makes a pod on a node, with the status that its kubelet would report. The API server gives it a UID.
 func (c *Cluster) Pod(text string) *corev1.Pod {
 	c.t.Helper()
 	return c.MakePod(decode[corev1.Pod](c, text))
@@ -112,7 +112,7 @@ func (c *Cluster) KubeConfig(name string, user *rest.Config) string {
 	return path
 }
 
-// ServiceAccount returns the credentials of a service account that is there, as a pod of it would have.
+// ServiceAccount returns the credentials that a pod of a service account has. The account must exist.
 func (c *Cluster) ServiceAccount(namespace, name string) *rest.Config {
 	c.t.Helper()
 	accounts := c.Client.CoreV1().ServiceAccounts(namespace)
@@ -122,7 +122,7 @@ func (c *Cluster) ServiceAccount(namespace, name string) *rest.Config {
 		TLSClientConfig: rest.TLSClientConfig{CAData: c.Admin.CAData}}
 }
 
-// Kubectl runs kubectl as an administrator, and returns what it says.
+// Kubectl runs kubectl as an administrator, and returns its output.
 func (c *Cluster) Kubectl(stdin string, arguments ...string) (string, error) {
 	c.t.Helper()
 	command := exec.Command(Program(c.t, "kubectl"), arguments...)
@@ -132,12 +132,12 @@ func (c *Cluster) Kubectl(stdin string, arguments ...string) (string, error) {
 	return string(text), err
 }
 
-// Request is a request that the API server was asked, by who asked it.
+// A Request is a line of the audit log: a request to the API server, and its user.
 type Request struct {
 	User, Agent, Verb, Resource, Namespace, Name, URI string
 }
 
-// Requests returns what was asked since the start.
+// Requests returns all requests since the start.
 func (c *Cluster) Requests() []Request {
 	c.t.Helper()
 	file, err := os.Open(c.Audit)
