@@ -244,6 +244,9 @@ func (k *script) ask(string, time.Time) (pipeline.Tables, error) {
 func (k *script) translate(packet conn.Tuple) conntrack.Answer {
 	for _, n := range k.next.NAT {
 		if packet == (conn.Tuple{Source: n.Packet[0], Destination: n.Packet[1]}) {
+			if !n.Becomes[0].IsValid() { // the entry is gone, and a rule may have translated the packet
+				return conntrack.Answer{Result: conntrack.NoEntry, Translates: true}
+			}
 			return conntrack.Answer{
 				Tuple: conn.Tuple{Source: n.Becomes[0], Destination: n.Becomes[1]}, Reply: n.Reply, State: n.State,
 			}
