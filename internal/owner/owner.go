@@ -92,6 +92,7 @@ func New(root string) (*Resolver, error) {
 		limit:      maxEntries,
 	}
 	r.version2, r.version1, r.warnings = findHierarchies(filepath.Join(root, "sys", "fs", "cgroup"))
+	r.warnings = append(r.warnings, missingRights(proc)...)
 	if hidden {
 		r.warnings = append(r.warnings, fmt.Sprintf("read processes in %s: those of other users are hidden (hidepid), "+
 			"so a container is named by its first connection; add CAP_SYS_PTRACE, or mount it without hidepid", proc))
