@@ -33,7 +33,7 @@ import (
 // Connection is what one end of a connection has counted.
 type Connection struct {
 	Owner          string // POD/CONTAINER
-	Tag, ServerTag string // of the images; the second as the server said it to the client
+	Tag, ServerTag string // of the images; the second as the server said it to the client; empty: it did not answer
 	Role           string // client or server
 	Asked          string // what the client wanted to reach
 	Local, Remote  string
@@ -166,7 +166,9 @@ func ask(address string, request, response int) error {
 	answer := make([]byte, response)
 	n, err = io.ReadFull(c, answer)
 	counted.Received += int64(n)
-	counted.ServerTag = "v" + string(answer[:1])
+	if n > 0 {
+		counted.ServerTag = "v" + string(answer[:1])
+	}
 	return err
 }
 

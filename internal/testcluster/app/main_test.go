@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -150,6 +151,31 @@ func TestNothingListens(t *testing.T) {
 	}
 	if err := call([]string{"2", "1ms", "127.0.0.1:1"}); err != nil {
 		t.Error(err)
+	}
+}
+
+// A server that ends without an answer has no version. What was sent counts.
+func TestNoAnswer(t *testing.T) {
+	_, journal := server(t)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		_, _ = io.ReadFull(c, make([]byte, 108))
+		c.Close()
+	}()
+	if err := ask(l.Addr().String(), 100, 1000); err == nil {
+		t.Error("no error")
+	}
+	c := read(t, journal, 1)["client"][0]
+	if c.Sent != 108 || c.Received != 0 || c.ServerTag != "" {
+		t.Errorf("%+v", c)
 	}
 }
 
