@@ -1,7 +1,7 @@
-// Package peer says who is at the other end of a connection, by what is known without asking anybody: the other end's
-// owner when it is on this machine, else the address.
+// Package peer describes the other end of a connection without asking any other system: by the other end's owner if it
+// is on this machine, else by the address.
 //
-// In: a connection and, when it was found, the report of its other end. Out: a conn.Peer. It is a pure function of its
+// In: a connection and the report of its other end, if that was found. Out: a conn.Peer. It is a pure function of its
 // arguments and of the networks given at the start; it never fails, and is safe for concurrent use. What is not known
 // stays empty or says unknown: nothing is guessed.
 package peer
@@ -17,15 +17,16 @@ import (
 
 // Resolver describes peers.
 type Resolver struct {
-	names   map[netip.Prefix]string
-	lengths []int // of the prefixes in names, longest first
+	names    map[netip.Prefix]string
+	lengths  []int // of the prefixes in names, longest first
+	services []netip.Prefix
 }
 
 // New returns a resolver that knows the given networks by name. The longest prefix that holds an address names it; of
 // two names for one prefix the first in alphabetical order is taken, so that the answer does not depend on the order of
-// a map.
-func New(networks map[string][]netip.Prefix) *Resolver {
-	r := &Resolver{names: make(map[netip.Prefix]string)}
+// a map. An address in the ranges of services stands for the endpoints behind it: no socket has it.
+func New(networks map[string][]netip.Prefix, services ...netip.Prefix) *Resolver {
+	r := &Resolver{names: make(map[netip.Prefix]string), services: services}
 	for _, name := range slices.Sorted(maps.Keys(networks)) {
 		for _, p := range networks[name] {
 			if p = p.Masked(); r.names[p] == "" {
@@ -40,8 +41,8 @@ func New(networks map[string][]netip.Prefix) *Resolver {
 	return r
 }
 
-// Describe says who is at the other end of c. Other is that end when it is on this machine, else nil; then actual is
-// the address that is known to be there, behind any translation.
+// Describe describes the other end of c. Other is that end if it is on this machine. Otherwise it is nil, and actual is
+// the address of the other end behind any translation.
 func (r *Resolver) Describe(c conn.Conn, other *conn.End, actual netip.Addr) conn.Peer {
 	if other != nil {
 		return local(c.Owner, other.Owner)
@@ -104,16 +105,20 @@ func scope(self, o conn.Owner) string {
 	return names.ScopeNode
 }
 
-// remote describes a peer of which only the address is known.
+// remote describes a peer by its address.
 func (r *Resolver) remote(self, a netip.Addr) conn.Peer {
-	// A prefix never contains an address with a zone, and the zone is the name of a local interface: it tells nothing
-	// of the peer.
+	// A prefix never contains an address with a zone. The zone is the name of a local interface and says nothing about
+	// the peer.
 	a, self = a.WithZone(""), self.WithZone("")
 	switch {
 	case !a.IsValid() || a.IsUnspecified():
 		return conn.Peer{names.PeerType: names.TypeUnknown, names.PeerScope: names.ScopeUnknown}
+	case r.service(a):
+		return conn.Peer{
+			names.PeerType: names.TypeService, names.PeerScope: names.ScopeUnknown, names.PeerName: r.name(a),
+		}
 	case a.IsLoopback() || a == self:
-		// The other end is a socket of this machine that was not found, so whose it is cannot be told.
+		// The other end is a socket of this machine that was not found, so its owner is not known.
 		return conn.Peer{names.PeerType: names.TypeUnknown, names.PeerScope: names.ScopeNode, names.PeerName: r.name(a)}
 	case private(a):
 		return conn.Peer{
@@ -121,6 +126,11 @@ func (r *Resolver) remote(self, a netip.Addr) conn.Peer {
 		}
 	}
 	return conn.Peer{names.PeerType: names.TypePublic, names.PeerScope: names.ScopeRemote, names.PeerName: r.name(a)}
+}
+
+// service reports whether an address is in a range of services.
+func (r *Resolver) service(a netip.Addr) bool {
+	return slices.ContainsFunc(r.services, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
 // name returns the name of the smallest configured network that holds a, or nothing. There are few distinct lengths,
@@ -138,16 +148,15 @@ func (r *Resolver) name(a netip.Addr) string {
 	return ""
 }
 
-// private tells whether a belongs to a block that networks number themselves from, and that is not routed on the
-// internet: 10/8, 172.16/12 and 192.168/16 (RFC 1918), fc00::/7 (unique local, RFC 4193), 169.254/16 and fe80::/10
+// private reports whether a is in a block for private networks, which is not routed on the internet: 10/8, 172.16/12 and 192.168/16 (RFC 1918), fc00::/7 (unique local, RFC 4193), 169.254/16 and fe80::/10
 // (link-local, RFC 3927 and RFC 4291), and 100.64/10 (RFC 6598: shared by carriers, but also what clouds and overlay
-// networks number their nodes and pods from). Blocks that nobody should be in (documentation, reserved) are not in this
-// list: whoever is met there is not one of one's own.
+// networks number their nodes and pods from). Blocks that no host should use (documentation, reserved) are not
+// in this list.
 func private(a netip.Addr) bool {
 	return a.IsPrivate() || a.IsLinkLocalUnicast() || shared(a)
 }
 
-// shared tells whether a is in 100.64.0.0/10.
+// shared reports whether a is in 100.64.0.0/10.
 func shared(a netip.Addr) bool {
 	if !a.Is4() {
 		return false

@@ -343,3 +343,21 @@ func TestDestinationWithZone(t *testing.T) {
 		t.Errorf("no address: %q", got)
 	}
 }
+
+// No socket has a service's address. What is there is not known, and the range may have a name.
+func TestServices(t *testing.T) {
+	r := New(map[string][]netip.Prefix{"cluster": {netip.MustParsePrefix("10.96.0.0/12")}},
+		netip.MustParsePrefix("10.96.0.0/12"), netip.MustParsePrefix("fd00:96::/112"))
+	for remote, want := range map[string]conn.Peer{
+		"10.96.1.3": {
+			names.PeerType: names.TypeService, names.PeerScope: names.ScopeUnknown, names.PeerName: "cluster",
+		},
+		"fd00:96::3": {names.PeerType: names.TypeService, names.PeerScope: names.ScopeUnknown},
+		"10.112.0.1": {names.PeerType: names.TypePrivate, names.PeerScope: names.ScopeRemote},
+	} {
+		got := r.Describe(conn.Conn{}, nil, netip.MustParseAddr(remote))
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", remote, diff)
+		}
+	}
+}

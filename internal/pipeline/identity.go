@@ -38,7 +38,7 @@ func (p *Pipeline) resolve(c conn.Conn, now time.Time) Identity {
 	known.Peer = peer.Enrich(p.peers.Describe(c, other, remote.Addr()), named)
 	known.settled = p.final || certain && view.Settled && stays(c, other, named) && p.introduced(c.Owner)
 	known.fill(c, remote)
-	if other == nil && c.Role == conn.RoleClient && standsForOthers(named) {
+	if other == nil && c.Role == conn.RoleClient && standsForOthers(known.Peer) {
 		known.atService(remote, p.destination(remote))
 	}
 	return known
@@ -46,8 +46,8 @@ func (p *Pipeline) resolve(c conn.Conn, now time.Time) Identity {
 
 // standsForOthers reports whether an address is a service's. A service has no socket, so some endpoint of it has
 // answered.
-func standsForOthers(named conn.Peer) bool {
-	return named[names.PeerType] == names.TypeService && named[names.PeerScope] == names.ScopeUnknown
+func standsForOthers(p conn.Peer) bool {
+	return p[names.PeerType] == names.TypeService && p[names.PeerScope] == names.ScopeUnknown
 }
 
 // atService says that a service was the destination as far as is known, so that it was translated where connection

@@ -38,6 +38,7 @@ const DrainInterval = 100 * time.Millisecond
 type Options struct {
 	Root       string                    // of the host: where its /proc and /sys/fs/cgroup are
 	Networks   map[string][]netip.Prefix // names for ranges of addresses
+	Services   []netip.Prefix            // ranges of service addresses, which no socket has
 	Kubernetes ClusterConfig
 	// RequireKubeconfig makes Open fail if a kubeconfig is configured and cannot be used. Open does not wait for the
 	// API.
@@ -102,7 +103,7 @@ func Open(o Options, m Machine) (*Pipeline, error) {
 			Limit: o.Flows.MaxConnections, Patience: Patience, Lookup: t.lookup(), Now: m.Now,
 		}, now),
 		tables:  t,
-		peers:   peer.New(o.Networks),
+		peers:   peer.New(o.Networks, o.Services...),
 		sources: sources,
 		known:   make(map[string]bool),
 		flows:   flow.New(o.Flows, now),

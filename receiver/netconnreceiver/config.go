@@ -82,6 +82,8 @@ type Config struct {
 	HistogramBuckets []time.Duration `mapstructure:"histogram_buckets"`
 	// Networks are names for ranges of addresses; the narrowest range that holds an address names it.
 	Networks map[string][]Range `mapstructure:"networks"`
+	// Services are ranges of service addresses. Such an address is never the actual server.
+	Services []Range `mapstructure:"services"`
 	// Events are the log records of a logs pipeline.
 	Events EventsConfig `mapstructure:"events"`
 	// Kubernetes is the API that has the names of peers.
@@ -153,6 +155,7 @@ func (c *Config) options(mask func(flow.Key) flow.Key) pipeline.Options {
 	return pipeline.Options{
 		Root:              c.RootPath,
 		Networks:          prefixes(c.Networks),
+		Services:          services(c.Services),
 		Kubernetes:        c.cluster(),
 		RequireKubeconfig: c.ErrorMode == ErrorModePropagate,
 		Flows: flow.Config{
@@ -193,7 +196,7 @@ func (c *Config) Validate() error {
 		atLeastOne("events::max_per_second", c.Events.MaxPerSecond),
 		c.validateExpireAfter(),
 		validateBuckets(c.HistogramBuckets),
-		validateNetworks(c.Networks),
+		validateNetworks(c.Networks), validateServices(c.Services),
 		metrics.Validate(c.Metrics),
 		c.cluster().Check(),
 	)

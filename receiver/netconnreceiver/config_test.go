@@ -93,7 +93,8 @@ func TestConfigEveryKey(t *testing.T) {
 			"office": {Range(netip.MustParsePrefix("192.0.2.0/24")), Range(netip.MustParsePrefix("2001:db8::/32"))},
 			"lab":    {Range(netip.MustParsePrefix("192.0.2.0/25"))},
 		},
-		Events: EventsConfig{Enabled: true, MaxPerSecond: 40, EventsConfig: metadata.DefaultEventsConfig()},
+		Services: []Range{Range(netip.MustParsePrefix("10.96.0.0/12"))},
+		Events:   EventsConfig{Enabled: true, MaxPerSecond: 40, EventsConfig: metadata.DefaultEventsConfig()},
 		Kubernetes: kubernetes.Config{
 			AuthType: kubernetes.AuthKubeConfig, Context: "lab", QPS: 2.5, Burst: 3, Scope: kubernetes.ScopeNode, MaxPods: 70,
 		},

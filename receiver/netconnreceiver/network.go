@@ -49,6 +49,23 @@ func prefixes(networks map[string][]Range) map[string][]netip.Prefix {
 	return all
 }
 
+func services(ranges []Range) (all []netip.Prefix) {
+	for _, r := range ranges {
+		all = append(all, netip.Prefix(r))
+	}
+	return all
+}
+
+func validateServices(ranges []Range) error {
+	var errs error
+	for _, r := range ranges {
+		if masked := netip.Prefix(r).Masked(); netip.Prefix(r) != masked {
+			errs = errors.Join(errs, fmt.Errorf("services: %v is an address, the range is %v", r, masked))
+		}
+	}
+	return errs
+}
+
 func validateNetworks(networks map[string][]Range) error {
 	var errs error
 	owner := make(map[Range]string)
