@@ -68,6 +68,7 @@ func write(e *pipeline.Event, to plog.LogRecord) {
 	read := pcommon.NewTimestampFromTime(e.Read)
 	to.SetTimestamp(read)
 	to.SetObservedTimestamp(read)
+	to.Body().SetStr(body(e))
 	a := to.Attributes()
 	a.EnsureCapacity(maxAttributes)
 	if e.Conn.Error != conn.NoError {
@@ -79,10 +80,17 @@ func write(e *pipeline.Event, to plog.LogRecord) {
 	putCommon(&e.Conn, a)
 	if e.Conn.Phase == conn.Failed {
 		to.SetEventName(names.EventFailed)
+		setSeverity(to, plog.SeverityNumberWarn)
 		return
 	}
 	to.SetEventName(names.EventClosed)
+	setSeverity(to, plog.SeverityNumberInfo)
 	putTransfer(&e.Conn, a)
+}
+
+func setSeverity(to plog.LogRecord, s plog.SeverityNumber) {
+	to.SetSeverityNumber(s)
+	to.SetSeverityText(s.String())
 }
 
 // putEndpoints writes both ends: as the socket has them, and the actual ones.
