@@ -148,10 +148,10 @@ func (r *Resolver) name(a netip.Addr) string {
 	return ""
 }
 
-// private reports whether a is in a block for private networks, which is not routed on the internet: 10/8, 172.16/12 and 192.168/16 (RFC 1918), fc00::/7 (unique local, RFC 4193), 169.254/16 and fe80::/10
-// (link-local, RFC 3927 and RFC 4291), and 100.64/10 (RFC 6598: shared by carriers, but also what clouds and overlay
-// networks number their nodes and pods from). Blocks that no host should use (documentation, reserved) are not
-// in this list.
+// private reports whether a is in a block for private networks, which is not routed on the internet: 10/8, 172.16/12
+// and 192.168/16 (RFC 1918), fc00::/7 (unique local, RFC 4193), 169.254/16 and fe80::/10 (link-local, RFC 3927 and RFC
+// 4291), and 100.64/10 (RFC 6598). Carriers share the last one, but clouds and overlay networks number their nodes and
+// pods from it too. Blocks that no host should use (documentation, reserved) are not in this list.
 func private(a netip.Addr) bool {
 	return a.IsPrivate() || a.IsLinkLocalUnicast() || shared(a)
 }
