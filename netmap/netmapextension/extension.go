@@ -46,6 +46,10 @@ func (n *netmap) Start(ctx context.Context, host component.Host) error {
 	if err := n.observe(); err != nil {
 		return err
 	}
+	if err := n.config.removeStaleSocket(); err != nil {
+		n.telemetry.Shutdown()
+		return err
+	}
 	listener, err := n.config.ToListener(ctx)
 	if err != nil {
 		n.telemetry.Shutdown()
