@@ -74,6 +74,9 @@ func TestPod(t *testing.T) {
 	if members, err := os.ReadFile(filepath.Join(folder, "cgroup.procs")); err != nil || len(members) == 0 {
 		t.Errorf("%s has the processes %q, %v", folder, members, err)
 	}
+	if len(s.clients.ids) != 1 || len(s.servers.ids) != 1 {
+		t.Errorf("containers of clients %v, of servers %v, want one each", s.clients.ids, s.servers.ids)
+	}
 	for id := range s.clients.ids {
 		if !strings.Contains(folder, id) || s.servers.ids[id] {
 			t.Errorf("the client's container is %s, its cgroup %s, the servers' are %v", id, folder, s.servers.ids)

@@ -68,7 +68,8 @@ func (s *soak) export(t *testing.T, exports ...[]otlp.Point) {
 func TestCheckpointWaits(t *testing.T) {
 	s, did, progress := idleSoak()
 	none := export("c", totals.Sums{Attempts: 1})
-	s.export(t, none, export("c", did), append(export("c", did), export("s", atServer(did))...))
+	servers := export("s", atServer(did))
+	s.export(t, none, append(none, servers...), append(export("c", did), export("s", totals.Sums{})...), append(export("c", did), servers...))
 	s.check("epoch 1", 2)
 	want := checkpoint{name: "epoch 1", done: did, clients: did, servers: atServer(did)}
 	if diff := cmp.Diff([]checkpoint{want}, s.checkpoints, cmp.AllowUnexported(checkpoint{})); diff != "" {
