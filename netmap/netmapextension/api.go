@@ -51,7 +51,7 @@ func newAPI(links []LinkConfig, source snap.Source, timeout time.Duration) http.
 // A request reads its parameters, and returns how to make the answer.
 type request func(p *parameters, r *http.Request) question
 
-// A question is a request whose parameters are read. Without a range the answer is never the same, and has no ETag.
+// A question is a request after its parameters were read. Without a range it has no ETag, because each answer differs.
 type question struct {
 	span  *snap.Range
 	value func(context.Context) (any, error)

@@ -5,7 +5,7 @@
 // through the host and hands them to ConsumeMetrics. Out goes HTTP, GET only: the page, and the API that
 // docs/netmap-api.md describes.
 //
-// The page is for people who may see the network of the machine, and nobody else:
+// Only people who may see the network of the machine may open the page:
 //
 //   - It listens on loopback unless it is told otherwise; elsewhere it wants an authenticator, or
 //     allow_unauthenticated.

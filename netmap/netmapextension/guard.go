@@ -17,8 +17,8 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 	"font-src 'self'; " +
 	"connect-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// guard refuses what a browser may have been led to by another site, and tells browsers what may be done with the
-// answers.
+// guard refuses requests that another site may have made a browser send, and sets the headers that restrict the use of
+// the answers.
 func guard(c *Config, next http.Handler) http.Handler {
 	names := ownNames(c)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -45,7 +45,7 @@ func guard(c *Config, next http.Handler) http.Handler {
 	})
 }
 
-// ownNames are those that the page may be asked for by, in lower case.
+// ownNames returns the accepted names of Host headers, in lower case.
 func ownNames(c *Config) map[string]bool {
 	names := make(map[string]bool)
 	for _, h := range c.Hosts {
@@ -57,8 +57,8 @@ func ownNames(c *Config) map[string]bool {
 	return names
 }
 
-// asked tells whether a Host is one of ours. A rebound name is not; an address is nobody's to rebind. The port is not
-// looked at, as it is another one behind port forwarding.
+// asked reports whether a Host header is one of ours. DNS rebinding needs a name, so every address is. The port is
+// ignored, because port forwarding changes it.
 func asked(names map[string]bool, host string) bool {
 	name := host
 	if h, _, err := net.SplitHostPort(host); err == nil {
@@ -71,7 +71,7 @@ func asked(names map[string]bool, host string) bool {
 	return isLocalhost(name) || names[name]
 }
 
-// foreign tells whether a browser says that another site made the request. What is no browser says nothing.
+// foreign reports whether the browser names another site as the origin of the request. Other clients name none.
 func foreign(r *http.Request) bool {
 	switch r.Header.Get("Sec-Fetch-Site") {
 	case "", "same-origin", "none":

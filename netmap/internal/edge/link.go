@@ -9,7 +9,7 @@ import (
 // Role is the role of the end that reports.
 type Role uint8
 
-// The roles, in the order of names.Roles. Unknown: nobody saw who connected.
+// The roles, in the order of names.Roles. Unknown: neither end saw the connection open.
 const (
 	Unknown Role = iota
 	Client

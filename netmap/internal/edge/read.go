@@ -148,7 +148,7 @@ func ReadPeer(point Attributes) End {
 	return e
 }
 
-// readProgram sets the tag of which the name of a peer without Kubernetes is a value.
+// readProgram sets the tag that the name of a peer without Kubernetes belongs to.
 func (e *End) readProgram() {
 	switch e.Get(names.TagType) {
 	case names.TypePod, names.TypeContainer:

@@ -27,7 +27,7 @@ type Edge struct {
 	ByClient, ByServer bool  // which ends report it
 }
 
-// Shared are retransmits of servers that belong to one of several edges, without telling to which.
+// Shared are retransmits of servers that belong to one of several edges. It is not known which.
 type Shared struct {
 	Edges       []int // indices into the edges of the snapshot
 	Retransmits uint64

@@ -10,7 +10,7 @@ type effect uint8
 
 const (
 	increase   effect = iota
-	baseline          // nothing: it is the first value of a series that began before the store
+	baseline          // nothing: the series began before the store, and this is its first value
 	reset             // an increase from zero
 	outOfOrder        // dropped: it is not newer than the point before
 )
@@ -76,7 +76,7 @@ type histogram struct {
 	clock
 	count   uint64
 	sum     float64
-	ranked  bool // the highest bucket is of interest
+	ranked  bool // remember the buckets, to find the highest one with new samples
 	buckets []uint32
 }
 
@@ -116,7 +116,7 @@ func (h *histogram) remember(counts pcommon.UInt64Slice) {
 		h.buckets = make([]uint32, counts.Len())
 	}
 	for i := range h.buckets {
-		h.buckets[i] = uint32(counts.At(i)) // only ever compared for being different
+		h.buckets[i] = uint32(counts.At(i)) // enough to see that a count has changed
 	}
 }
 

@@ -151,7 +151,7 @@ func (o Outcomes) add(row int, f *snap.Figures, kinds []snap.Kind, closed bool) 
 	}
 }
 
-// Unattributed is what belongs to one of several rows, without telling to which.
+// Unattributed is what belongs to one of several rows. It is not known which.
 type Unattributed struct {
 	Retransmits uint64 `json:"retransmits"`
 }

@@ -59,7 +59,7 @@ const SIZE = { least: 22, most: 64, step: 3 }
 const WIDTH = { least: 1.5, most: 10, step: 0.5 }
 /**
  * Above this number of nodes, labels are names only. Above this number of labelled edges, edges have no labels.
- * Nobody would read so many figures, and each label is drawn again when it changes.
+ * So many figures cannot be read, and each label is drawn again when it changes.
  */
 const TOLD = 40
 

@@ -86,7 +86,7 @@ describe('the model of the map', () => {
     ])
   })
 
-  test('what is hidden is said to be missing', () => {
+  test('hidden nodes are counted', () => {
     const m = model(chain, { ...everything, hide: [key('c')] })
     expect(m.nodes.map((n) => n.id.name)).toEqual(['a', 'b', 'd', 'x'])
     expect([m.bytes, m.shown, m.hidden]).toEqual([180, 105, 1])
@@ -210,7 +210,7 @@ describe('what the collector folded', () => {
     return g
   }
 
-  test('is said, and is no part of what is shown', () => {
+  test('is counted, but not as shown', () => {
     const m = model(folded(), everything)
     expect([m.bytes, m.shown, m.folded]).toEqual([1100, 100, { nodes: 9, edges: 20 }])
     expect(isOther(m.nodes[2]!.key)).toBe(true)

@@ -5,9 +5,9 @@ export interface Link {
 }
 
 /**
- * The column of each node, counted from the nodes that nobody calls. Servers are right of their clients. A node that
- * nobody calls is just left of the first that it calls, so that its edges cross no column. Edges that close a cycle
- * are ignored. The choice of these edges depends on the ids only, not on the order of nodes and links.
+ * The column of each node, counted from the nodes without a client. Servers are right of their clients. A node without
+ * a client is just left of its first server, so that its edges cross no column. Edges that close a cycle are ignored.
+ * The choice of these edges depends on the ids only, not on the order of nodes and links.
  */
 export function ranks(ids: string[], links: Link[], most = 7): Map<string, number> {
   const out = new Map<string, string[]>(ids.map((id) => [id, []]))

@@ -33,7 +33,7 @@ describe('a row', () => {
     expect(rowOf('%E0%A4%A', clients, servers)).toBeUndefined()
   })
 
-  test('is asked for by all that it stands for, and by what it lacks', () => {
+  test('is requested by the tags that it has, and by those that it lacks', () => {
     const terms = (i: number) => rowTerms(rowOf(rowKey(flows, i), clients, servers)!, clients, servers)
     expect(terms(0)).toEqual([
       'client.namespace="prod"',
