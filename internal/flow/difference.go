@@ -34,9 +34,9 @@ func NewDifferences(now time.Time) *Differences {
 }
 
 // Of returns for each resource, in the same order and as Cover returns them, the flows that have counted something
-// since the collection before, and how much. Start is the time of that collection. Active is left at zero, and so are the least and
-// the greatest sample of the histograms, which are not known of a part. The result shares no memory with the
-// flows.
+// since the collection before, and how much. Start is the time of that collection. Active is left at zero, and so are
+// the least and the greatest sample of the histograms, which are not known of a part. The result shares no memory with
+// the flows.
 func (d *Differences) Of(resources []Resource, now time.Time) []Resource {
 	d.round++
 	changed := make([]Resource, len(resources))

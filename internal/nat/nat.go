@@ -38,7 +38,7 @@ const (
 // Step is what one namespace does to a packet on its way out.
 type Step struct {
 	Knowledge Knowledge
-	Out       conn.Tuple // of Tracked: the packet as it leaves; of Unknown: by another connection's entry, if there is one
+	Out       conn.Tuple // of Tracked: the packet as it leaves; of Unknown: by another connection's entry, if any
 	Reply     bool       // of Tracked: the packet belongs to the reply direction
 	Local     bool       // the destination of the packet, as it leaves, belongs to this namespace: it goes no further
 	Uncertain bool       // the packet can leave by another way than to the next step: no entry there proves nothing
@@ -59,7 +59,8 @@ func Packet(e conn.End, steps []Step) conn.Tuple {
 // no connections and has no rule that translates.
 //
 // Where a rule translates, the kernel tracks every packet of the address family, unless another rule exempts it. So an
-// entry is missing because it was deleted or has expired, and proves nothing. A packet that a rule drops never gets one.
+// entry is missing because it was deleted or has expired, and proves nothing. A packet that a rule drops never gets
+// one.
 func Without(e conn.End, translates bool) Knowledge {
 	switch {
 	case e.Phase != conn.Failed && translates, e.Phase == conn.Failed && e.Error != conn.NotSent:

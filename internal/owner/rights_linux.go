@@ -36,7 +36,8 @@ func (r rights) missing() (warnings []string) {
 	}{
 		{unix.CAP_NET_ADMIN, "CAP_NET_ADMIN", "netconn.nat is unresolved where the other end is not on this machine"},
 		{unix.CAP_SYS_PTRACE, "CAP_SYS_PTRACE", "containers of other users are named by their first connection, the " +
-			"host's name is that in /etc/hostname, and netconn.nat is unresolved where the other end is not on this machine"},
+			"host's name is that in /etc/hostname, and netconn.nat is unresolved where the other end is not on this " +
+			"machine"},
 	} {
 		if r.capabilities&(1<<c.number) == 0 {
 			warnings = append(warnings, fmt.Sprintf("missing %s: %s; grant it to the collector", c.name, c.cost))

@@ -96,8 +96,9 @@ func (a *api) status(p *parameters, _ *http.Request) question {
 		s := a.source.Status()
 		answer := &status{
 			API: 1, Now: float64(time.Now().UnixMilli()) / 1000, Started: s.Opened, LearningUntil: s.Learning,
-			Hosts: summary(s.Hosts), Reporters: reporters(s.Hosts, limit, offset), Unresolved: view.NewUnresolved(recent),
-			Store: storeStatus(s.Held), Dropped: dropped(s.Dropped), Ahead: s.Ahead, Resets: s.Resets,
+			Hosts: summary(s.Hosts), Reporters: reporters(s.Hosts, limit, offset),
+			Unresolved: view.NewUnresolved(recent),
+			Store:      storeStatus(s.Held), Dropped: dropped(s.Dropped), Ahead: s.Ahead, Resets: s.Resets,
 			Links:  linksOf(a.links),
 			Limits: map[string]int{"nodes": maxNodes, "edges": maxEdges, "rows": maxRows},
 		}

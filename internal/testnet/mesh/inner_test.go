@@ -106,7 +106,7 @@ func TestIgnoreMissing(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	for _, err := range []error{nil, os.ErrPermission} {
-		if got := ignoreMissing(err); got != err {
+		if got := ignoreMissing(err); !errors.Is(got, err) {
 			t.Errorf("got %v, want %v", got, err)
 		}
 	}

@@ -8,7 +8,8 @@ import (
 	"github.com/netconn/netconn/netmap/internal/snap"
 )
 
-// Sizes in bytes: of the values, and of the entries of the maps that lead to them, which are two thirds full on average.
+// Sizes in bytes: of the values, and of the entries of the maps that lead to them, which are two thirds full on
+// average.
 var (
 	streamBytes   = size[stream]() + 32
 	reportBytes   = size[match.Report]() + size[reportState]() + size[reportKey]()*3/2 + 8

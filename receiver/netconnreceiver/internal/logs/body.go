@@ -12,8 +12,8 @@ import (
 	"github.com/netconn/netconn/internal/pipeline"
 )
 
-// body returns a sentence on an event for people, such as "shop -> cart:8080 closed after 344 ms, 192 B out, 20.5 kB in".
-// The client is on the left; without a known role it is the local end.
+// body returns a sentence on an event for people, such as "shop -> cart:8080 closed after 344 ms, 192 B out, 20.5 kB
+// in". The client is on the left; without a known role it is the local end.
 func body(e *pipeline.Event) string {
 	local := cmp.Or(e.Conn.Owner.Executable, address(e.Conn.Tuple.Source))
 	peer := cmp.Or(e.Peer[names.PeerName], address(e.Conn.Tuple.Destination))
