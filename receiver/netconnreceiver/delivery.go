@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
 	"github.com/netconn/netconn/internal/pipeline"
+	"github.com/netconn/netconn/receiver/netconnreceiver/internal/metrics"
 )
 
 // lastTimeout is how long the next component may take for the last message. A collector must stop, also where the
@@ -25,10 +26,20 @@ type given struct {
 // metricsTo returns a consumer that has the scraper keep what next refuses.
 func (s *netconnScraper) metricsTo(next consumer.Metrics) (consumer.Metrics, error) {
 	return consumer.NewMetrics(func(ctx context.Context, md pmetric.Metrics) error {
-		err := next.ConsumeMetrics(ctx, md)
+		err := inTurn(ctx, next, metrics.Split(md), md)
 		s.deliveredMetrics(err)
 		return err
 	}, consumer.WithCapabilities(next.Capabilities()))
+}
+
+// inTurn sends the beginnings of series, if there are any, before their values.
+func inTurn(ctx context.Context, next consumer.Metrics, beginnings, values pmetric.Metrics) error {
+	if beginnings.ResourceMetrics().Len() > 0 {
+		if err := next.ConsumeMetrics(ctx, beginnings); err != nil {
+			return err
+		}
+	}
+	return next.ConsumeMetrics(ctx, values)
 }
 
 // logsTo returns a consumer that has the scraper keep what next refuses.
