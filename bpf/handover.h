@@ -54,8 +54,7 @@ static __noinline __u64 find_listener(struct sock *connection, __u16 port, struc
 		socket = BPF_CORE_READ(file, private_data);
 		sk = BPF_CORE_READ(socket, sk);
 		if (BPF_CORE_READ(sk, __sk_common.skc_state) != TCP_LISTEN ||
-		    BPF_CORE_READ(sk, __sk_common.skc_num) != port ||
-		    BPF_CORE_READ(sk, __sk_common.skc_net.net) != net)
+		    BPF_CORE_READ(sk, __sk_common.skc_num) != port || BPF_CORE_READ(sk, __sk_common.skc_net.net) != net)
 			continue;
 		sk = tcp_of(sk);
 		return sk ? BPF_CORE_READ(sk, __sk_common.skc_cookie.counter) : 0;
