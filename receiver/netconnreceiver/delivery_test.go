@@ -69,6 +69,12 @@ func (p *picky) refuse(refusing bool) {
 	p.refusing = refusing
 }
 
+func (p *picky) refusals() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.refused
+}
+
 // await waits until the consumer has this much, or fails.
 func (p *picky) await(what string, done func() bool) {
 	p.t.Helper()
@@ -124,7 +130,7 @@ func TestRefusedMessagesArriveLater(t *testing.T) {
 	r.begin(metrics, logs)
 	for range 3 {
 		fail()
-		refused := p.refused
+		refused := p.refusals()
 		p.await("refusals", func() bool { return p.refused > refused+4 })
 	}
 	p.refuse(false)
