@@ -30,6 +30,10 @@ const maxAttributes = 40
 const described = attributes.All &^ (1<<names.ServerPort | 1<<names.PeerAddress | 1<<names.PeerPort |
 	1<<names.LocalAddress | 1<<names.ServerAddress | 1<<names.ClientAddress)
 
+// keyPrefix is that of the figures of one connection. No metric has it: a backend with one namespace for names could
+// not hold a metric and an attribute of one name.
+const keyPrefix = "netconn.connection."
+
 // Writer writes events as log records.
 type Writer struct {
 	Version   string // of the collector, for the scope
@@ -109,17 +113,17 @@ func server(e *pipeline.Event) netip.AddrPort {
 
 // putCommon writes the figures that a failed attempt has too.
 func putCommon(c *conn.Conn, to pcommon.Map) {
-	putCount(to, "netconn.packets.transmit", c, conn.SegmentsSent)
-	putCount(to, "netconn.packets.receive", c, conn.SegmentsReceived)
-	putCount(to, names.Retransmits, c, conn.Retransmits)
-	putDuration(to, names.Duration, c.Age)
+	putCount(to, keyPrefix+"packets.transmit", c, conn.SegmentsSent)
+	putCount(to, keyPrefix+"packets.receive", c, conn.SegmentsReceived)
+	putCount(to, keyPrefix+"retransmits", c, conn.Retransmits)
+	putDuration(to, keyPrefix+"duration", c.Age)
 }
 
 func putTransfer(c *conn.Conn, to pcommon.Map) {
-	putCount(to, "netconn.io.transmit", c, conn.Sent)
-	putCount(to, "netconn.io.receive", c, conn.Received)
-	putDuration(to, names.RTT, c.RTT)
-	putDuration(to, names.HandshakeDuration, c.Handshake)
+	putCount(to, keyPrefix+"io.transmit", c, conn.Sent)
+	putCount(to, keyPrefix+"io.receive", c, conn.Received)
+	putDuration(to, keyPrefix+"rtt", c.RTT)
+	putDuration(to, keyPrefix+"handshake.duration", c.Handshake)
 }
 
 func putCount(to pcommon.Map, key string, c *conn.Conn, counter conn.Counter) {

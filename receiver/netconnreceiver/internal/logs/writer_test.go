@@ -57,15 +57,15 @@ func TestWriteRecord(t *testing.T) {
 		want  map[string]any
 	}{
 		"closed": {closed, "netconn.connection.closed", map[string]any{
-			"netconn.io.transmit": int64(1), "netconn.io.receive": int64(2), "netconn.packets.transmit": int64(3),
-			"netconn.packets.receive": int64(4), "netconn.tcp.retransmits": int64(5), "netconn.duration": 2.0,
-			"netconn.tcp.rtt": 0.003, "netconn.tcp.handshake.duration": 0.001, "netconn.peer.name": "reviews",
+			"netconn.connection.io.transmit": int64(1), "netconn.connection.io.receive": int64(2), "netconn.connection.packets.transmit": int64(3),
+			"netconn.connection.packets.receive": int64(4), "netconn.connection.retransmits": int64(5), "netconn.connection.duration": 2.0,
+			"netconn.connection.rtt": 0.003, "netconn.connection.handshake.duration": 0.001, "netconn.peer.name": "reviews",
 			"server.address": "10.244.2.13", "server.port": int64(9080), "client.address": "10.0.0.1",
 			"client.port": int64(40000),
 		}},
 		"failed, and nothing is known": {failed, "netconn.connection.failed", map[string]any{
-			"error.type": "refused", "netconn.packets.transmit": int64(3), "netconn.packets.receive": int64(4),
-			"netconn.tcp.retransmits": int64(5),
+			"error.type": "refused", "netconn.connection.packets.transmit": int64(3), "netconn.connection.packets.receive": int64(4),
+			"netconn.connection.retransmits": int64(5),
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
