@@ -2,7 +2,7 @@
 //
 // In: the Go type of the configuration, with its mapstructure tags. Out: a tree of keys, Of, and what is wrong with a
 // file that was read, Node.Check. Check runs before the file is decoded: only there is `10` still different from `10s`.
-// Its errors name keys as a user writes them, and no Go type. cmd/schema prints the tree for editors.
+// Its errors name keys as a user writes them, and no Go type.
 //
 // Nothing in a tree changes once it is made.
 package schema
