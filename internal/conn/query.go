@@ -32,4 +32,5 @@ func (a Answer) String() string { return [...]string{"unknown", "provisional", "
 type Fault struct {
 	About string // the same for as long as the fault is the same
 	Err   error  // a sentence, with what is missing because of it
+	Lasts bool   // it is worth a line of the log a minute
 }

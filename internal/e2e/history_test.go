@@ -88,6 +88,5 @@ func defaultMetrics() map[string]metric {
 		"netconn.tcp.rtt":                seconds,
 		"netconn.tcp.retransmits":        counter("{segment}"),
 		"netconn.tcp.handshake.duration": seconds,
-		"netconn.listen.drops":           counter("{connection}"),
 	}
 }

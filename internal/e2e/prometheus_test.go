@@ -144,7 +144,6 @@ func (w watcher) wantTypes() {
 		"netconn_tcp_rtt_seconds":                "histogram",
 		"netconn_tcp_retransmits_total":          "counter",
 		"netconn_tcp_handshake_duration_seconds": "histogram",
-		"netconn_listen_drops_total":             "counter",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		w.t.Errorf("types (-want +got):\n%s", diff)

@@ -58,6 +58,7 @@ func (t *Table) Collect(now time.Time, id Identify) []Resource {
 	t.forgetExpired(now)
 	t.collected = now
 	t.round++
+	clear(t.rooms)
 	return t.view
 }
 
@@ -124,7 +125,11 @@ func (t *Table) identify(v *visit, must bool, id Identify) *flow {
 	if !settled && !must {
 		return nil
 	}
-	f := t.place(key, k.flow)
+	u := established
+	if v.Phase == conn.Failed {
+		u = failed
+	}
+	f := t.place(key, k.flow, u)
 	k.settled = settled || f.Overflow
 	return f
 }
@@ -154,10 +159,9 @@ func (t *Table) drop(id conn.ID, k *connection) {
 
 // show expires idle flows and sorts the others.
 func (t *Table) show(now time.Time) {
-	for o, r := range t.resources {
+	for _, r := range t.resources {
 		if t.expire(r, now); len(r.shown) == 0 {
-			delete(t.resources, o)
-			t.unsorted = true
+			t.forget(r)
 			continue
 		}
 		r.sort()

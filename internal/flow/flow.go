@@ -24,6 +24,9 @@
 //     end.
 //   - Limits count flows, so a connection is named, or in overflow, in all its metrics alike until it closes.
 //     The sums over all flows do not depend on the limits.
+//   - At LimitPerResource and MaxResources what is idle leaves first: nothing is open in it, and the last collection
+//     has shown all that it counted. A failed attempt takes no other flow's place, a program no container's, and a
+//     listener has a flow once it has dropped something.
 //   - A connection beyond MaxConnections is not kept. Its totals are credited to the overflow flow of the host
 //     when its end is reported. Its live reports are not counted: they are absolute, and without a kept
 //     connection there is nothing to subtract. It is kept from the first live report for which there is room.
@@ -103,5 +106,14 @@ type Stats struct {
 	Late        uint64 // reports that arrived after the end of their connection
 	Lost        uint64 // connections closed because three passes did not find them
 	Deferred    uint64 // reports of live connections beyond MaxConnections: they count at the connection's end
-	Beyond      uint64 // ends of connections that were beyond MaxConnections
+	Evicted     uint64 // idle flows and resources that made room for others
+
+	Beyond [Causes]uint64 // connections and listeners in overflow, by the limit
+	Full   []Full         // resources with such connections beyond LimitPerResource, most first
+}
+
+// Full is a resource that has had as many flows as it may, and how many connections and listeners were beyond that.
+type Full struct {
+	Owner  conn.Owner
+	Beyond uint64
 }

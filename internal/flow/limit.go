@@ -11,7 +11,6 @@ type limit struct {
 	sealed   bool      // an end was credited that is not remembered, and a live report may still come after it
 	since    time.Time // of the last such end
 	deferred uint64
-	ends     uint64
 }
 
 // beyond reports whether there is no room for a connection that is not kept. A live one is also refused while
@@ -26,7 +25,7 @@ func (t *Table) creditBeyond(c *conn.Conn, now time.Time) {
 		t.limit.deferred++
 		return
 	}
-	t.limit.ends++
+	t.overflowed[ByConnections]++
 	t.limit.sealed, t.limit.since = true, now
 	r, _ := t.resource(conn.Owner{})
 	k := connection{over: true, sample: true}

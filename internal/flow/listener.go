@@ -16,8 +16,9 @@ type listener struct {
 	over   bool
 }
 
-// Listener takes one report of a listening socket. Its flow has its owner, the server's role, its port, and no
-// peer. If ports are not to distinguish flows, the caller clears l.Local.
+// Listener takes one report of a listening socket. It has a flow once it has dropped something, so that idle listeners
+// take no room. The flow has its owner, the server's role, its port, and no peer. If ports are not to distinguish flows,
+// the caller clears l.Local.
 func (t *Table) Listener(l conn.Listener, now time.Time) {
 	k := t.listeners[l.ID]
 	if k == nil {
@@ -29,11 +30,13 @@ func (t *Table) Listener(l conn.Listener, now time.Time) {
 		return
 	}
 	k.round, k.missed = t.round, 0
-	if k.flow == nil || k.owner != l.Owner && !k.flow.Overflow {
+	if k.flow == nil && l.Drops > 0 || k.flow != nil && k.owner != l.Owner && !k.flow.Overflow {
 		k.owner = l.Owner
-		k.move(t.place(Key{Owner: l.Owner, Role: conn.RoleServer, ServerPort: l.Local.Port()}, k.flow))
+		k.move(t.find(Key{Owner: l.Owner, Role: conn.RoleServer, ServerPort: l.Local.Port()}, k.flow, ofListener))
 	}
-	k.count(l.Drops)
+	if k.flow != nil {
+		k.count(l.Drops)
+	}
 	if l.Closed {
 		k.over = true
 		t.retired = append(t.retired, retired{id: l.ID, since: now.Sub(t.start)})
@@ -45,6 +48,7 @@ func (k *listener) count(drops uint64) {
 	d := drops - min(drops, k.drops)
 	k.drops += d
 	k.flow.ListenDrops += d
+	k.flow.touched = k.flow.touched || d > 0
 }
 
 // move makes f the listener's flow. Drops that were credited stay where they are.
@@ -62,8 +66,10 @@ func (k *listener) move(f *flow) {
 }
 
 func (t *Table) dropListener(id conn.ID, k *listener) {
-	k.flow.users--
-	k.flow.touched = true
+	if k.flow != nil {
+		k.flow.users--
+		k.flow.touched = true
+	}
 	delete(t.listeners, id)
 }
 

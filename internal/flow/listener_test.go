@@ -46,9 +46,37 @@ func TestListeners(t *testing.T) {
 			Flow{Overflow: true, Start: at(0), Listens: true, ListenDrops: 2}),
 		flows(bank, Flow{Key: serving(bank, 81), Start: at(10), Listens: true, ListenDrops: 3}))
 
-	want := Stats{Resources: 2, Flows: 4, Overflow: 1, Listeners: 3, Late: 1}
+	want := Stats{
+		Resources: 2, Flows: 4, Overflow: 1, Listeners: 3, Late: 1,
+		Beyond: [Causes]uint64{ByResource: 1}, Full: []Full{{shop, 1}},
+	}
 	if diff := cmp.Diff(want, table.Stats()); diff != "" {
 		t.Errorf("stats (-want +got):\n%s", diff)
+	}
+}
+
+// Idle listeners take no flow, and what they drop takes no room of connections.
+func TestIdleListenersTakeNoRoom(t *testing.T) {
+	table := newTable(Config{LimitPerResource: 5}, at(0))
+	for i := range uint64(3000) {
+		table.Listener(listening(1000+i, uint16(1000+i), shop, 0), at(1))
+	}
+	expect(t, "nothing was dropped", table.Collect(at(10), byPort))
+	for i := range uint64(3000) {
+		table.Listener(listening(1000+i, uint16(1000+i), shop, 1), at(11))
+	}
+	open(table, at(12), shop, 80, 81, 82, 83, 84)
+	var drops, named uint64
+	for _, r := range table.Collect(at(20), byPort) {
+		for _, f := range r.Flows {
+			drops += f.ListenDrops
+			if f.Connections && !f.Overflow {
+				named++
+			}
+		}
+	}
+	if drops != 3000 || named != 5 {
+		t.Errorf("%d drops and %d flows of connections, want 3000 and 5", drops, named)
 	}
 }
 

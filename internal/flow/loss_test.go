@@ -163,7 +163,7 @@ func TestLostAndYetAlive(t *testing.T) {
 	p.Apply(sent(ended(dial(80, 80), conn.Reset), 60, 3), at(51))
 	want.Counts[conn.Sent] = 60
 	expect(t, "its end does not, again", p.pass(81), flows(shop, want, alive(81)))
-	if got, want := p.Stats(), (Stats{Resources: 1, Flows: 2, Connections: 1, Lost: 1}); got != want {
+	if got, want := p.Stats(), (Stats{Resources: 1, Flows: 2, Connections: 1, Lost: 1}); !cmp.Equal(got, want) {
 		t.Errorf("stats: got %+v, want %+v", got, want)
 	}
 }

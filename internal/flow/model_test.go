@@ -106,7 +106,7 @@ func (w *world) check(rs []Resource) {
 	if diff := cmp.Diff(w.expected(), got); diff != "" {
 		w.t.Fatalf("collection %d (-want +got):\n%s", w.round, diff)
 	}
-	if s := w.table.Stats(); s.Late != w.late || s.Deferred != w.deferred || s.Beyond != w.beyond {
+	if s := w.table.Stats(); s.Late != w.late || s.Deferred != w.deferred || s.Beyond[ByConnections] != w.beyond {
 		w.t.Fatalf("%d late, %d deferred, %d beyond the limit; want %d, %d, %d",
 			s.Late, s.Deferred, s.Beyond, w.late, w.deferred, w.beyond)
 	}
@@ -137,17 +137,21 @@ func (w *world) checkDifferences(rs []Resource) {
 }
 
 func (w *world) checkLimits(r Resource) {
-	named := 0
+	named, listens := 0, 0
 	for _, f := range r.Flows {
 		if f.Key.Owner != r.Owner || f.Active < 0 || f.Start.After(w.last) {
 			w.t.Fatalf("impossible flow of %v: %+v", r.Owner, *f)
 		}
-		if !f.Overflow {
+		switch {
+		case f.Overflow:
+		case f.Connections:
 			named++
+		default:
+			listens++
 		}
 	}
-	if named > w.config.LimitPerResource || len(r.Flows) == 0 {
-		w.t.Fatalf("%v has %d flows, limit %d", r.Owner, named, w.config.LimitPerResource)
+	if max(named, listens) > w.config.LimitPerResource || len(r.Flows) == 0 {
+		w.t.Fatalf("%v has %d flows and %d of listeners, limit %d", r.Owner, named, listens, w.config.LimitPerResource)
 	}
 }
 

@@ -11,11 +11,15 @@ import (
 // resource is one owner's flows.
 type resource struct {
 	owner    conn.Owner
-	flows    map[Key]*flow // the named ones; the limit is on these
-	overflow *flow         // nil: nothing is beyond a limit
-	shown    []*Flow       // all of them, as they are handed out
+	flows    map[Key]*flow // all but the overflow
+	named    int           // flows of connections; the limit is on these
+	room     room[*flow]
+	overflow *flow   // nil: nothing is beyond a limit
+	shown    []*Flow // all of them, as they are handed out
 	unsorted bool
-	gone     bool // the container is gone
+	left     bool   // a flow was removed that is still in shown
+	gone     bool   // the container is gone
+	beyond   uint64 // connections and listeners in overflow
 }
 
 // flow is a Flow with what is needed to keep it.
@@ -26,6 +30,7 @@ type flow struct {
 	floor   time.Time // last point of an earlier flow of the same identity
 	changed time.Time // the last collection that showed a change
 	touched bool      // changed since the last collection
+	named   bool      // of connections, so that it counts for the limit
 	hidden  bool      // not shown yet: Start may still be moved back
 	valued  Parts     // that had a value at the last collection
 }
@@ -56,17 +61,12 @@ func (t *Table) resource(o conn.Owner) (r *resource, within bool) {
 		r.gone = false // a container with a connection exists
 		return r, true
 	}
-	owners := len(t.resources)
-	if t.resources[conn.Owner{}] != nil {
-		owners--
-	}
-	if owners >= t.config.MaxResources && o != (conn.Owner{}) {
+	if !t.admits(o) {
 		r, _ := t.resource(conn.Owner{})
 		return r, false
 	}
-	r = &resource{owner: o, flows: make(map[Key]*flow)}
-	t.resources[o] = r
-	t.unsorted = true
+	r = &resource{owner: o, flows: make(map[Key]*flow), room: room[*flow]{round: t.round - 1}}
+	t.keep(r)
 	return r, true
 }
 
@@ -85,37 +85,71 @@ func (r *recent) slot(k *Key) **flow {
 	return &r[n%uint(len(r))]
 }
 
-// place returns the flow that a key is counted in: its own, or the overflow flow of its resource or of the
-// host. If there is no room it returns current, unless that is nil.
-func (t *Table) place(k Key, current *flow) *flow {
+// user is what a flow is wanted for.
+type user uint8
+
+const (
+	established user = iota // a connection
+	failed                  // an attempt
+	ofListener              // a listener
+)
+
+// place returns the flow that a key of a connection is counted in: its own, or the overflow flow of its resource or of
+// the host. If there is no room it returns current, unless that is nil.
+func (t *Table) place(k Key, current *flow, u user) *flow {
 	slot := t.recent.slot(&k)
 	if f := *slot; f != nil && f.Key == k {
 		f.of.gone = false // a container with a connection exists
 		return f
 	}
-	f := t.find(k, current)
+	f := t.find(k, current, u)
 	if !f.Overflow && f != current {
 		*slot = f
 	}
 	return f
 }
 
-func (t *Table) find(k Key, current *flow) *flow {
+func (t *Table) find(k Key, current *flow, u user) *flow {
 	r, within := t.resource(k.Owner)
+	cause := ByResources
 	if within {
-		if f := r.flows[k]; f != nil {
-			return f
-		}
-		if len(r.flows) < t.config.LimitPerResource {
-			f := t.newFlow(r, identity{key: k})
-			r.flows[k] = f
+		cause = ByResource
+		if f := t.named(r, k, u); f != nil {
 			return f
 		}
 	}
 	if current != nil {
 		return current
 	}
+	t.overflowed[cause]++
+	if within {
+		r.beyond++
+	}
 	return t.overflow(r)
+}
+
+// named returns the flow of a key, or nil if there is no room for it. A failed attempt makes no room: a scan would end
+// one flow with another.
+func (t *Table) named(r *resource, k Key, u user) *flow {
+	f := r.flows[k]
+	limit := t.config.LimitPerResource
+	switch {
+	case f != nil && (f.named || u == ofListener):
+		return f
+	case u == ofListener && len(r.flows)-r.named >= limit:
+		return nil
+	case u != ofListener && r.named >= limit && (u == failed || !t.makeRoom(r)):
+		return nil
+	}
+	if f == nil {
+		f = t.newFlow(r, identity{key: k})
+		r.flows[k] = f
+	}
+	if u != ofListener {
+		f.named = true
+		r.named++
+	}
+	return f
 }
 
 // overflow returns the flow for what is beyond a limit of r.
@@ -177,34 +211,37 @@ func (t *Table) expire(r *resource, now time.Time) {
 	if r.gone {
 		life = min(life, goneLife)
 	}
-	kept := len(r.shown)
 	for k, f := range r.flows {
 		if f.show(now, life) {
 			delete(r.flows, k)
+			r.leave(f)
+			r.left = true
 			t.retire(f)
-			kept--
 		}
 	}
 	if f := r.overflow; f != nil && f.show(now, life) {
-		r.overflow = nil
+		r.overflow, r.left = nil, true
 		t.retire(f)
-		kept--
 	}
-	if kept < len(r.shown) {
-		r.shown = slices.DeleteFunc(r.shown, func(f *Flow) bool { return !t.holds(r, f) })
+	if r.left {
+		r.left = false
+		r.shown = slices.DeleteFunc(r.shown, func(f *Flow) bool { return !r.holds(f) })
 	}
 }
 
-func (t *Table) holds(r *resource, f *Flow) bool {
+func (r *resource) holds(f *Flow) bool {
 	if f.Overflow {
 		return r.overflow != nil
 	}
-	return r.flows[f.Key] != nil
+	kept := r.flows[f.Key]
+	return kept != nil && &kept.Flow == f
 }
 
 // retire remembers when an expired flow was last shown: at the last collection, like every flow.
 func (t *Table) retire(f *flow) {
-	clear(t.recent[:])
+	if slot := t.recent.slot(&f.Key); *slot == f {
+		*slot = nil
+	}
 	t.expired[identity{key: f.Key, overflow: f.Overflow}] = t.collected
 }
 

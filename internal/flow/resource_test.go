@@ -46,7 +46,10 @@ func TestFlowsBeyondTheLimitShareOne(t *testing.T) {
 		}),
 		flows(bank, named(bank, 90)))
 
-	want := Stats{Resources: 2, Flows: 4, Overflow: 1, Connections: 5}
+	want := Stats{
+		Resources: 2, Flows: 4, Overflow: 1, Connections: 5,
+		Beyond: [Causes]uint64{ByResource: 2}, Full: []Full{{shop, 2}},
+	}
 	if diff := cmp.Diff(want, table.Stats()); diff != "" {
 		t.Errorf("stats (-want +got):\n%s", diff)
 	}

@@ -1,6 +1,8 @@
 package flow
 
 import (
+	"cmp"
+	"slices"
 	"time"
 	"unique"
 
@@ -22,12 +24,17 @@ type Table struct {
 	tombstone   *connection   // stands for all connections with a credited end
 	listeners   map[conn.ID]*listener
 
-	resources map[conn.Owner]*resource
-	recent    recent
-	unsorted  bool // there is a resource that is not in order yet
-	order     []*resource
-	view      []Resource
-	expired   map[identity]time.Time // expired flows, with the time of their last point
+	resources  map[conn.Owner]*resource
+	programs   int                               // resources that are programs of the host
+	units      map[string]int                    // those of each unit
+	rooms      map[resourceKind]*room[*resource] // of this round
+	overflowed [Causes]uint64                    // connections and listeners in overflow
+	evicted    uint64                            // flows and resources that made room for others
+	recent     recent
+	unsorted   bool // there is a resource that is not in order yet
+	order      []*resource
+	view       []Resource
+	expired    map[identity]time.Time // expired flows, with the time of their last point
 
 	collected time.Time // the last collection
 	round     uint32    // of collections
@@ -59,6 +66,8 @@ func New(c Config, now time.Time) *Table {
 		tombstone:   &connection{over: true, ended: true, visit: -1},
 		listeners:   make(map[conn.ID]*listener),
 		resources:   make(map[conn.Owner]*resource),
+		units:       make(map[string]int),
+		rooms:       make(map[resourceKind]*room[*resource]),
 		expired:     make(map[identity]time.Time),
 		collected:   now,
 		passed:      now,
@@ -151,7 +160,8 @@ func (t *Table) Stats() Stats {
 		Late:        t.late,
 		Lost:        t.lost,
 		Deferred:    t.limit.deferred,
-		Beyond:      t.limit.ends,
+		Beyond:      t.overflowed,
+		Evicted:     t.evicted,
 	}
 	for i := range int32(t.visits.n) {
 		if t.visits.at(i).of.flow == nil {
@@ -164,10 +174,17 @@ func (t *Table) Stats() Stats {
 		}
 	}
 	for _, r := range t.resources {
-		s.Flows += len(r.shown)
+		s.Flows += len(r.flows)
 		if r.overflow != nil {
+			s.Flows++
 			s.Overflow++
 		}
+		if r.beyond > 0 {
+			s.Full = append(s.Full, Full{Owner: r.owner, Beyond: r.beyond})
+		}
 	}
+	slices.SortFunc(s.Full, func(a, b Full) int {
+		return cmp.Or(cmp.Compare(b.Beyond, a.Beyond), compareOwners(a.Owner, b.Owner))
+	})
 	return s
 }

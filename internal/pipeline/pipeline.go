@@ -67,6 +67,8 @@ type Pipeline struct {
 	sources  Sources
 	known    map[string]bool // containers of this machine that the sources have been certain of
 	flows    *flow.Table
+	programs *programs
+	overflow overflow
 	events   *events
 	mask     func(flow.Key) flow.Key
 	host     Host
@@ -102,14 +104,15 @@ func Open(o Options, m Machine) (*Pipeline, error) {
 		ends: ends.New(ends.Config{
 			Limit: o.Flows.MaxConnections, Patience: Patience, Lookup: t.lookup(), Now: m.Now,
 		}, now),
-		tables:  t,
-		peers:   peer.New(o.Networks, o.Services...),
-		sources: sources,
-		known:   make(map[string]bool),
-		flows:   flow.New(o.Flows, now),
-		events:  newEvents(o.Events),
-		mask:    o.Mask,
-		host:    Host{ID: id, Name: name},
+		tables:   t,
+		peers:    peer.New(o.Networks, o.Services...),
+		sources:  sources,
+		known:    make(map[string]bool),
+		programs: newPrograms(o.Root),
+		flows:    flow.New(o.Flows, now),
+		events:   newEvents(o.Events),
+		mask:     o.Mask,
+		host:     Host{ID: id, Name: name},
 	}
 	p.degraded = p.missing(append([]error{hostErr, tablesErr}, missing...))
 	return p, nil
@@ -151,9 +154,9 @@ func (p *Pipeline) Host() Host { return p.host }
 // Degraded returns what the pipeline has had to do without since Open, each with what it costs.
 func (p *Pipeline) Degraded() []error { return p.degraded }
 
-// Faults returns what does not work now, and may work again: such as the way to the Kubernetes API.
+// Faults returns what does not work now, and may work again: the way to the Kubernetes API, or room.
 func (p *Pipeline) Faults() []conn.Fault {
-	return p.sources.faults()
+	return slices.Concat(p.sources.faults(), p.overflow.faults())
 }
 
 // WantEvents begins to keep events, or ends it and forgets those that nobody will take.
@@ -164,6 +167,7 @@ func (p *Pipeline) WantEvents(wanted bool) { p.events.want(wanted) }
 func (p *Pipeline) Collect(now time.Time) ([]flow.Resource, error) {
 	flows, err := p.read(now)
 	p.expire(now)
+	p.overflow.note(p.flows.Stats(), now)
 	return flows, err
 }
 
@@ -183,7 +187,7 @@ func (p *Pipeline) resolver(now time.Time) func(conn.Conn) Identity {
 }
 
 func (p *Pipeline) expire(now time.Time) {
-	for _, gone := range p.owners.Expire(now) {
+	for _, gone := range slices.Concat(p.owners.Expire(now), p.programs.ended(now)) {
 		delete(p.known, gone.ContainerID)
 		if p.mask(flow.Key{Owner: gone}).Owner == gone { // or living containers share the resource
 			p.flows.Gone(gone)
@@ -266,6 +270,7 @@ func (p *Pipeline) handler(now time.Time) kernel.Handler {
 		Cgroup: p.owners.Learn,
 		Conn: func(c conn.Conn) {
 			c.Owner, c.Opened = p.owners.Resolve(c.Process), now.Add(-c.Age)
+			p.programs.note(c.Owner, c.Process.PID)
 			p.ends.Add(&c, now)
 			p.flows.Apply(c, now)
 			p.events.add(c, now)

@@ -184,3 +184,20 @@ func scrapeOnce(t *testing.T, r *rig) {
 		t.Fatal(err)
 	}
 }
+
+// A fault that lasts is logged once a minute, and any other once.
+func TestLastingFaultsAreLoggedAgain(t *testing.T) {
+	r := newRig(t)
+	full := conn.Fault{About: "max_resources", Err: errors.New("name all connections"), Lasts: true}
+	away := conn.Fault{About: "pods", Err: errors.New("watch pods")}
+	for second := range int64(150) {
+		r.scraper.status.update([]conn.Fault{full, away}, at(1000+second))
+	}
+	logged := map[string]int{}
+	for _, l := range r.logs.All() {
+		logged[l.ContextMap()["error"].(string)]++
+	}
+	if logged["name all connections"] != 3 || logged["watch pods"] != 1 {
+		t.Errorf("logged %v", logged)
+	}
+}

@@ -54,7 +54,7 @@ func newScraper(c *Config, set receiver.Settings, m pipeline.Machine) (*netconnS
 		return nil, err
 	}
 	return &netconnScraper{
-		config: c, machine: m, set: set, health: o, status: status{logger: set.Logger}, stop: make(chan struct{}),
+		config: c, machine: m, set: set, health: o, status: newStatus(set.Logger), stop: make(chan struct{}),
 	}, nil
 }
 
@@ -144,7 +144,7 @@ func (s *netconnScraper) scrape(context.Context) (pmetric.Metrics, error) {
 		flows, err = s.pipeline.Collect(now)
 		md = s.metrics.Write(flows, now)
 	}
-	s.status.update(s.pipeline.Faults())
+	s.status.update(s.pipeline.Faults(), now)
 	err = errors.Join(err, s.readHealth())
 	if err != nil {
 		return md, scrapererror.NewPartialScrapeError(err, 0)
@@ -173,7 +173,7 @@ func (s *netconnScraper) scrapeLogs(context.Context) (plog.Logs, error) {
 	if s.running[signalMetrics] == 0 {
 		_, collectErr := s.pipeline.Collect(now)
 		err = errors.Join(collectErr, s.readHealth())
-		s.status.update(s.pipeline.Faults())
+		s.status.update(s.pipeline.Faults(), now)
 	}
 	s.given.events = s.pipeline.Events(now)
 	ld := s.logs.Write(s.given.events)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"time"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componentstatus"
@@ -28,6 +29,11 @@ type status struct {
 	missing   []error                 // what the pipeline works without since it was opened
 	hosts     [signals]component.Host // of the receivers that run
 	reporting map[string]bool         // the faults that were reported, by what they are about
+	logged    map[string]time.Time    // when they were logged
+}
+
+func newStatus(l *zap.Logger) status {
+	return status{logger: l, logged: make(map[string]time.Time)}
 }
 
 // refuse says once that no connections are read.
@@ -62,12 +68,17 @@ func (s *status) event(errs []error) *componentstatus.Event {
 	return componentstatus.NewEvent(componentstatus.StatusOK)
 }
 
-// update reports what has stopped working since the last collection, or works again: once each in the log, and in the
-// status of each receiver that runs. What is missing since the start stays in the status.
-func (s *status) update(faults []conn.Fault) {
+// logAgain is how often a fault that lasts is logged.
+const logAgain = time.Minute
+
+// update reports what has stopped working since the last collection, or works again: in the status of each receiver
+// that runs, and in the log, once or as often as logAgain. What is missing since the start stays in the status.
+func (s *status) update(faults []conn.Fault, at time.Time) {
 	now, errs := make(map[string]bool), slices.Clone(s.missing)
 	for _, f := range faults {
-		if now[f.About] = true; !s.reporting[f.About] {
+		now[f.About] = true
+		if !s.reporting[f.About] || f.Lasts && at.Sub(s.logged[f.About]) >= logAgain {
+			s.logged[f.About] = at
 			s.logger.Warn("Something does not work.", zap.Error(f.Err))
 		}
 		errs = append(errs, f.Err)

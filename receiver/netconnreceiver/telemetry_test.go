@@ -42,7 +42,7 @@ func TestTelemetry(t *testing.T) {
 		for _, c := range []conn.Conn{open, closed, closed, closed} {
 			h.Conn(c)
 		}
-		h.Listener(conn.Listener{ID: conn.ID{Cookie: 3}})
+		h.Listener(conn.Listener{ID: conn.ID{Cookie: 3}, Drops: 1})
 		return nil
 	}
 	r.start(t)
@@ -143,7 +143,7 @@ func TestTelemetryOfLimits(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	expect(t, tel, metadatatest.AssertEqualNetconnConnectionsBeyondLimit, 35)
+	expectBeyond(t, tel, map[string]int64{"max_resources": 0, "max_connections": 35})
 	expect(t, tel, metadatatest.AssertEqualNetconnReportsDeferred, 21)
 	expect(t, tel, metadatatest.AssertEqualNetconnEndsUnpaired, 21)
 	expect(t, tel, metadatatest.AssertEqualNetconnEvents, 8)
@@ -169,4 +169,16 @@ func expectEach(t *testing.T, tel *componenttest.Telemetry, equal assertion, key
 		points = append(points, metricdata.DataPoint[int64]{Value: n, Attributes: ofReceiver(otelattribute.String(key, v))})
 	}
 	equal(t, tel, points, metricdatatest.IgnoreTimestamp())
+}
+
+// expectBeyond wants as many connections beyond each limit.
+func expectBeyond(t *testing.T, tel *componenttest.Telemetry, causes map[string]int64) {
+	t.Helper()
+	var points []metricdata.DataPoint[int64]
+	for cause, n := range causes {
+		points = append(points, metricdata.DataPoint[int64]{Value: n, Attributes: otelattribute.NewSet(
+			otelattribute.String("netconn.cause", cause), otelattribute.String("netconn.resource", ""),
+			otelattribute.String("receiver", "netconn"))})
+	}
+	metadatatest.AssertEqualNetconnConnectionsBeyondLimit(t, tel, points, metricdatatest.IgnoreTimestamp())
 }

@@ -707,7 +707,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.NetconnConnectionsBeyondLimit, err = builder.meter.Int64ObservableCounter(
 		"otelcol_netconn_connections_beyond_limit",
-		metric.WithDescription("Ended connections that there was no room to keep (max_connections); they are in the overflow series. [Development]"),
+		metric.WithDescription("Connections and listeners in an overflow series, by the limit and, for limit_per_resource, by the resource. [Development]"),
 		metric.WithUnit("{connection}"),
 	)
 	errs = errors.Join(errs, err)

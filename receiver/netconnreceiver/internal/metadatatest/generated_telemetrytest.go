@@ -56,7 +56,7 @@ func AssertEqualNetconnConnections(t *testing.T, tt *componenttest.Telemetry, dp
 func AssertEqualNetconnConnectionsBeyondLimit(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_netconn_connections_beyond_limit",
-		Description: "Ended connections that there was no room to keep (max_connections); they are in the overflow series. [Development]",
+		Description: "Connections and listeners in an overflow series, by the limit and, for limit_per_resource, by the resource. [Development]",
 		Unit:        "{connection}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,

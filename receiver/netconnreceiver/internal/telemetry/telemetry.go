@@ -17,6 +17,7 @@ import (
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 
 	"github.com/netconn/netconn/internal/conn"
+	"github.com/netconn/netconn/internal/flow"
 	"github.com/netconn/netconn/internal/names"
 	"github.com/netconn/netconn/internal/pipeline"
 	"github.com/netconn/netconn/receiver/netconnreceiver/internal/metadata"
@@ -112,7 +113,7 @@ func (t *Telemetry) instruments() []instrument {
 		{b.RegisterNetconnKubernetesPodsRefusedCallback,
 			one(func(h *health) uint64 { return h.Cluster.Store.PodsRefused })},
 		{b.RegisterNetconnEventsCallback, one(func(h *health) uint64 { return h.sent.Events })},
-		{b.RegisterNetconnConnectionsBeyondLimitCallback, one(func(h *health) uint64 { return h.Flows.Beyond })},
+		{b.RegisterNetconnConnectionsBeyondLimitCallback, observeBeyond},
 		{b.RegisterNetconnReportsDeferredCallback, one(func(h *health) uint64 { return h.Flows.Deferred })},
 		{b.RegisterNetconnEndsUnpairedCallback, one(func(h *health) uint64 { return h.Ends.Refused })},
 		{b.RegisterNetconnConnectionsCallback, one(func(h *health) int { return h.Flows.Connections })},
@@ -151,6 +152,18 @@ func observeConnectionsLost(h *health, to otelmetric.Int64Observer) {
 	to.Observe(int64(h.Losses[conn.LostFailures]), end("failed"))
 	to.Observe(int64(h.Losses[conn.LostCloses]), end("closed"))
 	to.Observe(int64(h.Losses[conn.LostKnown]), end("known"))
+}
+
+func observeBeyond(h *health, to otelmetric.Int64Observer) {
+	observe := func(n uint64, cause flow.Cause, resource string) {
+		to.Observe(int64(n), otelmetric.WithAttributes(
+			otelattribute.String("netconn.cause", cause.String()), otelattribute.String("netconn.resource", resource)))
+	}
+	for _, f := range h.Flows.Full {
+		observe(f.Beyond, flow.ByResource, pipeline.Describe(f.Owner))
+	}
+	observe(h.Flows.Beyond[flow.ByResources], flow.ByResources, "")
+	observe(h.Flows.Beyond[flow.ByConnections], flow.ByConnections, "")
 }
 
 func observeRefused(h *health, to otelmetric.Int64Observer) {

@@ -31,7 +31,8 @@ func known() pipeline.Health {
 			Programs: []kernel.Program{{Name: "life"}, {Name: "destroy", Err: errors.New("broken")}},
 		},
 		Flows: flow.Stats{
-			Flows: 21, Overflow: 22, Resources: 23, Connections: 24, Pending: 25, Listeners: 26, Late: 27, Lost: 28, Deferred: 29, Beyond: 30,
+			Flows: 21, Overflow: 22, Resources: 23, Connections: 24, Pending: 25, Listeners: 26, Late: 27, Lost: 28, Deferred: 29,
+			Beyond: [flow.Causes]uint64{1000, 30, 38}, Full: []flow.Full{{Owner: conn.Owner{ContainerID: "c1"}, Beyond: 39}},
 		},
 		Events:    pipeline.EventStats{Limited: 31, Full: 32},
 		Ends:      ends.Stats{Conflicts: 33, Refused: 34},
@@ -100,7 +101,7 @@ func wanted() map[string]values {
 		"kubernetes_pods_refused":     {"": 48},
 
 		"events": {"": 9}, "ends_unpaired": {"": 34},
-		"connections": {"": 24}, "connections_beyond_limit": {"": 30}, "connections_pending": {"": 25}, "connections_vanished": {"": 28},
+		"connections": {"": 24}, "connections_beyond_limit": {"limit_per_resourcecontainer c1": 39, "max_resources": 30, "max_connections": 38}, "connections_pending": {"": 25}, "connections_vanished": {"": 28},
 		"reports_deferred": {"": 29}, "late_reports": {"": 27}, "flows": {"": 21}, "flows_overflow": {"": 22},
 		"listeners": {"": 26}, "resources": {"": 23},
 		"sockets_tracked": {"": 1}, "sockets_adopted": {"": 2}, "sockets_unowned": {"": 3}, "storage_refused": {"": 4},

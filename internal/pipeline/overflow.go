@@ -1,0 +1,80 @@
+package pipeline
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/netconn/netconn/internal/conn"
+	"github.com/netconn/netconn/internal/flow"
+)
+
+// overflowLasts is how long a limit counts as reached after the last connection beyond it.
+const overflowLasts = time.Minute
+
+// overflow remembers when connections were beyond each limit.
+type overflow struct {
+	counted [flow.Causes]uint64
+	last    [flow.Causes]time.Time
+	now     time.Time
+	full    []flow.Full
+}
+
+// note takes the counts of a collection.
+func (o *overflow) note(s flow.Stats, now time.Time) {
+	o.now, o.full = now, s.Full
+	s.Beyond[flow.ByConnections] += s.Deferred // live ones, which count at their end
+	for cause, n := range s.Beyond {
+		if n > o.counted[cause] {
+			o.counted[cause], o.last[cause] = n, now
+		}
+	}
+}
+
+// faults returns a fault for each limit that is reached.
+func (o *overflow) faults() (all []conn.Fault) {
+	for cause, last := range o.last {
+		if last.IsZero() || o.now.Sub(last) >= overflowLasts {
+			continue
+		}
+		err := fmt.Errorf("name all connections: %s is reached, and %s", flow.Cause(cause), costs[cause])
+		if flow.Cause(cause) == flow.ByResource {
+			err = fmt.Errorf("%w: %s", err, o.fullest())
+		}
+		all = append(all, conn.Fault{About: flow.Cause(cause).String(), Err: err, Lasts: true})
+	}
+	return all
+}
+
+// costs are what is missing beyond a limit.
+var costs = [flow.Causes]string{
+	flow.ByResource:    "what is beyond it is one series with otel.metric.overflow=true, of",
+	flow.ByResources:   "what is beyond it is counted on the host, in the series with otel.metric.overflow=true",
+	flow.ByConnections: "what is beyond it is counted at its end, in the host's series with otel.metric.overflow=true",
+}
+
+// fullest names the resources with most connections beyond the limit.
+func (o *overflow) fullest() string {
+	const most = 3
+	var all []string
+	for _, f := range o.full[:min(most, len(o.full))] {
+		all = append(all, fmt.Sprintf("%s (%d)", Describe(f.Owner), f.Beyond))
+	}
+	if more := len(o.full) - len(all); more > 0 {
+		all = append(all, fmt.Sprintf("%d more", more))
+	}
+	return strings.Join(all, ", ")
+}
+
+// Describe names a resource for people.
+func Describe(o conn.Owner) string {
+	switch {
+	case o == conn.Owner{}:
+		return "the host"
+	case o.ContainerID != "":
+		return "container " + o.ContainerID
+	case o.PodUID != "":
+		return "pod " + o.PodUID
+	}
+	return strings.TrimSpace(o.Executable + " " + o.Unit)
+}
