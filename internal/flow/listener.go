@@ -17,8 +17,8 @@ type listener struct {
 }
 
 // Listener takes one report of a listening socket. It has a flow once it has dropped something, so that idle listeners
-// take no room. The flow has its owner, the server's role, its port, and no peer. If ports are not to distinguish flows,
-// the caller clears l.Local.
+// take no room. The flow has its owner, the server's role, its port, and no peer. If ports are not to distinguish
+// flows, the caller clears l.Local.
 func (t *Table) Listener(l conn.Listener, now time.Time) {
 	k := t.listeners[l.ID]
 	if k == nil {
