@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -24,6 +25,7 @@ type remoteSource struct {
 	version snap.Version
 	err     error // of snapshots
 	read    error // of histories
+	mu      sync.Mutex
 	asked   []snap.Range
 	later   int64         // how far its clock is on, in seconds
 	entered chan struct{} // if set, a snapshot says so and waits for its context
@@ -42,7 +44,9 @@ func (s *remoteSource) Version() snap.Version { return s.version }
 func (s *remoteSource) Status() snap.Status { return s.status }
 
 func (s *remoteSource) Snapshot(ctx context.Context, r snap.Range) (*snap.Snapshot, error) {
+	s.mu.Lock()
 	s.asked = append(s.asked, r)
+	s.mu.Unlock()
 	if s.entered != nil {
 		s.entered <- struct{}{}
 		<-ctx.Done()
