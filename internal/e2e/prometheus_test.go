@@ -136,7 +136,12 @@ func (w watcher) wantTypes() {
 	w.t.Helper()
 	got := readPage(w.t, w.address).types
 	maps.DeleteFunc(got, func(name, _ string) bool { return !strings.HasPrefix(name, "netconn_") })
+	const drops = "netconn_listen_drops_total" // of any listener of the machine that has dropped something
+	if _, ok := got[drops]; !ok {
+		got[drops] = "counter"
+	}
 	want := map[string]string{
+		drops:                                    "counter",
 		"netconn_io_bytes_total":                 "counter",
 		"netconn_attempts_total":                 "counter",
 		"netconn_closed_total":                   "counter",
