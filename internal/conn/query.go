@@ -10,7 +10,7 @@ type Query struct {
 	Here      bool       // the other end is on this machine, and Owner is its owner
 	Owner     Owner      // of the other end, as far as it is known
 	Address   netip.Addr // of the other end, where that is not on this machine
-	Port      uint16     // that it listens on; 0 if it is the client, since a client's port names nobody
+	Port      uint16     // that it listens on; 0 if it is the client, because a client's port identifies no pod
 	Namespace Namespace  // that Address is reached from
 	At        time.Time  // a moment at which it had the address: when the connection began, or else was first seen
 	Now       time.Time

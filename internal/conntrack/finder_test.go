@@ -192,7 +192,7 @@ func TestSearchThatWaits(t *testing.T) {
 	if err := os.Mkdir(filepath.Dir(mounts), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := unix.Mkfifo(mounts, 0o600); err != nil { // whoever opens it waits for a writer
+	if err := unix.Mkfifo(mounts, 0o600); err != nil { // opening it waits for a writer
 		t.Fatal(err)
 	}
 	go func() {

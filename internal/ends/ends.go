@@ -6,9 +6,9 @@
 // the ends exactly, in any network namespaces, without connection tracking. Only SYNPROXY replaces the numbers; the two
 // ends stay unpaired then. A proxy opens a second connection of its own.
 //
-// In: reports, in any order, repeated or not. Out: a View of a connection. The caller calls Reading before each reading
-// of the kernel, Add for each report in it, and Settle and Expire after it. Time comes in with each call. An Index is
-// not safe for concurrent use.
+// In: reports, in any order, repeated or not. Out: a View of a connection. For each reading of the kernel the caller
+// calls Add for each report, then Settle and Expire. Time comes in with each call. An Index is not safe for concurrent
+// use.
 //
 // A record goes through these states:
 //
@@ -18,13 +18,16 @@
 //	settled   the record has a route; a better one may replace it when the other end is reported
 //
 // Most records settle without a lookup, and without an allocation: the sockets of both ends are enough, unless the
-// destination was translated. Then one lookup in the server's namespace tells where. If the other end is elsewhere,
+// destination was translated and the ends are in different namespaces. Then one lookup in the server's namespace shows
+// where. If the other end is elsewhere,
 // lookups follow a packet outward, namespace by namespace.
 //
 // A conflict: connection tracking knows a packet by its tuple alone, so an answer may be about a later connection with
 // the same tuple. Therefore an answer counts only at the Settle after the next reading. A connection with the same
-// namespace and tuple that began and ended before the lookup is in that reading, and the earlier connection is
-// unresolved then. If one that is open is asked about and has ended by that reading, it is asked about again.
+// namespace and tuple that began and ended before the lookup is in that reading. The earlier connection is unresolved
+// then, unless the entry has the original destination of its client too: a namespace redirects one destination to one
+// server. Two that are asked about at once, between the same addresses on both sides, share one answer. If one that is
+// open is asked about and has ended by that reading, it is asked about again.
 //
 // Each record has one deadline, which reports move. Expire drops what is past it: both ends a moment after the later
 // one has closed, or as soon as the caller is Done with both; an unpaired end when no report of the other end can
@@ -47,9 +50,6 @@ const (
 	// maxRetries is how often a connection is asked about before its namespace is found: a tenth of a second apart, for
 	// as long as the entry of a connection lives that was reset.
 	maxRetries = 100
-	// maxDisplaced is how often a pair is asked about while a later connection has its tuple: for less than the
-	// caller's patience.
-	maxDisplaced = 15
 	// maxQueued is how many connections wait to be asked about. Beyond it they are asked about at once, which takes a
 	// tenth of a second: the ring of ended connections holds two seconds at ten thousand a second. It is high because a
 	// snapshot may report the two ends of a connection far apart, and a lookup before the second report is in vain.
@@ -63,8 +63,7 @@ type Config struct {
 	Limit int // ends that are kept; so many attempts are kept too; 0: any number
 	// how long the caller waits for a view to be settled; records of what has ended stay longer
 	Patience time.Duration
-	Lookup   Lookup           // the zero value: connection tracking cannot be asked
-	Now      func() time.Time // when an answer was given
+	Lookup   Lookup // the zero value: connection tracking cannot be asked
 }
 
 // Stats counts since New.
@@ -87,7 +86,6 @@ type Index struct {
 	due      wheel
 	searched time.Time // when every record was last searched for silence
 
-	last, before time.Time // of the last two readings of the kernel
 	queue        []*record
 	asked        map[packet]*lookup // answered and not confirmed
 	begun        []*lookup          // since the last Settle, in order
@@ -104,7 +102,7 @@ func New(c Config, now time.Time) *Index {
 	x := &Index{
 		config: c, established: make(map[conn.Sequence]*record), attempts: make(map[conn.ID]*record),
 		asked: make(map[packet]*lookup),
-		began: now, searched: now, last: now, before: now,
+		began: now, searched: now,
 	}
 	for n := range x.plain {
 		x.plain[n].NAT = conn.NAT(n)
@@ -114,9 +112,6 @@ func New(c Config, now time.Time) *Index {
 
 // Stats returns the counts so far.
 func (x *Index) Stats() Stats { return x.stats }
-
-// Reading says that the caller is about to read the kernel.
-func (x *Index) Reading(now time.Time) { x.before, x.last = x.last, now }
 
 // Add takes a report. Those of the end of a connection are final.
 func (x *Index) Add(c *conn.Conn, now time.Time) {

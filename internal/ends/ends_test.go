@@ -42,7 +42,7 @@ func closing(c conn.Conn) conn.Conn {
 }
 
 func newIndex() *Index {
-	return New(Config{Patience: patience, Now: func() time.Time { return start }}, start)
+	return New(Config{Patience: patience}, start)
 }
 
 func add(x *Index, c conn.Conn, now time.Time) { x.Add(&c, now) }

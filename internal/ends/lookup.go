@@ -72,15 +72,12 @@ type lookup struct {
 
 	retries int
 
-	netns     uint32   // that is asked next
-	passed    []uint32 // those that were asked
-	steps     []nat.Step
-	rivals    []party   // connections with the tuple that were reported since
-	twins     []*lookup // that take over the outcome
-	conflict  bool
-	displaced bool // the answer is about a later connection
-	disputed  bool // the answer before was
-	retrying  bool
+	netns    uint32   // that is asked next
+	passed   []uint32 // those that were asked
+	steps    []nat.Step
+	twins    []*lookup // that take over the outcome
+	conflict bool
+	retrying bool
 }
 
 // newLookup returns one.
@@ -91,7 +88,7 @@ func (x *Index) newLookup() *lookup {
 	} else {
 		q = new(lookup)
 	}
-	*q = lookup{passed: q.passed, steps: q.steps, rivals: q.rivals, twins: q.twins}
+	*q = lookup{passed: q.passed, steps: q.steps, twins: q.twins}
 	return q
 }
 
@@ -102,11 +99,7 @@ func (q *lookup) begin(subject, other, asks *record) {
 		q.other = partyOf(other)
 	}
 	q.at, q.open, q.netns = asks.packet(), asks.phase == conn.Open, asks.netnsInode
-	q.passed, q.steps, q.conflict, q.retrying = q.passed[:0], q.steps[:0], false, false
-	if q.disputed = q.disputed || q.displaced; !q.disputed {
-		q.rivals = q.rivals[:0]
-	}
-	q.twins, q.displaced = q.twins[:0], false
+	q.passed, q.steps, q.twins, q.conflict, q.retrying = q.passed[:0], q.steps[:0], q.twins[:0], false, false
 }
 
 // paired reports whether the lookup is about both ends.
@@ -121,27 +114,11 @@ func (q *lookup) twin(r *record) bool {
 	return q.asks.record.opposite().packet() == r.opposite().packet() && q.asks.packet() == r.packet()
 }
 
-// findConflict gives the lookup a rival if its answer may be about the connection of a record.
+// findConflict marks the lookup with an answer that may be about the connection of a record.
 func (x *Index) findConflict(r *record) {
 	if q := x.asked[r.packet()]; q != nil && q.asks.of != r.id() {
-		q.rivals = append(q.rivals, partyOf(r))
+		q.conflict = true
 	}
-}
-
-// conflicts reports whether an answer may be about another connection, which has another route.
-func (q *lookup) conflicts() bool {
-	return q.conflict || slices.ContainsFunc(q.rivals, func(p party) bool { return !p.live() || !q.twin(p.record) })
-}
-
-// proven reports whether an answer is right for the connection, whoever has the entry.
-func (q *lookup) proven() bool {
-	return !q.conflicts() && (!q.disputed || len(q.rivals) > 0)
-}
-
-// again reports whether a lookup found the entry of a later connection, which may have the same route. Its entry is an
-// answer once it has ended too, as it is known by then.
-func (q *lookup) again() bool {
-	return q.displaced && q.paired() && q.subject.live() && q.retries < maxDisplaced && !q.conflicts()
 }
 
 // recheck has a connection asked about again that was open when it was asked about and has ended: the answer may be
@@ -293,7 +270,6 @@ func (x *Index) step(q *lookup, in conn.Tuple, a Answer, now time.Time) (s nat.S
 	case Found:
 		s, out = nat.Step{Knowledge: nat.Tracked, Out: a.Tuple, Reply: a.Reply}, a.Tuple
 	case Displaced:
-		q.displaced = true
 		return nat.Step{Out: a.Tuple, Reply: a.Reply}, false
 	default:
 		return s, a.Result == Early

@@ -346,7 +346,6 @@ func TestNumbersUsedAgainHaveNoRoute(t *testing.T) {
 	second := first
 	second.ID.Cookie = 999
 	j.now = j.now.Add(tick)
-	j.Reading(j.now)
 	j.Add(&second, j.now)
 	j.want(second, nil)
 	j.want(first, nil)

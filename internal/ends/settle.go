@@ -17,7 +17,6 @@ func (x *Index) Settle(now time.Time) (more bool) {
 		}
 		if q.subject.record != nil && !q.retrying && len(x.spareLookups) < maxSpare { // or it is there a second time
 			q.subject, q.other, q.asks = party{}, party{}, party{}
-			clear(q.rivals)
 			clear(q.twins)
 			x.spareLookups = append(x.spareLookups, q)
 		}
@@ -32,12 +31,7 @@ func (x *Index) Settle(now time.Time) (more bool) {
 
 // conclude keeps the outcome of a lookup, for both ends if both are here.
 func (x *Index) conclude(q *lookup) {
-	if q.again() {
-		q.retries++
-		x.retry(q)
-		return
-	}
-	if !q.proven() {
+	if q.conflict {
 		x.stats.Conflicts++
 		q.steps = append(q.steps[:0], displaced(q.steps))
 	}

@@ -66,7 +66,7 @@ func (o *tracking) answer(q Question) Answer {
 	case !found:
 		return Answer{Result: NoEntry}
 	case e.established && q.Phase != conn.Open:
-		return Answer{Result: Displaced}
+		e.Result = Displaced
 	}
 	return e.Answer
 }
@@ -82,14 +82,13 @@ func newJourney(t *testing.T, o *tracking) *journey { return newLimitedJourney(t
 
 func newLimitedJourney(t *testing.T, o *tracking, limit int) *journey {
 	j := &journey{t: t, now: at(0)}
-	j.Index = New(Config{Limit: limit, Patience: patience, Lookup: o.lookup(), Now: func() time.Time { return j.now }}, j.now)
+	j.Index = New(Config{Limit: limit, Patience: patience, Lookup: o.lookup()}, j.now)
 	return j
 }
 
 // read reads reports a moment later.
 func (j *journey) read(reports ...conn.Conn) {
 	j.now = j.now.Add(100 * time.Millisecond)
-	j.Reading(j.now)
 	for _, c := range reports {
 		j.Add(&c, j.now)
 	}

@@ -35,6 +35,20 @@ func closedPair(n uint32) []conn.Conn {
 	return []conn.Conn{closing(client), closing(server)}
 }
 
+// toPod returns a pair whose client asked for the address by which packets enter the server's namespace.
+func toPod(n uint32) []conn.Conn {
+	pair := closedPair(n)
+	pair[0].Tuple.Destination = netip.MustParseAddrPort("10.244.2.13:9080")
+	return pair
+}
+
+// redirected is the route of toPod.
+func redirected() *conn.Route {
+	r := viaService()
+	r.Asked = netip.MustParseAddrPort("10.244.2.13:9080")
+	return r
+}
+
 // fromElsewhere returns a pair whose server's socket has the same addresses, and whose client asked for another service.
 func fromElsewhere(n uint32) []conn.Conn {
 	pair := closedPair(n)
@@ -49,29 +63,34 @@ func fromNamespace(netns, n uint32) []conn.Conn {
 	return pair
 }
 
-// A port that is used again for the same service at once leads to the same server by the same rules.
-func TestTwins(t *testing.T) {
+// Of two connections that have one tuple at the server one after the other, the entry is that of the later one.
+func TestReusedTuples(t *testing.T) {
 	for name, c := range map[string]struct {
-		readings     [][]conn.Conn
-		first, later *conn.Route
+		first    []conn.Conn
+		readings [][]conn.Conn // after it
+		want     *conn.Route
+		later    *conn.Route // of the pair 100; nil: not looked at
 	}{
-		"in one reading":          {[][]conn.Conn{append(closedPair(1), closedPair(100)...), {}}, viaService(), viaService()},
-		"the later one is next":   {[][]conn.Conn{closedPair(1), closedPair(100), {}}, viaService(), viaService()},
-		"three in one reading":    {[][]conn.Conn{append(append(closedPair(1), closedPair(50)...), closedPair(100)...), {}}, viaService(), viaService()},
-		"another service":         {[][]conn.Conn{closedPair(1), fromElsewhere(100), {}}, unsure(), nil},
-		"another service at once": {[][]conn.Conn{append(closedPair(1), fromElsewhere(100)...), {}}, unsure(), nil},
-		"another namespace":       {[][]conn.Conn{closedPair(1), fromNamespace(9, 100), {}}, unsure(), viaService()},
-		"one end alone":           {[][]conn.Conn{closedPair(1), closedPair(100)[1:], {}}, unsure(), nil},
-		"a twin, then another service": {[][]conn.Conn{
-			closedPair(1), append(closedPair(100), fromElsewhere(200)...), {}}, unsure(), nil},
+		"an unrelated reading":           {closedPair(1), [][]conn.Conn{{}}, viaService(), nil},
+		"for the same service":           {closedPair(1), [][]conn.Conn{closedPair(100), {}}, unsure(), viaService()},
+		"for another service":            {closedPair(1), [][]conn.Conn{fromElsewhere(100), {}}, unsure(), nil},
+		"from another namespace":         {closedPair(1), [][]conn.Conn{fromNamespace(9, 100), {}}, unsure(), viaService()},
+		"one end":                        {closedPair(1), [][]conn.Conn{closedPair(100)[1:], {}}, unsure(), nil},
+		"for the pod":                    {toPod(1), [][]conn.Conn{toPod(100), {}}, redirected(), redirected()},
+		"for the pod, then by a service": {toPod(1), [][]conn.Conn{closedPair(100), {}}, redirected(), viaService()},
+		"at once, for the same service":  {append(closedPair(1), closedPair(100)...), [][]conn.Conn{{}}, viaService(), viaService()},
+		"three at once": {append(append(closedPair(1), closedPair(50)...), closedPair(100)...),
+			[][]conn.Conn{{}}, viaService(), viaService()},
+		"at once, for another service": {append(closedPair(1), fromElsewhere(100)...), [][]conn.Conn{{}}, unsure(), nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			j := newJourney(t, redirecting(false))
+			j.read(c.first...)
 			for _, reports := range c.readings {
 				j.read(reports...)
 			}
 			for _, end := range closedPair(1) {
-				j.want(end, c.first)
+				j.want(end, c.want)
 			}
 			if c.later != nil {
 				for _, end := range closedPair(100) {
@@ -109,86 +128,42 @@ func TestTwinsAreRetried(t *testing.T) {
 	}
 }
 
-// While the later connection is open, its entry is no answer for the one that has ended. Once it has ended too, it is.
-func TestEntryOfALaterTwin(t *testing.T) {
+// A later connection may have been seen open before, and have ended before the lookup.
+func TestReusedTupleOfAKnownConnection(t *testing.T) {
 	for name, c := range map[string]struct {
-		later []conn.Conn
-		want  *conn.Route
+		pair func(uint32) []conn.Conn
+		want *conn.Route
 	}{
-		"the same service": {closedPair(100), viaService()},
-		"another service":  {fromElsewhere(100), unsure()},
-		"nothing later":    {nil, unsure()},
-	} {
-		t.Run(name, func(t *testing.T) {
-			o := redirecting(true)
-			j := newJourney(t, o)
-			j.read(closedPair(1)...)
-			o.entries = redirecting(false).entries // the later one has ended
-			j.read(c.later...)
-			j.read()
-			j.read()
-			for _, end := range closedPair(1) {
-				j.want(end, c.want)
-			}
-			if n := j.Waiting(); n != 0 {
-				t.Errorf("%d wait", n)
-			}
-		})
-	}
-}
-
-// A later connection that was seen open before, and ended before the lookup, has the entry too.
-func TestEntryOfALaterConnectionThatWasKnown(t *testing.T) {
-	for name, c := range map[string]struct {
-		later []conn.Conn
-		want  *conn.Route
-	}{
-		"the same service": {closedPair(100), viaService()},
-		"another service":  {fromElsewhere(100), unsure()},
+		"for the same service": {closedPair, unsure()},
+		"for the pod":          {toPod, redirected()},
 	} {
 		t.Run(name, func(t *testing.T) {
 			j := newJourney(t, redirecting(false))
-			open := []conn.Conn{c.later[0], c.later[1]}
+			later := c.pair(100)
+			open := []conn.Conn{later[0], later[1]}
 			open[0].Phase, open[1].Phase = conn.Open, conn.Open
 			j.read(open...)
 			j.read()
-			j.read(closedPair(1)...)
-			j.read(c.later...)
+			j.read(c.pair(1)...)
+			j.read(later...)
 			j.read()
-			for _, end := range closedPair(1) {
+			for _, end := range c.pair(1) {
 				j.want(end, c.want)
 			}
 		})
 	}
 }
 
-// A later connection may keep the entry for as long as the caller waits, and no longer.
-func TestEntryOfALongTwin(t *testing.T) {
-	for name, c := range map[string]struct {
-		readings int
-		want     *conn.Route
-	}{
-		"it ends in time": {10, viaService()},
-		"it does not":     {30, unsure()},
-	} {
-		t.Run(name, func(t *testing.T) {
-			o := redirecting(true)
-			j := newJourney(t, o)
-			j.read(closedPair(1)...)
-			for range c.readings {
-				j.read()
-			}
-			o.entries = redirecting(false).entries
-			j.read(closedPair(100)...)
-			j.read()
-			j.read()
-			for _, end := range closedPair(1) {
-				j.want(end, c.want)
-			}
-			if len(o.asked) > maxDisplaced+3 {
-				t.Errorf("asked %d times", len(o.asked))
-			}
-		})
+// While the later connection is open, its entry is right for the one that has ended if that asked for the same address.
+func TestEntryOfAnOpenConnection(t *testing.T) {
+	j := newJourney(t, redirecting(true))
+	j.read(append(closedPair(1), toPod(100)...)...)
+	j.read()
+	for _, end := range closedPair(1) {
+		j.want(end, unsure())
+	}
+	for _, end := range toPod(100) {
+		j.want(end, redirected())
 	}
 }
 

@@ -182,7 +182,7 @@ func TestConnectionPassedOn(t *testing.T) {
 	wantSelf(t, s.servers(1)[0])
 }
 
-// A listener that closes gives the connections that nobody has accepted to another one on its port.
+// A listener that closes passes its unaccepted connections to another listener on its port.
 func TestMigratedRequests(t *testing.T) {
 	s := listenHere(t, false)
 	if !s.server.HasSysctl("net.ipv4.tcp_migrate_req") {

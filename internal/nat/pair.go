@@ -23,10 +23,9 @@ func Shown(a, b conn.End) bool {
 	return inside(client, server)
 }
 
-// inside reports whether the packets of a connection never left the namespace of its ends. A packet that had left it
-// would come back with the namespace's own address as its source, and the kernel drops such a packet as martian
-// (fib_validate_source); the answer would also not find its way out again. So whoever translates an address of another
-// namespace back into this one also changes the source.
+// inside reports whether the packets of a connection never left the namespace of its ends. A packet that comes back from
+// another namespace with an address of this one as its source is dropped as martian (fib_validate_source). So a rule
+// elsewhere that sends a packet back here has to change the source too.
 func inside(client, server conn.End) bool {
 	return client.Namespace.Inode != 0 && client.Namespace == server.Namespace &&
 		client.Tuple.Source.Addr() == server.Tuple.Destination.Addr()

@@ -65,7 +65,7 @@ func (e *events) add(c conn.Conn, now time.Time) {
 	}
 }
 
-// want begins to take events, or ends it and forgets those that nobody will take.
+// want begins to take events, or ends it and forgets the events that no receiver will take.
 func (e *events) want(wanted bool) {
 	if e.wanted = wanted; !wanted {
 		e.unsettled, e.settled = nil, nil

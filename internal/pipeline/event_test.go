@@ -152,7 +152,7 @@ func TestParties(t *testing.T) {
 	}
 }
 
-// Events that nobody takes need room, settled or not.
+// Events without a receiver need room, settled or not.
 func TestEventsThatAreNotTaken(t *testing.T) {
 	e := newTestEvents(10)
 	for second := range int64(100) {
@@ -195,6 +195,6 @@ func TestEventsAreGivenBack(t *testing.T) {
 	}
 	e.want(false)
 	if e.putBack(refused); len(e.settled) != 0 {
-		t.Error("events that nobody takes are kept")
+		t.Error("events without a receiver are kept")
 	}
 }

@@ -172,7 +172,7 @@ func TestIdentitySettles(t *testing.T) {
 	}{
 		"a pod elsewhere":             {pod, conn.Final, true},
 		"a pod, and it may change":    {pod, conn.Provisional, false},
-		"an address that nobody has":  {conn.Peer{}, conn.Final, false},
+		"an unknown address":          {conn.Peer{}, conn.Final, false},
 		"an address that may be used": {conn.Peer{}, conn.Unknown, false},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -32,7 +32,7 @@ func dialFrom(t *testing.T, n *testnet.Namespace, address string) *net.TCPConn {
 	return c
 }
 
-// say sends to whoever accepts, and waits until it is acknowledged there.
+// say sends to the end that accepts, and waits for the acknowledgement.
 func say(t *testing.T, c *net.TCPConn, l *net.TCPListener) {
 	t.Helper()
 	server, err := l.AcceptTCP()

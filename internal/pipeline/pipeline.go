@@ -102,7 +102,7 @@ func Open(o Options, m Machine) (*Pipeline, error) {
 		sockets: s,
 		owners:  owners,
 		ends: ends.New(ends.Config{
-			Limit: o.Flows.MaxConnections, Patience: Patience, Lookup: t.lookup(), Now: m.Now,
+			Limit: o.Flows.MaxConnections, Patience: Patience, Lookup: t.lookup(),
 		}, now),
 		tables:   t,
 		peers:    peer.New(o.Networks, o.Services...),
@@ -159,7 +159,7 @@ func (p *Pipeline) Faults() []conn.Fault {
 	return slices.Concat(p.sources.faults(), p.overflow.faults())
 }
 
-// WantEvents begins to keep events, or ends it and forgets those that nobody will take.
+// WantEvents begins to keep events, or ends it and forgets the events that no receiver will take.
 func (p *Pipeline) WantEvents(wanted bool) { p.events.want(wanted) }
 
 // Collect makes one collection and returns all flows, which are valid until the next call of any method. With an error
@@ -212,7 +212,6 @@ func (p *Pipeline) PutBack(refused []Event) { p.events.putBack(refused) }
 // snapshot reads the live connections. What a pass that broke off did not see is not absent, so it reconciles nothing.
 func (p *Pipeline) snapshot(now time.Time) error {
 	all := p.flows.NeedsPass()
-	p.ends.Reading(now)
 	if err := p.sockets.Snapshot(all, p.handler(now)); err != nil {
 		return fmt.Errorf("read the live connections: %w", err)
 	}
@@ -244,7 +243,6 @@ func (p *Pipeline) confirm(now time.Time) error {
 // their routes before connection tracking forgets them, and lets go of those that are certain.
 func (p *Pipeline) Drain(now time.Time) error {
 	defer p.settle(now)
-	p.ends.Reading(now)
 	if err := p.sockets.Drain(p.handler(now)); err != nil {
 		return fmt.Errorf("read the ended connections: %w", err)
 	}

@@ -70,7 +70,7 @@ func TestQueryOfASource(t *testing.T) {
 	want := []conn.Query{
 		{Address: remote.Addr(), Port: 80, Namespace: c.Namespace, At: at(990), Now: at(1000)},
 		{Here: true, Owner: web, Namespace: c.Namespace, At: at(990), Now: at(1000)},
-		{Address: remote.Addr(), Namespace: c.Namespace, At: at(990), Now: at(1000)}, // a client's port names nobody
+		{Address: remote.Addr(), Namespace: c.Namespace, At: at(990), Now: at(1000)}, // a client's port identifies no pod
 	}
 	if diff := cmp.Diff(want, s.queries, cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

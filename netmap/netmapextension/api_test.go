@@ -158,6 +158,6 @@ func TestALabelIsText(t *testing.T) {
 		t.Errorf("nodes (-want +got):\n%s", diff)
 	}
 	if r := s.get("/api/v1/graph?by=workload"); strings.Contains(r.body, "<script") {
-		t.Errorf("the answer is markup to whoever takes it for such: %s", r.body)
+		t.Errorf("a browser could read the answer as markup: %s", r.body)
 	}
 }

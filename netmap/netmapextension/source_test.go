@@ -180,7 +180,7 @@ func (s slowReader) Write(b []byte) (int, error) {
 	return s.ResponseRecorder.Write(b)
 }
 
-// Clients that do not read their answers keep nobody out.
+// Clients that do not read their answers do not block other clients.
 func TestClientsThatDoNotRead(t *testing.T) {
 	h := newAPI(nil, &remoteSource{}, time.Minute)
 	read, done := make(chan struct{}), make(chan struct{})

@@ -53,7 +53,7 @@ func TestReceiverShutdownWithoutStart(t *testing.T) {
 	}
 }
 
-// TestReceiverShutdownError is told once, to whoever shuts it down first.
+// TestReceiverShutdownError is returned once, by the first shutdown.
 func TestReceiverShutdownError(t *testing.T) {
 	broken := errors.New("broken")
 	s := &stoppable{Component: brokenReceiver{broken}}

@@ -95,7 +95,7 @@ func TestWriteFails(t *testing.T) {
 // The image has no loader, so a program that needs one cannot start in it.
 func TestProgramThatNeedsALoader(t *testing.T) {
 	if runtime.GOOS != "linux" {
-		t.Skip("this test's program is none of Linux")
+		t.Skip("the test program is not an ELF file")
 	}
 	program := filepath.Join(t.TempDir(), "program")
 	source := filepath.Join(t.TempDir(), "main.go")

@@ -1,5 +1,5 @@
 // Package match makes edges of reports. A report is what one end says about an edge. Out come the edges, each once,
-// whoever reports it, with the tags of each end that are certain.
+// whether one end reports it or both, with the tags of each end that are certain.
 //
 // Three steps follow each other, each a pure function of the reports:
 //

@@ -33,7 +33,7 @@ func TestResolve(t *testing.T) {
 		"one elsewhere, by its program":    {[]raw{cache("n1", "cache-1")}, seesRedis("remote"), ""},
 		"one of the same pod":              {[]raw{cache("n1", "web-1"), cache("n1", "cache-1")}, seesRedis("pod"), "web-1"},
 		"by the container's id":            {[]raw{cache("n2", "cache-1"), cache("n2", "cache-2")}, seesRedis("remote").with(raw{"netconn.peer.container.id": "cache-2redis"}), "cache-2"},
-		"by an id that nobody has":         {[]raw{cache("n1", "cache-1")}, seesRedis("node").with(raw{"netconn.peer.container.id": "x"}), ""},
+		"by an unknown id":                 {[]raw{cache("n1", "cache-1")}, seesRedis("node").with(raw{"netconn.peer.container.id": "x"}), ""},
 		"by the pod":                       {[]raw{cache("n2", "cache-1"), cache("n2", "cache-2")}, seesRedis("remote").with(byPod), "cache-1"},
 		"by a pod of another namespace":    {[]raw{cache("n2", "cache-1")}, seesRedis("remote").with(byPod).with(raw{"netconn.peer.k8s.namespace.name": "x"}), ""},
 		"a program outside of a container": {[]raw{program("n1", "redis")}, seesRedis("node"), ""},

@@ -3,7 +3,7 @@
 //
 // In come pdata metrics, from any number of collectors, cumulative or delta. Collectors may come in any order, but the
 // points of one series come in order of their time. Out go snapshots: the edges of a window with their totals, each
-// counted once, whoever reports it.
+// counted once, whether one end reports it or both.
 //
 // # What is kept
 //
