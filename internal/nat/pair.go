@@ -23,9 +23,9 @@ func Shown(a, b conn.End) bool {
 	return inside(client, server)
 }
 
-// inside reports whether the packets of a connection never left the namespace of its ends. A packet that comes back from
-// another namespace with an address of this one as its source is dropped as martian (fib_validate_source). So a rule
-// elsewhere that sends a packet back here has to change the source too.
+// inside reports whether the packets of a connection never left the namespace of its ends. A packet that comes back
+// from another namespace with an address of this one as its source is dropped as martian (fib_validate_source). So a
+// rule elsewhere that sends a packet back here has to change the source too.
 func inside(client, server conn.End) bool {
 	return client.Namespace.Inode != 0 && client.Namespace == server.Namespace &&
 		client.Tuple.Source.Addr() == server.Tuple.Destination.Addr()
