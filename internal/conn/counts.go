@@ -25,13 +25,13 @@ const (
 var counters = [Counters]struct{ name, unit string }{
 	Sent:             {"sent", names.Bytes},
 	Received:         {"received", names.Bytes},
-	SegmentsSent:     {"segments_sent", names.PacketsUnit},
-	SegmentsReceived: {"segments_received", names.PacketsUnit},
+	SegmentsSent:     {"segments_sent", names.Segments},
+	SegmentsReceived: {"segments_received", names.Segments},
 	Retransmits:      {"retransmits", names.Segments},
-	OutOfOrder:       {"out_of_order", names.PacketsUnit},
-	Reordering:       {"reordering", names.PacketsUnit},
-	CE:               {"ce", names.PacketsUnit},
-	SegmentsLost:     {"segments_lost", names.PacketsUnit},
+	OutOfOrder:       {"out_of_order", names.Segments},
+	Reordering:       {"reordering", names.EventsUnit},
+	CE:               {"ce", names.Segments},
+	SegmentsLost:     {"segments_lost", names.Segments},
 }
 
 // String returns the name of the counter.

@@ -98,9 +98,9 @@ func TestValuesAreComparable(t *testing.T) {
 
 func TestUnits(t *testing.T) {
 	for c, want := range map[Counter]string{
-		Sent: names.Bytes, Received: names.Bytes, Retransmits: names.Segments, SegmentsSent: names.PacketsUnit,
-		SegmentsReceived: names.PacketsUnit, OutOfOrder: names.PacketsUnit, CE: names.PacketsUnit,
-		Reordering: names.PacketsUnit, SegmentsLost: names.PacketsUnit,
+		Sent: names.Bytes, Received: names.Bytes, Retransmits: names.Segments, SegmentsSent: names.Segments,
+		SegmentsReceived: names.Segments, OutOfOrder: names.Segments, CE: names.Segments,
+		Reordering: names.EventsUnit, SegmentsLost: names.Segments,
 	} {
 		if c.Unit() != want {
 			t.Errorf("%s is in %s, want %s", c, c.Unit(), want)

@@ -26,7 +26,7 @@ const (
 	Seconds     = "s"
 	Connections = "{connection}"
 	Segments    = "{segment}"
-	PacketsUnit = "{packet}"
+	EventsUnit  = "{event}"
 )
 
 // Names of events.

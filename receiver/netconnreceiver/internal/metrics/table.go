@@ -82,7 +82,7 @@ var table = [...]row{
 		description: "Time from the SYN, or the accept, to the end of each connection.",
 	},
 	{
-		name: names.Packets, unit: names.PacketsUnit, kind: counter,
+		name: names.Packets, unit: names.Segments, kind: counter,
 		counter: conn.SegmentsSent, received: conn.SegmentsReceived,
 		description: "Segments with or without data, retransmitted ones each time.",
 	},
@@ -91,19 +91,19 @@ var table = [...]row{
 		description: "Smoothed variation of the round-trip time, sampled like netconn.tcp.rtt.",
 	},
 	{
-		name: names.OutOfOrder, unit: names.PacketsUnit, kind: counter, counter: conn.OutOfOrder,
-		description: "Packets that arrived before an earlier one.",
+		name: names.OutOfOrder, unit: names.Segments, kind: counter, counter: conn.OutOfOrder,
+		description: "Segments that arrived before an earlier one.",
 	},
 	{
-		name: names.Reordering, unit: names.PacketsUnit, kind: counter, counter: conn.Reordering,
+		name: names.Reordering, unit: names.EventsUnit, kind: counter, counter: conn.Reordering,
 		description: "Reordering events that the sender noticed.",
 	},
 	{
-		name: names.Lost, unit: names.PacketsUnit, kind: counter, counter: conn.SegmentsLost,
+		name: names.Lost, unit: names.Segments, kind: counter, counter: conn.SegmentsLost,
 		description: "Segments that the sender took for lost, again each time that they were.",
 	},
 	{
-		name: names.CE, unit: names.PacketsUnit, kind: counter, counter: conn.CE,
+		name: names.CE, unit: names.Segments, kind: counter, counter: conn.CE,
 		description: "Segments received with the mark of congestion (ECN CE).",
 	},
 }
