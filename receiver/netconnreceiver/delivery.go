@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
 	"github.com/netconn/netconn/internal/pipeline"
+	"github.com/netconn/netconn/receiver/netconnreceiver/internal/metadata"
 	"github.com/netconn/netconn/receiver/netconnreceiver/internal/metrics"
 )
 
@@ -26,6 +27,9 @@ type given struct {
 // metricsTo returns a consumer that has the scraper keep what next refuses.
 func (s *netconnScraper) metricsTo(next consumer.Metrics) (consumer.Metrics, error) {
 	return consumer.NewMetrics(func(ctx context.Context, md pmetric.Metrics) error {
+		if metadata.ReceiverNetconnProposedConventionsFeatureGate.IsEnabled() {
+			metrics.Propose(md)
+		}
 		err := inTurn(ctx, next, metrics.Split(md), md)
 		s.deliveredMetrics(err)
 		return err

@@ -11,11 +11,14 @@ import (
 
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/consumer/consumertest"
+	"go.opentelemetry.io/collector/featuregate"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
 	"github.com/netconn/netconn/internal/conn"
 	"github.com/netconn/netconn/internal/kernel"
+	"github.com/netconn/netconn/internal/names"
+	"github.com/netconn/netconn/receiver/netconnreceiver/internal/metadata"
 )
 
 // A picky consumer refuses all messages until it is told otherwise, and counts what it accepts.
@@ -214,4 +217,45 @@ func TestAdoptFails(t *testing.T) {
 	if len(told) == 0 || !slices.ContainsFunc(told, func(s string) bool { return strings.Contains(s, failed.Error()) }) {
 		t.Errorf("told %q", told)
 	}
+}
+
+// The feature gate alone decides whether metrics have the proposed names too.
+func TestProposedConventions(t *testing.T) {
+	gate := metadata.ReceiverNetconnProposedConventionsFeatureGate
+	for _, enabled := range []bool{false, true} {
+		if err := featuregate.GlobalRegistry().Set(gate.ID(), enabled); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = featuregate.GlobalRegistry().Set(gate.ID(), false) })
+		var sink consumertest.MetricsSink
+		next, err := new(netconnScraper).metricsTo(&sink)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := next.ConsumeMetrics(t.Context(), metricsNamed(names.Retransmits)); err != nil {
+			t.Fatal(err)
+		}
+		if _, proposed := totalsByName(sink.AllMetrics())["system.network.tcp.retransmits"]; proposed != enabled {
+			t.Errorf("with the gate %v there are %v", enabled, totalsByName(sink.AllMetrics()))
+		}
+	}
+}
+
+// metricsNamed is a message with one point.
+func metricsNamed(name string) pmetric.Metrics {
+	md := pmetric.NewMetrics()
+	m := md.ResourceMetrics().AppendEmpty().ScopeMetrics().AppendEmpty().Metrics().AppendEmpty()
+	m.SetName(name)
+	m.SetEmptySum().DataPoints().AppendEmpty().SetIntValue(3)
+	return md
+}
+
+func totalsByName(messages []pmetric.Metrics) map[string]int64 {
+	totals := map[string]int64{}
+	for _, md := range messages {
+		for _, m := range md.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().All() {
+			totals[m.Name()] += m.Sum().DataPoints().At(0).IntValue()
+		}
+	}
+	return totals
 }
