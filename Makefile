@@ -222,7 +222,7 @@ GENERATED := internal/kernel/*_bpfel.* internal/conntrack/*_bpfel.* internal/ben
 	receiver/netconnreceiver/generated_*.go receiver/netconnreceiver/internal/metadata receiver/netconnreceiver/internal/metadatatest \
 	receiver/netconnreceiver/documentation.md receiver/netconnreceiver/metadata.yaml \
 	netmap/*/generated_*.go netmap/*/internal/metadata netmap/*/internal/metadatatest netmap/*/documentation.md netmap/web/src/names.ts \
-	deploy/helm deploy/operator
+	deploy/helm deploy/operator docs/configuration.schema.json
 
 .PHONY: check-generated
 check-generated: generate

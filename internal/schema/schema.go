@@ -1,8 +1,8 @@
 // Package schema knows what a user may write in the configuration of a component.
 //
-// In: the Go type of the configuration, with its mapstructure tags. Out: a tree of keys, Of, and what is wrong with a
-// file that was read, Node.Check. Check runs before the file is decoded: only there is `10` still different from `10s`.
-// Its errors name keys as a user writes them, and no Go type.
+// In: the Go type of the configuration, with its mapstructure tags. Out: a tree of keys, Of; what is wrong with a file
+// that was read, Node.Check; and a JSON Schema for editors, Node.JSON. Check runs before the file is decoded: only
+// there is `10` still different from `10s`. Its errors name keys as a user writes them, and no Go type.
 //
 // Nothing in a tree changes once it is made.
 package schema
