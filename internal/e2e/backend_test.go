@@ -19,17 +19,23 @@ import (
 	"github.com/netconn/netconn/internal/testnet/cgroup"
 )
 
-const scraped = "scrape_configs: [{job_name: netconn, scrape_interval: 1s, static_configs: [{targets: ['%s']}]}]"
+const (
+	scraped  = "scrape_configs: [{job_name: netconn, scrape_interval: 1s, static_configs: [{targets: ['%s']}]}]"
+	promoted = "otlp: {promote_all_resource_attributes: true}"
+	anyOrder = promoted + "\nstorage: {tsdb: {out_of_order_time_window: 10m}}"
+)
 
-// Containers that live for a moment count in a stock Prometheus with all that they did, on both ways into it. A series
-// that appears with its first value would count as nothing, because increase() compares samples of one series.
+// Containers that live for a moment count in a Prometheus with all that they did, on each way into it. A series that
+// appears with its first value would count as nothing, because increase() compares samples of one series. So would one
+// whose zero arrives late: the exporter sends several messages at once, and Prometheus refuses what is out of order.
 func TestBackendCountsShortLives(t *testing.T) {
 	page := freeAddress(t)
 	ways := map[string]*prometheus{
-		"scrape": startPrometheus(t, fmt.Sprintf(scraped, page), "--enable-feature=created-timestamp-zero-ingestion"),
-		"OTLP":   startPrometheus(t, "otlp: {promote_all_resource_attributes: true}", "--web.enable-otlp-receiver"),
+		"scrape":            startPrometheus(t, fmt.Sprintf(scraped, page), "--enable-feature=created-timestamp-zero-ingestion"),
+		"OTLP in any order": startPrometheus(t, anyOrder, "--web.enable-otlp-receiver"),
+		"OTLP in order":     startPrometheus(t, promoted, "--web.enable-otlp-receiver"),
 	}
-	exportTo(t, page, ways["OTLP"].address)
+	exportTo(t, page, ways["OTLP in any order"].address, ways["OTLP in order"].address)
 	until(t, "the page", func() bool { return len(readPage(t, page).values) > 0 })
 
 	clients, server := testnet.New(t), testnet.New(t)
@@ -59,8 +65,8 @@ func TestBackendCountsShortLives(t *testing.T) {
 	}
 }
 
-// exportTo starts the distribution with both ways into Prometheus: a page to scrape, and OTLP.
-func exportTo(t *testing.T, page, otlp string) {
+// exportTo starts the distribution with the ways into Prometheus: a page to scrape, and OTLP in any order, and in order.
+func exportTo(t *testing.T, page, anyOrder, inOrder string) {
 	t.Helper()
 	launch(t, nil, []string{"NETCONN_TEST_CONFIGURATION=" + fmt.Sprintf(`
 receivers: {netconn: {collection_interval: 1s, initial_delay: 0s}}
@@ -71,10 +77,11 @@ exporters:
     enable_open_metrics: true
     send_timestamps: true
   otlp_http: {endpoint: "http://%s/api/v1/otlp"}
+  otlp_http/order: {endpoint: "http://%s/api/v1/otlp", sending_queue: {num_consumers: 1}}
 service:
   telemetry: {metrics: {level: none}}
-  pipelines: {metrics: {receivers: [netconn], exporters: [prometheus, otlp_http]}}
-`, page, otlp)}, "env:NETCONN_TEST_CONFIGURATION")
+  pipelines: {metrics: {receivers: [netconn], exporters: [prometheus, otlp_http, otlp_http/order]}}
+`, page, anyOrder, inOrder)}, "env:NETCONN_TEST_CONFIGURATION")
 }
 
 // A prometheus is a Prometheus of the test's own, with the flags that docs/backends.md names.
