@@ -61,11 +61,13 @@ static __always_inline void adopt_socket(struct sock *sk, struct task_struct *ta
 			read_process(&t->process, task);
 		return;
 	}
-	if (!fill_adopted(&fresh, sk, tp, sk->__sk_common.skc_state))
+	if (!has_room() || !fill_adopted(&fresh, sk, tp, sk->__sk_common.skc_state))
 		return;
 	read_process(&fresh.process, task);
-	if (track(sk, &fresh))
-		count(COUNT_ADOPTED);
+	if (!track(sk, &fresh))
+		return;
+	count(COUNT_ADOPTED);
+	__sync_fetch_and_sub(&room, 1); /* one search may adopt more than the reader has time to count */
 }
 
 #endif

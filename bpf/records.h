@@ -155,12 +155,14 @@ struct lookup {
 /* Every early return that loses something, and what was tracked; one entry per processor. */
 enum counter {
 	COUNT_STORAGE_REFUSED, /* the kernel had no memory for a socket's state: it is not reported */
+	COUNT_NO_ROOM,	       /* a socket had no room for its state: it is not reported */
 	COUNT_UNOWNED, /* the process behind a connection is not known, or is process 1, which listens for others */
-	COUNT_ENDED_UNTRACKED, /* a connection older than netconn ended before it was adopted */
+	COUNT_ENDED_UNTRACKED, /* a connection without state ended: it was not adopted, or had no room */
 	COUNT_RING_REFUSED,    /* the ring of ended connections was full */
 	COUNT_SNAPSHOT_AGAIN,  /* the ring of the snapshot was full: it was emptied, and the socket read again */
 	COUNT_TRACKED,	       /* sockets that got state */
 	COUNT_ADOPTED,	       /* sockets older than netconn */
+	COUNT_DESTROYED,       /* sockets with state that were destroyed */
 	COUNTERS,
 };
 

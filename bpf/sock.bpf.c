@@ -7,6 +7,7 @@
 #include "process.h"
 #include "records.h"
 #include "report.h"
+#include "snapshot.h"
 #include "tracked.h"
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
@@ -115,13 +116,26 @@ static __always_inline void establish(struct tracked *t, struct tcp_sock *tp, in
 	read_isns(t, tp);
 }
 
+/* Reports whether an accepted socket has inherited state that there is no room for, and takes it away. */
+static __always_inline bool refuse_inherited(struct sock *sk, struct tracked *t)
+{
+	if (has_room() || !(t->flags & LISTENING))
+		return false;
+	count(COUNT_NO_ROOM);
+	bpf_sk_storage_delete(&sockets, sk);
+	return true;
+}
+
 static __always_inline void on_established(struct sock *sk, int old_state)
 {
 	struct tracked fresh = {};
-	struct tracked *t = track(sk, &fresh);
+	struct tracked *t = tracked_of(sk);
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 
-	if (t && tp)
+	/* A client's socket without room was counted when it connected. */
+	if (!t && (has_room() || old_state != TCP_SYN_SENT))
+		t = track(sk, &fresh);
+	if (t && tp && !refuse_inherited(sk, t))
 		establish(t, tp, old_state);
 }
 
@@ -253,7 +267,10 @@ int BPF_PROG(socket_destroyed, struct sock *sk)
 	struct tracked *t = tracked_of(sk);
 	struct tcp_sock *tp;
 
-	if (!t || !(t->flags & (CONNECTING | ESTABLISHED)))
+	if (!t)
+		return 0;
+	count(COUNT_DESTROYED);
+	if (!(t->flags & (CONNECTING | ESTABLISHED)))
 		return 0;
 	tp = bpf_skc_to_tcp_sock(sk);
 	if (tp)
@@ -283,52 +300,6 @@ int BPF_PROG(cgroup_made, struct cgroup *cgroup, const char *path)
 	return 0;
 }
 
-static __always_inline bool changed(const struct tracked *t, const struct counters *c)
-{
-	return !(t->flags & REPORTED) || c->count64[SENT] != t->reported_sent ||
-	       c->count64[RECEIVED] != t->reported_received || c->count32[RETRANSMITS] != t->reported_retransmits;
-}
-
-static __always_inline int snapshot_connection(struct sock *sk, struct tracked *t, struct tcp_sock *tp, bool all)
-{
-	struct counters c = {};
-	struct connection_record *r;
-
-	read_live_counters(&c, t, tp, sk);
-	if (!all && !changed(t, &c))
-		return 0;
-	r = bpf_ringbuf_reserve(&snapshots, sizeof(*r), 0);
-	if (!r)
-		return 1;
-	describe(r, sk, t, tp);
-	r->counters = c;
-	r->phase = PHASE_OPEN;
-	r->error = 0;
-	t->reported_sent = c.count64[SENT];
-	t->reported_received = c.count64[RECEIVED];
-	t->reported_retransmits = c.count32[RETRANSMITS];
-	t->flags |= REPORTED;
-	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
-	return 0;
-}
-
-static __always_inline int snapshot_listener(struct sock *sk, struct tracked *t, bool all)
-{
-	struct listener_record *r;
-
-	correct_listener(sk, t);
-	if (!all && (t->flags & REPORTED) && drops_of(sk, t) == t->reported_drops)
-		return 0;
-	r = bpf_ringbuf_reserve(&snapshots, sizeof(*r), 0);
-	if (!r)
-		return 1;
-	fill_listener(r, sk, t, false);
-	t->reported_drops = r->drops;
-	t->flags |= REPORTED;
-	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
-	return 0;
-}
-
 /* Reports one socket. 1: the ring is full, and the iterator comes back to this socket. Runs in the reader, without the
  * socket's lock. */
 static __always_inline int snapshot(struct bpf_iter__bpf_sk_storage_map *ctx, bool all)
@@ -354,19 +325,29 @@ static __always_inline int snapshot(struct bpf_iter__bpf_sk_storage_map *ctx, bo
 	return full;
 }
 
+/* Counts the sockets with state beside reporting them: some are destroyed without a tracepoint. */
+static __always_inline int visit(struct bpf_iter__bpf_sk_storage_map *ctx, bool all)
+{
+	int full = snapshot(ctx, all);
+
+	if (ctx->sk && !full)
+		visited++;
+	return full;
+}
+
 /* Reports every socket that has changed since the last snapshot, in all network namespaces. Since Linux 5.9
  * (5ce6e77c7edf). */
 SEC("iter/bpf_sk_storage_map")
 int snapshot_changed(struct bpf_iter__bpf_sk_storage_map *ctx)
 {
-	return snapshot(ctx, false);
+	return visit(ctx, false);
 }
 
 /* Reports every socket. The reader takes a connection that is in none of three such passes for closed. */
 SEC("iter/bpf_sk_storage_map")
 int snapshot_all(struct bpf_iter__bpf_sk_storage_map *ctx)
 {
-	return snapshot(ctx, true);
+	return visit(ctx, true);
 }
 
 /* Visits every open file of every process: sockets older than netconn get an owner, a role and a baseline. Runs in the

@@ -78,6 +78,16 @@ struct {
 	__type(value, struct losses);
 } lost SEC(".maps");
 
+/* How many more sockets may get state, and how many had it in this pass over all of them. The reader sets both. A
+ * program that opens a socket only reads room. A shared count would be written at each connection on each processor. */
+volatile __s64 room = (__u64)-1 >> 1;
+volatile __u64 visited = 0;
+
+static __always_inline bool has_room(void)
+{
+	return room > 0;
+}
+
 /* Atomic, because a softirq may interrupt a program that runs in a system call. */
 static __always_inline void add(__u64 *value, __u64 by)
 {
@@ -97,13 +107,17 @@ static __always_inline struct tracked *tracked_of(struct sock *sk)
 	return bpf_sk_storage_get(&sockets, sk, 0, 0);
 }
 
-/* Returns the socket's entry, a copy of init if there was none. NULL: the kernel has no memory for it. */
+/* Returns the socket's entry, a copy of init if there was none. NULL: there is no room or no memory for it. */
 static __always_inline struct tracked *track(struct sock *sk, struct tracked *init)
 {
 	struct tracked *t = tracked_of(sk);
 
 	if (t)
 		return t;
+	if (!has_room()) {
+		count(COUNT_NO_ROOM);
+		return 0;
+	}
 	t = bpf_sk_storage_get(&sockets, sk, init, BPF_SK_STORAGE_GET_F_CREATE);
 	count(t ? COUNT_TRACKED : COUNT_STORAGE_REFUSED);
 	return t;

@@ -106,7 +106,9 @@ type Stats struct {
 	Late        uint64 // reports that arrived after the end of their connection
 	Lost        uint64 // connections closed because three passes did not find them
 	Deferred    uint64 // reports of live connections beyond MaxConnections: they count at the connection's end
-	Evicted     uint64 // idle flows and resources that made room for others
+	// AtMaxConnections says that there is no room for one more connection.
+	AtMaxConnections bool
+	Evicted          uint64 // idle flows and resources that made room for others
 
 	Beyond [Causes]uint64 // connections and listeners in overflow, by the limit
 	Full   []Full         // resources with such connections beyond LimitPerResource, most first

@@ -38,7 +38,8 @@ func TestBeyondTheLimitOnlyEndsCount(t *testing.T) {
 	}
 	expect(t, "ended", table.Collect(at(20), byPort), flows(host, overflow), flows(shop, one))
 
-	want := Stats{Resources: 2, Flows: 2, Overflow: 1, Connections: 1, Deferred: 2, Beyond: [Causes]uint64{ByConnections: 2}}
+	want := Stats{Resources: 2, Flows: 2, Overflow: 1, Connections: 1, Deferred: 2, Beyond: [Causes]uint64{ByConnections: 2},
+		AtMaxConnections: true}
 	if diff := cmp.Diff(want, table.Stats()); diff != "" {
 		t.Errorf("stats (-want +got):\n%s", diff)
 	}

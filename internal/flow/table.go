@@ -162,6 +162,8 @@ func (t *Table) Stats() Stats {
 		Deferred:    t.limit.deferred,
 		Beyond:      t.overflowed,
 		Evicted:     t.evicted,
+
+		AtMaxConnections: len(t.connections) >= t.config.MaxConnections,
 	}
 	for i := range int32(t.visits.n) {
 		if t.visits.at(i).of.flow == nil {

@@ -64,8 +64,10 @@ type Stats struct {
 	Adopted        uint64 // those of them that are older than netconn
 	Unowned        uint64 // connections whose process was not known when they opened
 	StorageRefused uint64 // sockets without state, because the kernel had no memory for it: they are not reported
+	NoRoom         uint64 // sockets without state, because Limit sockets have it: they are not reported
+	Full           bool   // there is no room now
 	RingRefused    uint64 // ends, listeners and cgroups that found the ring full
-	EndedUntracked uint64 // connections older than netconn that ended before they were adopted
+	EndedUntracked uint64 // connections without state that ended: they were not adopted yet, or had no room
 	SnapshotAgain  uint64 // times that a snapshot filled its ring, and continued after it was emptied
 	Missed         uint64 // changes of state that no program saw, because the kernel had interrupted one
 	Programs       []Program

@@ -71,13 +71,15 @@ type sockCounter uint32
 
 const (
 	sockCounterCOUNT_STORAGE_REFUSED sockCounter = 0
-	sockCounterCOUNT_UNOWNED         sockCounter = 1
-	sockCounterCOUNT_ENDED_UNTRACKED sockCounter = 2
-	sockCounterCOUNT_RING_REFUSED    sockCounter = 3
-	sockCounterCOUNT_SNAPSHOT_AGAIN  sockCounter = 4
-	sockCounterCOUNT_TRACKED         sockCounter = 5
-	sockCounterCOUNT_ADOPTED         sockCounter = 6
-	sockCounterCOUNTERS              sockCounter = 7
+	sockCounterCOUNT_NO_ROOM         sockCounter = 1
+	sockCounterCOUNT_UNOWNED         sockCounter = 2
+	sockCounterCOUNT_ENDED_UNTRACKED sockCounter = 3
+	sockCounterCOUNT_RING_REFUSED    sockCounter = 4
+	sockCounterCOUNT_SNAPSHOT_AGAIN  sockCounter = 5
+	sockCounterCOUNT_TRACKED         sockCounter = 6
+	sockCounterCOUNT_ADOPTED         sockCounter = 7
+	sockCounterCOUNT_DESTROYED       sockCounter = 8
+	sockCounterCOUNTERS              sockCounter = 9
 )
 
 type sockCounters struct {
@@ -199,6 +201,8 @@ const (
 	sockVarListenerType     = "listener_type"
 	sockVarPhaseType        = "phase_type"
 	sockVarRoleType         = "role_type"
+	sockVarRoom             = "room"
+	sockVarVisited          = "visited"
 )
 
 // loadSock returns the embedded CollectionSpec for sock.
@@ -278,6 +282,8 @@ type sockVariableSpecs struct {
 	ListenerType   *ebpf.VariableSpec `ebpf:"listener_type"`
 	PhaseType      *ebpf.VariableSpec `ebpf:"phase_type"`
 	RoleType       *ebpf.VariableSpec `ebpf:"role_type"`
+	Room           *ebpf.VariableSpec `ebpf:"room"`
+	Visited        *ebpf.VariableSpec `ebpf:"visited"`
 }
 
 // sockObjects contains all objects after they have been loaded into the kernel.
@@ -335,6 +341,8 @@ type sockVariables struct {
 	ListenerType   *ebpf.Variable `ebpf:"listener_type"`
 	PhaseType      *ebpf.Variable `ebpf:"phase_type"`
 	RoleType       *ebpf.Variable `ebpf:"role_type"`
+	Room           *ebpf.Variable `ebpf:"room"`
+	Visited        *ebpf.Variable `ebpf:"visited"`
 }
 
 // sockPrograms contains all programs after they have been loaded into the kernel.

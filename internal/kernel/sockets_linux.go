@@ -30,6 +30,7 @@ type Sockets struct {
 	unowned      uint64      // Stats.Unowned at the last search for owners
 	nextAdopt    time.Time   // of the next search, at the earliest
 	adopting     atomic.Bool // Adopt runs
+	room         room
 	closers      []io.Closer // in the order of opening
 }
 
@@ -207,7 +208,7 @@ func (s *Sockets) adoptMissing(all bool) error {
 // enough: at 10,000 connections a second with both ends on this machine, the default ring fills up in a second.
 func (s *Sockets) Drain(h Handler) error {
 	_, err := s.ended.drain(h)
-	return err
+	return errors.Join(err, s.makeRoom())
 }
 
 // Snapshot hands over the live connections that have changed since the last one, or all of them; before and after them
@@ -227,7 +228,7 @@ func (s *Sockets) Snapshot(all bool, h Handler) error {
 		records, err := s.live.drain(h)
 		return records, errors.Join(err, s.Drain(h))
 	}
-	err := run(pass, empty)
+	err := s.countPass(func() error { return run(pass, empty) })
 	if err != nil {
 		err = fmt.Errorf("snapshot: %w", err)
 	}
@@ -282,6 +283,8 @@ func (s *Sockets) Stats() (Stats, error) {
 		Adopted:        counts[sockCounterCOUNT_ADOPTED],
 		Unowned:        counts[sockCounterCOUNT_UNOWNED],
 		StorageRefused: counts[sockCounterCOUNT_STORAGE_REFUSED],
+		NoRoom:         counts[sockCounterCOUNT_NO_ROOM],
+		Full:           s.room.full,
 		RingRefused:    counts[sockCounterCOUNT_RING_REFUSED],
 		EndedUntracked: counts[sockCounterCOUNT_ENDED_UNTRACKED],
 		SnapshotAgain:  counts[sockCounterCOUNT_SNAPSHOT_AGAIN],

@@ -16,6 +16,7 @@ type Sockets struct{}
 func Open(Options) (*Sockets, error) { return nil, errSystem(runtime.GOOS) }
 
 func (*Sockets) Adopt(context.Context) error  { return nil }
+func (*Sockets) Limit(int) error              { return nil }
 func (*Sockets) Drain(Handler) error          { return nil }
 func (*Sockets) Snapshot(bool, Handler) error { return nil }
 func (*Sockets) Losses() (conn.Losses, error) { return conn.Losses{}, nil }

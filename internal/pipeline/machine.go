@@ -7,7 +7,9 @@ import (
 
 	"github.com/netconn/netconn/internal/conn"
 	"github.com/netconn/netconn/internal/conntrack"
+	"github.com/netconn/netconn/internal/flow"
 	"github.com/netconn/netconn/internal/kernel"
+	"github.com/netconn/netconn/internal/memory"
 	"github.com/netconn/netconn/internal/owner"
 )
 
@@ -18,16 +20,35 @@ type Machine struct {
 	Host func(root string) (id, name string, err error)
 	Join func(o Options, now func() time.Time) (s Sources, missing []error)
 	Now  func() time.Time
+	// Memory returns the limits of this process's memory; nil: there are none.
+	Memory func() memory.Limits
+}
+
+// capacity returns how many connections fit, or what was configured.
+func (m Machine) capacity(configured int) Capacity {
+	var l memory.Limits
+	if m.Memory != nil {
+		l = m.Memory()
+	}
+	return capacityOf(l, configured, flow.Defaults().MaxConnections)
 }
 
 // Sockets are the methods of kernel.Sockets; all but Close are called by one goroutine at a time.
 type Sockets struct {
 	Adopt    func(context.Context) error // beside any other but Close; nil: everything was adopted by Open
+	Limit    func(sockets int) error     // bounds the sockets with state; nil: there is no bound
 	Drain    func(kernel.Handler) error
 	Snapshot func(all bool, h kernel.Handler) error
 	Losses   func() (conn.Losses, error)
 	Stats    func() (kernel.Stats, error)
 	Close    func() error
+}
+
+func (s Sockets) limit(n int) error {
+	if s.Limit == nil || n == 0 {
+		return nil
+	}
+	return s.Limit(n)
 }
 
 // Tables are the methods of conntrack.Tables, with the same rule. The zero value: connection tracking cannot be asked.
@@ -65,7 +86,8 @@ func (t Tables) close() error {
 
 // ThisMachine is the one that the process runs on.
 func ThisMachine() Machine {
-	return Machine{Open: openSockets, Ask: openTables, Host: owner.Host, Join: openSources, Now: time.Now}
+	return Machine{Open: openSockets, Ask: openTables, Host: owner.Host, Join: openSources, Now: time.Now,
+		Memory: memory.Read}
 }
 
 func openSockets() (Sockets, error) {
@@ -74,7 +96,8 @@ func openSockets() (Sockets, error) {
 		return Sockets{}, err
 	}
 	return Sockets{
-		Adopt: s.Adopt, Drain: s.Drain, Snapshot: s.Snapshot, Losses: s.Losses, Stats: s.Stats, Close: s.Close,
+		Adopt: s.Adopt, Limit: s.Limit, Drain: s.Drain, Snapshot: s.Snapshot,
+		Losses: s.Losses, Stats: s.Stats, Close: s.Close,
 	}, nil
 }
 

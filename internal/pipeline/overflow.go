@@ -1,13 +1,18 @@
 package pipeline
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/netconn/netconn/internal/conn"
 	"github.com/netconn/netconn/internal/flow"
+	"github.com/netconn/netconn/internal/kernel"
 )
+
+var errNoRoom = errors.New("follow all sockets: the kernel keeps state for as many as fit into the memory limit; " +
+	"raise it, because connections beyond that are not reported")
 
 // overflowLasts is how long a limit counts as reached after the last connection beyond it.
 const overflowLasts = time.Minute
@@ -18,6 +23,9 @@ type overflow struct {
 	last    [flow.Causes]time.Time
 	now     time.Time
 	full    []flow.Full
+
+	noRoom  uint64    // sockets without state
+	without time.Time // the last collection with such sockets
 }
 
 // note takes the counts of a collection.
@@ -28,6 +36,16 @@ func (o *overflow) note(s flow.Stats, now time.Time) {
 		if n > o.counted[cause] {
 			o.counted[cause], o.last[cause] = n, now
 		}
+	}
+	if s.AtMaxConnections && !o.last[flow.ByConnections].IsZero() { // idle connections beyond it report nothing new
+		o.last[flow.ByConnections] = now
+	}
+}
+
+// noteSockets takes the counts of the kernel side.
+func (o *overflow) noteSockets(s kernel.Stats) {
+	if s.NoRoom > o.noRoom || s.Full {
+		o.noRoom, o.without = s.NoRoom, o.now
 	}
 }
 
@@ -42,6 +60,9 @@ func (o *overflow) faults() (all []conn.Fault) {
 			err = fmt.Errorf("%w: %s", err, o.fullest())
 		}
 		all = append(all, conn.Fault{About: flow.Cause(cause).String(), Err: err, Lasts: true})
+	}
+	if !o.without.IsZero() && o.now.Sub(o.without) < overflowLasts {
+		all = append(all, conn.Fault{About: "sockets", Err: errNoRoom, Lasts: true})
 	}
 	return all
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/netconn/netconn/internal/conn"
 	"github.com/netconn/netconn/internal/flow"
+	"github.com/netconn/netconn/internal/kernel"
 )
 
 // A limit is a fault from the first connection beyond it until a minute after the last one.
@@ -42,6 +43,47 @@ func TestOverflowIsAFault(t *testing.T) {
 	o.note(s, at(120))
 	if f := o.faults(); len(f) != 0 {
 		t.Errorf("a minute after the last one: %+v", f)
+	}
+}
+
+// Connections beyond max_connections report nothing while they are idle. The fault lasts until there is room for them.
+func TestOverflowLastsWhileFull(t *testing.T) {
+	var o overflow
+	s := flow.Stats{AtMaxConnections: true}
+	o.note(s, at(0))
+	if f := o.faults(); len(f) != 0 {
+		t.Errorf("the last one had room: %v", f)
+	}
+	s.Deferred = 1
+	for _, seconds := range []int64{10, 50, 100, 200, 300} {
+		if o.note(s, at(seconds)); len(o.faults()) != 1 {
+			t.Fatalf("after %v s there is no fault", seconds)
+		}
+	}
+	s.AtMaxConnections = false
+	for seconds, want := range map[int64]int{359: 1, 360: 0} {
+		if o.note(s, at(seconds)); len(o.faults()) != want {
+			t.Errorf("%v s, 300 s at the limit: %v", seconds, o.faults())
+		}
+	}
+}
+
+// Sockets without state are a fault while there are more of them, or no room.
+func TestNoRoomForSockets(t *testing.T) {
+	var o overflow
+	for _, step := range []struct {
+		seconds int64
+		kernel.Stats
+		want int
+	}{
+		{0, kernel.Stats{}, 0}, {10, kernel.Stats{NoRoom: 5}, 1}, {69, kernel.Stats{NoRoom: 5}, 1},
+		{70, kernel.Stats{NoRoom: 5}, 0}, {80, kernel.Stats{NoRoom: 5, Full: true}, 1}, {200, kernel.Stats{NoRoom: 5}, 0},
+	} {
+		o.note(flow.Stats{}, at(step.seconds))
+		o.noteSockets(step.Stats)
+		if f := o.faults(); len(f) != step.want || step.want > 0 && (f[0].About != "sockets" || !f[0].Lasts) {
+			t.Errorf("after %v s: %v, want %d", step.seconds, f, step.want)
+		}
 	}
 }
 

@@ -72,6 +72,7 @@ type Pipeline struct {
 	events   *events
 	mask     func(flow.Key) flow.Key
 	host     Host
+	capacity Capacity
 	degraded []error // what is missing, each with what it costs
 	final    bool    // identities are taken as they are
 }
@@ -93,6 +94,8 @@ func Open(o Options, m Machine) (*Pipeline, error) {
 	now := m.Now()
 	t, tablesErr := m.Ask(o.Root, now)
 	o.Kubernetes.Patience, o.Flows.Patience = Patience, Patience
+	capacity := m.capacity(o.Flows.MaxConnections)
+	o.Flows.MaxConnections = capacity.Connections
 	sources, missing := m.Join(o, m.Now)
 	if err := errors.Join(missing...); o.RequireKubeconfig && errors.Is(err, kubernetes.ErrKubeconfig) {
 		sources.close()
@@ -113,8 +116,9 @@ func Open(o Options, m Machine) (*Pipeline, error) {
 		events:   newEvents(o.Events),
 		mask:     o.Mask,
 		host:     Host{ID: id, Name: name},
+		capacity: capacity,
 	}
-	p.degraded = p.missing(append([]error{hostErr, tablesErr}, missing...))
+	p.degraded = p.missing(append([]error{hostErr, tablesErr, s.limit(capacity.Sockets)}, missing...))
 	return p, nil
 }
 
@@ -151,6 +155,9 @@ func (p *Pipeline) Adopt(ctx context.Context) error {
 // Host returns what is known of the host since Open.
 func (p *Pipeline) Host() Host { return p.host }
 
+// Capacity returns how many connections are followed since Open.
+func (p *Pipeline) Capacity() Capacity { return p.capacity }
+
 // Degraded returns what the pipeline has had to do without since Open, each with what it costs.
 func (p *Pipeline) Degraded() []error { return p.degraded }
 
@@ -168,6 +175,9 @@ func (p *Pipeline) Collect(now time.Time) ([]flow.Resource, error) {
 	flows, err := p.read(now)
 	p.expire(now)
 	p.overflow.note(p.flows.Stats(), now)
+	if sockets, err := p.sockets.Stats(); err == nil { // or Health returns it
+		p.overflow.noteSockets(sockets)
+	}
 	return flows, err
 }
 

@@ -73,6 +73,7 @@ type Config struct {
 	// MaxResources is how many containers and host services have a resource of their own; the rest shares one.
 	MaxResources int `mapstructure:"max_resources"`
 	// MaxConnections is how many connections are followed one by one; those beyond it are counted when they end.
+	// Zero: as many as fit into the memory limit.
 	MaxConnections int `mapstructure:"max_connections"`
 	// Temporality is cumulative (since a flow began) or delta (since the collection before).
 	Temporality Temporality `mapstructure:"temporality"`
@@ -113,7 +114,6 @@ func createDefaultConfig() component.Config {
 		RootPath:           d.Root,
 		LimitPerResource:   d.Flows.LimitPerResource,
 		MaxResources:       d.Flows.MaxResources,
-		MaxConnections:     d.Flows.MaxConnections,
 		Temporality:        TemporalityCumulative,
 		ExpireAfter:        d.Flows.ExpireAfter,
 		Events: EventsConfig{MaxPerSecond: d.Events.MaxPerSecond,
@@ -191,7 +191,7 @@ func (c *Config) Validate() error {
 		c.validateRootPath(),
 		atLeastOne("limit_per_resource", c.LimitPerResource),
 		atLeastOne("max_resources", c.MaxResources),
-		atLeastOne("max_connections", c.MaxConnections),
+		notNegative("max_connections", c.MaxConnections),
 		c.validateTemporality(),
 		atLeastOne("events::max_per_second", c.Events.MaxPerSecond),
 		c.validateExpireAfter(),
@@ -251,6 +251,13 @@ func (c *Config) validateExpireAfter() error {
 func atLeastOne(key string, n int) error {
 	if n < 1 {
 		return fmt.Errorf("%s: must be at least 1, not %d", key, n)
+	}
+	return nil
+}
+
+func notNegative(key string, n int) error {
+	if n < 0 {
+		return fmt.Errorf("%s: must not be below 0, but is %d", key, n)
 	}
 	return nil
 }

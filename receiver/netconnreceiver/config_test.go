@@ -134,7 +134,6 @@ func TestConfigDefault(t *testing.T) {
 		RootPath:         "/",
 		LimitPerResource: 500,
 		MaxResources:     2000,
-		MaxConnections:   1_000_000,
 		Temporality:      "cumulative",
 		ExpireAfter:      time.Hour,
 		Events:           EventsConfig{MaxPerSecond: 100, EventsConfig: metadata.DefaultEventsConfig()},

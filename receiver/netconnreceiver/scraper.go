@@ -79,6 +79,7 @@ func (s *netconnScraper) open() {
 	switch {
 	case err == nil:
 		s.status.miss(missing)
+		s.logCapacity()
 		s.work.Go(s.drainUntilStop)
 		s.work.Go(s.adopt)
 	case s.config.ErrorMode == ErrorModePropagate:
@@ -86,6 +87,16 @@ func (s *netconnScraper) open() {
 	default:
 		s.status.refuse(err)
 	}
+}
+
+// logCapacity says where the limit of connections is from, which depends on the machine.
+func (s *netconnScraper) logCapacity() {
+	c := s.pipeline.Capacity()
+	if c.Warning != "" {
+		s.set.Logger.Warn("Too many connections may be followed.", zap.String("error", c.Warning))
+	}
+	s.set.Logger.Info("Connections are followed one by one.", zap.Int("max_connections", c.Connections),
+		zap.Int("sockets", c.Sockets), zap.Int64("memory_limit", c.Limit.Bytes), zap.String("source", c.Limit.Source))
 }
 
 // load opens the pipeline, makes the writers of what it returns, and returns what it works without.

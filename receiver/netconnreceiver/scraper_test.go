@@ -5,18 +5,23 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.opentelemetry.io/collector/component/componentstatus"
+	"go.opentelemetry.io/collector/receiver/receivertest"
 	"go.opentelemetry.io/collector/scraper/scrapererror"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/netconn/netconn/internal/conn"
 	"github.com/netconn/netconn/internal/kernel"
+	"github.com/netconn/netconn/internal/memory"
 	"github.com/netconn/netconn/internal/pipeline"
+	"github.com/netconn/netconn/receiver/netconnreceiver/internal/metadata"
 )
 
 var errNoBTF = errors.New("the kernel has no type information (BTF): use one that is built with CONFIG_DEBUG_INFO_BTF")
@@ -333,5 +338,28 @@ func TestTwoReceivers(t *testing.T) {
 	}
 	if _, err := b.scraper.scrape(context.Background()); err != nil {
 		t.Error(err)
+	}
+}
+
+// The limit of connections depends on the machine's memory, so the log says which it is, and warns of one that does not
+// fit.
+func TestCapacityIsLogged(t *testing.T) {
+	for configured, want := range map[int]string{0: "", 250_000: "max_connections is 250000"} {
+		core, logs := observer.New(zap.InfoLevel)
+		set := receivertest.NewNopSettings(metadata.Type)
+		set.Logger = zap.New(core)
+		r := newRigWith(t, set, logs)
+		r.scraper.config.MaxConnections = configured
+		r.scraper.machine.Memory = func() memory.Limits { return memory.Limits{Go: memory.Limit{Bytes: 200 << 20, Source: "GOMEMLIMIT"}} }
+		r.start(t)
+		says := logs.FilterMessage("Connections are followed one by one.").All()
+		if len(says) != 1 || says[0].ContextMap()["max_connections"] != int64(max(configured, 102_448)) ||
+			says[0].ContextMap()["source"] != "GOMEMLIMIT" {
+			t.Errorf("configured %d: %+v", configured, says)
+		}
+		warned := logs.FilterMessage("Too many connections may be followed.").All()
+		if len(warned) != min(1, len(want)) || want != "" && !strings.HasPrefix(warned[0].ContextMap()["error"].(string), want) {
+			t.Errorf("configured %d: %+v", configured, warned)
+		}
 	}
 }

@@ -22,7 +22,7 @@ func TestTelemetry(t *testing.T) {
 	r := newRigWith(t, metadatatest.NewSettings(tel), nil)
 	r.sockets.Stats = func() (kernel.Stats, error) {
 		return kernel.Stats{
-			Tracked: 1, Adopted: 2, Unowned: 3, StorageRefused: 4, RingRefused: 5, EndedUntracked: 6, SnapshotAgain: 7, Missed: 8,
+			Tracked: 1, Adopted: 2, Unowned: 3, StorageRefused: 4, RingRefused: 5, EndedUntracked: 6, SnapshotAgain: 7, Missed: 8, NoRoom: 9,
 			Programs: []kernel.Program{{Name: "life"}},
 		}, nil
 	}
@@ -70,6 +70,7 @@ func expectKernel(t *testing.T, tel *componenttest.Telemetry) {
 	expect(t, tel, metadatatest.AssertEqualNetconnSocketsMissed, 6)
 	expect(t, tel, metadatatest.AssertEqualNetconnSnapshotResumed, 7)
 	expect(t, tel, metadatatest.AssertEqualNetconnProgramsMissed, 8)
+	expect(t, tel, metadatatest.AssertEqualNetconnSocketsNoRoom, 9)
 }
 
 func expectLosses(t *testing.T, tel *componenttest.Telemetry) {

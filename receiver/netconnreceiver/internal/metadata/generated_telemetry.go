@@ -64,6 +64,7 @@ type TelemetryBuilder struct {
 	NetconnSnapshotResumed           metric.Int64ObservableCounter
 	NetconnSocketsAdopted            metric.Int64ObservableCounter
 	NetconnSocketsMissed             metric.Int64ObservableCounter
+	NetconnSocketsNoRoom             metric.Int64ObservableCounter
 	NetconnSocketsTracked            metric.Int64ObservableCounter
 	NetconnSocketsUnowned            metric.Int64ObservableCounter
 	NetconnStorageRefused            metric.Int64ObservableCounter
@@ -620,6 +621,21 @@ func (builder *TelemetryBuilder) RegisterNetconnSocketsMissedCallback(cb metric.
 	return nil
 }
 
+// RegisterNetconnSocketsNoRoomCallback sets callback for observable NetconnSocketsNoRoom metric.
+func (builder *TelemetryBuilder) RegisterNetconnSocketsNoRoomCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.NetconnSocketsNoRoom, obs: o})
+		return nil
+	}, builder.NetconnSocketsNoRoom)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
 // RegisterNetconnSocketsTrackedCallback sets callback for observable NetconnSocketsTracked metric.
 func (builder *TelemetryBuilder) RegisterNetconnSocketsTrackedCallback(cb metric.Int64Callback) error {
 	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
@@ -905,7 +921,13 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.NetconnSocketsMissed, err = builder.meter.Int64ObservableCounter(
 		"otelcol_netconn_sockets_missed",
-		metric.WithDescription("Sockets older than the receiver that ended before it could read them. [Development]"),
+		metric.WithDescription("Sockets that ended before the receiver could read them, because they are older than it or had no room. [Development]"),
+		metric.WithUnit("{socket}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.NetconnSocketsNoRoom, err = builder.meter.Int64ObservableCounter(
+		"otelcol_netconn_sockets_no_room",
+		metric.WithDescription("Sockets beyond the number that fits into the memory limit; they are not reported until there is room. [Development]"),
 		metric.WithUnit("{socket}"),
 	)
 	errs = errors.Join(errs, err)

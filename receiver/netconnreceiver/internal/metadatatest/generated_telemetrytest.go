@@ -578,7 +578,7 @@ func AssertEqualNetconnSocketsAdopted(t *testing.T, tt *componenttest.Telemetry,
 func AssertEqualNetconnSocketsMissed(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_netconn_sockets_missed",
-		Description: "Sockets older than the receiver that ended before it could read them. [Development]",
+		Description: "Sockets that ended before the receiver could read them, because they are older than it or had no room. [Development]",
 		Unit:        "{socket}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -587,6 +587,22 @@ func AssertEqualNetconnSocketsMissed(t *testing.T, tt *componenttest.Telemetry, 
 		},
 	}
 	got, err := tt.GetMetric("otelcol_netconn_sockets_missed")
+	require.NoError(t, err)
+	metricdatatest.AssertEqual(t, want, got, opts...)
+}
+
+func AssertEqualNetconnSocketsNoRoom(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
+	want := metricdata.Metrics{
+		Name:        "otelcol_netconn_sockets_no_room",
+		Description: "Sockets beyond the number that fits into the memory limit; they are not reported until there is room. [Development]",
+		Unit:        "{socket}",
+		Data: metricdata.Sum[int64]{
+			Temporality: metricdata.CumulativeTemporality,
+			IsMonotonic: true,
+			DataPoints:  dps,
+		},
+	}
+	got, err := tt.GetMetric("otelcol_netconn_sockets_no_room")
 	require.NoError(t, err)
 	metricdatatest.AssertEqual(t, want, got, opts...)
 }

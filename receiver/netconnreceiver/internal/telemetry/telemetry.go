@@ -129,6 +129,7 @@ func (t *Telemetry) instruments() []instrument {
 		{b.RegisterNetconnProgramsMissedCallback, one(func(h *health) uint64 { return h.Kernel.Missed })},
 		{b.RegisterNetconnSocketsAdoptedCallback, one(func(h *health) uint64 { return h.Kernel.Adopted })},
 		{b.RegisterNetconnSocketsMissedCallback, one(func(h *health) uint64 { return h.Kernel.EndedUntracked })},
+		{b.RegisterNetconnSocketsNoRoomCallback, one(func(h *health) uint64 { return h.Kernel.NoRoom })},
 		{b.RegisterNetconnSocketsTrackedCallback, one(func(h *health) uint64 { return h.Kernel.Tracked })},
 		{b.RegisterNetconnSocketsUnownedCallback, one(func(h *health) uint64 { return h.Kernel.Unowned })},
 		{b.RegisterNetconnStorageRefusedCallback, one(func(h *health) uint64 { return h.Kernel.StorageRefused })},

@@ -27,7 +27,7 @@ import (
 func known() pipeline.Health {
 	h := pipeline.Health{
 		Kernel: kernel.Stats{
-			Tracked: 1, Adopted: 2, Unowned: 3, StorageRefused: 4, RingRefused: 5, EndedUntracked: 6, SnapshotAgain: 7, Missed: 8,
+			Tracked: 1, Adopted: 2, Unowned: 3, StorageRefused: 4, RingRefused: 5, EndedUntracked: 6, SnapshotAgain: 7, Missed: 8, NoRoom: 10,
 			Programs: []kernel.Program{{Name: "life"}, {Name: "destroy", Err: errors.New("broken")}},
 		},
 		Flows: flow.Stats{
@@ -106,6 +106,7 @@ func wanted() map[string]values {
 		"listeners": {"": 26}, "resources": {"": 23},
 		"sockets_tracked": {"": 1}, "sockets_adopted": {"": 2}, "sockets_unowned": {"": 3}, "storage_refused": {"": 4},
 		"ring_refused": {"": 5}, "sockets_missed": {"": 6}, "snapshot_resumed": {"": 7}, "programs_missed": {"": 8},
+		"sockets_no_room": {"": 10},
 	}
 }
 

@@ -1,0 +1,137 @@
+//go:build linux
+
+package kernel
+
+import (
+	"net"
+	"testing"
+
+	"github.com/netconn/netconn/internal/conn"
+)
+
+// limit bounds the sockets with state.
+func (w *observer) limit(n int) {
+	w.t.Helper()
+	if err := w.Limit(n); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *observer) stats() Stats {
+	w.t.Helper()
+	s, err := w.Stats()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return s
+}
+
+// A socket beyond the limit is counted once, and not reported. Once there is room, it is as a connection that is older
+// than netconn.
+func TestNoRoom(t *testing.T) {
+	w := newWire(t)
+	o := w.observe(t)
+	known, accepted := w.connect()
+	for range 10 { // more sockets with state than the limit, whatever ends
+		w.connect()
+	}
+	o.limit(1)
+	before := o.stats()
+	client, server := w.connect()
+	ended, itsServer := w.connect()
+	write(t, client, 100)
+	read(t, server, 100)
+	for _, c := range []*net.TCPConn{known, accepted, ended, itsServer} {
+		c.Close()
+	}
+	// What had state before the limit keeps it.
+	o.wantEnded(outcome{conn.RoleClient, conn.Closed, "", 0, 0}, outcome{conn.RoleServer, conn.Closed, "", 0, 0})
+	o.snapshot(true)
+	if len(o.live) != 20 || len(o.ended) != 2 {
+		t.Fatalf("%d live and %d ended connections are reported, want 20 and 2", len(o.live), len(o.ended))
+	}
+	after := o.stats()
+	// Other programs of the machine may open connections, too.
+	if n := after.NoRoom - before.NoRoom; n < 4 || n > 400 {
+		t.Errorf("%d sockets had no room, want 4", n)
+	}
+	if n := after.EndedUntracked - before.EndedUntracked; n < 2 || !after.Full {
+		t.Errorf("%d of them have ended, want 2; full: %v", n, after.Full)
+	}
+
+	o.limit(1 << 30)
+	o.snapshot(true)
+	write(t, client, 20)
+	read(t, server, 20)
+	client.Close()
+	readEnd(t, server)
+	server.Close()
+	o.until("the ends of the connection that got room", func() bool { return len(o.ended) == 4 })
+	for _, c := range o.ended[2:] {
+		if c.SeenOpening || c.Counts[conn.Sent]+c.Counts[conn.Received] != 20 || c.Process.PID == 0 {
+			t.Errorf("found later: %+v", c)
+		}
+	}
+	if o.stats().Full {
+		t.Error("there is no room")
+	}
+}
+
+// Adoption stops at the limit, however many sockets one pass visits.
+func TestNoRoomToAdopt(t *testing.T) {
+	w := newWire(t)
+	const most = 10
+	for range 3 * most {
+		client, server := w.connect()
+		t.Cleanup(func() { client.Close(); server.Close() })
+	}
+	o := observe(t, Options{AdoptLater: true}, w.client, w.server)
+	o.limit(most)
+	if err := o.Adopt(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s := o.stats()
+	if s.Tracked > most+most/2 { // others may open sockets until the next Drain
+		t.Errorf("%d sockets have state, want %d", s.Tracked, most)
+	}
+}
+
+// The count of sockets with state follows them, and each pass sets it right.
+func TestSocketsWithState(t *testing.T) {
+	w := newWire(t)
+	o := w.observe(t)
+	o.limit(1 << 30)
+	count := func() int64 {
+		o.snapshot(false)
+		n, err := o.counted()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n + o.room.drift
+	}
+	const connections = 500
+	near := func(got, want int64) bool { return got > want-connections/10 && got < want+connections/10 }
+	var opened, closed int64
+	for range 20 { // others open and close connections meanwhile
+		o.room.drift = 1 << 40
+		before := count()
+		var all []*net.TCPConn
+		for range connections {
+			client, server := w.connect()
+			all = append(all, client, server)
+		}
+		n, err := o.counted()
+		if err != nil {
+			t.Fatal(err)
+		}
+		opened = n + o.room.drift - before
+		for _, c := range all {
+			c.SetLinger(0)
+			c.Close()
+		}
+		if closed = count() - before; near(opened, 2*connections) && near(closed, 0) {
+			return
+		}
+	}
+	t.Errorf("%d more with %d connections open, %d more when they were closed", opened, connections, closed)
+}
