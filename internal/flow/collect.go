@@ -103,7 +103,7 @@ func (t *Table) visit(v *visit, now time.Time, id Identify) (again bool) {
 func (t *Table) credit(v *visit, f *flow) {
 	f.coverFrom(t.start.Add(v.since))
 	v.of.move(f)
-	v.of.credit(f, v, t.config.Buckets)
+	v.of.credit(f, v, &t.config.Bounds)
 }
 
 // dismiss drops an ended connection, and keeps its memory to use it again.

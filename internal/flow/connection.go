@@ -29,18 +29,18 @@ type connection struct {
 }
 
 // credit gives f, the connection's flow, what is not credited yet.
-func (k *connection) credit(f *flow, v *visit, buckets []float64) {
+func (k *connection) credit(f *flow, v *visit, bounds *Bounds) {
 	f.Connections = true
 	k.begin(f, v)
 	f.count(v.totals.Since(&k.credited))
 	k.credited = v.totals
-	k.observe(f, v, buckets)
+	k.observe(f, v, bounds)
 	switch {
 	case k.ended:
 	case k.over:
 		k.end(f, reason(v))
 		if v.SeenOpening && v.Age > 0 {
-			f.Histograms[Duration].observe(buckets, v.Age)
+			f.Histograms[Duration].observe(bounds[Duration], v.Age)
 		}
 	case k.lost:
 		// No duration: the age of the last report is not that of the end.
@@ -77,16 +77,16 @@ func (k *connection) end(f *flow, e conn.Error) {
 }
 
 // observe samples the gauges, and the handshake once. A duration of zero is no sample.
-func (k *connection) observe(f *flow, v *visit, buckets []float64) {
+func (k *connection) observe(f *flow, v *visit, bounds *Bounds) {
 	if k.sample && v.RTT > 0 {
-		f.Histograms[RTT].observe(buckets, v.RTT)
+		f.Histograms[RTT].observe(bounds[RTT], v.RTT)
 	}
 	if k.sample && v.RTTVariation > 0 {
-		f.Histograms[Jitter].observe(buckets, v.RTTVariation)
+		f.Histograms[Jitter].observe(bounds[Jitter], v.RTTVariation)
 	}
 	k.sample = false
 	if !k.handshaken && v.Handshake > 0 {
-		f.Histograms[Handshake].observe(buckets, v.Handshake)
+		f.Histograms[Handshake].observe(bounds[Handshake], v.Handshake)
 		k.handshaken = true
 	}
 }

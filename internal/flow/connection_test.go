@@ -165,7 +165,7 @@ func TestGaugesAreSampledForWhatIsNew(t *testing.T) {
 		return c
 	}
 	open := dial(1, 80)
-	table := newTable(Config{Buckets: []float64{0.001, 0.01, 0.1}}, at(0))
+	table := newTable(Config{Bounds: SameBounds([]float64{0.001, 0.01, 0.1})}, at(0))
 	steps := []struct {
 		what    string
 		reports []conn.Conn

@@ -89,10 +89,13 @@ func active(f Flow, n int64) Flow {
 	return f
 }
 
-// histogram returns one of samples in seconds.
-func histogram(samples ...float64) (h Histogram) {
+// histogram returns one of round-trip times in seconds.
+func histogram(samples ...float64) Histogram { return measured(RTT, samples...) }
+
+// measured returns a histogram of samples in seconds, with the default bounds of a measure.
+func measured(m Measure, samples ...float64) (h Histogram) {
 	for _, s := range samples {
-		h.observe(DefaultBuckets(), time.Duration(s*float64(time.Second)))
+		h.observe(DefaultBounds()[m], time.Duration(s*float64(time.Second)))
 	}
 	return h
 }
@@ -107,7 +110,7 @@ func TestDifferencesShareNothing(t *testing.T) {
 	rs := []Resource{{Owner: shop, Flows: []*Flow{&f}}}
 	first := d.Of(rs, at(10))
 	for m := range f.Histograms {
-		f.Histograms[m].observe(DefaultBuckets(), time.Second)
+		f.Histograms[m].observe(DefaultBounds()[RTT], time.Second)
 	}
 	second := d.Of(rs, at(20))
 	for _, of := range [][]Resource{first, second} {

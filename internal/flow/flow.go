@@ -55,14 +55,14 @@ type Config struct {
 	MaxResources     int           // resources beside that of the host
 	MaxConnections   int           // connections that are kept, with the ended ones that are remembered
 	ExpireAfter      time.Duration // life of an idle flow
-	Buckets          []float64     // upper bounds of all histograms, in seconds, ascending
+	Bounds           Bounds        // of the histograms
 }
 
 // Defaults are the values of a configuration that names none.
 func Defaults() Config {
 	return Config{
 		LimitPerResource: 500, MaxResources: 2000, MaxConnections: 1_000_000, ExpireAfter: time.Hour,
-		Buckets: DefaultBuckets(),
+		Bounds: DefaultBounds(),
 	}
 }
 
@@ -72,8 +72,8 @@ func (c Config) withDefaults() Config {
 	c.MaxResources = cmp.Or(c.MaxResources, d.MaxResources)
 	c.MaxConnections = cmp.Or(c.MaxConnections, d.MaxConnections)
 	c.ExpireAfter = cmp.Or(c.ExpireAfter, d.ExpireAfter)
-	if c.Buckets = slices.Clone(c.Buckets); len(c.Buckets) == 0 {
-		c.Buckets = d.Buckets
+	if !slices.ContainsFunc(c.Bounds[:], func(bounds []float64) bool { return bounds != nil }) {
+		c.Bounds = d.Bounds
 	}
 	return c
 }

@@ -6,10 +6,24 @@ import (
 	"time"
 )
 
-// DefaultBuckets returns the twelve upper bounds, in seconds, that histograms have by default: 50 us to 10 s,
-// each about three times the one before.
-func DefaultBuckets() []float64 {
-	return []float64{50e-6, 100e-6, 300e-6, 1e-3, 3e-3, 10e-3, 30e-3, 100e-3, 300e-3, 1, 3, 10}
+// Bounds are the upper bounds of the histogram of each measure, in seconds, ascending. A measure without bounds has one
+// bucket, so its mean is known, and no quantile.
+type Bounds [Measures][]float64
+
+// DefaultBounds returns the bounds that histograms have by default, each about three times the one before. Every bound
+// is a series of every flow, so few measures have many: eight from 100 us to 300 ms for the round-trip time and its
+// variation, twelve from 50 us to 10 s for the duration, and none for the handshake, which takes a round trip.
+func DefaultBounds() Bounds {
+	round := []float64{100e-6, 300e-6, 1e-3, 3e-3, 10e-3, 30e-3, 100e-3, 300e-3}
+	return Bounds{RTT: round, Jitter: round, Duration: {50e-6, 100e-6, 300e-6, 1e-3, 3e-3, 10e-3, 30e-3, 100e-3, 300e-3, 1, 3, 10}}
+}
+
+// SameBounds returns these bounds for every measure.
+func SameBounds(bounds []float64) (all Bounds) {
+	for m := range all {
+		all[m] = bounds
+	}
+	return all
 }
 
 // Histogram is an explicit-bounds histogram of durations in seconds. Counts[i] holds the samples that are

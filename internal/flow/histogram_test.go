@@ -41,15 +41,36 @@ func TestBoundsAreInclusive(t *testing.T) {
 	}
 }
 
-func TestDefaultBuckets(t *testing.T) {
-	b := DefaultBuckets()
-	if len(b) != 12 || b[0] != 50e-6 || b[11] != 10 {
-		t.Errorf("want 12 bounds from 50 us to 10 s, got %v", b)
-	}
-	for i := 1; i < len(b); i++ {
-		if b[i] <= b[i-1] {
-			t.Errorf("bound %d is not above the one before: %v", i, b)
+func TestDefaultBounds(t *testing.T) {
+	for m, want := range map[Measure]struct {
+		n           int
+		first, last float64
+	}{RTT: {8, 100e-6, 300e-3}, Jitter: {8, 100e-6, 300e-3}, Handshake: {}, Duration: {12, 50e-6, 10}} {
+		b := DefaultBounds()[m]
+		if len(b) != want.n || want.n > 0 && (b[0] != want.first || b[len(b)-1] != want.last) {
+			t.Errorf("measure %d has the bounds %v, want %v", m, b, want)
 		}
+		if !slices.IsSorted(b) || len(slices.Compact(slices.Clone(b))) != len(b) {
+			t.Errorf("measure %d: the bounds do not rise: %v", m, b)
+		}
+	}
+}
+
+// A measure without bounds has one bucket, and bounds that a user sets are those of all measures.
+func TestBoundsOfMeasures(t *testing.T) {
+	var h Histogram
+	h.observe(nil, time.Second)
+	h.observe(nil, time.Microsecond)
+	if want := (Histogram{Counts: []uint64{2}, Count: 2, Sum: 1.000001, Min: 1e-6, Max: 1}); !cmp.Equal(want, h) {
+		t.Errorf("got %+v, want %+v", h, want)
+	}
+	for m, b := range SameBounds([]float64{1, 2}) {
+		if !slices.Equal(b, []float64{1, 2}) {
+			t.Errorf("measure %d has %v", m, b)
+		}
+	}
+	if c := (Config{Bounds: SameBounds([]float64{7})}).withDefaults(); !slices.Equal(c.Bounds[Handshake], []float64{7}) {
+		t.Errorf("the bounds of the configuration became %v", c.Bounds)
 	}
 }
 

@@ -31,7 +31,7 @@ func (t *Table) creditBeyond(c *conn.Conn, now time.Time) {
 	k := connection{over: true, sample: true}
 	var end visit
 	end.keep(c)
-	k.credit(t.overflow(r), &end, t.config.Buckets)
+	k.credit(t.overflow(r), &end, &t.config.Bounds)
 }
 
 // unseal runs at each collection. Live reports that the last end overtook have arrived when it is older than life.

@@ -33,7 +33,8 @@ func TestBeyondTheLimitOnlyEndsCount(t *testing.T) {
 		Counts:      conn.Counts{conn.Sent: 12, conn.Received: 20},
 		Outcomes:    OutcomeCounts{Attempts: outcomes(conn.NoError, conn.Refused), Ends: outcomes(conn.Reset)},
 		Histograms: [Measures]Histogram{
-			RTT: histogram(2e-3), Jitter: histogram(4e-3), Handshake: histogram(1e-3), Duration: histogram(5e-3),
+			RTT: histogram(2e-3), Jitter: histogram(4e-3), Handshake: measured(Handshake, 1e-3),
+			Duration: measured(Duration, 5e-3),
 		},
 	}
 	expect(t, "ended", table.Collect(at(20), byPort), flows(host, overflow), flows(shop, one))

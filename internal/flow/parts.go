@@ -4,28 +4,43 @@ import "github.com/netconn/netconn/internal/conn"
 
 // Parts is a set of parts of a flow: those that have series of their own, because they are absent until something
 // happens.
-type Parts uint32
+type Parts uint64
 
-// The parts, beside one for each error of each outcome and one for each measure.
+// The parts, beside one for each counter, for each error of each outcome, and for each measure.
 const (
-	Counters Parts = 1 << iota // Counts, which are there from the beginning
-	Drops                      // ListenDrops
+	Established Parts = 1 << iota // a connection was established, so that every counter has a series
+	Drops                         // ListenDrops
 	otherParts
 )
 
+// Counted returns the part of a counter.
+func Counted(c conn.Counter) Parts { return otherParts << c }
+
 // Errored returns the part of an outcome with an error.
 func Errored(o Outcome, e conn.Error) Parts {
-	return otherParts << (uint(o)*uint(conn.Errors) + uint(e))
+	return Counted(conn.Counters) << (uint(o)*uint(conn.Errors) + uint(e))
 }
 
 // Sampled returns the part of a measure.
-func Sampled(m Measure) Parts {
-	return otherParts << (uint(Outcomes)*uint(conn.Errors) + uint(m))
+func Sampled(m Measure) Parts { return Errored(Outcomes, 0) << m }
+
+// Established reports whether a connection of the flow was ever established.
+func (f *Flow) Established() bool {
+	return f.Active > 0 || f.Outcomes[Attempts][conn.NoError] > 0 || f.Outcomes[Ends] != [conn.Errors]uint64{} ||
+		f.Counts[conn.Sent] > 0 || f.Counts[conn.Received] > 0
 }
 
 // Parts returns the parts that have a value.
 func (f *Flow) Parts() Parts {
-	p := Counters
+	var p Parts
+	if f.Established() {
+		p |= Established
+	}
+	for c, n := range f.Counts {
+		if n > 0 {
+			p |= Counted(conn.Counter(c))
+		}
+	}
 	if f.ListenDrops > 0 {
 		p |= Drops
 	}

@@ -9,7 +9,10 @@ import (
 
 // Each part is a bit of its own, and all of them fit.
 func TestPartsAreDistinct(t *testing.T) {
-	all := []Parts{Counters, Drops}
+	all := []Parts{Established, Drops}
+	for c := range conn.Counters {
+		all = append(all, Counted(c))
+	}
 	for o := range Outcomes {
 		for e := range conn.Errors {
 			all = append(all, Errored(o, e))
@@ -20,7 +23,7 @@ func TestPartsAreDistinct(t *testing.T) {
 	}
 	var seen Parts
 	for i, p := range all {
-		if bits.OnesCount32(uint32(p)) != 1 || seen&p != 0 {
+		if bits.OnesCount64(uint64(p)) != 1 || seen&p != 0 {
 			t.Errorf("part %d is %b, and %b are taken", i, p, seen)
 		}
 		seen |= p
@@ -31,11 +34,36 @@ func TestParts(t *testing.T) {
 	f := Flow{ListenDrops: 1}
 	f.Outcomes[Ends][conn.Reset] = 2
 	f.Histograms[Duration].Count = 3
-	if want := Counters | Drops | Errored(Ends, conn.Reset) | Sampled(Duration); f.Parts() != want {
+	if want := Established | Drops | Errored(Ends, conn.Reset) | Sampled(Duration); f.Parts() != want {
 		t.Errorf("got %b, want %b", f.Parts(), want)
 	}
-	if f = (Flow{}); f.Parts() != Counters {
+	if f = (Flow{}); f.Parts() != 0 {
 		t.Errorf("an empty flow has the parts %b", f.Parts())
+	}
+}
+
+// Attempts that failed, and the segments that they sent again, are no connection.
+func TestEstablished(t *testing.T) {
+	failed := Flow{}
+	failed.Outcomes[Attempts][conn.TimedOut], failed.Counts[conn.Retransmits], failed.Counts[conn.SegmentsSent] = 1, 6, 7
+	if failed.Established() || failed.Parts()&Established != 0 {
+		t.Error("failed attempts were established")
+	}
+	if want := Counted(conn.Retransmits) | Counted(conn.SegmentsSent) | Errored(Attempts, conn.TimedOut); failed.Parts() != want {
+		t.Errorf("the parts are %b, want %b", failed.Parts(), want)
+	}
+	for what, count := range map[string]func(f *Flow){
+		"opened":                        func(f *Flow) { f.Outcomes[Attempts][conn.NoError]++ },
+		"open since before the program": func(f *Flow) { f.Active++ },
+		"ended":                         func(f *Flow) { f.Outcomes[Ends][conn.NoError]++ },
+		"reset":                         func(f *Flow) { f.Outcomes[Ends][conn.Reset]++ },
+		"sent":                          func(f *Flow) { f.Counts[conn.Sent]++ },
+		"received":                      func(f *Flow) { f.Counts[conn.Received]++ },
+	} {
+		f := failed
+		if count(&f); !f.Established() || f.Parts()&Established == 0 {
+			t.Errorf("%s: not established", what)
+		}
 	}
 }
 
@@ -59,7 +87,7 @@ func TestShownParts(t *testing.T) {
 	table.Apply(second, at(11))
 	table.Settle(at(12), byPort)
 	table.Settle(at(13), byPort)
-	opened := Counters | Errored(Attempts, conn.NoError)
+	opened := Established | Errored(Attempts, conn.NoError)
 	if got := shown(20); got != opened {
 		t.Errorf("with the first refusal: %b, want %b", got, opened)
 	}

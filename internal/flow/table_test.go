@@ -72,7 +72,7 @@ func TestNothingIsCollectedFromAnEmptyTable(t *testing.T) {
 func TestDefaults(t *testing.T) {
 	want := Config{
 		LimitPerResource: 500, MaxResources: 2000, MaxConnections: 1_000_000, ExpireAfter: time.Hour,
-		Buckets: DefaultBuckets(),
+		Bounds: DefaultBounds(),
 	}
 	if diff := cmp.Diff(want, Config{}.withDefaults()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

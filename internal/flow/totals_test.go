@@ -87,7 +87,7 @@ func with(figure string, n int) Flow {
 		*v = int64(n)
 	case *Histogram:
 		for range n {
-			v.observe(DefaultBuckets(), 0)
+			v.observe(DefaultBounds()[Duration], 0)
 		}
 	}
 	return f

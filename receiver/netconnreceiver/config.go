@@ -79,7 +79,7 @@ type Config struct {
 	Temporality Temporality `mapstructure:"temporality"`
 	// ExpireAfter is how long a flow without live connections is still reported.
 	ExpireAfter time.Duration `mapstructure:"expire_after"`
-	// HistogramBuckets are the upper bounds, rising, of all histograms. Empty: 12 bounds from 50us to 10s.
+	// HistogramBuckets are the upper bounds, rising, of all histograms. Empty: few, by measure.
 	HistogramBuckets []time.Duration `mapstructure:"histogram_buckets"`
 	// Networks are names for ranges of addresses; the narrowest range that holds an address names it.
 	Networks map[string][]Range `mapstructure:"networks"`
@@ -138,16 +138,16 @@ func (c *Config) controller() *scraperhelper.ControllerConfig {
 	}
 }
 
-// buckets returns the upper bounds of the histograms in seconds.
-func (c *Config) buckets() []float64 {
+// bounds returns the upper bounds of the histograms in seconds.
+func (c *Config) bounds() flow.Bounds {
 	if len(c.HistogramBuckets) == 0 {
-		return flow.DefaultBuckets()
+		return flow.DefaultBounds()
 	}
 	bounds := make([]float64, len(c.HistogramBuckets))
 	for i, b := range c.HistogramBuckets {
 		bounds[i] = b.Seconds()
 	}
-	return bounds
+	return flow.SameBounds(bounds)
 }
 
 // options returns what the pipeline reads. The mask leaves out what must not separate flows.
@@ -163,7 +163,7 @@ func (c *Config) options(mask func(flow.Key) flow.Key) pipeline.Options {
 			MaxResources:     c.MaxResources,
 			MaxConnections:   c.MaxConnections,
 			ExpireAfter:      c.ExpireAfter,
-			Buckets:          c.buckets(),
+			Bounds:           c.bounds(),
 		},
 		Events: pipeline.EventOptions{
 			Closed:       c.Events.Enabled && c.Events.NetconnConnectionClosed.Enabled,

@@ -106,7 +106,7 @@ func TestConfigEveryKey(t *testing.T) {
 	if diff := cmp.Diff(want, got, configOptions()...); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]float64{1e-4, 1e-3, 1}, got.buckets()); diff != "" {
+	if diff := cmp.Diff(flow.SameBounds([]float64{1e-4, 1e-3, 1}), got.bounds()); diff != "" {
 		t.Errorf("buckets (-want +got):\n%s", diff)
 	}
 }
@@ -142,7 +142,7 @@ func TestConfigDefault(t *testing.T) {
 	if diff := cmp.Diff(want, got, configOptions()...); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(flow.DefaultBuckets(), got.buckets()); diff != "" {
+	if diff := cmp.Diff(flow.DefaultBounds(), got.bounds()); diff != "" {
 		t.Errorf("buckets (-want +got):\n%s", diff)
 	}
 }
@@ -173,13 +173,16 @@ func TestController(t *testing.T) {
 	}
 }
 
-// TestDefaultBucketsAreValid because a user may copy them.
-func TestDefaultBucketsAreValid(t *testing.T) {
+// TestDefaultBoundsAreValid because a user may copy them.
+func TestDefaultBoundsAreValid(t *testing.T) {
 	c := createDefaultConfig().(*Config)
-	for _, b := range c.buckets() {
-		c.HistogramBuckets = append(c.HistogramBuckets, time.Duration(b*float64(time.Second)))
-	}
-	if err := confmap.Validate(c); err != nil {
-		t.Error(err)
+	for _, bounds := range c.bounds() {
+		c.HistogramBuckets = nil
+		for _, b := range bounds {
+			c.HistogramBuckets = append(c.HistogramBuckets, time.Duration(b*float64(time.Second)))
+		}
+		if err := confmap.Validate(c); err != nil {
+			t.Error(err)
+		}
 	}
 }

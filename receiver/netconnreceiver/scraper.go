@@ -107,7 +107,7 @@ func (s *netconnScraper) load() (missing []error, err error) {
 		Metrics:   s.config.Metrics,
 		Resources: r,
 		Delta:     s.config.Temporality == TemporalityDelta,
-		Bounds:    s.config.buckets(),
+		Bounds:    s.config.bounds(),
 		Version:   version,
 		Start:     now,
 	})

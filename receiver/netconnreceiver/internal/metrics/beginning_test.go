@@ -19,7 +19,7 @@ import (
 func played(t *testing.T, delta bool, collections ...func(*flow.Flow)) (points []string) {
 	t.Helper()
 	w := New(Options{
-		Metrics: DefaultConfig().Metrics, Resources: resources.New(metadata.DefaultResourceAttributesConfig()), Delta: delta, Bounds: []float64{1}, Start: at(0),
+		Metrics: DefaultConfig().Metrics, Resources: resources.New(metadata.DefaultResourceAttributesConfig()), Delta: delta, Bounds: flow.SameBounds([]float64{1}), Start: at(0),
 	})
 	f := &flow.Flow{Key: flow.Key{ServerPort: 80}, Connections: true, Start: at(0)}
 	for i, change := range collections {

@@ -99,7 +99,7 @@ func emitted(t *testing.T, m metric) declared {
 	if m.own = m.row.own(); m.kind != drops && m.name != names.ZoneIO { // the others have all attributes
 		m.set = attributes.All
 	}
-	w := &Writer{options: Options{Bounds: []float64{1}}}
+	w := &Writer{options: Options{Bounds: flow.SameBounds([]float64{1})}}
 	all := pmetric.NewMetricSlice()
 	w.writeMetric(&m, []*flow.Flow{flowtest.Flow()}, time.Time{}, all)
 	if all.Len() != 1 {

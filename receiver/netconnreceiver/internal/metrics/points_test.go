@@ -104,7 +104,7 @@ func TestHistograms(t *testing.T) {
 			if p.HasMin() == delta || p.HasMax() == delta || !delta && (p.Min() != 1 || p.Max() != 3) {
 				t.Errorf("%s, delta %t: min %v, max %v", name, delta, p.Min(), p.Max())
 			}
-			if !p.StartTimestamp().AsTime().Equal(at(5)) || p.ExplicitBounds().Len() != len(flow.DefaultBuckets()) {
+			if !p.StartTimestamp().AsTime().Equal(at(5)) || p.ExplicitBounds().Len() != len(flow.DefaultBounds()[rowNamed(t, name, delta).measure]) {
 				t.Errorf("%s: since %v with %d bounds", name, p.StartTimestamp().AsTime(), p.ExplicitBounds().Len())
 			}
 		}
@@ -125,16 +125,47 @@ func TestOwnAttributeDisabled(t *testing.T) {
 	}
 }
 
+// opened is a flow with a connection that has done nothing yet.
+func opened() *flow.Flow {
+	f := &flow.Flow{Connections: true}
+	f.Outcomes[flow.Attempts][conn.NoError] = 1
+	return f
+}
+
 // A cumulative counter of zero is a point. A delta of zero is none, but for netconn.active, which is never a delta.
 func TestZeros(t *testing.T) {
 	for name, want := range map[string][2]int{
-		"netconn.io": {2, 0}, "netconn.active": {1, 1}, "netconn.attempts": {0, 0},
+		"netconn.io": {2, 0}, "netconn.active": {1, 1}, "netconn.closed": {0, 0},
 	} {
 		for i, delta := range []bool{false, true} {
 			to := pmetric.NewNumberDataPointSlice()
-			new(Writer).writeNumbers(rowNamed(t, name, delta), &flow.Flow{}, at(0), to)
+			new(Writer).writeNumbers(rowNamed(t, name, delta), opened(), at(0), to)
 			if to.Len() != want[i] {
 				t.Errorf("%s, delta %t: %d points of a flow without counts, want %d", name, delta, to.Len(), want[i])
+			}
+		}
+	}
+}
+
+// Attempts that all failed have no zeros of what only a connection counts. What they did count has a point.
+func TestNoZerosOfFailures(t *testing.T) {
+	failed := func() *flow.Flow {
+		f := &flow.Flow{Connections: true}
+		f.Outcomes[flow.Attempts][conn.TimedOut], f.Counts[conn.Retransmits] = 1, 6
+		return f
+	}
+	shown := failed()
+	shown.Shown = shown.Parts()
+	once := failed() // another flow of the same series had a connection: a series that was there stays
+	once.Shown = flow.Established
+	for name, want := range map[string][3]int{
+		"netconn.io": {0, 0, 2}, "netconn.active": {0, 0, 1}, "netconn.tcp.retransmits": {2, 1, 1}, "netconn.attempts": {2, 1, 2},
+	} {
+		for i, f := range []*flow.Flow{failed(), shown, once} {
+			to := pmetric.NewNumberDataPointSlice()
+			new(Writer).writeNumbers(rowNamed(t, name, false), f, at(0), to)
+			if to.Len() != want[i] {
+				t.Errorf("%s of flow %d: %d points, want %d", name, i, to.Len(), want[i])
 			}
 		}
 	}
@@ -156,7 +187,7 @@ func TestOverflow(t *testing.T) {
 func TestListenersApart(t *testing.T) {
 	for name, want := range map[string][2]int{"netconn.active": {1, 0}, "netconn.listen.drops": {0, 1}} {
 		s := pmetric.NewSum()
-		new(Writer).writeSum(rowNamed(t, name, false), []*flow.Flow{{Connections: true}}, at(0), s)
+		new(Writer).writeSum(rowNamed(t, name, false), []*flow.Flow{opened()}, at(0), s)
 		l := pmetric.NewSum()
 		new(Writer).writeSum(rowNamed(t, name, false), []*flow.Flow{{Listens: true}}, at(0), l)
 		if got := [2]int{s.DataPoints().Len(), l.DataPoints().Len()}; got != want {

@@ -22,7 +22,7 @@ func roles(t *testing.T) pmetric.Metrics {
 	settings := DefaultConfig().Metrics
 	settings.NetconnDuration.Enabled = true
 	w := New(Options{
-		Metrics: settings, Resources: resources.New(metadata.DefaultResourceAttributesConfig()), Bounds: []float64{1}, Start: at(0),
+		Metrics: settings, Resources: resources.New(metadata.DefaultResourceAttributesConfig()), Bounds: flow.SameBounds([]float64{1}), Start: at(0),
 	})
 	var flows []*flow.Flow
 	for _, role := range []conn.Role{conn.RoleClient, conn.RoleServer, conn.RoleUnknown} {

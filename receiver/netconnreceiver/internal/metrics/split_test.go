@@ -32,7 +32,7 @@ func beginning(t *testing.T, delta bool) pmetric.Metrics {
 	t.Helper()
 	w := New(Options{
 		Metrics: DefaultConfig().Metrics, Resources: resources.New(metadata.DefaultResourceAttributesConfig()), Delta: delta,
-		Bounds: []float64{1}, Start: at(0),
+		Bounds: flow.SameBounds([]float64{1}), Start: at(0),
 	})
 	f := &flow.Flow{Key: flow.Key{ServerPort: 80}, Connections: true, Start: at(0)}
 	f.Counts[conn.Sent] = 7

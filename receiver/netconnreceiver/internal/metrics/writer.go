@@ -32,10 +32,10 @@ import (
 type Options struct {
 	Metrics   metadata.MetricsConfig
 	Resources *resources.Resources
-	Delta     bool      // counters and histograms since the collection before, not since the flow began
-	Bounds    []float64 // of the histograms, as internal/flow has them
-	Version   string    // of the collector, for the scope
-	Start     time.Time // of the first flows
+	Delta     bool        // counters and histograms since the collection before, not since the flow began
+	Bounds    flow.Bounds // as internal/flow has them
+	Version   string      // of the collector, for the scope
+	Start     time.Time   // of the first flows
 }
 
 // Writer writes flows as metrics.
@@ -196,7 +196,7 @@ func (w *Writer) writeNumbers(m *metric, f *flow.Flow, now time.Time, to pmetric
 		numbers = total(numbers)
 	}
 	for _, n := range numbers {
-		if m.view.delta && n.value == 0 {
+		if n.value == 0 && !m.hasZero(f) {
 			continue
 		}
 		if n.value > 0 && m.begins(f, n.part) {
@@ -215,6 +215,18 @@ func (m *metric) writeNumber(f *flow.Flow, n number, at time.Time, to pmetric.Nu
 	if m.own != "" && n.own != "" {
 		p.Attributes().PutStr(m.own, n.own)
 	}
+}
+
+// hasZero reports whether a series of the flow has a point of zero. Of attempts that all failed there is nothing to
+// count but the attempts.
+func (m *metric) hasZero(f *flow.Flow) bool {
+	switch {
+	case m.view.delta:
+		return false
+	case m.kind == counter || m.kind == active:
+		return f.Overflow || f.Shown&flow.Established != 0 || f.Established()
+	}
+	return true
 }
 
 // begins reports whether a series that only grows has its first value: none of its parts was shown before.
@@ -254,11 +266,11 @@ func (m *metric) numbers(f *flow.Flow, to []number) []number {
 		return to
 	}
 	if m.received == conn.Sent {
-		return append(to, number{value: int64(f.Counts[m.counter]), part: flow.Counters})
+		return append(to, number{value: int64(f.Counts[m.counter]), part: flow.Established | flow.Counted(m.counter)})
 	}
 	return append(to,
-		number{int64(f.Counts[m.counter]), names.Transmit, flow.Counters},
-		number{int64(f.Counts[m.received]), names.Receive, flow.Counters})
+		number{int64(f.Counts[m.counter]), names.Transmit, flow.Established | flow.Counted(m.counter)},
+		number{int64(f.Counts[m.received]), names.Receive, flow.Established | flow.Counted(m.received)})
 }
 
 // total returns the sum of numbers as the only one.
@@ -297,7 +309,7 @@ func (w *Writer) writeSamples(m *metric, f *flow.Flow, samples *flow.Histogram, 
 		p.SetMax(samples.Max)
 	}
 	p.BucketCounts().FromRaw(samples.Counts)
-	p.ExplicitBounds().FromRaw(w.options.Bounds)
+	p.ExplicitBounds().FromRaw(w.options.Bounds[m.measure])
 	m.putAttributes(p.Attributes(), f)
 }
 

@@ -19,7 +19,7 @@ import (
 func newWriter(c metadata.MetricsConfig) *Writer {
 	r := resources.New(metadata.DefaultResourceAttributesConfig())
 	r.Host = resources.Host{ID: "4d3c", Name: "node-1"}
-	return New(Options{Metrics: c, Resources: r, Bounds: flow.DefaultBuckets(), Version: "test", Start: at(0)})
+	return New(Options{Metrics: c, Resources: r, Bounds: flow.DefaultBounds(), Version: "test", Start: at(0)})
 }
 
 // TestWriterFolds lists the metrics for which flows are added up: only listen.drops by default, as it has no peer.
