@@ -60,11 +60,11 @@ func join(path, key string) string {
 	return path + "::" + key
 }
 
-// hint names the key that was probably meant.
+// hint names the key that was probably meant: at most two changes away, and with a letter in common.
 func (n *Node) hint(key string) string {
 	best, distance := "", 3
 	for _, known := range slices.Sorted(maps.Keys(n.Keys)) {
-		if d := editDistance(key, known); d < distance {
+		if d := editDistance(key, known); d < min(distance, len(known)) {
 			best, distance = known, d
 		}
 	}

@@ -1,6 +1,12 @@
 package schema
 
-import "testing"
+import (
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
 
 func TestCheck(t *testing.T) {
 	type m = map[string]any
@@ -76,4 +82,98 @@ func TestEither(t *testing.T) {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}
+}
+
+// The key that was probably meant has the fewest changes; of two that are as near, the first by name. From three changes
+// on there is no hint, nor where no letter of the key would stay.
+func TestHint(t *testing.T) {
+	n := &Node{Kind: Object, Keys: map[string]*Node{"interval": {}, "internal": {}, "limits": {}, "limit": {}, "on": {}}}
+	for key, want := range map[string]string{
+		"intervall": "; interval is one",
+		"intern":    "; internal is one",
+		"interxal":  "; internal is one", // one change from interval too
+		"limitz":    "; limit is one",
+		"limist":    "; limit is one",
+		"limitss":   "; limits is one",
+		"Interval":  "; interval is one",
+		"lim":       "; limit is one",
+		"of":        "; on is one",
+		"li":        "",
+		"zone":      "",
+		"li_mi_ts_": "",
+		"endpoint":  "",
+	} {
+		if got := n.hint(key); got != want {
+			t.Errorf("%s: %q, want %q", key, got, want)
+		}
+	}
+	if got := (&Node{Kind: Map}).hint("any"); got != "" {
+		t.Errorf("keys that the user chooses have a hint: %q", got)
+	}
+}
+
+// All faults of a file are reported, in the order of its keys and elements, each with its path.
+func TestEveryFault(t *testing.T) {
+	err := whole().Check(map[string]any{
+		"limits": []any{1, "1s", "soon", nil},
+		"codes":  map[string]any{"b": []any{"abc", "ab"}, "a": "ab", "c": nil},
+		"below":  map[string]any{"size": "x", "every": 5, "siez": 1},
+		"zone":   1,
+	})
+	want := []string{
+		"below::every: 5 has no unit; write 5s if it is in seconds",
+		"below::siez: there is no such key; size is one",
+		`below::size: must be a whole number, not "x"`,
+		`codes::a: must be a list, not "ab"`,
+		"codes::b: must have an even number of letters",
+		"limits: 1 has no unit; write 1s if it is in seconds",
+		`limits: must be a duration such as 10s or 500ms, not "soon"`,
+		"zone: there is no such key",
+	}
+	if err == nil {
+		t.Fatal("no error")
+	}
+	if diff := cmp.Diff(want, strings.Split(err.Error(), "\n")); diff != "" {
+		t.Errorf("faults (-want +got):\n%s", diff)
+	}
+}
+
+// Each kind of number that a decoder of YAML or JSON makes is accepted, and nothing else is taken for one.
+func TestNumbers(t *testing.T) {
+	whole, fraction := Of(reflect.TypeFor[int]()), Of(reflect.TypeFor[float64]())
+	for _, c := range []struct {
+		value             any
+		whole, fractional bool
+	}{
+		{7, true, true}, {int64(-7), true, true}, {uint64(7), true, true}, {7.0, true, true}, {1e300, true, true},
+		{-0.5, false, true}, {"7", false, false}, {true, false, false}, {[]any{7}, false, false},
+	} {
+		if err := whole.Check(c.value); (err == nil) != c.whole {
+			t.Errorf("%v as a whole number: %v", c.value, err)
+		}
+		if err := fraction.Check(c.value); (err == nil) != c.fractional {
+			t.Errorf("%v as a number: %v", c.value, err)
+		}
+	}
+}
+
+// The number of changes is a distance: from one text to another as far as back, and no detour is shorter.
+func FuzzEditDistance(f *testing.F) {
+	f.Add("interval", "intervall", "internal")
+	f.Add("", "a", "ab")
+	f.Add("ab", "ba", "b")
+	f.Fuzz(func(t *testing.T, a, b, c string) {
+		if len(a)+len(b)+len(c) > 300 {
+			return
+		}
+		ab, ba, ac, cb := editDistance(a, b), editDistance(b, a), editDistance(a, c), editDistance(c, b)
+		switch {
+		case ab != ba, (ab == 0) != (a == b):
+			t.Errorf("%q to %q: %d, back: %d", a, b, ab, ba)
+		case ab > ac+cb:
+			t.Errorf("%q to %q: %d, over %q: %d", a, b, ab, c, ac+cb)
+		case ab < max(len(a), len(b))-min(len(a), len(b)), ab > max(len(a), len(b)):
+			t.Errorf("%q to %q: %d", a, b, ab)
+		}
+	})
 }

@@ -22,7 +22,7 @@ const (
 type subject uint8
 
 const (
-	anything subject = iota
+	anything subject = iota // a text without a tag
 	tagOfEnd
 	tagOfEdge
 	kindOfEnd

@@ -81,7 +81,6 @@ func (p *parser) term() (term, error) {
 		err := p.values(&t)
 		return t, err
 	}
-	t.subject = anything
 	from := p.at
 	v, quoted, err := p.value(false)
 	if err != nil {

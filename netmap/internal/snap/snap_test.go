@@ -132,6 +132,13 @@ func TestAnyDropped(t *testing.T) {
 		if !d.Any() {
 			t.Errorf("a point dropped as %s is not counted", reflect.TypeFor[Dropped]().Field(i).Name)
 		}
+		for j := range i { // two reasons do not cancel each other out
+			reflect.ValueOf(&d).Elem().Field(j).SetUint(1)
+			if !d.Any() {
+				t.Errorf("points dropped for two reasons are not counted: %+v", d)
+			}
+			reflect.ValueOf(&d).Elem().Field(j).SetUint(0)
+		}
 	}
 }
 
@@ -178,5 +185,35 @@ func TestTheOrderOfAddingDoesNotMatter(t *testing.T) {
 	ba.Add(&a)
 	if diff := cmp.Diff(ab, ba); diff != "" {
 		t.Errorf("a+b (-) and b+a (+):\n%s", diff)
+	}
+}
+
+// The slowest round trip of edges is that of one of them, in whatever order they are added; one without a sample has
+// none.
+func TestTheSlowestRoundTrip(t *testing.T) {
+	for name, edges := range map[string][]Figures{
+		"rising":           {{RTTs: 1, RTTSum: 0.1, RTTMax: 0.1}, {RTTs: 1, RTTSum: 0.4, RTTMax: 0.4}},
+		"falling":          {{RTTs: 1, RTTSum: 0.4, RTTMax: 0.4}, {RTTs: 1, RTTSum: 0.1, RTTMax: 0.1}},
+		"nothing at first": {{}, {RTTs: 2, RTTSum: 0.5, RTTMax: 0.4}},
+		"nothing at last":  {{RTTs: 2, RTTSum: 0.5, RTTMax: 0.4}, {}},
+	} {
+		var sum Figures
+		for i := range edges {
+			sum.Add(&edges[i])
+		}
+		if sum.RTTMax != 0.4 || sum.RTTs != 2 || sum.RTTSum != 0.5 {
+			t.Errorf("%s: %+v", name, sum)
+		}
+	}
+}
+
+// An edge that has no outcomes gets those of the other in their order, in a list of its own.
+func TestAddCopiesOutcomes(t *testing.T) {
+	var sum Figures
+	one := Figures{Outcomes: []Outcome{{2, 7}, {1, 1}}}
+	sum.Add(&one)
+	sum.Count(2, 1)
+	if diff := cmp.Diff([]Outcome{{2, 8}, {1, 1}}, sum.Outcomes); diff != "" || one.Outcomes[0].N != 7 {
+		t.Errorf("outcomes (-want +got):\n%s, of the other edge: %v", diff, one.Outcomes)
 	}
 }
