@@ -20,9 +20,7 @@ func TestClusterMesh(t *testing.T) {
 	rules := rulesNamed(t, "sidecar-redirect.nft")
 	s := newKnownMesh(t, bookinfo.Options{Rules: &rules})
 	sink := newSignals(t)
-	// The first collection waits for the zone of the node, for at most an interval. A resource that was written without it
-	// never gets it, and on a busy machine the API takes more than the second of the other tests.
-	a := runAgent(t, s.KubeConfig("agent", s.Admin), sink, "yaml:receivers::netconn::collection_interval: 5s")
+	a := runAgent(t, s.KubeConfig("agent", s.Admin), sink)
 	sink.await(t)
 	if err := s.mesh.Ask(requests); err != nil {
 		t.Fatal(err)

@@ -31,6 +31,10 @@ import (
 // Patience is how long a flow, an event and the cluster's answer wait for a better identity of the other end.
 const Patience = 2 * time.Second
 
+// StartPatience is how long the first collection waits for what all resources have, from Open on. It does not depend on
+// the interval of collections: the API of a busy machine may take longer than a short one.
+const StartPatience = 10 * time.Second
+
 // DrainInterval is short enough for the ring of ended connections not to fill up at ten thousand a second.
 const DrainInterval = 100 * time.Millisecond
 

@@ -95,14 +95,19 @@ func TestClusterFaultsAreTold(t *testing.T) {
 	}
 }
 
-// The first collection is too early for the API: the next one has everything, with the zone. If there is still none, it
-// is not waited for, and what was written without a zone stays so.
+// The first collections are too early for the API: a later one has everything, with the zone, also where the interval is
+// short. After StartPatience no more is waited for, and what was written without a zone stays so.
 func TestTheFirstCollectionWaitsForTheZone(t *testing.T) {
 	for name, c := range map[string]struct {
 		zones  []string // that the API knows, by collection
 		synced bool     // from the first collection on
+		every  time.Duration
 		want   []string
 	}{
+		"it comes late, for a short interval": {zones: []string{"", "", "", "", "zone-a"}, every: 2 * time.Second,
+			want: []string{"none", "none", "none", "none", "zone-a"}},
+		"it comes too late, for a short interval": {zones: []string{"", "", "", "zone-a"}, every: 5 * time.Second,
+			want: []string{"none", "none", "", ""}},
 		"it comes":       {zones: []string{"", "zone-a", "zone-a"}, want: []string{"none", "zone-a", "zone-a"}},
 		"it comes late":  {zones: []string{"", "", "zone-a"}, want: []string{"none", "", ""}},
 		"there is none":  {zones: []string{"", "", ""}, synced: true, want: []string{"", "", ""}},
@@ -113,6 +118,7 @@ func TestTheFirstCollectionWaitsForTheZone(t *testing.T) {
 			r := newRig(t)
 			source, now := &known{}, time.Unix(1_700_000_000, 0)
 			r.sources = pipeline.Sources{source}
+			r.scraper.config.CollectionInterval = cmp.Or(c.every, r.scraper.config.CollectionInterval)
 			r.scraper.machine.Now = func() time.Time { return now }
 			r.sockets.Snapshot = func(_ bool, h kernel.Handler) error {
 				h.Listener(conn.Listener{Process: conn.Process{Executable: "shop"}, Drops: 1})

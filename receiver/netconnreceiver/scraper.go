@@ -163,12 +163,12 @@ func (s *netconnScraper) scrape(context.Context) (pmetric.Metrics, error) {
 	return md, nil
 }
 
-// locate gives the resources the zone of the node, and reports whether they can be written: the first collection may be
-// too early for the Kubernetes API. The next one has all that the first would have had.
+// locate gives the resources the zone of the node, and reports whether they can be written: the first collections may be
+// too early for the Kubernetes API. A later one has all that they would have had.
 func (s *netconnScraper) locate(now time.Time) bool {
 	zone, region, settled := s.pipeline.Here()
 	s.places.Locate(zone, region)
-	return settled || now.Sub(s.opened) >= s.config.CollectionInterval
+	return settled || now.Sub(s.opened) >= pipeline.StartPatience
 }
 
 // scrapeLogs returns the events since the last call. Without a metrics receiver it is a collection too.
