@@ -26,24 +26,15 @@ type given struct {
 
 // metricsTo returns a consumer that has the scraper keep what next refuses.
 func (s *netconnScraper) metricsTo(next consumer.Metrics) (consumer.Metrics, error) {
+	var waiting beginnings
 	return consumer.NewMetrics(func(ctx context.Context, md pmetric.Metrics) error {
 		if metadata.ReceiverNetconnProposedConventionsFeatureGate.IsEnabled() {
 			metrics.Propose(md)
 		}
-		err := inTurn(ctx, next, metrics.Split(md), md)
+		err := waiting.send(ctx, next, metrics.Split(md), md)
 		s.deliveredMetrics(err)
 		return err
 	}, consumer.WithCapabilities(next.Capabilities()))
-}
-
-// inTurn sends the beginnings of series, if there are any, before their values.
-func inTurn(ctx context.Context, next consumer.Metrics, beginnings, values pmetric.Metrics) error {
-	if beginnings.ResourceMetrics().Len() > 0 {
-		if err := next.ConsumeMetrics(ctx, beginnings); err != nil {
-			return err
-		}
-	}
-	return next.ConsumeMetrics(ctx, values)
 }
 
 // logsTo returns a consumer that has the scraper keep what next refuses.

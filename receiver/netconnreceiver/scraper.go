@@ -163,8 +163,8 @@ func (s *netconnScraper) scrape(context.Context) (pmetric.Metrics, error) {
 	return md, nil
 }
 
-// locate gives the resources the zone of the node, and reports whether they can be written: the first collections may be
-// too early for the Kubernetes API. A later one has all that they would have had.
+// locate gives the resources the zone of the node, and reports whether they can be written. The first collections may
+// be too early for the Kubernetes API. A later one has all that they would have had.
 func (s *netconnScraper) locate(now time.Time) bool {
 	zone, region, settled := s.pipeline.Here()
 	s.places.Locate(zone, region)
