@@ -90,40 +90,56 @@ type prometheus struct {
 	address string
 }
 
-// startPrometheus starts the Prometheus that `make backends` built.
+// startPrometheus starts the Prometheus that `make test-backends` built.
 func startPrometheus(t *testing.T, configuration string, flags ...string) *prometheus {
 	t.Helper()
-	dir := os.Getenv("NETCONN_BACKENDS")
-	if dir == "" {
-		t.Skip("NETCONN_BACKENDS is not set: make test-backends builds a Prometheus, and sets it")
-	}
 	data := t.TempDir()
 	file := filepath.Join(data, "prometheus.yml")
 	if err := os.WriteFile(file, []byte(configuration), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	p := &prometheus{t, freeAddress(t)}
-	log, err := os.Create(filepath.Join(data, "log"))
+	startBackend(t, "prometheus", append(flags, "--config.file="+file, "--storage.tsdb.path="+data,
+		"--web.listen-address="+p.address)...)
+	until(t, "Prometheus", func() bool { return answers("http://" + p.address + "/-/ready") })
+	return p
+}
+
+// backend returns the path of a program that `make test-backends` built.
+func backend(t *testing.T, name string) string {
+	t.Helper()
+	dir := os.Getenv("NETCONN_BACKENDS")
+	if dir == "" {
+		t.Skip("NETCONN_BACKENDS is not set: make test-backends builds the backends, and sets it")
+	}
+	return filepath.Join(dir, name)
+}
+
+// startBackend starts a backend, which ends with the test.
+func startBackend(t *testing.T, name string, arguments ...string) {
+	t.Helper()
+	command := exec.Command(backend(t, name), arguments...)
+	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	command := exec.Command(filepath.Join(dir, "prometheus"), append(flags, "--config.file="+file, "--storage.tsdb.path="+data,
-		"--web.listen-address="+p.address)...)
+	defer log.Close()
 	command.Stdout, command.Stderr = log, log
 	process, err := harness.Start(command)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(process.Kill)
-	until(t, "Prometheus", func() bool {
-		answer, err := http.Get("http://" + p.address + "/-/ready")
-		if err != nil {
-			return false
-		}
-		_ = answer.Body.Close()
-		return answer.StatusCode == http.StatusOK
-	})
-	return p
+}
+
+// answers reports whether a page answers with success.
+func answers(page string) bool {
+	answer, err := http.Get(page)
+	if err != nil {
+		return false
+	}
+	_ = answer.Body.Close()
+	return answer.StatusCode == http.StatusOK
 }
 
 // want waits for the result of a query, within one percent. It asks at the time of the newest sample, as increase()

@@ -34,6 +34,16 @@ func (v values) of(attributes ...string) string {
 	return strings.Join(all, " ")
 }
 
+// has reports whether all of these are among the values.
+func (v values) has(these values) bool {
+	for key, value := range these {
+		if v[key] != value {
+			return false
+		}
+	}
+	return true
+}
+
 // A number is a point of a sum, with the attributes of its resource.
 type number struct {
 	resource, point values
@@ -105,6 +115,18 @@ func (s *signals) receiveLogs(ld plog.Logs) error {
 		}
 	}
 	return nil
+}
+
+// matching returns the events that have some values.
+func (s *signals) matching(want values) (all []values) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, e := range s.events {
+		if e.has(want) {
+			all = append(all, e)
+		}
+	}
+	return all
 }
 
 func (s *signals) receiveTraces(td ptrace.Traces) error {
