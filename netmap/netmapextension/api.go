@@ -31,10 +31,18 @@ type api struct {
 	source  snap.Source
 	timeout time.Duration // for making an answer, once it is its turn
 	slots   chan struct{} // has one element for each answer that is being made
+	outbox  outbox
 }
 
 func newAPI(links []LinkConfig, source snap.Source, timeout time.Duration) http.Handler {
-	a := &api{links: links, source: source, timeout: timeout, slots: make(chan struct{}, maxConcurrent)}
+	a := &api{
+		links: links, source: source, timeout: timeout, slots: make(chan struct{}, maxConcurrent),
+		outbox: outbox{limit: maxUnread},
+	}
+	return a.handler()
+}
+
+func (a *api) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/api/v1/status", a.get(a.status))
 	mux.Handle("/api/v1/tags", a.get(a.tags))
@@ -98,12 +106,12 @@ func (a *api) get(read request) http.Handler {
 		if refuse(w, err) {
 			return
 		}
-		body.write(w, etag)
+		a.outbox.write(w, body, etag)
 	})
 }
 
 // compute makes the answer to a question. The number of answers that are made at a time is limited, and so is the time
-// for each. Writing them is not limited, so that clients that do not read block no other client. The state of the map
+// for each. Writing them is not part of it, so that clients that do not read block no other client. The state of the map
 // is always answered.
 func (a *api) compute(r *http.Request, q question) (encoded, error) {
 	if q.span != nil {
