@@ -62,7 +62,19 @@ func install(t *testing.T) (*testcluster.Node, *backend) {
 	for _, w := range []string{"daemonset/netconn-agent", "deployment/netconn-gateway", "deployment/netconn-map"} {
 		rollout(t, n, "netconn", w)
 	}
+	awaitReading(t, n)
 	return n, b
+}
+
+// awaitReading waits until the agent reads the kernel. It is Ready before: the container netconn has no port to probe.
+func awaitReading(t *testing.T, n *testcluster.Node) {
+	t.Helper()
+	if err := harness.Until(deadline, "the agent to read the kernel", func() bool {
+		time.Sleep(time.Second)
+		return strings.Contains(kubectl(t, n, "-n", "netconn", "logs", "daemonset/netconn-agent", "-c", "netconn"), "Everything is ready")
+	}); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // restartAgent replaces the agent. Nothing may be sent meanwhile: what ends before the new one has started is not seen.
@@ -70,6 +82,7 @@ func restartAgent(t *testing.T, n *testcluster.Node) {
 	t.Helper()
 	kubectl(t, n, "-n", "netconn", "rollout", "restart", "daemonset/netconn-agent")
 	rollout(t, n, "netconn", "daemonset/netconn-agent")
+	awaitReading(t, n)
 	time.Sleep(10 * time.Second) // it has adopted what was open
 }
 
