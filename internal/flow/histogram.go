@@ -15,7 +15,8 @@ type Bounds [Measures][]float64
 // variation, twelve from 50 us to 10 s for the duration, and none for the handshake, which takes a round trip.
 func DefaultBounds() Bounds {
 	round := []float64{100e-6, 300e-6, 1e-3, 3e-3, 10e-3, 30e-3, 100e-3, 300e-3}
-	return Bounds{RTT: round, Jitter: round, Duration: {50e-6, 100e-6, 300e-6, 1e-3, 3e-3, 10e-3, 30e-3, 100e-3, 300e-3, 1, 3, 10}}
+	long := slices.Concat([]float64{50e-6}, round, []float64{1, 3, 10})
+	return Bounds{RTT: round, Jitter: round, Duration: long}
 }
 
 // SameBounds returns these bounds for every measure.
