@@ -1,6 +1,7 @@
 package conntrack
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -69,7 +70,7 @@ func (f *finder) search(now time.Time) (paths map[uint32]string, complete bool) 
 	defer runtime.UnlockOSThread()
 	began := threadTime()
 	complete = !now.Before(f.nextThreads)
-	paths = make(map[uint32]string)
+	paths, threads := make(map[uint32]string), make(map[uint32]string)
 	for _, process := range fileNames(f.proc, -1) {
 		if process[0] < '1' || process[0] > '9' {
 			continue
@@ -77,10 +78,15 @@ func (f *finder) search(now time.Time) (paths map[uint32]string, complete bool) 
 		own := filepath.Join(f.proc, process)
 		if complete {
 			for _, thread := range fileNames(filepath.Join(own, "task"), -1) {
-				addLink(paths, filepath.Join(own, "task", thread, "ns/net"))
+				addLink(threads, filepath.Join(own, "task", thread, "ns/net"))
 			}
 		}
-		addLink(paths, filepath.Join(own, "ns/net")) // preferred to those of threads, as a process lives longer
+		addLink(paths, filepath.Join(own, "ns/net"))
+	}
+	for inode, link := range threads {
+		if paths[inode] == "" { // a thread may visit a namespace for a moment, as those of a proxy for many pods do
+			paths[inode] = link
+		}
 	}
 	for _, process := range []string{"1", "self"} {
 		f.addMounts(paths, filepath.Join(f.proc, process)) // preferred to those of processes, as a mount lives longer
@@ -165,7 +171,14 @@ func openNetns(path string, inode uint32) (*os.File, error) {
 	}
 	if uint32(st.Ino) != inode {
 		file.Close()
-		return nil, fmt.Errorf("open %s: it is another namespace by now", path)
+		return nil, fmt.Errorf("open %s: %w", path, errMoved)
 	}
 	return file, nil
+}
+
+var errMoved = errors.New("it is another namespace by now")
+
+// moved reports whether a path does not lead to the namespace any more, although another one may.
+func moved(err error) bool {
+	return errors.Is(err, errMoved) || errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ESRCH)
 }

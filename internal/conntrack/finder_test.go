@@ -63,6 +63,8 @@ func TestSearch(t *testing.T) {
 	p.inNamespace("100/task/101", 2) // a thread in a namespace of its own
 	p.inNamespace("200", 3)
 	p.inNamespace("300", 4)
+	p.inNamespace("350/task/351", 4) // a thread of a later process that visits it
+	p.inNamespace("350/task/352", 3)
 	p.makeDir("400/ns") // a process that has ended, or that may not be looked at
 	p.inNamespace("self", 9)
 	p.mount("1", 3, "/run/netns/pod")

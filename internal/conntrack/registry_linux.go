@@ -48,7 +48,8 @@ type registry struct {
 	eventsErr error         // why not
 	byInode   map[uint32]*netns
 	byID      map[int32]*netns
-	lastID    int32 // ids are never reused, so the id of a deleted namespace never points to another one
+	moved     map[uint32]bool // whose path led elsewhere when the last search had found it
+	lastID    int32           // ids are never reused, so the id of a deleted namespace never points to another one
 }
 
 func newRegistry(proc string) *registry {
@@ -95,7 +96,7 @@ func (g *registry) find(now time.Time, k netnsKey, process uint32) (n *netns, to
 	}
 	tooEarly = !g.searchAndRegister(now)
 	n = g.known(k)
-	return n, tooEarly && n == nil
+	return n, n == nil && (tooEarly || g.moved[k.inode])
 }
 
 // searchAndRegister registers every namespace that a search finds, and reports whether a complete search was made. It
@@ -105,6 +106,7 @@ func (g *registry) searchAndRegister(now time.Time) (complete bool) {
 		return false
 	}
 	paths, complete := g.search(now)
+	g.moved = make(map[uint32]bool)
 	if g.events == nil && complete {
 		g.removeDeleted()
 	}
@@ -113,7 +115,9 @@ func (g *registry) searchAndRegister(now time.Time) (complete bool) {
 			n.path = path
 			continue
 		}
-		_ = g.register(inode, path) // it was deleted, or may not be entered: a lookup in it says so
+		if err := g.register(inode, path); moved(err) { // or it may not be entered: a lookup in it says so
+			g.moved[inode] = true
+		}
 	}
 	return complete
 }
@@ -199,14 +203,15 @@ func (g *registry) apply(e event) {
 	}
 }
 
-// open opens a known namespace. If its path does not lead to it any more, a search may find another one.
+// open opens a known namespace. If its path does not lead to it any more, a search may find another one, now or later:
+// a path by a thread may be of no use a moment after the search.
 func (g *registry) open(now time.Time, n *netns) (*os.File, error) {
 	if file, err := openNetns(n.path, n.inode); err == nil {
 		return file, nil
 	}
 	tooEarly := !g.searchAndRegister(now)
 	file, err := openNetns(n.path, n.inode)
-	if err != nil && tooEarly {
+	if err != nil && (tooEarly || moved(err)) {
 		return nil, fmt.Errorf("%w: %w", ErrTooEarly, err)
 	}
 	return file, err

@@ -3,6 +3,7 @@
 package conntrack
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"testing"
@@ -45,6 +46,27 @@ func TestKnown(t *testing.T) {
 		if got != c.want || tooEarly != (c.want == nil) {
 			t.Errorf("find, %s: %v, too early %v; want %v", name, got, tooEarly, c.want)
 		}
+	}
+}
+
+// A path by a thread may lead elsewhere a moment after the search has read it. It is too early then, not in vain: the
+// namespace is there, and the next search may find another path.
+func TestMoved(t *testing.T) {
+	p := newFakeProc(t)
+	p.inNamespace("100/task/101", 1) // a link that leads nowhere
+	g := newRegistry(p.root)
+	g.events = &events{fd: -1}
+	for inode, want := range map[uint32]bool{1: true, 2: false} {
+		g.finder = newFinder(p.root) // the search is complete
+		if n, tooEarly := g.find(time.Now(), netnsKey{inode: inode}, 0); n != nil || tooEarly != want {
+			t.Errorf("namespace %d: %v, too early %v; want %v", inode, n, tooEarly, want)
+		}
+	}
+	g.finder = newFinder(p.root)
+	known := &netns{inode: 3, id: 1, path: "/proc/self/ns/net"}
+	g.add(known)
+	if _, err := g.open(time.Now(), known); !errors.Is(err, ErrTooEarly) || !errors.Is(err, errMoved) {
+		t.Errorf("open by a path that leads to another namespace: %v", err)
 	}
 }
 
