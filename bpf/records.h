@@ -81,6 +81,7 @@ struct connection_record {
 	__u64 cookie;
 	struct process process;
 	struct counters counters;
+	__u64 time_ns; /* of this record */
 	__u64 age_ns;
 	__u64 handshake_ns;
 	__u64 netns_cookie; /* never reused, unlike the inode; 0: not known */
@@ -168,7 +169,7 @@ enum counter {
 
 _Static_assert(sizeof(struct process) == 56, "process");
 _Static_assert(sizeof(struct counters) == 56, "counters");
-_Static_assert(sizeof(struct connection_record) == 208, "connection_record");
+_Static_assert(sizeof(struct connection_record) == 216, "connection_record");
 _Static_assert(sizeof(struct listener_record) == 104, "listener_record");
 _Static_assert(sizeof(struct cgroup_record) == 528, "cgroup_record");
 _Static_assert(sizeof(struct losses) == 56, "losses");

@@ -187,7 +187,8 @@ static __always_inline void describe(struct connection_record *r, struct sock *s
 	r->generation = t->generation;
 	r->cookie = bpf_get_socket_cookie(sk);
 	r->process = t->process;
-	r->age_ns = age_ns(t);
+	r->time_ns = bpf_ktime_get_ns();
+	r->age_ns = t->opened_ns ? r->time_ns - t->opened_ns : 0;
 	r->handshake_ns = t->handshake_ns;
 	read_local(r->local, sk);
 	read_remote(r->remote, sk);

@@ -64,6 +64,9 @@ type Timing struct {
 	RTT, RTTVariation time.Duration // smoothed, as in TCP_INFO; zero before the first sample
 }
 
+// Reported returns when the kernel made the report: for the last one, when the connection ended.
+func (t Timing) Reported() time.Time { return t.Opened.Add(t.Age) }
+
 // End is what is kept of one end of a connection, to find its route and for the other end to know it.
 type End struct {
 	Socket

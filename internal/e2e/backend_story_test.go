@@ -171,7 +171,8 @@ func duration(event values) float64 {
 func (s *story) join(address, port string, more ...string) (traces []trace) {
 	s.t.Helper()
 	tags := values{
-		"span.kind": "server", "k8s.pod.uid": s.reviews.pod.UID, "network.peer.address": address, "network.peer.port": port,
+		"span.kind": "server", "k8s.pod.uid": s.reviews.pod.UID,
+		"network.peer.address": address, "network.peer.port": port,
 	}
 	for i := 0; i < len(more); i += 2 {
 		tags[more[i]] = more[i+1]

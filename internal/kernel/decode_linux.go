@@ -34,6 +34,7 @@ const maxNames = 4096
 // decoder turns records into reports. It remembers names, because almost every record repeats one.
 type decoder struct {
 	names map[string]string
+	clock clock // at the begin of the batch
 }
 
 func newDecoder() *decoder { return &decoder{names: map[string]string{}} }
@@ -84,6 +85,7 @@ func (d *decoder) connection(r sockConnectionRecord) conn.Conn {
 		Timing: conn.Timing{
 			Handshake:    time.Duration(r.HandshakeNs),
 			Age:          time.Duration(r.AgeNs),
+			Opened:       d.clock.at(r.TimeNs - r.AgeNs),
 			RTT:          time.Duration(r.Counters.RttUs) * time.Microsecond,
 			RTTVariation: time.Duration(r.Counters.RttVariationUs) * time.Microsecond,
 		},

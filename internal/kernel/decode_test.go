@@ -41,7 +41,7 @@ func sampleConnection() sockConnectionRecord {
 		Kind: uint32(sockRecordKindRECORD_CONNECTION), Generation: 2, Cookie: 77,
 		Process:  sockProcess{Cgroup: 5, CgroupV1: 18, Pid: 42, Executable: executable("curl")},
 		Counters: sockCounters{Count64: [...]uint64{1, 2}, Count32: [...]uint32{3, 4, 5, 6, 7, 8, 16}, RttUs: 9, RttVariationUs: 10},
-		AgeNs:    11, HandshakeNs: 12,
+		TimeNs:   111, AgeNs: 11, HandshakeNs: 12,
 		Local: netip.MustParseAddr("::ffff:10.0.0.1").As16(), LocalPort: 4711,
 		Remote: netip.MustParseAddr("2001:db8::1").As16(), RemotePort: 443,
 		IsnLocal: 13, IsnRemote: 14, Netns: 15, NetnsCookie: 17, Error: uint16(unix.ETIMEDOUT),
@@ -57,6 +57,7 @@ func TestDecode(t *testing.T) {
 		Cgroup:   func(c conn.Cgroup) { cgroups = append(cgroups, c) },
 	}
 	d := newDecoder()
+	d.clock.wall = time.Unix(1, 0)
 	process := sockProcess{Cgroup: 5, Pid: 42, Executable: executable("nginx")}
 	for _, raw := range [][]byte{
 		bytesOf(sampleConnection()),
@@ -81,7 +82,7 @@ func TestDecode(t *testing.T) {
 			Transparent: true, Sequence: conn.Sequence{Local: 13, Remote: 14}, Protocol: conn.TCP,
 		},
 		Timing: conn.Timing{
-			Handshake: 12, Age: 11, RTT: 9 * time.Microsecond, RTTVariation: 10 * time.Microsecond,
+			Handshake: 12, Age: 11, Opened: time.Unix(1, 100), RTT: 9 * time.Microsecond, RTTVariation: 10 * time.Microsecond,
 		},
 		Counts: conn.Counts{
 			conn.Sent: 1, conn.Received: 2, conn.SegmentsSent: 3, conn.SegmentsReceived: 4, conn.Retransmits: 5,
@@ -111,9 +112,10 @@ func TestEveryFieldIsDecoded(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.Process.Executable = executable(strings.Repeat("x", len(r.Process.Executable)-1))
-	c := newDecoder().connection(r)
+	d := newDecoder()
+	d.clock.wall = time.Unix(1, 0)
+	c := d.connection(r)
 	c.Owner = conn.Owner{ContainerID: "x", PodUID: "x", Unit: "x", Executable: "x", Named: true} // the reader's
-	c.Opened = time.Unix(1, 0)
 	wantNonZero(t, "Conn", reflect.ValueOf(c))
 
 	l, err := record[sockListenerRecord](raw)

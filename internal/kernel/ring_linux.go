@@ -29,6 +29,7 @@ func openRing(m *ebpf.Map) (*ring, error) {
 // drain hands over the waiting records and returns their number. It stops after the size of one ring, so that a flood
 // of connections cannot hold it forever.
 func (r *ring) drain(h Handler) (records int, err error) {
+	r.decoder.clock = readClock()
 	for left := r.reader.BufferSize(); left > 0; left -= len(r.record.RawSample) {
 		err := r.reader.ReadInto(&r.record)
 		if errors.Is(err, os.ErrDeadlineExceeded) {

@@ -28,6 +28,7 @@ type sockConnectionRecord struct {
 	Cookie      uint64
 	Process     sockProcess
 	Counters    sockCounters
+	TimeNs      uint64
 	AgeNs       uint64
 	HandshakeNs uint64
 	NetnsCookie uint64

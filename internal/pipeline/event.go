@@ -13,7 +13,7 @@ import (
 type Event struct {
 	Identity
 	Conn conn.Conn
-	Read time.Time // when its end was read
+	Read time.Time // when its end was read: up to DrainInterval after Conn.Reported
 }
 
 // EventOptions say which ends of connections are events, and how many there may be.

@@ -26,7 +26,7 @@ func dialled(id uint64, p conn.Phase) conn.Conn {
 			SeenOpening: true, Sequence: conn.Sequence{Local: uint32(id), Remote: 1000},
 			Tuple: conn.Tuple{Source: netip.MustParseAddrPort("10.244.1.11:40000"), Destination: remote},
 		},
-		Timing:  conn.Timing{Age: 2 * time.Second},
+		Timing:  conn.Timing{Age: 2 * time.Second, Opened: at(998)},
 		Process: conn.Process{PID: 4711, Executable: "curl"},
 	}
 }
@@ -50,7 +50,7 @@ func TestMomentReachesTheCluster(t *testing.T) {
 		}},
 		"by an event": {conn.Closed, func(_ *testing.T, s *scripted, p *Pipeline) {
 			p.WantEvents(true)
-			p.events.add(func() conn.Conn { c := dialled(1, conn.Closed); c.Opened = at(998); return c }(), s.now)
+			p.events.add(dialled(1, conn.Closed), s.now)
 			p.Events(s.now)
 		}},
 	} {

@@ -281,7 +281,7 @@ func (p *Pipeline) handler(now time.Time) kernel.Handler {
 	return kernel.Handler{
 		Cgroup: p.owners.Learn,
 		Conn: func(c conn.Conn) {
-			c.Owner, c.Opened = p.owners.Resolve(c.Process), now.Add(-c.Age)
+			c.Owner = p.owners.Resolve(c.Process)
 			p.programs.note(c.Owner, c.Process.PID)
 			p.ends.Add(&c, now)
 			p.flows.Apply(c, now)

@@ -57,6 +57,7 @@ type report struct {
 	Old        bool
 	Sequence   [2]uint32
 	Age        time.Duration
+	Late       time.Duration // of the reading, after the report
 	Handshake  time.Duration
 	Counters   figures
 	Cgroup     uint64
@@ -260,7 +261,9 @@ func (k *script) report(h kernel.Handler) {
 		h.Cgroup(conn.Cgroup{ID: id, Path: path})
 	}
 	for _, r := range k.next.Conns {
-		h.Conn(r.conn())
+		c := r.conn()
+		c.Opened = time.Unix(1_700_000_000, 0).Add(k.next.At - r.Late - r.Age)
+		h.Conn(c)
 	}
 	for _, l := range k.next.Listens {
 		h.Listener(l.listener())

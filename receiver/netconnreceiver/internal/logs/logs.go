@@ -69,9 +69,9 @@ func (w *Writer) add(logs plog.Logs, o conn.Owner) plog.LogRecordSlice {
 }
 
 func write(e *pipeline.Event, to plog.LogRecord) {
-	read := pcommon.NewTimestampFromTime(e.Read)
-	to.SetTimestamp(read)
-	to.SetObservedTimestamp(read)
+	ended := e.Conn.Reported()
+	to.SetTimestamp(pcommon.NewTimestampFromTime(ended))
+	to.SetObservedTimestamp(pcommon.NewTimestampFromTime(latest(ended, e.Read)))
 	to.Body().SetStr(body(e))
 	a := to.Attributes()
 	a.EnsureCapacity(maxAttributes)
@@ -90,6 +90,15 @@ func write(e *pipeline.Event, to plog.LogRecord) {
 	to.SetEventName(names.EventClosed)
 	setSeverity(to, plog.SeverityNumberInfo)
 	putTransfer(&e.Conn, a)
+}
+
+// latest returns the later of two times. A connection may end while the kernel's reports are read, which is after the
+// time at which the reading began.
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 func setSeverity(to plog.LogRecord, s plog.SeverityNumber) {

@@ -22,10 +22,14 @@ func newWriter(change func(*metadata.ResourceAttributesConfig)) *Writer {
 	return &Writer{Version: "test", Resources: resources.New(c)}
 }
 
+// late is how long after the end of a connection its report is read.
+const late = 150 * time.Millisecond
+
 // ended is the event of a connection of an owner.
 func ended(owner string, read time.Time) pipeline.Event {
 	return pipeline.Event{
 		Conn: conn.Conn{
+			Timing: conn.Timing{Opened: read.Add(-late)},
 			Socket: conn.Socket{
 				Tuple: conn.Tuple{
 					Source:      netip.MustParseAddrPort("10.0.0.1:40000"),
@@ -45,7 +49,9 @@ func ended(owner string, read time.Time) pipeline.Event {
 func TestWriteRecord(t *testing.T) {
 	read := time.Unix(1_700_000_000, 5)
 	closed := ended("app", read)
-	closed.Conn.Timing = conn.Timing{Handshake: time.Millisecond, Age: 2 * time.Second, RTT: 3 * time.Millisecond}
+	closed.Conn.Timing = conn.Timing{
+		Handshake: time.Millisecond, Age: 2 * time.Second, Opened: read.Add(-late - 2*time.Second), RTT: 3 * time.Millisecond,
+	}
 	closed.Server, closed.Port = netip.MustParseAddrPort("10.244.2.13:15006"), 9080
 	closed.Client = netip.MustParseAddrPort("10.0.0.1:40000")
 	closed.Peer[names.PeerName] = "reviews"
@@ -84,11 +90,28 @@ func TestWriteRecord(t *testing.T) {
 			if lr.EventName() != tt.name {
 				t.Errorf("got the event %s, want %s", lr.EventName(), tt.name)
 			}
-			if got := lr.Timestamp().AsTime(); !got.Equal(read) || lr.ObservedTimestamp() != lr.Timestamp() {
-				t.Errorf("at %v, observed at %v; want %v", got, lr.ObservedTimestamp().AsTime(), read)
-			}
+			wantTimes(t, lr, read.Add(-late), read)
 		})
 	}
+}
+
+func wantTimes(t *testing.T, lr plog.LogRecord, ended, observed time.Time) {
+	t.Helper()
+	if got := lr.Timestamp().AsTime(); !got.Equal(ended) {
+		t.Errorf("ended at %v, want %v", got, ended)
+	}
+	if got := lr.ObservedTimestamp().AsTime(); !got.Equal(observed) {
+		t.Errorf("observed at %v, want %v", got, observed)
+	}
+}
+
+// A connection that ends while the reports are read was not observed before its end.
+func TestEndAfterReading(t *testing.T) {
+	read := time.Unix(1_700_000_000, 0)
+	e, lr := ended("app", read), plog.NewLogRecord()
+	e.Conn.Opened = read.Add(time.Millisecond)
+	write(&e, lr)
+	wantTimes(t, lr, e.Conn.Opened, e.Conn.Opened)
 }
 
 // Records are by resource, in the order of the first event of each.
