@@ -13,6 +13,7 @@ import (
 	"path"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -58,7 +59,9 @@ func ofCgroups(root string) (least Limit) {
 		return Limit{}
 	}
 	defer mounts.Close()
-	for _, dir := range directories(parseGroups(groups), parseMounts(mounts)) {
+	all := parseMounts(mounts)
+	dirs := directories(parseGroups(groups), all)
+	for _, dir := range append(dirs, outside(root, all, dirs)...) {
 		l := read(filepath.Join(root, dir))
 		l.Source = strings.TrimPrefix(l.Source, strings.TrimSuffix(root, "/"))
 		least = least.Smaller(l)
@@ -127,14 +130,62 @@ func directories(g groups, mounts []mount) (dirs []string) {
 		if group == "" || !below || rest != "" && rest[0] != '/' {
 			continue
 		}
-		for dir := path.Clean("/" + rest); ; dir = path.Dir(dir) {
-			dirs = append(dirs, path.Join(m.point, dir))
-			if dir == "/" {
-				break
+		dirs = append(dirs, upTo(m.point, rest)...)
+	}
+	return dirs
+}
+
+// outside returns the ancestors that a mount shows from outside of the process's cgroup namespace, such as the host's in
+// a pod. Its root is then shown as the way up to it, and the way back down has to be searched: /../.. is two levels
+// above one of dirs.
+func outside(root string, mounts []mount, dirs []string) (ancestors []string) {
+	var own []os.FileInfo
+	for _, dir := range dirs {
+		if info, err := os.Stat(filepath.Join(root, dir)); err == nil {
+			own = append(own, info)
+		}
+	}
+	for _, m := range mounts {
+		if levels := strings.Count(m.root, "/.."); levels > 0 && strings.Repeat("/..", levels) == m.root {
+			if dir := descend(filepath.Join(root, m.point), levels, own); dir != "" {
+				ancestors = append(ancestors, upTo(m.point, strings.TrimPrefix(dir, filepath.Join(root, m.point)))...)
 			}
 		}
 	}
-	return dirs
+	return ancestors
+}
+
+// descend returns the directory so many levels below another one that is one of those; empty: there is none.
+func descend(dir string, levels int, one []os.FileInfo) string {
+	if levels == 0 {
+		info, err := os.Stat(dir)
+		if err == nil && slices.ContainsFunc(one, func(o os.FileInfo) bool { return os.SameFile(o, info) }) {
+			return dir
+		}
+		return ""
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return ""
+	}
+	for _, e := range entries {
+		if e.IsDir() {
+			if found := descend(filepath.Join(dir, e.Name()), levels-1, one); found != "" {
+				return found
+			}
+		}
+	}
+	return ""
+}
+
+// upTo returns a directory below a mount point and all above it, the mount point last.
+func upTo(point, rest string) (dirs []string) {
+	for dir := path.Clean("/" + rest); ; dir = path.Dir(dir) {
+		dirs = append(dirs, path.Join(point, dir))
+		if dir == "/" {
+			return dirs
+		}
+	}
 }
 
 // unlimited is above any limit that version 1 has: it shows the largest number of whole pages.

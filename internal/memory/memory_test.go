@@ -119,6 +119,35 @@ func TestReadGo(t *testing.T) {
 	}
 }
 
+// A pod sees its own cgroup through a cgroup namespace. Where the host's are mounted too, the limit of the whole pod and
+// those above it count, and not those beside it.
+func TestOutsideOfTheNamespace(t *testing.T) {
+	const host = "hostfs/sys/fs/cgroup/"
+	for name, c := range map[string]struct {
+		way  string // from the own cgroup up to the mount's root
+		want Limit
+	}{
+		"the pod has less":       {"/../..", Limit{500, "/hostfs/sys/fs/cgroup/pod1/memory.max"}},
+		"not the host's cgroups": {"/../../..", Limit{700, "/sys/fs/cgroup/memory.max"}},
+		"beside the own cgroup":  {"/../pod2", Limit{700, "/sys/fs/cgroup/memory.max"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			root := tree(t, map[string]string{
+				"proc/self/cgroup":    "0::/\n",
+				"proc/self/mountinfo": "40 23 0:28 " + c.way + " /hostfs/sys/fs/cgroup ro - cgroup2 cgroup2 rw\n" + unified,
+				host + "memory.max":   "900\n", host + "pod1/memory.max": "500\n", host + "pod1/c1/memory.max": "700\n",
+				host + "pod2/memory.max": "100\n", host + "pod1/c2/memory.max": "100\n", "sys/fs/empty": "",
+			})
+			if err := os.Symlink(filepath.Join(root, host, "pod1/c1"), filepath.Join(root, "sys/fs/cgroup")); err != nil {
+				t.Fatal(err)
+			}
+			if got := ofCgroups(root); got != c.want {
+				t.Errorf("%+v, want %+v", got, c.want)
+			}
+		})
+	}
+}
+
 // A cgroup may have a colon in its name, and a hierarchy may have several controllers.
 func TestParseGroups(t *testing.T) {
 	for text, want := range map[string]groups{
@@ -161,6 +190,20 @@ func TestDirectories(t *testing.T) {
 	} {
 		if got := directories(c.groups, mounts); !slices.Equal(got, c.want) {
 			t.Errorf("%+v: %q, want %q", c.groups, got, c.want)
+		}
+	}
+}
+
+// What is not there, or is no directory, ends the way down.
+func TestDescend(t *testing.T) {
+	root := tree(t, map[string]string{"a/b/file": "", "a/c/d/file": ""})
+	info, err := os.Stat(filepath.Join(root, "a/c/d"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for levels, want := range []string{"", "", "", filepath.Join(root, "a/c/d"), ""} {
+		if got := descend(root, levels, []os.FileInfo{info}); got != want {
+			t.Errorf("%d levels: %q, want %q", levels, got, want)
 		}
 	}
 }
