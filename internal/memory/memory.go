@@ -135,8 +135,8 @@ func directories(g groups, mounts []mount) (dirs []string) {
 	return dirs
 }
 
-// outside returns the ancestors that a mount shows from outside of the process's cgroup namespace, such as the host's in
-// a pod. Its root is then shown as the way up to it, and the way back down has to be searched: /../.. is two levels
+// outside returns the ancestors that a mount shows from outside of the process's cgroup namespace, such as the host's
+// in a pod. Its root is then shown as the way up to it, and the way back down has to be searched: /../.. is two levels
 // above one of dirs.
 func outside(root string, mounts []mount, dirs []string) (ancestors []string) {
 	var own []os.FileInfo

@@ -119,8 +119,8 @@ func TestReadGo(t *testing.T) {
 	}
 }
 
-// A pod sees its own cgroup through a cgroup namespace. Where the host's are mounted too, the limit of the whole pod and
-// those above it count, and not those beside it.
+// A pod sees its own cgroup through a cgroup namespace. Where the host's are mounted too, the limit of the whole pod
+// and those above it count, and not those beside it.
 func TestOutsideOfTheNamespace(t *testing.T) {
 	const host = "hostfs/sys/fs/cgroup/"
 	for name, c := range map[string]struct {
