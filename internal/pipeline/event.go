@@ -4,8 +4,6 @@ import (
 	"slices"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"github.com/netconn/netconn/internal/conn"
 )
 
@@ -28,7 +26,7 @@ type EventOptions struct {
 type events struct {
 	config    EventOptions
 	wanted    bool // there is a logs receiver
-	rate      *rate.Limiter
+	choice    choice
 	room      int
 	unsettled []Event // whose other end may still be found
 	settled   []Event
@@ -45,23 +43,33 @@ func newEvents(o EventOptions) *events {
 	held := o.Interval + Patience
 	return &events{
 		config: o,
-		rate:   rate.NewLimiter(rate.Limit(o.MaxPerSecond), o.MaxPerSecond),
+		choice: newChoice(o.MaxPerSecond),
 		room:   o.MaxPerSecond * (2 + int(held/time.Second)), // the burst, and parts of a second
 	}
 }
 
-// add takes a report of a connection. It is an event if it is the last one.
+// add takes a report of a connection. It is an event if it is the last one, and if it is chosen among those that are
+// read at the same time.
 func (e *events) add(c conn.Conn, now time.Time) {
 	if !e.wanted || !e.enabled(c.Phase) {
 		return
 	}
-	switch {
-	case len(e.unsettled)+len(e.settled) >= e.room:
-		e.stats.Full++
-	case !e.rate.AllowN(now, 1):
-		e.stats.Limited++
-	default:
-		e.unsettled = append(e.unsettled, Event{Conn: c, Read: now})
+	if !now.Equal(e.choice.read) {
+		e.admit()
+	}
+	e.stats.Limited += e.choice.add(&c, now)
+}
+
+// admit ends the choice among the events of one reading, and takes in what is chosen, as far as there is room.
+func (e *events) admit() {
+	chosen, limited := e.choice.take()
+	e.stats.Limited += limited
+	if room := max(0, e.room-len(e.unsettled)-len(e.settled)); len(chosen) > room {
+		e.stats.Full += uint64(len(chosen) - room)
+		chosen = chosen[:room]
+	}
+	for _, v := range chosen {
+		e.unsettled = append(e.unsettled, *v)
 	}
 }
 
@@ -69,6 +77,7 @@ func (e *events) add(c conn.Conn, now time.Time) {
 func (e *events) want(wanted bool) {
 	if e.wanted = wanted; !wanted {
 		e.unsettled, e.settled = nil, nil
+		e.choice.events, e.choice.full = nil, false
 	}
 }
 
@@ -85,6 +94,7 @@ func (e *events) enabled(p conn.Phase) bool {
 // settle asks for the other ends of the connections: what meet has a final answer for can be told, and what has waited
 // long enough.
 func (e *events) settle(now time.Time, meet func(conn.Conn) Identity) {
+	e.admit()
 	waiting := e.unsettled[:0]
 	for _, v := range e.unsettled {
 		other := meet(v.Conn)

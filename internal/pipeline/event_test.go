@@ -54,6 +54,7 @@ func TestEventsRoom(t *testing.T) {
 			e.add(closedConn(i), at(second))
 		}
 	}
+	e.admit()
 	held := 10 * (10 + 2 + 2) // collections, patience, the burst and parts of seconds
 	if diff := cmp.Diff(EventStats{Full: uint64(10*seconds - held)}, e.stats); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -66,6 +67,7 @@ func TestEventsRoom(t *testing.T) {
 		t.Errorf("%d events are told twice", n)
 	}
 	e.add(closedConn(1), at(seconds))
+	e.admit()
 	if n := len(e.unsettled); n != 1 {
 		t.Errorf("%d events wait after there is room again, want 1", n)
 	}
@@ -190,7 +192,8 @@ func TestEventsAreGivenBack(t *testing.T) {
 	if n := len(e.settled); n != e.room || e.stats.Full != 5 {
 		t.Errorf("%d events are kept, %d dropped; want %d and 5", n, e.stats.Full, e.room)
 	}
-	if e.add(closedConn(11), at(100)); len(e.unsettled) != 0 || e.stats.Full != 6 {
+	e.add(closedConn(11), at(100))
+	if e.admit(); len(e.unsettled) != 0 || e.stats.Full != 6 {
 		t.Errorf("an event beyond the room: %d kept, %d dropped", len(e.unsettled), e.stats.Full)
 	}
 	e.want(false)
