@@ -111,8 +111,8 @@ func (a *api) get(read request) http.Handler {
 }
 
 // compute makes the answer to a question. The number of answers that are made at a time is limited, and so is the time
-// for each. Writing them is not part of it, so that clients that do not read block no other client. The state of the map
-// is always answered.
+// for each. Writing them is not part of it, so clients that do not read block no other client. The state of the map is
+// always answered.
 func (a *api) compute(r *http.Request, q question) (encoded, error) {
 	if q.span != nil {
 		if !a.acquire(r.Context()) {
