@@ -42,7 +42,7 @@ type traced struct {
 	id  string // of its container
 }
 
-func newStory(t *testing.T) *story {
+func newStory(t *testing.T, events string) *story {
 	t.Helper()
 	program := backend(t, "traced")
 	s := &story{
@@ -52,7 +52,7 @@ func newStory(t *testing.T) *story {
 	s.build()
 	launch(t, nil, []string{"NETCONN_TEST_CONFIGURATION=" + fmt.Sprintf(`
 receivers:
-  netconn: {collection_interval: 1s, initial_delay: 0s, events: {enabled: true, max_per_second: 100000}}
+  netconn: {collection_interval: 1s, initial_delay: 0s, events: {enabled: true, max_per_second: 100000, %s}}
   otlp: {protocols: {grpc: {endpoint: %s, transport: unix}}}
 exporters:
   otlp_grpc/jaeger: {endpoint: %s, tls: {insecure: true}}
@@ -63,7 +63,7 @@ service:
     metrics: {receivers: [netconn], exporters: [otlp_grpc/sink]}
     logs: {receivers: [netconn], exporters: [otlp_grpc/sink]}
     traces: {receivers: [otlp], exporters: [otlp_grpc/jaeger]}
-`, s.socket, s.jaeger.otlp, s.events.address)}, "env:NETCONN_TEST_CONFIGURATION")
+`, events, s.socket, s.jaeger.otlp, s.events.address)}, "env:NETCONN_TEST_CONFIGURATION")
 	s.events.await(t)
 	s.frontend = s.addTraced(program, "frontend", s.pod[0])
 	s.reviews = s.addTraced(program, "reviews", s.pod[1])
@@ -152,7 +152,9 @@ func (s *story) slowest(of *traced, role string, connections int) values {
 func (s *story) eventsOf(a *traced, role string, connections int) (all []values) {
 	s.t.Helper()
 	until(s.t, "the events of "+a.Name, func() bool {
-		all = s.events.matching(values{"container.id": a.id, "netconn.role": role})
+		all = s.events.matching(values{
+			"container.id": a.id, "netconn.role": role, "event": "netconn.connection.closed",
+		})
 		return len(all) >= connections
 	})
 	if len(all) != connections {
@@ -197,7 +199,7 @@ func (s *story) wantTrace(of string, found []trace, want string) {
 // One request among many of the same pods in the same minute was slow. It went through a service, so the client has
 // another address for the server than the server has. The event of either end leads to its trace, and to no other.
 func TestBackendStory(t *testing.T) {
-	s := newStory(t)
+	s := newStory(t, "")
 	vip := at(serviceAddr, 80)
 	service(vip, at(stockAddr, 9080), 0)(s.testbed)
 	want := s.frontend.visit(vip, false)
@@ -222,7 +224,7 @@ func TestBackendStory(t *testing.T) {
 // With sidecars the server has the address of its own proxy, 127.0.0.6, which every pod of a mesh has. The pod and the
 // port tell which connection of which pod it was.
 func TestBackendStoryOfSidecars(t *testing.T) {
-	s := newStory(t)
+	s := newStory(t, "")
 	vip, server := at(serviceAddr, 80), at(stockAddr, 9080)
 	s.addSidecars(map[string][]netip.AddrPort{vip.String(): {server}})
 	want := s.frontend.visit(vip, false)
@@ -235,13 +237,21 @@ func TestBackendStoryOfSidecars(t *testing.T) {
 	s.wantTrace("the server's event", s.join(address, port), want)
 }
 
-// A connection that is kept has one event and a trace for each request. The slow one is the longest of them.
+// A connection that is kept has a trace for each request, and an event while it is open if that is enabled. The slow
+// one is the longest of the traces.
 func TestBackendStoryOfKeptConnection(t *testing.T) {
-	s := newStory(t)
+	s := newStory(t, "open_interval: 1s, netconn.connection.open: {enabled: true}")
 	server := at(stockAddr, 9080)
 	want := s.frontend.visit(server, true)
-	s.check(s.frontend.Stop())
 
+	live := values{"container.id": s.reviews.id, "netconn.role": "server", "event": "netconn.connection.open"}
+	until(t, "an event of the open connection", func() bool { return len(s.events.matching(live)) > 0 })
+	open := s.events.matching(live)[0]
+	if n := len(s.join(open["network.peer.address"], open["network.peer.port"])); n != visits {
+		t.Errorf("%d traces while the connection is open, want %d", n, visits)
+	}
+
+	s.check(s.frontend.Stop())
 	event := s.slowest(s.reviews, "server", 1)
 	found := s.join(event["network.peer.address"], event["network.peer.port"])
 	if len(found) != visits {

@@ -107,6 +107,7 @@ func (s *signals) receiveLogs(ld plog.Logs) error {
 					s.logs = append(s.logs, v)
 					continue
 				}
+				v["event"] = record.EventName()
 				for key, value := range otlp.Text(record.Attributes()) {
 					v[key] = value
 				}

@@ -33,4 +33,5 @@ const (
 const (
 	EventClosed = "netconn.connection.closed"
 	EventFailed = "netconn.connection.failed"
+	EventOpen   = "netconn.connection.open"
 )

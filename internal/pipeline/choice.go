@@ -17,6 +17,7 @@ type choice struct {
 	rate   *rate.Limiter
 	burst  int
 	events []*Event // of one reading
+	others uint64   // that are not let in
 	full   bool     // the first burst of the events are the best of those that were read
 	read   time.Time
 }
@@ -30,34 +31,34 @@ func newChoice(perSecond int) choice {
 // reserve is the part of the burst that only urgent events may use.
 func reserve(perSecond int) int { return perSecond / 4 }
 
-// add takes an event, and returns how many events that makes too many. What cannot be let in any more is not kept: there
-// may be a hundred thousand ends in one reading.
-func (c *choice) add(end *conn.Conn, read time.Time) (tooMany uint64) {
+// add takes an event. What cannot be let in any more is not kept: there may be a hundred thousand ends in one reading.
+func (c *choice) add(report *conn.Conn, why Trigger, read time.Time) {
 	c.read = read
-	if c.full && compare(&c.events[c.burst-1].Conn, end) <= 0 {
-		return 1
+	if c.full && compare(c.events[c.burst-1].weigh(), weigh(report, why)) <= 0 {
+		c.others++
+		return
 	}
-	c.events = append(c.events, &Event{Conn: *end, Read: read})
-	if len(c.events) < 2*c.burst {
-		return 0
+	c.events = append(c.events, &Event{Conn: *report, Trigger: why, Read: read})
+	if len(c.events) == 2*c.burst {
+		c.sort()
+		c.full = true
+		c.cut(c.burst)
 	}
-	c.sort()
-	c.full = true
-	return c.cut(c.burst)
 }
 
-// take returns the events of the reading that are let in, and the number of the others.
-func (c *choice) take() (chosen []*Event, limited uint64) {
-	if len(c.events) > c.free(false) {
+// take returns the events of the reading that are let in, for which there is room, and the number of the others.
+func (c *choice) take(room int) (chosen []*Event, others uint64) {
+	if len(c.events) > min(room, c.free(false)) {
 		c.sort()
 	}
 	n := 0
-	for n < len(c.events) && c.free(urgent(&c.events[n].Conn)) > 0 && c.rate.AllowN(c.read, 1) {
+	for n < min(room, len(c.events)) && c.free(c.events[n].weigh().rank == urgent) > 0 && c.rate.AllowN(c.read, 1) {
 		n++
 	}
-	limited = c.cut(n)
-	chosen, c.events, c.full = c.events, nil, false
-	return chosen, limited
+	c.cut(n)
+	chosen, others = c.events, c.others
+	c.events, c.others, c.full = nil, 0, false
+	return chosen, others
 }
 
 // free returns how many events may be let in now.
@@ -69,32 +70,48 @@ func (c *choice) free(urgent bool) int {
 	return tokens - reserve(int(c.rate.Limit()))
 }
 
-// cut keeps the first n events, and returns the number of the others.
-func (c *choice) cut(n int) (others uint64) {
-	others = uint64(len(c.events) - n)
+// cut keeps the first n events, and counts the others.
+func (c *choice) cut(n int) {
+	c.others += uint64(len(c.events) - n)
 	clear(c.events[n:])
 	c.events = c.events[:n]
-	return others
 }
 
 // sort puts what matters most first, and equals in the order of their reading.
 func (c *choice) sort() {
-	slices.SortStableFunc(c.events, func(a, b *Event) int { return compare(&a.Conn, &b.Conn) })
+	slices.SortStableFunc(c.events, func(a, b *Event) int {
+		return compare(a.weigh(), b.weigh())
+	})
 }
+
+// A weight is how much an event matters.
+type weight struct {
+	rank int
+	rtt  time.Duration
+}
+
+const (
+	routine  = iota // nothing happened to a live connection
+	ordinary        // it ended
+	urgent          // something went wrong
+)
 
 // compare returns a negative number if a matters more than b.
-func compare(a, b *conn.Conn) int {
-	switch {
-	case urgent(a) == urgent(b):
-		return cmp.Compare(b.RTT, a.RTT)
-	case urgent(a):
-		return -1
-	}
-	return 1
+func compare(a, b weight) int {
+	return cmp.Or(cmp.Compare(b.rank, a.rank), cmp.Compare(b.rtt, a.rtt))
 }
 
-// urgent reports whether something went wrong: the attempt failed, the connection ended in an error, or segments were
-// sent again.
-func urgent(c *conn.Conn) bool {
-	return c.Phase == conn.Failed || c.Error != conn.NoError || c.Counts[conn.Retransmits] > 0
+// weigh returns the weight of an event. What goes wrong is a failed attempt, an end by an error, segments that were
+// sent again, and a live connection that has become worse.
+func weigh(c *conn.Conn, why Trigger) weight {
+	w := weight{ordinary, c.RTT}
+	switch {
+	case why == Periodic:
+		w.rank = routine
+	case why != NoTrigger, c.Phase == conn.Failed, c.Error != conn.NoError, c.Counts[conn.Retransmits] > 0:
+		w.rank = urgent
+	}
+	return w
 }
+
+func (e *Event) weigh() weight { return weigh(&e.Conn, e.Trigger) }

@@ -105,7 +105,7 @@ func TestChoiceIsBounded(t *testing.T) {
 			c.Error = conn.Reset
 		}
 		e.add(c, at(0))
-		if kept := len(e.choice.events); kept > 2*12 {
+		if kept := len(e.choice.events); kept >= 2*12 {
 			t.Fatalf("%d events are kept", kept)
 		}
 	}

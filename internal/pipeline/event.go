@@ -7,16 +7,20 @@ import (
 	"github.com/netconn/netconn/internal/conn"
 )
 
-// An Event is the end of a connection, for a log record.
+// An Event is the end of a connection, or a report of a live one, for a log record.
 type Event struct {
 	Identity
-	Conn conn.Conn
-	Read time.Time // when its end was read: up to DrainInterval after Conn.Reported
+	Conn    conn.Conn
+	Trigger Trigger
+	Read    time.Time // when it was read: up to DrainInterval after Conn.Reported
 }
 
-// EventOptions say which ends of connections are events, and how many there may be.
+// EventOptions say what is an event, and how many there may be.
 type EventOptions struct {
-	Closed, Failed bool          // of connections that were established, and of attempts
+	Closed, Failed bool          // the ends of connections that were established, and of attempts
+	Open           bool          // live connections, each OpenInterval and when something has become worse
+	OpenInterval   time.Duration // less than that after its opening, a live connection is not reported
+	MaxConnections int           // that are compared with what they were
 	MaxPerSecond   int           // of the connections that end in a second
 	Interval       time.Duration // at which they are taken
 }
@@ -26,6 +30,7 @@ type EventOptions struct {
 type events struct {
 	config    EventOptions
 	wanted    bool // there is a logs receiver
+	live      live
 	choice    choice
 	room      int
 	unsettled []Event // whose other end may still be found
@@ -43,33 +48,39 @@ func newEvents(o EventOptions) *events {
 	held := o.Interval + Patience
 	return &events{
 		config: o,
+		live:   newLive(o),
 		choice: newChoice(o.MaxPerSecond),
 		room:   o.MaxPerSecond * (2 + int(held/time.Second)), // the burst, and parts of a second
 	}
 }
 
-// add takes a report of a connection. It is an event if it is the last one, and if it is chosen among those that are
-// read at the same time.
+// add takes a report of a connection. It is an event if it is the last one, or if it is to be reported while it is live,
+// and if it is chosen among those that are read at the same time.
 func (e *events) add(c conn.Conn, now time.Time) {
-	if !e.wanted || !e.enabled(c.Phase) {
+	if !e.wanted {
+		return
+	}
+	trigger := e.live.see(&c)
+	if trigger == NoTrigger && !e.enabled(c.Phase) {
 		return
 	}
 	if !now.Equal(e.choice.read) {
 		e.admit()
 	}
-	e.stats.Limited += e.choice.add(&c, now)
+	e.choice.add(&c, trigger, now)
 }
 
-// admit ends the choice among the events of one reading, and takes in what is chosen, as far as there is room.
+// admit ends the choice among the events of one reading, and takes in what is chosen.
 func (e *events) admit() {
-	chosen, limited := e.choice.take()
-	e.stats.Limited += limited
-	if room := max(0, e.room-len(e.unsettled)-len(e.settled)); len(chosen) > room {
-		e.stats.Full += uint64(len(chosen) - room)
-		chosen = chosen[:room]
-	}
+	room := max(0, e.room-len(e.unsettled)-len(e.settled))
+	chosen, others := e.choice.take(room)
 	for _, v := range chosen {
 		e.unsettled = append(e.unsettled, *v)
+	}
+	if len(chosen) == room {
+		e.stats.Full += others
+	} else {
+		e.stats.Limited += others
 	}
 }
 
@@ -78,6 +89,7 @@ func (e *events) want(wanted bool) {
 	if e.wanted = wanted; !wanted {
 		e.unsettled, e.settled = nil, nil
 		e.choice.events, e.choice.full = nil, false
+		e.live = newLive(e.config)
 	}
 }
 

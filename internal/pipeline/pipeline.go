@@ -55,7 +55,7 @@ type Options struct {
 // Defaults are the options of a configuration that names none.
 func Defaults() Options {
 	return Options{Root: "/", Kubernetes: kubernetes.Defaults(), Flows: flow.Defaults(),
-		Events: EventOptions{MaxPerSecond: 100}}
+		Events: EventOptions{MaxPerSecond: 100, OpenInterval: 5 * time.Minute}}
 }
 
 // ClusterConfig is how the API of a cluster is reached. Without an API the rest of a pipeline works.
@@ -99,7 +99,7 @@ func Open(o Options, m Machine) (*Pipeline, error) {
 	t, tablesErr := m.Ask(o.Root, now)
 	o.Kubernetes.Patience, o.Flows.Patience = Patience, Patience
 	capacity := m.capacity(o.Flows.MaxConnections)
-	o.Flows.MaxConnections = capacity.Connections
+	o.Flows.MaxConnections, o.Events.MaxConnections = capacity.Connections, capacity.Connections
 	sources, missing := m.Join(o, m.Now)
 	if err := errors.Join(missing...); o.RequireKubeconfig && errors.Is(err, kubernetes.ErrKubeconfig) {
 		sources.close()
@@ -225,8 +225,10 @@ func (p *Pipeline) PutBack(refused []Event) { p.events.putBack(refused) }
 
 // snapshot reads the live connections. What a pass that broke off did not see is not absent, so it reconciles nothing.
 func (p *Pipeline) snapshot(now time.Time) error {
-	all := p.flows.NeedsPass()
-	if err := p.sockets.Snapshot(all, p.handler(now)); err != nil {
+	all := p.events.live.begin(now, p.events.wanted) || p.flows.NeedsPass()
+	err := p.sockets.Snapshot(all, p.handler(now))
+	p.events.live.end(all && err == nil)
+	if err != nil {
 		return fmt.Errorf("read the live connections: %w", err)
 	}
 	if all {

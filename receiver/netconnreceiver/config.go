@@ -97,6 +97,8 @@ type EventsConfig struct {
 	Enabled bool `mapstructure:"enabled"`
 	// MaxPerSecond is how many are emitted for the connections that end in a second; the rest is counted.
 	MaxPerSecond int `mapstructure:"max_per_second"`
+	// OpenInterval is how often a live connection is reported, if netconn.connection.open is enabled.
+	OpenInterval time.Duration `mapstructure:"open_interval"`
 	// Switches of each event.
 	metadata.EventsConfig `mapstructure:",squash"`
 }
@@ -116,7 +118,7 @@ func createDefaultConfig() component.Config {
 		MaxResources:       d.Flows.MaxResources,
 		Temporality:        TemporalityCumulative,
 		ExpireAfter:        d.Flows.ExpireAfter,
-		Events: EventsConfig{MaxPerSecond: d.Events.MaxPerSecond,
+		Events: EventsConfig{MaxPerSecond: d.Events.MaxPerSecond, OpenInterval: d.Events.OpenInterval,
 			EventsConfig: metadata.DefaultEventsConfig()},
 		Kubernetes: d.Kubernetes,
 	}
@@ -168,6 +170,8 @@ func (c *Config) options(mask func(flow.Key) flow.Key) pipeline.Options {
 		Events: pipeline.EventOptions{
 			Closed:       c.Events.Enabled && c.Events.NetconnConnectionClosed.Enabled,
 			Failed:       c.Events.Enabled && c.Events.NetconnConnectionFailed.Enabled,
+			Open:         c.Events.Enabled && c.Events.NetconnConnectionOpen.Enabled,
+			OpenInterval: c.Events.OpenInterval,
 			MaxPerSecond: c.Events.MaxPerSecond,
 			Interval:     c.CollectionInterval,
 		},
@@ -206,6 +210,9 @@ func (c *Config) validateTimes() error {
 	var errs error
 	if c.CollectionInterval <= 0 {
 		errs = fmt.Errorf("collection_interval: must be above 0, not %v", c.CollectionInterval)
+	}
+	if c.Events.OpenInterval < time.Second {
+		errs = errors.Join(errs, fmt.Errorf("events::open_interval: must be at least 1s, not %v", c.Events.OpenInterval))
 	}
 	for key, d := range map[string]time.Duration{"initial_delay": c.InitialDelay, "timeout": c.Timeout} {
 		if d < 0 {

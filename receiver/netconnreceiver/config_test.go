@@ -94,12 +94,15 @@ func TestConfigEveryKey(t *testing.T) {
 			"lab":    {Range(netip.MustParsePrefix("192.0.2.0/25"))},
 		},
 		Services: []Range{Range(netip.MustParsePrefix("10.96.0.0/12"))},
-		Events:   EventsConfig{Enabled: true, MaxPerSecond: 40, EventsConfig: metadata.DefaultEventsConfig()},
+		Events: EventsConfig{
+			Enabled: true, MaxPerSecond: 40, OpenInterval: 10 * time.Minute, EventsConfig: metadata.DefaultEventsConfig(),
+		},
 		Kubernetes: kubernetes.Config{
 			AuthType: kubernetes.AuthKubeConfig, Context: "lab", QPS: 2.5, Burst: 3, Scope: kubernetes.ScopeNode, MaxPods: 70,
 		},
 	}
 	want.Events.NetconnConnectionFailed.Enabled = false
+	want.Events.NetconnConnectionOpen.Enabled = true
 	want.Metrics.NetconnIo.EnabledAttributes = []metadata.NetconnIoMetricAttributeKey{"network.io.direction", "netconn.role"}
 	want.Metrics.NetconnPackets.Enabled = true
 	want.ResourceAttributes.HostName.Enabled = false
@@ -136,8 +139,10 @@ func TestConfigDefault(t *testing.T) {
 		MaxResources:     2000,
 		Temporality:      "cumulative",
 		ExpireAfter:      time.Hour,
-		Events:           EventsConfig{MaxPerSecond: 100, EventsConfig: metadata.DefaultEventsConfig()},
-		Kubernetes:       kubernetes.Config{AuthType: "none", QPS: 5, Burst: 10, Scope: "cluster", MaxPods: 50_000},
+		Events: EventsConfig{
+			MaxPerSecond: 100, OpenInterval: 5 * time.Minute, EventsConfig: metadata.DefaultEventsConfig(),
+		},
+		Kubernetes: kubernetes.Config{AuthType: "none", QPS: 5, Burst: 10, Scope: "cluster", MaxPods: 50_000},
 	}
 	if diff := cmp.Diff(want, got, configOptions()...); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -5,7 +5,7 @@
 // collection. Out go pdata metrics, one resource for each container or host service, in the order that internal/flow
 // keeps; all points of a collection have one timestamp, read once at its beginning. With temporality delta, counters
 // and histograms have what is new since the collection before. A logs receiver emits, on the same resources and as
-// often, a log record for each connection that has ended, with the time at which its end was read.
+// often, a log record for each connection that has ended, with the kernel's time of its end.
 //
 // The receivers of one configuration, which the collector has one of for each component ID, share what is loaded into
 // the kernel: the first to start opens it, the last to shut down closes it. Where no metrics receiver runs, the logs

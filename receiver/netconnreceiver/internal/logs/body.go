@@ -29,20 +29,29 @@ func body(e *pipeline.Event) string {
 	if port != 0 {
 		b.WriteString(":" + strconv.Itoa(int(port)))
 	}
-	b.WriteString(outcome(&e.Conn))
+	b.WriteString(outcome(e))
 	return b.String()
 }
 
-func outcome(c *conn.Conn) string {
-	text := " closed"
-	if c.Phase == conn.Failed {
+func outcome(e *pipeline.Event) string {
+	c := &e.Conn
+	text, after := " closed", " after "
+	switch c.Phase {
+	case conn.Failed:
 		text = " failed"
+	case conn.Open:
+		text, after = " open", " for "
 	}
 	if c.Age > 0 {
-		text += " after " + duration(c.Age)
+		text += after + duration(c.Age)
 	}
-	if c.Error != conn.NoError {
+	switch {
+	case c.Error != conn.NoError:
 		text += ": " + c.Error.String()
+	case e.Trigger == pipeline.Resent:
+		text += ": " + strconv.FormatUint(c.Counts[conn.Retransmits], 10) + " retransmits"
+	case e.Trigger == pipeline.SlowerPath:
+		text += ": round-trip time rose to " + duration(c.RTT)
 	}
 	if c.Phase == conn.Failed {
 		return text

@@ -33,6 +33,22 @@ func TestBody(t *testing.T) {
 			func(e *pipeline.Event) { e.Conn.Error = conn.Reset },
 			"productpage -> reviews:9080 closed after 344 ms: reset, 192 B out, 20.5 kB in",
 		},
+		"open": {
+			func(e *pipeline.Event) { e.Conn.Phase, e.Trigger = conn.Open, pipeline.Periodic },
+			"productpage -> reviews:9080 open for 344 ms, 192 B out, 20.5 kB in",
+		},
+		"open, with retransmits": {
+			func(e *pipeline.Event) {
+				e.Conn.Phase, e.Trigger, e.Conn.Counts[conn.Retransmits] = conn.Open, pipeline.Resent, 12
+			},
+			"productpage -> reviews:9080 open for 344 ms: 12 retransmits, 192 B out, 20.5 kB in",
+		},
+		"open, and slower": {
+			func(e *pipeline.Event) {
+				e.Conn.Phase, e.Trigger, e.Conn.RTT = conn.Open, pipeline.SlowerPath, 80*time.Millisecond
+			},
+			"productpage -> reviews:9080 open for 344 ms: round-trip time rose to 80 ms, 192 B out, 20.5 kB in",
+		},
 		"older than netconn, and nothing is known": {
 			func(e *pipeline.Event) {
 				e.Conn.Owner, e.Peer, e.Port, e.Conn.Age = conn.Owner{}, conn.Peer{}, 0, 0
@@ -67,14 +83,26 @@ func TestBody(t *testing.T) {
 
 // TestSeverity lets a reader of logs keep what went wrong.
 func TestSeverity(t *testing.T) {
-	for phase, want := range map[conn.Phase]plog.SeverityNumber{
-		conn.Closed: plog.SeverityNumberInfo, conn.Failed: plog.SeverityNumberWarn,
+	for _, c := range []struct {
+		phase   conn.Phase
+		trigger pipeline.Trigger
+		name    string
+		want    plog.SeverityNumber
+	}{
+		{conn.Closed, pipeline.NoTrigger, "netconn.connection.closed", plog.SeverityNumberInfo},
+		{conn.Failed, pipeline.NoTrigger, "netconn.connection.failed", plog.SeverityNumberWarn},
+		{conn.Open, pipeline.Periodic, "netconn.connection.open", plog.SeverityNumberInfo},
+		{conn.Open, pipeline.Resent, "netconn.connection.open", plog.SeverityNumberWarn},
+		{conn.Open, pipeline.SlowerPath, "netconn.connection.open", plog.SeverityNumberWarn},
 	} {
 		e, lr := ended("shop", time.Unix(0, 0)), plog.NewLogRecord()
-		e.Conn.Phase = phase
+		e.Conn.Phase, e.Trigger = c.phase, c.trigger
 		write(&e, lr)
-		if lr.SeverityNumber() != want || lr.SeverityText() != want.String() || lr.Body().Str() != body(&e) {
-			t.Errorf("%v: %v %q %q", phase, lr.SeverityNumber(), lr.SeverityText(), lr.Body().Str())
+		if lr.SeverityNumber() != c.want || lr.SeverityText() != c.want.String() || lr.Body().Str() != body(&e) {
+			t.Errorf("%+v: %v %q %q", c, lr.SeverityNumber(), lr.SeverityText(), lr.Body().Str())
+		}
+		if lr.EventName() != c.name {
+			t.Errorf("%+v: %s", c, lr.EventName())
 		}
 	}
 }

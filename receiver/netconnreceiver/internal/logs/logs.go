@@ -1,4 +1,4 @@
-// Package logs writes ended connections as OTLP log records.
+// Package logs writes ended and open connections as OTLP log records.
 //
 // In: the events of the pipeline, in the order in which they settled. Out: pdata logs with a record for each
 // event, on the same resources as the metrics, by resource in the order of their first events. Values that are
@@ -82,14 +82,34 @@ func write(e *pipeline.Event, to plog.LogRecord) {
 	described.Put(a, &key)
 	putEndpoints(e, a)
 	putCommon(&e.Conn, a)
-	if e.Conn.Phase == conn.Failed {
-		to.SetEventName(names.EventFailed)
-		setSeverity(to, plog.SeverityNumberWarn)
-		return
+	name, severity := kind(e)
+	to.SetEventName(name)
+	to.SetSeverityNumber(severity)
+	to.SetSeverityText(severity.String())
+	if name != names.EventFailed {
+		putTransfer(&e.Conn, a)
 	}
-	to.SetEventName(names.EventClosed)
-	setSeverity(to, plog.SeverityNumberInfo)
-	putTransfer(&e.Conn, a)
+	if why := triggers[e.Trigger]; why != "" {
+		a.PutStr(keyPrefix+"trigger", why)
+	}
+}
+
+// triggers are the values of the attribute that only open connections have.
+var triggers = map[pipeline.Trigger]string{
+	pipeline.Periodic: "interval", pipeline.Resent: "retransmits", pipeline.SlowerPath: "rtt",
+}
+
+// kind returns the name of an event, and its severity.
+func kind(e *pipeline.Event) (string, plog.SeverityNumber) {
+	switch {
+	case e.Conn.Phase == conn.Failed:
+		return names.EventFailed, plog.SeverityNumberWarn
+	case e.Conn.Phase == conn.Closed:
+		return names.EventClosed, plog.SeverityNumberInfo
+	case e.Trigger == pipeline.Periodic:
+		return names.EventOpen, plog.SeverityNumberInfo
+	}
+	return names.EventOpen, plog.SeverityNumberWarn
 }
 
 // latest returns the later of two times. A connection may end while the kernel's reports are read, which is after the
@@ -99,11 +119,6 @@ func latest(a, b time.Time) time.Time {
 		return a
 	}
 	return b
-}
-
-func setSeverity(to plog.LogRecord, s plog.SeverityNumber) {
-	to.SetSeverityNumber(s)
-	to.SetSeverityText(s.String())
 }
 
 // putEndpoints writes both ends: as the socket has them, and the actual ones.

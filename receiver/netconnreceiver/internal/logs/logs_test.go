@@ -35,7 +35,7 @@ func TestMetadataOfEvents(t *testing.T) {
 		}
 	}
 	got := make(map[string]map[string]string)
-	for _, phase := range []conn.Phase{conn.Closed, conn.Failed} {
+	for _, phase := range []conn.Phase{conn.Closed, conn.Failed, conn.Open} {
 		e := knownEvent(phase)
 		lr := plog.NewLogRecord()
 		write(&e, lr)
@@ -53,11 +53,16 @@ func TestMetadataOfEvents(t *testing.T) {
 
 func knownEvent(p conn.Phase) pipeline.Event {
 	k := flowtest.Key()
+	why, reason := pipeline.NoTrigger, conn.Reset
+	if p == conn.Open {
+		why, reason = pipeline.Periodic, conn.NoError
+	}
 	return pipeline.Event{
+		Trigger: why,
 		Conn: conn.Conn{
 			Socket: conn.Socket{
 				Tuple: conn.Tuple{Source: k.Local, Destination: k.Remote}, Role: conn.RoleClient,
-				Phase: p, Error: conn.Reset,
+				Phase: p, Error: reason,
 			},
 			Timing: conn.Timing{Handshake: 1, Age: 1, RTT: 1},
 		},

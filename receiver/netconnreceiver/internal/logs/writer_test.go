@@ -57,6 +57,9 @@ func TestWriteRecord(t *testing.T) {
 	closed.Peer[names.PeerName] = "reviews"
 	failed := ended("app", read)
 	failed.Conn.Phase, failed.Conn.Error = conn.Failed, conn.Refused
+	open := closed
+	open.Conn.Phase, open.Trigger, open.Server, open.Port = conn.Open, pipeline.Resent, netip.AddrPort{}, 0
+	open.Client, open.Peer = netip.AddrPort{}, conn.Peer{}
 	for name, tt := range map[string]struct {
 		event pipeline.Event
 		name  string
@@ -68,6 +71,13 @@ func TestWriteRecord(t *testing.T) {
 			"netconn.connection.rtt": 0.003, "netconn.connection.handshake.duration": 0.001, "netconn.peer.name": "reviews",
 			"server.address": "10.244.2.13", "server.port": int64(9080), "client.address": "10.0.0.1",
 			"client.port": int64(40000),
+		}},
+		"open, and worse": {open, "netconn.connection.open", map[string]any{
+			"netconn.connection.io.transmit": int64(1), "netconn.connection.io.receive": int64(2),
+			"netconn.connection.packets.transmit": int64(3), "netconn.connection.packets.receive": int64(4),
+			"netconn.connection.retransmits": int64(5), "netconn.connection.duration": 2.0,
+			"netconn.connection.rtt": 0.003, "netconn.connection.handshake.duration": 0.001,
+			"netconn.connection.trigger": "retransmits",
 		}},
 		"failed, and nothing is known": {failed, "netconn.connection.failed", map[string]any{
 			"error.type": "refused", "netconn.connection.packets.transmit": int64(3), "netconn.connection.packets.receive": int64(4),

@@ -1301,6 +1301,7 @@ func (ec *EventConfig) Unmarshal(parser *confmap.Conf) error {
 type EventsConfig struct {
 	NetconnConnectionClosed EventConfig `mapstructure:"netconn.connection.closed"`
 	NetconnConnectionFailed EventConfig `mapstructure:"netconn.connection.failed"`
+	NetconnConnectionOpen   EventConfig `mapstructure:"netconn.connection.open"`
 }
 
 func DefaultEventsConfig() EventsConfig {
@@ -1310,6 +1311,9 @@ func DefaultEventsConfig() EventsConfig {
 		},
 		NetconnConnectionFailed: EventConfig{
 			Enabled: true,
+		},
+		NetconnConnectionOpen: EventConfig{
+			Enabled: false,
 		},
 	}
 }
