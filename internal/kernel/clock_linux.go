@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A clock turns times of the kernel's monotonic clock into times of day. It is read for each batch of records, so a step
-// of the wall clock does not move what happens after it.
+// A clock turns times of the kernel's monotonic clock into times of day. It is read for each batch of records, so it
+// follows steps of the wall clock.
 type clock struct {
 	wall      time.Time
 	monotonic time.Duration

@@ -54,8 +54,8 @@ func newEvents(o EventOptions) *events {
 	}
 }
 
-// add takes a report of a connection. It is an event if it is the last one, or if it is to be reported while it is live,
-// and if it is chosen among those that are read at the same time.
+// add takes a report of a connection. It is an event if it is the last one or if it is to be reported while it is
+// live, and if it is chosen among those that are read at the same time.
 func (e *events) add(c conn.Conn, now time.Time) {
 	if !e.wanted {
 		return

@@ -5,9 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"net/url"
 	"reflect"
-	"regexp"
 	"strings"
 	"time"
 
@@ -16,7 +14,6 @@ import (
 	"go.opentelemetry.io/collector/config/confignet"
 	"go.opentelemetry.io/collector/confmap"
 
-	"github.com/netconn/netconn/internal/names"
 	"github.com/netconn/netconn/internal/schema"
 )
 
@@ -39,14 +36,6 @@ type Config struct {
 	QueryTimeout time.Duration `mapstructure:"query_timeout"`
 	// Links lead from an end of an edge to other tools.
 	Links []LinkConfig `mapstructure:"links"`
-}
-
-// LinkConfig is a link. URL has attributes in braces, such as {k8s.pod.name}, and {from} and {to}.
-type LinkConfig struct {
-	Name string `mapstructure:"name"`
-	// Kind is traces, logs, metrics or other.
-	Kind string `mapstructure:"kind"`
-	URL  string `mapstructure:"url"`
 }
 
 const (
@@ -182,73 +171,6 @@ func (c *Config) validateLinks() error {
 		}
 	}
 	return nil
-}
-
-var placeholder = regexp.MustCompile(`\{[^{}]*\}`)
-
-// validate accepts a template only if its scheme and host do not depend on attributes, because workloads choose their
-// own labels.
-func (l *LinkConfig) validate() error {
-	if l.Name == "" {
-		return errors.New("name: must not be empty")
-	}
-	switch l.Kind {
-	case "traces", "logs", "metrics", "other":
-	default:
-		return fmt.Errorf("kind: must be traces, logs, metrics or other, not %q", l.Kind)
-	}
-	plain := placeholder.ReplaceAllString(l.URL, "x")
-	u, err := url.Parse(plain)
-	if err != nil {
-		return fmt.Errorf("url: %w", err)
-	}
-	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return fmt.Errorf("url: must begin with http:// or https:// and a host, not %q", l.URL)
-	}
-	_, rest, _ := strings.Cut(l.URL, "://") // not by u.Scheme, which is in lower case
-	fixed, _, _ := strings.Cut(rest, "/")
-	if strings.ContainsAny(fixed, "{}") {
-		return fmt.Errorf("url: the host must not depend on an attribute, as in %q", l.URL)
-	}
-	if strings.ContainsAny(plain, "{}") {
-		return fmt.Errorf("url: braces do not match in %q", l.URL)
-	}
-	for _, name := range l.placeholders() {
-		if name != "from" && name != "to" && !isAttribute(name) {
-			return fmt.Errorf("url: {%s} is no attribute of an end", name)
-		}
-	}
-	return nil
-}
-
-// isAttribute reports whether an end has an attribute of this name.
-func isAttribute(name string) bool {
-	for t := range names.Tags {
-		if t.Attribute() == name {
-			return true
-		}
-	}
-	return false
-}
-
-// placeholders returns the names in braces.
-func (l *LinkConfig) placeholders() []string {
-	var all []string
-	for _, p := range placeholder.FindAllString(l.URL, -1) {
-		all = append(all, p[1:len(p)-1])
-	}
-	return all
-}
-
-// needs returns the attributes that an end must have to be linked.
-func (l *LinkConfig) needs() []string {
-	needed := []string{}
-	for _, name := range l.placeholders() {
-		if name != "from" && name != "to" {
-			needed = append(needed, name)
-		}
-	}
-	return needed
 }
 
 // Unmarshal checks a file before it is decoded into c, because the Collector's decoder takes 10 for ten nanoseconds.

@@ -251,25 +251,6 @@ func TestETags(t *testing.T) {
 	}
 }
 
-// A link may use each attribute that an end can have, and no other.
-func TestLinksUseAttributesOfEnds(t *testing.T) {
-	for tag := range names.Tags {
-		l := LinkConfig{Name: "l", Kind: "other", URL: "https://x.example/?v={" + tag.Attribute() + "}&f={from}"}
-		if err := l.validate(); err != nil {
-			t.Errorf("%s: %v", l.URL, err)
-		}
-		if diff := cmp.Diff([]string{tag.Attribute()}, l.needs()); diff != "" {
-			t.Errorf("%s needs (-want +got):\n%s", l.URL, diff)
-		}
-	}
-	for _, name := range []string{"server.port", "pod", "", "k8s.pod.name "} {
-		l := LinkConfig{Name: "l", Kind: "other", URL: "https://x.example/?v={" + name + "}"}
-		if err := l.validate(); err == nil {
-			t.Errorf("%s is accepted", l.URL)
-		}
-	}
-}
-
 // An answer is compressed if it is long and the client takes it, and is asked for again each time.
 func TestHowAnswersAreSent(t *testing.T) {
 	h := newAPI(nil, &remoteSource{}, time.Minute)

@@ -211,8 +211,8 @@ func (c *Config) validateTimes() error {
 	if c.CollectionInterval <= 0 {
 		errs = fmt.Errorf("collection_interval: must be above 0, not %v", c.CollectionInterval)
 	}
-	if c.Events.OpenInterval < time.Second {
-		errs = errors.Join(errs, fmt.Errorf("events::open_interval: must be at least 1s, not %v", c.Events.OpenInterval))
+	if d := c.Events.OpenInterval; d < time.Second {
+		errs = errors.Join(errs, fmt.Errorf("events::open_interval: must be at least 1s, not %v", d))
 	}
 	for key, d := range map[string]time.Duration{"initial_delay": c.InitialDelay, "timeout": c.Timeout} {
 		if d < 0 {

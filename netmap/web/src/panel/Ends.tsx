@@ -4,7 +4,7 @@ import { errorName, kindWords, tagName } from '../tags.ts'
 import type { Nat } from '../names.ts'
 import { Name } from '../Text.tsx'
 import { endTitle } from './ends.ts'
-import { fill } from './links.ts'
+import { fill, linkValues, type EndName } from './links.ts'
 import './Ends.css'
 
 const untranslated: Nat = 'none'
@@ -47,8 +47,8 @@ function End({ edge: e, open, links, from, to }: { edge: Edge; open: boolean } &
       </summary>
       {(translated || e.edge.original) && <Translation of={e} />}
       <div class="both">
-        <Attributes title="Client" kind={kindWords[e.client_kind]} end={e.client} links={links} from={from} to={to} />
-        <Attributes title="Server" kind={kindWords[e.server_kind]} end={e.server} links={links} from={from} to={to} />
+        <Attributes title="Client" of={e} end="client" links={links} from={from} to={to} />
+        <Attributes title="Server" of={e} end="server" links={links} from={from} to={to} />
       </div>
       <dl class="pairs">
         {facts(e).map(([name, value], i) => (
@@ -115,13 +115,15 @@ function told(by: Record<string, number>, all: number): string {
 
 interface AttributesProps extends Pick<Props, 'links' | 'from' | 'to'> {
   title: string
-  kind: string
-  end: Record<string, string>
+  of: Edge
+  end: EndName
 }
 
-function Attributes({ title, kind, end, links, from, to }: AttributesProps) {
+function Attributes({ title, of, end, links, from, to }: AttributesProps) {
+  const values = linkValues(of, end)
+  const kind = kindWords[of[`${end}_kind`]]
   const filled = links.flatMap((l) => {
-    const url = fill(l, end, from, to)
+    const url = fill(l, values, from, to)
     return url ? [{ ...l, url }] : []
   })
   return (
@@ -131,7 +133,7 @@ function Attributes({ title, kind, end, links, from, to }: AttributesProps) {
         {kind && <small> {kind}</small>}
       </h4>
       <dl>
-        {Object.entries(end)
+        {Object.entries(of[end])
           .sort(([a], [b]) => (a < b ? -1 : 1))
           .map(([name, value]) => (
             <div key={name}>
