@@ -131,7 +131,7 @@ func TestTelemetryOfLimits(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.scraper.run(signalLogs, 1)
-	for second := range int64(7) { // the rate lets two in; there is room for those of four seconds
+	for second := range int64(7) { // two events each, until there is room for none, and after they are taken two
 		now = at(second)
 		if second == 5 {
 			if _, err := r.scraper.scrapeLogs(context.Background()); err != nil {
@@ -148,7 +148,7 @@ func TestTelemetryOfLimits(t *testing.T) {
 	expect(t, tel, metadatatest.AssertEqualNetconnReportsDeferred, 21)
 	expect(t, tel, metadatatest.AssertEqualNetconnEndsUnpaired, 21)
 	expect(t, tel, metadatatest.AssertEqualNetconnEvents, 8)
-	expectEach(t, tel, metadatatest.AssertEqualNetconnEventsDropped, "netconn.limit", map[string]int64{"rate": 21, "buffer": 4})
+	expectEach(t, tel, metadatatest.AssertEqualNetconnEventsDropped, "netconn.limit", map[string]int64{"rate": 12, "buffer": 13})
 }
 
 type assertion func(*testing.T, *componenttest.Telemetry, []metricdata.DataPoint[int64], ...metricdatatest.Option)
