@@ -111,8 +111,15 @@ describe('the table', () => {
     expect(attributes).toContain('reviews-v1')
     const traces = page.getByRole('link', { name: /Traces/ }).first()
     expect(await traces.getAttribute('href')).toMatch(
-      /^https:\/\/jaeger\.example\.com\/search\?service=reviews&start=\d+&end=\d+$/,
+      /^https:\/\/jaeger\.example\.com\/search\?service=reviews&start=\d{16}&end=\d{16}$/,
     )
+    const events = await page
+      .getByRole('link', { name: /Events/ })
+      .evaluateAll((all) => all.map((a) => a.getAttribute('href')))
+    expect(events.slice(0, 2).map((url) => new URL(url!).searchParams.toString().replace(/&from=.*/, ''))).toEqual([
+      'service=reviews&peer=ratings&port=9080',
+      'service=ratings&peer=reviews&port=9080',
+    ])
     expect(await traces.getAttribute('rel')).toBe('noopener noreferrer')
     const row = await collector.api<Flows>(
       'flows?clients=workload&servers=workload,port&filter=server.workload%3Dratings',
