@@ -143,6 +143,12 @@ func distribution(t *testing.T) *os.File {
 	if os.Geteuid() != 0 {
 		testnet.Require(t, errors.New("the distribution reads the kernel, which takes root"))
 	}
+	return built(t)
+}
+
+// built returns the distribution for what takes no root.
+func built(t *testing.T) *os.File {
+	t.Helper()
 	path := os.Getenv("NETCONN_COLLECTOR")
 	if path == "" {
 		testnet.Require(t, errors.New("NETCONN_COLLECTOR does not name the distribution that `make build` makes"))

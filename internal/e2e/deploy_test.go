@@ -225,20 +225,17 @@ func (a *agent) connected() []string {
 
 // The configurations of deploy/ load in the distribution.
 func TestDeployConfigurations(t *testing.T) {
-	program := distribution(t)
 	for name, files := range map[string][]string{
 		"netconn": {"base/netconn.yaml"}, "agent": {"base/collector.yaml"}, "gateway": {"components/gateway/collector.yaml"},
 		"netconn with zones": {"base/netconn.yaml", "components/zones/zones.yaml"}, "map": {"components/map/collector.yaml"},
 		"agent with CPU":       {"base/collector.yaml", "components/cpu/cpu.yaml", "components/tls/client.yaml"},
 		"gateway with the map": {"components/gateway/collector.yaml", "components/map/gateway.yaml", "components/tls/server.yaml"},
 	} {
-		command := exec.Command("/proc/self/fd/3", "validate")
+		var configurations []string
 		for _, file := range files {
-			command.Args = append(command.Args, "--config", root+"/deploy/"+file)
+			configurations = append(configurations, "file:"+root+"/deploy/"+file)
 		}
-		command.ExtraFiles = []*os.File{program}
-		command.Env = append(os.Environ(), "K8S_NODE_NAME=node-1", "K8S_NODE_IP=10.0.0.1", "KUBERNETES_AUTH=none")
-		if out, err := command.CombinedOutput(); err != nil {
+		if out, err := validate(t, configurations...); err != nil {
 			t.Errorf("%s: %v\n%s", name, err, out)
 		}
 	}
