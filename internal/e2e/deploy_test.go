@@ -228,6 +228,7 @@ func TestDeployConfigurations(t *testing.T) {
 	for name, files := range map[string][]string{
 		"netconn": {"base/netconn.yaml"}, "agent": {"base/collector.yaml"}, "gateway": {"components/gateway/collector.yaml"},
 		"netconn with zones": {"base/netconn.yaml", "components/zones/zones.yaml"}, "map": {"components/map/collector.yaml"},
+		"agent for the map":    {"base/collector.yaml", "components/map/agent.yaml"},
 		"agent with CPU":       {"base/collector.yaml", "components/cpu/cpu.yaml", "components/tls/client.yaml"},
 		"gateway with the map": {"components/gateway/collector.yaml", "components/map/gateway.yaml", "components/tls/server.yaml"},
 	} {
@@ -252,27 +253,15 @@ func TestDeployMap(t *testing.T) {
 	}
 }
 
-// The agents of deploy/map have the attributes that they have by default, and the zones, on every metric of an edge.
+// The agents of deploy/map have the zones on every metric of an edge: they are switched on for all of them.
 func TestDeployZones(t *testing.T) {
 	var zones struct {
-		Receivers struct {
-			Netconn struct {
-				Metrics map[string]struct{ Attributes []string }
-			}
-		}
+		Receivers struct{ Netconn map[string]any }
 	}
 	read(t, root+"/deploy/components/zones/zones.yaml", &zones)
-	d := readDeclared(t)
-	for name, m := range d.Metrics {
-		if !m.Enabled || !slices.Contains(m.Attributes, "netconn.peer.zone") {
-			continue
-		}
-		want := slices.DeleteFunc(m.Attributes, func(a string) bool { return d.Attributes[a].Level == "opt_in" })
-		want = append(want, "netconn.peer.zone", "netconn.peer.region")
-		got := zones.Receivers.Netconn.Metrics[name].Attributes
-		if diff := gocmp.Diff(slices.Sorted(slices.Values(want)), slices.Sorted(slices.Values(got))); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", name, diff)
-		}
+	want := map[string]any{"attributes": map[string]any{"netconn.peer.zone": true, "netconn.peer.region": true}}
+	if diff := gocmp.Diff(want, zones.Receivers.Netconn); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 

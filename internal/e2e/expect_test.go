@@ -13,7 +13,7 @@ import (
 // meshMetrics configures the counts, and the attributes that distinguish the hops by their way, not by their ends.
 func meshMetrics(more ...string) string {
 	flow := append([]string{
-		"netconn.role", "network.transport", "server.port", "netconn.peer.type", "netconn.peer.scope", "netconn.peer.name",
+		"netconn.role", "server.port", "netconn.peer.type", "netconn.peer.scope", "netconn.peer.name",
 		"netconn.peer.container.name", "netconn.peer.container.id", "netconn.nat", "netconn.original_destination.name",
 		"netconn.original_destination.port", "netconn.original_destination.address",
 	}, more...)
@@ -102,7 +102,7 @@ func expect(hops []hop) counts {
 			role           string
 			sent, received int64
 		}{{h.client, h.server, "client", h.there, h.back}, {h.server, h.client, "server", h.back, h.there}} {
-			flow := append(h.way(), "netconn.role="+end.role, "network.transport=tcp")
+			flow := append(h.way(), "netconn.role="+end.role)
 			flow = append(flow, h.views.of(end.role)...)
 			flow = append(flow, end.other.seenFrom(end.own)...)
 			want.add(end.own, flow, h.connections, h.open, end.sent, end.received)

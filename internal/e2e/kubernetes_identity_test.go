@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 
@@ -67,7 +68,7 @@ func reportedEdges(s *signals, role string) map[string][2]int64 {
 
 // ownEnd names an end by what the stock processor added to its resource.
 func ownEnd(v values) string {
-	if v["k8s.pod.uid"] == "" {
+	if v["k8s.pod.name"] == "" {
 		return "host/" + v["process.executable.name"]
 	}
 	name := v["k8s.deployment.name"] + "/" + v["k8s.container.name"] + ":" + v["container.image.tag"]
@@ -85,7 +86,7 @@ func peerEnd(v values) string {
 	if v["netconn.peer.type"] == "host" {
 		return "host/" + v["netconn.peer.name"]
 	}
-	name := v["netconn.peer.k8s.workload.name"] + "/" + v["netconn.peer.container.name"] + ":" + v["netconn.peer.container.image.tag"]
+	name := v["netconn.peer.name"] + "/" + v["netconn.peer.container.name"] + ":" + v["netconn.peer.container.image.tag"]
 	if p := v["netconn.peer.proxy"]; p != "" {
 		name += " (" + p + ")"
 	}
@@ -161,7 +162,7 @@ status: {phase: Running, startTime: "2026-01-01T00:00:00Z", podIP: 10.244.2.77}`
 	if err == nil {
 		t.Fatal("somebody answered")
 	}
-	want := map[string]int64{"pod remote cart/cart:v7 StatefulSet cart.bookinfo host_unreachable": 1}
+	want := map[string]int64{"pod remote cart/cart:v7 cart host_unreachable": 1}
 	got := map[string]int64{}
 	if !poll(func() bool {
 		got = sink.sum("netconn.attempts", func(n number) string {
@@ -169,8 +170,7 @@ status: {phase: Running, startTime: "2026-01-01T00:00:00Z", podIP: 10.244.2.77}`
 			if n.resource["k8s.deployment.name"] != "front" || p["error.type"] == "" {
 				return ""
 			}
-			return strings.Join([]string{p["netconn.peer.type"], p["netconn.peer.scope"], peerEnd(p), p["netconn.peer.k8s.workload.kind"],
-				p["service.peer.name"] + "." + p["service.peer.namespace"], p["error.type"]}, " ")
+			return strings.Join([]string{p["netconn.peer.type"], p["netconn.peer.scope"], peerEnd(p), p["service.peer.name"], p["error.type"]}, " ")
 		})
 		return cmp.Equal(want, got)
 	}) {
@@ -229,18 +229,20 @@ func (s *knownMesh) wantIdentity(t *testing.T, a *agent, sink *signals) {
 		}
 		return all
 	}
-	all := map[string]values{"span": want, "log": want, "event": want, "metric": want}
+	metric := maps.Clone(want)
+	delete(metric, "k8s.pod.uid") // the container says it, and labels of a backend are few
+	all := map[string]values{"span": want, "log": want, "event": want, "metric": metric}
 	diff := ""
 	if !poll(func() bool { diff = cmp.Diff(all, got()); return diff == "" }) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	peers := sink.sum("netconn.io", func(n number) string {
-		if n.point["netconn.peer.k8s.workload.name"] != "details" {
+		if n.point["netconn.peer.name"] != "details" {
 			return ""
 		}
-		return n.point["service.peer.name"] + " in " + n.point["service.peer.namespace"]
+		return n.point["service.peer.name"]
 	})
-	if len(peers) != 1 || peers["book-details in bookinfo"] == 0 {
+	if len(peers) != 1 || peers["book-details"] == 0 {
 		t.Errorf("as a peer it is %v", peers)
 	}
 }

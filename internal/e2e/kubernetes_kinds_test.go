@@ -129,6 +129,7 @@ func TestClusterKinds(t *testing.T) {
 	s, sink, address := newKnownTestbed(t, c), newSignals(t), freeAddress(t)
 	pods := newKinds(t, c, s)
 	a := runAgent(t, c.KubeConfig("agent", c.Admin), sink, "file:../../deploy/components/zones/zones.yaml",
+		"file:../../deploy/components/map/agent.yaml",
 		"yaml:extensions::netmap::endpoint: "+address, "yaml:exporters::netmap: {}",
 		"yaml:service::extensions: [health_check, netmap]", "yaml:service::pipelines::metrics::exporters: [otlp_grpc, netmap]")
 	until(t, "all watches", func() bool { return slices.Equal(a.connected(), watched) })
@@ -170,11 +171,7 @@ func placed(n number, role string) string {
 	own := r.of("k8s.cronjob.name", "k8s.job.name", "k8s.deployment.name", "k8s.statefulset.name", "k8s.daemonset.name", "k8s.pod.name")
 	own = slices.Concat(strings.Fields(strings.ReplaceAll(own, "- ", "")), []string{"-"})[0]
 	own = strings.TrimSuffix(own, "-node1") + "/" + r["k8s.container.name"] + ":" + r["container.image.tag"] + " in " + r["cloud.availability_zone"] + " of " + r["cloud.region"]
-	name := p["netconn.peer.k8s.workload.name"]
-	if name == "" {
-		name = p["netconn.peer.name"]
-	}
-	peer := name + "/" + p["netconn.peer.container.name"] + ":" + p["netconn.peer.container.image.tag"] + " in " + p["netconn.peer.zone"] + " of " + p["netconn.peer.region"]
+	peer := p["netconn.peer.name"] + "/" + p["netconn.peer.container.name"] + ":" + p["netconn.peer.container.image.tag"] + " in " + p["netconn.peer.zone"] + " of " + p["netconn.peer.region"]
 	there := p["network.io.direction"] == "transmit"
 	if role == "server" {
 		own, peer, there = peer, own, !there

@@ -26,7 +26,7 @@ type unmatched struct {
 func (x unmatched) flow(role string) []string {
 	v := views{client: x.client, server: x.server, clientLocal: x.local, clientFar: x.far, serverLocal: x.local, serverFar: x.far}
 	flow := append(hop{port: x.port, nat: x.nat, original: x.original}.way(), v.of(role)...)
-	return append(flow, "netconn.role="+role, "network.transport=tcp", "netconn.peer.type=private", "netconn.peer.scope=remote")
+	return append(flow, "netconn.role="+role, "netconn.peer.type=private", "netconn.peer.scope=remote")
 }
 
 // apart has a namespace's SYNPROXY answer for a port, as a node does that is attacked. It makes up sequence numbers of

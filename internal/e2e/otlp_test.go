@@ -41,19 +41,19 @@ func goShopping(t *testing.T) *shopping {
 // The attributes that all points of a flow have.
 
 func toStock() []string {
-	return []string{"netconn.role=client", "network.transport=tcp", "server.port=9080", "netconn.peer.type=pod",
+	return []string{"netconn.role=client", "server.port=9080", "netconn.peer.type=pod",
 		"netconn.peer.scope=node", "netconn.peer.name=stock", "netconn.peer.container.name=stock", "netconn.nat=none"}
 }
 
 func fromShop() []string {
-	return []string{"netconn.role=server", "network.transport=tcp", "server.port=9080", "netconn.peer.type=pod",
+	return []string{"netconn.role=server", "server.port=9080", "netconn.peer.type=pod",
 		"netconn.peer.scope=node", "netconn.peer.name=shop", "netconn.peer.container.name=shop", "netconn.nat=none"}
 }
 
 // A refused attempt never met anybody, so its peer is an address, and an address is no attribute. Nor can anybody tell
 // whether it was translated: connection tracking has forgotten it at once.
 func toNoListener() []string {
-	return []string{"netconn.role=client", "network.transport=tcp", "server.port=9081", "netconn.peer.type=private",
+	return []string{"netconn.role=client", "server.port=9081", "netconn.peer.type=private",
 		"netconn.peer.scope=remote", "netconn.nat=unresolved"}
 }
 

@@ -73,7 +73,7 @@ func (e edges) values() map[string]float64 {
 	for id, e := range e {
 		put := func(value float64, name string, more ...string) {
 			values[named(name, append(more, "container_id="+id, "process_executable_name=web", "netconn_role=client",
-				"network_transport=tcp", "server_port=5432", "netconn_peer_type=container", "netconn_peer_scope=node",
+				"server_port=5432", "netconn_peer_type=container", "netconn_peer_scope=node",
 				"netconn_peer_name=base", "netconn_peer_container_name=base", "netconn_nat=none")...)] = value
 		}
 		put(e.sent, "netconn_io_bytes_total", "network_io_direction=transmit")

@@ -65,7 +65,7 @@ func TestScopes(t *testing.T) {
 
 // met returns the counts of an end of a connection on which the client has sent one byte.
 func met(role string, port int, scope string, peer []string) map[string]int64 {
-	flow := append(peer, "netconn.role="+role, "network.transport=tcp", fmt.Sprint("server.port=", port),
+	flow := append(peer, "netconn.role="+role, fmt.Sprint("server.port=", port),
 		"netconn.peer.scope="+scope, "netconn.nat=none")
 	sent, received := int64(1), int64(0)
 	if role == "server" {

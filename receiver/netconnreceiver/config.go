@@ -3,8 +3,10 @@ package netconnreceiver
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"reflect"
+	"slices"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
@@ -14,6 +16,7 @@ import (
 	"github.com/netconn/netconn/internal/flow"
 	"github.com/netconn/netconn/internal/pipeline"
 	"github.com/netconn/netconn/internal/schema"
+	"github.com/netconn/netconn/receiver/netconnreceiver/internal/attributes"
 	"github.com/netconn/netconn/receiver/netconnreceiver/internal/metadata"
 	"github.com/netconn/netconn/receiver/netconnreceiver/internal/metrics"
 )
@@ -45,6 +48,20 @@ func (Temporality) Choices() []string {
 	return []string{string(TemporalityCumulative), string(TemporalityDelta)}
 }
 
+// Detail is how much of the other end the attributes of points say.
+type Detail string
+
+const (
+	DetailWorkload  Detail = "workload"  // which workload or service it is, and what was asked for
+	DetailContainer Detail = "container" // also its container and version, and how addresses were translated
+	DetailFull      Detail = "full"      // also its pod, node and zone
+)
+
+// Choices returns all levels, each with more than the one before.
+func (Detail) Choices() []string {
+	return []string{string(DetailWorkload), string(DetailContainer), string(DetailFull)}
+}
+
 // maxBuckets bounds the points of a histogram: each bound is a number in each flow of each collection.
 const maxBuckets = 12
 
@@ -57,7 +74,11 @@ type Config struct {
 	// Timeout bounds the time that a collection may take. Zero: no bound.
 	Timeout time.Duration `mapstructure:"timeout"`
 
-	// Metrics switches each metric on or off, and chooses its attributes.
+	// Detail is which attributes the points of all metrics have: workload, container or full.
+	Detail Detail `mapstructure:"detail"`
+	// Attributes switches single attributes on or off for all metrics alike, whatever Detail says.
+	Attributes map[string]bool `mapstructure:"attributes"`
+	// Metrics switches each metric on or off. A list of attributes of a metric replaces what Detail and Attributes say.
 	Metrics metadata.MetricsConfig `mapstructure:"metrics"`
 	// ResourceAttributes switches each resource attribute on or off.
 	ResourceAttributes metadata.ResourceAttributesConfig `mapstructure:"resource_attributes"`
@@ -110,6 +131,7 @@ func createDefaultConfig() component.Config {
 		CollectionInterval: 10 * time.Second,
 		InitialDelay:       controller.InitialDelay,
 		Timeout:            controller.Timeout,
+		Detail:             DetailContainer,
 		Metrics:            builder.Metrics,
 		ResourceAttributes: builder.ResourceAttributes,
 		ErrorMode:          ErrorModePropagate,
@@ -130,7 +152,26 @@ func (c *Config) Unmarshal(file *confmap.Conf) error {
 	if err := schema.Of(reflect.TypeFor[Config]()).Check(file.ToStringMap()); err != nil {
 		return err
 	}
-	return file.Unmarshal(c)
+	if err := file.Unmarshal(c); err != nil {
+		return err
+	}
+	metrics.Enable(&c.Metrics, c.attributes(), func(metric string) bool {
+		return file.IsSet("metrics::" + metric + "::attributes")
+	})
+	return nil
+}
+
+// attributes returns the attributes of flows that the points of metrics have.
+func (c *Config) attributes() attributes.Set {
+	set := map[Detail]attributes.Set{
+		DetailWorkload: attributes.Workload, DetailContainer: attributes.Container, DetailFull: attributes.Full,
+	}[c.Detail]
+	for key, on := range c.Attributes {
+		if set &^= attributes.Of([]string{key}); on {
+			set |= attributes.Of([]string{key})
+		}
+	}
+	return set
 }
 
 // controller returns the times of collections, as the Collector's helpers take them.
@@ -192,6 +233,7 @@ func (c *Config) Validate() error {
 	return errors.Join(
 		c.validateTimes(),
 		c.validateErrorMode(),
+		c.validateDetail(),
 		c.validateRootPath(),
 		atLeastOne("limit_per_resource", c.LimitPerResource),
 		atLeastOne("max_resources", c.MaxResources),
@@ -228,6 +270,18 @@ func (c *Config) validateErrorMode() error {
 		return nil
 	}
 	return fmt.Errorf("error_mode: must be %s or %s, not %q", ErrorModePropagate, ErrorModeIgnore, c.ErrorMode)
+}
+
+func (c *Config) validateDetail() (errs error) {
+	if !slices.Contains(c.Detail.Choices(), string(c.Detail)) {
+		errs = fmt.Errorf("detail: must be workload, container or full, not %q", c.Detail)
+	}
+	for _, key := range slices.Sorted(maps.Keys(c.Attributes)) {
+		if attributes.Of([]string{key}) == 0 {
+			errs = errors.Join(errs, fmt.Errorf("attributes::%s: there is no such attribute of all metrics", key))
+		}
+	}
+	return errs
 }
 
 func (c *Config) validateTemporality() error {

@@ -17,6 +17,8 @@ import (
 
 	"github.com/netconn/netconn/internal/flow"
 	"github.com/netconn/netconn/internal/kubernetes"
+	"github.com/netconn/netconn/internal/names"
+	"github.com/netconn/netconn/receiver/netconnreceiver/internal/attributes"
 	"github.com/netconn/netconn/receiver/netconnreceiver/internal/metadata"
 	"github.com/netconn/netconn/receiver/netconnreceiver/internal/metrics"
 )
@@ -80,6 +82,8 @@ func TestConfigEveryKey(t *testing.T) {
 	want := &Config{
 		CollectionInterval: 30 * time.Second, InitialDelay: 5 * time.Second, Timeout: 20 * time.Second,
 		Metrics: builder.Metrics, ResourceAttributes: builder.ResourceAttributes,
+		Detail:           DetailWorkload,
+		Attributes:       map[string]bool{"netconn.peer.zone": true, "server.port": false},
 		ErrorMode:        ErrorModeIgnore,
 		RootPath:         "/hostfs",
 		NodeName:         "worker-7",
@@ -103,6 +107,8 @@ func TestConfigEveryKey(t *testing.T) {
 	}
 	want.Events.NetconnConnectionFailed.Enabled = false
 	want.Events.NetconnConnectionOpen.Enabled = true
+	metrics.Enable(&want.Metrics,
+		attributes.Workload&^attributes.With(names.ServerPort)|attributes.With(names.PeerZone), func(string) bool { return false })
 	want.Metrics.NetconnIo.EnabledAttributes = []metadata.NetconnIoMetricAttributeKey{"network.io.direction", "netconn.role"}
 	want.Metrics.NetconnPackets.Enabled = true
 	want.ResourceAttributes.HostName.Enabled = false
@@ -133,6 +139,7 @@ func TestConfigDefault(t *testing.T) {
 	want := &Config{
 		CollectionInterval: 10 * time.Second, InitialDelay: time.Second,
 		Metrics: builder.Metrics, ResourceAttributes: builder.ResourceAttributes,
+		Detail:           "container",
 		ErrorMode:        "propagate",
 		RootPath:         "/",
 		LimitPerResource: 500,

@@ -27,7 +27,7 @@ var servers = map[string]string{
 var suffix = regexp.MustCompile(`^(web|store|report|static|load)-.*$`)
 
 // place is where each end is.
-const place = " in " + testcluster.NodeZone + " of " + testcluster.NodeRegion
+const place = " in " + testcluster.NodeZone
 
 // workload returns WORKLOAD/CONTAINER for POD/CONTAINER.
 func workload(owner string) string {
@@ -89,10 +89,10 @@ func reported(all []series) map[edge][2]int64 {
 		r, p := s.resource, s.point
 		own := cmp.Or(r["k8s.deployment.name"], r["k8s.statefulset.name"], r["k8s.cronjob.name"], r["k8s.job.name"], pod(r["k8s.pod.name"]), "?")
 		own += "/" + r["k8s.container.name"] + ":" + r["container.image.tag"]
-		own += " in " + r["cloud.availability_zone"] + " of " + r["cloud.region"]
+		own += " in " + r["cloud.availability_zone"]
 		peer := cmp.Or(pod(p["netconn.peer.k8s.workload.name"]), pod(p["netconn.peer.name"]), "?"+p["netconn.peer.type"])
 		peer += "/" + p["netconn.peer.container.name"] + ":" + p["netconn.peer.container.image.tag"]
-		peer += " in " + p["netconn.peer.zone"] + " of " + p["netconn.peer.region"]
+		peer += " in " + p["netconn.peer.zone"]
 		e := edge{s.point["netconn.role"], own, peer}
 		if e.Role == "server" {
 			e.Client, e.Server = peer, own

@@ -74,7 +74,7 @@ func mapped() (map[edge][2]int64, error) {
 	return edges, nil
 }
 
-// mappedEnd names an end as the applications do. The map does not know of one region.
+// mappedEnd names an end as the applications do.
 func mappedEnd(tags []string) string {
-	return fmt.Sprintf("%s/%s:%s in %s of %s", pod(tags[0]), tags[1], tags[2], tags[3], testcluster.NodeRegion)
+	return fmt.Sprintf("%s/%s:%s in %s", pod(tags[0]), tags[1], tags[2], tags[3])
 }

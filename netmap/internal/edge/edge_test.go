@@ -165,14 +165,14 @@ func TestPeer(t *testing.T) {
 
 func TestLink(t *testing.T) {
 	l := ReadLink(raw{
-		"netconn.role": "server", "netconn.peer.scope": "pod", "server.port": "9080", "network.transport": "tcp", "netconn.nat": "redirect",
+		"netconn.role": "server", "netconn.peer.scope": "pod", "server.port": "9080", "network.transport": "udp", "netconn.nat": "redirect",
 		"netconn.original_destination.name": "reviews", "netconn.original_destination.port": "80",
 	}.get)
-	want := Link{Server, ScopePod, 9080, 80, Text("tcp"), Text("redirect"), Text("reviews"), Value{}}
+	want := Link{Server, ScopePod, 9080, 80, Text("udp"), Text("redirect"), Text("reviews"), Value{}}
 	if l != want {
 		t.Errorf("got %+v, want %+v", l, want)
 	}
-	if l := ReadLink(raw{"server.port": "70000", "netconn.role": "x", "netconn.peer.scope": "y"}.get); l != (Link{}) {
+	if l := ReadLink(raw{"server.port": "70000", "netconn.role": "x", "netconn.peer.scope": "y"}.get); l != (Link{Transport: Text("tcp")}) {
 		t.Errorf("nonsense is read as %+v", l)
 	}
 }

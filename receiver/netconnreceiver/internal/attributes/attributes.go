@@ -19,6 +19,19 @@ type Set uint64
 // All holds all attributes.
 const All Set = 1<<names.Attributes - 1
 
+// The levels of detail. Each holds the one before. What has a value for each address or port of a client is in none of
+// them, and neither is network.transport, which has one value.
+const (
+	// Workload names the other end and the way to it.
+	Workload Set = 1<<names.Role | 1<<names.ServerPort | 1<<names.PeerType | 1<<names.PeerScope | 1<<names.PeerName |
+		1<<names.PeerNamespace | 1<<names.PeerService | 1<<names.OriginalName | 1<<names.OriginalPort
+	// Container separates the containers of a pod, such as an application and its sidecar, and their versions.
+	Container Set = Workload | 1<<names.PeerContainerName | 1<<names.PeerImageTag | 1<<names.PeerProxy | 1<<names.NAT
+	// Full has every name and place of the other end.
+	Full Set = Container | 1<<names.PeerWorkload | 1<<names.PeerWorkloadKind | 1<<names.PeerServiceNamespace |
+		1<<names.PeerPod | 1<<names.PeerContainerID | 1<<names.PeerNode | 1<<names.PeerZone | 1<<names.PeerRegion
+)
+
 // Of returns the set of the attributes with these keys. Keys of other attributes, which do not describe a flow, are
 // ignored.
 func Of[K ~string](keys []K) Set {
@@ -44,6 +57,16 @@ func With(attributes ...names.Attribute) Set {
 
 // Has reports whether the set holds an attribute.
 func (s Set) Has(a names.Attribute) bool { return s&(1<<a) != 0 }
+
+// Keys returns the keys of the attributes in the set.
+func (s Set) Keys() (keys []string) {
+	for a := range names.Attributes {
+		if s.Has(a) {
+			keys = append(keys, a.Key())
+		}
+	}
+	return keys
+}
 
 // Mask returns the key with only the attributes of the set, so that flows that differ in nothing else are one.
 // The owner stays: it is the resource.

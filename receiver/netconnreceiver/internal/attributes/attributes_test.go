@@ -137,3 +137,21 @@ func TestSetIsWideEnough(t *testing.T) {
 		}
 	}
 }
+
+// Each level has what the one before has. No level has an attribute with a value for each address or each connection, nor
+// one with the same value everywhere.
+func TestLevels(t *testing.T) {
+	if Workload&^Container != 0 || Container&^Full != 0 {
+		t.Error("a level lacks an attribute of the one before")
+	}
+	want := With(names.Transport, names.OriginalAddress, names.PeerAddress, names.PeerPort, names.LocalAddress,
+		names.ServerAddress, names.ClientAddress)
+	if got := All &^ Full; got != want {
+		t.Errorf("%v are in no level, want %v", got.Keys(), want.Keys())
+	}
+	for level, n := range map[Set]int{Workload: 9, Container: 13, Full: 21} {
+		if got := level.Keys(); len(got) != n || Of(got) != level {
+			t.Errorf("%v: want %d keys", got, n)
+		}
+	}
+}

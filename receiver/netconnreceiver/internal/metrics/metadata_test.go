@@ -96,7 +96,11 @@ func TestMetadataOfDeltas(t *testing.T) {
 func emitted(t *testing.T, m metric) declared {
 	t.Helper()
 	d := declared{Enabled: m.enabled, Description: m.description, Unit: m.unit}
-	if m.own = m.row.own(); m.kind != drops && m.name != names.ZoneIO { // the others have all attributes
+	m.own = m.row.own()
+	switch {
+	case m.kind == drops:
+		m.set = attributes.With(names.ServerPort, names.Transport)
+	case m.name != names.ZoneIO:
 		m.set = attributes.All
 	}
 	w := &Writer{options: Options{Bounds: flow.SameBounds([]float64{1})}}

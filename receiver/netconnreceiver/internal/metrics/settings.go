@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 
+	"github.com/netconn/netconn/internal/names"
 	"github.com/netconn/netconn/receiver/netconnreceiver/internal/attributes"
 	"github.com/netconn/netconn/receiver/netconnreceiver/internal/metadata"
 )
@@ -55,6 +56,33 @@ func DefaultConfig() metadata.MetricsBuilderConfig {
 		metadata.NetconnZoneIoMetricAttributeKeyNetconnPeerRegion,
 	}
 	return c
+}
+
+// Enable gives each metric the attributes of a set, in place of the attributes of flows that it has. It leaves out the
+// metrics that explicit names. netconn.zone.io keeps its own attributes: they are its purpose.
+func Enable(c *metadata.MetricsConfig, set attributes.Set, explicit func(metric string) bool) {
+	all := settings(*c)
+	v := reflect.ValueOf(c).Elem()
+	for i := range v.NumField() {
+		name := v.Type().Field(i).Tag.Get("mapstructure")
+		if name == names.ZoneIO || explicit(name) {
+			continue
+		}
+		of := set
+		if name == names.ListenDrops {
+			of &= attributes.With(names.ServerPort, names.Transport) // a listener has no peer
+		}
+		keys := slices.DeleteFunc(all[name].keys, func(k string) bool { return attributes.Of([]string{k}) != 0 })
+		setKeys(v.Field(i).FieldByName("EnabledAttributes"), append(keys, of.Keys()...))
+	}
+}
+
+// setKeys replaces a list of keys. Each metric has a type of its own for them.
+func setKeys(list reflect.Value, keys []string) {
+	list.Set(reflect.MakeSlice(list.Type(), len(keys), len(keys)))
+	for i, k := range keys {
+		list.Index(i).SetString(k)
+	}
 }
 
 // Validate returns one error for each setting that is wrong.
