@@ -100,7 +100,7 @@ func (d declared) largestResource(t *testing.T, m pcommon.Map) {
 		t.Fatal("k8s_attributes extracts nothing")
 	}
 	d.put(m, extract.Metadata)
-	m.PutStr("service.instance.id", strings.Repeat("x", 63+1+253+1+63)) // namespace.pod.container
+	m.PutStr("service.instance.id", strings.Repeat("x", 64+1+255)) // container/executable
 	for _, label := range extract.Labels {
 		m.PutStr("k8s.pod.labels."+label.Key, strings.Repeat("x", 63))
 	}

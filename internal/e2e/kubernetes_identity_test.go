@@ -181,7 +181,7 @@ status: {phase: Running, startTime: "2026-01-01T00:00:00Z", podIP: 10.244.2.77}`
 // identity is what makes traces, logs and metrics one.
 var identity = []string{
 	"k8s.pod.uid", "k8s.pod.name", "k8s.namespace.name", "k8s.deployment.name", "k8s.container.name", "service.name", "service.namespace",
-	"service.instance.id", "container.image.tag",
+	"container.image.tag",
 }
 
 func identityOf(v values) values {
@@ -205,7 +205,7 @@ func (s *knownMesh) wantIdentity(t *testing.T, a *agent, sink *signals) {
 	want := values{
 		"k8s.pod.uid": uid, "k8s.pod.name": "details-8eb-x1", "k8s.namespace.name": space, "k8s.deployment.name": "details",
 		"k8s.container.name": "details", "service.name": "book-details", "service.namespace": space,
-		"service.instance.id": "bookinfo.details-8eb-x1.details", "container.image.tag": "1.20",
+		"container.image.tag": "1.20",
 	}
 	got := func() map[string]values {
 		sink.mu.Lock()

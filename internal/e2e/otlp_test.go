@@ -142,6 +142,7 @@ func (s *shopping) checkResources(t *testing.T, shop, stock resource) {
 	}{{shop, "shop", s.shopID, s.shopUID}, {stock, "stock", s.stockID, s.stockUID}} {
 		want := thisHost(t)
 		want["container.id"], want["k8s.pod.uid"], want["process.executable.name"] = r.id, r.uid, r.name
+		want["service.instance.id"] = r.id + "/" + r.name
 		if diff := cmp.Diff(want, r.got.attributes); diff != "" {
 			t.Errorf("resource of the %s (-want +got):\n%s", r.name, diff)
 		}
@@ -186,15 +187,19 @@ func checkLatencies(t *testing.T, shop, stock resource, longest time.Duration) {
 			t.Errorf("%s: %+v", name, h)
 			continue
 		}
-		if len(h.bounds) != 12 || h.bounds[0] != 50e-6 || h.bounds[11] != 10 || !slices.IsSorted(h.bounds) {
-			t.Errorf("bounds of the %s: %v", name, h.bounds)
+		want := []float64{100e-6, 300e-6, 1e-3, 3e-3, 10e-3, 30e-3, 100e-3, 300e-3}
+		if name == "handshakes" {
+			want = nil
+		}
+		if !slices.Equal(want, h.bounds) {
+			t.Errorf("bounds of the %s: %v, want %v", name, h.bounds, want)
 		}
 		total := uint64(0)
 		for _, n := range h.buckets {
 			total += n
 		}
-		if len(h.buckets) != 13 || total != h.count {
-			t.Errorf("buckets of the %s: %v, want %d in 13", name, h.buckets, h.count)
+		if len(h.buckets) != len(want)+1 || total != h.count {
+			t.Errorf("buckets of the %s: %v, want %d in %d", name, h.buckets, h.count, len(want)+1)
 		}
 	}
 }

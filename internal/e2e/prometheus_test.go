@@ -72,7 +72,8 @@ func (e edges) values() map[string]float64 {
 	values := make(map[string]float64)
 	for id, e := range e {
 		put := func(value float64, name string, more ...string) {
-			values[named(name, append(more, "container_id="+id, "process_executable_name=web", "netconn_role=client",
+			values[named(name, append(more, "container_id="+id, "process_executable_name=web",
+				"service_instance_id="+id+"/web", "instance="+id+"/web", "netconn_role=client",
 				"server_port=5432", "netconn_peer_type=container", "netconn_peer_scope=node",
 				"netconn_peer_name=base", "netconn_peer_container_name=base", "netconn_nat=none")...)] = value
 		}

@@ -100,4 +100,5 @@ const (
 	PodUID      = "k8s.pod.uid"
 	SystemdUnit = "netconn.systemd.unit"
 	Executable  = "process.executable.name"
+	InstanceID  = "service.instance.id" // made of the others
 )

@@ -111,6 +111,7 @@ func TestSemanticConventions(t *testing.T) {
 		names.NodeName:                   semconv.K8SNodeNameKey,
 		names.PodUID:                     semconv.K8SPodUIDKey,
 		names.Executable:                 semconv.ProcessExecutableNameKey,
+		names.InstanceID:                 semconv.ServiceInstanceIDKey,
 	} {
 		if got != string(want) {
 			t.Errorf("got %s, want %s", got, want)

@@ -1362,6 +1362,7 @@ type ResourceAttributesConfig struct {
 	K8sPodUID             ResourceAttributeConfig `mapstructure:"k8s.pod.uid"`
 	NetconnSystemdUnit    ResourceAttributeConfig `mapstructure:"netconn.systemd.unit"`
 	ProcessExecutableName ResourceAttributeConfig `mapstructure:"process.executable.name"`
+	ServiceInstanceID     ResourceAttributeConfig `mapstructure:"service.instance.id"`
 }
 
 func DefaultResourceAttributesConfig() ResourceAttributesConfig {
@@ -1391,6 +1392,9 @@ func DefaultResourceAttributesConfig() ResourceAttributesConfig {
 			Enabled: true,
 		},
 		ProcessExecutableName: ResourceAttributeConfig{
+			Enabled: true,
+		},
+		ServiceInstanceID: ResourceAttributeConfig{
 			Enabled: true,
 		},
 	}

@@ -117,6 +117,7 @@ func TestMetricsBuilderConfig(t *testing.T) {
 					K8sPodUID:             ResourceAttributeConfig{Enabled: true},
 					NetconnSystemdUnit:    ResourceAttributeConfig{Enabled: true},
 					ProcessExecutableName: ResourceAttributeConfig{Enabled: true},
+					ServiceInstanceID:     ResourceAttributeConfig{Enabled: true},
 				},
 			},
 		},
@@ -215,6 +216,7 @@ func TestMetricsBuilderConfig(t *testing.T) {
 					K8sPodUID:             ResourceAttributeConfig{Enabled: false},
 					NetconnSystemdUnit:    ResourceAttributeConfig{Enabled: false},
 					ProcessExecutableName: ResourceAttributeConfig{Enabled: false},
+					ServiceInstanceID:     ResourceAttributeConfig{Enabled: false},
 				},
 			},
 		},
@@ -460,6 +462,7 @@ func TestResourceAttributesConfig(t *testing.T) {
 				K8sPodUID:             ResourceAttributeConfig{Enabled: true},
 				NetconnSystemdUnit:    ResourceAttributeConfig{Enabled: true},
 				ProcessExecutableName: ResourceAttributeConfig{Enabled: true},
+				ServiceInstanceID:     ResourceAttributeConfig{Enabled: true},
 			},
 		},
 		{
@@ -474,6 +477,7 @@ func TestResourceAttributesConfig(t *testing.T) {
 				K8sPodUID:             ResourceAttributeConfig{Enabled: false},
 				NetconnSystemdUnit:    ResourceAttributeConfig{Enabled: false},
 				ProcessExecutableName: ResourceAttributeConfig{Enabled: false},
+				ServiceInstanceID:     ResourceAttributeConfig{Enabled: false},
 			},
 		},
 	}

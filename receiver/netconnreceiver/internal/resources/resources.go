@@ -3,6 +3,10 @@
 package resources
 
 import (
+	"cmp"
+	"slices"
+	"strings"
+
 	"go.opentelemetry.io/collector/filter"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
@@ -47,6 +51,7 @@ func New(c metadata.ResourceAttributesConfig) *Resources {
 		names.PodUID:      c.K8sPodUID,
 		names.SystemdUnit: c.NetconnSystemdUnit,
 		names.Executable:  c.ProcessExecutableName,
+		names.InstanceID:  c.ServiceInstanceID,
 	} {
 		r.metrics.add(key, a.MetricsInclude, a.MetricsExclude)
 		r.events.add(key, a.EventsInclude, a.EventsExclude)
@@ -123,7 +128,26 @@ func (r *Resources) Of(o conn.Owner) pcommon.Resource {
 	setKnown(b.SetK8sPodUID, o.PodUID)
 	setKnown(b.SetProcessExecutableName, o.Executable)
 	setKnown(b.SetNetconnSystemdUnit, o.Unit)
+	setKnown(b.SetServiceInstanceID, r.instance(r.Mask(o)))
 	return b.Emit()
+}
+
+// instance returns the identity of an owner. Different owners have different ones, and no processor changes them. An
+// engine makes the id of a container unique everywhere; all else is unique on its host. The executable of a container
+// may be found out later, and its owner is another one from then on.
+func (r *Resources) instance(o conn.Owner) string {
+	host := cmp.Or(r.Host.Node, r.Host.ID, r.Host.Name)
+	switch {
+	case o.ContainerID == "":
+		return joinKnown(host, o.PodUID, o.Unit, o.Executable)
+	case o.Named || o.ClaimedID():
+		return joinKnown(host, o.Unit, "container", o.ContainerID, o.Executable)
+	}
+	return joinKnown(o.ContainerID, o.Executable)
+}
+
+func joinKnown(parts ...string) string {
+	return strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), "/")
 }
 
 func setKnown(set func(string), value string) {

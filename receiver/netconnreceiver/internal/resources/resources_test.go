@@ -35,11 +35,14 @@ func TestResource(t *testing.T) {
 			want: map[string]any{
 				"host.id": "4d3c", "host.name": "node-1", "k8s.node.name": "worker-7", "container.id": "5f70",
 				"k8s.pod.uid": "0b5c", "process.executable.name": "shop", "netconn.systemd.unit": "shop.service",
+				"service.instance.id": "worker-7/shop.service/container/5f70/shop",
 			},
 		},
 		"the owner is unknown": {
 			config: all, host: here,
-			want: map[string]any{"host.id": "4d3c", "host.name": "node-1", "k8s.node.name": "worker-7"},
+			want: map[string]any{
+				"host.id": "4d3c", "host.name": "node-1", "k8s.node.name": "worker-7", "service.instance.id": "worker-7",
+			},
 		},
 		"nothing is known": {config: all, want: map[string]any{}},
 		"owner's attributes off": {
@@ -48,14 +51,16 @@ func TestResource(t *testing.T) {
 				c.ProcessExecutableName.Enabled, c.NetconnSystemdUnit.Enabled = false, false
 			}),
 			host: here, owner: knownOwner(),
-			want: map[string]any{"host.id": "4d3c", "host.name": "node-1", "k8s.node.name": "worker-7"},
+			want: map[string]any{
+				"host.id": "4d3c", "host.name": "node-1", "k8s.node.name": "worker-7", "service.instance.id": "worker-7",
+			},
 		},
 		"host's attributes off": {
 			config: off(func(c *metadata.ResourceAttributesConfig) {
 				c.HostID.Enabled, c.HostName.Enabled, c.K8sNodeName.Enabled = false, false, false
 			}),
 			host: here, owner: conn.Owner{Executable: "shop"}, masked: conn.Owner{Executable: "shop"},
-			want: map[string]any{"process.executable.name": "shop"},
+			want: map[string]any{"process.executable.name": "shop", "service.instance.id": "worker-7/shop"},
 		},
 	}
 	for name, test := range tests {
@@ -183,5 +188,34 @@ func TestMaskAgreesWithResources(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// A backend that keeps nothing but service.instance.id still has as many resources as there are owners.
+func TestInstances(t *testing.T) {
+	const id = "5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"
+	r := New(metadata.DefaultResourceAttributesConfig())
+	r.Host = Host{ID: "4d3c", Name: "node-1"}
+	for want, o := range map[string]conn.Owner{
+		"4d3c":                                  {},
+		"4d3c/sshd":                             {Executable: "sshd"},
+		"4d3c/ssh.service/sshd":                 {Unit: "ssh.service", Executable: "sshd"},
+		"4d3c/0b5c":                             {PodUID: "0b5c"},
+		"4d3c/0b5c/sshd":                        {PodUID: "0b5c", Executable: "sshd"},
+		id:                                      {ContainerID: id},
+		id + "/sshd":                            {ContainerID: id, PodUID: "0b5c", Executable: "sshd"},
+		"4d3c/container/sshd":                   {ContainerID: "sshd", Named: true},
+		"4d3c/container/sshd/init":              {ContainerID: "sshd", Named: true, Executable: "init"},
+		"4d3c/user-1000.slice/container/" + id:  {ContainerID: id, Unit: "user-1000.slice"},
+		"4d3c/user-1000.slice/container/5f/app": {ContainerID: "5f", Unit: "user-1000.slice", Executable: "app"},
+	} {
+		v, _ := r.Of(o).Attributes().Get("service.instance.id")
+		if got := v.AsString(); got != want {
+			t.Errorf("%+v: %s, want %s", o, got, want)
+		}
+	}
+	r.Host = Host{}
+	if v, there := r.Of(conn.Owner{}).Attributes().Get("service.instance.id"); there {
+		t.Errorf("nothing is known, and the instance is %s", v.AsString())
 	}
 }
