@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"testing"
@@ -170,19 +171,44 @@ func TestLiveConnectionsByDefault(t *testing.T) {
 	if len(e.live.known) != 0 {
 		t.Error("a connection is remembered")
 	}
+	e = newLiveEvents()
+	e.want(false)
+	for _, now := range []time.Time{at(0), at(10_000)} {
+		if e.live.begin(now, e.wanted) {
+			t.Error("a snapshot reads every connection, and there is no receiver of events")
+		}
+	}
 }
 
-// The interval makes the snapshot read idle connections too.
-func TestLiveConnectionsOfPipeline(t *testing.T) {
+// A pass that broke off has not seen every connection, so it forgets none.
+func TestLiveConnectionsOfFailedSnapshots(t *testing.T) {
+	failure := error(nil)
+	p := liveScript(t, func(bool) error { return failure })
+	for minute := range int64(10) {
+		failure = map[bool]error{true: errors.New("the ring is broken")}[minute > 0]
+		if _, err := p.Collect(at(1000 + 60*minute)); (err != nil) != (minute > 0) {
+			t.Fatal(err)
+		}
+	}
+	if len(p.events.live.known) != 1 {
+		t.Error("the connection is forgotten")
+	}
+}
+
+// liveScript opens a pipeline with one live connection, which reports it each minute. A snapshot that fails has not
+// seen it.
+func liveScript(t *testing.T, pass func(all bool) error) *Pipeline {
+	t.Helper()
 	s := &scripted{now: at(1000), live: []conn.Conn{openConn(1, func(c *conn.Conn) { c.Opened = at(0) })}}
 	m := s.machine()
-	var passes []bool
 	open := m.Open
 	m.Open = func() (Sockets, error) {
 		sockets, err := open()
 		snapshot := sockets.Snapshot
 		sockets.Snapshot = func(all bool, h kernel.Handler) error {
-			passes = append(passes, all)
+			if err := pass(all); err != nil {
+				return err
+			}
 			return snapshot(all, h)
 		}
 		return sockets, err
@@ -194,6 +220,13 @@ func TestLiveConnectionsOfPipeline(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.WantEvents(true)
+	return p
+}
+
+// The interval makes the snapshot read idle connections too.
+func TestLiveConnectionsOfPipeline(t *testing.T) {
+	var passes []bool
+	p := liveScript(t, func(all bool) error { passes = append(passes, all); return nil })
 	var got []int
 	for i := range int64(8) {
 		now := at(1000 + 10*i)

@@ -73,8 +73,8 @@ func isOfEdge(name string) bool {
 	return name == names.PeerPort.Key()
 }
 
-// isOfEnd reports whether a placeholder is an attribute of an end: of the link's own, or with a prefix of the client, the
-// server, or the other end.
+// isOfEnd reports whether a placeholder is an attribute of an end: of the link's own, or with a prefix of the client,
+// the server, or the other end.
 func isOfEnd(name string) bool {
 	for _, prefix := range []string{"client.", "server.", "peer."} {
 		if of, found := strings.CutPrefix(name, prefix); found {
