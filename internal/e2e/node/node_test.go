@@ -26,6 +26,9 @@ const (
 	staticPod = "/etc/kubernetes/manifests/static.yaml"
 	deadline  = 2 * time.Minute
 	traffic   = 35 * time.Second // twice, in which the CronJob runs at least once
+
+	// lastTraffic ends at no multiple of the collection interval, so the agent ends with much that it has not reported.
+	lastTraffic = 15 * time.Second
 )
 
 // With deploy/map on a real node, what arrives at the backend is what the applications have counted: every edge, seen
@@ -39,7 +42,11 @@ func TestNode(t *testing.T) {
 	time.Sleep(traffic)
 	b.wantCounted(t, "after a rolling update")
 
+	resumeApplications(t)
+	time.Sleep(lastTraffic)
+	stopApplications(t)
 	restartAgent(t, n)
+	b.wantCounted(t, "after the last collection of an agent")
 	resumeApplications(t)
 	time.Sleep(traffic)
 	b.wantCounted(t, "after a restart of the agent")
@@ -77,9 +84,12 @@ func awaitReading(t *testing.T, n *testcluster.Node) {
 	}
 }
 
-// restartAgent replaces the agent. Nothing may be sent meanwhile: what ends before the new one has started is not seen.
+// restartAgent replaces the agent, once the last connections have ended. Nothing may be sent meanwhile: what ends before
+// the new one has started is not seen. What the old one has seen since its last collection arrives through its
+// container collector, which the kubelet ends after the container netconn.
 func restartAgent(t *testing.T, n *testcluster.Node) {
 	t.Helper()
+	time.Sleep(time.Second)
 	kubectl(t, n, "-n", "netconn", "rollout", "restart", "daemonset/netconn-agent")
 	rollout(t, n, "netconn", "daemonset/netconn-agent")
 	awaitReading(t, n)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -26,6 +27,9 @@ import (
 
 // programs are those of the node's images.
 var programs = []string{"app", "coredns", "otelcol-netconn"}
+
+// lossy matches the metrics of what netconn knows that it has not seen.
+var lossy = regexp.MustCompile("lost|missed|refused|dropped|evicted|overflow")
 
 // labels are the attributes of a resource and of a point.
 type labels map[string]string
@@ -48,6 +52,7 @@ type backend struct {
 	containers map[string]map[string]bool // names of metrics by container.id
 	nameless   map[string]bool            // resources of containers without the name of their pod or their own
 	peak       map[string]float64         // of netconn's own containers, by container and metric
+	losses     map[string]int64           // by metric, as netconn itself counts them
 }
 
 type logs struct {
@@ -61,7 +66,7 @@ func (*logs) Export(context.Context, plogotlp.ExportRequest) (plogotlp.ExportRes
 func newBackend(t *testing.T, address string) *backend {
 	t.Helper()
 	b := &backend{address: address, io: make(map[string]series), containers: make(map[string]map[string]bool), nameless: make(map[string]bool),
-		peak: make(map[string]float64)}
+		peak: make(map[string]float64), losses: make(map[string]int64)}
 	l, err := net.Listen("tcp", address)
 	if err != nil {
 		t.Fatal(err)
@@ -111,6 +116,11 @@ func (b *backend) keep(resource labels, m pmetric.Metric) {
 	if strings.HasPrefix(m.Name(), "netconn.") && ours && (id != "" || resource["k8s.pod.uid"] != "") &&
 		(resource["k8s.namespace.name"] == "" || resource["k8s.pod.name"] == "" || resource["k8s.container.name"] == "") {
 		b.nameless[m.Name()+" of "+resource.String()] = true
+	}
+	if strings.HasPrefix(m.Name(), "otelcol_netconn_") && lossy.MatchString(m.Name()) && m.Type() == pmetric.MetricTypeSum {
+		for _, p := range m.Sum().DataPoints().All() {
+			b.losses[m.Name()] = max(b.losses[m.Name()], p.IntValue())
+		}
 	}
 	if m.Name() != "netconn.io" {
 		return
@@ -186,13 +196,19 @@ func (b *backend) wantNames(t *testing.T) {
 	}
 }
 
-// showNeed logs what netconn itself has needed.
+// showNeed logs what netconn itself has needed, and what it has lost: the connections of all programs of this machine
+// share one buffer in the kernel.
 func (b *backend) showNeed(t *testing.T) {
 	t.Helper()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, key := range slices.Sorted(maps.Keys(b.peak)) {
 		t.Logf("%s: at most %.3f", key, b.peak[key])
+	}
+	for _, name := range slices.Sorted(maps.Keys(b.losses)) {
+		if b.losses[name] > 0 {
+			t.Logf("%s: %d", name, b.losses[name])
+		}
 	}
 }
 
