@@ -160,6 +160,7 @@ enum counter {
 	COUNT_UNOWNED, /* the process behind a connection is not known, or is process 1, which listens for others */
 	COUNT_ENDED_UNTRACKED, /* a connection without state ended: it was not adopted, or had no room */
 	COUNT_RING_REFUSED,    /* the ring of ended connections was full */
+	COUNT_FAILED_REFUSED,  /* the ring of failed attempts was full */
 	COUNT_SNAPSHOT_AGAIN,  /* the ring of the snapshot was full: it was emptied, and the socket read again */
 	COUNT_TRACKED,	       /* sockets that got state */
 	COUNT_ADOPTED,	       /* sockets older than netconn */

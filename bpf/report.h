@@ -210,7 +210,7 @@ static __always_inline void count_loss(struct tracked *t, const struct counters 
 	__u32 zero = 0;
 	struct losses *l = bpf_map_lookup_elem(&lost, &zero);
 
-	count(COUNT_RING_REFUSED);
+	count(phase == PHASE_FAILED ? COUNT_FAILED_REFUSED : COUNT_RING_REFUSED);
 	if (!l)
 		return;
 	if (c->count64[SENT] > t->reported_sent)
@@ -244,7 +244,10 @@ static __always_inline void report_end(struct sock *sk, struct tracked *t, struc
 	struct connection_record *r;
 
 	read_own_counters(&c, t, tp, old_state);
-	r = bpf_ringbuf_reserve(&ended, sizeof(*r), 0);
+	if (phase == PHASE_FAILED)
+		r = bpf_ringbuf_reserve(&failed, sizeof(*r), 0);
+	else
+		r = bpf_ringbuf_reserve(&ended, sizeof(*r), 0);
 	if (!r) {
 		count_loss(t, &c, phase);
 		return;

@@ -52,13 +52,20 @@ struct {
 	__type(value, struct counters);
 } baselines SEC(".maps");
 
-/* Ended connections, listeners and new cgroups. */
+/* Connections that were established and have ended, listeners and new cgroups. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 4 << 20);
 } ended SEC(".maps");
 
-/* A ring of its own for snapshots: a snapshot that filled the other ring would displace ends of connections. */
+/* A ring of its own for failed attempts: one process makes 100,000 a second, which would displace the ends of all
+ * others. It is small, because its size bounds what the reader spends on them. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 20);
+} failed SEC(".maps");
+
+/* A ring of its own for snapshots: a snapshot that filled another ring would displace ends of connections. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 4 << 20);

@@ -177,6 +177,30 @@ func TestDone(t *testing.T) {
 	}
 }
 
+// Nobody asks about an attempt again once it is settled, so a flood of them is not kept.
+func TestAttemptsDone(t *testing.T) {
+	x := newIndex()
+	attempt := conn.Conn{Socket: conn.Socket{ID: conn.ID{Cookie: 7}, Phase: conn.Failed, Error: conn.Refused}}
+	x.Add(&attempt, start)
+	x.Expire(start)
+	if len(x.attempts) != 1 {
+		t.Fatal("an attempt that is asked about is not kept")
+	}
+	x.Done(conn.Sequence{}, conn.ID{Cookie: 8})
+	x.Done(conn.Sequence{}, attempt.ID)
+	x.Expire(start)
+	if n := len(x.attempts); n != 0 {
+		t.Errorf("%d attempts are kept", n)
+	}
+	unanswered := attempt
+	unanswered.Error = conn.Cancelled
+	x.Add(&unanswered, start)
+	x.Done(conn.Sequence{}, unanswered.ID)
+	if x.Expire(start); len(x.attempts) != 1 {
+		t.Error("an attempt whose route is not known is not kept")
+	}
+}
+
 func TestSequenceUsedAgainOutlivesTheFirst(t *testing.T) {
 	client, server := ends(100)
 	x := newIndex()

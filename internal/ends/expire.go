@@ -70,19 +70,30 @@ func (x *Index) extend(r *record, now time.Time) {
 	}
 }
 
-// Done says that the caller will not ask about a connection that has closed. As soon as that is so for both ends, they
-// are past their deadline.
+// Done says that the caller will not ask about a connection that has closed. An attempt is past its deadline then, and
+// both ends of a connection as soon as that is so for both.
 func (x *Index) Done(s conn.Sequence, id conn.ID) {
+	if s == (conn.Sequence{}) {
+		if r := x.attempts[id]; r != nil && r.state == settled {
+			x.expireNow(r)
+		}
+		return
+	}
 	r := x.established[s]
 	if r == nil || r.id() != id || r.phase == conn.Open {
 		return
 	}
 	r.done = true
 	if o := r.other; o != nil && o.done {
-		r.deadline, o.deadline = x.due.now, x.due.now
-		x.due.put(r, r.deadline)
-		x.due.put(o, o.deadline)
+		x.expireNow(r)
+		x.expireNow(o)
 	}
+}
+
+// expireNow has the next Expire drop a record.
+func (x *Index) expireNow(r *record) {
+	r.deadline = x.due.now
+	x.due.put(r, r.deadline)
 }
 
 // Expire drops what is past its deadline.

@@ -27,10 +27,10 @@
 //   - At LimitPerResource and MaxResources what is idle leaves first: nothing is open in it, and the last collection
 //     has shown all that it counted. A failed attempt takes no other flow's place, a program no container's, and a
 //     listener has a flow once it has dropped something.
-//   - A connection beyond MaxConnections is not kept. Its totals are credited to the overflow flow of the host
-//     when its end is reported. Its live reports are not counted: they are absolute, and without a kept
-//     connection there is nothing to subtract. It is kept from the first live report for which there is room.
-//     If the kernel loses the report of its end too, its traffic is not counted.
+//   - A connection beyond MaxConnections is not kept, and a failed attempt beyond seven eighths of it. Its totals are
+//     credited to the overflow flow of the host when its end is reported. Its live reports are not counted: they are
+//     absolute, and without a kept connection there is nothing to subtract. It is kept from the first live report for
+//     which there is room. If the kernel loses the report of its end too, its traffic is not counted.
 //   - A flow with a live connection or listener never expires. An idle flow expires after it has shown an
 //     Active of zero. If it returns it is a new flow, with a start that is not before the last point of the old
 //     one.

@@ -13,10 +13,15 @@ type limit struct {
 	deferred uint64
 }
 
-// beyond reports whether there is no room for a connection that is not kept. A live one is also refused while
-// it may have ended beyond the limit: it would be counted a second time, and never end.
+// beyond reports whether there is no room for a connection that is not kept. The last eighth is not for failed
+// attempts: one process makes more of them than there is room. A live connection is also refused while it may have
+// ended beyond the limit: it would be counted a second time, and never end.
 func (t *Table) beyond(c *conn.Conn) bool {
-	return len(t.connections) >= t.config.MaxConnections || c.Phase == conn.Open && t.limit.sealed
+	room := t.config.MaxConnections
+	if c.Phase == conn.Failed {
+		room -= room / 8
+	}
+	return len(t.connections) >= room || c.Phase == conn.Open && t.limit.sealed
 }
 
 // creditBeyond counts the totals of a connection that is not kept, if this is its end.
@@ -26,7 +31,9 @@ func (t *Table) creditBeyond(c *conn.Conn, now time.Time) {
 		return
 	}
 	t.overflowed[ByConnections]++
-	t.limit.sealed, t.limit.since = true, now
+	if c.Phase != conn.Failed { // no live report comes before or after that of an attempt
+		t.limit.sealed, t.limit.since = true, now
+	}
 	r, _ := t.resource(conn.Owner{})
 	k := connection{over: true, sample: true}
 	var end visit

@@ -110,3 +110,32 @@ func TestOvertakenBeyondTheLimit(t *testing.T) {
 		})
 	}
 }
+
+// A failed attempt takes none of the last eighth, and keeps no live connection out.
+func TestFailedAttemptsLeaveRoom(t *testing.T) {
+	table := newTable(Config{MaxConnections: 16}, at(0))
+	for i := range uint64(40) {
+		table.Apply(edit(dial(100+i, 80), func(c *conn.Conn) { c.Phase, c.Error = conn.Failed, conn.Refused }), at(1))
+	}
+	table.Apply(sent(dial(1, 81), 10, 0), at(1))
+	table.Apply(ended(sent(dial(2, 82), 20, 0), conn.NoError), at(1))
+	named := func(port uint16, f Flow) Flow {
+		f.Key, f.Start, f.Connections = toPort(shop, port), at(0), true
+		return f
+	}
+	expect(t, "connections beside a flood", table.Collect(at(10), byPort),
+		flows(host, Flow{
+			Overflow: true, Start: at(0), Connections: true,
+			Outcomes: OutcomeCounts{Attempts: [conn.Errors]uint64{conn.Refused: 26}},
+		}),
+		flows(shop,
+			named(80, Flow{Outcomes: OutcomeCounts{Attempts: [conn.Errors]uint64{conn.Refused: 14}}}),
+			named(81, Flow{
+				Counts: conn.Counts{conn.Sent: 10}, Outcomes: OutcomeCounts{Attempts: outcomes(conn.NoError)}, Active: 1,
+			}),
+			named(82, Flow{
+				Counts:   conn.Counts{conn.Sent: 20},
+				Outcomes: OutcomeCounts{Attempts: outcomes(conn.NoError), Ends: outcomes(conn.NoError)},
+			}),
+		))
+}

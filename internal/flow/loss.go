@@ -26,7 +26,10 @@ func (t *Table) Lose(l conn.Losses, _ time.Time) {
 		return
 	}
 	t.losses = l
-	t.passes = lostAfter
+	open := d
+	if open[conn.LostFailures] = 0; open != (conn.Losses{}) { // a failed attempt was never reported as open
+		t.passes = lostAfter
+	}
 	d[conn.LostKnown] = 0 // the passes find these, each in its own flow
 	if d != (conn.Losses{}) {
 		r, _ := t.resource(conn.Owner{})

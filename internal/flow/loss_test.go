@@ -45,6 +45,15 @@ func TestKnownLossesMakeNoFlow(t *testing.T) {
 	}
 }
 
+// A failed attempt was never open, so no pass can find it.
+func TestLostAttemptsNeedNoPass(t *testing.T) {
+	table := newTable(Config{}, at(0))
+	table.Lose(conn.Losses{conn.LostFailures: 3}, at(10))
+	if table.NeedsPass() {
+		t.Error("a pass is wanted")
+	}
+}
+
 func TestNeedsPass(t *testing.T) {
 	table := newTable(Config{}, at(0))
 	var got []bool

@@ -159,17 +159,26 @@ func (w *world) admit(s *socket) {
 	case s.kept:
 		s.first = w.now
 		return
-	case !w.full() && (s.reportedEnd || !w.sealed()):
+	case !w.full(&s.reported) && (s.reportedEnd || !w.sealed()):
 		w.t.Fatalf("there was room for %+v", *s)
 	case s.reportedEnd:
-		s.kept, s.credited, s.creditedC, s.ended = true, true, s.reported.Counts, w.now
-		w.beyond++
+		s.kept, s.credited, s.creditedC = true, true, s.reported.Counts
+		if w.beyond++; s.reported.Phase == conn.Closed { // no live report follows that of an attempt
+			s.ended = w.now
+		}
 	default:
 		w.deferred++
 	}
 }
 
-func (w *world) full() bool { return len(w.table.connections) >= w.config.MaxConnections }
+// full reports whether there is no room for a connection: the last eighth is not for failed attempts.
+func (w *world) full(c *conn.Conn) bool {
+	room := w.config.MaxConnections
+	if c.Phase == conn.Failed {
+		room -= room / 8
+	}
+	return len(w.table.connections) >= room
+}
 
 // sealed reports whether a connection ended beyond the limit so shortly ago that a report of its life may follow.
 func (w *world) sealed() bool {

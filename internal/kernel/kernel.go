@@ -2,11 +2,11 @@
 // with the counters that the kernel itself keeps. None of its programs runs for a packet, a send or a receive.
 //
 // In: nothing but the kernel, Linux 5.12 or newer with type information. Out: reports in the vocabulary of package
-// conn, passed to the functions of a Handler on the goroutine of the caller. There are two streams: ends of connections
-// and new cgroups (Drain), and live connections (Snapshot). Within a stream, reports come in the order in which the
-// kernel wrote them. Between the streams there is no order while a Snapshot runs: a connection that ends meanwhile may
-// be reported as live after its end, and the reader has to drop that report. After the Snapshot an ended connection is
-// never reported again.
+// conn, passed to the functions of a Handler on the goroutine of the caller. There are three streams: ends of
+// connections and new cgroups (Drain), failed attempts (Drain, after the ends), and live connections (Snapshot). Within
+// a stream, reports come in the order in which the kernel wrote them. Between the streams there is no order while a
+// Snapshot runs: a connection that ends meanwhile may be reported as live after its end, and the reader has to drop
+// that report. After the Snapshot an ended connection is never reported again.
 //
 // What the kernel could not report is counted in Losses and Stats.
 //
@@ -36,10 +36,11 @@ func errSystem(goos string) error {
 		ErrNotSupported, goos)
 }
 
-// Options are the sizes of the two rings in bytes. Zero is the size in bpf/tracked.h. Other values are rounded up to a
+// Options are the sizes of the rings in bytes. Zero is the size in bpf/tracked.h. Other values are rounded up to a
 // power of two, and to a page at least.
 type Options struct {
 	RingBytes         int // of ended connections, each a struct connection_record of bpf/records.h
+	FailedRingBytes   int // of failed attempts, which are such records too
 	SnapshotRingBytes int // a snapshot empties it whenever it is full, which makes the pass longer
 	// AdoptLater leaves the connections that exist already to a call of Adopt.
 	AdoptLater bool
@@ -66,7 +67,8 @@ type Stats struct {
 	StorageRefused uint64 // sockets without state, because the kernel had no memory for it: they are not reported
 	NoRoom         uint64 // sockets without state, because Limit sockets have it: they are not reported
 	Full           bool   // there is no room now
-	RingRefused    uint64 // ends, listeners and cgroups that found the ring full
+	RingRefused    uint64 // ends, listeners and cgroups that found their ring full
+	FailedRefused  uint64 // failed attempts that found theirs full
 	EndedUntracked uint64 // connections without state that ended: they were not adopted yet, or had no room
 	SnapshotAgain  uint64 // times that a snapshot filled its ring, and continued after it was emptied
 	Missed         uint64 // changes of state that no program saw, because the kernel had interrupted one

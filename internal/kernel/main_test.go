@@ -99,12 +99,14 @@ func (w *observer) until(what string, holds func() bool) {
 	}
 }
 
-// waitEnded waits for n ends and returns all there are, clients first.
+// waitEnded waits for n ends and returns all there are, clients first, and those of one socket in order.
 func (w *observer) waitEnded(n int) []conn.Conn {
 	w.t.Helper()
 	w.until("ends", func() bool { return len(w.ended) >= n })
 	sorted := slices.Clone(w.ended)
-	slices.SortStableFunc(sorted, func(a, b conn.Conn) int { return cmp.Compare(a.Role, b.Role) })
+	slices.SortStableFunc(sorted, func(a, b conn.Conn) int {
+		return cmp.Or(cmp.Compare(a.Role, b.Role), cmp.Compare(a.ID.Generation, b.ID.Generation))
+	})
 	return sorted
 }
 

@@ -29,6 +29,7 @@ var roles = map[string]func(){
 	"listen": listen,
 	"dial":   dial,
 	"open":   open,
+	"flood":  flood,
 }
 
 func open() {

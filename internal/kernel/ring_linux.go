@@ -10,7 +10,7 @@ import (
 	"github.com/cilium/ebpf/ringbuf"
 )
 
-// ring is one of the two streams of records.
+// ring is one of the streams of records.
 type ring struct {
 	reader  *ringbuf.Reader
 	record  ringbuf.Record

@@ -76,11 +76,12 @@ const (
 	sockCounterCOUNT_UNOWNED         sockCounter = 2
 	sockCounterCOUNT_ENDED_UNTRACKED sockCounter = 3
 	sockCounterCOUNT_RING_REFUSED    sockCounter = 4
-	sockCounterCOUNT_SNAPSHOT_AGAIN  sockCounter = 5
-	sockCounterCOUNT_TRACKED         sockCounter = 6
-	sockCounterCOUNT_ADOPTED         sockCounter = 7
-	sockCounterCOUNT_DESTROYED       sockCounter = 8
-	sockCounterCOUNTERS              sockCounter = 9
+	sockCounterCOUNT_FAILED_REFUSED  sockCounter = 5
+	sockCounterCOUNT_SNAPSHOT_AGAIN  sockCounter = 6
+	sockCounterCOUNT_TRACKED         sockCounter = 7
+	sockCounterCOUNT_ADOPTED         sockCounter = 8
+	sockCounterCOUNT_DESTROYED       sockCounter = 9
+	sockCounterCOUNTERS              sockCounter = 10
 )
 
 type sockCounters struct {
@@ -182,6 +183,7 @@ const (
 	sockMapBaselines        = "baselines"
 	sockMapCounts           = "counts"
 	sockMapEnded            = "ended"
+	sockMapFailed           = "failed"
 	sockMapLost             = "lost"
 	sockMapServers          = "servers"
 	sockMapSnapshots        = "snapshots"
@@ -263,6 +265,7 @@ type sockMapSpecs struct {
 	Baselines *ebpf.MapSpec `ebpf:"baselines"`
 	Counts    *ebpf.MapSpec `ebpf:"counts"`
 	Ended     *ebpf.MapSpec `ebpf:"ended"`
+	Failed    *ebpf.MapSpec `ebpf:"failed"`
 	Lost      *ebpf.MapSpec `ebpf:"lost"`
 	Servers   *ebpf.MapSpec `ebpf:"servers"`
 	Snapshots *ebpf.MapSpec `ebpf:"snapshots"`
@@ -310,6 +313,7 @@ type sockMaps struct {
 	Baselines *ebpf.Map `ebpf:"baselines"`
 	Counts    *ebpf.Map `ebpf:"counts"`
 	Ended     *ebpf.Map `ebpf:"ended"`
+	Failed    *ebpf.Map `ebpf:"failed"`
 	Lost      *ebpf.Map `ebpf:"lost"`
 	Servers   *ebpf.Map `ebpf:"servers"`
 	Snapshots *ebpf.Map `ebpf:"snapshots"`
@@ -321,6 +325,7 @@ func (m *sockMaps) Close() error {
 		m.Baselines,
 		m.Counts,
 		m.Ended,
+		m.Failed,
 		m.Lost,
 		m.Servers,
 		m.Snapshots,

@@ -24,7 +24,9 @@ const adoptShare = 50
 // Sockets are the TCP sockets of this machine, from Open to Close.
 type Sockets struct {
 	objects      sockObjects
-	ended, live  *ring
+	ended        *ring
+	failed       *ring
+	live         *ring
 	changed, all *link.Iter
 	programs     []Program
 	unowned      uint64      // Stats.Unowned at the last search for owners
@@ -80,6 +82,7 @@ func (s *Sockets) load(o Options) error {
 		return fmt.Errorf("read BPF object: %w", err)
 	}
 	resize(spec.Maps[sockMapEnded], o.RingBytes)
+	resize(spec.Maps[sockMapFailed], o.FailedRingBytes)
 	resize(spec.Maps[sockMapSnapshots], o.SnapshotRingBytes)
 	if err := spec.LoadAndAssign(&s.objects, nil); err != nil {
 		return fmt.Errorf("load BPF programs: %w", err)
@@ -95,15 +98,18 @@ func resize(ring *ebpf.MapSpec, bytes int) {
 	}
 }
 
-func (s *Sockets) openRings() (err error) {
-	if s.ended, err = openRing(s.objects.Ended); err != nil {
-		return err
+func (s *Sockets) openRings() error {
+	for _, r := range []struct {
+		ring **ring
+		of   *ebpf.Map
+	}{{&s.ended, s.objects.Ended}, {&s.failed, s.objects.Failed}, {&s.live, s.objects.Snapshots}} {
+		opened, err := openRing(r.of)
+		if err != nil {
+			return err
+		}
+		*r.ring = opened
+		s.closers = append(s.closers, opened.reader)
 	}
-	s.closers = append(s.closers, s.ended.reader)
-	if s.live, err = openRing(s.objects.Snapshots); err != nil {
-		return err
-	}
-	s.closers = append(s.closers, s.live.reader)
 	return nil
 }
 
@@ -204,10 +210,14 @@ func (s *Sockets) adoptMissing(all bool) error {
 	return err
 }
 
-// Drain hands over the ends of connections and the new cgroups that were reported since the last call. Call it often
-// enough: at 10,000 connections a second with both ends on this machine, the default ring fills up in a second.
+// Drain hands over the ends of connections, the new cgroups and the failed attempts that were reported since the last
+// call. Call it often enough: at 10,000 connections a second with both ends on this machine, the default ring of ends
+// fills up in a second. That of failed attempts holds 4,800 of them.
 func (s *Sockets) Drain(h Handler) error {
-	_, err := s.ended.drain(h)
+	if _, err := s.ended.drain(h); err != nil {
+		return err
+	}
+	_, err := s.failed.drain(h)
 	return errors.Join(err, s.makeRoom())
 }
 
@@ -224,7 +234,7 @@ func (s *Sockets) Snapshot(all bool, h Handler) error {
 	if all {
 		pass = s.all
 	}
-	empty := func() (int, error) { // both rings, or the other one fills up meanwhile
+	empty := func() (int, error) { // all rings, or the others fill up meanwhile
 		records, err := s.live.drain(h)
 		return records, errors.Join(err, s.Drain(h))
 	}
@@ -286,6 +296,7 @@ func (s *Sockets) Stats() (Stats, error) {
 		NoRoom:         counts[sockCounterCOUNT_NO_ROOM],
 		Full:           s.room.full,
 		RingRefused:    counts[sockCounterCOUNT_RING_REFUSED],
+		FailedRefused:  counts[sockCounterCOUNT_FAILED_REFUSED],
 		EndedUntracked: counts[sockCounterCOUNT_ENDED_UNTRACKED],
 		SnapshotAgain:  counts[sockCounterCOUNT_SNAPSHOT_AGAIN],
 		Missed:         missed,

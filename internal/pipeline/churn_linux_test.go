@@ -20,6 +20,7 @@ import (
 type mill struct {
 	connections int    // at each drain
 	lone        bool   // the other end is elsewhere
+	refused     bool   // the attempts are refused
 	dialled     string // the address that clients ask for
 	made        uint32
 }
@@ -51,8 +52,11 @@ func (m *mill) drain(h kernel.Handler) error {
 			Counts:  conn.Counts{conn.Sent: 100, conn.Received: 1000, conn.SegmentsSent: 5, conn.SegmentsReceived: 5},
 			Process: conn.Process{PID: 10, Executable: "curl"},
 		}
+		if m.refused {
+			c.Phase, c.Error, c.Sequence, c.Counts = conn.Failed, conn.Refused, conn.Sequence{}, conn.Counts{conn.SegmentsSent: 1}
+		}
 		h.Conn(c)
-		if m.lone {
+		if m.lone || m.refused {
 			continue
 		}
 		c.Tuple.Destination = server
@@ -162,6 +166,7 @@ func BenchmarkChurn(b *testing.B) {
 		"both ends, translated":   {dialled: "10.96.0.1:80"},
 		"client only":             {dialled: "10.97.0.2:9000", lone: true},
 		"client only, translated": {dialled: "10.96.0.1:80", lone: true},
+		"refused":                 {dialled: "10.97.0.2:9000", refused: true},
 	} {
 		b.Run(name, func(b *testing.B) {
 			m.connections = 1000

@@ -14,18 +14,12 @@ import (
 var errNoRoom = errors.New("follow all sockets: the kernel keeps state for as many as fit into the memory limit; " +
 	"raise it, because connections beyond that are not reported")
 
-// overflowLasts is how long a limit counts as reached after the last connection beyond it.
-const overflowLasts = time.Minute
-
 // overflow remembers when connections were beyond each limit.
 type overflow struct {
-	counted [flow.Causes]uint64
-	last    [flow.Causes]time.Time
-	now     time.Time
-	full    []flow.Full
-
-	noRoom  uint64    // sockets without state
-	without time.Time // the last collection with such sockets
+	beyond [flow.Causes]growth
+	noRoom growth // of sockets without state
+	now    time.Time
+	full   []flow.Full
 }
 
 // note takes the counts of a collection.
@@ -33,26 +27,25 @@ func (o *overflow) note(s flow.Stats, now time.Time) {
 	o.now, o.full = now, s.Full
 	s.Beyond[flow.ByConnections] += s.Deferred // live ones, which count at their end
 	for cause, n := range s.Beyond {
-		if n > o.counted[cause] {
-			o.counted[cause], o.last[cause] = n, now
-		}
+		o.beyond[cause].note(n, now)
 	}
-	if s.AtMaxConnections && !o.last[flow.ByConnections].IsZero() { // idle connections beyond it report nothing new
-		o.last[flow.ByConnections] = now
+	if g := &o.beyond[flow.ByConnections]; s.AtMaxConnections && g.counted > 0 {
+		g.last = now // idle connections beyond it report nothing new
 	}
 }
 
 // noteSockets takes the counts of the kernel side.
 func (o *overflow) noteSockets(s kernel.Stats) {
-	if s.NoRoom > o.noRoom || s.Full {
-		o.noRoom, o.without = s.NoRoom, o.now
+	o.noRoom.note(s.NoRoom, o.now)
+	if s.Full {
+		o.noRoom.last = o.now
 	}
 }
 
 // faults returns a fault for each limit that is reached.
 func (o *overflow) faults() (all []conn.Fault) {
-	for cause, last := range o.last {
-		if last.IsZero() || o.now.Sub(last) >= overflowLasts {
+	for cause := range o.beyond {
+		if !o.beyond[cause].recent(o.now) {
 			continue
 		}
 		err := fmt.Errorf("name all connections: %s is reached, and %s", flow.Cause(cause), costs[cause])
@@ -61,7 +54,7 @@ func (o *overflow) faults() (all []conn.Fault) {
 		}
 		all = append(all, conn.Fault{About: flow.Cause(cause).String(), Err: err, Lasts: true})
 	}
-	if !o.without.IsZero() && o.now.Sub(o.without) < overflowLasts {
+	if o.noRoom.recent(o.now) {
 		all = append(all, conn.Fault{About: "sockets", Err: errNoRoom, Lasts: true})
 	}
 	return all

@@ -73,6 +73,7 @@ type Pipeline struct {
 	flows    *flow.Table
 	programs *programs
 	overflow overflow
+	refusals refusals
 	events   *events
 	mask     func(flow.Key) flow.Key
 	host     Host
@@ -165,9 +166,10 @@ func (p *Pipeline) Capacity() Capacity { return p.capacity }
 // Degraded returns what the pipeline has had to do without since Open, each with what it costs.
 func (p *Pipeline) Degraded() []error { return p.degraded }
 
-// Faults returns what does not work now, and may work again: the way to the Kubernetes API, or room.
+// Faults returns what does not work now, and may work again: the way to the Kubernetes API, room for flows, or for the
+// kernel's records.
 func (p *Pipeline) Faults() []conn.Fault {
-	return slices.Concat(p.sources.faults(), p.overflow.faults())
+	return slices.Concat(p.sources.faults(), p.overflow.faults(), p.refusals.faults())
 }
 
 // WantEvents begins to keep events, or ends it and forgets the events that no receiver will take.
@@ -181,6 +183,7 @@ func (p *Pipeline) Collect(now time.Time) ([]flow.Resource, error) {
 	p.overflow.note(p.flows.Stats(), now)
 	if sockets, err := p.sockets.Stats(); err == nil { // or Health returns it
 		p.overflow.noteSockets(sockets)
+		p.refusals.note(&sockets, now)
 	}
 	return flows, err
 }

@@ -17,6 +17,7 @@ type scripted struct {
 	listeners []conn.Listener
 	live      []conn.Conn // of each snapshot
 	losses    conn.Losses
+	stats     kernel.Stats
 	err       error // of the next drain
 	closed    []string
 
@@ -41,7 +42,7 @@ func (s *scripted) machine() Machine {
 				},
 				Snapshot: func(_ bool, h kernel.Handler) error { give(h, s.live, nil); return nil },
 				Losses:   func() (conn.Losses, error) { return s.losses, nil },
-				Stats:    func() (kernel.Stats, error) { return kernel.Stats{Tracked: 1}, nil },
+				Stats:    func() (kernel.Stats, error) { return s.stats, nil },
 				Close:    s.closing("sockets"),
 			}, nil
 		},
@@ -100,7 +101,7 @@ func (s *scripted) sources() Sources {
 
 func (s *scripted) open(t *testing.T) *Pipeline {
 	t.Helper()
-	s.now = at(1000)
+	s.now, s.stats.Tracked = at(1000), 1
 	p, err := Open(options(t), s.machine())
 	if err != nil {
 		t.Fatal(err)

@@ -22,7 +22,7 @@ func TestTelemetry(t *testing.T) {
 	r := newRigWith(t, metadatatest.NewSettings(tel), nil)
 	r.sockets.Stats = func() (kernel.Stats, error) {
 		return kernel.Stats{
-			Tracked: 1, Adopted: 2, Unowned: 3, StorageRefused: 4, RingRefused: 5, EndedUntracked: 6, SnapshotAgain: 7, Missed: 8, NoRoom: 9,
+			Tracked: 1, Adopted: 2, Unowned: 3, StorageRefused: 4, RingRefused: 3, FailedRefused: 2, EndedUntracked: 6, SnapshotAgain: 7, Missed: 8, NoRoom: 9,
 			Programs: []kernel.Program{{Name: "life"}},
 		}, nil
 	}

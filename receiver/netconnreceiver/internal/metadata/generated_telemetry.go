@@ -891,7 +891,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.NetconnRingRefused, err = builder.meter.Int64ObservableCounter(
 		"otelcol_netconn_ring_refused",
-		metric.WithDescription("Reports that the kernel could not write to a full ring buffer. [Development]"),
+		metric.WithDescription("Reports that the kernel could not write to a full ring buffer, of ended connections or of failed attempts. [Development]"),
 		metric.WithUnit("{report}"),
 	)
 	errs = errors.Join(errs, err)

@@ -498,7 +498,7 @@ func AssertEqualNetconnResources(t *testing.T, tt *componenttest.Telemetry, dps 
 func AssertEqualNetconnRingRefused(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_netconn_ring_refused",
-		Description: "Reports that the kernel could not write to a full ring buffer. [Development]",
+		Description: "Reports that the kernel could not write to a full ring buffer, of ended connections or of failed attempts. [Development]",
 		Unit:        "{report}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,

@@ -124,7 +124,9 @@ func (t *Telemetry) instruments() []instrument {
 		{b.RegisterNetconnLateReportsCallback, one(func(h *health) uint64 { return h.Flows.Late })},
 		{b.RegisterNetconnListenersCallback, one(func(h *health) int { return h.Flows.Listeners })},
 		{b.RegisterNetconnResourcesCallback, one(func(h *health) int { return h.Flows.Resources })},
-		{b.RegisterNetconnRingRefusedCallback, one(func(h *health) uint64 { return h.Kernel.RingRefused })},
+		{b.RegisterNetconnRingRefusedCallback, one(func(h *health) uint64 {
+			return h.Kernel.RingRefused + h.Kernel.FailedRefused
+		})},
 		{b.RegisterNetconnSnapshotResumedCallback, one(func(h *health) uint64 { return h.Kernel.SnapshotAgain })},
 		{b.RegisterNetconnProgramsMissedCallback, one(func(h *health) uint64 { return h.Kernel.Missed })},
 		{b.RegisterNetconnSocketsAdoptedCallback, one(func(h *health) uint64 { return h.Kernel.Adopted })},

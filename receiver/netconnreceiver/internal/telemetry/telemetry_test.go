@@ -27,7 +27,7 @@ import (
 func known() pipeline.Health {
 	h := pipeline.Health{
 		Kernel: kernel.Stats{
-			Tracked: 1, Adopted: 2, Unowned: 3, StorageRefused: 4, RingRefused: 5, EndedUntracked: 6, SnapshotAgain: 7, Missed: 8, NoRoom: 10,
+			Tracked: 1, Adopted: 2, Unowned: 3, StorageRefused: 4, RingRefused: 3, FailedRefused: 2, EndedUntracked: 6, SnapshotAgain: 7, Missed: 8, NoRoom: 10,
 			Programs: []kernel.Program{{Name: "life"}, {Name: "destroy", Err: errors.New("broken")}},
 		},
 		Flows: flow.Stats{

@@ -1,0 +1,109 @@
+//go:build linux
+
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/netconn/netconn/internal/conn"
+	"github.com/netconn/netconn/internal/testnet"
+)
+
+// flood makes refused attempts as fast as it can, each with a socket of its own.
+func flood() {
+	attempts, err := strconv.Atoi(os.Getenv("NETCONN_TEST_ATTEMPTS"))
+	for range attempts {
+		fd, socketErr := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, unix.IPPROTO_TCP)
+		connectErr := unix.Connect(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}, Port: 81})
+		if err = errors.Join(err, socketErr, unix.Close(fd)); !errors.Is(connectErr, unix.ECONNREFUSED) || err != nil {
+			fmt.Fprintln(os.Stderr, errors.Join(err, connectErr))
+			os.Exit(1)
+		}
+	}
+}
+
+// startFlood returns a channel that is closed when the flood is over.
+func startFlood(t *testing.T, n *testnet.Namespace, attempts int) (over chan struct{}) {
+	t.Helper()
+	child := as(t, "flood")
+	child.Env = append(child.Env, fmt.Sprint("NETCONN_TEST_ATTEMPTS=", attempts))
+	n.Start(child)
+	over = make(chan struct{})
+	go func() {
+		defer close(over)
+		if err := child.Wait(); err != nil {
+			t.Error(err)
+		}
+	}()
+	return over
+}
+
+// Nobody drains while a process makes more failed attempts than any ring holds: the ends of other connections are all
+// there. Each attempt is reported, or counted as lost. Losses are of the whole machine, so a witness with a larger ring
+// says how many attempts others made.
+func TestFloodOfAttemptsDisplacesNoEnds(t *testing.T) {
+	const attempts, bytes = 200_000, 17
+	w := newWire(t)
+	witness := observe(t, Options{RingBytes: 16 << 20, FailedRingBytes: 256 << 20})
+	o := observe(t, Options{RingBytes: 16 << 20}, w.client, w.server) // a ring for the ends of others too
+	witness.everyone = true
+	drainAll(t, witness, o)
+	witness.ended, o.ended = nil, nil
+	before, err := o.Losses()
+	if err != nil {
+		t.Fatal(err)
+	}
+	connections := churnUntil(t, w, startFlood(t, w.client, attempts), bytes)
+	waitClosed(t, w.client)
+	waitClosed(t, w.server)
+	drainAll(t, o, witness)
+	after, err := o.Losses()
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	got := map[outcome]int{}
+	for _, c := range o.ended {
+		got[outcomeOf(c)]++
+	}
+	refused := outcome{conn.RoleClient, conn.Failed, "refused", 0, 0}
+	reported, lost := got[refused], int(after.Since(before)[conn.LostFailures])
+	delete(got, refused)
+	wantEqual(t, "ends of the connections", map[outcome]int{
+		{conn.RoleClient, conn.Closed, "", bytes, 0}: connections,
+		{conn.RoleServer, conn.Closed, "", 0, bytes}: connections,
+	}, got)
+	if lost == 0 || reported == 0 {
+		t.Fatalf("%d attempts reported, %d lost: the test wants both", reported, lost)
+	}
+	others := 0
+	for _, c := range witness.ended {
+		if c.Phase == conn.Failed && c.Namespace.Inode != w.client.Inode {
+			others++
+		}
+	}
+	if missing := attempts - reported - lost; missing > 0 || missing < -others {
+		t.Errorf("%d attempts: %d reported, %d lost, with %d of others", attempts, reported, lost, others)
+	}
+}
+
+// churnUntil opens and closes connections until the flood is over, and returns how many.
+func churnUntil(t *testing.T, w wire, over <-chan struct{}, bytes int) (connections int) {
+	t.Helper()
+	for {
+		select {
+		case <-over:
+			return connections
+		case <-time.After(5 * time.Millisecond):
+			churn(t, w, 10, bytes)
+			connections += 10
+		}
+	}
+}
