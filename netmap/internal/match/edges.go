@@ -54,7 +54,7 @@ type shadow struct {
 // newEdge makes an edge of the report that counts.
 func newEdge(r *Report, f snap.Figures, p *Peers) snap.Edge {
 	e := snap.Edge{
-		Client: r.Local, Server: p.Resolve(r.Local, r.Peer, r.Link.Scope), Link: r.Link, Figures: f,
+		Client: p.Correct(r.Local), Server: p.Resolve(r.Local, r.Peer, r.Link.Scope), Link: r.Link, Figures: f,
 		First: r.First, Changed: r.Changed, ByClient: r.Link.Role != edge.Server, ByServer: r.Link.Role == edge.Server,
 	}
 	if r.Link.Role == edge.Server {

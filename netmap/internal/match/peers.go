@@ -16,6 +16,8 @@ type Peers struct {
 	pods       map[podKey]*edge.End
 	places     map[placeKey]*edge.End // nil: several ends have this identity
 	resolved   map[peerKey]*edge.End
+	proxies    proxies
+	corrected  map[*edge.End]*edge.End // ends that look like sidecars, with the purpose that peers report
 }
 
 type podKey struct{ namespace, pod, container edge.Value }
@@ -39,6 +41,8 @@ func NewPeers(reports []Report, now int64, intern func(edge.End) *edge.End) *Pee
 		pods:       make(map[podKey]*edge.End),
 		places:     make(map[placeKey]*edge.End),
 		resolved:   make(map[peerKey]*edge.End),
+		proxies:    newProxies(reports, now-present),
+		corrected:  make(map[*edge.End]*edge.End),
 	}
 	entered := make(map[*edge.End]bool)
 	for i := range reports {
@@ -112,7 +116,9 @@ func count(e *edge.End) int {
 }
 
 // Len returns the number of entries, by which the memory in use can be estimated.
-func (p *Peers) Len() int { return len(p.containers) + len(p.pods) + len(p.places) + len(p.resolved) }
+func (p *Peers) Len() int {
+	return len(p.containers) + len(p.pods) + len(p.places) + len(p.resolved) + len(p.corrected)
+}
 
 // Resolve returns all that is certain about a peer.
 func (p *Peers) Resolve(local, peer *edge.End, scope edge.Scope) *edge.End {
@@ -127,9 +133,25 @@ func (p *Peers) Resolve(local, peer *edge.End, scope edge.Scope) *edge.End {
 	if self := p.find(local, peer, scope); self != nil {
 		described = described.DescribedBy(self)
 	}
-	e := p.intern(described)
+	e := p.Correct(p.intern(described))
 	p.resolved[key] = e
 	return e
+}
+
+// Correct returns an end with the purpose that others report of it, if it only looks like a sidecar.
+func (p *Peers) Correct(e *edge.End) *edge.End {
+	purpose := p.proxies.of(e)
+	if purpose == unknown {
+		return e
+	}
+	c := p.corrected[e]
+	if c == nil {
+		described := *e
+		described[names.TagProxy] = purpose
+		c = p.intern(described)
+		p.corrected[e] = c
+	}
+	return c
 }
 
 // find returns the end that a peer is, or nil if that is not certain.
