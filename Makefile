@@ -216,6 +216,7 @@ bench-map:
 
 .PHONY: lint
 lint:
+	internal/tools/check-sizes
 	$(TOOL) golangci-lint run --allow-parallel-runners
 	for system in darwin windows; do GOOS=$$system $(GO) vet ./... || exit; done
 	@if command -v clang-format-16 >/dev/null; then clang-format-16 --dry-run -Werror bpf/*.[ch] internal/bench/rival/bpf/*.[ch]; \
