@@ -8,11 +8,34 @@ import (
 	"github.com/netconn/netconn/internal/names"
 )
 
-// Each row is the life of one connection: the reports between one collection and the next, and what its flow
-// shows after the last collection.
-func TestLifeOfAConnection(t *testing.T) {
+// A life is that of one connection: the reports between one collection and the next, and what its flow shows after the
+// last collection.
+type life struct {
+	reports [][]conn.Conn
+	want    Flow
+}
+
+func checkLives(t *testing.T, lives map[string]life) {
+	t.Helper()
+	for name, l := range lives {
+		t.Run(name, func(t *testing.T) {
+			table := newTable(Config{}, at(0))
+			var got []Resource
+			for i, reports := range l.reports {
+				for _, r := range reports {
+					table.Apply(r, at(float64(i)+0.5))
+				}
+				got = table.Collect(at(float64(i+1)), byPort)
+			}
+			want := l.want
+			want.Key, want.Start, want.Connections = toPort(shop, 80), at(0), true
+			expect(t, "after the last collection", got, flows(shop, want))
+		})
+	}
+}
+
+func TestCountersOfAConnection(t *testing.T) {
 	open := dial(1, 80)
-	old := edit(open, func(c *conn.Conn) { c.SeenOpening = false })
 	segments := func(n uint64) conn.Conn {
 		return edit(open, func(c *conn.Conn) { c.Counts[conn.SegmentsSent] = n })
 	}
@@ -20,10 +43,7 @@ func TestLifeOfAConnection(t *testing.T) {
 		conn.Sent: 1, conn.Received: 2, conn.SegmentsSent: 3, conn.SegmentsReceived: 4, conn.Retransmits: 5,
 		conn.OutOfOrder: 6, conn.Reordering: 7, conn.CE: 8, conn.SegmentsLost: 9,
 	}
-	rows := map[string]struct {
-		reports [][]conn.Conn
-		want    Flow
-	}{
+	checkLives(t, map[string]life{
 		"open": {
 			reports: [][]conn.Conn{{sent(open, 10, 20)}},
 			want: Flow{Counts: conn.Counts{
@@ -49,6 +69,29 @@ func TestLifeOfAConnection(t *testing.T) {
 				conn.Sent: 20, conn.Received: 2,
 			}, Outcomes: OutcomeCounts{Attempts: outcomes(conn.NoError)}, Active: 1},
 		},
+		"a 32-bit counter wraps": {
+			reports: [][]conn.Conn{
+				{segments(1 << 31)}, {segments(1<<32 - 1)}, {segments(1)}, {segments(7), segments(5)},
+			},
+			want: Flow{
+				Counts:   conn.Counts{conn.SegmentsSent: 1<<32 + 7},
+				Outcomes: OutcomeCounts{Attempts: outcomes(conn.NoError)}, Active: 1,
+			},
+		},
+		"a 32-bit counter goes backwards": {
+			reports: [][]conn.Conn{{segments(100)}, {segments(90)}, {segments(101)}},
+			want: Flow{
+				Counts:   conn.Counts{conn.SegmentsSent: 101},
+				Outcomes: OutcomeCounts{Attempts: outcomes(conn.NoError)}, Active: 1,
+			},
+		},
+	})
+}
+
+func TestEndOfAConnection(t *testing.T) {
+	open := dial(1, 80)
+	old := edit(open, func(c *conn.Conn) { c.SeenOpening = false })
+	checkLives(t, map[string]life{
 		"closed in one report": {
 			reports: [][]conn.Conn{{sent(ended(open, conn.NoError), 13, 7)}},
 			want: Flow{Counts: conn.Counts{
@@ -91,6 +134,13 @@ func TestLifeOfAConnection(t *testing.T) {
 				conn.Sent: 6, conn.Received: 5,
 			}, Outcomes: OutcomeCounts{Ends: outcomes(conn.NoError)}},
 		},
+	})
+}
+
+// The end of a connection is final; whatever comes late or twice changes nothing.
+func TestReportsOutOfOrder(t *testing.T) {
+	open := dial(1, 80)
+	checkLives(t, map[string]life{
 		"the end is reported twice": {
 			reports: [][]conn.Conn{{ended(open, conn.NoError), ended(open, conn.NoError)}, {ended(open, conn.Reset)}},
 			want:    Flow{Outcomes: OutcomeCounts{Attempts: outcomes(conn.NoError), Ends: outcomes(conn.NoError)}},
@@ -122,38 +172,7 @@ func TestLifeOfAConnection(t *testing.T) {
 				Outcomes: OutcomeCounts{Attempts: outcomes(conn.NoError), Ends: outcomes(conn.NoError)},
 			},
 		},
-		"a 32-bit counter wraps": {
-			reports: [][]conn.Conn{
-				{segments(1 << 31)}, {segments(1<<32 - 1)}, {segments(1)}, {segments(7), segments(5)},
-			},
-			want: Flow{
-				Counts:   conn.Counts{conn.SegmentsSent: 1<<32 + 7},
-				Outcomes: OutcomeCounts{Attempts: outcomes(conn.NoError)}, Active: 1,
-			},
-		},
-		"a 32-bit counter goes backwards": {
-			reports: [][]conn.Conn{{segments(100)}, {segments(90)}, {segments(101)}},
-			want: Flow{
-				Counts:   conn.Counts{conn.SegmentsSent: 101},
-				Outcomes: OutcomeCounts{Attempts: outcomes(conn.NoError)}, Active: 1,
-			},
-		},
-	}
-	for name, row := range rows {
-		t.Run(name, func(t *testing.T) {
-			table := newTable(Config{}, at(0))
-			var got []Resource
-			for i, reports := range row.reports {
-				for _, r := range reports {
-					table.Apply(r, at(float64(i)+0.5))
-				}
-				got = table.Collect(at(float64(i+1)), byPort)
-			}
-			want := row.want
-			want.Key, want.Start, want.Connections = toPort(shop, 80), at(0), true
-			expect(t, "after the last collection", got, flows(shop, want))
-		})
-	}
+	})
 }
 
 func TestGaugesAreSampledForWhatIsNew(t *testing.T) {
@@ -199,99 +218,106 @@ func TestGaugesAreSampledForWhatIsNew(t *testing.T) {
 	}))
 }
 
-func TestIdentityThatSettles(t *testing.T) {
-	open := sent(dial(1, 80), 100, 0)
-	unknown, known := toPort(shop, 80), toPort(shop, 80)
-	unknown.Peer = conn.Peer{names.PeerType: names.TypeUnknown}
-	known.Peer = conn.Peer{names.PeerType: names.TypeContainer, names.PeerName: "db"}
+var (
+	hundredSent = sent(dial(1, 80), 100, 0)
+	unknownPeer = peerKey(conn.Peer{names.PeerType: names.TypeUnknown})
+	knownPeer   = peerKey(conn.Peer{names.PeerType: names.TypeContainer, names.PeerName: "db"})
+)
 
-	t.Run("waits for two seconds, then moves on", func(t *testing.T) {
-		table := newTable(Config{}, at(0))
-		table.Apply(open, at(9))
-		expect(t, "at 1 s of age", table.Collect(at(10), guess("db", false)))
-		expect(t, "at 2 s of age", table.Collect(at(11), guess("db", false)), flows(shop,
-			Flow{
-				Key: unknown, Start: at(0), Connections: true, Counts: conn.Counts{conn.Sent: 100},
-				Outcomes: OutcomeCounts{Attempts: outcomes(conn.NoError)}, Active: 1,
-			}))
+func peerKey(p conn.Peer) Key {
+	k := toPort(shop, 80)
+	k.Peer = p
+	return k
+}
 
-		table.Apply(sent(open, 130, 0), at(12))
-		expect(t, "with a better answer", table.Collect(at(20), guess("db", true)), flows(shop,
-			Flow{Key: known, Start: at(11), Connections: true, Counts: conn.Counts{conn.Sent: 30}, Active: 1},
-			Flow{
-				Key: unknown, Start: at(0), Connections: true, Counts: conn.Counts{conn.Sent: 100},
-				Outcomes: OutcomeCounts{Attempts: outcomes(conn.NoError)},
-			}))
-
-		table.Apply(ended(sent(open, 131, 0), conn.Reset), at(21))
-		expect(t, "closed", table.Collect(at(30), guess("db", false)), flows(shop,
-			Flow{
-				Key: known, Start: at(11), Connections: true, Counts: conn.Counts{conn.Sent: 31},
-				Outcomes: OutcomeCounts{Ends: outcomes(conn.Reset)},
-			},
-			Flow{
-				Key: unknown, Start: at(0), Connections: true, Counts: conn.Counts{conn.Sent: 100},
-				Outcomes: OutcomeCounts{Attempts: outcomes(conn.NoError)},
-			}))
-	})
-
-	t.Run("settled at once needs no wait", func(t *testing.T) {
-		table := newTable(Config{}, at(0))
-		table.Apply(open, at(9.9))
-		expect(t, "at once", table.Collect(at(10), guess("db", true)), flows(shop,
-			Flow{
-				Key: known, Start: at(0), Connections: true, Counts: conn.Counts{conn.Sent: 100},
-				Outcomes: OutcomeCounts{Attempts: outcomes(conn.NoError)}, Active: 1,
-			}))
-	})
-
-	t.Run("closed while it waits", func(t *testing.T) {
-		table := newTable(Config{}, at(0))
-		table.Apply(open, at(9.5))
-		table.Apply(ended(sent(open, 110, 0), conn.NoError), at(9.6))
-		expect(t, "too early", table.Collect(at(10), guess("db", false)))
-		table.Apply(open, at(10.5))
-		expect(t, "found after its end", table.Collect(at(11), guess("db", true)), flows(shop, Flow{
-			Key:         known,
-			Start:       at(0),
-			Connections: true,
-			Counts:      conn.Counts{conn.Sent: 110},
-			Outcomes:    OutcomeCounts{Attempts: outcomes(conn.NoError), Ends: outcomes(conn.NoError)},
+// An identity is waited for two seconds; what is found later counts for what comes then.
+func TestIdentityIsWaitedForAndThenImproves(t *testing.T) {
+	table := newTable(Config{}, at(0))
+	table.Apply(hundredSent, at(9))
+	expect(t, "at 1 s of age", table.Collect(at(10), guess("db", false)))
+	expect(t, "at 2 s of age", table.Collect(at(11), guess("db", false)), flows(shop,
+		Flow{
+			Key: unknownPeer, Start: at(0), Connections: true, Counts: conn.Counts{conn.Sent: 100},
+			Outcomes: OutcomeCounts{Attempts: outcomes(conn.NoError)}, Active: 1,
 		}))
-	})
 
-	t.Run("idle ones are looked up for a minute, then when they are reported", func(t *testing.T) {
-		table := newTable(Config{}, at(0))
-		table.Apply(open, at(0))
-		asked := 0
-		ask := func(c conn.Conn) (Key, bool) {
-			asked++
-			return guess("db", false)(c)
-		}
-		for s := 10.0; s <= 600; s += 10 {
-			table.Collect(at(s), ask)
-		}
-		if asked != 6 {
-			t.Errorf("asked %d times in ten minutes, want 6", asked)
-		}
-		table.Apply(open, at(601))
-		expect(t, "reported again", table.Collect(at(610), guess("db", true)), flows(shop,
-			Flow{Key: known, Start: at(600), Connections: true, Active: 1},
-			Flow{
-				Key: unknown, Start: at(0), Connections: true, Counts: conn.Counts{conn.Sent: 100},
-				Outcomes: OutcomeCounts{Attempts: outcomes(conn.NoError)},
-			}))
-	})
+	table.Apply(sent(hundredSent, 130, 0), at(12))
+	expect(t, "with a better answer", table.Collect(at(20), guess("db", true)), flows(shop,
+		Flow{Key: knownPeer, Start: at(11), Connections: true, Counts: conn.Counts{conn.Sent: 30}, Active: 1},
+		Flow{
+			Key: unknownPeer, Start: at(0), Connections: true, Counts: conn.Counts{conn.Sent: 100},
+			Outcomes: OutcomeCounts{Attempts: outcomes(conn.NoError)},
+		}))
 
-	t.Run("settled is not asked again", func(t *testing.T) {
-		table := newTable(Config{}, at(0))
-		table.Apply(open, at(0))
-		table.Collect(at(1), guess("db", true))
-		table.Apply(sent(open, 101, 0), at(2))
-		table.Collect(at(3), func(conn.Conn) (Key, bool) {
-			t.Error("asked again")
-			return Key{}, true
-		})
+	table.Apply(ended(sent(hundredSent, 131, 0), conn.Reset), at(21))
+	expect(t, "closed", table.Collect(at(30), guess("db", false)), flows(shop,
+		Flow{
+			Key: knownPeer, Start: at(11), Connections: true, Counts: conn.Counts{conn.Sent: 31},
+			Outcomes: OutcomeCounts{Ends: outcomes(conn.Reset)},
+		},
+		Flow{
+			Key: unknownPeer, Start: at(0), Connections: true, Counts: conn.Counts{conn.Sent: 100},
+			Outcomes: OutcomeCounts{Attempts: outcomes(conn.NoError)},
+		}))
+}
+
+func TestIdentitySettledAtOnce(t *testing.T) {
+	table := newTable(Config{}, at(0))
+	table.Apply(hundredSent, at(9.9))
+	expect(t, "at once", table.Collect(at(10), guess("db", true)), flows(shop,
+		Flow{
+			Key: knownPeer, Start: at(0), Connections: true, Counts: conn.Counts{conn.Sent: 100},
+			Outcomes: OutcomeCounts{Attempts: outcomes(conn.NoError)}, Active: 1,
+		}))
+}
+
+func TestClosedWhileItsIdentityWaits(t *testing.T) {
+	table := newTable(Config{}, at(0))
+	table.Apply(hundredSent, at(9.5))
+	table.Apply(ended(sent(hundredSent, 110, 0), conn.NoError), at(9.6))
+	expect(t, "too early", table.Collect(at(10), guess("db", false)))
+	table.Apply(hundredSent, at(10.5))
+	expect(t, "found after its end", table.Collect(at(11), guess("db", true)), flows(shop, Flow{
+		Key:         knownPeer,
+		Start:       at(0),
+		Connections: true,
+		Counts:      conn.Counts{conn.Sent: 110},
+		Outcomes:    OutcomeCounts{Attempts: outcomes(conn.NoError), Ends: outcomes(conn.NoError)},
+	}))
+}
+
+// An idle connection is looked up for a minute, and then when it is reported.
+func TestIdleConnectionsAreLookedUpForAMinute(t *testing.T) {
+	table := newTable(Config{}, at(0))
+	table.Apply(hundredSent, at(0))
+	asked := 0
+	ask := func(c conn.Conn) (Key, bool) {
+		asked++
+		return guess("db", false)(c)
+	}
+	for s := 10.0; s <= 600; s += 10 {
+		table.Collect(at(s), ask)
+	}
+	if asked != 6 {
+		t.Errorf("asked %d times in ten minutes, want 6", asked)
+	}
+	table.Apply(hundredSent, at(601))
+	expect(t, "reported again", table.Collect(at(610), guess("db", true)), flows(shop,
+		Flow{Key: knownPeer, Start: at(600), Connections: true, Active: 1},
+		Flow{
+			Key: unknownPeer, Start: at(0), Connections: true, Counts: conn.Counts{conn.Sent: 100},
+			Outcomes: OutcomeCounts{Attempts: outcomes(conn.NoError)},
+		}))
+}
+
+func TestSettledIdentityIsNotLookedUpAgain(t *testing.T) {
+	table := newTable(Config{}, at(0))
+	table.Apply(hundredSent, at(0))
+	table.Collect(at(1), guess("db", true))
+	table.Apply(sent(hundredSent, 101, 0), at(2))
+	table.Collect(at(3), func(conn.Conn) (Key, bool) {
+		t.Error("asked again")
+		return Key{}, true
 	})
 }
 

@@ -15,8 +15,11 @@ func starting(f Flow, at time.Time) Flow {
 	return f
 }
 
-func TestDifferences(t *testing.T) {
-	named := Flow{
+// differing are flows of which each is what another one was before or after.
+type differing struct{ named, more, overflow, whole, part, listens Flow }
+
+func newDiffering() (f differing) {
+	f.named = Flow{
 		Key:         toPort(shop, 80),
 		Start:       at(0),
 		Connections: true,
@@ -25,51 +28,56 @@ func TestDifferences(t *testing.T) {
 		Active:      2,
 		Histograms:  [Measures]Histogram{RTT: histogram(1e-3, 2e-3)},
 	}
-	more := named
-	more.Counts[conn.Sent], more.Active = 15, 1
-	more.Outcomes[Ends], more.Histograms[RTT] = outcomes(conn.Reset), histogram(1e-3, 2e-3, 4)
-	overflow := Flow{
+	f.more = f.named
+	f.more.Counts[conn.Sent], f.more.Active = 15, 1
+	f.more.Outcomes[Ends], f.more.Histograms[RTT] = outcomes(conn.Reset), histogram(1e-3, 2e-3, 4)
+	f.overflow = Flow{
 		Key: Key{Owner: shop}, Overflow: true, Start: at(0), Connections: true,
 		Counts: conn.Counts{conn.SegmentsLost: 1},
 	}
-	whole := named
-	whole.Active, whole.Histograms[RTT].Min, whole.Histograms[RTT].Max = 0, 0, 0
-	part := Flow{
-		Key: named.Key, Start: at(10), Connections: true, Counts: conn.Counts{conn.Sent: 5},
+	f.whole = f.named
+	f.whole.Active, f.whole.Histograms[RTT].Min, f.whole.Histograms[RTT].Max = 0, 0, 0
+	f.part = Flow{
+		Key: f.named.Key, Start: at(10), Connections: true, Counts: conn.Counts{conn.Sent: 5},
 		Outcomes: OutcomeCounts{Ends: outcomes(conn.Reset)}, Histograms: [Measures]Histogram{RTT: histogram(4)},
 	}
-	part.Histograms[RTT].Min, part.Histograms[RTT].Max = 0, 0
-	listens := Flow{Key: Key{Owner: shop, Role: conn.RoleServer}, Start: at(0), Listens: true}
+	f.part.Histograms[RTT].Min, f.part.Histograms[RTT].Max = 0, 0
+	f.listens = Flow{Key: Key{Owner: shop, Role: conn.RoleServer}, Start: at(0), Listens: true}
+	return f
+}
+
+func TestDifferences(t *testing.T) {
+	f := newDiffering()
 	rows := []struct {
 		what        string
 		collections [][]Resource // at 10 s, 20 s...
 		want        []Resource   // of the last one
 	}{
-		{"the first one", [][]Resource{{flows(shop, named)}}, []Resource{flows(shop, whole)}},
-		{"what is new", [][]Resource{{flows(shop, named)}, {flows(shop, more)}}, []Resource{flows(shop, part)}},
-		{"nothing", [][]Resource{{flows(shop, named)}, {flows(shop, named)}}, []Resource{flows(shop)}},
+		{"the first one", [][]Resource{{flows(shop, f.named)}}, []Resource{flows(shop, f.whole)}},
+		{"what is new", [][]Resource{{flows(shop, f.named)}, {flows(shop, f.more)}}, []Resource{flows(shop, f.part)}},
+		{"nothing", [][]Resource{{flows(shop, f.named)}, {flows(shop, f.named)}}, []Resource{flows(shop)}},
 		{
-			"only active has changed", [][]Resource{{flows(shop, named)}, {flows(shop, active(named, 7))}},
+			"only active has changed", [][]Resource{{flows(shop, f.named)}, {flows(shop, active(f.named, 7))}},
 			[]Resource{flows(shop)},
 		},
-		{"a listener that drops nothing", [][]Resource{{flows(shop, listens)}}, []Resource{flows(shop)}},
+		{"a listener that drops nothing", [][]Resource{{flows(shop, f.listens)}}, []Resource{flows(shop)}},
 		{
-			"each resource in its place", [][]Resource{{flows(shop, named), flows(bank)}, {flows(shop, named), flows(bank, named)}},
-			[]Resource{flows(shop), flows(bank, starting(whole, at(10)))},
+			"each resource in its place", [][]Resource{{flows(shop, f.named), flows(bank)}, {flows(shop, f.named), flows(bank, f.named)}},
+			[]Resource{flows(shop), flows(bank, starting(f.whole, at(10)))},
 		},
 		{
 			"the overflow is another flow", [][]Resource{{flows(shop, Flow{
 				Start: at(0),
-			})}, {flows(shop, Flow{Start: at(0)}, overflow)}},
-			[]Resource{flows(shop, starting(overflow, at(10)))},
+			})}, {flows(shop, Flow{Start: at(0)}, f.overflow)}},
+			[]Resource{flows(shop, starting(f.overflow, at(10)))},
 		},
 		{
-			"a return", [][]Resource{{flows(shop, more)}, {}, {flows(shop, starting(named, at(20)))}},
-			[]Resource{flows(shop, starting(whole, at(20)))},
+			"a return", [][]Resource{{flows(shop, f.more)}, {}, {flows(shop, starting(f.named, at(20)))}},
+			[]Resource{flows(shop, starting(f.whole, at(20)))},
 		},
 		{
-			"a return at once", [][]Resource{{flows(shop, more)}, {flows(shop, starting(named, at(10)))}},
-			[]Resource{flows(shop, starting(whole, at(10)))},
+			"a return at once", [][]Resource{{flows(shop, f.more)}, {flows(shop, starting(f.named, at(10)))}},
+			[]Resource{flows(shop, starting(f.whole, at(10)))},
 		},
 	}
 	for _, row := range rows {

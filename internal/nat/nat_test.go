@@ -68,22 +68,31 @@ const (
 	outside  = "198.51.100.7:60000"
 )
 
-// What the legs of the design's table come to where the other end is on another machine.
-func TestFollow(t *testing.T) {
-	older := func(e conn.End) conn.End { e.SeenOpening, e.Role = false, conn.RoleUnknown; return e }
-	transparent := func(e conn.End) conn.End { e.Transparent = true; return e }
-	for name, c := range map[string]struct {
-		end   conn.End
-		steps []Step
-		want  conn.Route
-	}{
+// A followed end is one of a connection to or from another machine, with what connection tracking answered on its way.
+type followed struct {
+	end   conn.End
+	steps []Step
+	want  conn.Route
+}
+
+func checkFollow(t *testing.T, cases map[string]followed) {
+	t.Helper()
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) { wantRoute(t, Follow(c.end, c.steps), c.want) })
+	}
+}
+
+func older(e conn.End) conn.End { e.SeenOpening, e.Role = false, conn.RoleUnknown; return e }
+
+func transparent(e conn.End) conn.End { e.Transparent = true; return e }
+
+func TestFollowAClient(t *testing.T) {
+	checkFollow(t, map[string]followed{
 		"nothing is tracked": {client(app, backend), []Step{absent, absent},
 			route(conn.NATNone, app, backend, "", 9080)},
 		"nothing is translated": {client(app, backend), []Step{tracked(app, backend), tracked(app, backend)},
 			route(conn.NATNone, app, backend, "", 9080)},
 		"to its own sidecar": {client(app, service), []Step{tracked(app, sidecar).local()},
-			route(conn.NATRedirect, app, sidecar, service, 80)},
-		"the sidecar's end of it": {server(sidecar, app), []Step{tracked(service, app).reply().local()},
 			route(conn.NATRedirect, app, sidecar, service, 80)},
 		"a service, translated on the node": {client(app, service), []Step{absent, tracked(app, backend)},
 			route(conn.NATDestination, app, backend, service, 9080)},
@@ -99,6 +108,19 @@ func TestFollow(t *testing.T) {
 		"to a service of the node itself": {
 			client(app, service), []Step{absent, tracked(app, "192.0.2.10:10250").local()},
 			route(conn.NATRedirect, app, "192.0.2.10:10250", service, 80)},
+		"to its own sidecar, from another source port": {
+			client(app, service), []Step{tracked("10.244.1.11:1024", sidecar).local()},
+			route(conn.NATRedirect, app, sidecar, service, 80)},
+		"another source port on the way, and nothing else": {
+			client(app, backend), []Step{tracked("10.244.1.11:1024", backend)},
+			route(conn.NATNone, app, backend, "", 9080)},
+	})
+}
+
+func TestFollowAServer(t *testing.T) {
+	checkFollow(t, map[string]followed{
+		"the sidecar's end of it": {server(sidecar, app), []Step{tracked(service, app).reply().local()},
+			route(conn.NATRedirect, app, sidecar, service, 80)},
 		"accepted behind an inbound redirect": {
 			server(inbound, app), []Step{tracked(backend, app).reply(), tracked(backend, app).reply()},
 			route(conn.NATRedirect, app, inbound, backend, 9080)},
@@ -116,6 +138,15 @@ func TestFollow(t *testing.T) {
 		"accepted by TPROXY behind a node port": {
 			transparent(server(backend, node)), []Step{absent, tracked(nodePort, outside).reply()},
 			route(conn.NATBoth, outside, backend, nodePort, 9080)},
+		"the sidecar's end, from another source port": {
+			server(sidecar, "10.244.1.11:1024"), []Step{tracked(service, app).reply().local()},
+			route(conn.NATRedirect, app, sidecar, service, 80)},
+	})
+}
+
+// An end whose role is not known, a doubt and a namespace that cannot be asked leave open what only they could show.
+func TestFollowWithDoubts(t *testing.T) {
+	checkFollow(t, map[string]followed{
 		"older, and not told which end": {older(client(app, service)), []Step{absent, tracked(app, backend)},
 			route(conn.NATDestination, app, backend, service, 9080)},
 		"older, not told which end, and answering": {
@@ -145,15 +176,6 @@ func TestFollow(t *testing.T) {
 		"a server with a doubt that a later hop clears": {
 			server(backend, node), []Step{doubted, tracked(nodePort, outside).reply()},
 			route(conn.NATBoth, outside, backend, nodePort, 9080)},
-		"to its own sidecar, from another source port": {
-			client(app, service), []Step{tracked("10.244.1.11:1024", sidecar).local()},
-			route(conn.NATRedirect, app, sidecar, service, 80)},
-		"the sidecar's end, from another source port": {
-			server(sidecar, "10.244.1.11:1024"), []Step{tracked(service, app).reply().local()},
-			route(conn.NATRedirect, app, sidecar, service, 80)},
-		"another source port on the way, and nothing else": {
-			client(app, backend), []Step{tracked("10.244.1.11:1024", backend)},
-			route(conn.NATNone, app, backend, "", 9080)},
 		"a service, and the server's namespace may redirect": {
 			client(app, service), []Step{tracked(app, backend), doubted.local()},
 			route(conn.NATDestination, app, backend, service, 9080)},
@@ -170,26 +192,36 @@ func TestFollow(t *testing.T) {
 			route(conn.NATUnresolved, app, service, "", 80)},
 		"a server with another way out": {server(backend, node), []Step{absent.uncertain(), absent},
 			route(conn.NATUnresolved, node, backend, "", 9080)},
-		"nobody was asked": {client(app, service), nil, route(conn.NATUnresolved, app, service, "", 80)},
+		"no namespace was asked": {client(app, service), nil, route(conn.NATUnresolved, app, service, "", 80)},
 		"an entry the other way round": {client(app, service), []Step{tracked(app, backend).reply()},
 			route(conn.NATUnresolved, app, service, "", 80)},
-	} {
-		t.Run(name, func(t *testing.T) { wantRoute(t, Follow(c.end, c.steps), c.want) })
-	}
+	})
 }
 
 func in(netns uint32, e conn.End) conn.End { e.Namespace.Inode = netns; return e }
 
 func cookie(n uint64, e conn.End) conn.End { e.Namespace.Cookie = n; return e }
 
-// Both ends on one machine: what was asked for and who is there are in their sockets.
+// Both ends are on one machine.
+type bothEnds struct {
+	client, server conn.End
+	first          Step
+	want           conn.Route
+}
+
+func checkBetween(t *testing.T, cases map[string]bothEnds) {
+	t.Helper()
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			wantRoute(t, Between(c.client, c.server, c.first), c.want)
+			wantRoute(t, Between(c.server, c.client, c.first), c.want)
+		})
+	}
+}
+
+// What was asked for and who is there are in the two sockets.
 func TestBetween(t *testing.T) {
-	transparent := func(e conn.End) conn.End { e.Transparent = true; return e }
-	for name, c := range map[string]struct {
-		client, server conn.End
-		first          Step
-		want           conn.Route
-	}{
+	checkBetween(t, map[string]bothEnds{
 		"mirrored": {client(app, backend), server(backend, app), unknown,
 			route(conn.NATNone, app, backend, "", 9080)},
 		"TPROXY": {client(app, backend), transparent(server(backend, app)), unknown,
@@ -207,14 +239,22 @@ func TestBetween(t *testing.T) {
 			route(conn.NATBoth, app, backend, service, 9080)},
 		"a service, and a first that cannot be asked": {client(app, service), server(backend, app), unknown,
 			route(conn.NATUnresolved, app, backend, service, 80)},
+		"redirected, and the kernel chose another source port": {
+			client(app, service), server(sidecar, "10.244.1.11:1024"), tracked(service, app).reply(),
+			route(conn.NATRedirect, app, sidecar, service, 80)},
+		"nothing but another source port": {client(app, backend), server(backend, "10.244.1.11:1024"), unknown,
+			route(conn.NATNone, app, backend, "", 9080)},
+	})
+}
+
+// A sidecar is certain if it is in the client's namespace, or if connection tracking shows it.
+func TestBetweenAnApplicationAndASidecar(t *testing.T) {
+	checkBetween(t, map[string]bothEnds{
 		"a sidecar, and a first that has lost its entry": {client(app, backend), server(inbound, app), doubted,
 			route(conn.NATUnresolved, app, inbound, backend, 9080)},
 		"a sidecar, and an entry of packets that its socket began": {
 			client(app, backend), server(inbound, app), tracked(inbound, app),
 			route(conn.NATUnresolved, app, inbound, backend, 9080)},
-		"redirected, and the kernel chose another source port": {
-			client(app, service), server(sidecar, "10.244.1.11:1024"), tracked(service, app).reply(),
-			route(conn.NATRedirect, app, sidecar, service, 80)},
 		"a sidecar in the client's namespace": {in(7, client(app, service)), in(7, server(sidecar, app)), unknown,
 			route(conn.NATRedirect, app, sidecar, service, 80)},
 		"the same, and the entry is deleted": {in(7, client(app, service)), in(7, server(sidecar, app)), doubted,
@@ -243,14 +283,7 @@ func TestBetween(t *testing.T) {
 		"a sidecar, and another connection the other way": {
 			client(app, service), server(inbound, app), others(tracked(service, app)),
 			route(conn.NATUnresolved, app, inbound, service, 80)},
-		"nothing but another source port": {client(app, backend), server(backend, "10.244.1.11:1024"), unknown,
-			route(conn.NATNone, app, backend, "", 9080)},
-	} {
-		t.Run(name, func(t *testing.T) {
-			wantRoute(t, Between(c.client, c.server, c.first), c.want)
-			wantRoute(t, Between(c.server, c.client, c.first), c.want)
-		})
-	}
+	})
 }
 
 func TestBetweenWhereRolesAreNotKnown(t *testing.T) {

@@ -23,63 +23,65 @@ var (
 	claimed  = conn.Owner{ContainerID: "c4", Unit: "user.slice", Executable: "nc"}
 )
 
+// endsHere are pairs of owners on one machine, and how the first describes the second.
+var endsHere = map[string]struct {
+	self, other conn.Owner
+	want        conn.Peer
+}{
+	"own sidecar": {app, sidecar, conn.Peer{
+		names.PeerType: names.TypePod, names.PeerScope: names.ScopePod, names.PeerName: "envoy",
+		names.PeerContainerName: "envoy", names.PeerContainerID: "c2",
+	}},
+	"own container": {app, app, conn.Peer{
+		names.PeerType: names.TypePod, names.PeerScope: names.ScopeContainer, names.PeerName: "app",
+		names.PeerContainerName: "app", names.PeerContainerID: "c1",
+	}},
+	"another pod": {app, db, conn.Peer{
+		names.PeerType: names.TypePod, names.PeerScope: names.ScopeNode, names.PeerName: "postgres",
+		names.PeerContainerName: "postgres", names.PeerContainerID: "c3",
+	}},
+	"pod without a container": {db, pause, conn.Peer{
+		names.PeerType: names.TypePod, names.PeerScope: names.ScopePod,
+	}},
+	"container outside of any pod": {app, docker, conn.Peer{
+		names.PeerType: names.TypeContainer, names.PeerScope: names.ScopeNode, names.PeerName: "redis",
+		names.PeerContainerName: "redis", names.PeerContainerID: "c4",
+	}},
+	"itself, outside of any pod": {docker, docker, conn.Peer{
+		names.PeerType: names.TypeContainer, names.PeerScope: names.ScopeContainer, names.PeerName: "redis",
+		names.PeerContainerName: "redis", names.PeerContainerID: "c4",
+	}},
+	"system container": {app, lxc, conn.Peer{
+		names.PeerType: names.TypeContainer, names.PeerScope: names.ScopeNode, names.PeerName: "web",
+		names.PeerContainerName: "web", names.PeerContainerID: "web",
+	}},
+	"a user's container with the id of another": {docker, claimed, conn.Peer{
+		names.PeerType: names.TypeContainer, names.PeerScope: names.ScopeNode, names.PeerName: "nc",
+		names.PeerContainerName: "nc", names.PeerContainerID: "c4",
+	}},
+	"a user's container, itself": {claimed, claimed, conn.Peer{
+		names.PeerType: names.TypeContainer, names.PeerScope: names.ScopeContainer, names.PeerName: "nc",
+		names.PeerContainerName: "nc", names.PeerContainerID: "c4",
+	}},
+	"service of the host": {app, sshd, conn.Peer{
+		names.PeerType: names.TypeHost, names.PeerScope: names.ScopeNode, names.PeerName: "sshd",
+	}},
+	"two processes of the host": {sshd, shell, conn.Peer{
+		names.PeerType: names.TypeHost, names.PeerScope: names.ScopeNode, names.PeerName: "bash",
+	}},
+	"host process without executable": {app, nameless, conn.Peer{
+		names.PeerType: names.TypeHost, names.PeerScope: names.ScopeNode, names.PeerName: "user.slice",
+	}},
+	"unknown owner": {app, conn.Owner{}, conn.Peer{
+		names.PeerType: names.TypeUnknown, names.PeerScope: names.ScopeNode,
+	}},
+	"both unknown are not one another": {conn.Owner{}, conn.Owner{}, conn.Peer{
+		names.PeerType: names.TypeUnknown, names.PeerScope: names.ScopeNode,
+	}},
+}
+
 func TestDescribeTheOtherEndOnThisMachine(t *testing.T) {
-	rows := map[string]struct {
-		self, other conn.Owner
-		want        conn.Peer
-	}{
-		"own sidecar": {app, sidecar, conn.Peer{
-			names.PeerType: names.TypePod, names.PeerScope: names.ScopePod, names.PeerName: "envoy",
-			names.PeerContainerName: "envoy", names.PeerContainerID: "c2",
-		}},
-		"own container": {app, app, conn.Peer{
-			names.PeerType: names.TypePod, names.PeerScope: names.ScopeContainer, names.PeerName: "app",
-			names.PeerContainerName: "app", names.PeerContainerID: "c1",
-		}},
-		"another pod": {app, db, conn.Peer{
-			names.PeerType: names.TypePod, names.PeerScope: names.ScopeNode, names.PeerName: "postgres",
-			names.PeerContainerName: "postgres", names.PeerContainerID: "c3",
-		}},
-		"pod without a container": {db, pause, conn.Peer{
-			names.PeerType: names.TypePod, names.PeerScope: names.ScopePod,
-		}},
-		"container outside of any pod": {app, docker, conn.Peer{
-			names.PeerType: names.TypeContainer, names.PeerScope: names.ScopeNode, names.PeerName: "redis",
-			names.PeerContainerName: "redis", names.PeerContainerID: "c4",
-		}},
-		"itself, outside of any pod": {docker, docker, conn.Peer{
-			names.PeerType: names.TypeContainer, names.PeerScope: names.ScopeContainer, names.PeerName: "redis",
-			names.PeerContainerName: "redis", names.PeerContainerID: "c4",
-		}},
-		"system container": {app, lxc, conn.Peer{
-			names.PeerType: names.TypeContainer, names.PeerScope: names.ScopeNode, names.PeerName: "web",
-			names.PeerContainerName: "web", names.PeerContainerID: "web",
-		}},
-		"a user's container with the id of another": {docker, claimed, conn.Peer{
-			names.PeerType: names.TypeContainer, names.PeerScope: names.ScopeNode, names.PeerName: "nc",
-			names.PeerContainerName: "nc", names.PeerContainerID: "c4",
-		}},
-		"a user's container, itself": {claimed, claimed, conn.Peer{
-			names.PeerType: names.TypeContainer, names.PeerScope: names.ScopeContainer, names.PeerName: "nc",
-			names.PeerContainerName: "nc", names.PeerContainerID: "c4",
-		}},
-		"service of the host": {app, sshd, conn.Peer{
-			names.PeerType: names.TypeHost, names.PeerScope: names.ScopeNode, names.PeerName: "sshd",
-		}},
-		"two processes of the host": {sshd, shell, conn.Peer{
-			names.PeerType: names.TypeHost, names.PeerScope: names.ScopeNode, names.PeerName: "bash",
-		}},
-		"host process without executable": {app, nameless, conn.Peer{
-			names.PeerType: names.TypeHost, names.PeerScope: names.ScopeNode, names.PeerName: "user.slice",
-		}},
-		"unknown owner": {app, conn.Owner{}, conn.Peer{
-			names.PeerType: names.TypeUnknown, names.PeerScope: names.ScopeNode,
-		}},
-		"both unknown are not one another": {conn.Owner{}, conn.Owner{}, conn.Peer{
-			names.PeerType: names.TypeUnknown, names.PeerScope: names.ScopeNode,
-		}},
-	}
-	for name, row := range rows {
+	for name, row := range endsHere {
 		t.Run(name, func(t *testing.T) {
 			c := conn.Conn{Socket: conn.Socket{Tuple: tuple("10.0.0.1", "192.0.2.1")}, Owner: row.self}
 			got := New(nil).Describe(c, &conn.End{Owner: row.other}, netip.Addr{})
@@ -225,79 +227,82 @@ func BenchmarkDescribe(b *testing.B) {
 	}
 }
 
+var webPod = conn.Peer{
+	names.PeerType: names.TypePod, names.PeerScope: names.ScopeRemote, names.PeerName: "web",
+	names.PeerWorkload: "web", names.PeerContainerName: "app", names.PeerContainerID: "c1",
+}
+
+// enriched are what is known of a peer without a source, what a source knows, and both together.
+var enriched = map[string]struct{ base, known, want conn.Peer }{
+	"nothing is known": {
+		base: conn.Peer{
+			names.PeerType: names.TypePrivate, names.PeerScope: names.ScopeRemote, names.PeerName: "office",
+		},
+		want: conn.Peer{
+			names.PeerType: names.TypePrivate, names.PeerScope: names.ScopeRemote, names.PeerName: "office",
+		},
+	},
+	"an address": {base: conn.Peer{
+		names.PeerType: names.TypePrivate, names.PeerScope: names.ScopeRemote, names.PeerName: "pods",
+	}, known: webPod, want: webPod},
+	"an address of this node": {
+		base:  conn.Peer{names.PeerType: names.TypePrivate, names.PeerScope: names.ScopeRemote},
+		known: conn.Peer{names.PeerType: names.TypePod, names.PeerScope: names.ScopeNode, names.PeerName: "web"},
+		want:  conn.Peer{names.PeerType: names.TypePod, names.PeerScope: names.ScopeNode, names.PeerName: "web"},
+	},
+	"an address, and not where it is": {
+		base:  conn.Peer{names.PeerType: names.TypePrivate, names.PeerScope: names.ScopeRemote},
+		known: conn.Peer{names.PeerType: names.TypePod, names.PeerName: "web"},
+		want:  conn.Peer{names.PeerType: names.TypePod, names.PeerScope: names.ScopeRemote, names.PeerName: "web"},
+	},
+	"a service, without who answers": {
+		base: conn.Peer{names.PeerType: names.TypePrivate, names.PeerScope: names.ScopeRemote},
+		known: conn.Peer{
+			names.PeerType: names.TypeService, names.PeerScope: names.ScopeUnknown, names.PeerName: "reviews",
+		},
+		want: conn.Peer{
+			names.PeerType: names.TypeService, names.PeerScope: names.ScopeUnknown, names.PeerName: "reviews",
+		},
+	},
+	"the sidecar of the same pod": {
+		base: conn.Peer{
+			names.PeerType: names.TypePod, names.PeerScope: names.ScopePod, names.PeerName: "envoy",
+			names.PeerContainerName: "envoy", names.PeerContainerID: "c2",
+		},
+		known: conn.Peer{
+			names.PeerType: names.TypePod, names.PeerScope: names.ScopeNode, names.PeerName: "web",
+			names.PeerContainerName: "istio-proxy", names.PeerContainerID: "c2",
+		},
+		want: conn.Peer{
+			names.PeerType: names.TypePod, names.PeerScope: names.ScopePod, names.PeerName: "web",
+			names.PeerContainerName: "istio-proxy", names.PeerContainerID: "c2",
+		},
+	},
+	"a pod here, but not its container": {
+		base: conn.Peer{
+			names.PeerType: names.TypePod, names.PeerScope: names.ScopeNode, names.PeerName: "app",
+			names.PeerContainerName: "app", names.PeerContainerID: "c3",
+		},
+		known: conn.Peer{names.PeerType: names.TypePod, names.PeerScope: names.ScopeNode, names.PeerName: "web"},
+		want: conn.Peer{
+			names.PeerType: names.TypePod, names.PeerScope: names.ScopeNode, names.PeerName: "web",
+			names.PeerContainerName: "app", names.PeerContainerID: "c3",
+		},
+	},
+	"a process of the host": {
+		base: conn.Peer{
+			names.PeerType: names.TypeHost, names.PeerScope: names.ScopeNode, names.PeerName: "kubelet",
+		},
+		known: conn.Peer{names.PeerZone: "a"},
+		want: conn.Peer{
+			names.PeerType: names.TypeHost, names.PeerScope: names.ScopeNode, names.PeerName: "kubelet",
+			names.PeerZone: "a",
+		},
+	},
+}
+
 func TestEnrich(t *testing.T) {
-	web := conn.Peer{
-		names.PeerType: names.TypePod, names.PeerScope: names.ScopeRemote, names.PeerName: "web",
-		names.PeerWorkload: "web", names.PeerContainerName: "app", names.PeerContainerID: "c1",
-	}
-	rows := map[string]struct{ base, known, want conn.Peer }{
-		"nothing is known": {
-			base: conn.Peer{
-				names.PeerType: names.TypePrivate, names.PeerScope: names.ScopeRemote, names.PeerName: "office",
-			},
-			want: conn.Peer{
-				names.PeerType: names.TypePrivate, names.PeerScope: names.ScopeRemote, names.PeerName: "office",
-			},
-		},
-		"an address": {base: conn.Peer{
-			names.PeerType: names.TypePrivate, names.PeerScope: names.ScopeRemote, names.PeerName: "pods",
-		}, known: web, want: web},
-		"an address of this node": {
-			base:  conn.Peer{names.PeerType: names.TypePrivate, names.PeerScope: names.ScopeRemote},
-			known: conn.Peer{names.PeerType: names.TypePod, names.PeerScope: names.ScopeNode, names.PeerName: "web"},
-			want:  conn.Peer{names.PeerType: names.TypePod, names.PeerScope: names.ScopeNode, names.PeerName: "web"},
-		},
-		"an address, and not where it is": {
-			base:  conn.Peer{names.PeerType: names.TypePrivate, names.PeerScope: names.ScopeRemote},
-			known: conn.Peer{names.PeerType: names.TypePod, names.PeerName: "web"},
-			want:  conn.Peer{names.PeerType: names.TypePod, names.PeerScope: names.ScopeRemote, names.PeerName: "web"},
-		},
-		"a service, of which nobody knows who answers": {
-			base: conn.Peer{names.PeerType: names.TypePrivate, names.PeerScope: names.ScopeRemote},
-			known: conn.Peer{
-				names.PeerType: names.TypeService, names.PeerScope: names.ScopeUnknown, names.PeerName: "reviews",
-			},
-			want: conn.Peer{
-				names.PeerType: names.TypeService, names.PeerScope: names.ScopeUnknown, names.PeerName: "reviews",
-			},
-		},
-		"one's own sidecar": {
-			base: conn.Peer{
-				names.PeerType: names.TypePod, names.PeerScope: names.ScopePod, names.PeerName: "envoy",
-				names.PeerContainerName: "envoy", names.PeerContainerID: "c2",
-			},
-			known: conn.Peer{
-				names.PeerType: names.TypePod, names.PeerScope: names.ScopeNode, names.PeerName: "web",
-				names.PeerContainerName: "istio-proxy", names.PeerContainerID: "c2",
-			},
-			want: conn.Peer{
-				names.PeerType: names.TypePod, names.PeerScope: names.ScopePod, names.PeerName: "web",
-				names.PeerContainerName: "istio-proxy", names.PeerContainerID: "c2",
-			},
-		},
-		"a pod here, but not its container": {
-			base: conn.Peer{
-				names.PeerType: names.TypePod, names.PeerScope: names.ScopeNode, names.PeerName: "app",
-				names.PeerContainerName: "app", names.PeerContainerID: "c3",
-			},
-			known: conn.Peer{names.PeerType: names.TypePod, names.PeerScope: names.ScopeNode, names.PeerName: "web"},
-			want: conn.Peer{
-				names.PeerType: names.TypePod, names.PeerScope: names.ScopeNode, names.PeerName: "web",
-				names.PeerContainerName: "app", names.PeerContainerID: "c3",
-			},
-		},
-		"a process of the host": {
-			base: conn.Peer{
-				names.PeerType: names.TypeHost, names.PeerScope: names.ScopeNode, names.PeerName: "kubelet",
-			},
-			known: conn.Peer{names.PeerZone: "a"},
-			want: conn.Peer{
-				names.PeerType: names.TypeHost, names.PeerScope: names.ScopeNode, names.PeerName: "kubelet",
-				names.PeerZone: "a",
-			},
-		},
-	}
-	for name, row := range rows {
+	for name, row := range enriched {
 		if diff := cmp.Diff(row.want, Enrich(row.base, row.known)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}

@@ -30,87 +30,90 @@ func tags(e End) map[string]string {
 	return all
 }
 
+// selves are ends by the attributes of their own reports.
+var selves = map[string]struct {
+	in   raw
+	want map[string]string
+}{
+	"a program": {
+		raw{"host.name": "h", "process.executable.name": "sshd", "netconn.systemd.unit": "ssh.service"},
+		map[string]string{"name": "sshd", "executable": "sshd", "unit": "ssh.service", "host": "h", "type": "host"},
+	},
+	"a unit": {
+		raw{"netconn.systemd.unit": "ssh.service"},
+		map[string]string{"name": "ssh.service", "unit": "ssh.service", "type": "host"},
+	},
+	"a container": {
+		raw{"container.id": "c", "process.executable.name": "nginx"},
+		map[string]string{"name": "nginx", "executable": "nginx", "container": "nginx", "container.id": "c", "type": "container"},
+	},
+	"a pod": {
+		raw{
+			"container.id": "c", "k8s.pod.uid": "u", "k8s.pod.name": "web-1", "k8s.namespace.name": "shop", "k8s.deployment.name": "web",
+			"k8s.replicaset.name": "web-77", "k8s.container.name": "app", "process.executable.name": "node", "service.name": "web-svc",
+			"container.image.name": "shop/web", "container.image.tags": "v2", "cloud.region": "r",
+		},
+		map[string]string{
+			"name": "web", "workload": "web", "workload.kind": "deployment", "pod": "web-1", "pod.uid": "u", "namespace": "shop",
+			"container": "app", "container.id": "c", "executable": "node", "service": "web-svc", "image": "shop/web", "image.tag": "v2",
+			"region": "r", "type": "pod",
+		},
+	},
+	"a sidecar": {
+		raw{"container.id": "c", "k8s.container.name": "linkerd-proxy"},
+		map[string]string{"container": "linkerd-proxy", "container.id": "c", "proxy": "sidecar", "type": "container"},
+	},
+	"a sidecar that somebody has named": {
+		raw{"container.id": "c", "container.name": "istio-proxy", "netconn.proxy": "gateway"},
+		map[string]string{"container": "istio-proxy", "container.id": "c", "proxy": "gateway", "type": "container"},
+	},
+	"a gateway, which has a sidecar's name": {
+		raw{
+			"container.id": "c", "k8s.container.name": "istio-proxy", "k8s.pod.labels.gateway.networking.k8s.io/gateway-name": "shop",
+		},
+		map[string]string{"container": "istio-proxy", "container.id": "c", "proxy": "gateway", "type": "container"},
+	},
+	"Istio's own gateway": {
+		raw{"container.id": "c", "k8s.container.name": "istio-proxy", "k8s.pod.label.istio": "ingressgateway"},
+		map[string]string{"container": "istio-proxy", "container.id": "c", "proxy": "gateway", "type": "container"},
+	},
+	"Istio's control plane, which is no gateway": {
+		raw{"container.id": "c", "k8s.container.name": "discovery", "k8s.pod.labels.istio": "pilot"},
+		map[string]string{"container": "discovery", "container.id": "c", "type": "container"},
+	},
+	"a program that has a sidecar's name": {
+		raw{"process.executable.name": "linkerd-proxy"},
+		map[string]string{"name": "linkerd-proxy", "executable": "linkerd-proxy", "type": "host"},
+	},
+	"a job of a cron job": {
+		raw{"k8s.pod.uid": "u", "k8s.job.name": "backup-1", "k8s.cronjob.name": "backup"},
+		map[string]string{"name": "backup", "workload": "backup", "workload.kind": "cronjob", "pod.uid": "u", "type": "pod"},
+	},
+	"a pod that nothing owns": {
+		raw{"k8s.pod.name": "debug", "k8s.namespace.name": "x"},
+		map[string]string{"name": "debug", "workload": "debug", "pod": "debug", "namespace": "x", "type": "pod"},
+	},
+	"a static pod": {
+		raw{"k8s.pod.name": "etcd-n1", "k8s.namespace.name": "x", "k8s.node.name": "n1", "service.name": "etcd-n1"},
+		map[string]string{
+			"name": "etcd", "workload": "etcd", "pod": "etcd-n1", "namespace": "x", "node": "n1", "service": "etcd-n1", "type": "pod",
+		},
+	},
+	"a pod that nothing owns, of a service": {
+		raw{"k8s.pod.name": "debug-1", "k8s.namespace.name": "x", "k8s.node.name": "n1", "service.name": "debug"},
+		map[string]string{
+			"name": "debug", "workload": "debug", "pod": "debug-1", "namespace": "x", "node": "n1", "service": "debug", "type": "pod",
+		},
+	},
+	"a pod of which only the uid is known": {
+		raw{"k8s.pod.uid": "u", "service.name": "s"},
+		map[string]string{"name": "s", "service": "s", "pod.uid": "u", "type": "pod"},
+	},
+	"nothing": {nil, map[string]string{"type": "host"}},
+}
+
 func TestSelf(t *testing.T) {
-	for name, c := range map[string]struct {
-		in   raw
-		want map[string]string
-	}{
-		"a program": {
-			raw{"host.name": "h", "process.executable.name": "sshd", "netconn.systemd.unit": "ssh.service"},
-			map[string]string{"name": "sshd", "executable": "sshd", "unit": "ssh.service", "host": "h", "type": "host"},
-		},
-		"a unit": {
-			raw{"netconn.systemd.unit": "ssh.service"},
-			map[string]string{"name": "ssh.service", "unit": "ssh.service", "type": "host"},
-		},
-		"a container": {
-			raw{"container.id": "c", "process.executable.name": "nginx"},
-			map[string]string{"name": "nginx", "executable": "nginx", "container": "nginx", "container.id": "c", "type": "container"},
-		},
-		"a pod": {
-			raw{
-				"container.id": "c", "k8s.pod.uid": "u", "k8s.pod.name": "web-1", "k8s.namespace.name": "shop", "k8s.deployment.name": "web",
-				"k8s.replicaset.name": "web-77", "k8s.container.name": "app", "process.executable.name": "node", "service.name": "web-svc",
-				"container.image.name": "shop/web", "container.image.tags": "v2", "cloud.region": "r",
-			},
-			map[string]string{
-				"name": "web", "workload": "web", "workload.kind": "deployment", "pod": "web-1", "pod.uid": "u", "namespace": "shop",
-				"container": "app", "container.id": "c", "executable": "node", "service": "web-svc", "image": "shop/web", "image.tag": "v2",
-				"region": "r", "type": "pod",
-			},
-		},
-		"a sidecar": {
-			raw{"container.id": "c", "k8s.container.name": "linkerd-proxy"},
-			map[string]string{"container": "linkerd-proxy", "container.id": "c", "proxy": "sidecar", "type": "container"},
-		},
-		"a sidecar that somebody has named": {
-			raw{"container.id": "c", "container.name": "istio-proxy", "netconn.proxy": "gateway"},
-			map[string]string{"container": "istio-proxy", "container.id": "c", "proxy": "gateway", "type": "container"},
-		},
-		"a gateway, which has a sidecar's name": {
-			raw{
-				"container.id": "c", "k8s.container.name": "istio-proxy", "k8s.pod.labels.gateway.networking.k8s.io/gateway-name": "shop",
-			},
-			map[string]string{"container": "istio-proxy", "container.id": "c", "proxy": "gateway", "type": "container"},
-		},
-		"Istio's own gateway": {
-			raw{"container.id": "c", "k8s.container.name": "istio-proxy", "k8s.pod.label.istio": "ingressgateway"},
-			map[string]string{"container": "istio-proxy", "container.id": "c", "proxy": "gateway", "type": "container"},
-		},
-		"Istio's control plane, which is no gateway": {
-			raw{"container.id": "c", "k8s.container.name": "discovery", "k8s.pod.labels.istio": "pilot"},
-			map[string]string{"container": "discovery", "container.id": "c", "type": "container"},
-		},
-		"a program that has a sidecar's name": {
-			raw{"process.executable.name": "linkerd-proxy"},
-			map[string]string{"name": "linkerd-proxy", "executable": "linkerd-proxy", "type": "host"},
-		},
-		"a job of a cron job": {
-			raw{"k8s.pod.uid": "u", "k8s.job.name": "backup-1", "k8s.cronjob.name": "backup"},
-			map[string]string{"name": "backup", "workload": "backup", "workload.kind": "cronjob", "pod.uid": "u", "type": "pod"},
-		},
-		"a pod that nothing owns": {
-			raw{"k8s.pod.name": "debug", "k8s.namespace.name": "x"},
-			map[string]string{"name": "debug", "workload": "debug", "pod": "debug", "namespace": "x", "type": "pod"},
-		},
-		"a static pod": {
-			raw{"k8s.pod.name": "etcd-n1", "k8s.namespace.name": "x", "k8s.node.name": "n1", "service.name": "etcd-n1"},
-			map[string]string{
-				"name": "etcd", "workload": "etcd", "pod": "etcd-n1", "namespace": "x", "node": "n1", "service": "etcd-n1", "type": "pod",
-			},
-		},
-		"a pod that nothing owns, of a service": {
-			raw{"k8s.pod.name": "debug-1", "k8s.namespace.name": "x", "k8s.node.name": "n1", "service.name": "debug"},
-			map[string]string{
-				"name": "debug", "workload": "debug", "pod": "debug-1", "namespace": "x", "node": "n1", "service": "debug", "type": "pod",
-			},
-		},
-		"a pod of which only the uid is known": {
-			raw{"k8s.pod.uid": "u", "service.name": "s"},
-			map[string]string{"name": "s", "service": "s", "pod.uid": "u", "type": "pod"},
-		},
-		"nothing": {nil, map[string]string{"type": "host"}},
-	} {
+	for name, c := range selves {
 		if diff := cmp.Diff(c.want, tags(ReadLocal(c.in.get))); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}

@@ -145,6 +145,51 @@ func TestHostKey(t *testing.T) {
 	}
 }
 
+// identities are those that an end has, and the one by which a peer is looked up.
+var identities = map[string]struct {
+	end  map[string]string
+	want []string
+	peer string // as a peer
+}{
+	"a pod": {
+		map[string]string{"type": "pod", "namespace": "n", "workload": "web", "container": "app", "executable": "node"},
+		[]string{"n/web/app", "n/web/", "/node/contained at its place"}, "n/web/app",
+	},
+	"a pod without a container": {
+		map[string]string{"type": "pod", "namespace": "n", "workload": "web"}, []string{"n/web/"}, "n/web/",
+	},
+	"a static pod": {
+		map[string]string{"type": "pod", "namespace": "n", "workload": "etcd", "pod": "etcd-n1", "node": "n1", "container": "c"},
+		[]string{"n/etcd/c", "n/etcd-n1/c", "n/etcd/", "n/etcd-n1/"}, "n/etcd/c",
+	},
+	"a pod with the name of a service": {
+		map[string]string{"type": "pod", "namespace": "n", "workload": "s", "pod": "p", "service": "s"},
+		[]string{"n/s/", "n/p/"}, "n/s/",
+	},
+	"a pod of a controller that is not known": {
+		map[string]string{"type": "pod", "namespace": "n", "workload": "web-77-x2bcd", "pod": "web-77-x2bcd", "service": "web-77-x2bcd"},
+		[]string{"n/web-77-x2bcd/", "n/web-77/"}, "n/web-77-x2bcd/",
+	},
+	"a pod of a controller that is known": {
+		map[string]string{"type": "pod", "namespace": "n", "workload": "web", "workload.kind": "daemonset", "pod": "web-x2bcd", "service": "s"},
+		[]string{"n/web/"}, "n/web/",
+	},
+	"a container": {
+		map[string]string{"type": "container", "container": "c", "executable": "nginx"},
+		[]string{"/nginx/contained at its place"}, "/nginx/contained at its place",
+	},
+	"a program": {
+		map[string]string{"type": "host", "executable": "sshd", "unit": "ssh.service"},
+		[]string{"/sshd/host at its place"}, "/sshd/host at its place",
+	},
+	"a unit": {
+		map[string]string{"type": "host", "unit": "ssh.service"},
+		[]string{"/ssh.service/host at its place"}, "/ssh.service/host at its place",
+	},
+	"an address": {map[string]string{"type": "private", "executable": "x"}, []string{"/x/contained at its place"}, "//"},
+	"nothing":    {nil, nil, "//"},
+}
+
 func TestIdentities(t *testing.T) {
 	text := func(i Identity) string {
 		s := strings.Join([]string{i.namespace.String(), i.name.String(), i.container.String()}, "/")
@@ -153,49 +198,7 @@ func TestIdentities(t *testing.T) {
 		}
 		return s
 	}
-	for name, tt := range map[string]struct {
-		end  map[string]string
-		want []string
-		peer string // as a peer
-	}{
-		"a pod": {
-			map[string]string{"type": "pod", "namespace": "n", "workload": "web", "container": "app", "executable": "node"},
-			[]string{"n/web/app", "n/web/", "/node/contained at its place"}, "n/web/app",
-		},
-		"a pod without a container": {
-			map[string]string{"type": "pod", "namespace": "n", "workload": "web"}, []string{"n/web/"}, "n/web/",
-		},
-		"a static pod": {
-			map[string]string{"type": "pod", "namespace": "n", "workload": "etcd", "pod": "etcd-n1", "node": "n1", "container": "c"},
-			[]string{"n/etcd/c", "n/etcd-n1/c", "n/etcd/", "n/etcd-n1/"}, "n/etcd/c",
-		},
-		"a pod with the name of a service": {
-			map[string]string{"type": "pod", "namespace": "n", "workload": "s", "pod": "p", "service": "s"},
-			[]string{"n/s/", "n/p/"}, "n/s/",
-		},
-		"a pod of a controller that is not known": {
-			map[string]string{"type": "pod", "namespace": "n", "workload": "web-77-x2bcd", "pod": "web-77-x2bcd", "service": "web-77-x2bcd"},
-			[]string{"n/web-77-x2bcd/", "n/web-77/"}, "n/web-77-x2bcd/",
-		},
-		"a pod of a controller that is known": {
-			map[string]string{"type": "pod", "namespace": "n", "workload": "web", "workload.kind": "daemonset", "pod": "web-x2bcd", "service": "s"},
-			[]string{"n/web/"}, "n/web/",
-		},
-		"a container": {
-			map[string]string{"type": "container", "container": "c", "executable": "nginx"},
-			[]string{"/nginx/contained at its place"}, "/nginx/contained at its place",
-		},
-		"a program": {
-			map[string]string{"type": "host", "executable": "sshd", "unit": "ssh.service"},
-			[]string{"/sshd/host at its place"}, "/sshd/host at its place",
-		},
-		"a unit": {
-			map[string]string{"type": "host", "unit": "ssh.service"},
-			[]string{"/ssh.service/host at its place"}, "/ssh.service/host at its place",
-		},
-		"an address": {map[string]string{"type": "private", "executable": "x"}, []string{"/x/contained at its place"}, "//"},
-		"nothing":    {nil, nil, "//"},
-	} {
+	for name, tt := range identities {
 		e := end(t, tt.end)
 		var got []string
 		for _, i := range e.Identities() {

@@ -32,66 +32,69 @@ func sample() (*edge.End, *edge.End, *edge.Link) {
 	return &local, &peer, &link
 }
 
+// matches are filters, and whether the sample matches.
+var matches = map[string]bool{
+	"":                                      true,
+	"   ":                                   true,
+	"client.namespace=prod":                 true,
+	"client.namespace=PROD":                 true,
+	"client.namespace=dev":                  false,
+	"namespace=dev":                         true,
+	"namespace=test":                        false,
+	"namespace=test,dev":                    true,
+	"namespace!=dev":                        false,
+	"namespace!=test":                       true,
+	"server.zone!=a":                        true,
+	"client.zone!=a":                        false,
+	"server.region!=a":                      true, // it has none
+	"server.region=":                        true,
+	"server.zone=":                          false,
+	"client.workload=product*":              true,
+	"client.workload=*page":                 true,
+	"client.workload=p*d*g*":                true,
+	"client.workload=p*x*":                  false,
+	"client.workload=*":                     true,
+	"server.workload=*":                     true, // also nothing
+	"server.address=10.0.0.0/8":             true,
+	"server.address=10.1.2.3":               true,
+	"server.address=11.0.0.0/8,10.1.2.0/24": true,
+	"server.address=11.0.0.0/8":             false,
+	"server.address=10.1.*":                 true,
+	"client.address=10.0.0.0/8":             false,
+	"client.address=0.0.0.0/0":              false, // it has none
+	"port=8443":                             true,
+	"server.port=8443":                      true,
+	"port=8*":                               true,
+	"port!=443":                             true,
+	"nat=dnat scope=remote role=client":     true,
+	"original=payments*":                    true,
+	"client.kind=internal":                  true,
+	"kind=external":                         false,
+	"*pay*":                                 true,
+	"pay":                                   true,
+	"PAY":                                   true,
+	"8443":                                  true,
+	"nothing":                               false,
+	"!nothing":                              true,
+	"!*pay*":                                false,
+	"-pay":                                  false,
+	"-port=80":                              true,
+	"!port!=8443":                           true,
+	`client.container="we\"ird, name"`:      true,
+	`client.container="we\"ird, NAME"`:      true,
+	`client.container="we*"`:                false, // literal
+	`"productpage"`:                         true,
+	`"product"`:                             false, // literal, so all of a value
+	`client.namespace="prod",test`:          true,
+	"client.namespace=prod server.zone!=a *pay*":                                   true,
+	"client.namespace=prod server.zone!=b *pay*":                                   false,
+	strings.TrimSpace(strings.Repeat("port=8443 ", MaxTerms)):                      true,
+	"port=" + strings.TrimSuffix(strings.Repeat("1,", MaxValues-1), ",") + ",8443": true,
+}
+
 func TestMatch(t *testing.T) {
 	c, s, l := sample()
-	for text, want := range map[string]bool{
-		"":                                      true,
-		"   ":                                   true,
-		"client.namespace=prod":                 true,
-		"client.namespace=PROD":                 true,
-		"client.namespace=dev":                  false,
-		"namespace=dev":                         true,
-		"namespace=test":                        false,
-		"namespace=test,dev":                    true,
-		"namespace!=dev":                        false,
-		"namespace!=test":                       true,
-		"server.zone!=a":                        true,
-		"client.zone!=a":                        false,
-		"server.region!=a":                      true, // it has none
-		"server.region=":                        true,
-		"server.zone=":                          false,
-		"client.workload=product*":              true,
-		"client.workload=*page":                 true,
-		"client.workload=p*d*g*":                true,
-		"client.workload=p*x*":                  false,
-		"client.workload=*":                     true,
-		"server.workload=*":                     true, // also nothing
-		"server.address=10.0.0.0/8":             true,
-		"server.address=10.1.2.3":               true,
-		"server.address=11.0.0.0/8,10.1.2.0/24": true,
-		"server.address=11.0.0.0/8":             false,
-		"server.address=10.1.*":                 true,
-		"client.address=10.0.0.0/8":             false,
-		"client.address=0.0.0.0/0":              false, // it has none
-		"port=8443":                             true,
-		"server.port=8443":                      true,
-		"port=8*":                               true,
-		"port!=443":                             true,
-		"nat=dnat scope=remote role=client":     true,
-		"original=payments*":                    true,
-		"client.kind=internal":                  true,
-		"kind=external":                         false,
-		"*pay*":                                 true,
-		"pay":                                   true,
-		"PAY":                                   true,
-		"8443":                                  true,
-		"nothing":                               false,
-		"!nothing":                              true,
-		"!*pay*":                                false,
-		"-pay":                                  false,
-		"-port=80":                              true,
-		"!port!=8443":                           true,
-		`client.container="we\"ird, name"`:      true,
-		`client.container="we\"ird, NAME"`:      true,
-		`client.container="we*"`:                false, // literal
-		`"productpage"`:                         true,
-		`"product"`:                             false, // literal, so all of a value
-		`client.namespace="prod",test`:          true,
-		"client.namespace=prod server.zone!=a *pay*":                                   true,
-		"client.namespace=prod server.zone!=b *pay*":                                   false,
-		strings.TrimSpace(strings.Repeat("port=8443 ", MaxTerms)):                      true,
-		"port=" + strings.TrimSuffix(strings.Repeat("1,", MaxValues-1), ",") + ",8443": true,
-	} {
+	for text, want := range matches {
 		f, err := Parse(text)
 		if err != nil {
 			t.Errorf("%s: %v", text, err)
