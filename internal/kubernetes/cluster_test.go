@@ -119,26 +119,31 @@ metadata: {name: shell, namespace: shop}
 spec: {nodeName: node-2, containers: [{name: shell, image: busybox}]}
 status: {phase: Running, startTime: "2026-01-01T00:00:00Z", podIP: 10.244.2.21}`}
 
-// Each kind of object that somebody can be connected to is a row.
-func TestCluster(t *testing.T) {
-	c := testcluster.New(t)
-	shop(c)
-	k := watched(t, Config{Scope: ScopeCluster, Node: "node-1"}, c.Admin)
+// A clusterAddress leads to an object of the cluster.
+type clusterAddress struct {
+	what, address string
+	want          conn.Peer
+	service       string
+}
 
-	pod := func(name, workload, kind, node, container, tag string) conn.Peer {
-		p := conn.Peer{names.PeerType: names.TypePod, names.PeerName: workload, names.PeerWorkload: workload, names.PeerWorkloadKind: kind, names.PeerNamespace: "shop", names.PeerPod: name, names.PeerNode: node,
-			names.PeerService: workload, names.PeerServiceNamespace: "shop", names.PeerContainerName: container,
-			names.PeerImageTag: tag, names.PeerScope: names.ScopeRemote, names.PeerZone: "zone-b",
-			names.PeerRegion: "east",
-		}
-		if node == "node-1" {
-			p[names.PeerScope], p[names.PeerZone] = names.ScopeNode, "zone-a"
-		}
-		return p
+// podPeer is a pod of the shop with one container.
+func podPeer(name, workload, kind, node, container, tag string) conn.Peer {
+	p := conn.Peer{names.PeerType: names.TypePod, names.PeerName: workload, names.PeerWorkload: workload, names.PeerWorkloadKind: kind, names.PeerNamespace: "shop", names.PeerPod: name, names.PeerNode: node,
+		names.PeerService: workload, names.PeerServiceNamespace: "shop", names.PeerContainerName: container,
+		names.PeerImageTag: tag, names.PeerScope: names.ScopeRemote, names.PeerZone: "zone-b",
+		names.PeerRegion: "east",
 	}
-	etcd := pod("etcd-node-1", "", "", "node-1", "etcd", "3.6")
+	if node == "node-1" {
+		p[names.PeerScope], p[names.PeerZone] = names.ScopeNode, "zone-a"
+	}
+	return p
+}
+
+// clusterAddresses has a row for each kind of object that can be connected to.
+func clusterAddresses() []clusterAddress {
+	etcd := podPeer("etcd-node-1", "", "", "node-1", "etcd", "3.6")
 	etcd[names.PeerName], etcd[names.PeerService] = "etcd", "etcd-node-1"
-	shell := pod("shell", "", "", "node-2", "shell", "latest")
+	shell := podPeer("shell", "", "", "node-2", "shell", "latest")
 	shell[names.PeerName], shell[names.PeerService] = "shell", "shell"
 	service := func(name string) conn.Peer {
 		return conn.Peer{
@@ -146,15 +151,11 @@ func TestCluster(t *testing.T) {
 			names.PeerNamespace: "shop",
 		}
 	}
-	for _, r := range []struct {
-		what, address string
-		want          conn.Peer
-		service       string
-	}{
-		{"pod of a deployment", "10.244.2.13:9080", pod("reviews-7d4-a", "reviews", "Deployment", "node-2", "reviews", "v3"), ""},
-		{"dual-stack pod, second address", "[fd00:10:244:2::13]:9080", pod("reviews-7d4-a", "reviews", "Deployment", "node-2", "reviews", "v3"), ""},
-		{"pod with a sidecar", "10.244.1.11:8080", pod("web-5c-a", "web", "Deployment", "node-1", "", ""), ""},
-		{"host-network pod, by its port", "192.0.2.2:9100", pod("exporter-x", "exporter", "DaemonSet", "node-2", "exporter", "1"), ""},
+	return []clusterAddress{
+		{"pod of a deployment", "10.244.2.13:9080", podPeer("reviews-7d4-a", "reviews", "Deployment", "node-2", "reviews", "v3"), ""},
+		{"dual-stack pod, second address", "[fd00:10:244:2::13]:9080", podPeer("reviews-7d4-a", "reviews", "Deployment", "node-2", "reviews", "v3"), ""},
+		{"pod with a sidecar", "10.244.1.11:8080", podPeer("web-5c-a", "web", "Deployment", "node-1", "", ""), ""},
+		{"host-network pod, by its port", "192.0.2.2:9100", podPeer("exporter-x", "exporter", "DaemonSet", "node-2", "exporter", "1"), ""},
 		{"static pod, by its port", "192.0.2.1:2379", etcd, ""},
 		{"node", "192.0.2.2:10250", conn.Peer{
 			names.PeerType: names.TypeNode, names.PeerScope: names.ScopeRemote, names.PeerNode: "node-2",
@@ -164,7 +165,7 @@ func TestCluster(t *testing.T) {
 			names.PeerType: names.TypeNode, names.PeerScope: names.ScopeRemote, names.PeerNode: "node-2",
 			names.PeerZone: "zone-b", names.PeerRegion: "east",
 		}, ""},
-		{"pod of a headless service", "10.244.2.20:5432", pod("db-0", "db", "StatefulSet", "node-2", "db", "17"), ""},
+		{"pod of a headless service", "10.244.2.20:5432", podPeer("db-0", "db", "StatefulSet", "node-2", "db", "17"), ""},
 		{"pod without a service", "10.244.2.21:0", shell, ""},
 		{"cluster address", "10.96.1.3:9080", service("reviews"), "reviews.shop"},
 		{"cluster address, second family", "[fd00:10:96::3]:9080", service("reviews"), "reviews.shop"},
@@ -176,7 +177,16 @@ func TestCluster(t *testing.T) {
 			names.PeerZone: "zone-c",
 		}, ""},
 		{"what an external name leads to", "203.0.113.200:5432", conn.Peer{}, ""},
-	} {
+	}
+}
+
+// Each kind of object that can be connected to is known by its address.
+func TestCluster(t *testing.T) {
+	c := testcluster.New(t)
+	shop(c)
+	k := watched(t, Config{Scope: ScopeCluster, Node: "node-1"}, c.Admin)
+
+	for _, r := range clusterAddresses() {
 		t.Run(r.what, func(t *testing.T) {
 			to := netip.MustParseAddrPort(r.address)
 			now := time.Now()
@@ -255,11 +265,18 @@ func TestClusterChanges(t *testing.T) {
 	})
 	until(t, "nothing to complain of", func() bool { return len(k.Faults()) == 0 })
 
+	checkRights(t, c, k, role, who)
+}
+
+// checkRights takes the rights of a watch away, and gives them back.
+func checkRights(t *testing.T, c *testcluster.Cluster, k *Cluster, role *rbacv1.ClusterRoleBinding,
+	who func(time.Time) string) {
+	t.Helper()
 	ctx := context.Background()
 	if err := c.Client.RbacV1().ClusterRoleBindings().Delete(ctx, role.Name, metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	heard = time.Now()
+	heard := time.Now()
 	c.Stop() // a watch that is open goes on without the rights
 	c.Start()
 	until(t, "a sentence on the rights", func() bool {

@@ -216,6 +216,53 @@ func TestMaxPods(t *testing.T) {
 	}
 }
 
+var (
+	reviewsService = conn.Peer{
+		names.PeerType: names.TypeService, names.PeerScope: names.ScopeUnknown, names.PeerName: "reviews",
+		names.PeerNamespace: "shop",
+	}
+	secondNode = conn.Peer{
+		names.PeerType: names.TypeNode, names.PeerScope: names.ScopeRemote, names.PeerNode: "node-2",
+		names.PeerZone: "b", names.PeerRegion: "r",
+	}
+)
+
+// addressed are addresses with ports, with the peer and the service that they lead to.
+var addressed = []struct {
+	what, to string
+	want     conn.Peer
+	service  string
+}{
+	{"cluster address", "10.96.1.3:9080", reviewsService, "reviews.shop"},
+	{"a port that the service does not have", "10.96.1.3:1", reviewsService, "reviews.shop"},
+	{"dual stack", "[fd00::3]:9080", reviewsService, "reviews.shop"},
+	{"mapped address", "[::ffff:10.96.1.3]:9080", reviewsService, "reviews.shop"},
+	{"load balancer of two services", "203.0.113.9:25",
+		conn.Peer{
+			names.PeerType: names.TypeService, names.PeerScope: names.ScopeUnknown, names.PeerName: "mail",
+			names.PeerNamespace: "shop",
+		}, "mail.shop"},
+	{"neither of two services", "203.0.113.9:443", conn.Peer{}, ""},
+	{"node port", "192.0.2.2:30080", reviewsService, "reviews.shop"},
+	{"node", "192.0.2.2:22", secondNode, ""},
+	{"node as a client", "192.0.2.2:0", secondNode, ""},
+	{"this node", "192.0.2.1:22", conn.Peer{
+		names.PeerType: names.TypeNode, names.PeerScope: names.ScopeNode, names.PeerNode: "node-1",
+		names.PeerZone: "a", names.PeerRegion: "r",
+	}, ""},
+	{"pod in the node's network", "192.0.2.2:9100", conn.Peer{
+		names.PeerType: names.TypePod, names.PeerScope: names.ScopeRemote, names.PeerName: "exporter",
+		names.PeerWorkload: "exporter", names.PeerWorkloadKind: "Deployment", names.PeerPod: "exporter",
+		names.PeerNamespace: "shop", names.PeerNode: "node-2", names.PeerZone: "b", names.PeerRegion: "r",
+		names.PeerContainerName: "exporter", names.PeerImageTag: "v1",
+	}, ""},
+	{"entered by hand", "198.51.100.5:5432", conn.Peer{
+		names.PeerType: names.TypeService, names.PeerName: "db", names.PeerNamespace: "shop",
+		names.PeerZone: "z",
+	}, ""},
+	{"unknown", "198.51.100.6:5432", conn.Peer{}, ""},
+}
+
 // Services and nodes by the addresses and ports that lead to them.
 func TestServicesAndNodes(t *testing.T) {
 	s := storeOf(Config{Node: "node-1"})
@@ -232,48 +279,7 @@ func TestServicesAndNodes(t *testing.T) {
 	s.putPod(exporter, start)
 	s.putSlice(&slice{key: key{"shop", "db-x"}, service: "db", endpoints: []endpoint{{address: addr("198.51.100.5"), zone: "z"}}}, start)
 
-	reviews := conn.Peer{
-		names.PeerType: names.TypeService, names.PeerScope: names.ScopeUnknown, names.PeerName: "reviews",
-		names.PeerNamespace: "shop",
-	}
-	node2 := conn.Peer{
-		names.PeerType: names.TypeNode, names.PeerScope: names.ScopeRemote, names.PeerNode: "node-2",
-		names.PeerZone: "b", names.PeerRegion: "r",
-	}
-	for _, c := range []struct {
-		what, to string
-		want     conn.Peer
-		service  string
-	}{
-		{"cluster address", "10.96.1.3:9080", reviews, "reviews.shop"},
-		{"a port that the service does not have", "10.96.1.3:1", reviews, "reviews.shop"},
-		{"dual stack", "[fd00::3]:9080", reviews, "reviews.shop"},
-		{"mapped address", "[::ffff:10.96.1.3]:9080", reviews, "reviews.shop"},
-		{"load balancer of two services", "203.0.113.9:25",
-			conn.Peer{
-				names.PeerType: names.TypeService, names.PeerScope: names.ScopeUnknown, names.PeerName: "mail",
-				names.PeerNamespace: "shop",
-			}, "mail.shop"},
-		{"neither of two services", "203.0.113.9:443", conn.Peer{}, ""},
-		{"node port", "192.0.2.2:30080", reviews, "reviews.shop"},
-		{"node", "192.0.2.2:22", node2, ""},
-		{"node as a client", "192.0.2.2:0", node2, ""},
-		{"this node", "192.0.2.1:22", conn.Peer{
-			names.PeerType: names.TypeNode, names.PeerScope: names.ScopeNode, names.PeerNode: "node-1",
-			names.PeerZone: "a", names.PeerRegion: "r",
-		}, ""},
-		{"pod in the node's network", "192.0.2.2:9100", conn.Peer{
-			names.PeerType: names.TypePod, names.PeerScope: names.ScopeRemote, names.PeerName: "exporter",
-			names.PeerWorkload: "exporter", names.PeerWorkloadKind: "Deployment", names.PeerPod: "exporter",
-			names.PeerNamespace: "shop", names.PeerNode: "node-2", names.PeerZone: "b", names.PeerRegion: "r",
-			names.PeerContainerName: "exporter", names.PeerImageTag: "v1",
-		}, ""},
-		{"entered by hand", "198.51.100.5:5432", conn.Peer{
-			names.PeerType: names.TypeService, names.PeerName: "db", names.PeerNamespace: "shop",
-			names.PeerZone: "z",
-		}, ""},
-		{"unknown", "198.51.100.6:5432", conn.Peer{}, ""},
-	} {
+	for _, c := range addressed {
 		t.Run(c.what, func(t *testing.T) {
 			to := netip.MustParseAddrPort(c.to)
 			got, _ := s.Address(conn.Query{Address: to.Addr(), Port: to.Port(), At: after(time.Minute), Now: after(time.Hour)})

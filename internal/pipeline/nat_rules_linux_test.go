@@ -3,6 +3,7 @@
 package pipeline
 
 import (
+	"maps"
 	"strings"
 	"testing"
 
@@ -53,17 +54,18 @@ type translated struct {
 	aloneThere   func(*way) // and the server's
 }
 
-func translations() map[string]translated {
-	outside := func(s site) *testnet.Namespace { return s.outside }
-	other := func(s site) *testnet.Namespace { return s.other }
-	onNode := func(rules ...string) func(site) {
-		return func(s site) {
-			for _, r := range rules {
-				rule(s.node, r)
-			}
+// onNode adds rules to the node.
+func onNode(rules ...string) func(site) {
+	return func(s site) {
+		for _, r := range rules {
+			rule(s.node, r)
 		}
 	}
-	return map[string]translated{
+}
+
+// translations are ways from a client to a server.
+func translations() map[string]translated {
+	all := map[string]translated{
 		"none": {
 			rules: onNode(), dial: "10.244.2.13:9080", listen: "10.244.2.13:9080",
 			want: way{NAT: "none", Server: "10.244.2.13:9080", Client: "10.244.1.11"},
@@ -100,6 +102,29 @@ func translations() map[string]translated {
 			dial: "10.96.1.3:80", listen: "10.244.2.13:15006",
 			want: way{NAT: "dnat", Server: "10.244.2.13:9080", Client: "10.244.1.11", Asked: "10.96.1.3:80"},
 		},
+		"IPv6: DNAT on the node": {
+			rules: onNode("-A PREROUTING -p tcp -d fd00:96::3 --dport 80 -j DNAT --to [fd00:2::13]:9080"),
+			dial:  "[fd00:96::3]:80", listen: "[fd00:2::13]:9080",
+			want: way{NAT: "dnat", Server: "[fd00:2::13]:9080", Client: "fd00:1::11", Asked: "[fd00:96::3]:80"},
+		},
+		"IPv6: REDIRECT where the server is": {
+			rules: func(s site) {
+				rule(s.other, "-A PREROUTING -p tcp -d fd00:2::13 --dport 80 -j REDIRECT --to-ports 8080")
+			},
+			dial: "[fd00:2::13]:80", listen: "[fd00:2::13]:8080",
+			want:  way{NAT: "redirect", Server: "[fd00:2::13]:80", Client: "fd00:1::11", Asked: "[fd00:2::13]:80"},
+			alone: func(w *way) { w.NAT, w.Asked = "none", "" },
+		},
+	}
+	maps.Copy(all, masqueraded())
+	return all
+}
+
+// masqueraded are the translations of the client's address.
+func masqueraded() map[string]translated {
+	outside := func(s site) *testnet.Namespace { return s.outside }
+	other := func(s site) *testnet.Namespace { return s.other }
+	return map[string]translated{
 		"masquerade between pod and outside": {
 			rules: onNode("-A POSTROUTING -o out0 -j MASQUERADE"), dial: "192.0.2.7:443", listen: "192.0.2.7:443",
 			want: way{NAT: "snat", Server: "192.0.2.7:443", Client: "10.244.1.11"},
@@ -115,19 +140,6 @@ func translations() map[string]translated {
 				"-A POSTROUTING -d 10.244.2.13 -j MASQUERADE"),
 			dial: "192.0.2.10:30080", listen: "10.244.2.13:9080",
 			want: way{NAT: "dnat+snat", Server: "10.244.2.13:9080", Client: "192.0.2.7", Asked: "192.0.2.10:30080"},
-		},
-		"IPv6: DNAT on the node": {
-			rules: onNode("-A PREROUTING -p tcp -d fd00:96::3 --dport 80 -j DNAT --to [fd00:2::13]:9080"),
-			dial:  "[fd00:96::3]:80", listen: "[fd00:2::13]:9080",
-			want: way{NAT: "dnat", Server: "[fd00:2::13]:9080", Client: "fd00:1::11", Asked: "[fd00:96::3]:80"},
-		},
-		"IPv6: REDIRECT where the server is": {
-			rules: func(s site) {
-				rule(s.other, "-A PREROUTING -p tcp -d fd00:2::13 --dport 80 -j REDIRECT --to-ports 8080")
-			},
-			dial: "[fd00:2::13]:80", listen: "[fd00:2::13]:8080",
-			want:  way{NAT: "redirect", Server: "[fd00:2::13]:80", Client: "fd00:1::11", Asked: "[fd00:2::13]:80"},
-			alone: func(w *way) { w.NAT, w.Asked = "none", "" },
 		},
 		"hairpin: a pod dials its own service": {
 			from:  other,

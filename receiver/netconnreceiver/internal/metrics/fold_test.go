@@ -38,6 +38,19 @@ func oneResource(flows ...*flow.Flow) []flow.Resource {
 	return []flow.Resource{{Owner: conn.Owner{Executable: "app"}, Flows: flows}}
 }
 
+// sumOf returns the sum of flows to several ports.
+func sumOf(start time.Time, sent uint64, h flow.Histogram) *flow.Flow {
+	f := flowTo(0, start, sent)
+	f.Histograms[flow.RTT] = h
+	return f
+}
+
+// shown marks a sum as one that an earlier collection has shown for one of its flows.
+func shown(f *flow.Flow) *flow.Flow {
+	f.Shown = f.Parts()
+	return f
+}
+
 func TestFold(t *testing.T) {
 	overflow := &flow.Flow{
 		Key:         flow.Key{Owner: conn.Owner{Executable: "app"}},
@@ -47,15 +60,6 @@ func TestFold(t *testing.T) {
 		Counts:      conn.Counts{conn.Sent: 7},
 	}
 	listener := &flow.Flow{Key: flow.Key{ServerPort: 80}, Listens: true, ListenDrops: 9}
-	sumOf := func(start time.Time, sent uint64, h flow.Histogram) *flow.Flow {
-		f := flowTo(0, start, sent)
-		f.Histograms[flow.RTT] = h
-		return f
-	}
-	shown := func(f *flow.Flow) *flow.Flow { // an earlier collection has shown one of its flows
-		f.Shown = f.Parts()
-		return f
-	}
 	tests := map[string]struct {
 		collections [][]*flow.Flow
 		want        []*flow.Flow // at the last one
