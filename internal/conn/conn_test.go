@@ -135,3 +135,15 @@ func peerWith(a names.Attribute) *Peer {
 	p[a] = "x"
 	return &p
 }
+
+// A loss that a table of the kernel no longer holds, because the table was made anew, is not counted as negative.
+func TestLossesThatFell(t *testing.T) {
+	earlier := Losses{LostOpenings: 5, LostSent: 100}
+	want := Losses{LostSent: 20, LostKnown: 1}
+	if got := (Losses{LostOpenings: 2, LostSent: 120, LostKnown: 1}).Since(earlier); got != want {
+		t.Errorf("%v, want %v", got, want)
+	}
+	if earlier[LostOpenings] != 5 {
+		t.Error("the earlier sums have changed")
+	}
+}

@@ -13,62 +13,65 @@ import (
 	"github.com/netconn/netconn/internal/pipeline"
 )
 
+// bodies are changes of an event, and what a reader of logs sees of it.
+var bodies = map[string]struct {
+	change func(*pipeline.Event)
+	want   string
+}{
+	"closed": {func(*pipeline.Event) {}, "productpage -> reviews:9080 closed after 344 ms, 192 B out, 20.5 kB in"},
+	"the server's end": {
+		func(e *pipeline.Event) { e.Conn.Role, e.Peer[names.PeerName] = conn.RoleServer, "envoy" },
+		"envoy -> productpage:9080 closed after 344 ms, 192 B out, 20.5 kB in",
+	},
+	"failed": {
+		func(e *pipeline.Event) {
+			e.Conn.Phase, e.Conn.Error, e.Conn.Age = conn.Failed, conn.Refused, 80*time.Microsecond
+		},
+		"productpage -> reviews:9080 failed after 80 us: refused",
+	},
+	"closed by a reset": {
+		func(e *pipeline.Event) { e.Conn.Error = conn.Reset },
+		"productpage -> reviews:9080 closed after 344 ms: reset, 192 B out, 20.5 kB in",
+	},
+	"open": {
+		func(e *pipeline.Event) { e.Conn.Phase, e.Trigger = conn.Open, pipeline.Periodic },
+		"productpage -> reviews:9080 open for 344 ms, 192 B out, 20.5 kB in",
+	},
+	"open, with retransmits": {
+		func(e *pipeline.Event) {
+			e.Conn.Phase, e.Trigger, e.Conn.Counts[conn.Retransmits] = conn.Open, pipeline.Resent, 12
+		},
+		"productpage -> reviews:9080 open for 344 ms: 12 retransmits, 192 B out, 20.5 kB in",
+	},
+	"open, and slower": {
+		func(e *pipeline.Event) {
+			e.Conn.Phase, e.Trigger, e.Conn.RTT = conn.Open, pipeline.SlowerPath, 80*time.Millisecond
+		},
+		"productpage -> reviews:9080 open for 344 ms: round-trip time rose to 80 ms, 192 B out, 20.5 kB in",
+	},
+	"older than netconn, and nothing is known": {
+		func(e *pipeline.Event) {
+			e.Conn.Owner, e.Peer, e.Port, e.Conn.Age = conn.Owner{}, conn.Peer{}, 0, 0
+		},
+		"10.0.0.1 -> 10.96.1.3:80 closed, 192 B out, 20.5 kB in",
+	},
+	"IPv6, and no role": {
+		func(e *pipeline.Event) {
+			e.Conn.Role, e.Port, e.Peer = conn.RoleUnknown, 0, conn.Peer{}
+			e.Conn.Tuple.Destination = netip.MustParseAddrPort("[2001:db8::1]:80")
+		},
+		"productpage -> [2001:db8::1] closed after 344 ms, 192 B out, 20.5 kB in",
+	},
+	"no addresses": {
+		func(e *pipeline.Event) {
+			e.Conn.Owner, e.Peer, e.Port, e.Conn.Tuple = conn.Owner{}, conn.Peer{}, 0, conn.Tuple{}
+		},
+		"unknown -> unknown closed after 344 ms, 192 B out, 20.5 kB in",
+	},
+}
+
 func TestBody(t *testing.T) {
-	for name, c := range map[string]struct {
-		change func(*pipeline.Event)
-		want   string
-	}{
-		"closed": {func(*pipeline.Event) {}, "productpage -> reviews:9080 closed after 344 ms, 192 B out, 20.5 kB in"},
-		"the server's end": {
-			func(e *pipeline.Event) { e.Conn.Role, e.Peer[names.PeerName] = conn.RoleServer, "envoy" },
-			"envoy -> productpage:9080 closed after 344 ms, 192 B out, 20.5 kB in",
-		},
-		"failed": {
-			func(e *pipeline.Event) {
-				e.Conn.Phase, e.Conn.Error, e.Conn.Age = conn.Failed, conn.Refused, 80*time.Microsecond
-			},
-			"productpage -> reviews:9080 failed after 80 us: refused",
-		},
-		"closed by a reset": {
-			func(e *pipeline.Event) { e.Conn.Error = conn.Reset },
-			"productpage -> reviews:9080 closed after 344 ms: reset, 192 B out, 20.5 kB in",
-		},
-		"open": {
-			func(e *pipeline.Event) { e.Conn.Phase, e.Trigger = conn.Open, pipeline.Periodic },
-			"productpage -> reviews:9080 open for 344 ms, 192 B out, 20.5 kB in",
-		},
-		"open, with retransmits": {
-			func(e *pipeline.Event) {
-				e.Conn.Phase, e.Trigger, e.Conn.Counts[conn.Retransmits] = conn.Open, pipeline.Resent, 12
-			},
-			"productpage -> reviews:9080 open for 344 ms: 12 retransmits, 192 B out, 20.5 kB in",
-		},
-		"open, and slower": {
-			func(e *pipeline.Event) {
-				e.Conn.Phase, e.Trigger, e.Conn.RTT = conn.Open, pipeline.SlowerPath, 80*time.Millisecond
-			},
-			"productpage -> reviews:9080 open for 344 ms: round-trip time rose to 80 ms, 192 B out, 20.5 kB in",
-		},
-		"older than netconn, and nothing is known": {
-			func(e *pipeline.Event) {
-				e.Conn.Owner, e.Peer, e.Port, e.Conn.Age = conn.Owner{}, conn.Peer{}, 0, 0
-			},
-			"10.0.0.1 -> 10.96.1.3:80 closed, 192 B out, 20.5 kB in",
-		},
-		"IPv6, and no role": {
-			func(e *pipeline.Event) {
-				e.Conn.Role, e.Port, e.Peer = conn.RoleUnknown, 0, conn.Peer{}
-				e.Conn.Tuple.Destination = netip.MustParseAddrPort("[2001:db8::1]:80")
-			},
-			"productpage -> [2001:db8::1] closed after 344 ms, 192 B out, 20.5 kB in",
-		},
-		"no addresses": {
-			func(e *pipeline.Event) {
-				e.Conn.Owner, e.Peer, e.Port, e.Conn.Tuple = conn.Owner{}, conn.Peer{}, 0, conn.Tuple{}
-			},
-			"unknown -> unknown closed after 344 ms, 192 B out, 20.5 kB in",
-		},
-	} {
+	for name, c := range bodies {
 		t.Run(name, func(t *testing.T) {
 			e := ended("productpage", time.Unix(0, 0))
 			e.Peer[names.PeerName], e.Port, e.Conn.Age = "reviews", 9080, 344*time.Millisecond

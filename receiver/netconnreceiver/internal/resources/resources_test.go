@@ -15,13 +15,15 @@ func knownOwner() conn.Owner {
 	return conn.Owner{ContainerID: "5f70", PodUID: "0b5c", Unit: "shop.service", Executable: "shop"}
 }
 
+// without returns the default configuration after a change.
+func without(change func(*metadata.ResourceAttributesConfig)) metadata.ResourceAttributesConfig {
+	c := metadata.DefaultResourceAttributesConfig()
+	change(&c)
+	return c
+}
+
 func TestResource(t *testing.T) {
 	here := Host{ID: "4d3c", Name: "node-1", Node: "worker-7"}
-	off := func(change func(*metadata.ResourceAttributesConfig)) metadata.ResourceAttributesConfig {
-		c := metadata.DefaultResourceAttributesConfig()
-		change(&c)
-		return c
-	}
 	all := metadata.DefaultResourceAttributesConfig()
 	tests := map[string]struct {
 		config metadata.ResourceAttributesConfig
@@ -46,7 +48,7 @@ func TestResource(t *testing.T) {
 		},
 		"nothing is known": {config: all, want: map[string]any{}},
 		"owner's attributes off": {
-			config: off(func(c *metadata.ResourceAttributesConfig) {
+			config: without(func(c *metadata.ResourceAttributesConfig) {
 				c.ContainerID.Enabled, c.K8sPodUID.Enabled = false, false
 				c.ProcessExecutableName.Enabled, c.NetconnSystemdUnit.Enabled = false, false
 			}),
@@ -56,7 +58,7 @@ func TestResource(t *testing.T) {
 			},
 		},
 		"host's attributes off": {
-			config: off(func(c *metadata.ResourceAttributesConfig) {
+			config: without(func(c *metadata.ResourceAttributesConfig) {
 				c.HostID.Enabled, c.HostName.Enabled, c.K8sNodeName.Enabled = false, false, false
 			}),
 			host: here, owner: conn.Owner{Executable: "shop"}, masked: conn.Owner{Executable: "shop"},
