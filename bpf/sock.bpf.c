@@ -164,10 +164,15 @@ static __always_inline void on_closing(struct sock *sk, int new_state)
 	correct_owner(sk, t);
 }
 
+/* The reader does not know a listener that was not reported, and needs none that dropped nothing. Without a record, a
+ * program that opens and closes listeners cannot fill the ring. */
 static __always_inline void on_listener_closed(struct sock *sk, struct tracked *t)
 {
-	struct listener_record *r = bpf_ringbuf_reserve(&ended, sizeof(*r), 0);
+	struct listener_record *r;
 
+	if (!(t->flags & REPORTED) && !drops_of(sk, t))
+		return;
+	r = bpf_ringbuf_reserve(&ended, sizeof(*r), 0);
 	if (!r) {
 		count(COUNT_RING_REFUSED);
 		return;

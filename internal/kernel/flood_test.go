@@ -107,3 +107,29 @@ func churnUntil(t *testing.T, w wire, over <-chan struct{}, bytes int) (connecti
 		}
 	}
 }
+
+// Listeners that come and go without a drop leave no records, so a program that opens many displaces no ends.
+func TestFloodOfListenersDisplacesNoEnds(t *testing.T) {
+	const listeners, connections, bytes = 20_000, 20, 17
+	w := newWire(t)
+	o := observe(t, Options{RingBytes: 256 << 10}, w.client, w.server)
+	w.client.Do(func() {
+		for range listeners {
+			fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, unix.IPPROTO_TCP)
+			if err = errors.Join(err, unix.Listen(fd, 1), unix.Close(fd)); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	})
+	churn(t, w, connections, bytes)
+	got := map[outcome]int{}
+	for _, c := range o.waitEnded(2 * connections) {
+		got[outcomeOf(c)]++
+	}
+	wantEqual(t, "ends of the connections", map[outcome]int{
+		{conn.RoleClient, conn.Closed, "", bytes, 0}: connections,
+		{conn.RoleServer, conn.Closed, "", 0, bytes}: connections,
+	}, got)
+	wantEqual(t, "listeners", 0, len(o.listeners))
+}
