@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/netconn/netconn/internal/names"
 )
@@ -94,6 +95,17 @@ func TestEnd(t *testing.T) {
 	}
 	if got, want := c.End(), (End{Socket: c.Socket, Process: 7, Owner: c.Owner}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+// The time of a report is that of the opening, and the age. An accepted socket, and one that is older than netconn, have
+// them too.
+func TestReported(t *testing.T) {
+	opened := time.Unix(1_700_000_000, 5)
+	for age, want := range map[time.Duration]time.Time{0: opened, 90 * time.Second: time.Unix(1_700_000_090, 5)} {
+		if got := (Timing{Opened: opened, Age: age}).Reported(); !got.Equal(want) {
+			t.Errorf("%v after %v: %v, want %v", age, opened, got, want)
+		}
 	}
 }
 
