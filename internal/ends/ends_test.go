@@ -3,6 +3,7 @@ package ends
 import (
 	"math/rand/v2"
 	"net/netip"
+	"reflect"
 	"runtime"
 	"testing"
 	"time"
@@ -119,6 +120,24 @@ func TestClosedStaysForTheGrace(t *testing.T) {
 	want(t, x, server, &gone)
 	x.Expire(start.Add(grace + tick))
 	want(t, x, server, nil)
+}
+
+// A record that is used again has nothing of the connection before.
+func TestDroppedRecordsAreEmpty(t *testing.T) {
+	client, server := ends(100)
+	x := newIndex()
+	for _, c := range []conn.Conn{client, server, closing(client), closing(server)} {
+		add(x, c, start)
+	}
+	x.Expire(start.Add(time.Hour))
+	if len(x.spare) != 2 {
+		t.Fatalf("%d records to be used again", len(x.spare))
+	}
+	for _, r := range x.spare {
+		if !reflect.ValueOf(*r).IsZero() {
+			t.Errorf("a dropped record: %+v", *r)
+		}
+	}
 }
 
 // When both ends have closed, nothing is asked about them any more a moment later, whichever closed first.

@@ -216,3 +216,16 @@ func TestRefusedDifferencesAreBounded(t *testing.T) {
 		t.Errorf("the sum is %d, want %d", sum, carried)
 	}
 }
+
+// One refused flow of a resource that has nothing else is enough to cover the resource.
+func TestOneRefusedFlowIsCovered(t *testing.T) {
+	d := NewDifferences(at(0))
+	d.Of([]Resource{flows(shop, Flow{
+		Key: toPort(shop, 80), Start: at(0), Connections: true, Counts: conn.Counts{conn.Sent: 5},
+	})}, at(10))
+	d.Refuse()
+	got := d.Of(d.Cover(nil), at(20))
+	if len(got) != 1 || len(got[0].Flows) != 1 || got[0].Flows[0].Counts[conn.Sent] != 5 {
+		t.Errorf("after it was refused: %+v", got)
+	}
+}

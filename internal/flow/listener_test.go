@@ -147,3 +147,25 @@ func TestListenerInOverflowStays(t *testing.T) {
 			Flow{Key: serving(shop, 80), Start: at(0), Listens: true, ListenDrops: 2},
 			Flow{Overflow: true, Start: at(0), Listens: true, ListenDrops: 3}))
 }
+
+// A listener that a pass reports again has missed none: only as many passes in a row as may be wrong drop it.
+func TestListenersThatComeBackAreKept(t *testing.T) {
+	table, seconds := newTable(Config{}, at(0)), 0.0
+	pass := func() {
+		seconds++
+		table.Reconcile(at(seconds))
+		table.Collect(at(seconds+0.5), byPort)
+	}
+	for round := range 3 {
+		table.Listener(listening(1, 80, shop, 1), at(seconds))
+		for range dropAfter { // the first of them has it
+			pass()
+		}
+		if n := table.Stats().Listeners; n != 1 {
+			t.Fatalf("round %d: %d listeners after %d passes without it", round, n, dropAfter-1)
+		}
+	}
+	if pass(); table.Stats().Listeners != 0 {
+		t.Errorf("it is kept after %d passes without it", dropAfter)
+	}
+}

@@ -261,3 +261,17 @@ func TestRolesAndScopes(t *testing.T) {
 		t.Errorf("scopes of one host and of one pod (-want +got):\n%s", diff)
 	}
 }
+
+// A peer in a container runs the program that its container is named after; only without a container that of its name.
+func TestProgramOfAPeer(t *testing.T) {
+	for _, kind := range []string{"container", "pod"} {
+		point := raw{"netconn.peer.type": kind, "netconn.peer.name": "shop", "netconn.peer.container.name": "nginx"}
+		if e := ReadPeer(point.get); e.Get(names.TagExecutable) != "nginx" {
+			t.Errorf("a %s with a container's name runs %q", kind, e.Get(names.TagExecutable))
+		}
+		delete(point, "netconn.peer.container.name")
+		if e := ReadPeer(point.get); e.Get(names.TagExecutable) != "shop" {
+			t.Errorf("a %s without a container's name runs %q", kind, e.Get(names.TagExecutable))
+		}
+	}
+}

@@ -85,6 +85,7 @@ func TestKeysNeedAPlace(t *testing.T) {
 		"a pod without a uid":        {raw{"host.id": "h", "process.executable.name": "curl"}, ScopePod, 1},
 		"a container":                {raw{"container.id": "c", "process.executable.name": "curl"}, ScopeContainer, 1},
 		"a container without a host": {raw{"container.id": "c", "process.executable.name": "curl"}, ScopeNode, 0},
+		"a node, to a program of it": {raw{"host.id": "h", "k8s.node.name": "n1", "process.executable.name": "curl"}, ScopeNode, 1},
 		"elsewhere, by its program":  {raw{"host.id": "h", "process.executable.name": "curl"}, ScopeRemote, 0},
 		"unknown":                    {raw{"host.id": "h", "process.executable.name": "curl"}, ScopeUnknown, 0},
 	} {

@@ -36,6 +36,7 @@ func TestResolve(t *testing.T) {
 		"by an unknown id":                 {[]raw{cache("n1", "cache-1")}, seesRedis("node").with(raw{"netconn.peer.container.id": "x"}), ""},
 		"by the pod":                       {[]raw{cache("n2", "cache-1"), cache("n2", "cache-2")}, seesRedis("remote").with(byPod), "cache-1"},
 		"by a pod of another namespace":    {[]raw{cache("n2", "cache-1")}, seesRedis("remote").with(byPod).with(raw{"netconn.peer.k8s.namespace.name": "x"}), ""},
+		"by the pod without its container": {[]raw{cache("n1", "cache-1")}, seesRedis("node").with(byPod).with(raw{"netconn.peer.container.name": "", "netconn.peer.k8s.workload.name": "cache"}), "cache-1"},
 		"a program outside of a container": {[]raw{program("n1", "redis")}, seesRedis("node"), ""},
 	} {
 		b := newTestbed()

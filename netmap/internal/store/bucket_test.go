@@ -268,3 +268,20 @@ func TestRing(t *testing.T) {
 		break // a loop may end early
 	}
 }
+
+// The number of open connections is kept as one more than it is, and 0 means that it is not known. Two that are moved
+// together are still one more, also where one of them has none open.
+func TestMoveOfOpenConnections(t *testing.T) {
+	for _, tt := range []struct{ from, to, want uint64 }{
+		{0, 0, 0}, {1, 0, 1}, {0, 1, 1}, {1, 1, 1}, {1, 4, 4}, {4, 1, 4}, {3, 4, 6},
+	} {
+		var bs bounds
+		b := bucket{at: 10}
+		b.active.add(5, tt.from)
+		b.active.add(2, tt.to)
+		b.move(map[uint32]uint32{5: 2}, &bs)
+		if got := b.active.get(2); got != tt.want || b.active.get(5) != 0 {
+			t.Errorf("%d moved to %d: %d, and %d stay, want %d", tt.from, tt.to, got, b.active.get(5), tt.want)
+		}
+	}
+}

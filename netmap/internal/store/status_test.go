@@ -332,3 +332,21 @@ func TestSecondsOfASnapshot(t *testing.T) {
 		t.Error("without a clock the store has no time")
 	}
 }
+
+// Up to the limit each error type is a kind of its own, and beyond it all are the other one.
+func TestKindsUpToTheLimit(t *testing.T) {
+	w := newWorld(t, 10)
+	for i := range maxKinds - len(w.kinds) {
+		w.kind(snap.Kind{Error: fmt.Sprint("error-", i)})
+	}
+	if n := len(w.kinds); n != maxKinds {
+		t.Fatalf("%d kinds, want %d", n, maxKinds)
+	}
+	beyond := w.kinds[w.kind(snap.Kind{Error: "one more"})]
+	if want := (snap.Kind{Error: names.OtherError}); beyond != want {
+		t.Errorf("a kind beyond the limit is %+v, want %+v", beyond, want)
+	}
+	if i, j := w.kind(snap.Kind{Error: "one more"}), w.kind(snap.Kind{Error: "another"}); i != j {
+		t.Errorf("two kinds beyond the limit are %d and %d", i, j)
+	}
+}
