@@ -3,6 +3,7 @@
 #ifndef NETCONN_ADOPT_H
 #define NETCONN_ADOPT_H
 
+#include "hook.h"
 #include "process.h"
 #include "report.h"
 #include "tracked.h"
@@ -39,10 +40,13 @@ static __always_inline bool fill_adopted(struct tracked *t, struct sock *sk, str
 	case TCP_SYN_SENT:
 		t->flags = CONNECTING | SEEN_OPENING;
 		t->role = ROLE_CLIENT;
+		mark_connect_hook(t, sk);
 		return true;
 	}
 	t->flags = ESTABLISHED | BASELINED;
 	t->role = role_of(tp, state);
+	if (t->role != ROLE_SERVER)
+		mark_connect_hook(t, sk);
 	read_isns(t, tp);
 	read_counters(&base, tp, t->role, state);
 	return bpf_sk_storage_get(&baselines, sk, &base, BPF_SK_STORAGE_GET_F_CREATE) != 0;

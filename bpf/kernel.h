@@ -124,6 +124,11 @@ struct sock_common {
 };
 
 struct socket;
+struct cgroup;
+
+struct sock_cgroup_data {
+	struct cgroup *cgroup; /* since Linux 5.15 (8520e224f547) */
+};
 
 struct sock {
 	struct sock_common __sk_common;
@@ -133,6 +138,7 @@ struct sock {
 	int sk_err;
 	int sk_err_soft;
 	struct socket *sk_socket;
+	struct sock_cgroup_data sk_cgrp_data;
 };
 
 struct inet_sock {
@@ -220,12 +226,32 @@ struct cgroup_root {
 };
 
 struct cgroup_subsys_state;
+struct bpf_prog;
+
+struct bpf_prog_array_item {
+	struct bpf_prog *prog;
+};
+
+struct bpf_prog_array {
+	struct bpf_prog_array_item items[0]; /* the last one has no program */
+};
+
+/* since Linux 5.15 (6fc88c354f3a) */
+enum cgroup_bpf_attach_type {
+	CGROUP_INET4_CONNECT = 10,
+	CGROUP_INET6_CONNECT,
+};
+
+struct cgroup_bpf {
+	struct bpf_prog_array *effective[CGROUP_INET6_CONNECT + 1];
+};
 
 struct cgroup {
 	struct kernfs_node *kn;
 	int level;
 	struct cgroup_root *root;
 	struct cgroup_subsys_state *subsys[12];
+	struct cgroup_bpf bpf;
 };
 
 struct cgroup_subsys_state {

@@ -97,8 +97,9 @@ struct connection_record {
 	__u8 role;
 	__u8 phase;
 	__u8 seen_opening;
-	__u8 transparent; /* its listener has another port */
-	__u8 reserved[2];
+	__u8 transparent;  /* its listener has another port */
+	__u8 connect_hook; /* a BPF program ran in connect(), which may have replaced the destination */
+	__u8 reserved;
 };
 
 struct listener_record {

@@ -201,7 +201,8 @@ static __always_inline void describe(struct connection_record *r, struct sock *s
 	r->role = t->role;
 	r->seen_opening = !!(t->flags & SEEN_OPENING);
 	r->transparent = transparent(t, r->local_port);
-	__builtin_memset(r->reserved, 0, sizeof(r->reserved));
+	r->connect_hook = !!(t->flags & CONNECT_HOOK);
+	r->reserved = 0;
 }
 
 /* Counts an end that found the ring full. The reader knows what a snapshot has reported, so only the rest is lost. */

@@ -3,6 +3,7 @@
  * counts in the socket, and the counters are read when the socket closes and when a snapshot runs. */
 #include "adopt.h"
 #include "handover.h"
+#include "hook.h"
 #include "kernel.h"
 #include "process.h"
 #include "records.h"
@@ -48,6 +49,7 @@ static __always_inline void on_connecting(struct sock *sk)
 		fresh.role = ROLE_CLIENT;
 		fresh.flags = CONNECTING | SEEN_OPENING;
 	}
+	mark_connect_hook(&fresh, sk);
 	read_process(&fresh.process, bpf_get_current_task_btf());
 	*t = fresh;
 }
@@ -87,7 +89,7 @@ static __always_inline void accept_inherited(struct tracked *t)
 }
 
 /* connect() was called before netconn started, or the program did not run then. */
-static __always_inline void connected_unseen(struct tracked *t)
+static __always_inline void connected_unseen(struct tracked *t, struct tcp_sock *tp)
 {
 	struct tracked fresh = {};
 
@@ -95,6 +97,7 @@ static __always_inline void connected_unseen(struct tracked *t)
 	fresh.first_lost = t->first_lost;
 	fresh.role = ROLE_CLIENT;
 	fresh.flags = SEEN_OPENING;
+	mark_connect_hook(&fresh, &tp->inet_conn.icsk_inet.sk);
 	*t = fresh;
 	count(COUNT_UNOWNED);
 }
@@ -108,7 +111,7 @@ static __always_inline void establish(struct tracked *t, struct tcp_sock *tp, in
 			t->handshake_ns = age_ns(t);
 		t->flags &= ~CONNECTING;
 	} else if (old_state == TCP_SYN_SENT) {
-		connected_unseen(t);
+		connected_unseen(t, tp);
 	} else {
 		accept_inherited(t);
 	}

@@ -15,6 +15,7 @@ enum {
 	BASELINED = 1 << 4,    /* older than netconn: the counters in baselines are subtracted */
 	REPORTED = 1 << 5,     /* a snapshot has reported it, so the reader knows it */
 	CLOSING = 1 << 6,      /* shutdown() or close() was called, so a FIN follows the last byte */
+	CONNECT_HOOK = 1 << 7, /* a BPF program ran in connect(), which may have replaced the destination */
 };
 
 struct tracked {

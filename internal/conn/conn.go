@@ -54,6 +54,8 @@ type Socket struct {
 	Error       Error
 	SeenOpening bool // netconn saw the attempt, so it counts as one
 	Transparent bool // a listener on another port accepted it (TPROXY)
+	// ConnectHook: a BPF program ran in connect(), so the application may have asked for another destination.
+	ConnectHook bool
 }
 
 // Timing is when a connection began and how long its parts took. A duration of zero is not known.

@@ -88,7 +88,7 @@ func TestEnd(t *testing.T) {
 		Socket: Socket{
 			ID: ID{Cookie: 1, Generation: 2}, Namespace: Namespace{Inode: 3, Cookie: 4}, Tuple: Tuple{near, far},
 			Sequence: Sequence{5, 6}, Role: RoleServer, Phase: Failed, Error: Reset, SeenOpening: true,
-			Transparent: true,
+			Transparent: true, ConnectHook: true,
 		},
 		Process: Process{PID: 7, Cgroup: 8, Executable: "app"},
 		Owner:   Owner{ContainerID: "c"},

@@ -98,7 +98,10 @@ func newKinds(t *testing.T, c *testcluster.Cluster, s *testbed) map[string]known
 		if k.host {
 			in, address, port = s.node[0].Namespace, s.node[0].Addr4, 9443
 		}
-		w := &workload{start(t, k.workload, in, container.Cgroup), member{k.workload, container.ID, pod}, in, make(map[string]bool)}
+		w := &workload{
+			start(t, k.workload, in, container.Cgroup), member{k.workload, container.ID, pod}, in, container.Cgroup,
+			make(map[string]bool),
+		}
 		listens := at(address, port)
 		w.ensure(listens.String())
 		all[k.workload] = knownPod{w, listens}

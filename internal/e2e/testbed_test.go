@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/netconn/netconn/internal/testnet"
+	"github.com/netconn/netconn/internal/testnet/cgroup"
 	"github.com/netconn/netconn/internal/testnet/mesh"
 	"github.com/netconn/netconn/internal/testnet/netns"
 )
@@ -32,6 +33,7 @@ type workload struct {
 	*driver
 	member
 	in      *netns.Namespace
+	group   *cgroup.Cgroup
 	listens map[string]bool
 }
 
@@ -104,7 +106,7 @@ func (s *testbed) addHostProcess(name string, machine *mesh.Node) *workload {
 	host, err := machine.Host()
 	s.check(err)
 	name = fmt.Sprintf("%s%x", name, randomBytes(4))
-	return &workload{start(s.t, name, host.Namespace, host.Cgroup), member{name: name}, machine.Namespace, make(map[string]bool)}
+	return &workload{start(s.t, name, host.Namespace, host.Cgroup), member{name: name}, machine.Namespace, host.Cgroup, make(map[string]bool)}
 }
 
 // addContainer starts a driver in a container of its own.
@@ -112,7 +114,7 @@ func (s *testbed) addContainer(name string, pod *mesh.Pod) *workload {
 	s.t.Helper()
 	c, err := pod.Container()
 	s.check(err)
-	return &workload{start(s.t, name, c.Namespace, c.Cgroup), member{name, c.ID, pod}, pod.Namespace, make(map[string]bool)}
+	return &workload{start(s.t, name, c.Namespace, c.Cgroup), member{name, c.ID, pod}, pod.Namespace, c.Cgroup, make(map[string]bool)}
 }
 
 func (s *testbed) check(err error) {

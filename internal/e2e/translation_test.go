@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"testing"
 
+	"github.com/netconn/netconn/internal/testnet/balancer"
 	"github.com/netconn/netconn/internal/testnet/mesh"
 	"github.com/netconn/netconn/internal/testnet/netns"
 )
@@ -17,6 +18,7 @@ type translation struct {
 	client, server func(*testbed) *workload // nil: the shop, the stock
 	rules          func(*testbed)           // nil: none
 	dial           netip.AddrPort           // what the client asks for
+	socket         netip.AddrPort           // the destination that the client's socket has; invalid: what it asks for
 	listen         netip.AddrPort           // where the server listens
 	from           netip.Addr               // the client's own address
 	seen           netip.Addr               // the client's address as the server's socket has it
@@ -70,6 +72,16 @@ func redirectAtStock(to uint16) func(*testbed) {
 	}
 }
 
+// balance translates what the shop asks for inside its connect().
+func balance(from, to netip.AddrPort) func(*testbed) {
+	return func(s *testbed) {
+		s.t.Helper()
+		b, err := balancer.Attach(s.shop.group.Path(), from, to)
+		s.check(err)
+		s.t.Cleanup(func() { b.Close() })
+	}
+}
+
 func all(rules ...func(*testbed)) func(*testbed) {
 	return func(s *testbed) {
 		s.t.Helper()
@@ -82,7 +94,33 @@ func all(rules ...func(*testbed)) func(*testbed) {
 func translations() map[string]translation {
 	all := translations4()
 	maps.Copy(all, translations6())
+	maps.Copy(all, translationsInConnect())
 	return all
+}
+
+// translationsInConnect are those of a BPF program in connect(): the server is known, and what was asked for is not.
+func translationsInConnect() map[string]translation {
+	backend, backend6 := at(stockAddr, 9080), at(stockAddr6, 9080)
+	port := at(stockAddr, 80)
+	through := translation{
+		rules: balance(at(serviceAddr, 80), backend), dial: at(serviceAddr, 80), socket: backend, listen: backend,
+		from: shopAddr, seen: shopAddr, port: 9080, nat: "unresolved",
+	}
+	onlyPort, beside, redirected := through, through, through
+	onlyPort.rules, onlyPort.dial = balance(port, backend), port
+	beside.dial = backend
+	redirected.rules = all(balance(at(serviceAddr, 80), port), redirectAtStock(9080))
+	redirected.socket, redirected.port = port, 80
+	return map[string]translation{
+		"connect(), a service":              through,
+		"connect(), only the port":          onlyPort,
+		"connect(), nothing":                beside,
+		"connect(), a service and REDIRECT": redirected,
+		"connect(), IPv6": {
+			rules: balance(at(service6, 80), backend6), dial: at(service6, 80), socket: backend6, listen: backend6,
+			from: shopAddr6, seen: shopAddr6, port: 9080, nat: "unresolved",
+		},
+	}
 }
 
 func translations4() map[string]translation {
@@ -216,6 +254,9 @@ func (tr translation) play(s *testbed) hop {
 		client: tr.from, server: tr.listen.Addr(), clientLocal: tr.from, clientFar: tr.dial.Addr(),
 		serverLocal: tr.listen.Addr(), serverFar: tr.seen,
 	}}
+	if tr.socket.IsValid() {
+		h.views.clientFar = tr.socket.Addr()
+	}
 	if tr.original {
 		h.original = tr.dial
 	}

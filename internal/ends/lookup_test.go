@@ -264,6 +264,34 @@ func TestUnresolvedReplacesNothing(t *testing.T) {
 	j.want(client, toBackend())
 }
 
+// A server that is behind a redirect knows less than a client with a BPF program in its connect(): what the client asked
+// for is not known at either end, whichever was reported first.
+func TestConnectHook(t *testing.T) {
+	client := dialled(1, conn.Open)
+	client.ConnectHook = true
+	client.Tuple.Destination = netip.MustParseAddrPort("10.244.2.13:9080")
+	server := client
+	server.ID.Cookie, server.Role, server.Namespace.Inode, server.ConnectHook = 7, conn.RoleServer, 3, false
+	server.Sequence = client.Sequence.Reverse()
+	server.Tuple = conn.Tuple{Source: netip.MustParseAddrPort("10.244.2.13:15006"), Destination: client.Tuple.Source}
+	want := &conn.Route{Client: client.Tuple.Source, Server: server.Tuple.Source, Port: 9080}
+	for name, order := range map[string][]conn.Conn{"client": {client, server}, "server": {server, client}} {
+		t.Run(name+" first", func(t *testing.T) {
+			o := service(true)
+			o.entries[place{3, server.Tuple}] = entry{Answer: Answer{
+				Result: Found, Reply: true, Tuple: conn.Tuple{Source: client.Tuple.Destination, Destination: client.Tuple.Source},
+			}}
+			j := newJourney(t, o)
+			for _, c := range order {
+				j.read(c)
+				j.read()
+			}
+			j.want(client, want)
+			j.want(server, want)
+		})
+	}
+}
+
 // A port scan leaves no more behind than connections may.
 func TestAttemptsAreBounded(t *testing.T) {
 	j := newLimitedJourney(t, &tracking{}, 10)

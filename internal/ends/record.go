@@ -39,6 +39,7 @@ type record struct {
 	state       state
 	seenOpening bool
 	transparent bool
+	connectHook bool
 	done        bool // the caller will not ask about it any more
 }
 
@@ -85,7 +86,7 @@ func (r *record) set(c *conn.Conn, known *owners) {
 	r.cookie, r.generation, r.sequence, r.packetTuple = c.ID.Cookie, c.ID.Generation, c.Sequence, packTuple(c.Tuple)
 	r.netnsInode, r.netnsCookie, r.process = c.Namespace.Inode, c.Namespace.Cookie, c.Process.PID
 	r.protocol, r.role, r.phase, r.error = c.Protocol, c.Role, c.Phase, c.Error
-	r.seenOpening, r.transparent = c.SeenOpening, c.Transparent
+	r.seenOpening, r.transparent, r.connectHook = c.SeenOpening, c.Transparent, c.ConnectHook
 }
 
 // end returns what was reported.
@@ -101,7 +102,7 @@ func (r *record) socket() conn.End {
 		ID: r.id(), Namespace: conn.Namespace{Inode: r.netnsInode, Cookie: r.netnsCookie}, Tuple: r.tuple(),
 		Sequence: r.sequence,
 		Protocol: r.protocol, Role: r.role, Phase: r.phase, Error: r.error, SeenOpening: r.seenOpening,
-		Transparent: r.transparent,
+		Transparent: r.transparent, ConnectHook: r.connectHook,
 	}}
 }
 

@@ -80,6 +80,7 @@ func (x *Index) settle(r *record, end *conn.End, route conn.Route, shared *conn.
 	switch {
 	case r.route == nil:
 		x.stats.Routes[route.NAT]++
+	case r.opposite().connectHook: // the server's end knows less than the client's
 	case route.NAT == conn.NATUnresolved && r.route.NAT != conn.NATUnresolved && r.route.Asked.IsValid():
 		return r.route // what two sockets tell refutes at most that nothing was translated
 	}

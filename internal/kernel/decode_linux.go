@@ -81,6 +81,7 @@ func (d *decoder) connection(r sockConnectionRecord) conn.Conn {
 			Error:       reason(&r),
 			SeenOpening: r.SeenOpening != 0,
 			Transparent: r.Transparent != 0,
+			ConnectHook: r.ConnectHook != 0,
 		},
 		Timing: conn.Timing{
 			Handshake:    time.Duration(r.HandshakeNs),

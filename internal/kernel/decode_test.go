@@ -46,6 +46,7 @@ func sampleConnection() sockConnectionRecord {
 		Remote: netip.MustParseAddr("2001:db8::1").As16(), RemotePort: 443,
 		IsnLocal: 13, IsnRemote: 14, Netns: 15, NetnsCookie: 17, Error: uint16(unix.ETIMEDOUT),
 		Role: uint8(sockRoleROLE_SERVER), Phase: uint8(sockPhasePHASE_CLOSED), SeenOpening: 1, Transparent: 1,
+		ConnectHook: 1,
 	}
 }
 
@@ -79,7 +80,7 @@ func TestDecode(t *testing.T) {
 			ID: conn.ID{Cookie: 77, Generation: 2}, Namespace: conn.Namespace{Inode: 15, Cookie: 17},
 			Tuple: conn.Tuple{Source: address("10.0.0.1:4711"), Destination: address("[2001:db8::1]:443")},
 			Role:  conn.RoleServer, Phase: conn.Closed, Error: conn.TimedOut, SeenOpening: true,
-			Transparent: true, Sequence: conn.Sequence{Local: 13, Remote: 14}, Protocol: conn.TCP,
+			Transparent: true, ConnectHook: true, Sequence: conn.Sequence{Local: 13, Remote: 14}, Protocol: conn.TCP,
 		},
 		Timing: conn.Timing{
 			Handshake: 12, Age: 11, Opened: time.Unix(1, 100), RTT: 9 * time.Microsecond, RTTVariation: 10 * time.Microsecond,

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -28,6 +29,7 @@ var roles = map[string]func(){
 	"accept": func() { acceptForEver(3, 7) },
 	"listen": listen,
 	"dial":   dial,
+	"dial6":  dialMapped,
 	"open":   open,
 	"flood":  flood,
 }
@@ -54,6 +56,19 @@ func dial() {
 	c.Write(make([]byte, 13))
 	io.Copy(io.Discard, c)
 	c.Close()
+}
+
+// dialMapped connects an IPv6 socket to the server's IPv4 address.
+func dialMapped() {
+	fd, err := unix.Socket(unix.AF_INET6, unix.SOCK_STREAM, 0)
+	to := netip.MustParseAddrPort(serverAddress)
+	err = errors.Join(err, unix.Connect(fd, &unix.SockaddrInet6{Addr: to.Addr().As16(), Port: int(to.Port())}))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	unix.Write(fd, make([]byte, 13))
+	io.ReadFull(reader(fd), make([]byte, 7))
 }
 
 func listen() {

@@ -44,7 +44,8 @@ type sockConnectionRecord struct {
 	Phase       uint8
 	SeenOpening uint8
 	Transparent uint8
-	Reserved    [2]uint8
+	ConnectHook uint8
+	Reserved    uint8
 }
 
 type sockCount32 uint32

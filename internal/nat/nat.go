@@ -81,7 +81,16 @@ func Follow(e conn.End, steps []Step) conn.Route {
 	if len(steps) == 0 || w.doubt {
 		return w.unresolved(steps)
 	}
-	return w.route()
+	return hooked(w.route(), e)
+}
+
+// hooked returns the route of a connection with a client. If a BPF program ran in connect(), it may have translated
+// the destination where no entry shows it: the actual endpoints are right, and what the client asked for is not known.
+func hooked(r conn.Route, client conn.End) conn.Route {
+	if client.ConnectHook {
+		r.NAT, r.Asked = conn.NATUnresolved, netip.AddrPort{}
+	}
+	return r
 }
 
 // connected reports whether the end is the client. If its role is not known, the first translation shows it; without

@@ -39,6 +39,9 @@ func others(s Step) Step { s.Knowledge = Unknown; return s }
 
 func (s Step) uncertain() Step { s.Uncertain = true; return s }
 
+// hook makes an end that of a socket with a BPF program in its connect().
+func hook(e conn.End) conn.End { e.ConnectHook = true; return e }
+
 var absent, doubted, unknown = Step{Knowledge: Absent}, Step{Knowledge: Doubted}, Step{}
 
 // route returns a route; asked is empty if the destination was not translated.
@@ -90,6 +93,12 @@ func TestFollowAClient(t *testing.T) {
 	checkFollow(t, map[string]followed{
 		"nothing is tracked": {client(app, backend), []Step{absent, absent},
 			route(conn.NATNone, app, backend, "", 9080)},
+		"a program in connect(), and nothing is tracked": {hook(client(app, backend)), []Step{absent, absent},
+			route(conn.NATUnresolved, app, backend, "", 9080)},
+		"a program in connect(), and a service on the node": {
+			hook(client(app, service)), []Step{absent, tracked(app, backend)},
+			route(conn.NATUnresolved, app, backend, "", 9080)},
+		"older, and a program in connect()": {older(hook(client(app, backend))), []Step{absent, absent}, conn.Route{}},
 		"nothing is translated": {client(app, backend), []Step{tracked(app, backend), tracked(app, backend)},
 			route(conn.NATNone, app, backend, "", 9080)},
 		"to its own sidecar": {client(app, service), []Step{tracked(app, sidecar).local()},
@@ -224,6 +233,11 @@ func TestBetween(t *testing.T) {
 	checkBetween(t, map[string]bothEnds{
 		"mirrored": {client(app, backend), server(backend, app), unknown,
 			route(conn.NATNone, app, backend, "", 9080)},
+		"mirrored, after a program in connect()": {hook(client(app, backend)), server(backend, app), unknown,
+			route(conn.NATUnresolved, app, backend, "", 9080)},
+		"redirected on the first, after a program in connect()": {
+			hook(client(app, backend)), server(inbound, app), tracked(backend, app).reply(),
+			route(conn.NATUnresolved, app, inbound, "", 9080)},
 		"TPROXY": {client(app, backend), transparent(server(backend, app)), unknown,
 			route(conn.NATTransparent, app, backend, "", 9080)},
 		"redirected on the first": {client(app, backend), server(inbound, app), tracked(backend, app).reply(),
@@ -293,7 +307,10 @@ func TestBetweenWhereRolesAreNotKnown(t *testing.T) {
 	wantRoute(t, Between(unknown(c), s, absent), want)
 	wantRoute(t, Between(c, unknown(s), absent), want)
 	wantRoute(t, Between(unknown(c), unknown(s), absent), conn.Route{})
-	wantRoute(t, Between(unknown(client(app, backend)), unknown(s), absent), conn.Route{NAT: conn.NATNone})
+	mirrored := unknown(client(app, backend))
+	wantRoute(t, Between(mirrored, unknown(s), absent), conn.Route{NAT: conn.NATNone})
+	wantRoute(t, Between(hook(mirrored), unknown(s), absent), conn.Route{})
+	wantRoute(t, Between(mirrored, hook(unknown(s)), absent), conn.Route{})
 }
 
 // A socket that connects to itself is both ends.

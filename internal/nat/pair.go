@@ -53,10 +53,14 @@ func Between(a, b conn.End, first Step) conn.Route {
 	if server.ID == a.ID {
 		client = b
 	}
+	return hooked(between(client, server, first), client)
+}
+
+func between(client, server conn.End, first Step) conn.Route {
 	asked, actual := client.Tuple.Destination, server.Tuple.Source
 	r := conn.Route{Client: client.Tuple.Source, Server: actual, Port: actual.Port()}
 	snat := client.Tuple.Source.Addr() != server.Tuple.Destination.Addr()
-	if Mirrored(a, b) || asked == actual {
+	if Mirrored(client, server) || asked == actual {
 		r.NAT = kind(false, false, snat, server.Transparent)
 		return r
 	}
@@ -94,7 +98,7 @@ func enteredBy(server conn.End, asked netip.AddrPort, first Step) (entered netip
 // withoutRoles returns the route of two ends that were both open before netconn started, when neither is known to be
 // the server.
 func withoutRoles(a, b conn.End) conn.Route {
-	if Mirrored(a, b) {
+	if Mirrored(a, b) && !a.ConnectHook && !b.ConnectHook {
 		return conn.Route{NAT: conn.NATNone}
 	}
 	return conn.Route{}

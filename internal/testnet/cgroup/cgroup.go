@@ -54,6 +54,9 @@ func New(path ...string) (*Cgroup, error) {
 	return &Cgroup{dir}, nil
 }
 
+// Path returns where the cgroup is in the file system.
+func (c *Cgroup) Path() string { return c.dir.Name() }
+
 // Put has a process start in the cgroup, so that it is never in another one.
 func (c *Cgroup) Put(attr *syscall.SysProcAttr) {
 	attr.UseCgroupFD, attr.CgroupFD = true, int(c.dir.Fd())

@@ -72,6 +72,14 @@ func TestPut(t *testing.T) {
 }
 
 // Two handles of one cgroup are no error, and a handle may be closed twice.
+func TestPath(t *testing.T) {
+	name := root(t)
+	path := newCgroup(t, name, "below").Path()
+	if _, err := os.Stat(filepath.Join(path, "cgroup.procs")); err != nil || !strings.HasSuffix(path, name+"/below") {
+		t.Errorf("the cgroup %s/below is at %s: %v", name, path, err)
+	}
+}
+
 func TestNewTwice(t *testing.T) {
 	name := root(t)
 	first, second := newCgroup(t, name, "a"), newCgroup(t, name, "a")
