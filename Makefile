@@ -5,7 +5,7 @@
 # make test-kubernetes  the tests that want a Kubernetes API server, which it builds from source (ten minutes the first time)
 # make test-node   what deploy/ installs, on a real node of Kubernetes that it brings up (root); test-node-down removes what a killed one left
 # make test-churn  the same for half an hour, in which pods come and go for NETCONN_CHURN (10m)
-# make test-backends  the tests that query a Prometheus and a Jaeger, which it builds from source (some minutes the first time)
+# make test-backends  the tests that query Prometheus, VictoriaMetrics and Jaeger, which it builds from source (some minutes the first time)
 # make race        the tests of what runs in several goroutines, with the race detector
 # make image       the container image, as an archive that containerd, Docker and Podman load, without any of them
 # make accuracy    what the parts of a mesh counted against what netconn reported: docs/accuracy.md (root)
@@ -170,12 +170,19 @@ test-node-down:
 	@NETCONN_KUBERNETES='$(CURDIR)/_build/kubernetes' $(GO) test -count=1 -run '^$$' ./internal/e2e/node
 
 # The backends that users have, built from source for the tests that query them, and an application that sends its spans to one.
-BACKENDS := $(addprefix _build/backends/,prometheus jaeger traced)
+BACKENDS := $(addprefix _build/backends/,prometheus victoria-metrics jaeger traced)
 
 _build/backends/prometheus: internal/tools/prometheus/go.mod
 	@echo 'Building $@. The first time takes some minutes.'
 	@CGO_ENABLED=0 nice $(GO) build -modfile=$< -tags netgo,remove_all_sd -buildvcs=false -trimpath -ldflags='-s -w' -o $@ \
 		github.com/prometheus/prometheus/cmd/prometheus
+	@touch $@
+
+_build/backends/victoria-metrics: internal/tools/victoriametrics/go.mod
+	@echo 'Building $@.'
+	@mkdir -p $(@D)
+	@CGO_ENABLED=0 nice $(GO) build -modfile=internal/tools/victoriametrics/go.mod -buildvcs=false -trimpath -ldflags='-s -w' \
+		-o $@ github.com/VictoriaMetrics/VictoriaMetrics/app/victoria-metrics
 	@touch $@
 
 _build/backends/jaeger: internal/tools/jaeger/go.mod

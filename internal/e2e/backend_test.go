@@ -44,31 +44,39 @@ func TestBackendCountsShortLives(t *testing.T) {
 		reorder(t, ways["OTLP in any order"].address, 3*time.Second))
 	until(t, "the page", func() bool { return len(readPage(t, page).values) > 0 })
 
-	clients, server := testnet.New(t), testnet.New(t)
-	testnet.Link(clients, server, "nc0", "10.78.0.1/24", "10.78.0.2/24")
-	base := startIn(t, "base", cgroup.Docker(cgroup.NewID()), server.Namespace)
-	base.do("listen %s", baseAddress)
-	const lives, bytes = 5, 1000
-	program := fmt.Sprintf("job%x", randomBytes(4))
-	for i := range lives {
-		job := startIn(t, program, cgroup.Docker(cgroup.NewID()), clients.Namespace)
-		name := strconv.Itoa(i)
-		connect(name, job, base, baseAddress)
-		transfer(name, job, base, bytes)
-		finish(name, job, base)
-		job.fail("refused", "dial x 10.78.0.2:5433")
-		job.end()
-	}
+	of := shortLives(t)
 	for name, p := range ways {
 		t.Run(name, func(t *testing.T) {
 			p.t = t
-			of := fmt.Sprintf(`process_executable_name="%s",netconn_role="client"`, program)
-			p.want(lives*bytes, `sum(increase(netconn_io_bytes_total{%s,network_io_direction="transmit"}[5m]))`, of)
+			p.want(lives*lifeBytes, `sum(increase(netconn_io_bytes_total{%s,network_io_direction="transmit"}[5m]))`, of)
 			p.want(lives, `sum(increase(netconn_attempts_total{%s,error_type=""}[5m]))`, of)
 			p.want(lives, `sum(increase(netconn_attempts_total{%s,error_type="refused"}[5m]))`, of)
 			p.want(lives, `sum(increase(netconn_tcp_handshake_duration_seconds_count{%s}[5m]))`, of)
 		})
 	}
+}
+
+// What containers that live for a moment do, all of them: each sends its bytes on a connection, and is refused another.
+const lives, lifeBytes = 5, 1000
+
+// shortLives runs the containers, and returns the labels of their series.
+func shortLives(t *testing.T) string {
+	t.Helper()
+	clients, server := testnet.New(t), testnet.New(t)
+	testnet.Link(clients, server, "nc0", "10.78.0.1/24", "10.78.0.2/24")
+	base := startIn(t, "base", cgroup.Docker(cgroup.NewID()), server.Namespace)
+	base.do("listen %s", baseAddress)
+	program := fmt.Sprintf("job%x", randomBytes(4))
+	for i := range lives {
+		job := startIn(t, program, cgroup.Docker(cgroup.NewID()), clients.Namespace)
+		name := strconv.Itoa(i)
+		connect(name, job, base, baseAddress)
+		transfer(name, job, base, lifeBytes)
+		finish(name, job, base)
+		job.fail("refused", "dial x 10.78.0.2:5433")
+		job.end()
+	}
+	return fmt.Sprintf(`process_executable_name="%s",netconn_role="client"`, program)
 }
 
 // exportTo starts the distribution with the ways into Prometheus: a page to scrape, and OTLP to two addresses.
