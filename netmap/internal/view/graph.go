@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"slices"
 
+	"github.com/netconn/netconn/internal/names"
 	"github.com/netconn/netconn/netmap/internal/edge"
 	"github.com/netconn/netconn/netmap/internal/snap"
 )
@@ -42,6 +43,7 @@ type Graph struct {
 // Nodes are columns.
 type Nodes struct {
 	Name  []string `json:"name"`
+	Label []string `json:"label"` // the name of what an id is of; else empty
 	Tag   []string `json:"tag"`
 	Group []int    `json:"group"`
 	Kind  []int    `json:"kind"`
@@ -241,6 +243,9 @@ func (d *drawing) draw(answer *Graph) {
 		if m := (member{n, e}); n != 0 && !counted[m] {
 			counted[m] = true
 			answer.Nodes.Ends[index[n]]++
+			if label := &answer.Nodes.Label[index[n]]; *label == "" {
+				*label = labelOf(d.nodes[n].by, e)
+			}
 		}
 	}
 	for i, p := range d.pairs {
@@ -250,6 +255,26 @@ func (d *drawing) draw(answer *Graph) {
 			count(p.server, d.snapshot.Edges[j].Server)
 		}
 	}
+}
+
+// ids are the tags that are ids, with those that name the same thing for people, the best first.
+var ids = map[names.Tag][]names.Tag{
+	names.TagContainerID: {names.TagContainer, names.TagName},
+	names.TagPodUID:      {names.TagPod, names.TagName},
+	names.TagHostID:      {names.TagHost, names.TagNode},
+}
+
+// labelOf returns the name of what a node is, if the node is called by an id, and the end has one.
+func labelOf(by By, e *edge.End) string {
+	if by.ofEdge || by == None {
+		return ""
+	}
+	for _, tag := range ids[by.end] {
+		if e.Has(tag) {
+			return e.Get(tag)
+		}
+	}
+	return ""
 }
 
 // edge appends one edge.
@@ -273,7 +298,7 @@ func (d *drawing) edge(answer *Graph, i, client, server int) {
 // empty makes lists of what would marshal as null.
 func (g *Graph) empty(metrics []Metric) {
 	g.Groups = []string{}
-	g.Nodes = Nodes{Name: []string{}, Tag: []string{}, Group: []int{}, Kind: []int{}, Ends: []int{}}
+	g.Nodes = Nodes{Name: []string{}, Label: []string{}, Tag: []string{}, Group: []int{}, Kind: []int{}, Ends: []int{}}
 	g.Edges = Edges{
 		Client: []int{}, Server: []int{}, Flags: []int{}, Count: []int{},
 		Metrics: metrics, Columns: emptyColumns(len(metrics)),
@@ -299,6 +324,7 @@ func (d *drawing) place(answer *Graph) map[int32]int {
 			}
 			index[number] = len(answer.Nodes.Name)
 			answer.Nodes.Name = append(answer.Nodes.Name, n.name.String())
+			answer.Nodes.Label = append(answer.Nodes.Label, "")
 			answer.Nodes.Tag = append(answer.Nodes.Tag, n.by.String())
 			answer.Nodes.Group = append(answer.Nodes.Group, group)
 			answer.Nodes.Kind = append(answer.Nodes.Kind, int(n.kind))

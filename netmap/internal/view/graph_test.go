@@ -249,3 +249,27 @@ func TestWhichEdgesAreDescribed(t *testing.T) {
 		t.Errorf("reported by %v, flags %d", d.ReportedBy, d.Flags)
 	}
 }
+
+// A node that is called by an id has a label for people, if an end has the name.
+func TestIdsHaveLabels(t *testing.T) {
+	client := ofTags(t, "type", "pod", "name", "web", "container", "app", "container.id", "c0ffee", "pod", "web-1", "pod.uid", "u-1", "host.id", "h-1", "host", "node-1")
+	bare := ofTags(t, "type", "container", "container.id", "c0ffee", "host.id", "h-2")
+	server := ofTags(t, "type", "container", "name", "redis", "container.id", "decade", "pod.uid", "u-2", "host.id", "h-2", "node", "n2")
+	s := snapshotOf(calls(bare, server, 1, 5), calls(client, server, 2, 4))
+	for tag, want := range map[string]map[string]string{
+		"container.id": {"c0ffee": "app", "decade": "redis"},
+		"pod.uid":      {"u-1": "web-1", "u-2": "redis", "container": ""},
+		"host.id":      {"h-1": "node-1", "h-2": "n2"},
+		"workload":     {"web": "", "redis": "", "container": ""},
+		"port":         {"1": "", "2": "", "web": "", "container": ""},
+	} {
+		g := graphOf(t, s, GraphQuery{Query: Query{Filter: parse(t, "")}, By: by(t, tag), Group: None, Rank: metric(t, "volume"), Nodes: 9, Edges: 9})
+		got := make(map[string]string)
+		for i, name := range g.Nodes.Name {
+			got[name] = g.Nodes.Label[i]
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("by %s (-want +got):\n%s", tag, diff)
+		}
+	}
+}

@@ -42,6 +42,13 @@ describe('a node is called', () => {
   ])('%s=%j: %j', (tag, name, want) => expect(nodeName({ tag, name })).toBe(want))
 })
 
+test('an id is behind the name of what it is of', () => {
+  const id = 'f80c2b3799f0aa11'
+  expect(nodeName({ tag: 'container.id', name: id, label: 'app' })).toBe('app f80c2b37')
+  expect(nodeName({ tag: 'container.id', name: id, label: 'photo\u202egnp' })).toBe('photo\ufffdgnp f80c2b37')
+  expect(nodeName({ tag: 'container.id', name: id, label: '' })).toBe(id)
+})
+
 test('errors are words', () => {
   expect(['timed_out', '_OTHER', 'reset', 'a\u202eb'].map(errorName)).toEqual([
     'timed out',

@@ -84,8 +84,12 @@ const types: Partial<Record<PeerType, string>> = {
   pod: 'pods',
 }
 
-/** The name of a node, or words for a node without one. */
-export function nodeName({ tag, name }: { tag: string; name: string }): string {
+/** So many letters of an id tell things of one name apart. */
+const SHORT = 8
+
+/** The name of a node, or words for a node without one. A node that is called by an id has a label before it. */
+export function nodeName({ tag, name, label }: { tag: string; name: string; label?: string }): string {
+  if (label) return `${legible(label)} ${legible(name.slice(0, SHORT))}`
   if (tag === '' && name === '') return 'other'
   if (tag === 'type') return types[name as PeerType] ?? legible(name)
   if (tag === 'port') return 'port ' + legible(name)

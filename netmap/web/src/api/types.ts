@@ -98,7 +98,7 @@ export interface Graph extends Answer {
   by: string
   group?: string
   groups: string[]
-  nodes: { name: string[]; tag: string[]; group: number[]; kind: number[]; ends: number[] }
+  nodes: { name: string[]; label: string[]; tag: string[]; group: number[]; kind: number[]; ends: number[] }
   kinds: Kind[]
   edges: Figures & { client: number[]; server: number[]; flags: number[]; count: number[]; active: number[] }
   failures: Kinds

@@ -10,6 +10,8 @@ export interface Identity {
   tag: string
   name: string
   group: string
+  /** The name of what an id is of, in the answers that have it. It is no part of the key. */
+  label?: string
 }
 
 /** The identity as one word without commas or blanks, for the address and for maps. */

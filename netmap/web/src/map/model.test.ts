@@ -36,6 +36,7 @@ function graph(edges: [string, string, number][], marks: Record<number, number> 
       group: names.map(() => 0),
       kind: names.map(() => 0),
       ends: names.map(() => 1),
+      label: names.map(() => ''),
     },
     kinds: ['internal', 'external', 'unresolved', 'other'],
     edges: {
@@ -84,6 +85,11 @@ describe('the model of the map', () => {
       ['refused', 2],
       ['timed_out', 1],
     ])
+  })
+
+  test('nodes keep the label of an id', () => {
+    const labelled = { ...chain, nodes: { ...chain.nodes, label: chain.nodes.name.map((name) => `${name}!`) } }
+    expect(model(labelled, everything).nodes.map((n) => n.id.label)).toEqual(['a!', 'b!', 'c!', 'd!', 'x!'])
   })
 
   test('hidden nodes are counted', () => {

@@ -80,6 +80,7 @@ function read(graph: Graph): { nodes: MapNode[]; edges: MapEdge[] } {
       tag: n.tag[i]!,
       name,
       group: graph.groups[n.group[i]!] ?? '',
+      label: n.label[i] ?? '',
     }
     return { key: keyOf(id), id, ends: n.ends[i]!, measured: sum([], graph.seconds), isNew: false }
   })
