@@ -163,23 +163,31 @@ func TestServerResets(t *testing.T) {
 }
 
 // A process that is passed one connection and not the listener, as the session of an SSH server is, does not become
-// the owner: the listener's stays.
+// the owner: the listener's stays. A listener on another port does not change that.
 func TestConnectionPassedOn(t *testing.T) {
-	s := listenHere(t, false)
-	group := newCgroups(t, 1)[0]
-	c := s.client.Dial(serverAddress)
-	fd, _, err := unix.Accept4(int(s.listener.Fd()), unix.SOCK_CLOEXEC)
-	if err != nil {
-		t.Fatal(err)
+	for name, listens := range map[string]bool{"it does not listen": false, "it listens on another port": true} {
+		t.Run(name, func(t *testing.T) {
+			s := listenHere(t, false)
+			group := newCgroups(t, 1)[0]
+			c := s.client.Dial(serverAddress)
+			fd, _, err := unix.Accept4(int(s.listener.Fd()), unix.SOCK_CLOEXEC)
+			if err != nil {
+				t.Fatal(err)
+			}
+			accepted := os.NewFile(uintptr(fd), "accepted")
+			files := []*os.File{accepted}
+			if listens {
+				files = append(files, fileOf(t, s.server.Listen("10.77.0.2:9081")))
+			}
+			session := as(t, "close", files...)
+			session.SysProcAttr = group.attr
+			s.server.Start(session)
+			accepted.Close()
+			readEnd(t, c)
+			c.Close()
+			wantSelf(t, s.servers(1)[0])
+		})
 	}
-	accepted := os.NewFile(uintptr(fd), "accepted")
-	session := as(t, "close", accepted)
-	session.SysProcAttr = group.attr
-	s.server.Start(session)
-	accepted.Close()
-	readEnd(t, c)
-	c.Close()
-	wantSelf(t, s.servers(1)[0])
 }
 
 // A listener that closes passes its unaccepted connections to another listener on its port.
