@@ -15,7 +15,7 @@ func starting(f Flow, at time.Time) Flow {
 	return f
 }
 
-// differing are flows of which each is what another one was before or after.
+// differing are states of one flow: at first, later, as differences, and beside others.
 type differing struct{ named, more, overflow, whole, part, listens Flow }
 
 func newDiffering() (f differing) {

@@ -153,7 +153,7 @@ func TestFollowAServer(t *testing.T) {
 	})
 }
 
-// An end whose role is not known, a doubt and a namespace that cannot be asked leave open what only they could show.
+// The route stays open if only an unknown role, a doubt or an unreachable namespace could show it.
 func TestFollowWithDoubts(t *testing.T) {
 	checkFollow(t, map[string]followed{
 		"older, and not told which end": {older(client(app, service)), []Step{absent, tracked(app, backend)},

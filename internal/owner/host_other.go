@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 )
 
-// hostName returns the name of the system that this runs on: without namespaces there is only one.
+// hostName returns the name of this system. There are no namespaces, so it has only one.
 func hostName(root string) (string, error) {
 	return nameSources{
 		read: os.Hostname,

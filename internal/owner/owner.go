@@ -58,7 +58,7 @@ type group struct {
 	age    age
 }
 
-// containerKey names a container; an id that somebody claims is unique only together with its unit.
+// containerKey names a container. An id that its user chose is unique only together with its unit.
 type containerKey struct {
 	id, unit string
 }

@@ -144,7 +144,7 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// Labels are anybody's to choose. They come out as they went in, as JSON of a type that no browser runs.
+// Anyone can choose labels. They come out as they went in, as JSON of a type that no browser runs.
 func TestALabelIsText(t *testing.T) {
 	s := serve(t)
 	f := curl()

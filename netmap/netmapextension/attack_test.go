@@ -42,7 +42,7 @@ var hostile = sync.OnceValue(func() []snap.Edge {
 	return all
 })
 
-// longLabel returns 256 letters, few of which differ.
+// longLabel returns 256 letters; few of them differ.
 func longLabel(dice *rand.Rand) string {
 	letters := make([]byte, 256)
 	bits := uint64(0)
@@ -56,7 +56,7 @@ func longLabel(dice *rand.Rand) string {
 	return string(letters)
 }
 
-// worstFilter is as many terms as a filter may have, each of which has to be compared with every value.
+// worstFilter has as many terms as a filter may have. Each is compared with every value.
 func worstFilter() string {
 	terms := make([]string, 32)
 	for i := range terms {
@@ -80,7 +80,7 @@ func TestTheWorstFilter(t *testing.T) {
 	}
 }
 
-// BenchmarkTheWorstFilter asks a map with as many edges as it holds by default, all labels of which are 256 bytes long.
+// BenchmarkTheWorstFilter asks a map with as many edges as it holds by default. All their labels have 256 bytes.
 // Once is enough.
 func BenchmarkTheWorstFilter(b *testing.B) {
 	s := serve(b, func(c *Config) { c.QueryTimeout = time.Hour })

@@ -19,7 +19,7 @@ const (
 	storedEdges  = 20_000
 )
 
-// crowd gives the map that many edges, by so many collections of which the last one is of now.
+// crowd gives the map a number of edges, by a number of collections. The last one is now.
 func (s *served) crowd(workloads, edges, collections int) {
 	at := time.Now().Add(-time.Duration(collections-1) * 10 * time.Second)
 	c := feedtest.Crowd{Workloads: workloads, Edges: edges, Start: time.Unix(0, s.source.Version().Opened)}

@@ -84,7 +84,7 @@ func (c *Config) validateEndpoint() error {
 	if onLoopback, err := c.loopback(); err != nil || onLoopback {
 		return err
 	}
-	return fmt.Errorf("endpoint: %q is reachable from other machines, and would show this one's network to anybody; "+
+	return fmt.Errorf("endpoint: %q is reachable from other machines, and would show this one's network to anyone; "+
 		"set auth, or allow_unauthenticated: true", c.NetAddr.Endpoint)
 }
 

@@ -22,7 +22,7 @@ func TestAReboundHostIsRefused(t *testing.T) {
 		"localhost.:80":          http.StatusOK,
 		"map.localhost":          http.StatusOK,
 		"map.example:443":        http.StatusOK,
-		"192.0.2.7:19466":        http.StatusOK, // an address is nobody's to rebind
+		"192.0.2.7:19466":        http.StatusOK, // a DNS server cannot rebind an address
 		"[2001:db8::1]:19466":    http.StatusOK,
 		"[::1]":                  http.StatusOK,
 	} {

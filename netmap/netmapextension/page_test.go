@@ -83,7 +83,7 @@ func TestWithoutAPageTheAPIIsNamed(t *testing.T) {
 	}
 }
 
-// What is committed is a page whose parts are all there.
+// The committed page has all its parts.
 func TestTheBuiltPageIsWhole(t *testing.T) {
 	p := newPage(web.Files())
 	index := fetch(p, "/").Body.String()

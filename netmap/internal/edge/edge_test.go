@@ -63,7 +63,7 @@ var selves = map[string]struct {
 		raw{"container.id": "c", "k8s.container.name": "linkerd-proxy"},
 		map[string]string{"container": "linkerd-proxy", "container.id": "c", "proxy": "sidecar", "type": "container"},
 	},
-	"a sidecar that somebody has named": {
+	"a sidecar that is named a gateway": {
 		raw{"container.id": "c", "container.name": "istio-proxy", "netconn.proxy": "gateway"},
 		map[string]string{"container": "istio-proxy", "container.id": "c", "proxy": "gateway", "type": "container"},
 	},
@@ -105,7 +105,7 @@ var selves = map[string]struct {
 			"name": "debug", "workload": "debug", "pod": "debug-1", "namespace": "x", "node": "n1", "service": "debug", "type": "pod",
 		},
 	},
-	"a pod of which only the uid is known": {
+	"a pod with nothing but a uid": {
 		raw{"k8s.pod.uid": "u", "service.name": "s"},
 		map[string]string{"name": "s", "service": "s", "pod.uid": "u", "type": "pod"},
 	},
@@ -208,7 +208,7 @@ func TestTextIsBounded(t *testing.T) {
 	}
 }
 
-// Whoever the two ends are, their reports of one edge share a key, one of them is primary, and no other edge has it.
+// The two reports of one edge share a key, for all kinds of ends. One of them is primary, and no other edge has it.
 func TestBothReportsShareAKey(t *testing.T) {
 	seed := maphash.MakeSeed()
 	resource := func(r raw) End { return ReadLocal(r.get) }

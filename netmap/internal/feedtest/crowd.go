@@ -9,7 +9,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 )
 
-// Crowd is a cluster whose every edge is reported by its client: that many workloads with a pod each, and edges between
+// Crowd is a cluster with reports of the clients alone: that many workloads with a pod each, and edges between
 // them. It is what limits and costs are measured with.
 type Crowd struct {
 	Workloads, Edges int

@@ -256,8 +256,8 @@ func TestIndex(t *testing.T) {
 			t.Errorf("primaries of %d (-want +got):\n%s", i, diff)
 		}
 	}
-	nobody := func(int) bool { return false }
-	if got := x.Dependents(c1, nobody); len(got) != 0 {
+	none := func(int) bool { return false }
+	if got := x.Dependents(c1, none); len(got) != 0 {
 		t.Errorf("without the first client %v would count, but there is the second", got)
 	}
 	if diff := cmp.Diff([]int{s}, x.Dependents(c1, func(i int) bool { return i == c1 || i == c2 })); diff != "" {
@@ -269,10 +269,10 @@ func TestIndex(t *testing.T) {
 	single := newTestbed()
 	single.add(program("h", "curl"), of("client", "nginx", "80"), volume(1, 1))
 	single.add(program("h", "nginx"), of("server", "curl", "80"), volume(1, 1))
-	if diff := cmp.Diff([]int{1}, single.index().Dependents(0, nobody)); diff != "" {
+	if diff := cmp.Diff([]int{1}, single.index().Dependents(0, none)); diff != "" {
 		t.Errorf("without the only client (-want +got):\n%s", diff)
 	}
-	if got := x.Dependents(s, nobody); len(got) != 0 {
+	if got := x.Dependents(s, none); len(got) != 0 {
 		t.Errorf("without the server's report %v would count", got)
 	}
 	if !x.Has(b.reports[s].Keys) || x.Has(nil) {

@@ -226,7 +226,7 @@ func TestResetClearsEveryColumn(t *testing.T) {
 		}
 	}
 	if listed := len(b.wide()) + len(b.narrow()); listed != columns {
-		t.Errorf("%d columns, of which %d are listed", columns, listed)
+		t.Errorf("%d columns, and %d are listed", columns, listed)
 	}
 }
 

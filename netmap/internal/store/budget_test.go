@@ -12,7 +12,7 @@ import (
 	"github.com/netconn/netconn/netmap/internal/feedtest"
 )
 
-// What the budgets are about: that many edges, all of which change at each collection.
+// The budgets are for that many edges, which all change at each collection.
 const budgetEdges = 20_000
 
 // BenchmarkAdd takes in one collection, which comes every 10 s.
@@ -52,7 +52,7 @@ func BenchmarkSnapshot(b *testing.B) {
 	}
 }
 
-// crowded returns a store of which every bucket has something of every edge.
+// crowded returns a store that has figures of every edge in every bucket.
 func crowded(edges int) (*Store, *watch) {
 	w := epoch()
 	s := New(Config{MaxEdges: edges, Now: w.time})

@@ -121,7 +121,7 @@ func TestAtTheLimitOfStreamsPointsAreCounted(t *testing.T) {
 	}
 }
 
-func TestWhatNobodySendsIsForgotten(t *testing.T) {
+func TestSeriesThatEndAreForgotten(t *testing.T) {
 	w := newWorld(t, 10)
 	w.collect(towards(3, 10)...)
 	w.pass(2 * time.Hour)
@@ -138,7 +138,7 @@ func TestTotalsHoldUnderChurn(t *testing.T) {
 	w := newWorld(t, 200)
 	var tx, rx int64
 	open := map[int]int64{}
-	for round := range 190 { // 388 edges, of which 400 streams are remembered
+	for round := range 190 { // 388 edges, and room for 400 streams
 		var flows []feedtest.Flow
 		for i := range 10 {
 			id := round*2 + i

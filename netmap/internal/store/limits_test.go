@@ -8,7 +8,7 @@ import (
 	"github.com/netconn/netconn/netmap/internal/feedtest"
 )
 
-// Resources may change with each collection, as where somebody puts a time into one.
+// Resources may change with each collection, for instance if they contain a time.
 func TestResourcesAreBounded(t *testing.T) {
 	w := newWorld(t, 5)
 	empty := w.Status().Held.Bytes

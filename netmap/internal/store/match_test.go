@@ -34,7 +34,7 @@ func sees(role, workload, container, scope string, port int) feedtest.Attributes
 	return a
 }
 
-// program sees is what a point says of a peer of which only the program is known.
+// program sees is what a point says of a peer with nothing known but its program.
 func seesProgram(role, executable, scope string, port int) feedtest.Attributes {
 	return feedtest.Attributes{
 		"netconn.role": role, "network.transport": "tcp", "server.port": port,
@@ -106,7 +106,7 @@ func TestRemoteEndsMatchByTheirWorkloads(t *testing.T) {
 	w.wantEdges("web/app -> db:5432 remote 1/2", "web/app -> db:5432 remote 10/20")
 }
 
-// What a server sent again belongs to one of several edges, and nobody can tell which.
+// A server's retransmits belong to one of several edges, and it is not known to which.
 func TestRetransmitsOfSeveralClientsAreShared(t *testing.T) {
 	w := newWorld(t, 10)
 	s := flow(pod("n3", "db", "db-1", "postgres", "postgres"), sees("server", "web", "app", "remote", 5432), 22, 11)

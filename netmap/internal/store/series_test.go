@@ -132,6 +132,6 @@ func TestHistogramWithOtherBuckets(t *testing.T) {
 	unranked := histogram{}
 	unranked.next(point{start: 100, at: 110}, distribution(3, 1, 1, 1, 0), storeBegan)
 	if len(unranked.buckets) != 0 {
-		t.Error("buckets are remembered that nobody asks for")
+		t.Error("buckets that no query needs stay in memory")
 	}
 }

@@ -205,7 +205,7 @@ func TestAttributesInAnotherOrderAreTheSameStream(t *testing.T) {
 	w.wantEdges("curl -> nginx:80 node 110/0")
 }
 
-// Two sources whose attributes differ in what the map does not keep are one edge, and both are counted.
+// Two sources that differ only in attributes that the map does not keep are one edge. Both are counted.
 func TestTwoStreamsOfOneEdgeAddUp(t *testing.T) {
 	w := newWorld(t, 10)
 	for i := range 3 {
@@ -278,7 +278,7 @@ func TestActiveIsAState(t *testing.T) {
 	if got := w.snapshot(fineSpan).Edges[0].Active; got != 2 {
 		t.Errorf("%d active, want the last 2", got)
 	}
-	w.pass(4 * time.Minute) // nobody tells any more
+	w.pass(4 * time.Minute) // without a report
 	w.wantEdges("curl -> nginx:80 node 0/0")
 	if got := w.snapshot(fineSpan).Edges[0].Active; got != 0 {
 		t.Errorf("%d active after silence, want 0", got)

@@ -41,7 +41,7 @@ func snapshotOf(edges ...snap.Edge) *snap.Snapshot {
 // program is an end with a name.
 func program(t *testing.T, name string) *edge.End { return ofTags(t, "name", name, "type", "host") }
 
-// calls is an edge of which the client reports n bytes.
+// calls is an edge with n bytes by the client's report.
 func calls(client, server *edge.End, port uint16, n uint64) snap.Edge {
 	return snap.Edge{
 		Client: client, Server: server, Link: edge.Link{Role: edge.Client, Scope: edge.ScopeRemote, Port: port},
@@ -198,18 +198,18 @@ func TestQueries(t *testing.T) {
 		q    Query
 		want []string
 	}{
-		"all":                    {Query{New: 60}, []string{"crosses", "fails", "new", "only the server", "quiet", "resends", "undirected", "unknown"}},
-		"problems":               {Query{Problems: true}, []string{"fails", "resends"}},
-		"new":                    {Query{Only: flag("new"), New: 60}, []string{"new"}},
-		"new, of a minute":       {Query{Only: flag("new"), New: 59}, nil},
-		"zones":                  {Query{Only: flag("zones")}, []string{"crosses"}},
-		"zones and regions":      {Query{Only: flag("zones") | flag("regions")}, []string{"crosses"}},
-		"zones and unresolved":   {Query{Only: flag("zones") | flag("unresolved")}, nil},
-		"unresolved":             {Query{Only: flag("unresolved")}, []string{"unknown"}},
-		"filter":                 {Query{Filter: parse(t, "port=1,2")}, []string{"fails", "quiet"}},
-		"problems of a filter":   {Query{Filter: parse(t, "port=1,2"), Problems: true}, []string{"fails"}},
-		"only the server's":      {Query{Only: flagServerOnly}, []string{"only the server"}},
-		"nobody knows who it is": {Query{Only: flagUndirected}, []string{"undirected"}},
+		"all":                     {Query{New: 60}, []string{"crosses", "fails", "new", "only the server", "quiet", "resends", "undirected", "unknown"}},
+		"problems":                {Query{Problems: true}, []string{"fails", "resends"}},
+		"new":                     {Query{Only: flag("new"), New: 60}, []string{"new"}},
+		"new, of a minute":        {Query{Only: flag("new"), New: 59}, nil},
+		"zones":                   {Query{Only: flag("zones")}, []string{"crosses"}},
+		"zones and regions":       {Query{Only: flag("zones") | flag("regions")}, []string{"crosses"}},
+		"zones and unresolved":    {Query{Only: flag("zones") | flag("unresolved")}, nil},
+		"unresolved":              {Query{Only: flag("unresolved")}, []string{"unknown"}},
+		"filter":                  {Query{Filter: parse(t, "port=1,2")}, []string{"fails", "quiet"}},
+		"problems of a filter":    {Query{Filter: parse(t, "port=1,2"), Problems: true}, []string{"fails"}},
+		"only the server's":       {Query{Only: flagServerOnly}, []string{"only the server"}},
+		"the client is not known": {Query{Only: flagUndirected}, []string{"undirected"}},
 	} {
 		if tt.q.Filter == nil {
 			tt.q.Filter = new(filter.Filter)

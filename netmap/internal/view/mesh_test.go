@@ -229,7 +229,7 @@ func TestTheMeshByPrograms(t *testing.T) {
 // outOfMesh is the filter of the page's preset of that name.
 const outOfMesh = "client.kind=internal client.proxy= scope!=pod scope!=container"
 
-// What sidecars open is the mesh, whether or not anybody says of a resource that it is one.
+// Connections that sidecars open are the mesh's, with and without an attribute that says so.
 func TestOutOfTheMesh(t *testing.T) {
 	for name, v := range map[string]view{"by kubernetes": byKubernetes, "by program": byProgram} {
 		w := newWorld(store.Config{})

@@ -14,7 +14,7 @@ import (
 	"github.com/netconn/netconn/netmap/internal/store"
 )
 
-// star is one client with so many servers, the n-th of which gets n bytes.
+// star is one client with so many servers. The n-th server gets n bytes.
 func star(servers int) []feedtest.Flow {
 	var flows []feedtest.Flow
 	for n := 1; n <= servers; n++ {
@@ -208,7 +208,7 @@ func sumOf(n Numbers) float64 {
 	return total
 }
 
-// Whoever draws what, the sums are those that were sent.
+// The sums are those that were sent, however edges are grouped.
 func TestTotalsOfAllAnswersAreEqual(t *testing.T) {
 	w := newWorld(store.Config{})
 	w.collect(mesh(byKubernetes)...)

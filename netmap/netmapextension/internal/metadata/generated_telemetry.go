@@ -153,7 +153,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.NetmapStreams, err = builder.meter.Int64ObservableUpDownCounter(
 		"otelcol_netmap_streams",
-		metric.WithDescription("Sets of attributes of which the last values are remembered. [Development]"),
+		metric.WithDescription("Sets of attributes with a last value in memory. [Development]"),
 		metric.WithUnit("{stream}"),
 	)
 	errs = errors.Join(errs, err)

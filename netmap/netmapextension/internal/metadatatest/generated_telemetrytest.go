@@ -72,7 +72,7 @@ func AssertEqualNetmapPointsDropped(t *testing.T, tt *componenttest.Telemetry, d
 func AssertEqualNetmapStreams(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_netmap_streams",
-		Description: "Sets of attributes of which the last values are remembered. [Development]",
+		Description: "Sets of attributes with a last value in memory. [Development]",
 		Unit:        "{stream}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
