@@ -13,16 +13,38 @@ import (
 // explain turns the failure to load or attach into a sentence that says what is missing and what to do, and wraps the
 // cause. It probes only now: whether the kernel can do something was found out by trying.
 func explain(cause error) error {
-	return explainWith(cause, probes{read: readHead, capabilities: effectiveCapabilities})
+	return explainWith(cause, probes{read: readHead, capabilities: effectiveCapabilities, files: openFiles})
 }
 
 // probes are what explain asks the system.
 type probes struct {
 	read         func(path string) ([]byte, error)
 	capabilities func() (effective uint64, err error)
+	files        func(n int) error // opens as many
+}
+
+// filesNeeded are for maps, programs, links, rings and iterators.
+const filesNeeded = 64
+
+// openFiles returns the error of opening n files if a limit prevents it.
+func openFiles(n int) error {
+	for range n {
+		f, err := os.Open(os.DevNull)
+		if errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) {
+			return err
+		}
+		if err == nil {
+			defer f.Close()
+		}
+	}
+	return nil
 }
 
 func explainWith(cause error, p probes) error {
+	if err := p.files(filesNeeded); err != nil { // the cause may be a probe of another package, which needs files too
+		return fmt.Errorf("the collector may open too few files: raise its limit (RLIMIT_NOFILE, LimitNOFILE= of "+
+			"systemd) or fs.file-max to %d more at least: %w: %w", filesNeeded, err, cause)
+	}
 	if sentence := missingInKernel(p.read); sentence != "" {
 		return fmt.Errorf("%w: %s: %w", ErrNotSupported, sentence, cause)
 	}

@@ -51,6 +51,7 @@ func TestExplain(t *testing.T) {
 		noTypes      bool
 		capabilities uint64
 		unreadable   bool // the capabilities
+		files        error
 		cause        error
 		want         string
 		notSupported bool
@@ -64,11 +65,14 @@ func TestExplain(t *testing.T) {
 		"refused, rights unknown":   {unreadable: true, cause: wrap(unix.EPERM), want: "a security module"},
 		"a feature is missing":      {capabilities: all, cause: wrap(ebpf.ErrNotSupported), want: "the kernel lacks a feature", notSupported: true},
 		"a flag is not known":       {capabilities: admin, cause: wrap(unix.EINVAL), want: "the kernel lacks a feature", notSupported: true},
+		"too few files":             {files: unix.EMFILE, cause: wrap(ebpf.ErrNotSupported), want: "RLIMIT_NOFILE"},
+		"the host has no files":     {files: unix.ENFILE, capabilities: all, cause: wrap(unix.ENFILE), want: "fs.file-max"},
 		"nothing that can be named": {capabilities: all, cause: wrap(unix.ENOMEM), want: "load BPF programs"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := probes{
-				read: func(string) ([]byte, error) { return nil, nil },
+				files: func(int) error { return c.files },
+				read:  func(string) ([]byte, error) { return nil, nil },
 				capabilities: func() (uint64, error) {
 					if c.unreadable {
 						return 0, unix.ENOSYS
@@ -123,6 +127,24 @@ func TestOpenWithoutRights(t *testing.T) {
 	for _, want := range []string{"CAP_BPF", "CAP_PERFMON", "run as root"} {
 		if !strings.Contains(string(out), want) {
 			t.Errorf("%q, want %q in it", out, want)
+		}
+	}
+}
+
+// With too few files, Open says so, however many it lacks.
+func TestOpenWithFewFiles(t *testing.T) {
+	if os.Geteuid() != 0 {
+		testnet.Require(t, errors.New("to open one has to have the rights"))
+	}
+	for _, files := range []string{"8", "12", "18"} {
+		child := exec.Command("/proc/self/exe")
+		child.Env = append(os.Environ(), "NETCONN_TEST_ROLE=open few", "NETCONN_TEST_FILES="+files)
+		out, err := child.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		if !strings.Contains(string(out), "RLIMIT_NOFILE") || strings.Contains(string(out), "not supported:") {
+			t.Errorf("%s files: %q does not say what is missing", files, out)
 		}
 	}
 }

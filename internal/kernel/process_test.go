@@ -24,14 +24,15 @@ import (
 
 // roles are the programs that the test binary can be instead of the tests; each gets its socket as descriptor 3.
 var roles = map[string]func(){
-	"close":  func() { unix.Close(3) },
-	"send":   func() { unix.Write(3, make([]byte, 100)) },
-	"accept": func() { acceptForEver(3, 7) },
-	"listen": listen,
-	"dial":   dial,
-	"dial6":  dialMapped,
-	"open":   open,
-	"flood":  flood,
+	"close":    func() { unix.Close(3) },
+	"send":     func() { unix.Write(3, make([]byte, 100)) },
+	"accept":   func() { acceptForEver(3, 7) },
+	"listen":   listen,
+	"dial":     dial,
+	"dial6":    dialMapped,
+	"open":     open,
+	"flood":    flood,
+	"open few": openWithFewFiles,
 }
 
 func open() {
@@ -40,6 +41,15 @@ func open() {
 		s.Close()
 	}
 	fmt.Println(err)
+}
+
+func openWithFewFiles() {
+	files, err := strconv.ParseUint(os.Getenv("NETCONN_TEST_FILES"), 10, 64)
+	if err = errors.Join(err, unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: files, Max: files})); err != nil {
+		fmt.Println(err)
+		return
+	}
+	open()
 }
 
 func dial() {
