@@ -57,7 +57,8 @@ func startVictoria(t *testing.T) *prometheus {
 	t.Helper()
 	p := &prometheus{t, freeAddress(t)}
 	startBackend(t, "victoria-metrics", "-storageDataPath="+t.TempDir(), "-httpListenAddr="+p.address,
-		"-opentelemetry.usePrometheusNaming", "-search.latencyOffset=0s", "-search.disableCache", "-memory.allowedBytes=64MB")
+		"-opentelemetry.usePrometheusNaming", "-search.latencyOffset=0s", "-search.disableCache",
+		"-memory.allowedBytes=64MB")
 	until(t, "VictoriaMetrics", func() bool { return answers("http://" + p.address + "/health") })
 	return p
 }

@@ -19,7 +19,8 @@ import (
 )
 
 // A grudging consumer answers the messages with its errors, one by one, and accepts those that follow. It changes what
-// it is given, as a processor may. Taken are the attempts in each message that it accepts, by their seconds: time=value.
+// it is given, as a processor may. Taken are the attempts in each message that it accepts, by their seconds:
+// time=value.
 type grudging struct {
 	answers []error
 	taken   []string
