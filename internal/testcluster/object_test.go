@@ -103,7 +103,7 @@ func TestObjectsThatAreRefused(t *testing.T) {
 func TestKubeConfig(t *testing.T) {
 	c, _ := objects(t)
 	token := c.User("agent", "agents")
-	token.TLSClientConfig.CertData, token.TLSClientConfig.KeyData, token.BearerToken = nil, nil, "secret"
+	token.CertData, token.KeyData, token.BearerToken = nil, nil, "secret"
 	for name, user := range map[string]*rest.Config{"admin": c.Admin, "agent": token} {
 		path := c.KubeConfig(name, user)
 		got, err := clientcmd.BuildConfigFromFlags("", path)

@@ -188,7 +188,7 @@ func ReadLink(point Attributes) Link {
 		Scope:           scope[point.text(names.PeerScope.Key())],
 		Port:            point.port(names.ServerPort.Key()),
 		OriginalPort:    point.port(names.OriginalPort.Key()),
-		Transport:       Text(cmp.Or(point.text(names.Transport.Key()), names.TCP)), // the receiver reads nothing else yet
+		Transport:       Text(cmp.Or(point.text(names.Transport.Key()), names.TCP)), // the only one so far
 		NAT:             Text(point.text(names.NAT.Key())),
 		Original:        Text(point.text(names.OriginalName.Key())),
 		OriginalAddress: Text(point.text(names.OriginalAddress.Key())),

@@ -65,7 +65,8 @@ func TestCorrectedEndsAreShared(t *testing.T) {
 		"netconn.peer.k8s.pod.name": "ingress-1", "netconn.peer.proxy": "gateway",
 	}, volume(1, 1))
 	p := NewPeers(b.reports, now, b.intern)
-	if got := b.reports[i].Local; p.Correct(got) != p.Correct(got) || p.Correct(got) != b.intern(*p.Correct(got)) {
+	got := b.reports[i].Local
+	if first, again := p.Correct(got), p.Correct(got); first != again || first != b.intern(*first) {
 		t.Error("the corrected end is another one each time")
 	}
 	r := &b.reports[1]
