@@ -24,24 +24,19 @@ const (
 	scraped  = "scrape_configs: [{job_name: netconn, scrape_interval: 1s, static_configs: [{targets: ['%s']}]}]"
 	promoted = "otlp: {promote_all_resource_attributes: true}"
 	anyOrder = promoted + "\nstorage: {tsdb: {out_of_order_time_window: 10m}}"
-
-	zeroIngestion = "--enable-feature=created-timestamp-zero-ingestion"
-	otlpReceiver  = "--web.enable-otlp-receiver"
 )
 
 // Containers that live for a moment count in a Prometheus with all that they did, on each way into it. A series that
 // appears with its first value would count as nothing, because increase() compares samples of one series. So would one
-// whose zero arrives late, because Prometheus refuses what is out of order. An exporter with a queue sends several
-// messages at once: a proxy changes their order, within an interval and, where Prometheus accepts it, beyond one.
+// whose zero arrives late: the exporter sends several messages at once, and Prometheus refuses what is out of order.
 func TestBackendCountsShortLives(t *testing.T) {
 	page := freeAddress(t)
 	ways := map[string]*prometheus{
-		"scrape":            startPrometheus(t, fmt.Sprintf(scraped, page), zeroIngestion),
-		"OTLP":              startPrometheus(t, promoted, otlpReceiver),
-		"OTLP in any order": startPrometheus(t, anyOrder, otlpReceiver),
+		"scrape":            startPrometheus(t, fmt.Sprintf(scraped, page), "--enable-feature=created-timestamp-zero-ingestion"),
+		"OTLP in any order": startPrometheus(t, anyOrder, "--web.enable-otlp-receiver"),
+		"OTLP in order":     startPrometheus(t, promoted, "--web.enable-otlp-receiver"),
 	}
-	exportTo(t, page, reorder(t, ways["OTLP"].address, time.Second/2),
-		reorder(t, ways["OTLP in any order"].address, 3*time.Second))
+	exportTo(t, page, reorder(t, ways["OTLP in any order"].address, time.Second/2), ways["OTLP in order"].address)
 	until(t, "the page", func() bool { return len(readPage(t, page).values) > 0 })
 
 	of := shortLives(t)
@@ -80,8 +75,8 @@ func shortLives(t *testing.T) string {
 	return fmt.Sprintf(`process_executable_name="%s",netconn_role="client"`, program)
 }
 
-// exportTo starts the distribution with the ways into Prometheus: a page to scrape, and OTLP to two addresses.
-func exportTo(t *testing.T, page, first, second string) {
+// exportTo starts the distribution with the ways into Prometheus: a page to scrape, and OTLP in any order, and in order.
+func exportTo(t *testing.T, page, anyOrder, inOrder string) {
 	t.Helper()
 	launch(t, nil, []string{"NETCONN_TEST_CONFIGURATION=" + fmt.Sprintf(`
 receivers: {netconn: {collection_interval: 1s, initial_delay: 0s}}
@@ -92,11 +87,11 @@ exporters:
     enable_open_metrics: true
     send_timestamps: true
   otlp_http: {endpoint: "http://%s/api/v1/otlp"}
-  otlp_http/second: {endpoint: "http://%s/api/v1/otlp"}
+  otlp_http/order: {endpoint: "http://%s/api/v1/otlp", sending_queue: {num_consumers: 1}}
 service:
   telemetry: {metrics: {level: none}}
-  pipelines: {metrics: {receivers: [netconn], exporters: [prometheus, otlp_http, otlp_http/second]}}
-`, page, first, second)}, "env:NETCONN_TEST_CONFIGURATION")
+  pipelines: {metrics: {receivers: [netconn], exporters: [prometheus, otlp_http, otlp_http/order]}}
+`, page, anyOrder, inOrder)}, "env:NETCONN_TEST_CONFIGURATION")
 }
 
 // A prometheus is a Prometheus of the test's own, with the flags that docs/backends.md names.

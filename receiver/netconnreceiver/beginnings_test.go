@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 
@@ -19,8 +18,7 @@ import (
 )
 
 // A grudging consumer answers the messages with its errors, one by one, and accepts those that follow. It changes what
-// it is given, as a processor may. Taken are the attempts in each message that it accepts, by their seconds:
-// time=value.
+// it is given, as a processor may. Taken are the attempts in what it accepts, by their seconds: time=value.
 type grudging struct {
 	answers []error
 	taken   []string
@@ -47,7 +45,7 @@ func (g *grudging) consumer(t *testing.T) consumer.Metrics {
 				return answer
 			}
 		}
-		g.taken = append(g.taken, strings.Join(points, " "))
+		g.taken = append(g.taken, points...)
 		return nil
 	}, consumer.WithCapabilities(consumer.Capabilities{MutatesData: true}))
 	if err != nil {
@@ -58,21 +56,21 @@ func (g *grudging) consumer(t *testing.T) consumer.Metrics {
 
 func seconds(t pcommon.Timestamp) float64 { return t.AsTime().Sub(at(0)).Seconds() }
 
-// The zero with which a series begins comes in the message of its first value and before it, at its own time, whatever
-// was refused.
+// The zero with which a series begins comes before its first value, at its own time, whatever was refused.
 func TestRefusedBeginnings(t *testing.T) {
 	full, wrong := errors.New("the queue is full"), consumererror.NewPermanent(errors.New("too large"))
 	for name, c := range map[string]struct {
-		answers []error // to the messages, one a collection
+		answers []error // to the messages, of which the first collection has two
 		want    []string
 	}{
-		"nothing":              {nil, []string{"0.001=0 10.000=1", "20.000=2", "30.000=3"}},
-		"the first":            {[]error{full}, []string{"0.001=0 20.000=2", "30.000=3"}},
-		"the first two":        {[]error{full, full}, []string{"0.001=0 30.000=3"}},
-		"the second":           {[]error{nil, full}, []string{"0.001=0 10.000=1", "30.000=3"}},
-		"the first, for good":  {[]error{wrong}, []string{"20.000=2", "30.000=3"}},
-		"the second, for good": {[]error{full, wrong}, []string{"30.000=3"}},
-		"everything":           {[]error{full, full, full}, nil},
+		"nothing":                   {nil, []string{"0.001=0", "10.000=1", "20.000=2", "30.000=3"}},
+		"the zeros":                 {[]error{full}, []string{"0.001=0", "20.000=2", "30.000=3"}},
+		"the values":                {[]error{nil, full}, []string{"0.001=0", "20.000=2", "30.000=3"}},
+		"the zeros, twice":          {[]error{full, full}, []string{"0.001=0", "30.000=3"}},
+		"the zeros, then values":    {[]error{full, nil, full}, []string{"0.001=0", "30.000=3"}},
+		"the zeros, for good":       {[]error{wrong}, []string{"10.000=1", "20.000=2", "30.000=3"}},
+		"the zeros late, for good":  {[]error{full, wrong}, []string{"20.000=2", "30.000=3"}},
+		"everything, for two times": {[]error{full, full, nil, full}, []string{"0.001=0"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)

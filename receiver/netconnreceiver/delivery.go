@@ -31,7 +31,7 @@ func (s *netconnScraper) metricsTo(next consumer.Metrics) (consumer.Metrics, err
 		if metadata.ReceiverNetconnProposedConventionsFeatureGate.IsEnabled() {
 			metrics.Propose(md)
 		}
-		err := waiting.send(ctx, next, md)
+		err := waiting.send(ctx, next, metrics.Split(md), md)
 		s.deliveredMetrics(err)
 		return err
 	}, consumer.WithCapabilities(next.Capabilities()))

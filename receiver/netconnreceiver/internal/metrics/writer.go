@@ -9,7 +9,7 @@
 //
 // A cumulative series begins with a point of zero, a millisecond after its start or after the collection before,
 // whichever is later. A backend that compares samples of a series, as PromQL's increase() does, would otherwise
-// not count the first value. Both points are in one message, in order.
+// not count the first value. Split moves these points into a message of their own.
 package metrics
 
 import (

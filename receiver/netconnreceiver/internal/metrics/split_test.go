@@ -41,15 +41,17 @@ func beginning(t *testing.T, delta bool) pmetric.Metrics {
 	return w.Write([]flow.Resource{{Flows: []*flow.Flow{f}}}, at(10))
 }
 
-// The zeros are a copy: the message keeps all points.
-func TestBeginnings(t *testing.T) {
+// No message has two points of one series, and none is lost or changed.
+func TestSplit(t *testing.T) {
 	whole := wholePoints(beginning(t, false))
 	md := beginning(t, false)
-	zeros := Beginnings(md)
-	var first []string
+	zeros := Split(md)
+	var first, then []string
 	for _, p := range whole {
 		if p[len(p)-2:] == " 0" && p[len(p)-8:] == " 0.001 0" {
 			first = append(first, p)
+		} else {
+			then = append(then, p)
 		}
 	}
 	if len(first) != 3 {
@@ -58,22 +60,22 @@ func TestBeginnings(t *testing.T) {
 	if diff := cmp.Diff(first, wholePoints(zeros)); diff != "" {
 		t.Errorf("zeros (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(whole, wholePoints(md)); diff != "" {
-		t.Errorf("message (-want +got):\n%s", diff)
+	if diff := cmp.Diff(then, wholePoints(md)); diff != "" {
+		t.Errorf("values (-want +got):\n%s", diff)
 	}
 }
 
 // Deltas have no zeros, and a message without zeros stays as it is.
-func TestNothingBegins(t *testing.T) {
+func TestSplitOfNothing(t *testing.T) {
 	md := beginning(t, true)
 	want := wholePoints(md)
-	if zeros := Beginnings(md); zeros.ResourceMetrics().Len() != 0 {
+	if zeros := Split(md); zeros.ResourceMetrics().Len() != 0 {
 		t.Errorf("zeros of deltas: %q", wholePoints(zeros))
 	}
 	if diff := cmp.Diff(want, wholePoints(md)); diff != "" {
 		t.Errorf("deltas (-want +got):\n%s", diff)
 	}
-	if zeros := Beginnings(pmetric.NewMetrics()); zeros.ResourceMetrics().Len() != 0 {
+	if zeros := Split(pmetric.NewMetrics()); zeros.ResourceMetrics().Len() != 0 {
 		t.Error("zeros of nothing")
 	}
 }
