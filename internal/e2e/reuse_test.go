@@ -195,8 +195,8 @@ func TestNamespaceDeleted(t *testing.T) {
 	s.stock.do("accept sc %s", listen)
 	exchange(s.shop.driver, s.stock.driver, "c", 1000, 20_000)
 	s.check(s.pod[0].Close())
+	s.stock.do("close sc") // first: the namespace takes the last packets with it
 	s.shop.end()
-	s.stock.do("finish sc")
 	want := expect([]hop{s.toStock(vip, listen, 1, 0, 1000, 20_000)})
 	delete(want, s.shop.key())
 	s.sink.want(want, 3)
