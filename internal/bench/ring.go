@@ -15,7 +15,7 @@ import (
 	"github.com/netconn/netconn/internal/kernel"
 )
 
-// drained is what came out of the ring of the load's ends, and what the kernel counted as lost, of the whole host.
+// drained is what was read of the load's ends, and what the kernel counted as lost on the whole host.
 type drained struct {
 	ends, sent uint64
 	lost       conn.Losses

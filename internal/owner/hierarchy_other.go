@@ -2,7 +2,7 @@
 
 package owner
 
-// hierarchy is a tree of cgroups, which only Linux has: there is none, so none of the methods is ever called.
+// hierarchy is a tree of cgroups. Only Linux has cgroups, so nothing calls these methods.
 type hierarchy struct{ path string }
 
 func findHierarchies(string) (version2, version1 *hierarchy, warnings []string) {

@@ -1,8 +1,7 @@
 //go:build linux
 
-// Package rival loads the comparison: programs that count the bytes of connections on the data path, at each call or
-// for each packet. They are ours, and as small as such programs can be, so what they cost is the least that those
-// designs cost.
+// Package rival loads the programs to compare with: they count the bytes of connections on the data path, at each call
+// or for each packet. They do nothing else, so a real tool of such a design costs at least as much.
 package rival
 
 import (

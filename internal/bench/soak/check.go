@@ -23,7 +23,7 @@ type figure struct {
 	done, reported, overflow int64 // overflow: of the overflow series, as much as is missing in the others
 }
 
-// missing is in no series. Less than 0: it was reported and never happened.
+// missing is how much was done and is in no series. Below 0: more was reported than was done.
 func (f figure) missing() int64 { return f.done - f.reported - f.overflow }
 
 // figures compares what was done with what was reported. The overflow series may have counted anything on this host,
