@@ -42,42 +42,59 @@ const (
 	PeerAttributes = Role // how many of them are the peer's
 )
 
-var keys = [Attributes]string{
-	PeerType:             "netconn.peer.type",
-	PeerScope:            "netconn.peer.scope",
-	PeerName:             "netconn.peer.name",
-	PeerNamespace:        "netconn.peer.k8s.namespace.name",
-	PeerWorkload:         "netconn.peer.k8s.workload.name",
-	PeerWorkloadKind:     "netconn.peer.k8s.workload.kind",
-	PeerPod:              "netconn.peer.k8s.pod.name",
-	PeerContainerName:    "netconn.peer.container.name",
-	PeerContainerID:      "netconn.peer.container.id",
-	PeerImageTag:         "netconn.peer.container.image.tag",
-	PeerProxy:            "netconn.peer.proxy",
-	PeerNode:             "netconn.peer.k8s.node.name",
-	PeerZone:             "netconn.peer.zone",
-	PeerRegion:           "netconn.peer.region",
-	PeerService:          "service.peer.name",
-	PeerServiceNamespace: "service.peer.namespace",
-	Role:                 "netconn.role",
-	Transport:            "network.transport",
-	ServerPort:           "server.port",
-	NAT:                  "netconn.nat",
-	OriginalName:         "netconn.original_destination.name",
-	OriginalPort:         "netconn.original_destination.port",
-	OriginalAddress:      "netconn.original_destination.address",
-	PeerAddress:          "network.peer.address",
-	PeerPort:             "network.peer.port",
-	LocalAddress:         "network.local.address",
-	ServerAddress:        "server.address",
-	ClientAddress:        "client.address",
+// Detail is a level of the configuration. Each holds the attributes of the one before. What has a value for each
+// address or port of a client is in none, and neither is network.transport, which has one value.
+type Detail uint8
+
+const (
+	DetailOptIn     Detail = iota // in no level
+	DetailWorkload                // names the other end and the way to it
+	DetailContainer               // separates the containers of a pod, such as a sidecar, and their versions
+	DetailFull                    // has every name and place of the other end
+)
+
+var attributes = [Attributes]struct {
+	key    string
+	detail Detail
+}{
+	PeerType:             {"netconn.peer.type", DetailWorkload},
+	PeerScope:            {"netconn.peer.scope", DetailWorkload},
+	PeerName:             {"netconn.peer.name", DetailWorkload},
+	PeerNamespace:        {"netconn.peer.k8s.namespace.name", DetailWorkload},
+	PeerWorkload:         {"netconn.peer.k8s.workload.name", DetailFull},
+	PeerWorkloadKind:     {"netconn.peer.k8s.workload.kind", DetailFull},
+	PeerPod:              {"netconn.peer.k8s.pod.name", DetailFull},
+	PeerContainerName:    {"netconn.peer.container.name", DetailContainer},
+	PeerContainerID:      {"netconn.peer.container.id", DetailFull},
+	PeerImageTag:         {"netconn.peer.container.image.tag", DetailContainer},
+	PeerProxy:            {"netconn.peer.proxy", DetailContainer},
+	PeerNode:             {"netconn.peer.k8s.node.name", DetailFull},
+	PeerZone:             {"netconn.peer.zone", DetailFull},
+	PeerRegion:           {"netconn.peer.region", DetailFull},
+	PeerService:          {"service.peer.name", DetailWorkload},
+	PeerServiceNamespace: {"service.peer.namespace", DetailFull},
+	Role:                 {"netconn.role", DetailWorkload},
+	Transport:            {"network.transport", DetailOptIn},
+	ServerPort:           {"server.port", DetailWorkload},
+	NAT:                  {"netconn.nat", DetailContainer},
+	OriginalName:         {"netconn.original_destination.name", DetailWorkload},
+	OriginalPort:         {"netconn.original_destination.port", DetailWorkload},
+	OriginalAddress:      {"netconn.original_destination.address", DetailOptIn},
+	PeerAddress:          {"network.peer.address", DetailOptIn},
+	PeerPort:             {"network.peer.port", DetailOptIn},
+	LocalAddress:         {"network.local.address", DetailOptIn},
+	ServerAddress:        {"server.address", DetailOptIn},
+	ClientAddress:        {"client.address", DetailOptIn},
 }
 
 // Key returns the attribute's key in OTLP.
-func (a Attribute) Key() string { return keys[a] }
+func (a Attribute) Key() string { return attributes[a].key }
 
 // String returns the attribute's key.
-func (a Attribute) String() string { return keys[a] }
+func (a Attribute) String() string { return attributes[a].key }
+
+// Detail returns the first level that has the attribute.
+func (a Attribute) Detail() Detail { return attributes[a].detail }
 
 // Keys of attributes that do not describe a flow.
 const (

@@ -19,18 +19,22 @@ type Set uint64
 // All holds all attributes.
 const All Set = 1<<names.Attributes - 1
 
-// The levels of detail. Each holds the one before. What has a value for each address or port of a client is in none of
-// them, and neither is network.transport, which has one value.
-const (
-	// Workload names the other end and the way to it.
-	Workload Set = 1<<names.Role | 1<<names.ServerPort | 1<<names.PeerType | 1<<names.PeerScope | 1<<names.PeerName |
-		1<<names.PeerNamespace | 1<<names.PeerService | 1<<names.OriginalName | 1<<names.OriginalPort
-	// Container separates the containers of a pod, such as an application and its sidecar, and their versions.
-	Container Set = Workload | 1<<names.PeerContainerName | 1<<names.PeerImageTag | 1<<names.PeerProxy | 1<<names.NAT
-	// Full has every name and place of the other end.
-	Full Set = Container | 1<<names.PeerWorkload | 1<<names.PeerWorkloadKind | 1<<names.PeerServiceNamespace |
-		1<<names.PeerPod | 1<<names.PeerContainerID | 1<<names.PeerNode | 1<<names.PeerZone | 1<<names.PeerRegion
+// The levels of detail.
+var (
+	Workload  = upTo(names.DetailWorkload)
+	Container = upTo(names.DetailContainer)
+	Full      = upTo(names.DetailFull)
 )
+
+func upTo(d names.Detail) Set {
+	var s Set
+	for a := range names.Attributes {
+		if a.Detail() != names.DetailOptIn && a.Detail() <= d {
+			s |= With(a)
+		}
+	}
+	return s
+}
 
 // Of returns the set of the attributes with these keys. Keys of other attributes, which do not describe a flow, are
 // ignored.
