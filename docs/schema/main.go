@@ -4,7 +4,7 @@
 // The configurations of other components are not described, and may be anything.
 package main
 
-//go:generate go run . -out ../../../docs/configuration.schema.json
+//go:generate go run . -out ../configuration.schema.json
 
 import (
 	"encoding/json"

@@ -13,7 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-const root = "../../.."
+const root = "../.."
 
 // committed returns the schema that editors load.
 func committed(t *testing.T) *jsonschema.Schema {
@@ -118,6 +118,6 @@ func TestSchemaIsFresh(t *testing.T) {
 	}
 	got, err := os.ReadFile(filepath.Join(root, "docs/configuration.schema.json"))
 	if err != nil || !bytes.Equal(want, got) {
-		t.Errorf("docs/configuration.schema.json is not what `go run ./internal/cmd/schema` writes (%v)", err)
+		t.Errorf("docs/configuration.schema.json is not what `go run ./docs/schema` writes (%v)", err)
 	}
 }
