@@ -37,7 +37,7 @@ func TestClusterOutside(t *testing.T) {
 	c.Service(`
 metadata: {name: front, namespace: bookinfo}
 spec: {type: NodePort, clusterIP: 10.96.1.3, selector: {app: shop}, ports: [{port: 80, targetPort: 9080, nodePort: 30090}]}`)
-	a := runAgent(t, c.KubeConfig("agent", c.Admin), sink, describedFlows,
+	a := runAgent(t, c.KubeConfig("agent", c.Admin), sink, describedFlows, "file:"+root+"/deploy/components/map/agent.yaml",
 		"yaml:receivers::netconn::networks: {office: [172.18.0.1/32], pods: [10.244.0.0/16]}")
 	until(t, "all watches", func() bool { return slices.Equal(a.connected(), watched) })
 

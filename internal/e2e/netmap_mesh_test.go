@@ -136,7 +136,8 @@ func TestClusterNetworkMap(t *testing.T) {
 	rules := rulesNamed(t, "sidecar-redirect.nft")
 	s := newKnownMesh(t, bookinfo.Options{Rules: &rules})
 	sink, address := newSignals(t), freeAddress(t)
-	runAgent(t, s.KubeConfig("agent", s.Admin), sink, "yaml:extensions::netmap::endpoint: "+address, "yaml:exporters::netmap: {}",
+	runAgent(t, s.KubeConfig("agent", s.Admin), sink, "file:"+root+"/deploy/components/map/agent.yaml",
+		"yaml:extensions::netmap::endpoint: "+address, "yaml:exporters::netmap: {}",
 		"yaml:service::extensions: [health_check, netmap]", "yaml:service::pipelines::metrics::exporters: [otlp_grpc, netmap]")
 	sink.await(t)
 	if err := s.mesh.Ask(requests); err != nil {
