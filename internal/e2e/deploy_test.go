@@ -273,6 +273,19 @@ func TestDeployZones(t *testing.T) {
 	}
 }
 
+// The agents remove labels, or the gateway does after the map has had them. Both remove the same.
+func TestDeployLabels(t *testing.T) {
+	var removed []any
+	for _, file := range []string{"base/collector.yaml", "components/map/gateway.yaml"} {
+		var c struct{ Processors map[string]any }
+		read(t, root+"/deploy/"+file, &c)
+		removed = append(removed, c.Processors["transform/labels"])
+	}
+	if diff := gocmp.Diff(removed[0], removed[1]); diff != "" || removed[0] == nil {
+		t.Errorf("(-agent +gateway):\n%s", diff)
+	}
+}
+
 // read reads a file of YAML.
 func read(t *testing.T, path string, into any) {
 	t.Helper()

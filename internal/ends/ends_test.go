@@ -196,7 +196,7 @@ func TestDone(t *testing.T) {
 	}
 }
 
-// Nobody asks about an attempt again once it is settled, so a flood of them is not kept.
+// A settled attempt is not asked about again, so it is not kept. A flood of attempts takes no room here.
 func TestAttemptsDone(t *testing.T) {
 	x := newIndex()
 	attempt := conn.Conn{Socket: conn.Socket{ID: conn.ID{Cookie: 7}, Phase: conn.Failed, Error: conn.Refused}}

@@ -45,9 +45,9 @@ func startFlood(t *testing.T, n *testnet.Namespace, attempts int) (over chan str
 	return over
 }
 
-// Nobody drains while a process makes more failed attempts than any ring holds: the ends of other connections are all
-// there. Each attempt is reported, or counted as lost. Losses are of the whole machine, so a witness with a larger ring
-// says how many attempts others made.
+// A process makes more failed attempts than their ring holds, and nothing drains meanwhile. The ends of other
+// connections are all there, and each attempt is reported or counted as lost. Losses are counted for the whole machine,
+// so a second reader with a larger ring counts the attempts of other programs.
 func TestFloodOfAttemptsDisplacesNoEnds(t *testing.T) {
 	const attempts, bytes = 200_000, 17
 	w := newWire(t)

@@ -13,8 +13,8 @@ const (
 	// connectionBytes is the growth of resident memory for each of 200,000 sockets, with the garbage that Go lets
 	// gather.
 	connectionBytes = 827
-	// socketBytes is what the kernel keeps for each socket, 384 bytes, and the baseline of one that is older than
-	// netconn.
+	// socketBytes is what the kernel keeps for each socket: 384 bytes of state. For a socket older than netconn it also
+	// keeps 128 bytes, the counters at the start.
 	socketBytes = 384 + 128
 )
 

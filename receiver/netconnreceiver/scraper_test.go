@@ -341,8 +341,8 @@ func TestTwoReceivers(t *testing.T) {
 	}
 }
 
-// The limit of connections depends on the machine's memory, so the log says which it is, and warns of one that does not
-// fit.
+// The default limit of connections depends on the machine's memory, so the log names it. It warns if the configured
+// limit does not fit.
 func TestCapacityIsLogged(t *testing.T) {
 	for configured, want := range map[int]string{0: "", 250_000: "max_connections is 250000"} {
 		core, logs := observer.New(zap.InfoLevel)
