@@ -23,14 +23,14 @@ const (
 type interfaces struct {
 	readAt    time.Time
 	addresses map[netip.Addr]uint32 // the interface of each
-	links     map[uint32]*exit      // by index
+	links     map[uint32]*egress    // by index
 	ipv4      routing
 	ipv6      routing
 	routes    map[routeKey]uint32 // interfaces by which packets leave, as the kernel has answered
 }
 
-// exit is where a packet arrives that leaves a namespace by one of its interfaces.
-type exit struct {
+// An egress is an interface by which packets leave a namespace, and the namespace in which they then arrive.
+type egress struct {
 	link
 	searched bool   // the rest is known
 	outer    *netns // the namespace that the other end is in; nil: not known
@@ -90,7 +90,7 @@ func (g *registry) current(i *interfaces, now time.Time) bool {
 
 func readInterfaces(c *netlink.Conn) (*interfaces, error) {
 	i := &interfaces{
-		addresses: make(map[netip.Addr]uint32), links: make(map[uint32]*exit), routes: make(map[routeKey]uint32),
+		addresses: make(map[netip.Addr]uint32), links: make(map[uint32]*egress), routes: make(map[routeKey]uint32),
 		ipv4: routing{ways: make(map[uint32]bool)}, ipv6: routing{ways: make(map[uint32]bool)},
 	}
 	dumps := []struct {
@@ -133,7 +133,7 @@ func (i *interfaces) addAddress(data []byte) {
 
 func (i *interfaces) addLink(data []byte) {
 	if l, up := parseInterface(data); up {
-		i.links[l.index] = &exit{link: l}
+		i.links[l.index] = &egress{link: l}
 	}
 }
 
@@ -144,11 +144,11 @@ func (i *interfaces) routing(a netip.Addr) *routing {
 	return &i.ipv6
 }
 
-// wayOut returns the interface by which a packet leaves a namespace, or nil if it goes nowhere. certain: it can leave
-// by no other one that leads to another namespace.
-func (g *registry) wayOut(
+// findEgress returns the interface by which a packet leaves a namespace; nil: it leaves by none. certain: no other
+// interface by which it can leave leads to another namespace.
+func (g *registry) findEgress(
 	now time.Time, n *netns, i *interfaces, packet conn.Tuple,
-) (e *exit, certain bool, err error) {
+) (e *egress, certain bool, err error) {
 	if len(i.links) <= 1 {
 		for _, e := range i.links {
 			return e, true, g.findOuter(now, n, e)
@@ -170,11 +170,11 @@ func (g *registry) wayOut(
 	}
 	r := i.routing(key.destination)
 	certain = e != nil && i.certain(r, packet, key.source.IsValid(), index)
-	return e, certain || i.sameExit(r, e), err
+	return e, certain || i.sameOuter(r, e), err
 }
 
-// sameExit reports whether no way to other networks leads to another namespace than one exit.
-func (i *interfaces) sameExit(r *routing, e *exit) bool {
+// sameOuter reports whether all interfaces to other networks lead to the same namespace as e, which may be nil.
+func (i *interfaces) sameOuter(r *routing, e *egress) bool {
 	for index := range r.ways {
 		other := i.links[index]
 		switch {
@@ -206,7 +206,7 @@ func (g *registry) routeOf(now time.Time, n *netns, i *interfaces, key routeKey)
 }
 
 // findOuter finds the namespace that the other end of an interface is in.
-func (g *registry) findOuter(now time.Time, n *netns, e *exit) (err error) {
+func (g *registry) findOuter(now time.Time, n *netns, e *egress) (err error) {
 	if e.searched || !e.linked {
 		return nil
 	}

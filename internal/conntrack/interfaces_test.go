@@ -21,12 +21,12 @@ import (
 // outer returns the namespace that packets from another one arrive in.
 func outer(t *testing.T, x *Tables, of *testnet.Namespace) uint32 {
 	t.Helper()
-	inode, _ := wayOut(t, x, of, tuple("10.78.1.1:40000", "198.51.100.1:443"))
+	inode, _ := outerOf(t, x, of, tuple("10.78.1.1:40000", "198.51.100.1:443"))
 	return inode
 }
 
-// wayOut returns the namespace that a packet arrives in, once it is not too early to know it.
-func wayOut(t *testing.T, x *Tables, of *testnet.Namespace, packet conn.Tuple) (outer uint32, certain bool) {
+// outerOf returns the namespace that a packet arrives in, once it is not too early to know it.
+func outerOf(t *testing.T, x *Tables, of *testnet.Namespace, packet conn.Tuple) (outer uint32, certain bool) {
 	t.Helper()
 	for at := time.Now(); ; at = at.Add(searchPause) {
 		outer, certain, err := x.Outer(at, of.Inode, packet)
@@ -204,7 +204,7 @@ func TestWayOut(t *testing.T) {
 			Source:      netip.AddrPortFrom(netip.MustParseAddr(c.source), 40000),
 			Destination: netip.MustParseAddrPort(c.to),
 		}
-		if outer, certain := wayOut(t, x, pod, packet); outer != c.outer || certain != c.certain {
+		if outer, certain := outerOf(t, x, pod, packet); outer != c.outer || certain != c.certain {
 			t.Errorf("%s: %d, certain %v; want %d, %v", c.name, outer, certain, c.outer, c.certain)
 		}
 	}
@@ -219,14 +219,14 @@ func TestWayOutChanges(t *testing.T) {
 	x := openTables(t, SourceNone)
 	packet := tuple("10.78.1.1:40000", "10.96.0.10:80")
 	for range 2 {
-		if outer, certain := wayOut(t, x, pod, packet); outer != node.Inode || !certain {
+		if outer, certain := outerOf(t, x, pod, packet); outer != node.Inode || !certain {
 			t.Errorf("%d, certain %v; want %d", outer, certain, node.Inode)
 		}
 	}
 	pod.Command("ip", "rule", "add", "fwmark", "1", "table", "100")
 	pod.Command("ip", "route", "add", "default", "via", "10.79.1.2", "table", "100")
 	x.LookUp(time.Now(), nil)
-	if outer, certain := wayOut(t, x, pod, packet); outer != node.Inode || certain {
+	if outer, certain := outerOf(t, x, pod, packet); outer != node.Inode || certain {
 		t.Errorf("with a rule: %d, certain %v; want %d, not certain", outer, certain, node.Inode)
 	}
 }

@@ -123,8 +123,8 @@ func TestMemberThatEndsBetweenFindingAndAsking(t *testing.T) {
 		want    Answer
 		counted [Results]uint64 // but for those that were found, and too early
 	}{
-		"another one lives": {true, found, [Results]uint64{}},
-		"nobody is left":    {false, gone, [Results]uint64{NoNamespace: 1}},
+		"another one lives":  {true, found, [Results]uint64{}},
+		"no process is left": {false, gone, [Results]uint64{NoNamespace: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			x := openTables(t, SourceNetlink)

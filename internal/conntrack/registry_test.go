@@ -125,15 +125,15 @@ func TestCurrent(t *testing.T) {
 	outer, gone := &netns{inode: 2, id: 2}, &netns{inode: 3, id: 3}
 	now := time.Now()
 	for name, c := range map[string]struct {
-		exit   exit
+		egress egress
 		search bool // is possible
 		want   bool
 	}{
-		"not searched":                        {exit{}, true, true},
-		"a known namespace around":            {exit{searched: true, outer: outer}, true, true},
-		"the namespace around was deleted":    {exit{searched: true, outer: gone}, false, false},
-		"an unknown one, before a search":     {exit{searched: true}, false, true},
-		"an unknown one, a search could help": {exit{searched: true}, true, false},
+		"not searched":                        {egress{}, true, true},
+		"a known namespace around":            {egress{searched: true, outer: outer}, true, true},
+		"the namespace around was deleted":    {egress{searched: true, outer: gone}, false, false},
+		"an unknown one, before a search":     {egress{searched: true}, false, true},
+		"an unknown one, a search could help": {egress{searched: true}, true, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := registryOf(outer)
@@ -141,7 +141,7 @@ func TestCurrent(t *testing.T) {
 			if c.search {
 				g.nextSearch = time.Time{}
 			}
-			i := &interfaces{readAt: now, links: map[uint32]*exit{1: {}, 2: &c.exit}}
+			i := &interfaces{readAt: now, links: map[uint32]*egress{1: {}, 2: &c.egress}}
 			if got := g.current(i, now); got != c.want {
 				t.Errorf("%v, want %v", got, c.want)
 			}

@@ -135,31 +135,31 @@ func TestParseInterface(t *testing.T) {
 
 // Where all ways lead to the same place, it does not matter which one a packet takes.
 func TestSameExit(t *testing.T) {
-	physical, tunnel := &exit{link: link{index: 2}}, &exit{link: link{index: 3}}
-	node, vpn := &exit{link: link{index: 4, nsid: 0, linked: true}}, &exit{link: link{index: 5, nsid: 1, linked: true}}
-	second := &exit{link: link{index: 6, nsid: 0, linked: true}} // to the node, too
+	physical, tunnel := &egress{link: link{index: 2}}, &egress{link: link{index: 3}}
+	node, vpn := &egress{link: link{index: 4, nsid: 0, linked: true}}, &egress{link: link{index: 5, nsid: 1, linked: true}}
+	second := &egress{link: link{index: 6, nsid: 0, linked: true}} // to the node, too
 	for name, c := range map[string]struct {
-		ways []*exit
-		e    *exit
+		ways []*egress
+		e    *egress
 		want bool
 	}{
-		"the only way":                     {[]*exit{node}, node, true},
+		"the only way":                     {[]*egress{node}, node, true},
 		"no way":                           {nil, node, true},
-		"two that leave the machine":       {[]*exit{physical, tunnel}, physical, true},
-		"two to one namespace":             {[]*exit{node, second}, node, true},
-		"two to two namespaces":            {[]*exit{node, vpn}, node, false},
-		"to a namespace, and off the host": {[]*exit{physical, vpn}, vpn, false},
-		"off the host, and to a namespace": {[]*exit{physical, vpn}, physical, false},
-		"no route, and ways off the host":  {[]*exit{physical, tunnel}, nil, true},
-		"no route, and a namespace":        {[]*exit{physical, node}, nil, false},
+		"two that leave the machine":       {[]*egress{physical, tunnel}, physical, true},
+		"two to one namespace":             {[]*egress{node, second}, node, true},
+		"two to two namespaces":            {[]*egress{node, vpn}, node, false},
+		"to a namespace, and off the host": {[]*egress{physical, vpn}, vpn, false},
+		"off the host, and to a namespace": {[]*egress{physical, vpn}, physical, false},
+		"no route, and ways off the host":  {[]*egress{physical, tunnel}, nil, true},
+		"no route, and a namespace":        {[]*egress{physical, node}, nil, false},
 	} {
-		i := &interfaces{links: make(map[uint32]*exit)}
+		i := &interfaces{links: make(map[uint32]*egress)}
 		r := &routing{ways: map[uint32]bool{99: true}} // an interface that is down
 		for _, w := range c.ways {
 			i.links[w.index] = w
 			r.ways[w.index] = true
 		}
-		if got := i.sameExit(r, c.e); got != c.want {
+		if got := i.sameOuter(r, c.e); got != c.want {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
 		}
 	}

@@ -68,10 +68,10 @@ func loadBPF(home *homeThread, optionsSize uint32) (*bpfSource, error) {
 
 // try looks up a packet in the home namespace, which has no connections.
 func (s *bpfSource) try() error {
-	nobody := netip.AddrPortFrom(netip.IPv4Unspecified(), 1)
+	unused := netip.AddrPortFrom(netip.IPv4Unspecified(), 1)
 	home := &netns{id: currentNetns}
 	answers := make([]Answer, 1)
-	tuple := conn.Tuple{Source: nobody, Destination: nobody}
+	tuple := conn.Tuple{Source: unused, Destination: unused}
 	err := s.lookUp([]zoneLookup{{netns: home, protocol: TCP, tuple: tuple}}, answers)
 	if err == nil && answers[0].Result != NoEntry {
 		err = fmt.Errorf("look up: %v", answers[0].Result)

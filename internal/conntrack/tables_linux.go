@@ -142,7 +142,7 @@ func (t *Tables) Outer(now time.Time, inode uint32, packet conn.Tuple) (outer ui
 	if err != nil {
 		return 0, false, err
 	}
-	e, certain, err := t.registry.wayOut(now, n, i, packet)
+	e, certain, err := t.registry.findEgress(now, n, i, packet)
 	switch {
 	case err != nil:
 		return 0, false, err

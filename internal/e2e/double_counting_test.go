@@ -103,7 +103,7 @@ func applicationOf(t *testing.T, w *bookinfo.Deployment, pod string) (served, as
 		t.Fatal(err)
 	}
 	if len(legs) == 0 {
-		t.Fatal(fmt.Errorf("%s has served nobody", pod))
+		t.Fatal(fmt.Errorf("%s has served no request", pod))
 	}
 	for _, l := range legs {
 		of := &asking

@@ -55,8 +55,8 @@ func allAttached() map[string]float64 {
 	}
 }
 
-// checkLosses holds that nothing is lost as long as the kernel's ring has room. Somebody else on this machine may fill
-// it with connections by the ten thousand: then no more ends are counted as lost than the ring refused.
+// checkLosses holds that nothing is lost as long as the kernel's ring has room. Another program of this machine may fill
+// it with tens of thousands of connections: then no more ends are counted as lost than the ring refused.
 func checkLosses(t *testing.T, p page) {
 	t.Helper()
 	refused := p.values[named("otelcol_netconn_ring_refused")]

@@ -160,7 +160,7 @@ spec: {nodeName: node2, containers: [{name: cart, image: "example.com/cart:v7"}]
 status: {phase: Running, startTime: "2026-01-01T00:00:00Z", podIP: 10.244.2.77}`)
 	err := s.mesh.Find("gateway", bookinfo.Gateway).Ask(program.Ask{URL: "http://10.244.2.77:8080/", Times: 1})
 	if err == nil {
-		t.Fatal("somebody answered")
+		t.Fatal("the server answered")
 	}
 	want := map[string]int64{"pod remote cart/cart:v7 cart host_unreachable": 1}
 	got := map[string]int64{}

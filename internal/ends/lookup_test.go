@@ -10,7 +10,7 @@ import (
 	"github.com/netconn/netconn/internal/conn"
 )
 
-// An answer counts once the next reports tell of nobody else with the same tuple.
+// An answer counts once the next reports have no other connection with the same tuple.
 func TestAnswersAreConfirmed(t *testing.T) {
 	o := service(false)
 	j := newJourney(t, o)
@@ -78,8 +78,8 @@ func TestOtherEndComesLater(t *testing.T) {
 	j.want(server, want)
 }
 
-// Two ends that have each other's addresses need nobody's answer.
-func TestMirroredEndsAskNobody(t *testing.T) {
+// Two ends that have each other's addresses need no lookup.
+func TestMirroredEndsNeedNoLookup(t *testing.T) {
 	o := &tracking{}
 	j := newJourney(t, o)
 	client := dialled(1, conn.Closed)

@@ -168,7 +168,7 @@ func TestEntryOfAnOpenConnection(t *testing.T) {
 }
 
 // Both ends in one namespace show by themselves that it redirected the connection.
-func TestPairInOneNamespaceAsksNobody(t *testing.T) {
+func TestPairInOneNamespaceNeedsNoLookup(t *testing.T) {
 	o := redirecting(false)
 	j := newJourney(t, o)
 	pair := closedPair(1)

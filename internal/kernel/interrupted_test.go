@@ -71,7 +71,7 @@ func TestEndSeenLate(t *testing.T) {
 	})
 	t.Run("reset", func(t *testing.T) {
 		w := newWire(t)
-		o := observe(t, Options{}, w.client) // who resets runs the program itself, and interrupts nobody
+		o := observe(t, Options{}, w.client) // the process that resets runs the program itself, so it interrupts no other
 		client, server := w.connect()
 		write(t, client, 1000)
 		read(t, server, 1000)

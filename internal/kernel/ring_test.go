@@ -118,7 +118,7 @@ func TestRingOfOnePage(t *testing.T) {
 	write(t, client, 234)
 	read(t, server, 234)
 
-	churn(t, w, 100, 17) // nobody drains the small ring meanwhile
+	churn(t, w, 100, 17) // the small ring is not drained meanwhile
 	client.Close()
 	readEnd(t, server)
 	server.Close()

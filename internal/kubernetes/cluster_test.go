@@ -380,7 +380,7 @@ ports: [{name: "", port: 9080}]`)
 	}
 }
 
-// wantGetForbidden has somebody ask who may list and watch, but not get.
+// wantGetForbidden asks as a user who may list and watch, but not get.
 func wantGetForbidden(t *testing.T, c *testcluster.Cluster) {
 	t.Helper()
 	reader(t, c)

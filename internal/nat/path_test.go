@@ -110,7 +110,7 @@ func wantEnds(t *testing.T, by string, p path, r conn.Route) {
 		t.Errorf("%s: asked for %v, want %v; %+v", by, r.Asked, p.asked.Destination, p)
 	}
 	if p.asked.Destination != p.arrived().Destination && !r.Asked.IsValid() {
-		t.Errorf("%s: the destination was translated, and nobody says from what; %+v", by, p)
+		t.Errorf("%s: the destination was translated, but the original one is missing; %+v", by, p)
 	}
 }
 

@@ -26,7 +26,7 @@ func (p place) rank() int {
 // parsePath reads the path of a cgroup, from the root of its hierarchy and starting with a slash.
 //
 // A name is evidence only where the host's administrator makes the cgroups: from the root down to the first cgroup that
-// is handed to somebody else, who can make any name below it. So
+// is delegated to a user, who can make any name below it. So
 //
 //   - the outermost container counts, and everything below its cgroup is part of it: a systemd of its own, runtimes'
 //     inner cgroups, containers that it runs itself;
@@ -123,8 +123,8 @@ func belowKubepods(before, previous, segment string) bool {
 	return previous == "kubepods" || before == "kubepods" && (previous == "burstable" || previous == "besteffort")
 }
 
-// handedOver reports whether the host's administrator hands a cgroup to somebody who may make any cgroup below it: a
-// user, or the user of a service or a scope.
+// handedOver reports whether the host's administrator delegates a cgroup: to a user, or to the user of a
+// service or a scope, who may then make any cgroup below it.
 func handedOver(parent, segment string) bool {
 	if parent == "" && segment == "user.slice" {
 		return true

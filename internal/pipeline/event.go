@@ -41,7 +41,7 @@ type events struct {
 // EventStats counts events that were dropped since the start. What is switched off is no event.
 type EventStats struct {
 	Limited uint64 // dropped by max_per_second
-	Full    uint64 // dropped because there was no room: nobody took what was there
+	Full    uint64 // dropped because there was no room: the events before were not taken
 }
 
 func newEvents(o EventOptions) *events {

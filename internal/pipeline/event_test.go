@@ -45,7 +45,7 @@ func TestEventsRate(t *testing.T) {
 	}
 }
 
-// TestEventsRoom has a rate that is kept and nobody who takes the events, then somebody who does.
+// TestEventsRoom keeps within the rate. First no consumer takes the events, then one does.
 func TestEventsRoom(t *testing.T) {
 	e := newTestEvents(10)
 	const seconds = 100

@@ -125,9 +125,9 @@ func (l *lab) collect() totals {
 	return sum
 }
 
-// With a ring of one page that nobody empties, most ends are lost: each is counted, its bytes are in the totals, and
-// what looked open is closed after three passes. Losses are the machine's, so they are the test's own only while nobody
-// else is busy.
+// With a ring of one page that is not drained, most ends are lost: each is counted, its bytes are in the totals, and
+// what looked open is closed after three passes. The losses are those of the whole machine: they are the test's own only
+// while no other program opens connections.
 func TestLostEndsKeepTheTotals(t *testing.T) {
 	for range 5 {
 		if loseEnds(t) {
@@ -177,7 +177,7 @@ func TestEventsOfTheKernel(t *testing.T) {
 	for range refused {
 		if c, err := l.net.TryDial(net.Dialer{}, "127.0.0.1:9081"); err == nil {
 			c.Close()
-			t.Fatal("somebody listens")
+			t.Fatal("the port has a listener")
 		}
 	}
 	l.collect()

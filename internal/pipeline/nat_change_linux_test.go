@@ -105,7 +105,7 @@ func TestTupleUsedAgain(t *testing.T) {
 	}
 }
 
-// Somebody deletes the entry: what was found before is kept.
+// The entry is deleted: what was found before is kept.
 func TestEntryDeletedByHand(t *testing.T) {
 	s := newSite(t)
 	first, _, _ := backends(t, s)
@@ -118,7 +118,7 @@ func TestEntryDeletedByHand(t *testing.T) {
 	wantWays(t, p.told(1), wayTo("10.244.2.13:9080"))
 }
 
-// Nothing was read before somebody deleted the entries: nobody can know.
+// The entries are deleted before the first reading: the translation cannot be known.
 func TestEntriesDeletedBeforeTheyAreRead(t *testing.T) {
 	s := newSite(t)
 	first, _, _ := backends(t, s)
@@ -285,7 +285,7 @@ func TestAttempts(t *testing.T) {
 	attempt := func() {
 		if c, err := s.pod.TryDial(net.Dialer{Timeout: 20 * time.Second}, "10.96.1.3:80"); err == nil {
 			c.Close()
-			t.Fatal("somebody listens")
+			t.Fatal("the port has a listener")
 		}
 	}
 	p.wantAttempt(attempt, way{

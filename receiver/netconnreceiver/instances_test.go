@@ -294,7 +294,7 @@ func TestSharedExactly(t *testing.T) {
 	}
 }
 
-// TestLogsAlone collect too: without a metrics receiver nobody else does.
+// TestLogsAlone collect too: without a metrics receiver no other one does.
 func TestLogsAlone(t *testing.T) {
 	r := newFactoryRig(t)
 	passes := 0

@@ -180,7 +180,7 @@ func TestNewUndoesItself(t *testing.T) {
 	if _, err := mesh.New(mesh.Options{Name: name}); !errors.Is(err, fs.ErrExist) {
 		t.Fatalf("got %v, want that the folder exists", err)
 	}
-	want := []string{filepath.Join(os.TempDir(), name)} // it was there before, and is somebody else's
+	want := []string{filepath.Join(os.TempDir(), name)} // it was there before: another program made it
 	if diff := cmp.Diff(want, traces(t, name)); diff != "" {
 		t.Errorf("traces (-want +got):\n%s", diff)
 	}

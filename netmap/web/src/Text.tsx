@@ -1,6 +1,6 @@
 import { legible, pieces } from './text.ts'
 
-/** A name that somebody else chose: it cannot reorder the text around it. */
+/** A name from outside: it cannot reorder the text around it. */
 export function Name({ of }: { of: string }) {
   return <bdi>{legible(of)}</bdi>
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { isolated, legible, pieces } from './text.ts'
 
-describe('a name that somebody else chose', () => {
+describe('a name from outside', () => {
   test.each([
     ['reviews-v1', 'reviews-v1'],
     ['größe 日本 👩‍💻 שלום', 'größe 日本 👩‍💻 שלום'],

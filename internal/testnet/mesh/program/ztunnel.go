@@ -117,7 +117,7 @@ func (z tunneller) reach(fd int, down countedConn, to netip.AddrPort) {
 	relay(down, up)
 }
 
-// dial opens a connection in a pod's namespace, from somebody else's address if one is given.
+// dial opens a connection in a pod's namespace, from the given address, which may be another pod's.
 func (z tunneller) dial(fd int, from netip.Addr, to netip.AddrPort) (up countedConn, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()

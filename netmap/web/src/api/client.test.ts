@@ -73,7 +73,7 @@ describe('an error', () => {
     expect((await failure(ask('x', null))).message).toBe('the collector answered 504 Gateway Timeout')
   })
 
-  test('of the network says that nobody answers', async () => {
+  test('of the network says that there is no answer', async () => {
     answering(() => Promise.reject(new TypeError('fetch failed')))
     expect(await failure(ask('x', null))).toMatchObject({ code: 'unreachable', permanent: false })
   })

@@ -30,7 +30,7 @@ describe('ranks', () => {
     expect(Object.fromEntries(rank)).toEqual({ gateway: 0, productpage: 1, details: 2, reviews: 2, ratings: 3 })
   })
 
-  test('one that nobody calls stands just before what it calls', () => {
+  test('one without callers stands just before what it calls', () => {
     const rank = ranks(
       ['a', 'b', 'c', 'd', 'late', 'alone'],
       [link('a', 'b'), link('b', 'c'), link('c', 'd'), link('late', 'd')],

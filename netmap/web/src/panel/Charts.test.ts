@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import type { Series } from '../api/types.ts'
 import { pictures } from './Charts.tsx'
 
-test('where nobody reported nothing is known, which is no nought', () => {
+test('a gap in the reports is unknown, not zero', () => {
   const series = {
     step: 10,
     t: [0, 10, 20],

@@ -711,7 +711,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	var err, errs error
 	builder.NetconnBytesLost, err = builder.meter.Int64ObservableCounter(
 		"otelcol_netconn_bytes_lost",
-		metric.WithDescription("Payload bytes that could be given to no connection, because a buffer was full. [Development]"),
+		metric.WithDescription("Payload bytes that belong to no connection, because a buffer was full. [Development]"),
 		metric.WithUnit("By"),
 	)
 	errs = errors.Join(errs, err)
@@ -735,7 +735,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.NetconnConnectionsPending, err = builder.meter.Int64ObservableUpDownCounter(
 		"otelcol_netconn_connections_pending",
-		metric.WithDescription("Connections that have something that is credited to no flow yet, for want of the other end. [Development]"),
+		metric.WithDescription("Connections with counts that are in no flow yet, because the other end is not known. [Development]"),
 		metric.WithUnit("{connection}"),
 	)
 	errs = errors.Join(errs, err)
@@ -801,7 +801,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.NetconnFlowsOverflow, err = builder.meter.Int64ObservableUpDownCounter(
 		"otelcol_netconn_flows_overflow",
-		metric.WithDescription("Flows that stand for those beyond a limit. [Development]"),
+		metric.WithDescription("Overflow flows, which hold what is beyond a limit. [Development]"),
 		metric.WithUnit("{flow}"),
 	)
 	errs = errors.Join(errs, err)
@@ -831,7 +831,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.NetconnKubernetesPodsRefused, err = builder.meter.Int64ObservableCounter(
 		"otelcol_netconn_kubernetes_pods_refused",
-		metric.WithDescription("Reports of pods that there was no room to keep (kubernetes::max_pods). [Development]"),
+		metric.WithDescription("Reports of pods that were not kept, because there was no room (kubernetes::max_pods). [Development]"),
 		metric.WithUnit("{report}"),
 	)
 	errs = errors.Join(errs, err)
@@ -861,7 +861,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.NetconnOwnersUnresolved, err = builder.meter.Int64ObservableCounter(
 		"otelcol_netconn_owners_unresolved",
-		metric.WithDescription("Look-ups of the owner of a process that found nothing certain. [Development]"),
+		metric.WithDescription("Look-ups of the owner of a process without a certain answer. [Development]"),
 		metric.WithUnit("{lookup}"),
 	)
 	errs = errors.Join(errs, err)
@@ -879,7 +879,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.NetconnReportsDeferred, err = builder.meter.Int64ObservableCounter(
 		"otelcol_netconn_reports_deferred",
-		metric.WithDescription("Reports of live connections that there was no room to keep (max_connections); they count at their end. [Development]"),
+		metric.WithDescription("Reports of live connections that were not kept, because there was no room (max_connections); they count at their end. [Development]"),
 		metric.WithUnit("{report}"),
 	)
 	errs = errors.Join(errs, err)

@@ -24,7 +24,7 @@ func NewSettings(tt *componenttest.Telemetry) receiver.Settings {
 func AssertEqualNetconnBytesLost(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_netconn_bytes_lost",
-		Description: "Payload bytes that could be given to no connection, because a buffer was full. [Development]",
+		Description: "Payload bytes that belong to no connection, because a buffer was full. [Development]",
 		Unit:        "By",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -88,7 +88,7 @@ func AssertEqualNetconnConnectionsLost(t *testing.T, tt *componenttest.Telemetry
 func AssertEqualNetconnConnectionsPending(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_netconn_connections_pending",
-		Description: "Connections that have something that is credited to no flow yet, for want of the other end. [Development]",
+		Description: "Connections with counts that are in no flow yet, because the other end is not known. [Development]",
 		Unit:        "{connection}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -262,7 +262,7 @@ func AssertEqualNetconnFlows(t *testing.T, tt *componenttest.Telemetry, dps []me
 func AssertEqualNetconnFlowsOverflow(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_netconn_flows_overflow",
-		Description: "Flows that stand for those beyond a limit. [Development]",
+		Description: "Overflow flows, which hold what is beyond a limit. [Development]",
 		Unit:        "{flow}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -340,7 +340,7 @@ func AssertEqualNetconnKubernetesObjects(t *testing.T, tt *componenttest.Telemet
 func AssertEqualNetconnKubernetesPodsRefused(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_netconn_kubernetes_pods_refused",
-		Description: "Reports of pods that there was no room to keep (kubernetes::max_pods). [Development]",
+		Description: "Reports of pods that were not kept, because there was no room (kubernetes::max_pods). [Development]",
 		Unit:        "{report}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -420,7 +420,7 @@ func AssertEqualNetconnMessagesRefused(t *testing.T, tt *componenttest.Telemetry
 func AssertEqualNetconnOwnersUnresolved(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_netconn_owners_unresolved",
-		Description: "Look-ups of the owner of a process that found nothing certain. [Development]",
+		Description: "Look-ups of the owner of a process without a certain answer. [Development]",
 		Unit:        "{lookup}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -466,7 +466,7 @@ func AssertEqualNetconnProgramsMissed(t *testing.T, tt *componenttest.Telemetry,
 func AssertEqualNetconnReportsDeferred(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_netconn_reports_deferred",
-		Description: "Reports of live connections that there was no room to keep (max_connections); they count at their end. [Development]",
+		Description: "Reports of live connections that were not kept, because there was no room (max_connections); they count at their end. [Development]",
 		Unit:        "{report}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,

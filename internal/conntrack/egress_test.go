@@ -35,7 +35,7 @@ func TestWayOutIPv6(t *testing.T) {
 			pod.Command("ip", step.command...)
 		}
 		x := openTables(t, SourceNone)
-		if outer, certain := wayOut(t, x, pod, packet); outer != step.outer || certain != step.certain {
+		if outer, certain := outerOf(t, x, pod, packet); outer != step.outer || certain != step.certain {
 			t.Errorf("%s: %d, certain %v; want %d, %v", step.name, outer, certain, step.outer, step.certain)
 		}
 	}
@@ -49,7 +49,7 @@ func TestRoutesAreBounded(t *testing.T) {
 	pod.Command("ip", "route", "add", "default", "via", "10.78.1.2")
 	x := openTables(t, SourceNone)
 	packet := tuple("10.78.1.1:40000", "198.51.100.1:443")
-	want, _ := wayOut(t, x, pod, packet)
+	want, _ := outerOf(t, x, pod, packet)
 	_, i, err := x.interfaces(time.Now(), pod.Inode)
 	if err != nil {
 		t.Fatal(err)
@@ -59,7 +59,7 @@ func TestRoutesAreBounded(t *testing.T) {
 		i.routes[routeKey{destination: a}] = 0
 	}
 	packet.Destination = netip.MustParseAddrPort("198.51.100.2:443")
-	if outer, _ := wayOut(t, x, pod, packet); outer != want || outer != node.Inode {
+	if outer, _ := outerOf(t, x, pod, packet); outer != want || outer != node.Inode {
 		t.Errorf("%d, want %d", outer, node.Inode)
 	}
 	if len(i.routes) > maxRoutes {
