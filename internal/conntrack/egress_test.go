@@ -15,7 +15,7 @@ import (
 )
 
 // An IPv6 packet is followed by its own route too. While two ways lead to two namespaces, a socket can be bound to either.
-func TestWayOutIPv6(t *testing.T) {
+func TestEgressIPv6(t *testing.T) {
 	pod, node, other := testnet.New(t), testnet.New(t), testnet.New(t)
 	testnet.Link(pod, node, "up0", "fd00:78::1/64", "fd00:78::2/64")
 	testnet.Link(pod, other, "up1", "fd00:79::1/64", "fd00:79::2/64")

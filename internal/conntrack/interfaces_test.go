@@ -163,7 +163,7 @@ func TestEventsThatWereLost(t *testing.T) {
 // A pod has a second way out, to a namespace that translates as its node may. Its packets are followed by the route
 // that they take, whichever interface the default route uses. A rule that depends on what is not known leaves the way
 // open.
-func TestWayOut(t *testing.T) {
+func TestEgress(t *testing.T) {
 	pod, node, other := testnet.New(t), testnet.New(t), testnet.New(t)
 	testnet.Link(pod, node, "up0", "10.78.1.1/24", "10.78.1.2/24")
 	testnet.Link(pod, other, "up1", "10.79.1.1/24", "10.79.1.2/24")
@@ -211,7 +211,7 @@ func TestWayOut(t *testing.T) {
 }
 
 // A route that changes is seen at the next lookup.
-func TestWayOutChanges(t *testing.T) {
+func TestEgressChanges(t *testing.T) {
 	pod, node, other := testnet.New(t), testnet.New(t), testnet.New(t)
 	testnet.Link(pod, node, "up0", "10.78.1.1/24", "10.78.1.2/24")
 	testnet.Link(pod, other, "up1", "10.79.1.1/24", "10.79.1.2/24")

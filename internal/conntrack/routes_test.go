@@ -134,7 +134,7 @@ func TestParseInterface(t *testing.T) {
 }
 
 // Where all ways lead to the same place, it does not matter which one a packet takes.
-func TestSameExit(t *testing.T) {
+func TestSameOuter(t *testing.T) {
 	physical, tunnel := &egress{link: link{index: 2}}, &egress{link: link{index: 3}}
 	node, vpn := &egress{link: link{index: 4, nsid: 0, linked: true}}, &egress{link: link{index: 5, nsid: 1, linked: true}}
 	second := &egress{link: link{index: 6, nsid: 0, linked: true}} // to the node, too
