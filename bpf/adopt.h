@@ -7,17 +7,22 @@
 #include "process.h"
 #include "report.h"
 #include "tracked.h"
+#include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 
-/* Derives which side connected: bytes_acked counts the SYN, bytes_sent does not. */
+/* Derives which side connected: bytes_acked counts the SYN, bytes_sent does not. A socket that is restored from a
+ * checkpoint sent no SYN on either side. It is bound to its port, which an accepted socket is not. */
 static __always_inline __u8 role_of(struct tcp_sock *tp, int state)
 {
+	struct sock *sk = &tp->inet_conn.icsk_inet.sk;
 	__u64 syn;
 
 	if (state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT)
 		return ROLE_UNKNOWN;
 	syn = tp->bytes_acked - (tp->bytes_sent - tp->bytes_retrans - (tp->snd_nxt - tp->snd_una));
-	return syn == 1 ? ROLE_CLIENT : syn == 0 ? ROLE_SERVER : ROLE_UNKNOWN;
+	if (syn == 0 && !(BPF_CORE_READ_BITFIELD(sk, sk_userlocks) & SOCK_BINDPORT_LOCK))
+		return ROLE_SERVER;
+	return syn == 1 ? ROLE_CLIENT : ROLE_UNKNOWN;
 }
 
 static __always_inline bool fill_adopted(struct tracked *t, struct sock *sk, struct tcp_sock *tp, int state)

@@ -46,6 +46,9 @@ enum {
 /* include/net/sock.h, enum sock_flags */
 #define SOCK_DONE 1
 
+/* include/net/sock.h: bind() chose the port. An accepted socket does not inherit it (sk_clone_lock). */
+#define SOCK_BINDPORT_LOCK 8
+
 /* include/uapi/linux/bpf.h */
 enum bpf_map_type {
 	BPF_MAP_TYPE_ARRAY = 2,
@@ -100,9 +103,31 @@ struct ns_common {
 	unsigned int inum;
 };
 
+/* net.ipv4.ip_local_port_range: one number since Linux 6.8 (d9f28735af87), two before. */
+struct local_ports {
+	__u32 range; /* the lowest port, and the highest << 16 */
+};
+
+struct local_ports___two {
+	int range[2];
+};
+
+struct netns_ipv4 {
+	struct local_ports ip_local_ports;
+};
+
+struct netns_ipv4___two {
+	struct local_ports___two ip_local_ports;
+};
+
 struct net {
 	struct ns_common ns;
 	__u64 net_cookie; /* since Linux 5.12 (3d368ab87cf6) */
+	struct netns_ipv4 ipv4;
+};
+
+struct net___two {
+	struct netns_ipv4___two ipv4;
 };
 
 typedef struct {
@@ -135,6 +160,7 @@ struct sock {
 	socket_lock_t sk_lock;
 	atomic_t sk_drops;
 	__u16 sk_protocol;
+	__u8 sk_userlocks : 4;
 	int sk_err;
 	int sk_err_soft;
 	struct socket *sk_socket;

@@ -99,7 +99,7 @@ struct connection_record {
 	__u8 seen_opening;
 	__u8 transparent;  /* its listener has another port */
 	__u8 connect_hook; /* a BPF program ran in connect(), which may have replaced the destination */
-	__u8 reserved;
+	__u8 ports_role;   /* if role is unknown: the role that the two ports show */
 };
 
 struct listener_record {

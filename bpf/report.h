@@ -179,6 +179,36 @@ static __always_inline bool transparent(struct tracked *t, __u16 port)
 	return t->role == ROLE_SERVER && t->listen_port && t->listen_port != port;
 }
 
+/* Reads the range that the kernel takes the ports of clients from, in the socket's namespace. */
+static __always_inline void client_ports(struct sock *sk, __u16 *low, __u16 *high)
+{
+	struct net *net = sk->__sk_common.skc_net.net;
+	struct net___two *two = (void *)net;
+	__u32 range;
+
+	if (bpf_core_field_exists(net->ipv4.ip_local_ports.range)) {
+		range = BPF_CORE_READ(net, ipv4.ip_local_ports.range);
+		*low = range;
+		*high = range >> 16;
+	} else if (bpf_core_field_exists(two->ipv4.ip_local_ports.range)) {
+		*low = BPF_CORE_READ(two, ipv4.ip_local_ports.range[0]);
+		*high = BPF_CORE_READ(two, ipv4.ip_local_ports.range[1]);
+	}
+}
+
+/* The end with a port that the kernel chose connected, if the other port is below those that the kernel chooses. */
+static __always_inline __u8 role_of_ports(struct sock *sk, __u16 local, __u16 remote)
+{
+	__u16 low = 0, high = 0;
+
+	client_ports(sk, &low, &high);
+	if (local >= low && local <= high && remote < low)
+		return ROLE_CLIENT;
+	if (remote >= low && remote <= high && local < low)
+		return ROLE_SERVER;
+	return ROLE_UNKNOWN;
+}
+
 /* Fills a record except for counters, phase and error. */
 static __always_inline void describe(struct connection_record *r, struct sock *sk, struct tracked *t,
 				     struct tcp_sock *tp)
@@ -202,7 +232,7 @@ static __always_inline void describe(struct connection_record *r, struct sock *s
 	r->seen_opening = !!(t->flags & SEEN_OPENING);
 	r->transparent = transparent(t, r->local_port);
 	r->connect_hook = !!(t->flags & CONNECT_HOOK);
-	r->reserved = 0;
+	r->ports_role = t->role == ROLE_UNKNOWN ? role_of_ports(sk, r->local_port, r->remote_port) : ROLE_UNKNOWN;
 }
 
 /* Counts an end that found the ring full. The reader knows what a snapshot has reported, so only the rest is lost. */

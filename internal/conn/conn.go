@@ -49,7 +49,8 @@ type Socket struct {
 	Tuple       Tuple     // as the socket has it, before any translation; Source is local
 	Sequence    Sequence
 	Protocol    Protocol
-	Role        Role
+	Role        Role // as the kernel's counters show it
+	PortsRole   Role // if Role is unknown: as the port numbers show it, which another evidence may refute
 	Phase       Phase
 	Error       Error
 	SeenOpening bool // netconn saw the attempt, so it counts as one

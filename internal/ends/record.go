@@ -34,6 +34,7 @@ type record struct {
 	packetTuple
 	protocol    conn.Protocol
 	role        conn.Role
+	portsRole   conn.Role
 	phase       conn.Phase
 	error       conn.Error
 	state       state
@@ -86,6 +87,7 @@ func (r *record) set(c *conn.Conn, known *owners) {
 	r.cookie, r.generation, r.sequence, r.packetTuple = c.ID.Cookie, c.ID.Generation, c.Sequence, packTuple(c.Tuple)
 	r.netnsInode, r.netnsCookie, r.process = c.Namespace.Inode, c.Namespace.Cookie, c.Process.PID
 	r.protocol, r.role, r.phase, r.error = c.Protocol, c.Role, c.Phase, c.Error
+	r.portsRole = c.PortsRole
 	r.seenOpening, r.transparent, r.connectHook = c.SeenOpening, c.Transparent, c.ConnectHook
 }
 
@@ -101,7 +103,7 @@ func (r *record) socket() conn.End {
 	return conn.End{Process: r.process, Socket: conn.Socket{
 		ID: r.id(), Namespace: conn.Namespace{Inode: r.netnsInode, Cookie: r.netnsCookie}, Tuple: r.tuple(),
 		Sequence: r.sequence,
-		Protocol: r.protocol, Role: r.role, Phase: r.phase, Error: r.error, SeenOpening: r.seenOpening,
+		Protocol: r.protocol, Role: r.role, PortsRole: r.portsRole, Phase: r.phase, Error: r.error, SeenOpening: r.seenOpening,
 		Transparent: r.transparent, ConnectHook: r.connectHook,
 	}}
 }

@@ -77,6 +77,7 @@ func (d *decoder) connection(r sockConnectionRecord) conn.Conn {
 			Sequence:    conn.Sequence{Local: r.IsnLocal, Remote: r.IsnRemote},
 			Protocol:    conn.TCP,
 			Role:        role(r.Role),
+			PortsRole:   role(r.PortsRole),
 			Phase:       phase(r.Phase),
 			Error:       reason(&r),
 			SeenOpening: r.SeenOpening != 0,

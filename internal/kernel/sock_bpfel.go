@@ -45,7 +45,7 @@ type sockConnectionRecord struct {
 	SeenOpening uint8
 	Transparent uint8
 	ConnectHook uint8
-	Reserved    uint8
+	PortsRole   uint8
 }
 
 type sockCount32 uint32

@@ -114,7 +114,7 @@ func (e *events) settle(now time.Time, meet func(conn.Conn) Identity) {
 			waiting = append(waiting, v)
 			continue
 		}
-		v.Identity = other
+		v.Identity, v.Conn.Role = other, other.Role
 		e.settled = append(e.settled, v)
 	}
 	clear(e.unsettled[len(waiting):])

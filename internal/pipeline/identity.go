@@ -12,6 +12,7 @@ import (
 
 // An Identity is what is known of the other end of a connection, and of the way there.
 type Identity struct {
+	Role           conn.Role // of this end
 	Peer           conn.Peer
 	NAT            conn.NAT
 	Server, Client netip.AddrPort // actual; invalid if the role is unknown
@@ -27,13 +28,18 @@ func (p *Pipeline) resolve(c conn.Conn, now time.Time) Identity {
 	var other *conn.End
 	remote := c.Tuple.Destination
 	view := p.ends.View(c.Sequence, c.ID)
+	if view.Found {
+		other = &view.Other
+	}
+	c.Role = p.role(&c.Socket, view.Route, other)
 	if view.Route != nil {
 		known = p.routed(c, *view.Route)
 		remote, _ = view.Route.Remote(c.Tuple)
 	}
-	if view.Found {
-		other, remote = &view.Other, view.Other.Tuple.Source
+	if other != nil {
+		remote = other.Tuple.Source
 	}
+	known.Role = c.Role
 	named, certain := p.named(c, other, remote, now)
 	known.Peer = peer.Enrich(p.peers.Describe(c, other, remote.Addr()), named)
 	known.settled = p.final || certain && view.Settled && stays(c, other, named) && p.introduced(c.Owner)
@@ -152,7 +158,7 @@ func (p *Pipeline) identify(c conn.Conn, now time.Time) (flow.Key, bool) {
 	known := p.resolve(c, now)
 	return p.mask(flow.Key{
 		Owner:      c.Owner,
-		Role:       c.Role,
+		Role:       known.Role,
 		ServerPort: known.Port,
 		Peer:       known.Peer,
 		NAT:        known.NAT,

@@ -63,23 +63,24 @@ type ClusterConfig = kubernetes.Config
 
 // A Pipeline is made by Open.
 type Pipeline struct {
-	sockets  Sockets
-	owners   *owner.Resolver
-	ends     *ends.Index
-	tables   Tables
-	peers    *peer.Resolver
-	sources  Sources
-	known    map[string]bool // containers of this machine that the sources have been certain of
-	flows    *flow.Table
-	programs *programs
-	overflow overflow
-	refusals refusals
-	events   *events
-	mask     func(flow.Key) flow.Key
-	host     Host
-	capacity Capacity
-	degraded []error // what is missing, each with what it costs
-	final    bool    // identities are taken as they are
+	sockets   Sockets
+	owners    *owner.Resolver
+	ends      *ends.Index
+	tables    Tables
+	peers     *peer.Resolver
+	sources   Sources
+	known     map[string]bool // containers of this machine that the sources have been certain of
+	flows     *flow.Table
+	listening listening
+	programs  *programs
+	overflow  overflow
+	refusals  refusals
+	events    *events
+	mask      func(flow.Key) flow.Key
+	host      Host
+	capacity  Capacity
+	degraded  []error // what is missing, each with what it costs
+	final     bool    // identities are taken as they are
 }
 
 // Host is the machine-id and the name of the host; empty: not known.
@@ -112,16 +113,17 @@ func Open(o Options, m Machine) (*Pipeline, error) {
 		ends: ends.New(ends.Config{
 			Limit: o.Flows.MaxConnections, Patience: Patience, Lookup: t.lookup(),
 		}, now),
-		tables:   t,
-		peers:    peer.New(o.Networks, o.Services...),
-		sources:  sources,
-		known:    make(map[string]bool),
-		programs: newPrograms(o.Root),
-		flows:    flow.New(o.Flows, now),
-		events:   newEvents(o.Events),
-		mask:     o.Mask,
-		host:     Host{ID: id, Name: name},
-		capacity: capacity,
+		tables:    t,
+		peers:     peer.New(o.Networks, o.Services...),
+		sources:   sources,
+		known:     make(map[string]bool),
+		programs:  newPrograms(o.Root),
+		flows:     flow.New(o.Flows, now),
+		listening: newListening(),
+		events:    newEvents(o.Events),
+		mask:      o.Mask,
+		host:      Host{ID: id, Name: name},
+		capacity:  capacity,
 	}
 	p.degraded = p.missing(append([]error{hostErr, tablesErr, s.limit(capacity.Sockets)}, missing...))
 	return p, nil
@@ -293,6 +295,7 @@ func (p *Pipeline) handler(now time.Time) kernel.Handler {
 			p.events.add(c, now)
 		},
 		Listener: func(l conn.Listener) {
+			p.listening.note(&l)
 			k := p.mask(flow.Key{Owner: p.owners.Resolve(l.Process), ServerPort: l.Local.Port()})
 			l.Owner, l.Local = k.Owner, netip.AddrPortFrom(l.Local.Addr(), k.ServerPort)
 			p.flows.Listener(l, now)
