@@ -263,8 +263,7 @@ func BenchmarkRead(b *testing.B) {
 	}
 }
 
-// FuzzRead compares the reader with the library of Go's authors: what that takes for a message is one here, with the
-// same content. No input may have the reader allocate, panic, or return an address that is not in the bytes.
+// FuzzRead compares the reader with the library of Go's authors. No input may have the reader allocate, panic, or return an address that is not in the bytes.
 func FuzzRead(f *testing.F) {
 	f.Add(answer(f), 0)
 	f.Add(append(header(1, 65535, 0), labels(100, 1)...), 3)
@@ -284,18 +283,30 @@ func FuzzRead(f *testing.F) {
 		if name := m.Question.String(); len(name) > 4*maxName || strings.ContainsFunc(name, unprintable) {
 			t.Fatalf("the name is %q", name)
 		}
-		var known dnsmessage.Message
-		if known.Unpack(raw) != nil || len(known.Questions) > 1 {
-			return
-		}
-		if err != nil {
-			t.Fatalf("a message is refused: %v", err)
-		}
-		if m.ID != known.ID || m.Response != known.Response || m.Truncated != known.Truncated ||
-			m.HasName != (len(known.Questions) == 1) {
-			t.Fatalf("got %+v of %+v", m.said(), known)
-		}
+		again(t, raw)
 	})
+}
+
+// again has the library write what it reads, which is lenient: it takes lengths beyond the end of a message. What it
+// writes is right, so it is a message here.
+func again(t *testing.T, raw []byte) {
+	t.Helper()
+	var known dnsmessage.Message
+	if known.Unpack(raw) != nil || len(known.Questions) > 1 {
+		return
+	}
+	written, err := known.Pack()
+	if err != nil {
+		return
+	}
+	var m Message
+	if err := m.Read(written, len(written)); err != nil {
+		t.Fatalf("a message is refused: %v", err)
+	}
+	if m.ID != known.ID || m.Response != known.Response || m.Truncated != known.Truncated ||
+		m.HasName != (len(known.Questions) == 1) {
+		t.Fatalf("got %+v of %+v", m.said(), known)
+	}
 }
 
 func unprintable(r rune) bool { return r < '!' || r > '~' }
