@@ -15,6 +15,8 @@ enum record_kind {
 	RECORD_CONNECTION = 1,
 	RECORD_LISTENER = 2,
 	RECORD_CGROUP = 3,
+	RECORD_DNS = 4,
+	RECORD_DNS_SERVER = 5,
 };
 
 enum role {
@@ -154,6 +156,71 @@ struct lookup {
 	__u16 padding;
 };
 
+/* What is copied of a DNS message, with the record: a record has one of three sizes. */
+enum dns_size {
+	DNS_SMALL = 128,
+	DNS_MEDIUM = 512,
+	DNS_LARGE = 1280,
+};
+
+/* A query without an answer so far: in a map, by its key. The remote address is as the application sees it, before any
+ * translation in its own network namespace. */
+struct dns_key {
+	__u64 cookie; /* of the socket */
+	__u8 remote[16];
+	__u16 remote_port;
+	__u16 id;
+	__u8 server;
+	__u8 protocol;
+	__u16 reserved;
+};
+
+struct dns_query {
+	__u64 time_ns;
+	__u64 netns_cookie;
+	struct process process; /* of a client; of a server, only the cgroup */
+	__u8 local[16];
+	__u32 netns;
+	__u32 resent; /* earlier queries with the same key that had no answer */
+	__u16 local_port;
+	__u16 reserved[3];
+};
+
+/* A response, with the beginning of the message behind it. */
+struct dns_record {
+	__u32 kind; /* enum record_kind */
+	__u32 resent;
+	__u64 time_ns;
+	__u64 latency_ns; /* 0: the query was not seen */
+	__u64 netns_cookie;
+	struct process process;
+	__u8 local[16];
+	__u8 remote[16];
+	__u32 netns;
+	__u16 local_port;
+	__u16 remote_port;
+	__u16 size;	/* of the message */
+	__u16 captured; /* of it, behind this record */
+	__u8 role;
+	__u8 protocol;
+	__u16 reserved;
+};
+
+/* A socket that is bound to a port of DNS. */
+struct dns_server_record {
+	__u32 kind;
+	__u32 reserved;
+	__u64 cgroup;
+};
+
+/* Every early return of the DNS programs that loses something; one entry per processor. */
+enum dns_counter {
+	DNS_COUNT_RING_REFUSED,	   /* the ring was full: a response is not reported */
+	DNS_COUNT_QUERIES_REFUSED, /* the map was full: the query has no latency, and is no timeout */
+	DNS_COUNT_UNREADABLE,	   /* an IPv6 header or a message that is not read */
+	DNS_COUNTERS,
+};
+
 /* Every early return that loses something, and what was tracked; one entry per processor. */
 enum counter {
 	COUNT_STORAGE_REFUSED, /* the kernel had no memory for a socket's state: it is not reported */
@@ -176,5 +243,9 @@ _Static_assert(sizeof(struct listener_record) == 104, "listener_record");
 _Static_assert(sizeof(struct cgroup_record) == 528, "cgroup_record");
 _Static_assert(sizeof(struct losses) == 56, "losses");
 _Static_assert(sizeof(struct lookup) == 88, "lookup");
+_Static_assert(sizeof(struct dns_key) == 32, "dns_key");
+_Static_assert(sizeof(struct dns_query) == 104, "dns_query");
+_Static_assert(sizeof(struct dns_record) == 136, "dns_record");
+_Static_assert(sizeof(struct dns_server_record) == 16, "dns_server_record");
 
 #endif

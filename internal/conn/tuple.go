@@ -27,12 +27,18 @@ func (s Sequence) Reverse() Sequence { return Sequence{Local: s.Remote, Remote: 
 // Protocol is the IP protocol number of a transport; 0: not known.
 type Protocol uint8
 
-const TCP Protocol = 6
+const (
+	TCP Protocol = 6
+	UDP Protocol = 17
+)
 
 // String returns the value of the attribute network.transport.
 func (p Protocol) String() string {
-	if p == TCP {
+	switch p {
+	case TCP:
 		return names.TCP
+	case UDP:
+		return names.UDP
 	}
 	return ""
 }

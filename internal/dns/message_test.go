@@ -48,7 +48,7 @@ func question(name string, of dnsmessage.Type) []dnsmessage.Question {
 	return []dnsmessage.Question{{Name: dnsmessage.MustNewName(name), Type: of, Class: dnsmessage.ClassINET}}
 }
 
-func record(name string, body dnsmessage.ResourceBody) dnsmessage.Resource {
+func resource(name string, body dnsmessage.ResourceBody) dnsmessage.Resource {
 	return dnsmessage.Resource{
 		Header: dnsmessage.ResourceHeader{Name: dnsmessage.MustNewName(name), Class: dnsmessage.ClassINET, TTL: 60},
 		Body:   body,
@@ -72,11 +72,11 @@ func answer(t testing.TB) []byte {
 		Header:    dnsmessage.Header{ID: 4711, Response: true},
 		Questions: question("WWW.Example.com.", dnsmessage.TypeA),
 		Answers: []dnsmessage.Resource{
-			record("www.example.com.", &dnsmessage.CNAMEResource{CNAME: dnsmessage.MustNewName("cdn.example.net.")}),
-			record("cdn.example.net.", &dnsmessage.AResource{A: [4]byte{203, 0, 113, 7}}),
-			record("cdn.example.net.", &dnsmessage.AAAAResource{AAAA: [16]byte{0x20, 1, 0xd, 0xb8, 15: 7}}),
+			resource("www.example.com.", &dnsmessage.CNAMEResource{CNAME: dnsmessage.MustNewName("cdn.example.net.")}),
+			resource("cdn.example.net.", &dnsmessage.AResource{A: [4]byte{203, 0, 113, 7}}),
+			resource("cdn.example.net.", &dnsmessage.AAAAResource{AAAA: [16]byte{0x20, 1, 0xd, 0xb8, 15: 7}}),
 		},
-		Authorities: []dnsmessage.Resource{record("example.net.", &dnsmessage.AResource{A: [4]byte{192, 0, 2, 1}})},
+		Authorities: []dnsmessage.Resource{resource("example.net.", &dnsmessage.AResource{A: [4]byte{192, 0, 2, 1}})},
 	})
 }
 

@@ -6,8 +6,11 @@ const (
 	Receive  = "receive"
 )
 
-// TCP is the value of network.transport.
-const TCP = "tcp"
+// Values of network.transport.
+const (
+	TCP = "tcp"
+	UDP = "udp"
+)
 
 // Values of netconn.role. The role is unknown if the opening was not seen.
 const (

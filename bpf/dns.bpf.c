@@ -1,0 +1,452 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+/* Follows DNS queries and responses of the sockets of chosen cgroups. The programs run for each packet of these
+ * cgroups, so all of them let a packet pass that is not DNS as early as possible, and none ever drops one: a program
+ * that returns anything but 1 would. */
+#include "kernel.h"
+#include "packet.h"
+#include "process.h"
+#include "records.h"
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+
+char _license[] SEC("license")
+= "GPL";
+
+/* Keeps these types in the object's type information, from which bpf2go makes the Go types. */
+const struct dns_record *record_type __attribute__((unused));
+const struct dns_server_record *server_type __attribute__((unused));
+const enum record_kind *kind_type __attribute__((unused));
+const enum role *role_type __attribute__((unused));
+const enum dns_size *size_type __attribute__((unused));
+const enum dns_counter *counter_type __attribute__((unused));
+
+enum {
+	PASS = 1, /* the packet goes on */
+	PORTS = 4,
+	ANY_SIZE = 0xffff,
+};
+
+/* Ports of servers; 0: none. Set before the object is loaded. */
+const volatile __u16 ports[PORTS] = {53, 15053};
+
+/* A hash and not a socket's storage: one socket of a server has a query of each of its clients. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1 << 16);
+	__type(key, struct dns_key);
+	__type(value, struct dns_query);
+} queries SEC(".maps");
+
+/* Where a socket that is not connected sent its last message to, before any translation. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct endpoint);
+} asked SEC(".maps");
+
+/* Responses, and sockets of servers. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4 << 20);
+} messages SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, DNS_COUNTERS);
+	__type(key, __u32);
+	__type(value, __u64);
+} dns_counts SEC(".maps");
+
+static __always_inline void count(__u32 what)
+{
+	__u64 *value = bpf_map_lookup_elem(&dns_counts, &what);
+
+	if (value)
+		__sync_fetch_and_add(value, 1);
+}
+
+static __always_inline bool is_dns(__u16 port)
+{
+	return port && (port == ports[0] || port == ports[1] || port == ports[2] || port == ports[3]);
+}
+
+/* An exchange, as its messages are read. */
+struct exchange {
+	struct packet packet;
+	struct dns_key key;
+	struct dns_query *query; /* the last one with this key that has no response; NULL: none was seen */
+	__u32 message;		 /* offset of the message */
+	__u32 size;
+	bool egress;
+	bool response;
+};
+
+/* Fills in the task that sends, or where that is not the owner of the socket only the cgroup: a segment may be sent
+ * while the kernel works for another one. */
+static __always_inline void read_sender(struct __sk_buff *skb, struct process *out, __u32 *netns, __u64 *cookie)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct css_set *set = task->cgroups;
+	__u64 cgroup = bpf_skb_cgroup_id(skb);
+	struct nsproxy *ns = task->nsproxy;
+	struct net *net = ns ? ns->net_ns : 0;
+
+	*netns = 0;
+	*cookie = 0;
+	if (!set || id_of(set->dfl_cgrp) != cgroup) {
+		__builtin_memset(out, 0, sizeof(*out));
+		out->cgroup = cgroup;
+		return;
+	}
+	read_process(out, task);
+	if (!net)
+		return;
+	*netns = net->ns.inum;
+	if (bpf_core_field_exists(net->net_cookie))
+		*cookie = net->net_cookie;
+}
+
+/* A query of a server's client: the process that will answer is not known yet. */
+static __always_inline void read_receiver(struct __sk_buff *skb, struct process *out)
+{
+	__builtin_memset(out, 0, sizeof(*out));
+	out->cgroup = bpf_skb_cgroup_id(skb);
+}
+
+static __always_inline void on_query(struct __sk_buff *skb, struct exchange *e)
+{
+	struct endpoint *local = e->egress ? &e->packet.source : &e->packet.destination;
+	struct dns_query q = {};
+
+	if (e->query && e->packet.protocol == IPPROTO_TCP)
+		return; /* a segment that is sent again */
+	q.time_ns = bpf_ktime_get_ns();
+	q.resent = e->query ? e->query->resent + 1 : 0;
+	if (e->egress)
+		read_sender(skb, &q.process, &q.netns, &q.netns_cookie);
+	else
+		read_receiver(skb, &q.process);
+	__builtin_memcpy(q.local, local->address, sizeof(q.local));
+	q.local_port = local->port;
+	if (bpf_map_update_elem(&queries, &e->key, &q, BPF_ANY))
+		count(DNS_COUNT_QUERIES_REFUSED);
+}
+
+static __always_inline void fill(struct __sk_buff *skb, struct exchange *e, struct dns_record *r)
+{
+	struct endpoint *local = e->egress ? &e->packet.source : &e->packet.destination;
+	struct endpoint *remote = e->egress ? &e->packet.destination : &e->packet.source;
+	struct dns_query *q = e->query;
+
+	r->kind = RECORD_DNS;
+	r->role = e->egress ? ROLE_SERVER : ROLE_CLIENT;
+	r->protocol = e->packet.protocol;
+	r->reserved = 0;
+	r->time_ns = bpf_ktime_get_ns();
+	r->latency_ns = q ? r->time_ns - q->time_ns : 0;
+	r->resent = q ? q->resent : 0;
+	r->size = e->size;
+	__builtin_memcpy(r->local, local->address, sizeof(r->local));
+	__builtin_memcpy(r->remote, remote->address, sizeof(r->remote));
+	r->local_port = local->port;
+	r->remote_port = remote->port;
+	if (e->egress) {
+		read_sender(skb, &r->process, &r->netns, &r->netns_cookie);
+		return;
+	}
+	r->netns = q ? q->netns : 0;
+	r->netns_cookie = q ? q->netns_cookie : 0;
+	if (q)
+		r->process = q->process;
+	else
+		read_receiver(skb, &r->process);
+}
+
+/* Writes a record with up to n bytes of the message. */
+#define REPORT(n)                                                                                                      \
+	static __always_inline void report_##n(struct __sk_buff *skb, struct exchange *e)                             \
+	{                                                                                                              \
+		struct {                                                                                               \
+			struct dns_record record;                                                                      \
+			__u8 message[n];                                                                               \
+		} *r = bpf_ringbuf_reserve(&messages, sizeof(*r), 0);                                                  \
+		__u32 size = e->size;                                                                                  \
+                                                                                                                       \
+		if (!r) {                                                                                              \
+			count(DNS_COUNT_RING_REFUSED);                                                                 \
+			return;                                                                                        \
+		}                                                                                                      \
+		fill(skb, e, &r->record);                                                                              \
+		if (size > e->packet.payload + e->packet.length - e->message)                                          \
+			size = e->packet.payload + e->packet.length - e->message;                                      \
+		if (size > n)                                                                                          \
+			size = n;                                                                                      \
+		if (size < 1 || bpf_skb_load_bytes(skb, e->message, r->message, size)) {                               \
+			count(DNS_COUNT_UNREADABLE);                                                                   \
+			bpf_ringbuf_discard(r, BPF_RB_NO_WAKEUP);                                                      \
+			return;                                                                                        \
+		}                                                                                                      \
+		r->record.captured = size;                                                                             \
+		bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);                                                               \
+	}
+
+REPORT(128)
+REPORT(512)
+REPORT(1280)
+
+_Static_assert(DNS_SMALL == 128 && DNS_MEDIUM == 512 && DNS_LARGE == 1280, "sizes of reports");
+
+static __always_inline void on_response(struct __sk_buff *skb, struct exchange *e)
+{
+	__u32 captured = e->packet.payload + e->packet.length - e->message;
+
+	if (captured > e->size)
+		captured = e->size;
+	if (captured <= DNS_SMALL)
+		report_128(skb, e);
+	else if (captured <= DNS_MEDIUM)
+		report_512(skb, e);
+	else
+		report_1280(skb, e);
+	if (e->query)
+		bpf_map_delete_elem(&queries, &e->key);
+}
+
+/* Reads the id and the kind of a message at an offset of the payload. The size is known over UDP, and over TCP where the
+ * length stands before the message. False: it is no query and no response, or has more than one question. */
+static __always_inline bool read_message(struct __sk_buff *skb, struct exchange *e, __u32 offset, __u32 size)
+{
+	__u8 h[12];
+
+	e->message = e->packet.payload + offset;
+	e->size = size;
+	if (e->packet.length < offset + sizeof(h) || bpf_skb_load_bytes(skb, e->message, h, sizeof(h)))
+		return false;
+	e->key.id = h[0] << 8 | h[1];
+	e->response = h[2] & 0x80;
+	if ((h[2] & 0x78) || h[4] || h[5] > 1) /* OPCODE, QDCOUNT */
+		return false;
+	return e->response || (h[5] == 1 && !h[6] && !h[7]); /* ANCOUNT */
+}
+
+static __always_inline void identify(struct exchange *e)
+{
+	e->key.server = e->egress == e->response;
+	e->query = bpf_map_lookup_elem(&queries, &e->key);
+}
+
+/* Finds a message that begins with a segment. The middle of a response may look like the beginning of one, so a
+ * response counts only if its query was seen. */
+static __always_inline bool find_in_segment(struct __sk_buff *skb, struct exchange *e)
+{
+	__u8 h[2];
+	__u32 length;
+
+	if (e->packet.length < 14 || bpf_skb_load_bytes(skb, e->packet.payload, h, sizeof(h)))
+		return false;
+	length = h[0] << 8 | h[1];
+	if (length >= 12 && length + 2 >= e->packet.length && read_message(skb, e, 2, length)) {
+		identify(e);
+		if (e->query || !e->response)
+			return true;
+	}
+	/* The length was in a segment before. */
+	if (!read_message(skb, e, 0, ANY_SIZE))
+		return false;
+	identify(e);
+	return e->query || !e->response;
+}
+
+static __always_inline bool find_message(struct __sk_buff *skb, struct exchange *e)
+{
+	if (e->packet.protocol == IPPROTO_TCP)
+		return find_in_segment(skb, e);
+	if (!read_message(skb, e, 0, e->packet.length)) {
+		count(DNS_COUNT_UNREADABLE);
+		return false;
+	}
+	identify(e);
+	return true;
+}
+
+/* Returns what the application sees at the other end: what it is connected to, or sent to last. */
+static __always_inline void seen_remote(struct bpf_sock *sk, struct exchange *e, struct endpoint *to)
+{
+	struct endpoint *remote = e->egress ? &e->packet.destination : &e->packet.source;
+	struct endpoint *sent;
+
+	*to = *remote;
+	if (!e->egress)
+		return;
+	if (sk->dst_port) {
+		to->port = host16(sk->dst_port);
+		if (sk->family == AF_INET) {
+			map_ip4(to->address, sk->dst_ip4);
+		} else {
+			__u32 ip6[4] = {sk->dst_ip6[0], sk->dst_ip6[1], sk->dst_ip6[2], sk->dst_ip6[3]};
+
+			copy_ip6(to->address, ip6);
+		}
+		return;
+	}
+	sent = bpf_sk_storage_get(&asked, sk, 0, 0);
+	if (sent)
+		*to = *sent;
+}
+
+/* A socket's ports alone show that most packets are not DNS. */
+static __always_inline bool may_be_dns(struct bpf_sock *sk)
+{
+	if (sk->protocol != IPPROTO_UDP && sk->protocol != IPPROTO_TCP)
+		return false;
+	if (is_dns(sk->src_port) || is_dns(host16(sk->dst_port)))
+		return true;
+	return sk->protocol == IPPROTO_UDP && !sk->dst_port;
+}
+
+static __always_inline void on_packet(struct __sk_buff *skb, bool egress)
+{
+	struct exchange e = {.egress = egress};
+	struct endpoint remote;
+	struct bpf_sock *sk = skb->sk;
+	__u16 local;
+
+	if (!sk)
+		return;
+	sk = bpf_sk_fullsock(sk);
+	if (!sk || !may_be_dns(sk))
+		return;
+	if (!read_packet(skb, &e.packet)) {
+		count(DNS_COUNT_UNREADABLE);
+		return;
+	}
+	if (!e.packet.length)
+		return;
+	seen_remote(sk, &e, &remote);
+	local = sk->src_port;
+	if (!is_dns(local) && !is_dns(remote.port))
+		return;
+	e.key.cookie = bpf_get_socket_cookie(skb);
+	__builtin_memcpy(e.key.remote, remote.address, sizeof(e.key.remote));
+	e.key.remote_port = remote.port;
+	e.key.protocol = e.packet.protocol;
+	if (!find_message(skb, &e) || !is_dns(e.key.server ? local : remote.port))
+		return;
+	if (e.response)
+		on_response(skb, &e);
+	else
+		on_query(skb, &e);
+}
+
+/* Runs for each packet that a socket of the cgroup sends, after NAT. Since Linux 4.10. */
+SEC("cgroup_skb/egress")
+int dns_egress(struct __sk_buff *skb)
+{
+	on_packet(skb, true);
+	return PASS;
+}
+
+/* Runs for each packet that is delivered to a socket of the cgroup. */
+SEC("cgroup_skb/ingress")
+int dns_ingress(struct __sk_buff *skb)
+{
+	on_packet(skb, false);
+	return PASS;
+}
+
+/* Remembers where a socket that is not connected sends to, if that or the socket's port is one of DNS. NAT may give
+ * the packet another destination, and a response comes from the one that was asked. */
+static __always_inline void on_send(struct bpf_sock_addr *ctx, struct endpoint *to)
+{
+	struct bpf_sock *sk = ctx->sk;
+	struct endpoint *stored;
+
+	if (!sk || (!is_dns(to->port) && !is_dns(sk->src_port)))
+		return;
+	stored = bpf_sk_storage_get(&asked, sk, to, BPF_SK_STORAGE_GET_F_CREATE);
+	if (stored)
+		*stored = *to;
+}
+
+/* sendto() and sendmsg() of UDP. Since Linux 4.18 (1cedee13d25a). */
+SEC("cgroup/sendmsg4")
+int dns_sendmsg4(struct bpf_sock_addr *ctx)
+{
+	struct endpoint to = {.port = host16(ctx->user_port)};
+
+	map_ip4(to.address, ctx->user_ip4);
+	on_send(ctx, &to);
+	return PASS;
+}
+
+SEC("cgroup/sendmsg6")
+int dns_sendmsg6(struct bpf_sock_addr *ctx)
+{
+	struct endpoint to = {.port = host16(ctx->user_port)};
+	__u32 ip6[4] = {ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2], ctx->user_ip6[3]};
+
+	copy_ip6(to.address, ip6);
+	on_send(ctx, &to);
+	return PASS;
+}
+
+static __always_inline void report_server(__u64 cgroup)
+{
+	struct dns_server_record *r = bpf_ringbuf_reserve(&messages, sizeof(*r), 0);
+
+	if (!r) {
+		count(DNS_COUNT_RING_REFUSED);
+		return;
+	}
+	r->kind = RECORD_DNS_SERVER;
+	r->reserved = 0;
+	r->cgroup = cgroup;
+	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
+}
+
+static __always_inline void on_bound(struct bpf_sock *sk)
+{
+	struct css_set *set = bpf_get_current_task_btf()->cgroups;
+
+	if (is_dns(sk->src_port) && set)
+		report_server(id_of(set->dfl_cgrp));
+}
+
+/* bind(). Since Linux 4.17 (aac3fc320d94). */
+SEC("cgroup/post_bind4")
+int dns_bound4(struct bpf_sock *sk)
+{
+	on_bound(sk);
+	return PASS;
+}
+
+SEC("cgroup/post_bind6")
+int dns_bound6(struct bpf_sock *sk)
+{
+	on_bound(sk);
+	return PASS;
+}
+
+/* Visits every open file of every process: the servers that were bound before the programs were attached. */
+SEC("iter/task_file")
+int dns_servers(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+	struct socket *socket;
+	struct sock *sk;
+
+	if (!task || !file)
+		return 0;
+	socket = bpf_sock_from_file(file);
+	sk = socket ? socket->sk : 0;
+	if (!sk || (sk->sk_protocol != IPPROTO_UDP && sk->sk_protocol != IPPROTO_TCP) || !is_dns(sk->__sk_common.skc_num))
+		return 0;
+	if (bpf_core_field_exists(sk->sk_cgrp_data.cgroup) && sk->sk_cgrp_data.cgroup)
+		report_server(id_of(sk->sk_cgrp_data.cgroup));
+	else if (task->cgroups)
+		report_server(id_of(task->cgroups->dfl_cgrp));
+	return 0;
+}

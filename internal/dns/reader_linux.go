@@ -1,0 +1,219 @@
+package dns
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math/bits"
+	"os"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
+	"github.com/cilium/ebpf/ringbuf"
+
+	"github.com/netconn/netconn/internal/attach"
+)
+
+// sweepEvery is how often queries without a response are looked for.
+const sweepEvery = time.Second
+
+// Reader follows the exchanges of this machine, from Open to Close. It is not safe for concurrent use.
+type Reader struct {
+	objects kernelObjects
+	ring    *ringbuf.Reader
+	record  ringbuf.Record
+	tree    *attach.Tree
+	set     *attach.Set
+	timeout time.Duration
+	swept   time.Time
+	decoder decoder
+	stats   Stats
+	closers []io.Closer
+}
+
+// Open loads and attaches the programs.
+func Open(o Options) (*Reader, error) {
+	r := &Reader{timeout: o.Timeout, decoder: newDecoder()}
+	if r.timeout == 0 {
+		r.timeout = Timeout
+	}
+	if err := r.open(o); err != nil {
+		return nil, errors.Join(fmt.Errorf("follow DNS: %w", err), r.Close())
+	}
+	return r, nil
+}
+
+func (r *Reader) open(o Options) (err error) {
+	if err := r.load(o); err != nil {
+		return err
+	}
+	if r.ring, err = ringbuf.NewReader(r.objects.Messages); err != nil {
+		return fmt.Errorf("open the ring: %w", err)
+	}
+	r.closers = append(r.closers, r.ring)
+	r.ring.SetDeadline(time.Unix(1, 0)) // in the past: never wait, because the kernel sends no wake-ups
+	if r.tree, err = attach.OpenTree(o.Root); err != nil {
+		return err
+	}
+	r.closers = append(r.closers, r.tree)
+	r.set = attach.NewSet(r.tree,
+		attach.Program{Program: r.objects.DnsEgress, At: ebpf.AttachCGroupInetEgress},
+		attach.Program{Program: r.objects.DnsIngress, At: ebpf.AttachCGroupInetIngress},
+		attach.Program{Program: r.objects.DnsSendmsg4, At: ebpf.AttachCGroupUDP4Sendmsg},
+		attach.Program{Program: r.objects.DnsSendmsg6, At: ebpf.AttachCGroupUDP6Sendmsg},
+	)
+	r.closers = append(r.closers, r.set)
+	if o.Mode == All {
+		return r.set.Add(attach.RootID)
+	}
+	return r.findServers()
+}
+
+func (r *Reader) load(o Options) error {
+	spec, err := loadKernel()
+	if err != nil {
+		return fmt.Errorf("read BPF object: %w", err)
+	}
+	if o.RingBytes > 0 {
+		spec.Maps["messages"].MaxEntries = max(uint32(os.Getpagesize()), 1<<bits.Len32(uint32(o.RingBytes-1)))
+	}
+	if err := spec.LoadAndAssign(&r.objects, nil); err != nil {
+		return fmt.Errorf("load BPF programs: %w", err)
+	}
+	r.closers = append(r.closers, &r.objects)
+	return nil
+}
+
+// findServers learns of each socket that is bound to a port of DNS, first of those to come and then of those that are
+// there, so that it misses none between the two.
+func (r *Reader) findServers() error {
+	bound := attach.NewSet(r.tree,
+		attach.Program{Program: r.objects.DnsBound4, At: ebpf.AttachCGroupInet4PostBind},
+		attach.Program{Program: r.objects.DnsBound6, At: ebpf.AttachCGroupInet6PostBind},
+	)
+	r.closers = append(r.closers, bound)
+	if err := bound.Add(attach.RootID); err != nil {
+		return err
+	}
+	files, err := link.AttachIter(link.IterOptions{Program: r.objects.DnsServers})
+	if err != nil {
+		return fmt.Errorf("attach dns_servers: %w", err)
+	}
+	defer files.Close()
+	pass, err := files.Open()
+	if err != nil {
+		return fmt.Errorf("open the iterator over files: %w", err)
+	}
+	defer pass.Close()
+	if _, err := io.Copy(io.Discard, pass); err != nil {
+		return fmt.Errorf("look for the servers that run: %w", err)
+	}
+	return r.Drain(time.Now(), Handler{})
+}
+
+// Drain hands over the exchanges since the last call, and follows the servers that were started since. Call it more
+// often than the ring fills up: it holds 5,000 large responses.
+func (r *Reader) Drain(now time.Time, h Handler) error {
+	r.decoder.clock = readClock()
+	for left := r.ring.BufferSize(); left > 0; left -= len(r.record.RawSample) {
+		err := r.ring.ReadInto(&r.record)
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			break
+		}
+		if err != nil {
+			return fmt.Errorf("read the ring of DNS: %w", err)
+		}
+		if err := r.take(r.record.RawSample, h); err != nil {
+			return err
+		}
+	}
+	if now.Sub(r.swept) < sweepEvery {
+		return nil
+	}
+	r.swept = now
+	return errors.Join(r.sweep(h), r.set.Expire())
+}
+
+func (r *Reader) take(raw []byte, h Handler) error {
+	kind, err := record[uint32](raw)
+	if err != nil {
+		return err
+	}
+	switch kernelRecordKind(kind) {
+	case kernelRecordKindRECORD_DNS:
+		return r.decoder.response(raw, h)
+	case kernelRecordKindRECORD_DNS_SERVER:
+		server, err := record[kernelDnsServerRecord](raw)
+		if err != nil {
+			return err
+		}
+		if err := r.set.Add(server.Cgroup); err != nil && !errors.Is(err, attach.ErrGone) {
+			r.stats.NotAttached++
+		}
+		return nil
+	}
+	return fmt.Errorf("%w: %d", errKind, kind)
+}
+
+// sweep hands over the queries that have waited for too long, and forgets them.
+func (r *Reader) sweep(h Handler) error {
+	var key kernelDnsKey
+	var query kernelDnsQuery
+	var late []kernelDnsKey
+	waiting, now := 0, uint64(monotonic())
+	all := r.objects.Queries.Iterate()
+	for all.Next(&key, &query) {
+		waiting++
+		if query.TimeNs+uint64(r.timeout) > now {
+			continue
+		}
+		late = append(late, key)
+		if h.Lookup != nil {
+			h.Lookup(r.decoder.unanswered(&key, &query))
+		}
+	}
+	for i := range late {
+		if err := r.objects.Queries.Delete(&late[i]); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
+			return fmt.Errorf("forget a query: %w", err)
+		}
+	}
+	r.stats.Waiting = waiting - len(late)
+	if err := all.Err(); err != nil && !errors.Is(err, ebpf.ErrIterationAborted) { // the next sweep sees the rest
+		return fmt.Errorf("read the queries: %w", err)
+	}
+	return nil
+}
+
+// Stats returns the present numbers and the counts since Open.
+func (r *Reader) Stats() (Stats, error) {
+	s := r.stats
+	s.Cgroups, s.Malformed = r.set.Len(), r.decoder.malformed
+	for _, c := range []struct {
+		of kernelDnsCounter
+		to *uint64
+	}{
+		{kernelDnsCounterDNS_COUNT_RING_REFUSED, &s.Lost},
+		{kernelDnsCounterDNS_COUNT_QUERIES_REFUSED, &s.QueriesRefused},
+		{kernelDnsCounterDNS_COUNT_UNREADABLE, &s.Unreadable},
+	} {
+		var cpus []uint64
+		if err := r.objects.DnsCounts.Lookup(uint32(c.of), &cpus); err != nil {
+			return s, fmt.Errorf("read the counters of DNS: %w", err)
+		}
+		for _, n := range cpus {
+			*c.to += n
+		}
+	}
+	return s, nil
+}
+
+// Close detaches and unloads everything. A second call does nothing.
+func (r *Reader) Close() error {
+	var errs []error
+	for i := len(r.closers) - 1; i >= 0; i-- {
+		errs = append(errs, r.closers[i].Close())
+	}
+	r.closers = nil
+	return errors.Join(errs...)
+}
