@@ -8,6 +8,8 @@
 # make test-backends  the tests that query Prometheus, VictoriaMetrics and Jaeger, which it builds from source (some minutes the first time)
 # make race        the tests of what runs in several goroutines, with the race detector
 # make image       the container image, as an archive that containerd, Docker and Podman load, without any of them
+# make release     archives, an image and checksums for amd64 and arm64, in _build/release, with the version of the tag
+# make check-release  the same, built once more in another folder: every byte is equal, and the programs run
 # make accuracy    what the parts of a mesh counted against what netconn reported: docs/accuracy.md (root)
 # make bench       what netconn costs, against its targets (root; a quarter of an hour; PART=churn,nat for parts)
 # make bench-map   what the network map costs, against its budgets
@@ -22,7 +24,7 @@
 # make check-systems  proves that the distribution compiles for darwin and windows, where it says that it needs Linux
 # make check-generated  proves that what is committed is what `make generate` makes
 #
-# Variables: CONFIG, LISTEN, TELEMETRY_PORT, MAP, INTERVAL, ROUNDS, ROWS for run; TAG for image; RUN, PACKAGES for test; RUN for test-kubernetes;
+# Variables: CONFIG, LISTEN, TELEMETRY_PORT, MAP, INTERVAL, ROUNDS, ROWS for run; TAG for image; ARCHITECTURES for release; RUN, PACKAGES for test; RUN for test-kubernetes;
 # PART, DURATION, FLAGS for bench and soak.
 
 SHELL := bash
@@ -49,8 +51,7 @@ build: $(DISTRIBUTION)
 # Only a change of the modules needs the builder; a change of our own sources is a plain, incremental build.
 $(DISTRIBUTION): _build/go.mod $(SOURCES)
 	@echo 'Building $@. The first time takes a few minutes.'
-	@cd _build && sed -i -E 's/(Version: *)".*"/\1"$(VERSION)"/' main.go && \
-		CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -ldflags='-s -w' -o otelcol-netconn .
+	@internal/tools/compile '$(VERSION)' otelcol-netconn
 	@$(GO) run ./internal/cmd/licenses -goroot "$$($(GO) env GOROOT)" -modcache "$$($(GO) env GOMODCACHE)" $@ _build/licenses
 
 # The builder ends by downloading the modules of every system, some of which no build of ours needs; by then it has written
@@ -72,7 +73,20 @@ image: $(IMAGE)
 
 $(IMAGE): $(DISTRIBUTION)
 	@internal/tools/install :ca-certificates
-	@$(GO) run ./internal/cmd/image -name 'docker.io/$(TAG)' -licenses _build/licenses $(DISTRIBUTION) $@ >$@.digest
+	@rm -rf _build/image && mkdir _build/image && ln $(DISTRIBUTION) _build/image/
+	@internal/tools/parts '$(VERSION)' _build/image
+	@$(GO) run ./internal/cmd/image -name 'docker.io/$(TAG)' -version '$(VERSION)' $@ _build/image >$@.digest
+
+ARCHITECTURES ?= amd64 arm64
+
+# What a release consists of, in _build/release, for the version that the tag names. The tree must be committed.
+.PHONY: release check-release
+release: _build/go.mod
+	@internal/tools/install :ca-certificates
+	@internal/tools/release '$(VERSION)' $(ARCHITECTURES)
+
+check-release: release
+	@internal/tools/check-release '$(VERSION)' $(ARCHITECTURES)
 
 CONFIG         ?= testdata/collector.yaml
 LISTEN         ?= 127.0.0.1:19464

@@ -1,8 +1,9 @@
 // Package image writes container images without a container engine.
 //
-// An Image has the files of one layer and the command that a container starts. Write makes an archive of it: an OCI
-// layout, and beside it the manifest of `docker save`. `ctr images import`, `docker load`, `podman load` and
-// `skopeo copy` take it. The same files always give the same archive, byte for byte, so its digest identifies them.
+// An Image has the files of one layer and the command that a container starts. Write makes an OCI layout of it, as an
+// archive that `ctr images import`, `docker load`, `podman load` and `skopeo copy` accept. Images of the same name for
+// several architectures become one image index, from which a container engine takes the image of its machine. The same
+// files always give the same archive, byte for byte, so its digest identifies them.
 package image
 
 import (
@@ -11,6 +12,7 @@ import (
 	"compress/gzip"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -18,12 +20,14 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 )
 
 // An Image has one layer.
 type Image struct {
 	Name         string            // with the registry, if it has one, and the tag
 	Architecture string            // as GOARCH has it
+	Created      time.Time         // of the sources, so that the digest does not depend on the time of the build
 	Files        map[string]string // the paths in the image, and the paths of the files that are copied there
 	Entrypoint   []string
 	Arguments    []string // where a container names none
@@ -54,60 +58,102 @@ const (
 )
 
 // Write writes the archive, and returns the digest of the image: a pod that names it runs these files and no other.
-func (i Image) Write(w io.Writer) (digest string, err error) {
+// Several images have one name, and the digest is that of their index.
+func Write(w io.Writer, images ...Image) (digest string, err error) {
+	if len(images) == 0 {
+		return "", errors.New("no image to write")
+	}
+	archive := tar.NewWriter(w)
+	if err := addFile(archive, "oci-layout", 0o644, []byte(`{"imageLayoutVersion":"1.0.0"}`)); err != nil {
+		return "", err
+	}
+	var manifests []any
+	for _, i := range images {
+		if i.Name != images[0].Name {
+			return "", fmt.Errorf("%s and %s cannot be in one index", images[0].Name, i.Name)
+		}
+		manifest, err := i.write(archive, len(images) == 1)
+		if err != nil {
+			return "", err
+		}
+		manifests = append(manifests, manifest)
+	}
+	entry := manifests[0].(map[string]any)
+	if len(images) > 1 {
+		index := encodeIndex(manifests...)
+		if err := addBlobs(archive, index); err != nil {
+			return "", err
+		}
+		entry = index.descriptor(kindIndex)
+	}
+	entry["annotations"] = images[0].annotations()
+	if err := addFile(archive, "index.json", 0o644, encodeIndex(entry).text); err != nil {
+		return "", err
+	}
+	return entry["digest"].(string), archive.Close()
+}
+
+// write adds the blobs of an image to the archive, and returns the descriptor of its manifest. The manifest of
+// `docker save`, which old versions of Docker read, has no room for a second architecture.
+func (i Image) write(archive *tar.Writer, only bool) (map[string]any, error) {
 	content, err := i.layer()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	packed, err := compress(content)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	config, layer := i.config(newBlob(content).digest), newBlob(packed)
 	manifest := encode(map[string]any{
 		"schemaVersion": 2, "mediaType": kindManifest,
 		"config": config.descriptor(kindConfig), "layers": []any{layer.descriptor(kindLayer)},
 	})
-	archive := tar.NewWriter(w)
-	for _, f := range []struct {
-		name string
-		text []byte
-	}{
-		{"oci-layout", []byte(`{"imageLayoutVersion":"1.0.0"}`)},
-		{"index.json", i.index(manifest).text},
-		{"manifest.json", encode([]any{map[string]any{
+	if only {
+		docker := encode([]any{map[string]any{
 			"Config": config.path(), "RepoTags": []string{i.Name}, "Layers": []string{layer.path()},
-		}}).text},
-		{manifest.path(), manifest.text},
-		{config.path(), config.text},
-		{layer.path(), layer.text},
-	} {
-		if err := addFile(archive, f.name, 0o644, f.text); err != nil {
-			return "", err
+		}})
+		if err := addFile(archive, "manifest.json", 0o644, docker.text); err != nil {
+			return nil, err
 		}
 	}
-	return manifest.digest, archive.Close()
+	d := manifest.descriptor(kindManifest)
+	d["platform"] = map[string]string{"architecture": i.Architecture, "os": "linux"}
+	return d, addBlobs(archive, manifest, config, layer)
+}
+
+func addBlobs(archive *tar.Writer, blobs ...blob) error {
+	for _, b := range blobs {
+		if err := addFile(archive, b.path(), 0o644, b.text); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // config returns what a container of the image starts with.
 func (i Image) config(layer string) blob {
-	return encode(map[string]any{
+	config := map[string]any{
 		"architecture": i.Architecture, "os": "linux",
 		"config": map[string]any{
 			"Entrypoint": i.Entrypoint, "Cmd": i.Arguments, "Env": i.Env, "Labels": i.Labels,
 		},
 		"rootfs": map[string]any{"type": "layers", "diff_ids": []string{layer}},
-	})
+	}
+	if !i.Created.IsZero() {
+		config["created"] = i.Created.UTC().Format(time.RFC3339)
+	}
+	return encode(config)
 }
 
-// index returns the face of the layout, with the name that the image gets where it is loaded.
-func (i Image) index(manifest blob) blob {
-	d := manifest.descriptor(kindManifest)
+// annotations returns the name that the image gets where it is loaded.
+func (i Image) annotations() map[string]string {
 	_, tag, _ := strings.Cut(path.Base(i.Name), ":")
-	d["annotations"] = map[string]string{
-		"io.containerd.image.name": i.Name, "org.opencontainers.image.ref.name": tag,
-	}
-	return encode(map[string]any{"schemaVersion": 2, "mediaType": kindIndex, "manifests": []any{d}})
+	return map[string]string{"io.containerd.image.name": i.Name, "org.opencontainers.image.ref.name": tag}
+}
+
+func encodeIndex(manifests ...any) blob {
+	return encode(map[string]any{"schemaVersion": 2, "mediaType": kindIndex, "manifests": manifests})
 }
 
 // encode writes JSON, with the keys of maps in order.

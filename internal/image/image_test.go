@@ -26,7 +26,8 @@ func write(t *testing.T, change func(*Image)) (digest string, files map[string][
 		t.Fatal(err)
 	}
 	i := Image{
-		Name: "a.test:5000/b:c", Architecture: "arm64", Entrypoint: []string{"/bin/x/program"}, Arguments: []string{"-a"}, Env: []string{"B=C"},
+		Created: time.Date(2026, 1, 2, 3, 4, 5, 0, time.FixedZone("", 3600)),
+		Name:    "a.test:5000/b:c", Architecture: "arm64", Entrypoint: []string{"/bin/x/program"}, Arguments: []string{"-a"}, Env: []string{"B=C"},
 		Labels: map[string]string{"k": "v"},
 		Files:  map[string]string{"bin/x/program": program, "/bin/text": text},
 	}
@@ -34,7 +35,7 @@ func write(t *testing.T, change func(*Image)) (digest string, files map[string][
 		change(&i)
 	}
 	var archive bytes.Buffer
-	digest, err := i.Write(&archive)
+	digest, err := Write(&archive, i)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,6 +48,7 @@ type descriptor struct {
 	MediaType, Digest string
 	Size              int
 	Annotations       map[string]string
+	Platform          struct{ Architecture, OS string }
 }
 
 // get returns the part that a descriptor names, whose length and checksum are as it says.
@@ -99,13 +101,13 @@ func TestLayout(t *testing.T) {
 		Labels               map[string]string
 	}
 	type config struct {
-		Architecture, OS string
-		Config           settings
-		Rootfs           struct {
+		Architecture, OS, Created string
+		Config                    settings
+		Rootfs                    struct {
 			DiffIDs []string `json:"diff_ids"`
 		}
 	}
-	want := config{Architecture: "arm64", OS: "linux", Config: settings{
+	want := config{Architecture: "arm64", OS: "linux", Created: "2026-01-02T02:04:05Z", Config: settings{
 		Entrypoint: []string{"/bin/x/program"}, Cmd: []string{"-a"}, Env: []string{"B=C"}, Labels: map[string]string{"k": "v"},
 	}}
 	want.Rootfs.DiffIDs = []string{fmt.Sprintf("sha256:%x", sha256.Sum256(layer))}
@@ -118,6 +120,62 @@ func TestLayout(t *testing.T) {
 	}
 	if string(content["bin/x/program"]) != "program" || string(content["bin/text"]) != "text" {
 		t.Errorf("the files are %q", content)
+	}
+}
+
+// Two architectures are one image: the index that the layout names has the image of each, with its own files.
+func TestIndex(t *testing.T) {
+	folder := t.TempDir()
+	var images []Image
+	for _, architecture := range []string{"amd64", "arm64"} {
+		name := filepath.Join(folder, architecture)
+		if err := os.WriteFile(name, []byte(architecture), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		images = append(images, Image{Name: "a.test/b:c", Architecture: architecture, Files: map[string]string{"program": name}})
+	}
+	var archive bytes.Buffer
+	digest, err := Write(&archive, images...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, _ := untar(t, archive.Bytes())
+	layout := decode[struct{ Manifests []descriptor }](t, files["index.json"])
+	if len(layout.Manifests) != 1 || layout.Manifests[0].Digest != digest || layout.Manifests[0].MediaType != kindIndex ||
+		layout.Manifests[0].Annotations["io.containerd.image.name"] != "a.test/b:c" {
+		t.Fatalf("the digest is %s, the layout has %+v", digest, layout.Manifests)
+	}
+	index := decode[struct{ Manifests []descriptor }](t, layout.Manifests[0].get(t, files))
+	var got []string
+	for _, d := range index.Manifests {
+		m := decode[manifest](t, d.get(t, files))
+		config := decode[struct{ Architecture string }](t, m.Config.get(t, files))
+		z, err := gzip.NewReader(bytes.NewReader(m.Layers[0].get(t, files)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		layer, err := io.ReadAll(z)
+		if err != nil {
+			t.Fatal(err)
+		}
+		content, _ := untar(t, layer)
+		got = append(got, d.Platform.OS, d.Platform.Architecture, config.Architecture, string(content["program"]))
+	}
+	want := []string{"linux", "amd64", "amd64", "amd64", "linux", "arm64", "arm64", "arm64"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if _, there := files["manifest.json"]; there {
+		t.Error("Docker would load one of the two images under the name of both")
+	}
+}
+
+// Images of two names have no index in common, and an archive has at least one image.
+func TestWriteRefuses(t *testing.T) {
+	for name, images := range map[string][]Image{"none": nil, "two names": {{Name: "a:b"}, {Name: "a:c"}}} {
+		if digest, err := Write(io.Discard, images...); err == nil || digest != "" {
+			t.Errorf("%s: %q, %v", name, digest, err)
+		}
 	}
 }
 
@@ -152,11 +210,13 @@ func TestDigest(t *testing.T) {
 				t.Fatal(err)
 			}
 		}},
-		"another name":         {true, func(i *Image) { i.Name = "a.test:5000/b:d" }},
-		"another content":      {false, func(i *Image) { i.Files["bin/text"] = i.Files["bin/x/program"] }},
-		"one file less":        {false, func(i *Image) { delete(i.Files, "/bin/text") }},
-		"another entrypoint":   {false, func(i *Image) { i.Entrypoint = nil }},
-		"another architecture": {false, func(i *Image) { i.Architecture = "amd64" }},
+		"another name":               {true, func(i *Image) { i.Name = "a.test:5000/b:d" }},
+		"another content":            {false, func(i *Image) { i.Files["bin/text"] = i.Files["bin/x/program"] }},
+		"one file less":              {false, func(i *Image) { delete(i.Files, "/bin/text") }},
+		"another entrypoint":         {false, func(i *Image) { i.Entrypoint = nil }},
+		"another time of the commit": {false, func(i *Image) { i.Created = i.Created.Add(time.Second) }},
+		"no time":                    {false, func(i *Image) { i.Created = time.Time{} }},
+		"another architecture":       {false, func(i *Image) { i.Architecture = "amd64" }},
 	} {
 		if digest, _ := write(t, change.do); (digest == first) != change.same {
 			t.Errorf("%s: %s and %s, want the same: %t", what, first, digest, change.same)
@@ -166,7 +226,7 @@ func TestDigest(t *testing.T) {
 
 // A file that is not there is an error, and so is a full disk.
 func TestWriteFails(t *testing.T) {
-	if _, err := (Image{Files: map[string]string{"a": "/not/there"}}).Write(io.Discard); !errors.Is(err, os.ErrNotExist) {
+	if _, err := Write(io.Discard, Image{Files: map[string]string{"a": "/not/there"}}); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("got %v", err)
 	}
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
@@ -174,7 +234,7 @@ func TestWriteFails(t *testing.T) {
 		t.Skip(err)
 	}
 	defer full.Close()
-	if digest, err := (Image{Name: "a:b"}).Write(full); err == nil || digest != "" {
+	if digest, err := Write(full, Image{Name: "a:b"}); err == nil || digest != "" {
 		t.Errorf("got %q, %v", digest, err)
 	}
 }

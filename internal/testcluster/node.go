@@ -180,7 +180,7 @@ func (n *Node) load(i image.Image) {
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	_, err = i.Write(file)
+	_, err = image.Write(file, i)
 	if err := errors.Join(err, file.Close()); err != nil {
 		n.t.Fatalf("write %s: %v", i.Name, err)
 	}

@@ -1,9 +1,10 @@
 // Command image writes the container image of the distribution as an archive, without a container engine.
 //
-//	image -name NAME:TAG -licenses FOLDER -certificates FILE PROGRAM ARCHIVE
+//	image -name NAME:TAG -certificates FILE [-version VERSION -revision COMMIT -created SECONDS] ARCHIVE FOLDER ...
 //
-// It prints the digest of the image. The program must need no loader and no library: the image has none. Beside it are
-// the authorities that it trusts, and the licences of all that is linked.
+// It prints the digest of the image. Each folder has the files of the image for one architecture: the program, which
+// must need no loader and no library, as the image has none, and what belongs to it, such as its licences. The
+// authorities that the program trusts are added. Several folders make one image for several architectures.
 package main
 
 import (
@@ -15,21 +16,27 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/netconn/netconn/internal/image"
 )
 
+// program is the file of a folder that a container starts.
+const program = "otelcol-netconn"
+
 func main() {
-	var p parts
-	flag.StringVar(&p.name, "name", "", "of the image, with the tag")
-	flag.StringVar(&p.licenses, "licenses", "", "folder with the licences of the program")
-	flag.StringVar(&p.certificates, "certificates", "/etc/ssl/certs/ca-certificates.crt", "the authorities to trust")
+	var o options
+	flag.StringVar(&o.name, "name", "", "of the image, with the tag")
+	flag.StringVar(&o.certificates, "certificates", "/etc/ssl/certs/ca-certificates.crt", "the authorities to trust")
+	flag.StringVar(&o.version, "version", "", "of the program")
+	flag.StringVar(&o.revision, "revision", "", "the commit of the sources")
+	flag.Int64Var(&o.created, "created", 0, "the time of the commit, in seconds since 1970")
 	flag.Parse()
-	if flag.NArg() != 2 || p.name == "" || p.licenses == "" {
+	if flag.NArg() < 2 || o.name == "" {
 		flag.Usage()
 		os.Exit(2)
 	}
-	digest, err := write(p, flag.Arg(0), flag.Arg(1))
+	digest, err := write(o, flag.Arg(0), flag.Args()[1:])
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "image:", err)
 		os.Exit(1)
@@ -37,50 +44,70 @@ func main() {
 	fmt.Println(digest)
 }
 
-// parts are the name of an image, and what it has beside the program.
-type parts struct{ name, licenses, certificates string }
+// options are what the images of all architectures have in common.
+type options struct {
+	name, certificates, version, revision string
+	created                               int64
+}
 
 // write writes the archive, or leaves none.
-func write(p parts, program, archive string) (digest string, err error) {
-	i, err := p.image(program)
-	if err != nil {
-		return "", err
+func write(o options, archive string, folders []string) (digest string, err error) {
+	var images []image.Image
+	for _, folder := range folders {
+		i, err := o.image(folder)
+		if err != nil {
+			return "", err
+		}
+		images = append(images, i)
 	}
 	file, err := os.Create(archive)
 	if err != nil {
 		return "", err
 	}
-	digest, err = i.Write(file)
+	digest, err = image.Write(file, images...)
 	if err := errors.Join(err, file.Close()); err != nil {
 		return "", errors.Join(err, os.Remove(archive))
 	}
 	return digest, nil
 }
 
-func (p parts) image(program string) (image.Image, error) {
-	architecture, err := inspect(program)
+func (o options) image(folder string) (image.Image, error) {
+	architecture, err := inspect(filepath.Join(folder, program))
 	if err != nil {
-		return image.Image{}, fmt.Errorf("%s: %w", program, err)
+		return image.Image{}, fmt.Errorf("%s: %w", folder, err)
 	}
-	files := map[string]string{
-		"otelcol-netconn": program, "etc/ssl/certs/ca-certificates.crt": p.certificates,
-	}
-	err = filepath.WalkDir(p.licenses, func(name string, entry fs.DirEntry, err error) error {
+	files := map[string]string{"etc/ssl/certs/ca-certificates.crt": o.certificates}
+	err = filepath.WalkDir(folder, func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
-		below, err := filepath.Rel(p.licenses, name)
-		files[filepath.Join("licenses", below)] = name
+		below, err := filepath.Rel(folder, name)
+		files[below] = name
 		return err
 	})
-	return image.Image{
-		Name: p.name, Architecture: architecture, Files: files,
-		Entrypoint: []string{"/otelcol-netconn"}, Arguments: []string{"--config=/etc/netconn/collector.yaml"},
-		Labels: map[string]string{
-			"org.opencontainers.image.source":   "https://github.com/netconn/netconn",
-			"org.opencontainers.image.licenses": "Apache-2.0",
-		},
-	}, err
+	i := image.Image{
+		Name: o.name, Architecture: architecture, Files: files, Labels: o.labels(),
+		Entrypoint: []string{"/" + program}, Arguments: []string{"--config=/etc/netconn/collector.yaml"},
+	}
+	if o.created != 0 {
+		i.Created = time.Unix(o.created, 0)
+	}
+	return i, err
+}
+
+func (o options) labels() map[string]string {
+	const prefix = "org.opencontainers.image."
+	labels := map[string]string{
+		prefix + "source":   "https://github.com/netconn/netconn",
+		prefix + "licenses": "Apache-2.0",
+	}
+	if o.version != "" {
+		labels[prefix+"version"] = o.version
+	}
+	if o.revision != "" {
+		labels[prefix+"revision"] = o.revision
+	}
+	return labels
 }
 
 // inspect returns the architecture that a program was built for.

@@ -8,82 +8,112 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/netconn/netconn/internal/image"
 )
 
-// build builds a small program, and returns its path.
-func build(t *testing.T, architecture string) string {
+// folder returns a folder with a program for an architecture and its licences.
+func folder(t *testing.T, architecture string, arguments ...string) string {
 	t.Helper()
-	folder := t.TempDir()
-	source := filepath.Join(folder, "main.go")
-	if err := os.WriteFile(source, []byte("package main\n\nfunc main() {}\n"), 0o600); err != nil {
+	source, folder := filepath.Join(t.TempDir(), "main.go"), t.TempDir()
+	module := filepath.Join(folder, "licenses", "example.com/m@v1")
+	if err := errors.Join(os.MkdirAll(module, 0o700), os.WriteFile(filepath.Join(module, "LICENSE"), nil, 0o600),
+		os.WriteFile(filepath.Join(folder, "sbom.json"), nil, 0o600),
+		os.WriteFile(source, []byte("package main\n\nfunc main() {}\n"), 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	command := exec.Command("go", "build", "-o", filepath.Join(folder, "program"), source)
+	arguments = append(append([]string{"build"}, arguments...), "-o", filepath.Join(folder, program), source)
+	command := exec.Command("go", arguments...)
 	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+architecture)
 	if out, err := command.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	return filepath.Join(folder, "program")
+	return folder
 }
 
-// folder returns a folder with licences and certificates.
-func folder(t *testing.T) parts {
+// authorities returns the options of an image that trusts some.
+func authorities(t *testing.T) options {
 	t.Helper()
-	p := parts{name: "a/b:c", licenses: filepath.Join(t.TempDir(), "licenses"), certificates: filepath.Join(t.TempDir(), "ca.crt")}
-	module := filepath.Join(p.licenses, "example.com/m@v1")
-	if err := errors.Join(os.MkdirAll(module, 0o700), os.WriteFile(filepath.Join(module, "LICENSE"), nil, 0o600),
-		os.WriteFile(filepath.Join(p.licenses, "NOTICE"), nil, 0o600), os.WriteFile(p.certificates, nil, 0o600)); err != nil {
+	o := options{name: "a/b:c", certificates: filepath.Join(t.TempDir(), "ca.crt")}
+	if err := os.WriteFile(o.certificates, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return p
+	return o
 }
 
-// The image has the program, the licences in their folders and the authorities, for the architecture of the program,
-// and starts as the manifests expect.
+// The image has all files of the folder and the authorities, for the architecture of the program, and starts as the
+// manifests expect.
 func TestImage(t *testing.T) {
-	p, program := folder(t), build(t, "arm64")
-	i, err := p.image(program)
+	o, from := authorities(t), folder(t, "arm64")
+	o.version, o.revision, o.created = "0.2.0", "abc", 1_700_000_000
+	got, err := o.image(from)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]string{
-		"otelcol-netconn":                   program,
-		"etc/ssl/certs/ca-certificates.crt": p.certificates,
-		"licenses/NOTICE":                   filepath.Join(p.licenses, "NOTICE"),
-		"licenses/example.com/m@v1/LICENSE": filepath.Join(p.licenses, "example.com/m@v1/LICENSE"),
+	want := image.Image{
+		Name: "a/b:c", Architecture: "arm64", Created: time.Unix(1_700_000_000, 0),
+		Files: map[string]string{
+			"otelcol-netconn":                   filepath.Join(from, "otelcol-netconn"),
+			"etc/ssl/certs/ca-certificates.crt": o.certificates,
+			"sbom.json":                         filepath.Join(from, "sbom.json"),
+			"licenses/example.com/m@v1/LICENSE": filepath.Join(from, "licenses/example.com/m@v1/LICENSE"),
+		},
+		Entrypoint: []string{"/otelcol-netconn"}, Arguments: []string{"--config=/etc/netconn/collector.yaml"},
+		Labels: map[string]string{
+			"org.opencontainers.image.source": "https://github.com/netconn/netconn", "org.opencontainers.image.licenses": "Apache-2.0",
+			"org.opencontainers.image.version": "0.2.0", "org.opencontainers.image.revision": "abc",
+		},
 	}
-	if diff := cmp.Diff(want, i.Files); diff != "" {
-		t.Errorf("files (-want +got):\n%s", diff)
-	}
-	if i.Architecture != "arm64" || i.Name != "a/b:c" || !cmp.Equal(i.Entrypoint, []string{"/otelcol-netconn"}) {
-		t.Errorf("%+v", i)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
-func TestWrite(t *testing.T) {
-	p, program, archive := folder(t), build(t, runtime.GOARCH), filepath.Join(t.TempDir(), "image.tar")
-	digest, err := write(p, program, archive)
-	if err != nil || !strings.HasPrefix(digest, "sha256:") {
-		t.Fatalf("%q, %v", digest, err)
+// Without a version, as `make image` from a copy that has no history, nothing is invented.
+func TestImageWithoutVersion(t *testing.T) {
+	got, err := authorities(t).image(folder(t, "amd64"))
+	if err != nil || len(got.Labels) != 2 || !got.Created.IsZero() {
+		t.Errorf("%v, %v, %v", got.Labels, got.Created, err)
 	}
-	if again, err := write(p, program, archive); err != nil || again != digest {
-		t.Errorf("written again: %s, %v, want %s", again, err, digest)
+}
+
+// One digest names the image of all architectures, and the same folders give the same one.
+func TestWrite(t *testing.T) {
+	o, archive := authorities(t), filepath.Join(t.TempDir(), "image.tar")
+	folders := []string{folder(t, "amd64"), folder(t, "arm64")}
+	both, err := write(o, archive, folders)
+	if err != nil || !strings.HasPrefix(both, "sha256:") {
+		t.Fatalf("%q, %v", both, err)
+	}
+	if again, err := write(o, archive, folders); err != nil || again != both {
+		t.Errorf("written again: %s, %v, want %s", again, err, both)
+	}
+	if one, err := write(o, archive, folders[:1]); err != nil || one == both {
+		t.Errorf("one architecture: %s, %v, and both %s", one, err, both)
 	}
 }
 
 // Nothing is left of an image that could not be written.
 func TestWriteFails(t *testing.T) {
-	program := build(t, runtime.GOARCH)
-	for name, change := range map[string]func(*parts) string{
-		"no program":      func(*parts) string { return "/not/there" },
-		"not a program":   func(p *parts) string { return p.certificates },
-		"no licences":     func(p *parts) string { p.licenses = "/not/there"; return program },
-		"no certificates": func(p *parts) string { p.certificates = "/not/there"; return program },
+	good := folder(t, "amd64")
+	bad := t.TempDir()
+	if err := os.WriteFile(filepath.Join(bad, program), []byte("text"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct{ certificates, folder string }{
+		"no folder":       {"", "/not/there"},
+		"no program":      {"", t.TempDir()},
+		"not a program":   {"", bad},
+		"no certificates": {"/not/there", good},
 	} {
-		p, archive := folder(t), filepath.Join(t.TempDir(), "image.tar")
-		if digest, err := write(p, change(&p), archive); err == nil || digest != "" {
+		o, archive := authorities(t), filepath.Join(t.TempDir(), "image.tar")
+		if c.certificates != "" {
+			o.certificates = c.certificates
+		}
+		if digest, err := write(o, archive, []string{good, c.folder}); err == nil || digest != "" {
 			t.Errorf("%s: %q, %v", name, digest, err)
 		}
 		if _, err := os.Stat(archive); err == nil {
@@ -94,20 +124,8 @@ func TestWriteFails(t *testing.T) {
 
 // The image has no loader, so a program that needs one cannot start in it.
 func TestProgramThatNeedsALoader(t *testing.T) {
-	if runtime.GOOS != "linux" {
-		t.Skip("the test program is not an ELF file")
-	}
-	program := filepath.Join(t.TempDir(), "program")
-	source := filepath.Join(t.TempDir(), "main.go")
-	if err := os.WriteFile(source, []byte("package main\n\nfunc main() {}\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	command := exec.Command("go", "build", "-buildmode=pie", "-o", program, source)
-	command.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := command.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	if _, err := folder(t).image(program); err == nil || !strings.Contains(err.Error(), "CGO_ENABLED=0") {
+	if _, err := authorities(t).image(folder(t, runtime.GOARCH, "-buildmode=pie")); err == nil ||
+		!strings.Contains(err.Error(), "CGO_ENABLED=0") {
 		t.Errorf("got %v", err)
 	}
 }
