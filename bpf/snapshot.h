@@ -18,6 +18,8 @@ static __always_inline int snapshot_connection(struct sock *sk, struct tracked *
 	struct counters c = {};
 	struct connection_record *r;
 
+	if (awaits_search(t))
+		return 0;
 	read_live_counters(&c, t, tp, sk);
 	if (!all && !changed(t, &c))
 		return 0;

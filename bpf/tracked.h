@@ -91,6 +91,9 @@ struct {
 volatile __s64 room = (__u64)-1 >> 1;
 volatile __u64 visited = 0;
 
+/* When the last search for owners began. The reader sets it. */
+volatile __u64 searched_ns = 0;
+
 static __always_inline bool has_room(void)
 {
 	return room > 0;
@@ -136,6 +139,12 @@ static __always_inline struct tracked *track(struct sock *sk, struct tracked *in
 static __always_inline bool owner_doubtful(struct tracked *t)
 {
 	return !t->process.pid || (t->process.pid == 1 && t->role == ROLE_SERVER);
+}
+
+/* Reports whether the next search may still find the real owner, so that a report would name another one. */
+static __always_inline bool awaits_search(struct tracked *t)
+{
+	return owner_doubtful(t) && t->opened_ns > searched_ns;
 }
 
 #endif

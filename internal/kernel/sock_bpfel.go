@@ -206,6 +206,7 @@ const (
 	sockVarPhaseType        = "phase_type"
 	sockVarRoleType         = "role_type"
 	sockVarRoom             = "room"
+	sockVarSearchedNs       = "searched_ns"
 	sockVarVisited          = "visited"
 )
 
@@ -288,6 +289,7 @@ type sockVariableSpecs struct {
 	PhaseType      *ebpf.VariableSpec `ebpf:"phase_type"`
 	RoleType       *ebpf.VariableSpec `ebpf:"role_type"`
 	Room           *ebpf.VariableSpec `ebpf:"room"`
+	SearchedNs     *ebpf.VariableSpec `ebpf:"searched_ns"`
 	Visited        *ebpf.VariableSpec `ebpf:"visited"`
 }
 
@@ -349,6 +351,7 @@ type sockVariables struct {
 	PhaseType      *ebpf.Variable `ebpf:"phase_type"`
 	RoleType       *ebpf.Variable `ebpf:"role_type"`
 	Room           *ebpf.Variable `ebpf:"room"`
+	SearchedNs     *ebpf.Variable `ebpf:"searched_ns"`
 	Visited        *ebpf.Variable `ebpf:"visited"`
 }
 

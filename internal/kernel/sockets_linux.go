@@ -156,7 +156,11 @@ func (s *Sockets) adopt(ctx context.Context) error {
 		return fmt.Errorf("attach adopt: %w", err)
 	}
 	defer l.Close()
-	err = run(l, func() (int, error) { return 1, ctx.Err() })
+	began := uint64(monotonic())
+	err = errors.Join(
+		run(l, func() (int, error) { return 1, ctx.Err() }),
+		s.objects.SearchedNs.Set(began), // after a search that failed too, or what it has not found is never reported
+	)
 	if err != nil && errors.Is(err, ctx.Err()) {
 		return nil
 	}
@@ -193,9 +197,8 @@ func run(l *link.Iter, empty func() (int, error)) error {
 
 // adoptMissing looks for connections that no process had open when netconn started (they were in an accept queue, or on
 // the way from one process to another), and for owners that were not known when a connection opened: the listener is
-// older than netconn and has no file (an MPTCP subflow, as in most servers written in Go), or systemd listens. It
-// visits every open file (1 to 2 us each), so it runs only if there is such a connection, and for a bounded share of
-// the time.
+// older than netconn and has no file (an MPTCP subflow, as in most servers written in Go), or systemd listens. It visits every open file (1 to 2 us each), so it runs only if there is such a connection, and for a
+// bounded share of the time. No snapshot has a connection before a search for its owner.
 func (s *Sockets) adoptMissing(all bool) error {
 	unowned, err := s.count(sockCounterCOUNT_UNOWNED)
 	if err != nil {

@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -287,33 +286,4 @@ func (r eofReader) Read(p []byte) (int, error) {
 		err = io.EOF
 	}
 	return n, err
-}
-
-// The socket that listens below a multipath one has no file, so a listener older than netconn has no owner to inherit.
-// What it accepts has one nevertheless, in its first report.
-func TestMultipathListenerOlderThanNetconn(t *testing.T) {
-	client, server := testnet.New(t), testnet.New(t)
-	testnet.Link(client, server, "nc0", "10.77.0.1/24", "10.77.0.2/24")
-	var l net.Listener
-	var err error
-	config := net.ListenConfig{}
-	config.SetMultipathTCP(true)
-	server.Do(func() { l, err = config.Listen(t.Context(), "tcp", serverAddress) })
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	o := observe(t, Options{}, client, server)
-	for range 3 {
-		here := client.Dial(serverAddress)
-		there, err := l.Accept()
-		if err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(time.Until(o.nextAdopt)) // as long as it takes on a machine with many open files
-		o.snapshot(false)
-		wantSelf(t, o.liveOf(conn.RoleServer).Process)
-		here.Close()
-		there.Close()
-	}
 }
