@@ -50,6 +50,10 @@ enum {
 /* include/net/sock.h: bind() chose the port. An accepted socket does not inherit it (sk_clone_lock). */
 #define SOCK_BINDPORT_LOCK 8
 
+/* include/linux/skbuff.h, in the lowest bits of sk_user_data: the socket is in a sockmap. Since Linux 6.0
+ * (2a0133723f9e). */
+#define SK_USER_DATA_PSOCK 4
+
 /* include/uapi/linux/bpf.h */
 enum bpf_map_type {
 	BPF_MAP_TYPE_HASH = 1,
@@ -164,6 +168,7 @@ struct sock {
 	atomic_t sk_drops;
 	__u16 sk_protocol;
 	__u8 sk_userlocks : 4;
+	void *sk_user_data;
 	int sk_err;
 	int sk_err_soft;
 	struct socket *sk_socket;

@@ -59,7 +59,8 @@ enum count64 {
 
 #define NAME_COUNT32(name, field) name,
 enum count32 {
-	FOR_EACH_COUNT32(NAME_COUNT32) COUNTS32,
+	FOR_EACH_COUNT32(NAME_COUNT32) BYPASSED, /* 1: payload may have passed by TCP, see sockmap.h */
+	COUNTS32,
 };
 #undef NAME_COUNT32
 
@@ -69,7 +70,6 @@ struct counters {
 	__u32 count32[COUNTS32];
 	__u32 rtt_us; /* 0: no sample yet */
 	__u32 rtt_variation_us;
-	__u32 reserved;
 };
 
 /* The error of an end that was read late, when the application may have taken the errno from the socket. */

@@ -75,11 +75,12 @@ static __always_inline void read_own_counters(struct counters *c, struct tracked
 	read_counters(c, tp, t->role, state);
 	if (!(t->flags & BASELINED)) {
 		c->count32[LOST] -= t->first_lost;
-		return;
+	} else {
+		base = bpf_sk_storage_get(&baselines, tp, 0, 0);
+		if (base)
+			subtract(c, base);
 	}
-	base = bpf_sk_storage_get(&baselines, tp, 0, 0);
-	if (base)
-		subtract(c, base);
+	c->count32[BYPASSED] = t->bypassed;
 }
 
 /* Reports whether a system call or a softirq works on the socket. With PREEMPT_RT the spin lock has no such field. */

@@ -5,6 +5,7 @@
 
 #include "handover.h"
 #include "report.h"
+#include "sockmap.h"
 #include "tracked.h"
 
 static __always_inline bool changed(const struct tracked *t, const struct counters *c)
@@ -20,6 +21,8 @@ static __always_inline int snapshot_connection(struct sock *sk, struct tracked *
 
 	if (awaits_search(t))
 		return 0;
+	if (mark_bypassed(sk, t))
+		all = true;
 	read_live_counters(&c, t, tp, sk);
 	if (!all && !changed(t, &c))
 		return 0;

@@ -9,6 +9,7 @@
 #include "records.h"
 #include "report.h"
 #include "snapshot.h"
+#include "sockmap.h"
 #include "tracked.h"
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
@@ -164,7 +165,17 @@ static __always_inline void on_closing(struct sock *sk, int new_state)
 		return;
 	catch_up(t, tp, new_state);
 	t->flags |= CLOSING;
+	mark_bypassed(sk, t);
 	correct_owner(sk, t);
+}
+
+/* The FIN of the other end has arrived. */
+static __always_inline void on_other_closing(struct sock *sk)
+{
+	struct tracked *t = in_sockmap(sk) ? tracked_of(sk) : 0;
+
+	if (t)
+		mark_bypassed(sk, t);
 }
 
 /* The reader does not know a listener that was not reported, and needs none that dropped nothing. Without a record, a
@@ -232,6 +243,9 @@ int BPF_PROG(socket_state, struct sock *sk, int old_state, int new_state)
 	case TCP_FIN_WAIT1:
 	case TCP_LAST_ACK:
 		on_closing(sk, new_state);
+		break;
+	case TCP_CLOSE_WAIT:
+		on_other_closing(sk);
 		break;
 	case TCP_CLOSE:
 		on_closed(sk, old_state);

@@ -30,7 +30,8 @@ struct tracked {
 	__u32 isn_local;
 	__u32 isn_remote;
 	__u32 first_lost; /* lost before this generation: tcp_disconnect clears only the other counters */
-	__u8 role;
+	__u8 role : 7;
+	__u8 bypassed : 1; /* seen in a sockmap */
 	__u8 flags;
 	__u16 listen_port;
 	struct process process;

@@ -17,6 +17,7 @@ const (
 	Reordering                      // reordering events that the sender noticed
 	CE                              // segments received with the ECN mark "congestion experienced"
 	SegmentsLost                    // segments that the sender took for lost, again each time
+	Bypassed                        // 1: in a sockmap, so that payload may be missing in Sent and Received
 	Counters                        // how many there are
 
 	WideCounters = SegmentsSent // how many of them have 64 bits; the rest has 32 and wraps
@@ -32,6 +33,7 @@ var counters = [Counters]struct{ name, unit string }{
 	Reordering:       {"reordering", names.EventsUnit},
 	CE:               {"ce", names.Segments},
 	SegmentsLost:     {"segments_lost", names.Segments},
+	Bypassed:         {"bypassed", names.Connections},
 }
 
 // String returns the name of the counter.

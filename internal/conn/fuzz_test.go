@@ -100,7 +100,7 @@ func TestUnits(t *testing.T) {
 	for c, want := range map[Counter]string{
 		Sent: names.Bytes, Received: names.Bytes, Retransmits: names.Segments, SegmentsSent: names.Segments,
 		SegmentsReceived: names.Segments, OutOfOrder: names.Segments, CE: names.Segments,
-		Reordering: names.EventsUnit, SegmentsLost: names.Segments,
+		Reordering: names.EventsUnit, SegmentsLost: names.Segments, Bypassed: names.Connections,
 	} {
 		if c.Unit() != want {
 			t.Errorf("%s is in %s, want %s", c, c.Unit(), want)

@@ -42,6 +42,7 @@ func TestCountersOfAConnection(t *testing.T) {
 	full := conn.Counts{
 		conn.Sent: 1, conn.Received: 2, conn.SegmentsSent: 3, conn.SegmentsReceived: 4, conn.Retransmits: 5,
 		conn.OutOfOrder: 6, conn.Reordering: 7, conn.CE: 8, conn.SegmentsLost: 9,
+		conn.Bypassed: 1,
 	}
 	checkLives(t, map[string]life{
 		"open": {
@@ -56,6 +57,7 @@ func TestCountersOfAConnection(t *testing.T) {
 				Counts: conn.Counts{
 					conn.Sent: 1, conn.Received: 2, conn.SegmentsSent: 3, conn.SegmentsReceived: 4,
 					conn.Retransmits: 5, conn.OutOfOrder: 6, conn.Reordering: 7, conn.CE: 8, conn.SegmentsLost: 9,
+					conn.Bypassed: 1,
 				},
 				Outcomes: OutcomeCounts{Attempts: outcomes(conn.NoError)},
 				Active:   1,

@@ -58,7 +58,8 @@ const (
 	sockCount32REORDERING        sockCount32 = 4
 	sockCount32CE                sockCount32 = 5
 	sockCount32LOST              sockCount32 = 6
-	sockCount32COUNTS32          sockCount32 = 7
+	sockCount32BYPASSED          sockCount32 = 7
+	sockCount32COUNTS32          sockCount32 = 8
 )
 
 type sockCount64 uint32
@@ -88,10 +89,9 @@ const (
 type sockCounters struct {
 	_              structs.HostLayout
 	Count64        [2]uint64
-	Count32        [7]uint32
+	Count32        [8]uint32
 	RttUs          uint32
 	RttVariationUs uint32
-	Reserved       uint32
 }
 
 type sockListenerRecord struct {
@@ -165,7 +165,7 @@ type sockTracked struct {
 	IsnLocal            uint32
 	IsnRemote           uint32
 	FirstLost           uint32
-	Role                uint8
+	_                   [1]byte /* unsupported bitfield */
 	Flags               uint8
 	ListenPort          uint16
 	Process             sockProcess

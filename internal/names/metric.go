@@ -17,6 +17,7 @@ const (
 	Reordering        = "netconn.tcp.reordering"
 	Lost              = "netconn.tcp.lost"
 	CE                = "netconn.tcp.ecn.ce"
+	Bypassed          = "netconn.tcp.bypassed"
 	ListenDrops       = "netconn.listen.drops"
 )
 

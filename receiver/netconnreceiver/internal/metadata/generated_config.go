@@ -519,6 +519,81 @@ func (ms *NetconnPacketsMetricConfig) Validate() error {
 	return nil
 }
 
+// NetconnTCPBypassedMetricAttributeKey specifies the key of an attribute for the netconn.tcp.bypassed metric.
+type NetconnTCPBypassedMetricAttributeKey string
+
+const (
+	NetconnTCPBypassedMetricAttributeKeyNetconnRole                       NetconnTCPBypassedMetricAttributeKey = "netconn.role"
+	NetconnTCPBypassedMetricAttributeKeyNetworkTransport                  NetconnTCPBypassedMetricAttributeKey = "network.transport"
+	NetconnTCPBypassedMetricAttributeKeyServerPort                        NetconnTCPBypassedMetricAttributeKey = "server.port"
+	NetconnTCPBypassedMetricAttributeKeyNetconnNat                        NetconnTCPBypassedMetricAttributeKey = "netconn.nat"
+	NetconnTCPBypassedMetricAttributeKeyNetconnOriginalDestinationName    NetconnTCPBypassedMetricAttributeKey = "netconn.original_destination.name"
+	NetconnTCPBypassedMetricAttributeKeyNetconnOriginalDestinationPort    NetconnTCPBypassedMetricAttributeKey = "netconn.original_destination.port"
+	NetconnTCPBypassedMetricAttributeKeyNetconnOriginalDestinationAddress NetconnTCPBypassedMetricAttributeKey = "netconn.original_destination.address"
+	NetconnTCPBypassedMetricAttributeKeyNetworkPeerAddress                NetconnTCPBypassedMetricAttributeKey = "network.peer.address"
+	NetconnTCPBypassedMetricAttributeKeyNetworkPeerPort                   NetconnTCPBypassedMetricAttributeKey = "network.peer.port"
+	NetconnTCPBypassedMetricAttributeKeyNetworkLocalAddress               NetconnTCPBypassedMetricAttributeKey = "network.local.address"
+	NetconnTCPBypassedMetricAttributeKeyServerAddress                     NetconnTCPBypassedMetricAttributeKey = "server.address"
+	NetconnTCPBypassedMetricAttributeKeyClientAddress                     NetconnTCPBypassedMetricAttributeKey = "client.address"
+	NetconnTCPBypassedMetricAttributeKeyNetconnPeerType                   NetconnTCPBypassedMetricAttributeKey = "netconn.peer.type"
+	NetconnTCPBypassedMetricAttributeKeyNetconnPeerScope                  NetconnTCPBypassedMetricAttributeKey = "netconn.peer.scope"
+	NetconnTCPBypassedMetricAttributeKeyNetconnPeerName                   NetconnTCPBypassedMetricAttributeKey = "netconn.peer.name"
+	NetconnTCPBypassedMetricAttributeKeyNetconnPeerK8sNamespaceName       NetconnTCPBypassedMetricAttributeKey = "netconn.peer.k8s.namespace.name"
+	NetconnTCPBypassedMetricAttributeKeyNetconnPeerK8sWorkloadName        NetconnTCPBypassedMetricAttributeKey = "netconn.peer.k8s.workload.name"
+	NetconnTCPBypassedMetricAttributeKeyNetconnPeerK8sWorkloadKind        NetconnTCPBypassedMetricAttributeKey = "netconn.peer.k8s.workload.kind"
+	NetconnTCPBypassedMetricAttributeKeyNetconnPeerK8sPodName             NetconnTCPBypassedMetricAttributeKey = "netconn.peer.k8s.pod.name"
+	NetconnTCPBypassedMetricAttributeKeyNetconnPeerContainerName          NetconnTCPBypassedMetricAttributeKey = "netconn.peer.container.name"
+	NetconnTCPBypassedMetricAttributeKeyNetconnPeerContainerID            NetconnTCPBypassedMetricAttributeKey = "netconn.peer.container.id"
+	NetconnTCPBypassedMetricAttributeKeyNetconnPeerContainerImageTag      NetconnTCPBypassedMetricAttributeKey = "netconn.peer.container.image.tag"
+	NetconnTCPBypassedMetricAttributeKeyNetconnPeerProxy                  NetconnTCPBypassedMetricAttributeKey = "netconn.peer.proxy"
+	NetconnTCPBypassedMetricAttributeKeyNetconnPeerK8sNodeName            NetconnTCPBypassedMetricAttributeKey = "netconn.peer.k8s.node.name"
+	NetconnTCPBypassedMetricAttributeKeyNetconnPeerZone                   NetconnTCPBypassedMetricAttributeKey = "netconn.peer.zone"
+	NetconnTCPBypassedMetricAttributeKeyNetconnPeerRegion                 NetconnTCPBypassedMetricAttributeKey = "netconn.peer.region"
+	NetconnTCPBypassedMetricAttributeKeyServicePeerName                   NetconnTCPBypassedMetricAttributeKey = "service.peer.name"
+	NetconnTCPBypassedMetricAttributeKeyServicePeerNamespace              NetconnTCPBypassedMetricAttributeKey = "service.peer.namespace"
+)
+
+// NetconnTCPBypassedMetricConfig provides config for the netconn.tcp.bypassed metric.
+type NetconnTCPBypassedMetricConfig struct {
+	Enabled          bool `mapstructure:"enabled"`
+	enabledSetByUser bool
+
+	AggregationStrategy string                                 `mapstructure:"aggregation_strategy"`
+	EnabledAttributes   []NetconnTCPBypassedMetricAttributeKey `mapstructure:"attributes"`
+}
+
+func (ms *NetconnTCPBypassedMetricConfig) Unmarshal(parser *confmap.Conf) error {
+	if parser == nil {
+		return nil
+	}
+
+	err := parser.Unmarshal(ms)
+	if err != nil {
+		return err
+	}
+
+	ms.enabledSetByUser = parser.IsSet("enabled")
+	return nil
+}
+
+func (ms *NetconnTCPBypassedMetricConfig) Validate() error {
+	for _, val := range ms.EnabledAttributes {
+		switch val {
+		case NetconnTCPBypassedMetricAttributeKeyNetconnRole, NetconnTCPBypassedMetricAttributeKeyNetworkTransport, NetconnTCPBypassedMetricAttributeKeyServerPort, NetconnTCPBypassedMetricAttributeKeyNetconnNat, NetconnTCPBypassedMetricAttributeKeyNetconnOriginalDestinationName, NetconnTCPBypassedMetricAttributeKeyNetconnOriginalDestinationPort, NetconnTCPBypassedMetricAttributeKeyNetconnOriginalDestinationAddress, NetconnTCPBypassedMetricAttributeKeyNetworkPeerAddress, NetconnTCPBypassedMetricAttributeKeyNetworkPeerPort, NetconnTCPBypassedMetricAttributeKeyNetworkLocalAddress, NetconnTCPBypassedMetricAttributeKeyServerAddress, NetconnTCPBypassedMetricAttributeKeyClientAddress, NetconnTCPBypassedMetricAttributeKeyNetconnPeerType, NetconnTCPBypassedMetricAttributeKeyNetconnPeerScope, NetconnTCPBypassedMetricAttributeKeyNetconnPeerName, NetconnTCPBypassedMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnTCPBypassedMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnTCPBypassedMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnTCPBypassedMetricAttributeKeyNetconnPeerK8sPodName, NetconnTCPBypassedMetricAttributeKeyNetconnPeerContainerName, NetconnTCPBypassedMetricAttributeKeyNetconnPeerContainerID, NetconnTCPBypassedMetricAttributeKeyNetconnPeerContainerImageTag, NetconnTCPBypassedMetricAttributeKeyNetconnPeerProxy, NetconnTCPBypassedMetricAttributeKeyNetconnPeerK8sNodeName, NetconnTCPBypassedMetricAttributeKeyNetconnPeerZone, NetconnTCPBypassedMetricAttributeKeyNetconnPeerRegion, NetconnTCPBypassedMetricAttributeKeyServicePeerName, NetconnTCPBypassedMetricAttributeKeyServicePeerNamespace:
+		default:
+			return fmt.Errorf("metric netconn.tcp.bypassed doesn't have an attribute %v, valid attributes: [netconn.role, network.transport, server.port, netconn.nat, netconn.original_destination.name, netconn.original_destination.port, netconn.original_destination.address, network.peer.address, network.peer.port, network.local.address, server.address, client.address, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.k8s.namespace.name, netconn.peer.k8s.workload.name, netconn.peer.k8s.workload.kind, netconn.peer.k8s.pod.name, netconn.peer.container.name, netconn.peer.container.id, netconn.peer.container.image.tag, netconn.peer.proxy, netconn.peer.k8s.node.name, netconn.peer.zone, netconn.peer.region, service.peer.name, service.peer.namespace]", val)
+		}
+	}
+
+	switch ms.AggregationStrategy {
+	case AggregationStrategySum, AggregationStrategyAvg, AggregationStrategyMin, AggregationStrategyMax:
+	default:
+		return fmt.Errorf("invalid aggregation strategy %q, valid strategies: [%s, %s, %s, %s]", ms.AggregationStrategy, AggregationStrategySum, AggregationStrategyAvg, AggregationStrategyMin, AggregationStrategyMax)
+	}
+
+	return nil
+}
+
 // NetconnTCPEcnCeMetricAttributeKey specifies the key of an attribute for the netconn.tcp.ecn.ce metric.
 type NetconnTCPEcnCeMetricAttributeKey string
 
@@ -1182,6 +1257,7 @@ type MetricsConfig struct {
 	NetconnIo                   NetconnIoMetricConfig                   `mapstructure:"netconn.io"`
 	NetconnListenDrops          NetconnListenDropsMetricConfig          `mapstructure:"netconn.listen.drops"`
 	NetconnPackets              NetconnPacketsMetricConfig              `mapstructure:"netconn.packets"`
+	NetconnTCPBypassed          NetconnTCPBypassedMetricConfig          `mapstructure:"netconn.tcp.bypassed"`
 	NetconnTCPEcnCe             NetconnTCPEcnCeMetricConfig             `mapstructure:"netconn.tcp.ecn.ce"`
 	NetconnTCPHandshakeDuration NetconnTCPHandshakeDurationMetricConfig `mapstructure:"netconn.tcp.handshake.duration"`
 	NetconnTCPJitter            NetconnTCPJitterMetricConfig            `mapstructure:"netconn.tcp.jitter"`
@@ -1229,6 +1305,11 @@ func DefaultMetricsConfig() MetricsConfig {
 			Enabled:             false,
 			AggregationStrategy: AggregationStrategySum,
 			EnabledAttributes:   []NetconnPacketsMetricAttributeKey{NetconnPacketsMetricAttributeKeyNetworkIoDirection, NetconnPacketsMetricAttributeKeyNetconnRole, NetconnPacketsMetricAttributeKeyServerPort, NetconnPacketsMetricAttributeKeyNetconnNat, NetconnPacketsMetricAttributeKeyNetconnOriginalDestinationName, NetconnPacketsMetricAttributeKeyNetconnOriginalDestinationPort, NetconnPacketsMetricAttributeKeyNetconnPeerType, NetconnPacketsMetricAttributeKeyNetconnPeerScope, NetconnPacketsMetricAttributeKeyNetconnPeerName, NetconnPacketsMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnPacketsMetricAttributeKeyNetconnPeerContainerName, NetconnPacketsMetricAttributeKeyNetconnPeerContainerImageTag, NetconnPacketsMetricAttributeKeyNetconnPeerProxy, NetconnPacketsMetricAttributeKeyServicePeerName},
+		},
+		NetconnTCPBypassed: NetconnTCPBypassedMetricConfig{
+			Enabled:             true,
+			AggregationStrategy: AggregationStrategySum,
+			EnabledAttributes:   []NetconnTCPBypassedMetricAttributeKey{NetconnTCPBypassedMetricAttributeKeyNetconnRole, NetconnTCPBypassedMetricAttributeKeyServerPort, NetconnTCPBypassedMetricAttributeKeyNetconnNat, NetconnTCPBypassedMetricAttributeKeyNetconnOriginalDestinationName, NetconnTCPBypassedMetricAttributeKeyNetconnOriginalDestinationPort, NetconnTCPBypassedMetricAttributeKeyNetconnPeerType, NetconnTCPBypassedMetricAttributeKeyNetconnPeerScope, NetconnTCPBypassedMetricAttributeKeyNetconnPeerName, NetconnTCPBypassedMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnTCPBypassedMetricAttributeKeyNetconnPeerContainerName, NetconnTCPBypassedMetricAttributeKeyNetconnPeerContainerImageTag, NetconnTCPBypassedMetricAttributeKeyNetconnPeerProxy, NetconnTCPBypassedMetricAttributeKeyServicePeerName},
 		},
 		NetconnTCPEcnCe: NetconnTCPEcnCeMetricConfig{
 			Enabled:             false,

@@ -100,10 +100,14 @@ var table = [...]row{
 	},
 	{
 		name: names.Lost, unit: names.Segments, kind: counter, counter: conn.SegmentsLost,
-		description: "Segments that the sender took for lost, again each time that they were.",
+		description: "Segments that the sender considered lost; one that is lost twice counts twice.",
 	},
 	{
 		name: names.CE, unit: names.Segments, kind: counter, counter: conn.CE,
 		description: "Segments received with the mark of congestion (ECN CE).",
+	},
+	{
+		name: names.Bypassed, unit: names.Connections, kind: counter, counter: conn.Bypassed,
+		description: "Connections in a sockmap, which may have carried more payload than netconn.io has.",
 	},
 }

@@ -218,10 +218,12 @@ func (m *metric) writeNumber(f *flow.Flow, n number, at time.Time, to pmetric.Nu
 }
 
 // hasZero reports whether a series of the flow has a point of zero. Of attempts that all failed there is nothing to
-// count but the attempts.
+// count but the attempts. If payload may have passed by TCP, no bytes is not a fact.
 func (m *metric) hasZero(f *flow.Flow) bool {
 	switch {
-	case m.view.delta:
+	case m.view.delta, m.kind == counter && m.counter == conn.Bypassed:
+		return false
+	case m.kind == counter && m.counter == conn.Sent && f.Counts[conn.Bypassed] > 0:
 		return false
 	case m.kind == counter || m.kind == active:
 		return f.Overflow || f.Shown&flow.Established != 0 || f.Established()
