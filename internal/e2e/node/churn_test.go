@@ -28,7 +28,7 @@ func TestChurn(t *testing.T) {
 	resumeApplications(t)
 	churn(t, n, length/2)
 	b.wantCounted(t, "after the churn")
-	wantMap(t, n)
+	b.wantMap(t, n)
 	b.wantFit(t, n)
 	b.wantNames(t)
 	t.Logf("%d changes of pods in half of the time", half)

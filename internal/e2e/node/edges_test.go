@@ -45,30 +45,41 @@ func counted(t *testing.T, folder string) map[edge][2]int64 {
 		t.Fatal(err)
 	}
 	for _, path := range files {
-		file, err := os.Open(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for lines := bufio.NewScanner(file); lines.Scan(); {
-			var c struct {
-				Owner, Role, Asked, Tag, ServerTag string
-				Sent, Received                     int64
-			}
-			if err := json.Unmarshal(lines.Bytes(), &c); err != nil {
-				t.Fatalf("%s: %v", path, err)
-			}
-			if c.Role != "client" {
-				continue
-			}
+		for _, c := range clients(t, path) {
 			name, _, _ := strings.Cut(c.Asked, ":")
 			// A server that ended before it answered is v1, as all are but web for a while.
 			client, server := workload(c.Owner)+":"+c.Tag+place, servers[name]+":"+cmp.Or(c.ServerTag, "v1")+place
 			add(edges, edge{"client", client, server}, c.Sent, c.Received)
 			add(edges, edge{"server", client, server}, c.Received, c.Sent)
 		}
-		file.Close()
 	}
 	return edges
+}
+
+// call is what the client of a connection has counted.
+type call struct {
+	Owner, Role, Asked, Tag, ServerTag string
+	Sent, Received                     int64
+}
+
+// clients returns the clients' lines of a journal.
+func clients(t *testing.T, path string) (all []call) {
+	t.Helper()
+	file, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	for lines := bufio.NewScanner(file); lines.Scan(); {
+		var c call
+		if err := json.Unmarshal(lines.Bytes(), &c); err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		if c.Role == "client" {
+			all = append(all, c)
+		}
+	}
+	return all
 }
 
 func add(edges map[edge][2]int64, e edge, sent, received int64) {

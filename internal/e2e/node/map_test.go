@@ -24,7 +24,7 @@ type table struct {
 
 // wantMap checks that the map, opened as docs/kubernetes.md says, has each edge that the applications have counted once
 // and to the byte, whichever ends it is of.
-func wantMap(t *testing.T, n *testcluster.Node) {
+func (b *backend) wantMap(t *testing.T, n *testcluster.Node) {
 	t.Helper()
 	n.Forward("netconn", "deployment/netconn-map", "19466")
 	want := make(map[edge][2]int64)
@@ -33,17 +33,17 @@ func wantMap(t *testing.T, n *testcluster.Node) {
 			want[e] = bytes
 		}
 	}
-	diff := ""
+	diff, last := "", map[edge][2]int64(nil)
 	if err := harness.Until(deadline, "the map to agree", func() bool {
 		time.Sleep(time.Second)
 		got, err := mapped()
-		diff = cmp.Diff(want, got)
+		last, diff = got, cmp.Diff(want, got)
 		if err != nil {
 			diff = err.Error()
 		}
 		return diff == ""
 	}); err != nil {
-		t.Errorf("edges of the map (-counted +mapped):\n%s", diff)
+		b.differs(t, "edges of the map", diff, want, last)
 	}
 }
 

@@ -50,7 +50,7 @@ func TestNode(t *testing.T) {
 	resumeApplications(t)
 	time.Sleep(traffic)
 	b.wantCounted(t, "after a restart of the agent")
-	wantMap(t, n)
+	b.wantMap(t, n)
 	wantQuiet(t, n)
 	b.wantCPU(t)
 	b.wantFit(t, n)
@@ -63,6 +63,7 @@ func install(t *testing.T) (*testcluster.Node, *backend) {
 	t.Helper()
 	n := newNode(t)
 	b := newBackend(t, testcluster.NodeAddress.String()+":4317")
+	b.watch(t)
 	kubectl(t, n, "apply", "-f", "testdata/dns.yaml")
 	rollout(t, n, "kube-system", "deployment/coredns")
 	kubectl(t, n, "apply", "-k", overlay(t))
@@ -100,6 +101,7 @@ func restartAgent(t *testing.T, n *testcluster.Node) {
 func explain(t *testing.T, n *testcluster.Node, b *backend) {
 	t.Helper()
 	b.showNeed(t)
+	defer b.skipShort(t)
 	if t.Failed() || testing.Verbose() {
 		show(t, n)
 	}
@@ -203,13 +205,14 @@ func startApplications(t *testing.T, n *testcluster.Node) {
 func (b *backend) wantCounted(t *testing.T, when string) {
 	t.Helper()
 	stopApplications(t)
-	diff := ""
+	diff, want, got := "", map[edge][2]int64(nil), map[edge][2]int64(nil)
 	if err := harness.Until(deadline, "both to agree", func() bool {
 		time.Sleep(time.Second)
-		diff = cmp.Diff(counted(t, journal), reported(b.all()))
+		want, got = counted(t, journal), reported(b.all())
+		diff = cmp.Diff(want, got)
 		return diff == ""
 	}); err != nil {
-		t.Errorf("edges %s (-counted +reported):\n%s", when, diff)
+		b.differs(t, "edges "+when, diff, want, got)
 	}
 }
 

@@ -8,11 +8,13 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
@@ -25,9 +27,6 @@ import (
 	"github.com/netconn/netconn/internal/testcluster"
 )
 
-// programs are those of the node's images.
-var programs = []string{"app", "coredns", "otelcol-netconn"}
-
 // lossy matches the metrics of what netconn knows that it has not seen.
 var lossy = regexp.MustCompile("lost|missed|refused|dropped|evicted|overflow")
 
@@ -38,11 +37,13 @@ type labels map[string]string
 type series struct {
 	resource, point labels
 	start           pcommon.Timestamp // an agent that was restarted counts from zero again
+	time            pcommon.Timestamp
 	bytes           int64
 }
 
-// backend is an OTLP receiver at the address of the node. It keeps the last point of each series of netconn.io, and the
-// names of all metrics of each container.
+// backend is an OTLP receiver at the address of the node. It keeps the last point of each series of netconn.io, by its
+// time: two gateways with several consumers each do not keep the order. It keeps the names of all metrics of each
+// container, too.
 type backend struct {
 	pmetricotlp.UnimplementedGRPCServer
 	address string
@@ -50,9 +51,11 @@ type backend struct {
 	mu         sync.Mutex
 	io         map[string]series
 	containers map[string]map[string]bool // names of metrics by container.id
-	nameless   map[string]bool            // resources of containers without the name of their pod or their own
+	own        map[string]bool            // ids of the node's containers and pods; other tests have some on this machine
+	nameless   map[string]string          // resources without the name of their pod or their own, by container or pod
 	peak       map[string]float64         // of netconn's own containers, by container and metric
 	losses     map[string]int64           // by metric, as netconn itself counts them
+	short      []string                   // what is missing because others have overrun the kernel's buffer
 }
 
 type logs struct {
@@ -65,8 +68,8 @@ func (*logs) Export(context.Context, plogotlp.ExportRequest) (plogotlp.ExportRes
 
 func newBackend(t *testing.T, address string) *backend {
 	t.Helper()
-	b := &backend{address: address, io: make(map[string]series), containers: make(map[string]map[string]bool), nameless: make(map[string]bool),
-		peak: make(map[string]float64), losses: make(map[string]int64)}
+	b := &backend{address: address, io: make(map[string]series), containers: make(map[string]map[string]bool), nameless: make(map[string]string),
+		own: make(map[string]bool), peak: make(map[string]float64), losses: make(map[string]int64)}
 	l, err := net.Listen("tcp", address)
 	if err != nil {
 		t.Fatal(err)
@@ -112,10 +115,9 @@ func (b *backend) keep(resource labels, m pmetric.Metric) {
 			b.peak[key] = max(b.peak[key], p.DoubleValue(), float64(p.IntValue()))
 		}
 	}
-	ours := slices.Contains(programs, resource["process.executable.name"]) // other tests have containers on this machine
-	if strings.HasPrefix(m.Name(), "netconn.") && ours && (id != "" || resource["k8s.pod.uid"] != "") &&
+	if strings.HasPrefix(m.Name(), "netconn.") &&
 		(resource["k8s.namespace.name"] == "" || resource["k8s.pod.name"] == "" || resource["k8s.container.name"] == "") {
-		b.nameless[m.Name()+" of "+resource.String()] = true
+		b.nameless[cmp.Or(id, resource["k8s.pod.uid"])] = m.Name() + " of " + resource.String()
 	}
 	if strings.HasPrefix(m.Name(), "otelcol_netconn_") && lossy.MatchString(m.Name()) && m.Type() == pmetric.MetricTypeSum {
 		for _, p := range m.Sum().DataPoints().All() {
@@ -126,8 +128,10 @@ func (b *backend) keep(resource labels, m pmetric.Metric) {
 		return
 	}
 	for _, p := range m.Sum().DataPoints().All() {
-		s := series{resource, labelsOf(p.Attributes()), p.StartTimestamp(), p.IntValue()}
-		b.io[s.key()] = s
+		s := series{resource, labelsOf(p.Attributes()), p.StartTimestamp(), p.Timestamp(), p.IntValue()}
+		if s.time >= b.io[s.key()].time {
+			b.io[s.key()] = s
+		}
 	}
 }
 
@@ -191,8 +195,43 @@ func (b *backend) wantNames(t *testing.T) {
 	t.Helper()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, resource := range slices.Sorted(maps.Keys(b.nameless)) {
-		t.Errorf("without a name: %s", resource)
+	if len(b.own) < 20 { // two for each pod
+		t.Errorf("only %d containers and pods are known as the node's", len(b.own))
+	}
+	for _, id := range slices.Sorted(maps.Keys(b.nameless)) {
+		if b.own[id] {
+			t.Errorf("without a name: %s", b.nameless[id])
+		}
+	}
+}
+
+// watch learns the ids of the containers and the pods that come and go on the node, until the test ends.
+func (b *backend) watch(t *testing.T) {
+	t.Helper()
+	ended, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for tick := time.NewTicker(200 * time.Millisecond); ; {
+			b.learn()
+			select {
+			case <-ended:
+				tick.Stop()
+				return
+			case <-tick.C:
+			}
+		}
+	}()
+	t.Cleanup(func() { close(ended); <-done })
+}
+
+func (b *backend) learn() {
+	for _, folder := range []string{"/run/containerd/io.containerd.runtime.v2.task/k8s.io", "/var/lib/kubelet/pods"} {
+		entries, _ := os.ReadDir(folder) // wantNames has learnt some, or fails
+		b.mu.Lock()
+		for _, e := range entries {
+			b.own[e.Name()] = true
+		}
+		b.mu.Unlock()
 	}
 }
 
