@@ -21,15 +21,19 @@ type Cgroup struct {
 // value: unknown.
 type Owner struct {
 	ContainerID string // 64 hexadecimal digits, or the name of a system container (Named); empty: a host process
-	PodUID      string // a UUID, or empty: not in a pod, or a static pod
+	PodUID      string // a UUID, or empty: not in a pod, or StaticPod
 	Unit        string // systemd unit of a host process; sessions and transient units are folded into their slice
 	Executable  string // of the container's first process; of the process itself on the host
 	Named       bool   // ContainerID is the name that an administrator gave (LXC, systemd-nspawn, Nomad)
+	StaticPod   bool   // in a pod that the kubelet read from a file: its cgroup does not have the UID that the API has
 }
 
 // ClaimedID reports whether the container's id was chosen by the user or the service that Unit names, and not by an
 // engine of the host. It identifies the container only together with Unit.
 func (o Owner) ClaimedID() bool { return o.ContainerID != "" && o.Unit != "" }
+
+// InPod reports whether a kubelet made the container.
+func (o Owner) InPod() bool { return o.ContainerID != "" && (o.PodUID != "" || o.StaticPod) }
 
 // Name returns a name for people: that of a system container, else the executable.
 func (o Owner) Name() string {

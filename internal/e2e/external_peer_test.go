@@ -22,6 +22,8 @@ func newKnownTestbed(t *testing.T, c *testcluster.Cluster) *testbed {
 	s := &testbed{t: t}
 	s.build()
 	writeNodes(c)
+	shop := c.MakePod((kind{pod: "shop", owner: "DaemonSet shop"}).object())
+	report(t, c, shop, s.shop.pod.Addr4, s.shop.id)
 	return s
 }
 

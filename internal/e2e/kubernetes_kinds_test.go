@@ -14,9 +14,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/netconn/netconn/internal/testcluster"
-	"github.com/netconn/netconn/internal/testnet/mesh"
 )
 
 // A kind is a pod of node1, and its owner.
@@ -86,38 +86,44 @@ func newKinds(t *testing.T, c *testcluster.Cluster, s *testbed) map[string]known
 	all := make(map[string]knownPod)
 	for i, k := range kinds {
 		object := c.MakePod(k.object())
-		pod, err := s.node[0].Pod(k.pod, 150+i)
-		s.check(err)
-		pod.UID = string(object.UID)
-		if strings.HasPrefix(k.owner, "Node ") {
-			pod.UID = staticUID
-		}
-		container, err := pod.Container()
-		s.check(err)
-		in, address, port := pod.Namespace, pod.Addr4, uint16(8080)
-		if k.host {
-			in, address, port = s.node[0].Namespace, s.node[0].Addr4, 9443
-		}
-		w := &workload{
-			start(t, k.workload, in, container.Cgroup), member{k.workload, container.ID, pod}, in, container.Cgroup,
-			make(map[string]bool),
-		}
-		listens := at(address, port)
-		w.ensure(listens.String())
-		all[k.workload] = knownPod{w, listens}
-		report(t, c, object, address, container)
+		pod := k.start(s, object.UID, 150+i)
+		all[k.workload] = pod
+		report(t, c, object, pod.listens.Addr(), pod.id)
 	}
 	return all
 }
 
+// start starts the driver of a pod. The cgroup of a static pod does not have the uid that the API has.
+func (k kind) start(s *testbed, uid types.UID, number int) knownPod {
+	pod, err := s.node[0].Pod(k.pod, number)
+	s.check(err)
+	pod.UID = string(uid)
+	if strings.HasPrefix(k.owner, "Node ") {
+		pod.UID = staticUID
+	}
+	container, err := pod.Container()
+	s.check(err)
+	in, address, port := pod.Namespace, pod.Addr4, uint16(8080)
+	if k.host {
+		in, address, port = s.node[0].Namespace, s.node[0].Addr4, 9443
+	}
+	w := &workload{
+		start(s.t, k.workload, in, container.Cgroup), member{k.workload, container.ID, pod}, in, container.Cgroup,
+		make(map[string]bool),
+	}
+	listens := at(address, port)
+	w.ensure(listens.String())
+	return knownPod{w, listens}
+}
+
 // report is what the kubelet reports of a pod that runs.
-func report(t *testing.T, c *testcluster.Cluster, p *corev1.Pod, address netip.Addr, container *mesh.Container) {
+func report(t *testing.T, c *testcluster.Cluster, p *corev1.Pod, address netip.Addr, container string) {
 	t.Helper()
 	now := metav1.Now()
 	p.Status = corev1.PodStatus{
 		Phase: corev1.PodRunning, StartTime: &now, PodIP: address.String(), PodIPs: []corev1.PodIP{{IP: address.String()}}, HostIP: nodeAddr.String(),
 		ContainerStatuses: []corev1.ContainerStatus{{
-			Name: "app", ContainerID: "containerd://" + container.ID, State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: now}},
+			Name: "app", ContainerID: "containerd://" + container, State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: now}},
 		}},
 	}
 	if _, err := c.Client.CoreV1().Pods(space).UpdateStatus(context.Background(), p, metav1.UpdateOptions{}); err != nil {

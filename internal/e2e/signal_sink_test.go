@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -151,6 +152,13 @@ func (s *signals) now(metric string) []number {
 		}
 	}
 	return all
+}
+
+// ever returns the last point of each series that there ever was.
+func (s *signals) ever(metric string) []number {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Collect(maps.Values(s.numbers[metric]))
 }
 
 // await waits for the first collection: what happens after it is reported.

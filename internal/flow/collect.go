@@ -160,6 +160,9 @@ func (t *Table) drop(id conn.ID, k *connection) {
 // show expires idle flows and sorts the others.
 func (t *Table) show(now time.Time) {
 	for _, r := range t.resources {
+		if t.withhold(r, now) {
+			continue
+		}
 		if t.expire(r, now); len(r.shown) == 0 {
 			t.forget(r)
 			continue
@@ -175,6 +178,16 @@ func (t *Table) show(now time.Time) {
 	clear(t.view)
 	t.view = t.view[:0]
 	for _, r := range t.order {
-		t.view = append(t.view, Resource{Owner: r.owner, Flows: r.shown})
+		if r.released {
+			t.view = append(t.view, Resource{Owner: r.owner, Flows: r.shown})
+		}
 	}
+}
+
+// withhold reports whether a resource is left out. It is asked about once more at each collection, until it is shown.
+func (t *Table) withhold(r *resource, now time.Time) bool {
+	if !r.released {
+		r.released = t.config.Withhold == nil || !t.config.Withhold(r.owner, now.Sub(r.since))
+	}
+	return !r.released
 }

@@ -31,6 +31,8 @@
 //     credited to the overflow flow of the host when its end is reported. Its live reports are not counted: they are
 //     absolute, and without a kept connection there is nothing to subtract. It is kept from the first live report for
 //     which there is room. If the kernel loses the report of its end too, its traffic is not counted.
+//   - A new resource is left out of collections for as long as Config.Withhold says so. It loses nothing: its first
+//     collection has everything from the start on. A resource that was shown once is never left out again.
 //   - A flow with a live connection or listener never expires. An idle flow expires after it has shown an
 //     Active of zero. If it returns it is a new flow, with a start that is not before the last point of the old
 //     one.
@@ -56,6 +58,8 @@ type Config struct {
 	MaxConnections   int           // connections that are kept, with the ended ones that are remembered
 	ExpireAfter      time.Duration // life of an idle flow
 	Bounds           Bounds        // of the histograms
+	// Withhold reports whether to leave out the resource of an owner that was first seen so long ago. nil: never.
+	Withhold func(o conn.Owner, age time.Duration) bool
 }
 
 // Defaults are the values of a configuration that names none.

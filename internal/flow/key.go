@@ -52,6 +52,7 @@ func compareOwners(a, b conn.Owner) int {
 		cmp.Compare(a.Unit, b.Unit),
 		cmp.Compare(a.Executable, b.Executable),
 		compareBools(a.Named, b.Named),
+		compareBools(a.StaticPod, b.StaticPod),
 	)
 }
 

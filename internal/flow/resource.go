@@ -17,9 +17,11 @@ type resource struct {
 	overflow *flow   // nil: nothing is beyond a limit
 	shown    []*Flow // all of them, as they are handed out
 	unsorted bool
-	left     bool   // a flow was removed that is still in shown
-	gone     bool   // the container is gone
-	beyond   uint64 // connections and listeners in overflow
+	left     bool      // a flow was removed that is still in shown
+	gone     bool      // the container is gone
+	since    time.Time // the collection before its first flow
+	released bool      // it is, or was, in a collection
+	beyond   uint64    // connections and listeners in overflow
 }
 
 // flow is a Flow with what is needed to keep it.
@@ -65,7 +67,7 @@ func (t *Table) resource(o conn.Owner) (r *resource, within bool) {
 		r, _ := t.resource(conn.Owner{})
 		return r, false
 	}
-	r = &resource{owner: o, flows: make(map[Key]*flow), room: room[*flow]{round: t.round - 1}}
+	r = &resource{owner: o, flows: make(map[Key]*flow), room: room[*flow]{round: t.round - 1}, since: t.collected}
 	t.keep(r)
 	return r, true
 }

@@ -27,7 +27,7 @@ func TestKernelShapes(t *testing.T) {
 			conn.Owner{ContainerID: idA, PodUID: uidA, Executable: "app"},
 		},
 		"cgroupfs driver": {"/kubepods/besteffort/pod" + uidB + "/" + idB, conn.Owner{ContainerID: idB, PodUID: uidB, Executable: "app"}},
-		"static pod":      {"/kubepods/pod" + hash + "/" + idA[1:] + "0", conn.Owner{ContainerID: idA[1:] + "0", Executable: "app"}},
+		"static pod":      {"/kubepods/pod" + hash + "/" + idA[1:] + "0", conn.Owner{ContainerID: idA[1:] + "0", Executable: "app", StaticPod: true}},
 		"inner cgroup":    {"/docker/" + idB[1:] + "0/system.slice/x.service", conn.Owner{ContainerID: idB[1:] + "0", Executable: "app"}},
 		"no container":    {"/jobs/job-7", conn.Owner{Executable: "app"}},
 	} {

@@ -254,6 +254,7 @@ func (r *Resolver) known(id groupID, path string) *group {
 		place: p,
 		owner: conn.Owner{
 			ContainerID: p.container, PodUID: p.pod, Unit: p.unit, Named: p.container != "" && !isEngineID(p.container),
+			StaticPod: p.kubelet && p.container != "" && p.pod == "" && p.unit == "",
 		},
 		age: age{used: true},
 	}

@@ -7,7 +7,7 @@ import (
 
 const (
 	idLength   = 64 // of a container's id: SHA-256
-	hashLength = 32 // of a static pod's name: MD5
+	hashLength = 32 // of a static pod's name: MD5 or FNV-128a
 )
 
 // containerSegment returns the id or name of the container whose own cgroup ends at end of path; segment is its name,

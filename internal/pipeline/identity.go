@@ -141,6 +141,13 @@ func (p *Pipeline) introduced(o conn.Owner) bool {
 	return true
 }
 
+// withhold reports whether the flows of a container of a pod wait for the API, which has listed the others: after a start
+// the kubelet reports a container a moment later, during an outage of the API when that is over, and a static pod when it
+// has made the mirror. Shown before, they would have another resource afterwards, and all of their totals again.
+func (p *Pipeline) withhold(o conn.Owner, age time.Duration) bool {
+	return p.listed && !p.final && o.InPod() && age < ContainerPatience && !p.introduced(o)
+}
+
 // destination names what a client asked for.
 func (p *Pipeline) destination(asked netip.AddrPort) string {
 	if name := p.sources.service(asked); name != "" {

@@ -3,8 +3,10 @@ package pipeline
 import (
 	"net/netip"
 	"testing"
+	"time"
 
 	"github.com/netconn/netconn/internal/conn"
+	"github.com/netconn/netconn/internal/kubernetes"
 	"github.com/netconn/netconn/internal/names"
 )
 
@@ -66,5 +68,46 @@ func TestConnectionsWaitForTheirContainer(t *testing.T) {
 	p.final, p.sources = false, nil
 	if !p.introduced(conn.Owner{ContainerID: "0b5c"}) {
 		t.Error("without a source: it waits")
+	}
+}
+
+// The flows of a pod's container wait for an API that has listed the other containers, but not for ever, and not at the
+// end of the agent. Nothing else waits.
+func TestFlowsWaitForTheirContainer(t *testing.T) {
+	inPod := conn.Owner{ContainerID: "5f70", PodUID: "8f0c"}
+	static := conn.Owner{ContainerID: "0b5c", StaticPod: true}
+	synced := kubernetes.WatchHealth{Kind: "pods", Synced: true}
+	for name, c := range map[string]struct {
+		owner   conn.Owner
+		age     time.Duration
+		watches []kubernetes.WatchHealth
+		known   string
+		final   bool
+		want    bool
+	}{
+		"a container that has just started": {owner: inPod, watches: []kubernetes.WatchHealth{synced}, want: true},
+		"a static pod":                      {owner: static, watches: []kubernetes.WatchHealth{synced}, want: true},
+		"almost too long":                   {owner: static, age: ContainerPatience - 1, watches: []kubernetes.WatchHealth{synced}, want: true},
+		"too long":                          {owner: static, age: ContainerPatience, watches: []kubernetes.WatchHealth{synced}},
+		"a known container":                 {owner: inPod, watches: []kubernetes.WatchHealth{synced}, known: "5f70"},
+		"another known container":           {owner: inPod, watches: []kubernetes.WatchHealth{synced}, known: "0b5c", want: true},
+		"the last collection":               {owner: inPod, watches: []kubernetes.WatchHealth{synced}, final: true},
+		"an API that has not answered":      {owner: inPod, watches: []kubernetes.WatchHealth{synced, {Kind: "services"}}},
+		"no API":                            {owner: inPod},
+		"a container in no pod":             {owner: conn.Owner{ContainerID: "5f70"}, watches: []kubernetes.WatchHealth{synced}},
+		"a host process":                    {owner: conn.Owner{Executable: "sshd"}, watches: []kubernetes.WatchHealth{synced}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &scripted{peers: map[netip.Addr]conn.Peer{}}
+			p := s.open(t)
+			p.sources = Sources{&registrar{oracle{health: kubernetes.Health{Watches: c.watches}}, map[string]bool{c.known: true}, 0}}
+			if _, err := p.Collect(s.now); err != nil {
+				t.Fatal(err)
+			}
+			p.TakeAsFinal(c.final)
+			if got := p.withhold(c.owner, c.age); got != c.want {
+				t.Errorf("withheld: %t, want %t", got, c.want)
+			}
+		})
 	}
 }

@@ -35,6 +35,10 @@ const Patience = 2 * time.Second
 // the interval of collections: the API of a busy machine may take longer than a short one.
 const StartPatience = 10 * time.Second
 
+// ContainerPatience is how long the flows of a pod's container wait until the cluster's API knows the container. It is
+// longer than an API server takes to start again.
+const ContainerPatience = 5 * time.Minute
+
 // DrainInterval is short enough for the ring of ended connections not to fill up at ten thousand a second.
 const DrainInterval = 100 * time.Millisecond
 
@@ -70,6 +74,7 @@ type Pipeline struct {
 	peers     *peer.Resolver
 	sources   Sources
 	known     map[string]bool // containers of this machine that the sources have been certain of
+	listed    bool            // the cluster's API had answered before this collection
 	flows     *flow.Table
 	listening listening
 	programs  *programs
@@ -118,13 +123,14 @@ func Open(o Options, m Machine) (*Pipeline, error) {
 		sources:   sources,
 		known:     make(map[string]bool),
 		programs:  newPrograms(o.Root),
-		flows:     flow.New(o.Flows, now),
 		listening: newListening(),
 		events:    newEvents(o.Events),
 		mask:      o.Mask,
 		host:      Host{ID: id, Name: name},
 		capacity:  capacity,
 	}
+	o.Flows.Withhold = p.withhold
+	p.flows = flow.New(o.Flows, now)
 	p.degraded = p.missing(append([]error{hostErr, tablesErr, s.limit(capacity.Sockets)}, missing...))
 	return p, nil
 }
@@ -180,6 +186,7 @@ func (p *Pipeline) WantEvents(wanted bool) { p.events.want(wanted) }
 // Collect makes one collection and returns all flows, which are valid until the next call of any method. With an error
 // they are those of what could be read.
 func (p *Pipeline) Collect(now time.Time) ([]flow.Resource, error) {
+	p.listed = p.sources.listed()
 	flows, err := p.read(now)
 	p.expire(now)
 	p.overflow.note(p.flows.Stats(), now)

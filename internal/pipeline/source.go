@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/netconn/netconn/internal/conn"
@@ -107,6 +108,12 @@ func (s Sources) close() {
 	for _, source := range s {
 		source.Close()
 	}
+}
+
+// listed reports whether there is a cluster, and all of its watches have listed their objects once.
+func (s Sources) listed() bool {
+	watches := s.cluster().Watches
+	return len(watches) > 0 && !slices.ContainsFunc(watches, func(w kubernetes.WatchHealth) bool { return !w.Synced })
 }
 
 // cluster returns how the watches of Kubernetes are; the zero value where it is no source.

@@ -76,7 +76,7 @@ func (s selection) add(key string, include, exclude []filter.Config) {
 // the same series would be emitted twice.
 func (r *Resources) Mask(o conn.Owner) conn.Owner {
 	if !r.config.ContainerID.Enabled {
-		o.ContainerID, o.Named = "", false
+		o.ContainerID, o.Named, o.StaticPod = "", false, false
 	}
 	if !r.config.K8sPodUID.Enabled {
 		o.PodUID = ""
