@@ -2,6 +2,7 @@
 /* Follows DNS queries and responses of the sockets of chosen cgroups. The programs run for each packet of these
  * cgroups, so all of them let a packet pass that is not DNS as early as possible, and none ever drops one: a program
  * that returns anything but 1 would. */
+#include "dns.h"
 #include "kernel.h"
 #include "packet.h"
 #include "process.h"
@@ -22,65 +23,6 @@ const enum dns_counter *counter_type __attribute__((unused));
 
 enum {
 	PASS = 1, /* the packet goes on */
-	PORTS = 4,
-	ANY_SIZE = 0xffff,
-};
-
-/* Ports of servers; 0: none. Set before the object is loaded. */
-const volatile __u16 ports[PORTS] = {53, 15053};
-
-/* A hash and not a socket's storage: one socket of a server has a query of each of its clients. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 1 << 16);
-	__type(key, struct dns_key);
-	__type(value, struct dns_query);
-} queries SEC(".maps");
-
-/* Where a socket that is not connected sent its last message to, before any translation. */
-struct {
-	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, struct endpoint);
-} asked SEC(".maps");
-
-/* Responses, and sockets of servers. */
-struct {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 4 << 20);
-} messages SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, DNS_COUNTERS);
-	__type(key, __u32);
-	__type(value, __u64);
-} dns_counts SEC(".maps");
-
-static __always_inline void count(__u32 what)
-{
-	__u64 *value = bpf_map_lookup_elem(&dns_counts, &what);
-
-	if (value)
-		__sync_fetch_and_add(value, 1);
-}
-
-static __always_inline bool is_dns(__u16 port)
-{
-	return port && (port == ports[0] || port == ports[1] || port == ports[2] || port == ports[3]);
-}
-
-/* An exchange, as its messages are read. */
-struct exchange {
-	struct packet packet;
-	struct dns_key key;
-	struct dns_query *query; /* the last one with this key that has no response; NULL: none was seen */
-	__u32 message;		 /* offset of the message */
-	__u32 size;
-	bool egress;
-	bool response;
 };
 
 /* Fills in the task that sends, or where that is not the owner of the socket only the cgroup: a segment may be sent
@@ -166,7 +108,7 @@ static __always_inline void fill(struct __sk_buff *skb, struct exchange *e, stru
 
 /* Writes a record with up to n bytes of the message. */
 #define REPORT(n)                                                                                                      \
-	static __always_inline void report_##n(struct __sk_buff *skb, struct exchange *e)                             \
+	static __always_inline void report_##n(struct __sk_buff *skb, struct exchange *e)                              \
 	{                                                                                                              \
 		struct {                                                                                               \
 			struct dns_record record;                                                                      \
@@ -212,63 +154,6 @@ static __always_inline void on_response(struct __sk_buff *skb, struct exchange *
 		report_1280(skb, e);
 	if (e->query)
 		bpf_map_delete_elem(&queries, &e->key);
-}
-
-/* Reads the id and the kind of a message at an offset of the payload. The size is known over UDP, and over TCP where the
- * length stands before the message. False: it is no query and no response, or has more than one question. */
-static __always_inline bool read_message(struct __sk_buff *skb, struct exchange *e, __u32 offset, __u32 size)
-{
-	__u8 h[12];
-
-	e->message = e->packet.payload + offset;
-	e->size = size;
-	if (e->packet.length < offset + sizeof(h) || bpf_skb_load_bytes(skb, e->message, h, sizeof(h)))
-		return false;
-	e->key.id = h[0] << 8 | h[1];
-	e->response = h[2] & 0x80;
-	if ((h[2] & 0x78) || h[4] || h[5] > 1) /* OPCODE, QDCOUNT */
-		return false;
-	return e->response || (h[5] == 1 && !h[6] && !h[7]); /* ANCOUNT */
-}
-
-static __always_inline void identify(struct exchange *e)
-{
-	e->key.server = e->egress == e->response;
-	e->query = bpf_map_lookup_elem(&queries, &e->key);
-}
-
-/* Finds a message that begins with a segment. The middle of a response may look like the beginning of one, so a
- * response counts only if its query was seen. */
-static __always_inline bool find_in_segment(struct __sk_buff *skb, struct exchange *e)
-{
-	__u8 h[2];
-	__u32 length;
-
-	if (e->packet.length < 14 || bpf_skb_load_bytes(skb, e->packet.payload, h, sizeof(h)))
-		return false;
-	length = h[0] << 8 | h[1];
-	if (length >= 12 && length + 2 >= e->packet.length && read_message(skb, e, 2, length)) {
-		identify(e);
-		if (e->query || !e->response)
-			return true;
-	}
-	/* The length was in a segment before. */
-	if (!read_message(skb, e, 0, ANY_SIZE))
-		return false;
-	identify(e);
-	return e->query || !e->response;
-}
-
-static __always_inline bool find_message(struct __sk_buff *skb, struct exchange *e)
-{
-	if (e->packet.protocol == IPPROTO_TCP)
-		return find_in_segment(skb, e);
-	if (!read_message(skb, e, 0, e->packet.length)) {
-		count(DNS_COUNT_UNREADABLE);
-		return false;
-	}
-	identify(e);
-	return true;
 }
 
 /* Returns what the application sees at the other end: what it is connected to, or sent to last. */
@@ -442,7 +327,8 @@ int dns_servers(struct bpf_iter__task_file *ctx)
 		return 0;
 	socket = bpf_sock_from_file(file);
 	sk = socket ? socket->sk : 0;
-	if (!sk || (sk->sk_protocol != IPPROTO_UDP && sk->sk_protocol != IPPROTO_TCP) || !is_dns(sk->__sk_common.skc_num))
+	if (!sk || (sk->sk_protocol != IPPROTO_UDP && sk->sk_protocol != IPPROTO_TCP) ||
+	    !is_dns(sk->__sk_common.skc_num))
 		return 0;
 	if (bpf_core_field_exists(sk->sk_cgrp_data.cgroup) && sk->sk_cgrp_data.cgroup)
 		report_server(id_of(sk->sk_cgrp_data.cgroup));

@@ -371,38 +371,4 @@ struct nf_conn {
 
 #pragma clang attribute pop
 
-/* include/uapi/linux/bpf.h: the packet as a program sees it, and the tuple as a helper takes it. */
-struct xdp_md {
-	__u32 data;
-	__u32 data_end;
-};
-
-struct bpf_sock_tuple {
-	union {
-		struct {
-			__be32 saddr;
-			__be32 daddr;
-			__be16 sport;
-			__be16 dport;
-		} ipv4;
-		struct {
-			__be32 saddr[4];
-			__be32 daddr[4];
-			__be16 sport;
-			__be16 dport;
-		} ipv6;
-	};
-};
-
-/* net/netfilter/nf_conntrack_bpf.c. The zone is in the options since Linux 6.11 (ece4b2969041). */
-struct bpf_ct_opts___zoned {
-	__s32 netns_id;
-	__s32 error;
-	__u8 l4proto;
-	__u8 dir;
-	__u16 ct_zone_id;
-	__u8 ct_zone_dir;
-	__u8 reserved[3];
-};
-
 #endif

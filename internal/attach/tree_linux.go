@@ -31,8 +31,9 @@ func OpenTree(root string) (*Tree, error) {
 			return nil, fmt.Errorf("open the cgroups: %w", err)
 		}
 		if id, err := idOf(f); err != nil || id != RootID {
-			return nil, errors.Join(f.Close(), fmt.Errorf("read all cgroups at %s: a cgroup namespace shows a part of "+
-				"them only; mount the host's /sys/fs/cgroup and set root_path, or run in the host's cgroup namespace", d))
+			return nil, errors.Join(f.Close(), fmt.Errorf("read all cgroups at %s: a cgroup namespace shows "+
+				"a part of them only; mount the host's /sys/fs/cgroup and set root_path, or run in the host's cgroup "+
+				"namespace", d))
 		}
 		return &Tree{root: f}, nil
 	}

@@ -45,6 +45,6 @@ type Stats struct {
 	Lost           uint64 // responses, and new servers, that found the ring full
 	QueriesRefused uint64 // queries that were not kept, because too many waited: they have no latency, and no timeout
 	Malformed      uint64 // messages that are none
-	Unreadable     uint64 // packets to or from a port of DNS that hold no query and no response, such as a zone transfer
+	Unreadable     uint64 // packets of a port of DNS that hold no query and no response, such as a zone transfer
 	NotAttached    uint64 // cgroups that the programs could not be attached to
 }

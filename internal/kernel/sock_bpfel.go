@@ -142,6 +142,8 @@ const (
 	sockRecordKindRECORD_CONNECTION sockRecordKind = 1
 	sockRecordKindRECORD_LISTENER   sockRecordKind = 2
 	sockRecordKindRECORD_CGROUP     sockRecordKind = 3
+	sockRecordKindRECORD_DNS        sockRecordKind = 4
+	sockRecordKindRECORD_DNS_SERVER sockRecordKind = 5
 )
 
 type sockRole uint32

@@ -27,86 +27,89 @@ func listener(of conn.Conn, cookie uint64) conn.Listener {
 	return conn.Listener{ID: conn.ID{Cookie: cookie}, Inode: of.Namespace.Inode, Local: of.Tuple.Source}
 }
 
+type restoredEnds struct{ server, client *conn.Conn }
+
 // Each row gives the roles of both ends of a restored connection. The ports are the weakest evidence.
+var rolesOfRestored = map[string]struct {
+	change    func(restoredEnds)
+	listeners func(restoredEnds) []conn.Listener
+	alone     bool // the client's end is elsewhere
+	server    conn.Role
+	client    conn.Role
+	entry     bool // connection tracking has the server's packets as replies, translated
+}{
+	"no evidence": {server: conn.RoleUnknown, client: conn.RoleUnknown},
+	"a listener on the server's port": {
+		listeners: func(e restoredEnds) []conn.Listener { return []conn.Listener{listener(*e.server, 70)} },
+		server:    conn.RoleServer, client: conn.RoleClient,
+	},
+	"a listener, and ports that say otherwise": {
+		change: func(e restoredEnds) {
+			e.server.PortsRole, e.client.PortsRole = conn.RoleClient, conn.RoleServer
+		},
+		listeners: func(e restoredEnds) []conn.Listener { return []conn.Listener{listener(*e.server, 70)} },
+		server:    conn.RoleServer, client: conn.RoleClient,
+	},
+	"the ports": {
+		change: func(e restoredEnds) {
+			e.server.PortsRole, e.client.PortsRole = conn.RoleServer, conn.RoleClient
+		},
+		server: conn.RoleServer, client: conn.RoleClient,
+	},
+	"the other end, and ports that say otherwise": {
+		change: func(e restoredEnds) {
+			e.client.Role, e.server.PortsRole = conn.RoleClient, conn.RoleClient
+		},
+		server: conn.RoleServer, client: conn.RoleClient,
+	},
+	"the other end is the server": {
+		change: func(e restoredEnds) { e.server.Role = conn.RoleServer },
+		server: conn.RoleServer, client: conn.RoleClient,
+	},
+	"listeners on both ports": {
+		listeners: func(e restoredEnds) []conn.Listener {
+			return []conn.Listener{listener(*e.server, 70), listener(*e.client, 71)}
+		},
+		server: conn.RoleUnknown, client: conn.RoleUnknown,
+	},
+	"a listener on that port of another namespace": {
+		listeners: func(e restoredEnds) []conn.Listener {
+			l := listener(*e.server, 70)
+			l.Inode = 99
+			return []conn.Listener{l}
+		},
+		server: conn.RoleUnknown, client: conn.RoleUnknown,
+	},
+	"a listener that has closed": {
+		listeners: func(e restoredEnds) []conn.Listener {
+			open, closed := listener(*e.server, 70), listener(*e.server, 70)
+			closed.Closed = true
+			return []conn.Listener{open, open, closed}
+		},
+		server: conn.RoleUnknown, client: conn.RoleUnknown,
+	},
+	"one of two listeners has closed": {
+		listeners: func(e restoredEnds) []conn.Listener {
+			open, another, closed := listener(*e.server, 70), listener(*e.server, 71), listener(*e.server, 70)
+			closed.Closed = true
+			return []conn.Listener{open, another, closed}
+		},
+		server: conn.RoleServer, client: conn.RoleClient,
+	},
+	"a translated reply": {alone: true, entry: true, server: conn.RoleServer},
+}
+
 func TestRoleOfRestored(t *testing.T) {
-	type ends struct{ server, client *conn.Conn }
-	for name, tt := range map[string]struct {
-		change    func(ends)
-		listeners func(ends) []conn.Listener
-		alone     bool // the client's end is elsewhere
-		server    conn.Role
-		client    conn.Role
-		entry     bool // connection tracking has the server's packets as replies, translated
-	}{
-		"no evidence": {server: conn.RoleUnknown, client: conn.RoleUnknown},
-		"a listener on the server's port": {
-			listeners: func(e ends) []conn.Listener { return []conn.Listener{listener(*e.server, 70)} },
-			server:    conn.RoleServer, client: conn.RoleClient,
-		},
-		"a listener, and ports that say otherwise": {
-			change: func(e ends) {
-				e.server.PortsRole, e.client.PortsRole = conn.RoleClient, conn.RoleServer
-			},
-			listeners: func(e ends) []conn.Listener { return []conn.Listener{listener(*e.server, 70)} },
-			server:    conn.RoleServer, client: conn.RoleClient,
-		},
-		"the ports": {
-			change: func(e ends) {
-				e.server.PortsRole, e.client.PortsRole = conn.RoleServer, conn.RoleClient
-			},
-			server: conn.RoleServer, client: conn.RoleClient,
-		},
-		"the other end, and ports that say otherwise": {
-			change: func(e ends) {
-				e.client.Role, e.server.PortsRole = conn.RoleClient, conn.RoleClient
-			},
-			server: conn.RoleServer, client: conn.RoleClient,
-		},
-		"the other end is the server": {
-			change: func(e ends) { e.server.Role = conn.RoleServer },
-			server: conn.RoleServer, client: conn.RoleClient,
-		},
-		"listeners on both ports": {
-			listeners: func(e ends) []conn.Listener {
-				return []conn.Listener{listener(*e.server, 70), listener(*e.client, 71)}
-			},
-			server: conn.RoleUnknown, client: conn.RoleUnknown,
-		},
-		"a listener on that port of another namespace": {
-			listeners: func(e ends) []conn.Listener {
-				l := listener(*e.server, 70)
-				l.Inode = 99
-				return []conn.Listener{l}
-			},
-			server: conn.RoleUnknown, client: conn.RoleUnknown,
-		},
-		"a listener that has closed": {
-			listeners: func(e ends) []conn.Listener {
-				open, closed := listener(*e.server, 70), listener(*e.server, 70)
-				closed.Closed = true
-				return []conn.Listener{open, open, closed}
-			},
-			server: conn.RoleUnknown, client: conn.RoleUnknown,
-		},
-		"one of two listeners has closed": {
-			listeners: func(e ends) []conn.Listener {
-				open, another, closed := listener(*e.server, 70), listener(*e.server, 71), listener(*e.server, 70)
-				closed.Closed = true
-				return []conn.Listener{open, another, closed}
-			},
-			server: conn.RoleServer, client: conn.RoleClient,
-		},
-		"a translated reply": {alone: true, entry: true, server: conn.RoleServer},
-	} {
+	for name, tt := range rolesOfRestored {
 		t.Run(name, func(t *testing.T) {
 			s := &scripted{}
 			p := s.open(t)
 			server, client := restored()
 			if tt.change != nil {
-				tt.change(ends{&server, &client})
+				tt.change(restoredEnds{&server, &client})
 			}
 			if tt.listeners != nil {
-				s.listeners = tt.listeners(ends{&server, &client})
+				s.listeners = tt.listeners(restoredEnds{&server, &client})
 			}
 			if tt.entry {
 				s.translate = func(l conntrack.Lookup) conntrack.Answer {

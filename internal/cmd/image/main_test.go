@@ -129,3 +129,12 @@ func TestProgramThatNeedsALoader(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// A program of another architecture than this machine's is inspected, not run.
+func TestInspect(t *testing.T) {
+	for _, want := range []string{"amd64", "arm64"} {
+		if got, err := inspect(filepath.Join(folder(t, want), program)); err != nil || got != want {
+			t.Errorf("%q, %v, want %s", got, err, want)
+		}
+	}
+}

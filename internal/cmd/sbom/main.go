@@ -2,10 +2,10 @@
 //
 //	sbom -version VERSION [-created SECONDS] [-module PATH] [-packages PACKAGE-LOCK.JSON] PROGRAM
 //
-// The components are the modules in the program's build information, the Go library, and the packages that a page in the
-// program is bundled from, which are those of npm's lock that are not for development alone. The version is that of the
-// program and of the module that is replaced by a folder, -module. The same program gives the same text: it has no serial
-// number, and its time is that of the commit.
+// The components are the modules in the program's build information, the Go library, and the packages from which a page
+// in the program is bundled: those of npm's lock that are not for development alone. The version is that of the program
+// and of the module that is replaced by a folder, -module. The same program gives the same text: it has no serial number,
+// and its time is that of the commit.
 package main
 
 import (
@@ -98,7 +98,7 @@ func (s subject) read(program, lock string) ([]byte, error) {
 	return json.MarshalIndent(s.bill(info, components), "", "  ")
 }
 
-// bill returns the document. The build information does not say which module needs which, so the program depends on all.
+// bill returns the document. The build information does not say which module needs which: the program depends on all.
 func (s subject) bill(info *debug.BuildInfo, components []component) map[string]any {
 	var refs []string
 	for _, c := range components {
@@ -118,8 +118,8 @@ func (s subject) bill(info *debug.BuildInfo, components []component) map[string]
 		metadata["timestamp"] = time.Unix(s.created, 0).UTC().Format(time.RFC3339)
 	}
 	return map[string]any{
-		"$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json", "bomFormat": "CycloneDX", "specVersion": "1.6", "version": 1,
-		"metadata": metadata, "components": components,
+		"$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json", "bomFormat": "CycloneDX", "specVersion": "1.6",
+		"version": 1, "metadata": metadata, "components": components,
 		"dependencies": []any{map[string]any{"ref": program.Ref, "dependsOn": refs}},
 	}
 }

@@ -147,10 +147,36 @@ func TestReadFails(t *testing.T) {
 		"not a program":    {bad, ""},
 		"no lock":          {path, "/not/there"},
 		"not a lock":       {path, path},
+		"a folder":         {filepath.Dir(path), ""},
+		"a folder of them": {path, filepath.Dir(path)},
 		"another checksum": {path, bad},
 	} {
 		if text, err := (subject{}).read(c.program, c.lock); err == nil {
 			t.Errorf("%s: %s", name, text)
 		}
+	}
+}
+
+// The characters that separate the parts of a package URL are escaped in its names.
+func TestNewComponent(t *testing.T) {
+	for _, c := range []struct{ kind, name, version, want string }{
+		{"golang", "example.test/a", "v1.2.3", "pkg:golang/example.test/a@v1.2.3"},
+		{"golang", "example.test/a/v2", "v2.0.0+incompatible", "pkg:golang/example.test/a/v2@v2.0.0%2Bincompatible"},
+		{"npm", "@scope/a", "1.0.0-rc.1", "pkg:npm/%40scope/a@1.0.0-rc.1"},
+	} {
+		got := newComponent(c.kind, c.name, c.version)
+		if got.URL != c.want || got.Ref != c.want || got.Name != c.name || got.Version != c.version || got.Type != "library" {
+			t.Errorf("%+v, want %s", got, c.want)
+		}
+	}
+}
+
+// Without the time of a commit the bill has no time.
+//
+// The time of the build would make each one differ.
+func TestBillWithoutTime(t *testing.T) {
+	bill := subject{version: "1"}.bill(&debug.BuildInfo{}, nil)
+	if metadata := bill["metadata"].(map[string]any); metadata["timestamp"] != nil {
+		t.Errorf("the time is %v", metadata["timestamp"])
 	}
 }
