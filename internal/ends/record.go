@@ -102,8 +102,8 @@ func (r *record) end() conn.End {
 func (r *record) socket() conn.End {
 	return conn.End{Process: r.process, Socket: conn.Socket{
 		ID: r.id(), Namespace: conn.Namespace{Inode: r.netnsInode, Cookie: r.netnsCookie}, Tuple: r.tuple(),
-		Sequence: r.sequence, Protocol: r.protocol, Role: r.role, PortsRole: r.portsRole, Phase: r.phase, Error: r.error,
-		SeenOpening: r.seenOpening, Transparent: r.transparent, ConnectHook: r.connectHook,
+		Sequence: r.sequence, Protocol: r.protocol, Role: r.role, PortsRole: r.portsRole, Phase: r.phase,
+		Error: r.error, SeenOpening: r.seenOpening, Transparent: r.transparent, ConnectHook: r.connectHook,
 	}}
 }
 

@@ -142,8 +142,8 @@ func (p *Pipeline) introduced(o conn.Owner) bool {
 }
 
 // withhold reports whether the flows of a pod's container wait until the API has the container, once it has listed the
-// others. The kubelet reports it a moment after its start, after an outage of the API, or once it has made the mirror of
-// a static pod. If the flows were shown before, another resource would have all of their totals again.
+// others. The kubelet reports it a moment after its start, after an outage of the API, or once it has made the mirror
+// of a static pod. If the flows were shown before, another resource would have all of their totals again.
 func (p *Pipeline) withhold(o conn.Owner, age time.Duration) bool {
 	return p.listed && !p.final && o.InPod() && age < ContainerPatience && !p.introduced(o)
 }

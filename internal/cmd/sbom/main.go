@@ -4,8 +4,8 @@
 //
 // The components are the modules in the program's build information, the Go library, and the packages from which a page
 // in the program is bundled: those of npm's lock that are not for development alone. The version is that of the program
-// and of the module that is replaced by a folder, -module. The same program gives the same text: it has no serial number,
-// and its time is that of the commit.
+// and of the module that is replaced by a folder, -module. The same program gives the same text: it has no serial
+// number, and its time is that of the commit.
 package main
 
 import (
