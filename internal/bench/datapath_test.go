@@ -62,12 +62,12 @@ func TestCompareOrder(t *testing.T) {
 		t.Error(diff)
 	}
 	for i, s := range r.baseline {
-		if s.Operations == 0 || s.Rate <= 0 || s.CPU <= 0 || s.P99 <= 0 || r.rate[i] <= 0 || r.cpu[i] <= 0 || r.p99[i] <= 0 {
+		if s.Operations == 0 || s.Rate <= 0 || s.P99 <= 0 || r.rate[i] <= 0 || r.p99[i] <= 0 {
 			t.Errorf("pair %d measured nothing: %+v", i, s)
 		}
 	}
-	if len(r.rate) != b.pairs {
-		t.Errorf("got %d pairs, want %d", len(r.rate), b.pairs)
+	if len(r.rate) != b.pairs || len(r.cpu) != b.pairs {
+		t.Errorf("got %d rates and %d times, want %d pairs", len(r.rate), len(r.cpu), b.pairs)
 	}
 	for range 2 {
 		if err := g.stop(); err != nil {
@@ -117,6 +117,8 @@ func TestDataPathGoals(t *testing.T) {
 }
 
 // The part measures the workload with all variants, in one table with the other workloads, and has goals for netconn.
+// A test has samples of 20 ms: too short for the processor time, which /proc/stat has in units of 10 ms, and later where
+// the hypervisor takes time away.
 func TestDataPath(t *testing.T) {
 	b := withDistribution(t, newBench(t))
 	for _, w := range []workload{churn, bulk} {
@@ -135,7 +137,7 @@ func TestDataPath(t *testing.T) {
 	var goals []string
 	for _, g := range b.goals {
 		goals = append(goals, g.What)
-		if g.Measured <= 0 || g.Measured > 100 {
+		if strings.HasSuffix(g.What, ": operations, ratio") && (g.Measured <= 0 || g.Measured > 100) {
 			t.Errorf("%s: %v is no ratio", g.What, g.Measured)
 		}
 	}
