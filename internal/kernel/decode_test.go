@@ -117,7 +117,9 @@ func TestEveryFieldIsDecoded(t *testing.T) {
 	d := newDecoder()
 	d.clock.wall = time.Unix(1, 0)
 	c := d.connection(r)
-	c.Owner = conn.Owner{ContainerID: "x", PodUID: "x", Unit: "x", Executable: "x", Named: true} // the reader's
+	c.Owner = conn.Owner{ // package owner's
+		ContainerID: "x", PodUID: "x", Unit: "x", Executable: "x", Named: true, StaticPod: true,
+	}
 	wantNonZero(t, "Conn", reflect.ValueOf(c))
 
 	l, err := record[sockListenerRecord](raw)
