@@ -184,12 +184,23 @@ test-node-down:
 	@NETCONN_KUBERNETES='$(CURDIR)/_build/kubernetes' $(GO) test -count=1 -run '^$$' ./internal/e2e/node
 
 # The backends that users have, built from source for the tests that query them, and an application that sends its spans to one.
-BACKENDS := $(addprefix _build/backends/,prometheus victoria-metrics jaeger traced)
+BACKENDS := $(addprefix _build/backends/,prometheus promtool alertmanager victoria-metrics jaeger traced)
 
 _build/backends/prometheus: internal/tools/prometheus/go.mod
 	@echo 'Building $@. The first time takes some minutes.'
 	@CGO_ENABLED=0 nice $(GO) build -modfile=$< -tags netgo,remove_all_sd -buildvcs=false -trimpath -ldflags='-s -w' -o $@ \
 		github.com/prometheus/prometheus/cmd/prometheus
+	@touch $@
+
+_build/backends/promtool: internal/tools/prometheus/go.mod
+	@echo 'Building $@.'
+	@CGO_ENABLED=0 nice $(GO) build -modfile=$< -tags netgo,remove_all_sd -buildvcs=false -trimpath -ldflags='-s -w' -o $@ \
+		github.com/prometheus/prometheus/cmd/promtool
+	@touch $@
+
+_build/backends/alertmanager: internal/tools/alertmanager/go.mod internal/tools/alertmanager/build
+	@echo 'Building $@.'
+	@GO='$(GO)' internal/tools/alertmanager/build $@
 	@touch $@
 
 _build/backends/victoria-metrics: internal/tools/victoriametrics/go.mod

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/netconn/netconn/netmap/internal/alerts"
 	"github.com/netconn/netconn/netmap/internal/snap"
 	"github.com/netconn/netconn/netmap/internal/view"
 )
@@ -32,19 +33,22 @@ type api struct {
 	timeout time.Duration // for making an answer, once it is its turn
 	slots   chan struct{} // has one element for each answer that is being made
 	outbox  outbox
+
+	alerts     *alerts.Source // nil: there is none
+	thresholds Thresholds
 }
 
-func newAPI(links []LinkConfig, source snap.Source, timeout time.Duration) http.Handler {
-	a := &api{
+func newAPI(links []LinkConfig, source snap.Source, timeout time.Duration) *api {
+	return &api{
 		links: links, source: source, timeout: timeout, slots: make(chan struct{}, maxConcurrent),
-		outbox: outbox{limit: maxUnread},
+		outbox: outbox{limit: maxUnread}, thresholds: defaultThresholds(),
 	}
-	return a.handler()
 }
 
 func (a *api) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/api/v1/status", a.get(a.status))
+	mux.Handle("/api/v1/alerts", a.get(a.alertList))
 	mux.Handle("/api/v1/tags", a.get(a.tags))
 	mux.Handle("/api/v1/tags/{tag}/values", a.get(a.values))
 	mux.Handle("/api/v1/graph", a.get(a.graph))
@@ -172,7 +176,11 @@ func (a *api) etag(r *http.Request, span snap.Range) string {
 	asked := fnv.New64a()
 	fmt.Fprint(asked, r.URL.Path, "?", r.URL.RawQuery)
 	v := a.source.Version()
-	return fmt.Sprintf(`"%x-%x-%x-%x"`, v.Opened, v.Generation, span.To, asked.Sum64())
+	var ofAlerts uint64
+	if set := a.alerts.Set(); set != nil {
+		ofAlerts = set.Status.Version
+	}
+	return fmt.Sprintf(`"%x-%x-%x-%x-%x"`, v.Opened, v.Generation, ofAlerts, span.To, asked.Sum64())
 }
 
 func (a *api) tags(_ *parameters, _ *http.Request) question {
@@ -194,16 +202,23 @@ func (a *api) values(p *parameters, r *http.Request) question {
 		p.err = apiError{Code: "not_found", Message: fmt.Sprintf("unknown tag %q", name), Field: "tag"}
 	}
 	span := p.span(a.source)
-	q.Query = p.query(a.source)
+	q.Query = a.query(p)
 	q.Search = p.text("search", "")
 	q.Limit = int(p.number("limit", 50, 1, 500))
 	return a.on(span, func(ctx context.Context, s *snap.Snapshot) (any, error) { return view.NewTagValues(ctx, s, q) })
 }
 
+// query returns what several requests have in common.
+func (a *api) query(p *parameters) view.Query {
+	q := p.query(a.source)
+	q.Alerts = a.alerts.Set()
+	return q
+}
+
 func (a *api) graph(p *parameters, _ *http.Request) question {
 	span := p.span(a.source)
 	q := view.GraphQuery{
-		Query: p.query(a.source), By: p.by("by", "name"), Group: p.by("group", ""),
+		Query: a.query(p), By: p.by("by", "name"), Group: p.by("group", ""),
 		Metrics: p.metrics("metrics", "tx,rx,retransmits,rtt,attempts,failures,active"), Rank: p.metric("rank",
 			"volume"),
 		Nodes: int(p.number("nodes", maxNodes, 1, maxNodes)), Edges: int(p.number("edges", maxEdges, 1, maxEdges)),
@@ -217,7 +232,7 @@ func (a *api) graph(p *parameters, _ *http.Request) question {
 func (a *api) flows(p *parameters, _ *http.Request) question {
 	span := p.span(a.source)
 	q := view.FlowsQuery{
-		Query: p.query(a.source), Clients: p.tags("clients", "name", false), Servers: p.tags("servers", "name,port",
+		Query: a.query(p), Clients: p.tags("clients", "name", false), Servers: p.tags("servers", "name,port",
 			true),
 		Sort: p.sort(), Limit: int(p.number("limit", 200, 1, maxRows)), Offset: int(p.number("offset", 0, 0, 1<<31)),
 		Spark: p.spark(),
@@ -227,7 +242,7 @@ func (a *api) flows(p *parameters, _ *http.Request) question {
 
 func (a *api) series(p *parameters, _ *http.Request) question {
 	span := p.span(a.source)
-	q := p.query(a.source)
+	q := a.query(p)
 	details := int(p.number("edges", 20, 0, 200))
 	return a.on(span, func(ctx context.Context, s *snap.Snapshot) (any, error) {
 		return view.NewSeries(ctx, s, q, details)

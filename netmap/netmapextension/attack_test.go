@@ -67,7 +67,7 @@ func worstFilter() string {
 
 // The worst filter takes no memory for what it compares. BenchmarkTheWorstFilter measures its time.
 func TestTheWorstFilter(t *testing.T) {
-	h := newAPI(nil, &remoteSource{edges: hostile()}, time.Hour)
+	h := newAPI(nil, &remoteSource{edges: hostile()}, time.Hour).handler()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	w := ask(t, h, "/api/v1/graph?filter="+worstFilter())
@@ -128,7 +128,7 @@ func hostileFlow(i int, start, at time.Time) feedtest.Flow {
 // Beyond query_timeout a request ends with an error that names the key, and its turn is free again.
 func TestAnAnswerThatTakesTooLong(t *testing.T) {
 	const timeout = 30 * time.Millisecond
-	h := newAPI(nil, &remoteSource{edges: hostile()}, timeout)
+	h := newAPI(nil, &remoteSource{edges: hostile()}, timeout).handler()
 	var everybody sync.WaitGroup
 	for range 3 * maxConcurrent {
 		everybody.Go(func() {
@@ -147,7 +147,7 @@ func TestAnAnswerThatTakesTooLong(t *testing.T) {
 
 // The work for a client stops when the client has gone.
 func TestAClientThatHasGone(t *testing.T) {
-	h := newAPI(nil, &remoteSource{edges: hostile()}, time.Hour)
+	h := newAPI(nil, &remoteSource{edges: hostile()}, time.Hour).handler()
 	ctx, cancel := context.WithCancelCause(t.Context())
 	time.AfterFunc(5*time.Millisecond, func() { cancel(errors.New("gone")) })
 	busy := processor(t)

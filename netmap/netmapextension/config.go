@@ -36,6 +36,10 @@ type Config struct {
 	QueryTimeout time.Duration `mapstructure:"query_timeout"`
 	// Links lead from an end of an edge to other tools.
 	Links []LinkConfig `mapstructure:"links"`
+	// Alerts colour the map.
+	Alerts AlertsConfig `mapstructure:"alerts"`
+	// Thresholds of the colours.
+	Thresholds Thresholds `mapstructure:"thresholds"`
 }
 
 const (
@@ -57,7 +61,7 @@ func createDefaultConfig() component.Config {
 	server.MaxRequestBodySize = 1 << 10
 	server.CompressionAlgorithms = []string{""}
 	return &Config{ServerConfig: server, MaxEdges: defaultMaxEdges, LearningPeriod: 5 * time.Minute,
-		QueryTimeout: 5 * time.Second}
+		QueryTimeout: 5 * time.Second, Alerts: defaultAlerts(), Thresholds: defaultThresholds()}
 }
 
 // Validate returns one error for each key that is wrong, and names the key in it. The embedded part validates itself.
@@ -71,6 +75,8 @@ func (c *Config) Validate() error {
 		c.validateLearning(),
 		c.validateTimeout(),
 		c.validateLinks(),
+		c.Alerts.validate(),
+		c.Thresholds.validate(),
 	)
 }
 

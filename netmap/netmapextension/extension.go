@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.uber.org/zap"
 
+	"github.com/netconn/netconn/netmap/internal/alerts"
 	"github.com/netconn/netconn/netmap/internal/snap"
 	"github.com/netconn/netconn/netmap/internal/store"
 	"github.com/netconn/netconn/netmap/netmapextension/internal/metadata"
@@ -32,6 +33,7 @@ type netmap struct {
 	server    *http.Server
 	address   string // that it listens on, once started
 	serving   sync.WaitGroup
+	stop      context.CancelFunc // ends the polling of alerts
 }
 
 var _ consumer.Metrics = (*netmap)(nil)
@@ -50,12 +52,17 @@ func (n *netmap) Start(ctx context.Context, host component.Host) error {
 		n.telemetry.Shutdown()
 		return err
 	}
+	source, err := n.config.Alerts.source(ctx, host, n.settings)
+	if err != nil {
+		n.telemetry.Shutdown()
+		return err
+	}
 	listener, err := n.config.ToListener(ctx)
 	if err != nil {
 		n.telemetry.Shutdown()
 		return fmt.Errorf("listen for the network map: %w", err)
 	}
-	server, err := n.config.ToServer(ctx, host.GetExtensions(), n.settings, n.handler())
+	server, err := n.config.ToServer(ctx, host.GetExtensions(), n.settings, n.handler(source))
 	if err != nil {
 		n.telemetry.Shutdown()
 		return errors.Join(fmt.Errorf("serve the network map: %w", err), listener.Close())
@@ -67,6 +74,11 @@ func (n *netmap) Start(ctx context.Context, host component.Host) error {
 		scheme = "https"
 	}
 	n.settings.Logger.Info("Serving the network map.", zap.String("url", scheme+"://"+n.address+"/"))
+	polling, stop := context.WithCancel(context.Background())
+	n.stop = stop
+	if source != nil {
+		n.serving.Go(func() { source.Run(polling) })
+	}
 	n.serving.Go(func() {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			componentstatus.ReportStatus(host,
@@ -81,6 +93,7 @@ func (n *netmap) Shutdown(ctx context.Context) error {
 	if n.server == nil {
 		return nil
 	}
+	n.stop()
 	err := n.server.Shutdown(ctx)
 	if err != nil {
 		err = errors.Join(err, n.server.Close())
@@ -100,9 +113,11 @@ func (n *netmap) ConsumeMetrics(_ context.Context, m pmetric.Metrics) error {
 	return nil
 }
 
-func (n *netmap) handler() http.Handler {
+func (n *netmap) handler(source *alerts.Source) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/api/", newAPI(n.config.Links, n.source, n.config.QueryTimeout))
+	a := newAPI(n.config.Links, n.source, n.config.QueryTimeout)
+	a.alerts, a.thresholds = source, n.config.Thresholds
+	mux.Handle("/api/", a.handler())
 	mux.Handle("/", newPage(web.Files()))
 	return guard(n.config, mux)
 }

@@ -76,7 +76,7 @@ var targets = []string{
 // Any source will do, and its steps are those of the API.
 func TestAnotherSource(t *testing.T) {
 	s := &remoteSource{}
-	h := newAPI(nil, s, time.Minute)
+	h := newAPI(nil, s, time.Minute).handler()
 	for _, target := range targets {
 		if w := ask(t, h, target); w.Code != http.StatusOK {
 			t.Errorf("%s: %d %s", target, w.Code, w.Body)
@@ -118,7 +118,7 @@ func TestAnotherSource(t *testing.T) {
 // A source that fails is an error of the map, and says why.
 func TestASourceThatFails(t *testing.T) {
 	s := &remoteSource{err: errors.New("connect to the store: refused")}
-	h := newAPI(nil, s, time.Minute)
+	h := newAPI(nil, s, time.Minute).handler()
 	for _, target := range targets {
 		w := ask(t, h, target)
 		if want := `{"error":{"code":"internal","message":"connect to the store: refused"}}`; w.Code != http.StatusInternalServerError ||
@@ -126,7 +126,7 @@ func TestASourceThatFails(t *testing.T) {
 			t.Errorf("%s: %d %s %v", target, w.Code, w.Body, w.Header())
 		}
 	}
-	h = newAPI(nil, &remoteSource{read: errors.New("query: too slow")}, time.Minute)
+	h = newAPI(nil, &remoteSource{read: errors.New("query: too slow")}, time.Minute).handler()
 	for _, target := range []string{"/api/v1/flows", "/api/v1/series"} {
 		if w := ask(t, h, target); w.Code != http.StatusInternalServerError || !strings.Contains(w.Body.String(), "query: too slow") {
 			t.Errorf("%s: %d %s", target, w.Code, w.Body)
@@ -137,9 +137,9 @@ func TestASourceThatFails(t *testing.T) {
 // While as many answers are made as may be, others wait, and are told so if it takes too long. The state of the map is
 // always answered.
 func TestTooManyRequestsAtATime(t *testing.T) {
-	a := newAPI(nil, &remoteSource{}, time.Minute)
+	a := newAPI(nil, &remoteSource{}, time.Minute).handler()
 	busy := &remoteSource{entered: make(chan struct{})}
-	h := newAPI(nil, busy, time.Minute)
+	h := newAPI(nil, busy, time.Minute).handler()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan int)
 	for range maxConcurrent {
@@ -182,7 +182,7 @@ func (s slowReader) Write(b []byte) (int, error) {
 
 // Clients that do not read their answers do not block other clients.
 func TestClientsThatDoNotRead(t *testing.T) {
-	h := newAPI(nil, &remoteSource{}, time.Minute)
+	h := newAPI(nil, &remoteSource{}, time.Minute).handler()
 	read, done := make(chan struct{}), make(chan struct{})
 	for range 2 * maxConcurrent {
 		w := slowReader{httptest.NewRecorder(), make(chan struct{}), read}
@@ -223,7 +223,7 @@ func TestStatusIsAnsweredWhileAllAreBusy(t *testing.T) {
 // An ETag is of one request, one range and one state of the source.
 func TestETags(t *testing.T) {
 	s := &remoteSource{version: snap.Version{Opened: 1, Generation: 1}}
-	h := newAPI(nil, s, time.Minute)
+	h := newAPI(nil, s, time.Minute).handler()
 	first := ask(t, h, "/api/v1/graph").Header().Get("ETag")
 	if first == "" || ask(t, h, "/api/v1/status").Header().Get("ETag") != "" {
 		t.Errorf("the graph has the ETag %q; the status must have none", first)
@@ -253,7 +253,7 @@ func TestETags(t *testing.T) {
 
 // An answer is compressed if it is long and the client takes it, and is asked for again each time.
 func TestHowAnswersAreSent(t *testing.T) {
-	h := newAPI(nil, &remoteSource{}, time.Minute)
+	h := newAPI(nil, &remoteSource{}, time.Minute).handler()
 	for target, long := range map[string]bool{"/api/v1/tags": true, "/api/v1/tags/pod/values": false} {
 		for accept, gzipped := range map[string]bool{"": false, "identity": false, "gzip": long, "gzip;q=0": false} {
 			w := ask(t, h, target, "Accept-Encoding", accept)
@@ -270,7 +270,7 @@ func TestHowAnswersAreSent(t *testing.T) {
 // Values of a tag are those of the ends that were asked for.
 func TestValuesOfOneSide(t *testing.T) {
 	client, server := edge.End{names.TagName: edge.Text("c")}, edge.End{names.TagName: edge.Text("s")}
-	h := newAPI(nil, &remoteSource{edges: []snap.Edge{{Client: &client, Server: &server}}}, time.Minute)
+	h := newAPI(nil, &remoteSource{edges: []snap.Edge{{Client: &client, Server: &server}}}, time.Minute).handler()
 	for tag, want := range map[string][]string{"name": {"c", "s"}, "client.name": {"c"}, "server.name": {"s"}} {
 		var got struct{ Values []struct{ Value string } }
 		if err := json.Unmarshal(ask(t, h, "/api/v1/tags/"+tag+"/values").Body.Bytes(), &got); err != nil {

@@ -48,7 +48,7 @@ func TestTheStatusHasAllOfTheSource(t *testing.T) {
 		},
 	}
 	var got map[string]any
-	if err := json.Unmarshal(ask(t, newAPI([]LinkConfig{{Name: "l", Kind: "logs", URL: "http://x/?{from}"}}, s, time.Minute), "/api/v1/status").Body.Bytes(), &got); err != nil {
+	if err := json.Unmarshal(ask(t, newAPI([]LinkConfig{{Name: "l", Kind: "logs", URL: "http://x/?{from}"}}, s, time.Minute).handler(), "/api/v1/status").Body.Bytes(), &got); err != nil {
 		t.Fatal(err)
 	}
 	delete(got, "now")
@@ -71,11 +71,20 @@ func TestTheStatusHasAllOfTheSource(t *testing.T) {
 		"unresolved": map[string]any{"bytes": 5.0, "total": 5.0, "share": 1.0, "seconds": 1.0},
 		"links":      []any{map[string]any{"name": "l", "kind": "logs", "url": "http://x/?{from}", "needs": []any{}}},
 		"limits":     map[string]any{"nodes": 1000.0, "edges": 5000.0, "rows": 1000.0},
+		"alerts": map[string]any{
+			"state": "off", "kind": "", "reason": "", "at": 0.0, "firing": 0.0, "pending": 0.0, "left_out": 0.0,
+		},
+		"thresholds": map[string]any{
+			"failures": limits(0, 0.05), "breaks": limits(0.01, 0.1), "retransmits": limits(1, 10), "rtt": limits(0.05, 0.2),
+			"churn": limits(10, 100),
+		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("status (-want +got):\n%s", diff)
 	}
 }
+
+func limits(warn, bad float64) any { return map[string]any{"warn": warn, "bad": bad} }
 
 // The status has a page of the hosts, whatever their number, and counts all of them.
 func TestHostsArePaged(t *testing.T) {
@@ -83,7 +92,7 @@ func TestHostsArePaged(t *testing.T) {
 	for i := range 10_000 {
 		s.status.Hosts = append(s.status.Hosts, snap.Host{Name: fmt.Sprintf("host-%05d", i), Age: float64(100 + i), Stale: i%100 == 7})
 	}
-	h := newAPI(nil, s, time.Minute)
+	h := newAPI(nil, s, time.Minute).handler()
 	page := func(query string) (names []string, size int) {
 		w := ask(t, h, "/api/v1/status"+query)
 		var got status

@@ -28,6 +28,8 @@ type status struct {
 	Ahead         uint64          `json:"ahead"`
 	Resets        uint64          `json:"resets"`
 	Links         []link          `json:"links"`
+	Alerts        *view.AlertList `json:"alerts"` // without the alerts
+	Thresholds    thresholds      `json:"thresholds"`
 	Limits        map[string]int  `json:"limits"`
 }
 
@@ -100,6 +102,7 @@ func (a *api) status(p *parameters, _ *http.Request) question {
 			Unresolved: view.NewUnresolved(recent),
 			Store:      storeStatus(s.Held), Dropped: dropped(s.Dropped), Ahead: s.Ahead, Resets: s.Resets,
 			Links:  linksOf(a.links),
+			Alerts: view.NewAlertList(a.alerts.Set(), 0), Thresholds: a.thresholds.forPage(),
 			Limits: map[string]int{"nodes": maxNodes, "edges": maxEdges, "rows": maxRows},
 		}
 		for _, span := range spans {

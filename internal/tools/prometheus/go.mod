@@ -1,9 +1,12 @@
-// The Prometheus that the tests of backends start. A module file of its own keeps its modules apart from ours.
+// The Prometheus and the promtool of the tests of backends. A module file of its own keeps its modules apart from ours.
 module github.com/netconn/netconn/internal/tools/prometheus
 
 go 1.26.7
 
-tool github.com/prometheus/prometheus/cmd/prometheus
+tool (
+	github.com/prometheus/prometheus/cmd/prometheus
+	github.com/prometheus/prometheus/cmd/promtool
+)
 
 require (
 	cloud.google.com/go/auth v0.24.1-0.20261001053825-dbc26066f70a // indirect

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/netconn/netconn/internal/names"
+	"github.com/netconn/netconn/netmap/internal/alerts"
 	"github.com/netconn/netconn/netmap/internal/edge"
 	"github.com/netconn/netconn/netmap/internal/snap"
 )
@@ -48,6 +49,9 @@ type Nodes struct {
 	Group []int    `json:"group"`
 	Kind  []int    `json:"kind"`
 	Ends  []int    `json:"ends"`
+	// Alerts about the ends of the node, each once.
+	Firing  []int `json:"firing"`
+	Pending []int `json:"pending"`
 }
 
 // Edges are columns.
@@ -239,7 +243,13 @@ func (d *drawing) draw(answer *Graph) {
 		end  *edge.End
 	}
 	counted := make(map[member]bool)
+	alerted := make(map[int32][]int) // alerts by node
 	count := func(n int32, e *edge.End) {
+		for _, i := range d.alertsOf(e) {
+			if !slices.Contains(alerted[n], i) {
+				alerted[n] = append(alerted[n], i)
+			}
+		}
 		if m := (member{n, e}); n != 0 && !counted[m] {
 			counted[m] = true
 			answer.Nodes.Ends[index[n]]++
@@ -253,6 +263,15 @@ func (d *drawing) draw(answer *Graph) {
 		for _, j := range d.sums[i].edges {
 			count(p.client, d.snapshot.Edges[j].Client)
 			count(p.server, d.snapshot.Edges[j].Server)
+		}
+	}
+	for n, found := range alerted {
+		for _, i := range found {
+			if d.Alerts.Alerts[i].State == alerts.Firing {
+				answer.Nodes.Firing[index[n]]++
+			} else {
+				answer.Nodes.Pending[index[n]]++
+			}
 		}
 	}
 }
@@ -298,7 +317,8 @@ func (d *drawing) edge(answer *Graph, i, client, server int) {
 // empty makes lists of what would marshal as null.
 func (g *Graph) empty(metrics []Metric) {
 	g.Groups = []string{}
-	g.Nodes = Nodes{Name: []string{}, Label: []string{}, Tag: []string{}, Group: []int{}, Kind: []int{}, Ends: []int{}}
+	g.Nodes = Nodes{Name: []string{}, Label: []string{}, Tag: []string{}, Group: []int{}, Kind: []int{}, Ends: []int{},
+		Firing: []int{}, Pending: []int{}}
 	g.Edges = Edges{
 		Client: []int{}, Server: []int{}, Flags: []int{}, Count: []int{},
 		Metrics: metrics, Columns: emptyColumns(len(metrics)),
@@ -329,6 +349,8 @@ func (d *drawing) place(answer *Graph) map[int32]int {
 			answer.Nodes.Group = append(answer.Nodes.Group, group)
 			answer.Nodes.Kind = append(answer.Nodes.Kind, int(n.kind))
 			answer.Nodes.Ends = append(answer.Nodes.Ends, 0)
+			answer.Nodes.Firing = append(answer.Nodes.Firing, 0)
+			answer.Nodes.Pending = append(answer.Nodes.Pending, 0)
 		}
 	}
 	return index

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/netconn/netconn/internal/names"
+	"github.com/netconn/netconn/netmap/internal/alerts"
 	"github.com/netconn/netconn/netmap/internal/edge"
 	"github.com/netconn/netconn/netmap/internal/filter"
 	"github.com/netconn/netconn/netmap/internal/snap"
@@ -18,8 +19,10 @@ type Query struct {
 	Only     int   // flags that an edge must have
 	Loops    bool  // hops within a node are edges too
 	New      int64 // an edge is new if it was first seen within so many seconds
+	Alerts   *alerts.Set
 
-	matcher *filter.Matcher // of Filter, made by the first match
+	matcher *filter.Matcher     // of Filter, made by the first match
+	alerted map[*edge.End][]int // alerts of the ends that were looked up
 }
 
 // Flags of an edge, as the API has them.
@@ -30,12 +33,13 @@ const (
 	flagZones
 	flagRegions
 	flagUnresolved
+	flagAlerts
 )
 
 // ParseFlag returns the flag of this name, of those that a query may ask for.
 func ParseFlag(name string) (int, bool) {
 	flag, ok := map[string]int{"new": flagNew, "zones": flagZones, "regions": flagRegions,
-		"unresolved": flagUnresolved}[name]
+		"unresolved": flagUnresolved, "alerts": flagAlerts}[name]
 	return flag, ok
 }
 
@@ -53,7 +57,24 @@ func (q *Query) flags(snapshot *snap.Snapshot, e *snap.Edge) int {
 	set(flagZones, differ(e, names.TagZone))
 	set(flagRegions, differ(e, names.TagRegion))
 	set(flagUnresolved, unresolved(e))
+	set(flagAlerts, len(q.alertsOf(e.Client))+len(q.alertsOf(e.Server)) > 0)
 	return f
+}
+
+// alertsOf returns the alerts about an end, by their index. Many edges share an end.
+func (q *Query) alertsOf(e *edge.End) []int {
+	if q.Alerts == nil || len(q.Alerts.Alerts) == 0 {
+		return nil
+	}
+	found, known := q.alerted[e]
+	if !known {
+		if q.alerted == nil {
+			q.alerted = make(map[*edge.End][]int)
+		}
+		found = q.Alerts.Of(e)
+		q.alerted[e] = found
+	}
+	return found
 }
 
 func differ(e *snap.Edge, t names.Tag) bool {

@@ -24,6 +24,7 @@ type Series struct {
 	Totals     Totals             `json:"totals"`
 	Count      int                `json:"count"`
 	Edges      []Detail           `json:"edges"`
+	Alerts     []Alert            `json:"alerts"`
 
 	columns []Numbers
 }
@@ -100,6 +101,7 @@ func NewSeries(ctx context.Context, snapshot *snap.Snapshot, q Query, details in
 	for _, i := range chosen[:min(details, len(chosen))] {
 		answer.Edges = append(answer.Edges, detail(snapshot, &q, &snapshot.Edges[i]))
 	}
+	answer.Alerts = q.alertsAbout(snapshot, chosen)
 	return answer, nil
 }
 
