@@ -109,7 +109,7 @@ func (b *bench) dataPathTable() *report.Table {
 
 // dataPath is the part of a workload.
 func (b *bench) dataPath(w workload) func() error {
-	return func() error {
+	return func() (err error) {
 		t := b.dataPathTable()
 		p, err := testbed.NewPair()
 		if err != nil {
@@ -120,6 +120,7 @@ func (b *bench) dataPath(w workload) func() error {
 		if err != nil {
 			return err
 		}
+		defer func() { err = errors.Join(err, g.stop()) }()
 		results := make(map[string]*comparison)
 		for _, v := range b.variants(p) {
 			b.say("%s with %s", w.name, v.name)
@@ -131,7 +132,7 @@ func (b *bench) dataPath(w workload) func() error {
 			t.Add(r.row(w, v)...)
 		}
 		b.goals = append(b.goals, dataPathGoals(w, results[netconnVariant], results[baselineVariant])...)
-		return g.stop()
+		return nil
 	}
 }
 
