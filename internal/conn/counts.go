@@ -16,7 +16,7 @@ const (
 	OutOfOrder                      // packets that arrived before an earlier one
 	Reordering                      // reordering events that the sender noticed
 	CE                              // segments received with the ECN mark "congestion experienced"
-	SegmentsLost                    // segments that the sender took for lost, again each time
+	SegmentsLost                    // segments that the sender considered lost, each time
 	Bypassed                        // 1: in a sockmap, so that payload may be missing in Sent and Received
 	Counters                        // how many there are
 
