@@ -24,8 +24,9 @@
 // namespace, workload and container; its namespace and workload; its executable or unit. A pod without a known owner
 // has each name that an observer may take for its workload: its service, its pod, the pod without the node (a static
 // pod), the pod without the random suffix (a controller that the processor does not know). Between hosts, the node is
-// an identity too: an observer elsewhere sees a process in the node's network as that node. A peer has one identity,
-// from its description ([End.PeerIdentity]). The keys of a client's report are {each identity of the client} x {the
+// an identity too: an observer elsewhere sees a process in the node's network as that node. The sockets of a host that
+// have no owner (in an accept queue, of the kernel) are one end, of type unknown. A peer has one identity, from its
+// description ([End.PeerIdentity]). The keys of a client's report are {each identity of the client} x {the
 // server's peer identity}; the keys of a server's report are {the client's peer identity} x {each identity of the
 // server}. Port, transport, scope and place are part of the key. Two reports with a common key are of one edge.
 //

@@ -109,7 +109,13 @@ var selves = map[string]struct {
 		raw{"k8s.pod.uid": "u", "service.name": "s"},
 		map[string]string{"name": "s", "service": "s", "pod.uid": "u", "type": "pod"},
 	},
-	"nothing": {nil, map[string]string{"type": "host"}},
+	"a workload without its pod": {
+		raw{"k8s.namespace.name": "shop", "k8s.deployment.name": "web"},
+		map[string]string{"name": "web", "workload": "web", "workload.kind": "deployment", "namespace": "shop", "type": "pod"},
+	},
+	"a service":                 {raw{"service.name": "s"}, map[string]string{"name": "s", "service": "s", "type": "host"}},
+	"a socket without an owner": {raw{"host.id": "1", "k8s.node.name": "n"}, map[string]string{"host.id": "1", "node": "n", "type": "unknown"}},
+	"nothing":                   {nil, map[string]string{"type": "unknown"}},
 }
 
 func TestSelf(t *testing.T) {

@@ -187,14 +187,23 @@ var identities = map[string]struct {
 		[]string{"/ssh.service/host at its place"}, "/ssh.service/host at its place",
 	},
 	"an address": {map[string]string{"type": "private", "executable": "x"}, []string{"/x/contained at its place"}, "//"},
-	"nothing":    {nil, nil, "//"},
+	"a socket without an owner": {
+		map[string]string{"type": "unknown", "host": "h", "node": "n"}, []string{"// unowned"}, "// unowned",
+	},
+	"an address of a network with a name": {map[string]string{"type": "unknown", "name": "lan"}, []string{"// unowned"}, "//"},
+	"a container without a name":          {map[string]string{"type": "container", "container.id": "c"}, nil, "//"},
+	"a pod without a name":                {map[string]string{"type": "pod", "pod.uid": "u"}, nil, "//"},
+	"nothing":                             {nil, []string{"// unowned"}, "//"},
 }
 
 func TestIdentities(t *testing.T) {
 	text := func(i Identity) string {
 		s := strings.Join([]string{i.namespace.String(), i.name.String(), i.container.String()}, "/")
-		if i.by == byProgram {
+		switch i.by {
+		case byProgram:
 			s += " at its place"
+		case unowned:
+			s += " unowned"
 		}
 		return s
 	}

@@ -30,6 +30,7 @@ const (
 	byWorkload naming = iota
 	byProgram         // means something only together with a place
 	byNode            // of the other end, only its node is known
+	unowned           // no name: all sockets of a host without an owner are one end
 )
 
 // Identities returns all names by which other ends may know an end that reports itself, the most exact first.
@@ -44,8 +45,11 @@ func (e *End) Identities() []Identity {
 	for _, name := range workloads {
 		all = append(all, Identity{namespace: e[names.TagNamespace], name: name})
 	}
-	if program := e.programIdentity(); program != (Identity{}) {
+	switch program := e.programIdentity(); {
+	case program != Identity{}:
 		all = append(all, program)
+	case len(workloads) == 0 && !e.Has(names.TagPodUID) && !e.Has(names.TagContainerID):
+		all = append(all, Identity{by: unowned})
 	}
 	return all
 }
@@ -100,6 +104,10 @@ func (e *End) PeerIdentity() Identity {
 	switch e.Get(names.TagType) {
 	case names.TypePod, names.TypeContainer, names.TypeHost:
 		return e.programIdentity()
+	case names.TypeUnknown:
+		if !e.Has(names.TagName) { // a name is that of the network of a socket that was not found
+			return Identity{by: unowned}
+		}
 	case names.TypeNode:
 		if e.Has(names.TagNode) {
 			return e.nodeIdentity()
@@ -125,7 +133,7 @@ func (l *Link) Keys(local, peer *End, seed maphash.Seed) []Key {
 	}
 	var keys []Key
 	for _, self := range selves {
-		if l.Scope == ScopeRemote && (self.by == byProgram || other.by == byProgram) {
+		if l.Scope == ScopeRemote && (self.needsPlace() || other.needsPlace()) {
 			continue
 		}
 		if key, ok := l.key(self, other, place, seed); ok {
@@ -156,6 +164,9 @@ func (l *Link) key(self, other Identity, place Value, seed maphash.Seed) (Key, b
 		known            bool
 	}{client, server, place, l.Transport, l.Port, l.Scope, l.Role != Unknown})}, true
 }
+
+// needsPlace reports whether the identity means nothing on another host.
+func (i Identity) needsPlace() bool { return i.by == byProgram || i.by == unowned }
 
 func (i Identity) compare(other Identity) int {
 	return cmp.Or(

@@ -78,22 +78,56 @@ func TestKeysNeedAPlace(t *testing.T) {
 		scope    Scope
 		keys     int
 	}{
-		"a host":                     {raw{"host.id": "h", "process.executable.name": "curl"}, ScopeNode, 1},
-		"a host by its name":         {raw{"host.name": "h", "process.executable.name": "curl"}, ScopeNode, 1},
-		"no host":                    {raw{"process.executable.name": "curl"}, ScopeNode, 0},
-		"a pod":                      {raw{"k8s.pod.uid": "u", "process.executable.name": "curl"}, ScopePod, 1},
-		"a pod without a uid":        {raw{"host.id": "h", "process.executable.name": "curl"}, ScopePod, 1},
-		"a container":                {raw{"container.id": "c", "process.executable.name": "curl"}, ScopeContainer, 1},
-		"a container without a host": {raw{"container.id": "c", "process.executable.name": "curl"}, ScopeNode, 0},
-		"a node, to a program of it": {raw{"host.id": "h", "k8s.node.name": "n1", "process.executable.name": "curl"}, ScopeNode, 1},
-		"elsewhere, by its program":  {raw{"host.id": "h", "process.executable.name": "curl"}, ScopeRemote, 0},
-		"unknown":                    {raw{"host.id": "h", "process.executable.name": "curl"}, ScopeUnknown, 0},
+		"a host":                      {raw{"host.id": "h", "process.executable.name": "curl"}, ScopeNode, 1},
+		"a host by its name":          {raw{"host.name": "h", "process.executable.name": "curl"}, ScopeNode, 1},
+		"no host":                     {raw{"process.executable.name": "curl"}, ScopeNode, 0},
+		"a pod":                       {raw{"k8s.pod.uid": "u", "process.executable.name": "curl"}, ScopePod, 1},
+		"a pod without a uid":         {raw{"host.id": "h", "process.executable.name": "curl"}, ScopePod, 1},
+		"a container":                 {raw{"container.id": "c", "process.executable.name": "curl"}, ScopeContainer, 1},
+		"a container without a host":  {raw{"container.id": "c", "process.executable.name": "curl"}, ScopeNode, 0},
+		"a node, to a program of it":  {raw{"host.id": "h", "k8s.node.name": "n1", "process.executable.name": "curl"}, ScopeNode, 1},
+		"elsewhere, by its program":   {raw{"host.id": "h", "process.executable.name": "curl"}, ScopeRemote, 0},
+		"elsewhere, without an owner": {raw{"host.id": "h"}, ScopeRemote, 0},
+		"unknown":                     {raw{"host.id": "h", "process.executable.name": "curl"}, ScopeUnknown, 0},
 	} {
 		local := ReadLocal(tt.resource.get)
 		l := Link{Role: Client, Scope: tt.scope, Port: 80}
 		if got := l.Keys(&local, &peer, seed); len(got) != tt.keys {
 			t.Errorf("%s: %d keys, want %d", name, len(got), tt.keys)
 		}
+	}
+}
+
+// Two reports of an edge with an end that has no owner match on their host, and on no other.
+func TestSocketsWithoutAnOwner(t *testing.T) {
+	seed := maphash.MakeSeed()
+	program := ReadLocal(raw{"host.id": "h", "process.executable.name": "curl"}.get)
+	seen := ReadPeer(raw{"netconn.peer.type": "host", "netconn.peer.name": "curl"}.get)
+	unowned := ReadPeer(raw{"netconn.peer.type": "unknown"}.get)
+	client := Link{Role: Client, Scope: ScopeNode, Port: 80}
+	server := Link{Role: Server, Scope: ScopeNode, Port: 80}
+	for name, tt := range map[string]struct {
+		resource raw
+		matches  bool
+	}{
+		"on the host":           {raw{"host.id": "h", "host.name": "n"}, true},
+		"on another host":       {raw{"host.id": "g"}, false},
+		"a program":             {raw{"host.id": "h", "process.executable.name": "nginx"}, false},
+		"a unit":                {raw{"host.id": "h", "netconn.systemd.unit": "nginx.service"}, false},
+		"a pod":                 {raw{"host.id": "h", "k8s.pod.uid": "u"}, false},
+		"a container":           {raw{"host.id": "h", "container.id": "c"}, false},
+		"a pod of a workload":   {raw{"host.id": "h", "k8s.namespace.name": "n", "k8s.deployment.name": "web"}, false},
+		"a service by its name": {raw{"host.id": "h", "service.name": "s"}, true}, // a processor may name the whole host
+	} {
+		local := ReadLocal(tt.resource.get)
+		got := common(client.Keys(&program, &unowned, seed), server.Keys(&local, &seen, seed))
+		if (len(got) == 1) != tt.matches || tt.matches && got[0] != [2]bool{true, false} {
+			t.Errorf("%s: common keys %v, want a match %v", name, got, tt.matches)
+		}
+	}
+	beyond := Overflow()
+	if got := client.Keys(&program, &beyond, seed); len(got) != 0 {
+		t.Errorf("an end beyond a limit has keys: %v", got)
 	}
 }
 

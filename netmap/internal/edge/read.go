@@ -44,15 +44,17 @@ func ReadLocal(resource Attributes) End {
 	e.fill(names.TagImageTag, Text(resource.text("container.image.tags")))
 	e.readWorkload(resource)
 	switch {
-	case e.Has(names.TagPodUID) || e.Has(names.TagPod):
+	case e.Has(names.TagPodUID) || e.Has(names.TagPod) || e.Has(names.TagWorkload):
 		e.set(names.TagType, names.TypePod)
 		e.fill(names.TagWorkload, e.podName())
 	case e.Has(names.TagContainerID):
 		e.set(names.TagType, names.TypeContainer)
-	default:
+	case e.Has(names.TagExecutable) || e.Has(names.TagUnit) || e.Has(names.TagService):
 		e.set(names.TagType, names.TypeHost)
+	default: // a socket without an owner, which its peer describes as unknown too
+		e.set(names.TagType, names.TypeUnknown)
 	}
-	if e.Get(names.TagType) != names.TypeHost {
+	if t := e.Get(names.TagType); t == names.TypePod || t == names.TypeContainer {
 		e.fill(names.TagContainer, e[names.TagExecutable])
 	}
 	e.fill(names.TagProxy, Text(string(e.proxy(resource))))
