@@ -12,14 +12,18 @@ export class Collector {
     readonly otlp: string,
     readonly map: string,
     private readonly env: Record<string, string>,
+    private readonly settings: string[],
     private process: ChildProcess,
   ) {}
 
-  /** Starts a collector with additions to its environment, such as NETCONN_LEARNING (see testdata/netmap.yaml). */
-  static async start(env: Record<string, string> = {}): Promise<Collector> {
+  /**
+   * Starts a collector with additions to its environment, such as NETCONN_LEARNING (see testdata/netmap.yaml), and to its
+   * configuration, in YAML.
+   */
+  static async start(env: Record<string, string> = {}, ...settings: string[]): Promise<Collector> {
     const [otlp, map] = await Promise.all([freePort(), freePort()])
     const all = { NETCONN_OTLP: `127.0.0.1:${otlp}`, NETCONN_MAP: `127.0.0.1:${map}`, NETCONN_LEARNING: '0s', ...env }
-    const c = new Collector(all.NETCONN_OTLP, all.NETCONN_MAP, all, run(all))
+    const c = new Collector(all.NETCONN_OTLP, all.NETCONN_MAP, all, settings, run(all, settings))
     await c.ready()
     return c
   }
@@ -63,17 +67,22 @@ export class Collector {
 
   /** Starts it again, on the same ports. */
   async again(): Promise<void> {
-    this.process = run(this.env)
+    this.process = run(this.env, this.settings)
     await this.ready()
   }
 }
 
-function run(env: Record<string, string>): ChildProcess {
+function run(env: Record<string, string>, settings: string[]): ChildProcess {
   const binary = process.env.NETCONN_COLLECTOR ?? root + '_build/otelcol-netconn'
-  return spawn(binary, ['--config', root + 'testdata/netmap.yaml'], {
-    env: { ...process.env, ...env },
-    stdio: ['ignore', 'ignore', 'pipe'],
-  })
+  const configs = [root + 'testdata/netmap.yaml', ...settings.map((s) => 'yaml:' + s)]
+  return spawn(
+    binary,
+    configs.flatMap((c) => ['--config', c]),
+    {
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    },
+  )
 }
 
 function freePort(): Promise<number> {

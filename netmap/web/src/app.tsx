@@ -7,6 +7,7 @@ import { FilterBox } from './filter/FilterBox.tsx'
 import { MapView, useModel } from './map/MapView.tsx'
 import { NodeList } from './map/NodeList.tsx'
 import { MOST } from './map/model.ts'
+import { healths } from './health.ts'
 import { metricOf } from './metrics.ts'
 import { Panel } from './panel/Panel.tsx'
 import { conditions, emptiness, type Known } from './shell/conditions.ts'
@@ -19,6 +20,7 @@ import { TopBar } from './shell/TopBar.tsx'
 import { useAddress, type Change } from './state/address.ts'
 import { defaults, type State } from './state/state.ts'
 import { PAGE, TableView } from './table/TableView.tsx'
+import { Healths } from './useHealth.ts'
 
 export function App() {
   const [state, change] = useAddress()
@@ -27,53 +29,61 @@ export function App() {
   const { known, poll, tags, loops } = data
   const filterError = poll.error?.code === 'bad_filter' ? poll.error : null
   return (
-    <div class={state.selected ? 'app with-panel' : 'app'}>
-      <Skip />
-      <TopBar
-        state={state}
-        change={change}
-        status={known.status}
-        since={known.since}
-        failing={poll.error !== null && !filterError}
-      />
-      <section class="bar" aria-label="Filter and groups">
-        <FilterBox
-          filter={state.filter}
-          tags={tags}
-          window={state.window}
-          error={filterError}
-          apply={(filter) => change({ filter })}
-        />
-        <Controls state={state} change={change} tags={tags} />
-      </section>
-      <div class="rail">
-        <Presets state={state} change={change} tags={tags} />
-        {known.model && <NodeList model={known.model} state={state} change={change} />}
-      </div>
-      <main id="main" tabIndex={-1} aria-busy={poll.waiting}>
-        {poll.waiting && poll.data && <div class="progress" aria-hidden="true" />}
-        <Advice state={state} tags={tags} />
-        <Conditions all={conditions(known)} />
-        {poll.data && (
-          <Figures answer={poll.data} model={known.model} rows={data.flows ? data.flows.rows : null} loops={loops} />
-        )}
-        <div class="content">
-          <Content state={state} change={change} data={data} />
-        </div>
-      </main>
-      {state.selected && (
-        <Panel
+    <Healths.Provider value={useHealths(known.status)}>
+      <div class={state.selected ? 'app with-panel' : 'app'}>
+        <Skip />
+        <TopBar
           state={state}
           change={change}
-          model={known.model}
-          links={known.status?.links ?? []}
-          folded={loops}
-          params={data.params}
+          status={known.status}
+          since={known.since}
+          failing={poll.error !== null && !filterError}
         />
-      )}
-      <StatusBar status={known.status} />
-    </div>
+        <section class="bar" aria-label="Filter and groups">
+          <FilterBox
+            filter={state.filter}
+            tags={tags}
+            window={state.window}
+            error={filterError}
+            apply={(filter) => change({ filter })}
+          />
+          <Controls state={state} change={change} tags={tags} />
+        </section>
+        <div class="rail">
+          <Presets state={state} change={change} tags={tags} />
+          {known.model && <NodeList model={known.model} state={state} change={change} />}
+        </div>
+        <main id="main" tabIndex={-1} aria-busy={poll.waiting}>
+          {poll.waiting && poll.data && <div class="progress" aria-hidden="true" />}
+          <Advice state={state} tags={tags} source={known.status?.alerts} />
+          <Conditions all={conditions(known)} />
+          {poll.data && (
+            <Figures answer={poll.data} model={known.model} rows={data.flows ? data.flows.rows : null} loops={loops} />
+          )}
+          <div class="content">
+            <Content state={state} change={change} data={data} />
+          </div>
+        </main>
+        {state.selected && (
+          <Panel
+            state={state}
+            change={change}
+            model={known.model}
+            links={known.status?.links ?? []}
+            folded={loops}
+            params={data.params}
+          />
+        )}
+        <StatusBar status={known.status} />
+      </div>
+    </Healths.Provider>
   )
+}
+
+/** What colours stand for. It changes only with the configuration, and with whether the alerts are known. */
+function useHealths(status: Status | null) {
+  const [thresholds, known] = [JSON.stringify(status?.thresholds), status?.alerts.state === 'ok']
+  return useMemo(() => healths(status?.thresholds, known), [thresholds, known])
 }
 
 /** A link that takes the keyboard past the controls. */

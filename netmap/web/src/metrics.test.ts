@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { healthOf, healths, metricOf, metrics, sum, type Measured } from './metrics.ts'
+import { metricOf, metrics, sum, type Measured } from './metrics.ts'
 
 const quiet: Measured = {
   tx: 0,
@@ -15,40 +15,7 @@ const quiet: Measured = {
 }
 const busy: Measured = { ...quiet, tx: 1e6, rx: 9e6, rtt: 0.001, attempts: 100, closed: 100, active: 3 }
 
-describe('health', () => {
-  test.each([
-    ['problems', busy, 'good'],
-    ['problems', quiet, 'none'],
-    ['problems', { ...busy, failures: 1 }, 'warn'],
-    ['problems', { ...busy, failures: 5 }, 'bad'],
-    ['problems', { ...busy, breaks: 1 }, 'warn'],
-    ['problems', { ...busy, breaks: 10 }, 'bad'],
-    ['problems', { ...busy, retransmits: 9 }, 'good'],
-    ['problems', { ...busy, retransmits: 10 }, 'warn'],
-    ['problems', { ...busy, retransmits: 100 }, 'bad'],
-    ['retransmits', { ...quiet, tx: 100, retransmits: 1 }, 'warn'],
-    ['retransmits', { ...quiet, retransmits: 5 }, 'bad'],
-    ['failures', { ...quiet, failures: 1 }, 'warn'],
-    ['failures', quiet, 'none'],
-    ['rtt', { ...busy, rtt: 0.05 }, 'warn'],
-    ['rtt', { ...busy, rtt: 0.2 }, 'bad'],
-    ['rtt', quiet, 'none'],
-    ['churn', { ...busy, attempts: 3000 }, 'warn'],
-    ['churn', { ...busy, attempts: 30000 }, 'bad'],
-    ['breaks', busy, 'good'],
-  ] as [string, Measured, string][])('%s %j: %s', (id, m, level) => expect(healthOf(id).level(m)).toBe(level))
-
-  test('what is not good says why', () => {
-    expect(healthOf('problems').tell({ ...busy, failures: 7, breaks: 20, retransmits: 200 })).toBe(
-      '7 failed, 20 broken, 200 resent',
-    )
-  })
-
-  test('an unknown one is the first', () => {
-    expect(healthOf('x')).toBe(healths[0])
-    expect(metricOf('x')).toBe(metrics[0])
-  })
-})
+test('an unknown one is the first', () => expect(metricOf('x')).toBe(metrics[0]))
 
 describe('sums', () => {
   test('figures add up; round trips are a mean by volume', () => {

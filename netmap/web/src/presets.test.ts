@@ -35,6 +35,14 @@ test('a canary is grouped by what is known', () => {
   expect(choose(canary, [])).toMatchObject({ group: 'name' })
 })
 
+test('the preset of alerts needs a source', () => {
+  const source = { state: 'off', kind: '', reason: '', at: 0, firing: 0, pending: 0, left_out: 0 } as const
+  expect(lack('alerts', [], source)).toContain('alerts.endpoint')
+  expect(lack('alerts', [], { ...source, state: 'unreachable' })).toBe('')
+  expect(lack('alerts', [])).toBe('')
+  expect(lack('new', [], source)).toBe('')
+})
+
 test('what a preset cannot tell, it says', () => {
   const none = known('zone', 'region', 'proxy', 'name').map((t) => ({ ...t, values: t.tag === 'name' ? 1 : 0 }))
   const lacking = (tags: typeof none) => presets.filter((p) => lack(p.id, tags)).map((p) => p.id)

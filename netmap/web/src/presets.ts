@@ -1,4 +1,4 @@
-import type { Tag } from './api/types.ts'
+import type { AlertSource, Tag } from './api/types.ts'
 import { HOP_TERMS } from './map/key.ts'
 import type { EdgeTag, EndTag } from './names.ts'
 import { defaults, type State } from './state/state.ts'
@@ -13,6 +13,8 @@ export interface Preset {
   advice: string
   /** The tag that the view depends on, and what to say if no end has it. */
   needs?: { tag: EndTag; without: string }
+  /** It needs a source of alerts. */
+  alerts?: boolean
   set(known: (tag: EndTag) => boolean): Partial<State>
 }
 
@@ -109,6 +111,16 @@ export const presets: Preset[] = [
     set: () => ({ view: 'table', sort: '-attempts', colour: 'churn', width: 'attempts', size: 'attempts' }),
   },
   {
+    id: 'alerts',
+    label: 'Alerts',
+    what: 'Edges with an alert about one of their ends. A ring marks the ends: solid if one is firing, dashed if all are pending.',
+    advice:
+      'Open a node that has alerts, and follow the links of its alerts. Compare the edges to it: failures that begin ' +
+      'with the alert are its effect, or its cause.',
+    alerts: true,
+    set: () => ({ only: 'alerts', colour: 'alerts' }),
+  },
+  {
     id: 'new',
     label: 'New edges',
     what: 'Edges that were first seen in the last 15 minutes.',
@@ -139,9 +151,12 @@ export const presets: Preset[] = [
 
 const knows = (tags: Tag[]) => (tag: string) => tags.some((t) => t.tag === tag && t.values > 0)
 
-/** The reason why the preset cannot work, or ''. Empty also while the tags are not known yet. */
-export function lack(id: string, tags: Tag[]): string {
-  const needs = presets.find((p) => p.id === id)?.needs
+const NO_SOURCE = 'No source of alerts is configured: set alerts.endpoint of the extension netmap.'
+
+/** The reason why the preset cannot work, or ''. Empty also while the tags and the source are not known yet. */
+export function lack(id: string, tags: Tag[], source?: AlertSource): string {
+  const { needs, alerts } = presets.find((p) => p.id === id) ?? {}
+  if (alerts && source?.state === 'off') return NO_SOURCE
   return needs && tags.length > 0 && !knows(tags)(needs.tag) ? needs.without : ''
 }
 

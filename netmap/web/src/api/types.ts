@@ -23,6 +23,8 @@ export interface Status {
   unresolved: { bytes: number; total: number; share: number; seconds: number }
   dropped: Record<string, number>
   links: Link[]
+  alerts: AlertSource
+  thresholds: Thresholds
   limits: { nodes: number; edges: number; rows: number }
 }
 
@@ -44,6 +46,37 @@ export interface Link {
   url: string
   needs: string[]
 }
+
+/** The source of alerts, and how many it has. */
+export interface AlertSource {
+  state: 'off' | 'starting' | 'ok' | 'unreachable'
+  kind: string
+  reason: string
+  at: number
+  firing: number
+  pending: number
+  left_out: number
+}
+
+export interface AlertList extends AlertSource {
+  alerts?: Alert[]
+}
+
+export interface Alert {
+  id: string
+  name: string
+  state: 'pending' | 'firing'
+  severity: string
+  summary: string
+  /** Unix seconds; 0: unknown. */
+  since: number
+  labels: Record<string, string>
+  links: { name: string; url: string }[]
+  about: { tag: string; value: string }
+}
+
+/** Where a warning begins, and where it is bad. Shares of 1, segments per megabyte, seconds, attempts a second. */
+export type Thresholds = Record<'failures' | 'breaks' | 'retransmits' | 'rtt' | 'churn', { warn: number; bad: number }>
 
 export interface Tag {
   tag: string
@@ -98,7 +131,16 @@ export interface Graph extends Answer {
   by: string
   group?: string
   groups: string[]
-  nodes: { name: string[]; label: string[]; tag: string[]; group: number[]; kind: number[]; ends: number[] }
+  nodes: {
+    name: string[]
+    label: string[]
+    tag: string[]
+    group: number[]
+    kind: number[]
+    ends: number[]
+    firing: number[]
+    pending: number[]
+  }
   kinds: Kind[]
   edges: Figures & { client: number[]; server: number[]; flags: number[]; count: number[]; active: number[] }
   failures: Kinds
@@ -112,7 +154,7 @@ export const KINDS = ['internal', 'external', 'unresolved', 'other'] as const
 export type Kind = (typeof KINDS)[number]
 
 /** Bits of an edge's flags. */
-export const flags = { isNew: 1, undirected: 2, serverOnly: 4, zones: 8, regions: 16, unresolved: 32 }
+export const flags = { isNew: 1, undirected: 2, serverOnly: 4, zones: 8, regions: 16, unresolved: 32, alerts: 64 }
 
 export interface Flows extends Answer, Figures {
   clients: string[]
@@ -152,6 +194,8 @@ export interface Series extends Figures {
   totals: Totals
   count: number
   edges: Edge[]
+  /** Those about an end of one of the edges. */
+  alerts: (Alert & { client: boolean; server: boolean })[]
 }
 
 export interface Edge extends Totals {

@@ -1,6 +1,8 @@
 import { KINDS, type Kind } from '../api/types.ts'
-import { healthOf, metricOf, type Health, type Level } from '../metrics.ts'
+import type { Health, Level } from '../health.ts'
+import { metricOf } from '../metrics.ts'
 import type { State } from '../state/state.ts'
+import { useHealth } from '../useHealth.ts'
 import type { Drawing } from './drawing.ts'
 import './Legend.css'
 
@@ -23,7 +25,7 @@ export function Legend({ drawing, state }: { drawing: Drawing; state: State }) {
             {width.words}; widest {width.format(drawing.widest)}; the arrow points at the server
           </dd>
         </div>
-        <Colour of={healthOf(state.colour)} />
+        <Colour of={useHealth(state.colour)} />
         <Marks drawing={drawing} />
       </dl>
     </details>
@@ -76,6 +78,7 @@ function Marks({ drawing }: { drawing: Drawing }) {
             an end is not known
           </span>
         )}
+        <Rings drawing={drawing} />
         {drawing.edges.some((e) => e.isNew) && (
           <span>
             <Line level="new" />✚ new, first seen in the last 15 minutes
@@ -83,6 +86,32 @@ function Marks({ drawing }: { drawing: Drawing }) {
         )}
       </dd>
     </div>
+  )
+}
+
+function Rings({ drawing }: { drawing: Drawing }) {
+  const has = (state: string) => drawing.nodes.some((n) => n.alert === state)
+  return (
+    <>
+      {has('firing') && (
+        <span>
+          <Ring level="bad" />◉ an alert is firing
+        </span>
+      )}
+      {has('pending') && (
+        <span>
+          <Ring level="warn" dash="4 2.5" />◎ an alert is pending
+        </span>
+      )}
+    </>
+  )
+}
+
+function Ring({ level, dash }: { level: Level; dash?: string }) {
+  return (
+    <svg class={`swatch ${level}`} width="14" height="14" viewBox="-7 -7 14 14" aria-hidden="true">
+      <circle r="5.5" fill="none" stroke="currentColor" stroke-width="2" stroke-dasharray={dash} />
+    </svg>
   )
 }
 

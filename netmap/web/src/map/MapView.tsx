@@ -1,12 +1,14 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import type { Graph } from '../api/types.ts'
 import { plural } from '../format.ts'
-import { healthOf, metricOf } from '../metrics.ts'
+import { alertGlyph, alertWords } from '../health.ts'
+import { metricOf } from '../metrics.ts'
 import type { Change } from '../state/address.ts'
 import type { Selection, State } from '../state/state.ts'
 import { nodeName } from '../tags.ts'
 import { isolated } from '../text.ts'
 import { Text } from '../Text.tsx'
+import { useHealth } from '../useHealth.ts'
 import { colours, onSchemeChange } from './colours.ts'
 import type { MapCanvas } from './canvas.ts'
 import { draw, type Drawing } from './drawing.ts'
@@ -97,13 +99,14 @@ function useBends(drawing: Drawing, positions: Record<string, Point> | null): Be
  */
 function useDrawing(m: Model, { size, width, colour }: State): Drawing {
   const last = useRef<{ kind: string; drawing: Drawing } | null>(null)
+  const health = useHealth(colour)
   return useMemo(() => {
     const kind = [m.by, m.group, size, width].join('/')
     const before = last.current?.kind === kind ? last.current.drawing : undefined
-    const drawing = draw(m, { size: metricOf(size), width: metricOf(width), colour: healthOf(colour) }, before)
+    const drawing = draw(m, { size: metricOf(size), width: metricOf(width), colour: health }, before)
     last.current = { kind, drawing }
     return drawing
-  }, [m, size, width, colour])
+  }, [m, size, width, health])
 }
 
 /** Loads the drawing library after the page is shown, because it is the larger part of the page. */
@@ -158,6 +161,7 @@ function steer(map: MapCanvas, e: KeyboardEvent) {
 }
 
 function Tip({ m, at, state }: { m: Model; at: { selection: Selection; x: number; y: number }; state: State }) {
+  const colour = useHealth(state.colour)
   const name = (key: string) => {
     const node = m.nodes.find((n) => n.key === key)
     return node ? isolated(nodeName(node.id)) : ''
@@ -174,7 +178,6 @@ function Tip({ m, at, state }: { m: Model; at: { selection: Selection; x: number
     el.style.top = `${Math.max(8, at.y - el.offsetHeight - 12)}px`
   }
   const figures = ['throughput', 'rtt', 'retransmits', 'failures', 'active'].map(metricOf)
-  const colour = healthOf(state.colour)
   return (
     <div class="tip" ref={place} aria-hidden="true">
       <strong>
@@ -188,6 +191,11 @@ function Tip({ m, at, state }: { m: Model; at: { selection: Selection; x: number
           </div>
         ))}
       </dl>
+      {colour.id !== 'alerts' && alertWords(measured.alerts) && (
+        <p class={`level ${measured.alerts!.firing ? 'bad' : 'warn'}`}>
+          {alertGlyph(measured.alerts)} {alertWords(measured.alerts)}
+        </p>
+      )}
       {['warn', 'bad'].includes(colour.level(measured)) && (
         <p class={`level ${colour.level(measured)}`}>{colour.tell(measured)}</p>
       )}

@@ -1,9 +1,11 @@
 import { useEffect, useMemo, useRef } from 'preact/hooks'
-import { glyphs, healthOf, levelWords, metricOf, type Metric } from '../metrics.ts'
+import { alertGlyph, alertWords, glyphs, levelWords } from '../health.ts'
+import { metricOf, type Metric } from '../metrics.ts'
 import type { Change } from '../state/address.ts'
 import type { State } from '../state/state.ts'
 import { kindWords, nodeName } from '../tags.ts'
 import { Name } from '../Text.tsx'
+import { useHealth } from '../useHealth.ts'
 import { Shape } from './Legend.tsx'
 import { identityOf } from './key.ts'
 import type { MapNode, Model } from './model.ts'
@@ -115,7 +117,7 @@ function Option({
   choose(): void
 }) {
   const size = metricOf(state.size)
-  const level = healthOf(state.colour).level(n.measured)
+  const level = useHealth(state.colour).level(n.measured)
   const value = size.of(n.measured)
   const kind = kindWords[n.id.kind]
   return (
@@ -137,12 +139,26 @@ function Option({
         )}
         {kind && <small> {kind}</small>}
         {n.isNew && <small class="new"> ✚ new</small>}
+        <Alerted of={n} />
       </span>
       <span class="value">{size.format(value)}</span>
       <svg class="bar" width="100%" height="2" aria-hidden="true">
         <rect width={`${most && value ? Math.max(1, (value / most) * 100) : 0}%`} height="2" />
       </svg>
     </li>
+  )
+}
+
+function Alerted({ of: { measured } }: { of: MapNode }) {
+  const words = alertWords(measured.alerts)
+  if (!words) return null
+  return (
+    <small class={`level ${measured.alerts!.firing ? 'bad' : 'warn'}`}>
+      {' '}
+      <span aria-hidden="true">{alertGlyph(measured.alerts)} </span>
+      <span class="unseen">alerts: </span>
+      {words}
+    </small>
   )
 }
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { flags } from '../api/types.ts'
-import { healthOf, metricOf, sum, type Measured } from '../metrics.ts'
+import { healthOf } from '../health.ts'
+import { metricOf, sum, type Measured } from '../metrics.ts'
 import { draw, shorten, type Encoding } from './drawing.ts'
 import { keyOf, type Identity } from './key.ts'
 import type { MapEdge, MapNode, Model } from './model.ts'
@@ -62,6 +63,17 @@ describe('a drawing', () => {
       ['bad', '✖ ill\n1 MB'],
       ['good', 'public addresses\nexternal · 5 B'],
     ])
+  })
+
+  test('alerts are a ring and a line of the label, whatever the colour stands for', () => {
+    const alerts = (firing: number, pending: number) => node('a', { ...carried(100), alerts: { firing, pending } })
+    const drawn = [alerts(1, 2), alerts(0, 1), alerts(0, 0)].map((n) => draw(model([n], []), by()).nodes[0]!)
+    expect(drawn.map((n) => [n.alert, n.level, n.label.split('\n')[2]])).toEqual([
+      ['firing', 'good', '◉ 1 firing, 2 pending'],
+      ['pending', 'good', '◎ 1 pending'],
+      ['', 'good', undefined],
+    ])
+    expect(draw(model([alerts(1, 0)], []), by('volume', 'alerts')).nodes[0]!.label).toMatch(/^✖ a/)
   })
 
   test('an edge says that it is new, whom it does not know, and what is wrong', () => {

@@ -1,6 +1,7 @@
 import { flags, type Kind } from '../api/types.ts'
 import { NONE } from '../format.ts'
-import { glyphs, type Health, type Level, type Metric } from '../metrics.ts'
+import { alertGlyph, alertWords, glyphs, type Health, type Level } from '../health.ts'
+import type { Metric } from '../metrics.ts'
 import { kindWords, nodeName } from '../tags.ts'
 import { isOther, type MapEdge, type MapNode, type Model } from './model.ts'
 
@@ -30,6 +31,8 @@ export interface DrawnNode {
   /** Diameter in pixels. */
   size: number
   isNew: boolean
+  /** The ring around it: solid if an alert is firing, dashed if all are pending. */
+  alert: '' | 'firing' | 'pending'
 }
 
 export interface DrawnEdge {
@@ -104,14 +107,17 @@ function drawNode(n: MapNode, grouped: boolean, told: Metric | null, size: numbe
   const level = colour.level(n.measured)
   const words = [kindWords[n.id.kind], told?.format(told.of(n.measured))].filter((w) => w && w !== NONE)
   const glyph = glyphs[level] && glyphs[level] + ' '
+  const { alerts } = n.measured
+  const ring = alertGlyph(alerts) && `${alertGlyph(alerts)} ${alertWords(alerts)}`
   return {
     key: n.key,
     group: grouped && n.id.group ? groupKey(n.id.group) : '',
     kind: n.id.kind,
     level,
-    label: [glyph + shorten(nodeName(n.id), 26), words.join(' · ')].filter(Boolean).join('\n'),
+    label: [glyph + shorten(nodeName(n.id), 26), words.join(' · '), ring].filter(Boolean).join('\n'),
     size,
     isNew: n.isNew,
+    alert: alerts?.firing ? 'firing' : alerts?.pending ? 'pending' : '',
   }
 }
 

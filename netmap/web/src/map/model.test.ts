@@ -37,6 +37,8 @@ function graph(edges: [string, string, number][], marks: Record<number, number> 
       kind: names.map(() => 0),
       ends: names.map(() => 1),
       label: names.map(() => ''),
+      firing: names.map(() => 0),
+      pending: names.map(() => 0),
     },
     kinds: ['internal', 'external', 'unresolved', 'other'],
     edges: {
@@ -125,6 +127,19 @@ describe('the model of the map', () => {
 })
 
 describe('folding', () => {
+  test('nodes with alerts are folded last, and the fold has none of its own', () => {
+    const g = graph(Array.from({ length: 400 }, (_, i) => ['hub', `n${i}`, 1000 - i]))
+    g.nodes.firing[398] = 1
+    g.nodes.pending[400] = 2
+    const m = model(g, everything)
+    const alerted = m.nodes.filter((n) => n.measured.alerts?.firing || n.measured.alerts?.pending)
+    expect(alerted.map((n) => [n.id.name, n.measured.alerts])).toEqual([
+      ['n397', { firing: 1, pending: 0 }],
+      ['n399', { firing: 0, pending: 2 }],
+    ])
+    expect(m.nodes.at(-1)).toMatchObject({ key: OTHER, measured: { alerts: { firing: 0, pending: 0 } } })
+  })
+
   test('nodes beyond the limit are one, and no byte is lost', () => {
     const m = model(graph(Array.from({ length: 400 }, (_, i) => ['hub', `n${i}`, 1000 - i])), everything)
     expect(m.nodes).toHaveLength(MOST.nodes)

@@ -82,7 +82,8 @@ function read(graph: Graph): { nodes: MapNode[]; edges: MapEdge[] } {
       group: graph.groups[n.group[i]!] ?? '',
       label: n.label[i] ?? '',
     }
-    return { key: keyOf(id), id, ends: n.ends[i]!, measured: sum([], graph.seconds), isNew: false }
+    const alerts = { firing: n.firing[i]!, pending: n.pending[i]! }
+    return { key: keyOf(id), id, ends: n.ends[i]!, measured: { ...sum([], graph.seconds), alerts }, isNew: false }
   })
   const failures = spread(graph.failures)
   const breaks = spread(graph.breaks)
@@ -146,6 +147,11 @@ function named(edges: MapEdge[]): number {
   return edges.reduce((n, e) => (isOther(e.from) || isOther(e.to) ? n : n + e.measured.tx + e.measured.rx), 0)
 }
 
+/** Nodes with alerts are the last that are folded. */
+function alertRank({ measured: { alerts } }: MapNode): number {
+  return alerts?.firing ? 2 : alerts?.pending ? 1 : 0
+}
+
 /** Folds the smallest nodes, then the smallest edges, into "other". The drawing has a limit; the totals have none. */
 function fold(m: Model, rank: Metric): Model {
   const nodes = new Map(m.nodes.map((n) => [n.key, n]))
@@ -157,7 +163,12 @@ function fold(m: Model, rank: Metric): Model {
       for (const k of [e.from, e.to]) weight.set(k, (weight.get(k) ?? 0) + (rank.of(e.measured) ?? 0))
     const least = [...nodes.keys()]
       .filter((k) => !isOther(k))
-      .sort((a, b) => (weight.get(b) ?? 0) - (weight.get(a) ?? 0) || (a < b ? -1 : 1))
+      .sort(
+        (a, b) =>
+          alertRank(nodes.get(b)!) - alertRank(nodes.get(a)!) ||
+          (weight.get(b) ?? 0) - (weight.get(a) ?? 0) ||
+          (a < b ? -1 : 1),
+      )
     for (const k of least.slice(MOST.nodes - 1)) folded.add(k)
   }
   let shown = m.shown
@@ -175,8 +186,10 @@ function fold(m: Model, rank: Metric): Model {
     edges = order.slice(0, MOST.edges)
   }
   const rest = [...nodes.values()].filter((n) => !folded.has(n.key))
-  if (folded.size && !nodes.has(OTHER))
-    rest.push({ ...rest[0]!, key: OTHER, id: { kind: 'other', tag: '', name: '', group: '' }, ends: 0 })
+  if (folded.size && !nodes.has(OTHER)) {
+    const measured = { ...sum([], m.seconds), alerts: { firing: 0, pending: 0 } }
+    rest.push({ key: OTHER, id: { kind: 'other', tag: '', name: '', group: '' }, ends: 0, measured, isNew: false })
+  }
   return {
     ...m,
     nodes: rest,
@@ -224,10 +237,13 @@ function measure(m: Model): Model {
     const edges = of.get(n.key)!
     return {
       ...n,
-      measured: sum(
-        edges.map((e) => e.measured),
-        m.seconds,
-      ),
+      measured: {
+        ...sum(
+          edges.map((e) => e.measured),
+          m.seconds,
+        ),
+        alerts: n.measured.alerts,
+      },
       isNew: edges.some((e) => e.flags & flags.isNew),
     }
   })

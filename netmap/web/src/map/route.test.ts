@@ -11,6 +11,7 @@ const node = (key: string, label = key): DrawnNode => ({
   label,
   size: 24,
   isNew: false,
+  alert: '',
 })
 const edge = (from: string, to: string, curved = from === to): DrawnEdge => ({
   key: from + ',' + to,

@@ -1,6 +1,6 @@
 import type { StylesheetJson } from 'cytoscape'
 import type { Kind } from '../api/types.ts'
-import type { Level } from '../metrics.ts'
+import type { Level } from '../health.ts'
 import type { Colours } from './colours.ts'
 
 export const FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "DejaVu Sans", sans-serif'
@@ -81,8 +81,18 @@ function nodeRules(c: Colours, letters: number): Rule[] {
       },
     },
     { selector: 'node[?isNew]', style: { 'border-color': c.new, 'border-width': 3 } },
+    { selector: 'node[alert="firing"]', style: ring(c.bad, 'solid') },
+    { selector: 'node[alert="pending"]', style: ring(c.warn, 'dashed') },
   ]
 }
+
+/** A ring around a node that an alert is about. */
+const ring = (colour: string, style: string) => ({
+  'outline-color': colour,
+  'outline-style': style,
+  'outline-width': 3,
+  'outline-offset': 4,
+})
 
 function groupRules(c: Colours, letters: number): Rule[] {
   return [

@@ -4,7 +4,7 @@ import type { Drawing } from './drawing.ts'
 import { svg } from './svg.ts'
 
 const colours = new Proxy({}, { get: (_, name) => String(name) }) as Colours
-const node = { group: '', level: 'good', size: 20, isNew: false } as const
+const node = { group: '', level: 'good', size: 20, isNew: false, alert: '' } as const
 
 const drawing: Drawing = {
   nodes: [
@@ -143,4 +143,20 @@ describe('a line for each state', () => {
     expect(text).toMatch(/<rect x="-76" y="-46" width="252" height="[^"]+" rx="8" fill="group" stroke="group-line"/)
     expect(text).toContain('>zone a</text>')
   })
+})
+
+test('a ring is solid if an alert is firing, and dashed if it is pending', () => {
+  const alerted = (alert: 'firing' | 'pending') => ({ ...drawing.nodes[0]!, alert })
+  const ring = (alert: 'firing' | 'pending') =>
+    /<circle[^>]* fill="none"[^>]*>/.exec(
+      svg(
+        { ...drawing, nodes: [alerted(alert)], edges: [], groups: [] },
+        { a: { x: 0, y: 0 } },
+        new Map(),
+        colours,
+        '',
+      ),
+    )?.[0]
+  expect(ring('firing')).toBe('<circle cx="0" cy="0" r="16" fill="none" stroke="bad" stroke-width="3"/>')
+  expect(ring('pending')).toContain('stroke="warn" stroke-width="3" stroke-dasharray')
 })

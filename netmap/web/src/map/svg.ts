@@ -103,7 +103,14 @@ function node(n: DrawnNode, { x, y }: Point, c: Colours): string {
   }
   const text = n.label.split('\n').map((line, i) => `<tspan x="${x}" dy="${i ? 14 : 0}">${escape(line)}</tspan>`)
   const words = `<text x="${x}" y="${y + r + 14}" ${label(c)}>${text.join('')}</text>`
-  return `<g data-key="${escape(n.key)}">${shapes[n.kind]}${words}</g>`
+  return `<g data-key="${escape(n.key)}">${shapes[n.kind]}${ring(n, { x, y }, c)}${words}</g>`
+}
+
+/** The ring of a node that an alert is about. */
+function ring(n: DrawnNode, { x, y }: Point, c: Colours): string {
+  if (!n.alert) return ''
+  const [colour, dash] = n.alert === 'firing' ? [c.bad, ''] : [c.warn, ' stroke-dasharray="7 4"']
+  return `<circle cx="${x}" cy="${y}" r="${n.size / 2 + 6}" fill="none" stroke="${colour}" stroke-width="3"${dash}/>`
 }
 
 const hexagon = (x: number, y: number, r: number) =>

@@ -1,18 +1,20 @@
 import { useEffect, useRef } from 'preact/hooks'
 import { address, type Params } from '../api/client.ts'
-import { usePoll } from '../api/poll.ts'
+import { usePoll, type Poll } from '../api/poll.ts'
 import type { Link, Series } from '../api/types.ts'
 import { withTerms } from '../filter/complete.ts'
 import { bytes, count, percent, rate, seconds } from '../format.ts'
 import { hopTerms, identityOf, termsOf, type Identity } from '../map/key.ts'
 import type { MapEdge, Model } from '../map/model.ts'
-import { healthOf } from '../metrics.ts'
 import type { Change } from '../state/address.ts'
 import type { Selection, State } from '../state/state.ts'
 import { endName, rowOf, rowTerms } from '../table/rows.ts'
 import { kindWords, nodeName } from '../tags.ts'
 import { isolated, legible } from '../text.ts'
 import { Name, Text } from '../Text.tsx'
+import { useHealth } from '../useHealth.ts'
+import { Alerts } from './Alerts.tsx'
+import { alertsOf } from './alerts.ts'
 import { Charts } from './Charts.tsx'
 import { Ends } from './Ends.tsx'
 import './Panel.css'
@@ -169,6 +171,8 @@ function note(id: Identity): string {
 }
 
 function Chosen({ state, change, model, links, params, chosen, what }: Props & { chosen: Selection; what: Described }) {
+  const [first, second] = what.parts
+  const polls = [useSeries(first, state, params), useSeries(second, state, params)]
   return (
     <>
       <div class="actions">
@@ -192,10 +196,16 @@ function Chosen({ state, change, model, links, params, chosen, what }: Props & {
           </button>
         ))}
       </div>
+      <Alerts
+        all={alertsOf(
+          polls.map((p) => p.data),
+          chosen.kind === 'node',
+        )}
+      />
       {chosen.kind === 'node' && model && <Neighbours id={chosen.id} model={model} state={state} change={change} />}
       {what.hint && <p class="hint quiet">{what.hint}</p>}
-      {what.parts.map((p) => (
-        <PartView key={p.heading} part={p} state={state} links={links} params={params} />
+      {what.parts.map((p, i) => (
+        <PartView key={p.heading} part={p} poll={polls[i]!} state={state} links={links} />
       ))}
     </>
   )
@@ -206,7 +216,7 @@ function Neighbours({ id, model, state, change }: { id: string; model: Model; st
   const volume = (e: MapEdge) => e.measured.tx + e.measured.rx
   const edges = model.edges.filter((e) => e.from === id || e.to === id).sort((a, b) => volume(b) - volume(a))
   const name = new Map(model.nodes.map((n) => [n.key, isolated(nodeName(n.id))]))
-  const colour = healthOf(state.colour)
+  const colour = useHealth(state.colour)
   if (!edges.length) return null
   return (
     <section class="neighbours">
@@ -233,10 +243,15 @@ function Neighbours({ id, model, state, change }: { id: string; model: Model; st
   )
 }
 
-function PartView({ part, state, links, params }: { part: Part; state: State; links: Link[]; params: Params }) {
-  const url = address('series', { ...params, filter: withTerms(state.filter, part.terms), edges: 20 })
+/** The figures of a part, repeatedly. The data of another part is none. */
+function useSeries(part: Part | undefined, state: State, params: Params): Poll<Series> {
+  const url = part ? address('series', { ...params, filter: withTerms(state.filter, part.terms), edges: 20 }) : null
   const poll = usePoll<Series>(url, state.end > 0)
-  const s = poll.of === url ? poll.data : null
+  return poll.of === url ? poll : { ...poll, data: null }
+}
+
+function PartView({ part, poll, state, links }: { part: Part; poll: Poll<Series>; state: State; links: Link[] }) {
+  const s = poll.data
   return (
     <section class="part">
       {part.heading && <h3>{part.heading}</h3>}

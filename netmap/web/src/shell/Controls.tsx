@@ -1,5 +1,6 @@
 import type { Tag } from '../api/types.ts'
-import { healths, metrics } from '../metrics.ts'
+import { healths } from '../health.ts'
+import { metrics } from '../metrics.ts'
 import type { EdgeTag } from '../names.ts'
 import type { Change } from '../state/address.ts'
 import type { State } from '../state/state.ts'
@@ -16,6 +17,8 @@ export function Controls(props: Props) {
   return props.state.view === 'map' ? <MapControls {...props} /> : <TableControls {...props} />
 }
 
+const COLOURS = healths()
+
 function MapControls({ state, change, tags }: Props) {
   const reset = { focus: '', hide: [], selected: null }
   return (
@@ -31,7 +34,7 @@ function MapControls({ state, change, tags }: Props) {
       <i class="rule" />
       <Select label="Size" value={state.size} options={metrics} set={(size) => change({ size })} />
       <Select label="Width" value={state.width} options={metrics} set={(width) => change({ width })} />
-      <Select label="Colour" value={state.colour} options={healths} set={(colour) => change({ colour })} />
+      <Select label="Colour" value={state.colour} options={COLOURS} set={(colour) => change({ colour })} />
       <i class="rule" />
       <Toggle label="Only problems" on={state.problems} set={(problems) => change({ problems })} />
       <Toggle

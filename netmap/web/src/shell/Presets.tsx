@@ -1,4 +1,4 @@
-import type { Tag } from '../api/types.ts'
+import type { AlertSource, Tag } from '../api/types.ts'
 import { choose, lack, presets } from '../presets.ts'
 import type { Change } from '../state/address.ts'
 import { serialise, type State } from '../state/state.ts'
@@ -33,10 +33,10 @@ export function Presets({ state, change, tags }: { state: State; change: Change;
 }
 
 /** What the chosen preset shows, and its advice. */
-export function Advice({ state, tags }: { state: State; tags: Tag[] }) {
+export function Advice({ state, tags, source }: { state: State; tags: Tag[]; source?: AlertSource }) {
   const preset = presets.find((p) => p.id === state.preset)
   if (!preset || !preset.id) return null
-  const lacking = lack(preset.id, tags)
+  const lacking = lack(preset.id, tags, source)
   if (lacking)
     return (
       <p class="advice">

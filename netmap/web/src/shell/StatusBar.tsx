@@ -1,8 +1,10 @@
 import { useState } from 'preact/hooks'
 import { address } from '../api/client.ts'
 import { usePoll } from '../api/poll.ts'
-import type { Reporter, Status } from '../api/types.ts'
+import type { AlertList, Reporter, Status } from '../api/types.ts'
 import { age, bytes, count, percent, plural } from '../format.ts'
+import { alertWords } from '../health.ts'
+import { AlertItems } from '../panel/Alerts.tsx'
 import { Name } from '../Text.tsx'
 import './StatusBar.css'
 
@@ -33,6 +35,7 @@ export function StatusBar({ status }: { status: Status | null }) {
       <span>
         <b>Unresolved</b> {percent(status.unresolved.share)} of bytes
       </span>
+      {status.alerts.state !== 'off' && <AllAlerts of={status} />}
       <Drops by={status.dropped} />
       <div class="grow" />
       <a href="LICENSES">Licences</a>
@@ -106,6 +109,22 @@ function Hosts({ all }: { all: Reporter[] }) {
         ))}
       </tbody>
     </table>
+  )
+}
+
+/** All alerts, also those about ends that the view does not have. They are requested while the list is open. */
+function AllAlerts({ of: { alerts } }: { of: Status }) {
+  const [open, setOpen] = useState(false)
+  const { data } = usePoll<AlertList>(open ? address('alerts') : null)
+  const unknown = { starting: 'not known yet', unreachable: '▲ the source does not answer' }
+  const words = [alertWords(alerts), (unknown as Record<string, string>)[alerts.state]].filter(Boolean).join(', ')
+  return (
+    <details onToggle={(e) => setOpen(e.currentTarget.open)}>
+      <summary>
+        <b>Alerts</b> {words || 'none'}
+      </summary>
+      <div class="hosts">{data?.alerts?.length ? <AlertItems all={data.alerts} /> : 'No alert.'}</div>
+    </details>
   )
 }
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { ApiError } from '../api/client.ts'
 import type { Answer, Status } from '../api/types.ts'
+import { usualThresholds } from '../health.ts'
 import type { Model } from '../map/model.ts'
 import { defaults } from '../state/state.ts'
 import { pieces } from '../text.ts'
@@ -39,6 +40,8 @@ const status: Status = {
   unresolved: { bytes: 0, total: 1, share: 0, seconds: 300 },
   dropped: { streams: 0 },
   links: [],
+  alerts: { state: 'off', kind: '', reason: '', at: 0, firing: 0, pending: 0, left_out: 0 },
+  thresholds: usualThresholds,
   limits: { nodes: 1000, edges: 5000, rows: 1000 },
 }
 const totals = { edges: 3, tx: 1, rx: 1, retransmits: 0, attempts: 1, failures: 0, closed: 0, breaks: 0, active: 0 }
@@ -58,6 +61,22 @@ describe('what is to be said', () => {
     expect(text('bad_parameter')).toMatch(/^The collector refuses this view: because/)
     expect(text('bad_filter')).toBeUndefined()
     expect(kinds({ statusError: new ApiError('unreachable', 'x') })).toEqual(['error'])
+  })
+
+  test('a source of alerts that does not answer, and one that is not there', () => {
+    const source = { ...status.alerts, state: 'unreachable' as const, reason: '404 <x>', at: 880 }
+    const texts = (more: object, colour = 'problems') =>
+      conditions({
+        ...well,
+        state: { ...defaults, colour },
+        status: { ...status, alerts: { ...source, ...more } },
+      }).map((c) => c.text.replace(/[\u2068\u2069]/g, '').replaceAll('\u00a0', ' '))
+    expect(texts({})).toEqual(['The source of alerts does not answer: 404 <x>. None is shown.'])
+    expect(texts({ firing: 1 })).toEqual(['The source of alerts does not answer: 404 <x>. Those shown are 2 min old.'])
+    expect(texts({ state: 'ok', left_out: 1 })).toEqual(['1 alert beyond the limit is left out, pending ones first.'])
+    expect(texts({ state: 'off' })).toEqual([])
+    expect(texts({ state: 'off' }, 'alerts')).toEqual(['No source of alerts is configured, so no node has any.'])
+    expect(texts({ state: 'starting' }, 'alerts')).toEqual([])
   })
 
   test('silence of all, of some, and little seen so far', () => {

@@ -60,7 +60,7 @@ export function conditions({ state, status, statusError, answer, error, model, s
       text: `The collector has seen ${span(seen)} so far: figures are over these, not over ${span(state.window)}.`,
     })
   }
-  if (status) all.push(...full(status))
+  if (status) all.push(...alerting(status, state.colour), ...full(status))
   if (model && (model.folded.nodes || model.folded.edges)) {
     const parts = [
       model.folded.nodes && plural(model.folded.nodes, 'node'),
@@ -73,6 +73,23 @@ export function conditions({ state, status, statusError, answer, error, model, s
         'Filter, focus or group to see them.',
     })
   }
+  return all
+}
+
+/** What the page does not know about alerts. */
+function alerting({ alerts: a, now }: Status, colour: string): Condition[] {
+  if (a.state === 'off' && colour === 'alerts')
+    return [{ kind: 'partial', text: 'No source of alerts is configured, so no node has any.' }]
+  const all: Condition[] = []
+  if (a.state === 'unreachable') {
+    const kept = a.firing + a.pending ? `Those shown are ${age(now - a.at)} old.` : 'None is shown.'
+    all.push({ kind: 'partial', text: `The source of alerts does not answer: ${isolated(a.reason)}. ${kept}` })
+  }
+  if (a.left_out)
+    all.push({
+      kind: 'truncated',
+      text: `${plural(a.left_out, 'alert')} beyond the limit ${a.left_out === 1 ? 'is' : 'are'} left out, pending ones first.`,
+    })
   return all
 }
 
@@ -118,7 +135,7 @@ export function emptiness({
   if (!answer) return null
   const drawn = model ? model.nodes.length : answer.totals.edges
   if (drawn > 0 && answer.totals.edges > 0) return null
-  const lacking = lack(state.preset, tags)
+  const lacking = lack(state.preset, tags, status?.alerts)
   if (lacking) return { title: 'This cannot be told', text: lacking, clear: true }
   const narrowed = state.filter || state.problems || state.only || state.hide.length > 0
   if (narrowed) {

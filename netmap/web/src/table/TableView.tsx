@@ -2,12 +2,14 @@ import { useState } from 'preact/hooks'
 import type { Params } from '../api/client.ts'
 import { flags, type Flows } from '../api/types.ts'
 import { bytes, count, plural, rate, seconds } from '../format.ts'
-import { glyphs, healthOf, levelWords, retransmitRate, type Health } from '../metrics.ts'
+import { glyphs, levelWords, type Health } from '../health.ts'
+import { retransmitRate } from '../metrics.ts'
 import { fileName, save } from '../save.ts'
 import type { Change } from '../state/address.ts'
 import type { State } from '../state/state.ts'
 import { kindWords } from '../tags.ts'
 import { Name } from '../Text.tsx'
+import { useHealth } from '../useHealth.ts'
 import { csv } from './csv.ts'
 import { everything } from './everything.ts'
 import { endName, kindsOf, measured, rowKey } from './rows.ts'
@@ -111,7 +113,7 @@ function Row({ flows, i, state, change }: Props & { i: number }) {
   return (
     <tr class={selected ? 'selected' : undefined} onClick={open}>
       <th scope="row">
-        <Opener flows={flows} i={i} colour={healthOf(state.colour)} selected={selected} open={open} />
+        <Opener flows={flows} i={i} colour={useHealth(state.colour)} selected={selected} open={open} />
       </th>
       <td class="text">
         <span class="name">
@@ -122,6 +124,7 @@ function Row({ flows, i, state, change }: Props & { i: number }) {
           {kindNote(flows, flows.server_kind[i]!)}
         </small>
         {(flags.isNew & flows.flags[i]!) !== 0 && <small class="new"> ✚ new</small>}
+        {(flags.alerts & flows.flags[i]!) !== 0 && <small class="level warn"> ◉ alert</small>}
       </td>
       <Cells flows={flows} i={i} />
     </tr>
