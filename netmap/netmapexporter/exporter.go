@@ -9,7 +9,9 @@ import (
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
+	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/netconn/netconn/netmap/netmapexporter/internal/metadata"
 )
@@ -34,37 +36,69 @@ func createDefaultConfig() component.Config {
 
 // NewFactory returns the factory of the exporter.
 func NewFactory() exporter.Factory {
-	return exporter.NewFactory(metadata.Type, createDefaultConfig, exporter.WithMetrics(create,
-		metadata.MetricsStability))
+	return exporter.NewFactory(metadata.Type, createDefaultConfig,
+		exporter.WithMetrics(createMetrics, metadata.MetricsStability),
+		exporter.WithTraces(createTraces, metadata.TracesStability),
+		exporter.WithLogs(createLogs, metadata.LogsStability))
 }
 
-func create(ctx context.Context, set exporter.Settings, cfg component.Config) (exporter.Metrics, error) {
-	h := &hand{extension: cfg.(*Config).Extension}
-	return exporterhelper.NewMetrics(ctx, set, cfg, h.give,
-		exporterhelper.WithStart(h.start), exporterhelper.WithCapabilities(consumer.Capabilities{}))
+func createMetrics(ctx context.Context, set exporter.Settings, cfg component.Config) (exporter.Metrics, error) {
+	h := newHand(cfg)
+	return exporterhelper.NewMetrics(ctx, set, cfg, func(ctx context.Context, m pmetric.Metrics) error {
+		return h.give(func(to netmap) error { return to.ConsumeMetrics(ctx, m) })
+	}, h.options()...)
 }
 
-// A hand gives metrics to the map.
+func createTraces(ctx context.Context, set exporter.Settings, cfg component.Config) (exporter.Traces, error) {
+	h := newHand(cfg)
+	return exporterhelper.NewTraces(ctx, set, cfg, func(ctx context.Context, t ptrace.Traces) error {
+		return h.give(func(to netmap) error { return to.ConsumeTraces(ctx, t) })
+	}, h.options()...)
+}
+
+func createLogs(ctx context.Context, set exporter.Settings, cfg component.Config) (exporter.Logs, error) {
+	h := newHand(cfg)
+	return exporterhelper.NewLogs(ctx, set, cfg, func(ctx context.Context, l plog.Logs) error {
+		return h.give(func(to netmap) error { return to.ConsumeLogs(ctx, l) })
+	}, h.options()...)
+}
+
+// A netmap is what the extension is to the exporter.
+type netmap interface {
+	consumer.Metrics
+	consumer.Traces
+	consumer.Logs
+}
+
+// A hand gives signals to the map.
 type hand struct {
 	extension component.ID
-	to        consumer.Metrics
+	to        netmap
+}
+
+func newHand(cfg component.Config) *hand { return &hand{extension: cfg.(*Config).Extension} }
+
+func (h *hand) options() []exporterhelper.Option {
+	return []exporterhelper.Option{
+		exporterhelper.WithStart(h.start), exporterhelper.WithCapabilities(consumer.Capabilities{}),
+	}
 }
 
 func (h *hand) start(_ context.Context, host component.Host) error {
 	found, ok := host.GetExtensions()[h.extension]
 	if !ok {
-		return fmt.Errorf("there is no extension %q for the exporter to give metrics to: "+
+		return fmt.Errorf("there is no extension %q for the exporter to give signals to: "+
 			"configure it under extensions, and name it in service::extensions", h.extension)
 	}
-	if h.to, ok = found.(consumer.Metrics); !ok {
+	if h.to, ok = found.(netmap); !ok {
 		return fmt.Errorf("the extension %q is not the network map", h.extension)
 	}
 	return nil
 }
 
-func (h *hand) give(ctx context.Context, m pmetric.Metrics) error {
+func (h *hand) give(consume func(netmap) error) error {
 	if h.to == nil {
-		return errors.New("give metrics to the network map: the exporter was not started")
+		return errors.New("give signals to the network map: the exporter was not started")
 	}
-	return h.to.ConsumeMetrics(ctx, m)
+	return consume(h.to)
 }

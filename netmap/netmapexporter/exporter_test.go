@@ -2,6 +2,7 @@ package netmapexporter
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -11,9 +12,13 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/confmap"
+	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/exporter/exportertest"
 	"go.opentelemetry.io/collector/extension/extensiontest"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
@@ -61,7 +66,7 @@ func TestWithoutTheExtensionItDoesNotStart(t *testing.T) {
 		"none": nil, "another": {component.MustNewID("zpages"): nil}, "another netmap": {component.MustNewIDWithName("netmap", "b"): nil},
 	} {
 		err := newExporter(t, "").Start(t.Context(), host(extensions))
-		want := `there is no extension "netmap" for the exporter to give metrics to: configure it under extensions, and name it in service::extensions`
+		want := `there is no extension "netmap" for the exporter to give signals to: configure it under extensions, and name it in service::extensions`
 		if err == nil || err.Error() != want {
 			t.Errorf("%s: got %v, want %s", name, err, want)
 		}
@@ -146,5 +151,57 @@ func TestWhatIsGivenIsShown(t *testing.T) {
 		if !strings.Contains(string(body), want) {
 			t.Errorf("%s is not in %s", want, body)
 		}
+	}
+}
+
+// An eater is an extension that counts what it is given.
+type eater struct {
+	component.Component
+	spans, records int
+}
+
+func (*eater) Capabilities() consumer.Capabilities { return consumer.Capabilities{} }
+
+func (*eater) ConsumeMetrics(context.Context, pmetric.Metrics) error { return nil }
+
+func (e *eater) ConsumeTraces(_ context.Context, t ptrace.Traces) error {
+	e.spans += t.SpanCount()
+	return nil
+}
+
+func (e *eater) ConsumeLogs(_ context.Context, l plog.Logs) error {
+	e.records += l.LogRecordCount()
+	return nil
+}
+
+func TestTracesAndLogsAreGiven(t *testing.T) {
+	e, set, c := &eater{}, exportertest.NewNopSettings(metadata.Type), createDefaultConfig()
+	traces, err := NewFactory().CreateTraces(t.Context(), set, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	logs, err := NewFactory().CreateLogs(t.Context(), set, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spans, records := ptrace.NewTraces(), plog.NewLogs()
+	spans.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans().AppendEmpty()
+	records.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords().AppendEmpty()
+	if err := traces.ConsumeTraces(t.Context(), spans); err == nil {
+		t.Error("spans are taken before the start")
+	}
+	for _, x := range []component.Component{traces, logs} {
+		if err := x.Start(t.Context(), host(map[component.ID]component.Component{component.MustNewID("netmap"): e})); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(traces.ConsumeTraces(t.Context(), spans), logs.ConsumeLogs(t.Context(), records)); err != nil {
+		t.Fatal(err)
+	}
+	if e.spans != 1 || e.records != 1 || traces.Capabilities().MutatesData || logs.Capabilities().MutatesData {
+		t.Errorf("%d spans and %d records were given", e.spans, e.records)
+	}
+	if err := errors.Join(traces.Shutdown(t.Context()), logs.Shutdown(t.Context())); err != nil {
+		t.Error(err)
 	}
 }

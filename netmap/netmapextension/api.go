@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/netconn/netconn/netmap/internal/alerts"
+	"github.com/netconn/netconn/netmap/internal/signals"
 	"github.com/netconn/netconn/netmap/internal/snap"
 	"github.com/netconn/netconn/netmap/internal/view"
 )
@@ -35,13 +36,14 @@ type api struct {
 	outbox  outbox
 
 	alerts     *alerts.Source // nil: there is none
+	kept       *signals.Store
 	thresholds Thresholds
 }
 
 func newAPI(links []LinkConfig, source snap.Source, timeout time.Duration) *api {
 	return &api{
 		links: links, source: source, timeout: timeout, slots: make(chan struct{}, maxConcurrent),
-		outbox: outbox{limit: maxUnread}, thresholds: defaultThresholds(),
+		outbox: outbox{limit: maxUnread}, thresholds: defaultThresholds(), kept: signals.New(signals.Config{}),
 	}
 }
 
@@ -54,6 +56,7 @@ func (a *api) handler() http.Handler {
 	mux.Handle("/api/v1/graph", a.get(a.graph))
 	mux.Handle("/api/v1/flows", a.get(a.flows))
 	mux.Handle("/api/v1/series", a.get(a.series))
+	mux.Handle("/api/v1/signals", a.get(a.signals))
 	mux.HandleFunc("/api/", func(w http.ResponseWriter, _ *http.Request) {
 		fail(w, http.StatusNotFound, apiError{Code: "not_found", Message: "there is no such request"})
 	})
@@ -65,13 +68,14 @@ type request func(p *parameters, r *http.Request) question
 
 // A question is a request after its parameters were read. Without a range it has no ETag, because each answer differs.
 type question struct {
-	span  *snap.Range
-	value func(context.Context) (any, error)
+	span    *snap.Range
+	value   func(context.Context) (any, error)
+	version uint64 // of what the answer shows beside the source
 }
 
 // on returns a question about the snapshot of a range.
 func (a *api) on(span snap.Range, value func(context.Context, *snap.Snapshot) (any, error)) question {
-	return question{&span, func(ctx context.Context) (any, error) {
+	return question{span: &span, value: func(ctx context.Context) (any, error) {
 		snapshot, err := a.source.Snapshot(ctx, span)
 		if err != nil {
 			return nil, err
@@ -101,7 +105,7 @@ func (a *api) get(read request) http.Handler {
 		}
 		etag := ""
 		if q.span != nil {
-			etag = a.etag(r, *q.span)
+			etag = a.etag(r, *q.span, q.version)
 			if unchanged(w, r, etag) {
 				return
 			}
@@ -172,7 +176,7 @@ func (a *api) acquire(ctx context.Context) bool {
 }
 
 // etag identifies a request, and what the source knew at the time.
-func (a *api) etag(r *http.Request, span snap.Range) string {
+func (a *api) etag(r *http.Request, span snap.Range, version uint64) string {
 	asked := fnv.New64a()
 	fmt.Fprint(asked, r.URL.Path, "?", r.URL.RawQuery)
 	v := a.source.Version()
@@ -180,7 +184,7 @@ func (a *api) etag(r *http.Request, span snap.Range) string {
 	if set := a.alerts.Set(); set != nil {
 		ofAlerts = set.Status.Version
 	}
-	return fmt.Sprintf(`"%x-%x-%x-%x-%x"`, v.Opened, v.Generation, ofAlerts, span.To, asked.Sum64())
+	return fmt.Sprintf(`"%x-%x-%x-%x-%x-%x"`, v.Opened, v.Generation, ofAlerts, version, span.To, asked.Sum64())
 }
 
 func (a *api) tags(_ *parameters, _ *http.Request) question {

@@ -30,6 +30,8 @@ type Config struct {
 	MaxEdges int `mapstructure:"max_edges"`
 	// MaxMemoryMiB is how much memory is used for what is held. 0: 8 KiB for each of max_edges, at least 32 MiB.
 	MaxMemoryMiB int `mapstructure:"max_memory_mib"`
+	// Signals is what is kept of spans, logs, and the containers' CPU and memory.
+	Signals SignalsConfig `mapstructure:"signals"`
 	// LearningPeriod is how long after a host's first report its edges are not marked as new.
 	LearningPeriod time.Duration `mapstructure:"learning_period"`
 	// QueryTimeout is how long making the answer to one request may take.
@@ -61,7 +63,8 @@ func createDefaultConfig() component.Config {
 	server.MaxRequestBodySize = 1 << 10
 	server.CompressionAlgorithms = []string{""}
 	return &Config{ServerConfig: server, MaxEdges: defaultMaxEdges, LearningPeriod: 5 * time.Minute,
-		QueryTimeout: 5 * time.Second, Alerts: defaultAlerts(), Thresholds: defaultThresholds()}
+		QueryTimeout: 5 * time.Second, Alerts: defaultAlerts(), Thresholds: defaultThresholds(),
+		Signals: SignalsConfig{MaxMemoryMiB: defaultSignalsMiB}}
 }
 
 // Validate returns one error for each key that is wrong, and names the key in it. The embedded part validates itself.
@@ -72,6 +75,7 @@ func (c *Config) Validate() error {
 		c.validateHosts(),
 		c.validateMaxEdges(),
 		c.validateMemory(),
+		c.validateSignals(),
 		c.validateLearning(),
 		c.validateTimeout(),
 		c.validateLinks(),
@@ -141,6 +145,13 @@ func (c *Config) validateMaxEdges() error {
 func (c *Config) validateMemory() error {
 	if c.MaxMemoryMiB != 0 && (c.MaxMemoryMiB < leastMiB || c.MaxMemoryMiB > mostMiB) {
 		return fmt.Errorf("max_memory_mib: must be 0 or from %d to %d, not %d", leastMiB, mostMiB, c.MaxMemoryMiB)
+	}
+	return nil
+}
+
+func (c *Config) validateSignals() error {
+	if m := c.Signals.MaxMemoryMiB; m < 1 || m > mostMiB {
+		return fmt.Errorf("signals::max_memory_mib: must be from 1 to %d, not %d", mostMiB, m)
 	}
 	return nil
 }

@@ -10,10 +10,13 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.uber.org/zap"
 
 	"github.com/netconn/netconn/netmap/internal/alerts"
+	"github.com/netconn/netconn/netmap/internal/signals"
 	"github.com/netconn/netconn/netmap/internal/snap"
 	"github.com/netconn/netconn/netmap/internal/store"
 	"github.com/netconn/netconn/netmap/netmapextension/internal/metadata"
@@ -29,6 +32,7 @@ type netmap struct {
 	settings  component.TelemetrySettings
 	sink      sink
 	source    snap.Source
+	kept      *signals.Store
 	telemetry *metadata.TelemetryBuilder
 	server    *http.Server
 	address   string // that it listens on, once started
@@ -36,11 +40,16 @@ type netmap struct {
 	stop      context.CancelFunc // ends the polling of alerts
 }
 
-var _ consumer.Metrics = (*netmap)(nil)
+var (
+	_ consumer.Metrics = (*netmap)(nil)
+	_ consumer.Traces  = (*netmap)(nil)
+	_ consumer.Logs    = (*netmap)(nil)
+)
 
 func newNetmap(c *Config, set component.TelemetrySettings) *netmap {
 	s := store.New(store.Config{MaxEdges: c.MaxEdges, MaxBytes: c.maxBytes(), Learning: c.LearningPeriod})
-	return &netmap{config: c, settings: set, sink: s, source: s}
+	return &netmap{config: c, settings: set, sink: s, source: s,
+		kept: signals.New(signals.Config{MaxBytes: c.Signals.MaxMemoryMiB << 20})}
 }
 
 // Start begins to listen and to serve.
@@ -103,20 +112,33 @@ func (n *netmap) Shutdown(ctx context.Context) error {
 	return err
 }
 
-// Capabilities returns that metrics are only read.
+// Capabilities returns that signals are only read.
 func (n *netmap) Capabilities() consumer.Capabilities { return consumer.Capabilities{} }
 
-// ConsumeMetrics takes in the metrics of netconn, and ignores others. It never fails: points that cannot be counted are
-// counted as dropped.
+// ConsumeMetrics takes in the metrics of netconn, and CPU and memory of containers, and ignores others. It never fails:
+// points that cannot be counted are counted as dropped.
 func (n *netmap) ConsumeMetrics(_ context.Context, m pmetric.Metrics) error {
 	n.sink.Add(m)
+	n.kept.AddMetrics(m)
+	return nil
+}
+
+// ConsumeTraces takes in spans. It never fails.
+func (n *netmap) ConsumeTraces(_ context.Context, t ptrace.Traces) error {
+	n.kept.AddTraces(t)
+	return nil
+}
+
+// ConsumeLogs takes in log records and the events of netconn. It never fails.
+func (n *netmap) ConsumeLogs(_ context.Context, l plog.Logs) error {
+	n.kept.AddLogs(l)
 	return nil
 }
 
 func (n *netmap) handler(source *alerts.Source) http.Handler {
 	mux := http.NewServeMux()
 	a := newAPI(n.config.Links, n.source, n.config.QueryTimeout)
-	a.alerts, a.thresholds = source, n.config.Thresholds
+	a.alerts, a.kept, a.thresholds = source, n.kept, n.config.Thresholds
 	mux.Handle("/api/", a.handler())
 	mux.Handle("/", newPage(web.Files()))
 	return guard(n.config, mux)

@@ -157,6 +157,15 @@ func TestTelemetry(t *testing.T) {
 	metadatatest.AssertEqualNetmapPointsDropped(t, tel, []metricdata.DataPoint[int64]{
 		dropped("late", 0), dropped("out_of_order", 7), dropped("streams", 0), dropped("values", 1), dropped("points", 0),
 	}, ignore)
+	why := func(reason string) metricdata.DataPoint[int64] {
+		return metricdata.DataPoint[int64]{
+			Attributes: attribute.NewSet(attribute.String("netmap.signals.reason", reason)),
+		}
+	}
+	metadatatest.AssertEqualNetmapSignalsDropped(t, tel, []metricdata.DataPoint[int64]{
+		why("late"), why("unidentified"), why("sources"), why("memory"),
+	}, ignore)
+	metadatatest.AssertEqualNetmapSignalsMemory(t, tel, []metricdata.DataPoint[int64]{{Value: 0}}, ignore)
 	if s := n.source.Status().Dropped; s.Values != 1 {
 		t.Errorf("%d values dropped, want 1", s.Values)
 	}

@@ -54,6 +54,7 @@ const largeAnswer = "/api/v1/flows?limit=1000&spark=none&clients=pod,workload,na
 func serveHostile(t *testing.T) (a *api, address string, size int) {
 	t.Helper()
 	a = &api{
+		kept:   noSignals(),
 		source: &remoteSource{edges: hostile()}, timeout: time.Minute, slots: make(chan struct{}, maxConcurrent), outbox: outbox{limit: maxUnread},
 	}
 	listener, err := (&net.ListenConfig{Control: buffers(syscall.SO_SNDBUF)}).Listen(t.Context(), "tcp", "127.0.0.1:0")

@@ -207,7 +207,7 @@ func TestClientsThatDoNotRead(t *testing.T) {
 
 // The state of the map needs no turn.
 func TestStatusIsAnsweredWhileAllAreBusy(t *testing.T) {
-	a := &api{source: &remoteSource{}, timeout: time.Minute, slots: make(chan struct{}, maxConcurrent)}
+	a := &api{kept: noSignals(), source: &remoteSource{}, timeout: time.Minute, slots: make(chan struct{}, maxConcurrent)}
 	for range maxConcurrent {
 		a.slots <- struct{}{}
 	}

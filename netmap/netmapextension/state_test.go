@@ -60,8 +60,16 @@ func TestTheStatusHasAllOfTheSource(t *testing.T) {
 			"points": figures[3], "edges": figures[4],
 		}
 	}
+	// signals_test.go has the figures of other signals; a status without any of them has them all, as 0.
+	noneKept := map[string]any{"max_sources": 64.0, "max_bytes": float64(1 << 20)}
+	for _, name := range []string{
+		"points", "spans", "logs", "events", "sources", "bytes", "late", "unidentified", "refused", "evicted",
+	} {
+		noneKept[name] = 0.0
+	}
 	want := map[string]any{
-		"api": 1.0, "started": 1.0, "learning_until": 2.0, "ahead": 3.0, "resets": 4.0, "state": "ok", "reason": "",
+		"signals": noneKept,
+		"api":     1.0, "started": 1.0, "learning_until": 2.0, "ahead": 3.0, "resets": 4.0, "state": "ok", "reason": "",
 		"hosts":     map[string]any{"total": 3.0, "stale": 1.0, "age": 0.0},
 		"reporters": []any{host("b", "2", "", "stale"), host("a", "1", "", "ok"), host("a", "3", "n", "ok", 5, 6, 7, 8, 9)},
 		"store": map[string]any{

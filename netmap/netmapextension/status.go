@@ -25,6 +25,7 @@ type status struct {
 	Store         storeStatus     `json:"store"`
 	Unresolved    view.Unresolved `json:"unresolved"`
 	Dropped       dropped         `json:"dropped"`
+	Signals       signalsStatus   `json:"signals"`
 	Ahead         uint64          `json:"ahead"`
 	Resets        uint64          `json:"resets"`
 	Links         []link          `json:"links"`
@@ -103,7 +104,8 @@ func (a *api) status(p *parameters, _ *http.Request) question {
 			Store:      storeStatus(s.Held), Dropped: dropped(s.Dropped), Ahead: s.Ahead, Resets: s.Resets,
 			Links:  linksOf(a.links),
 			Alerts: view.NewAlertList(a.alerts.Set(), 0), Thresholds: a.thresholds.forPage(),
-			Limits: map[string]int{"nodes": maxNodes, "edges": maxEdges, "rows": maxRows},
+			Limits:  map[string]int{"nodes": maxNodes, "edges": maxEdges, "rows": maxRows},
+			Signals: newSignalsStatus(a.kept.Status()),
 		}
 		for _, span := range spans {
 			answer.Steps = append(answer.Steps, step{span.Step, span.Length})

@@ -29,6 +29,8 @@ func (n *netmap) observe() error {
 		t.RegisterNetmapEdgesFoldedCallback(held(func(h snap.Held) int64 { return int64(h.Folded) })),
 		t.RegisterNetmapStreamsCallback(held(func(h snap.Held) int64 { return int64(h.Streams) })),
 		t.RegisterNetmapPointsDroppedCallback(n.observeDropped),
+		t.RegisterNetmapSignalsDroppedCallback(n.observeSignalsDropped),
+		t.RegisterNetmapSignalsMemoryCallback(n.observeSignalsMemory),
 	)
 }
 
@@ -39,5 +41,20 @@ func (n *netmap) observeDropped(_ context.Context, o metric.Int64Observer) error
 	} {
 		o.Observe(int64(count), metric.WithAttributes(attribute.String("netmap.reason", reason)))
 	}
+	return nil
+}
+
+func (n *netmap) observeSignalsDropped(_ context.Context, o metric.Int64Observer) error {
+	c := n.kept.Status().Counts
+	for reason, count := range map[string]uint64{
+		"late": c.Late, "unidentified": c.Unidentified, "sources": c.Sources, "memory": c.Evicted,
+	} {
+		o.Observe(int64(count), metric.WithAttributes(attribute.String("netmap.signals.reason", reason)))
+	}
+	return nil
+}
+
+func (n *netmap) observeSignalsMemory(_ context.Context, o metric.Int64Observer) error {
+	o.Observe(int64(n.kept.Status().Bytes))
 	return nil
 }

@@ -102,6 +102,13 @@ func (q *Query) each(ctx context.Context, snapshot *snap.Snapshot, f func(i int,
 	return nil
 }
 
+// Select returns the edges that belong to an answer. It stops with the error of the context.
+func Select(ctx context.Context, snapshot *snap.Snapshot, q Query) ([]*snap.Edge, error) {
+	var chosen []*snap.Edge
+	err := q.each(ctx, snapshot, func(_ int, e *snap.Edge) { chosen = append(chosen, e) })
+	return chosen, err
+}
+
 // match reports whether an edge belongs to the answer.
 func (q *Query) match(snapshot *snap.Snapshot, e *snap.Edge) bool {
 	if q.Problems && e.Retransmits == 0 && len(e.Outcomes) == 0 {

@@ -25,13 +25,15 @@ func Tracer(settings component.TelemetrySettings) trace.Tracer {
 // TelemetryBuilder provides an interface for components to report telemetry
 // as defined in metadata and user config.
 type TelemetryBuilder struct {
-	meter               metric.Meter
-	mu                  sync.Mutex
-	registrations       []metric.Registration
-	NetmapEdges         metric.Int64ObservableUpDownCounter
-	NetmapEdgesFolded   metric.Int64ObservableCounter
-	NetmapPointsDropped metric.Int64ObservableCounter
-	NetmapStreams       metric.Int64ObservableUpDownCounter
+	meter                metric.Meter
+	mu                   sync.Mutex
+	registrations        []metric.Registration
+	NetmapEdges          metric.Int64ObservableUpDownCounter
+	NetmapEdgesFolded    metric.Int64ObservableCounter
+	NetmapPointsDropped  metric.Int64ObservableCounter
+	NetmapSignalsDropped metric.Int64ObservableCounter
+	NetmapSignalsMemory  metric.Int64ObservableUpDownCounter
+	NetmapStreams        metric.Int64ObservableUpDownCounter
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -81,6 +83,36 @@ func (builder *TelemetryBuilder) RegisterNetmapPointsDroppedCallback(cb metric.I
 		cb(ctx, &observerInt64{inst: builder.NetmapPointsDropped, obs: o})
 		return nil
 	}, builder.NetmapPointsDropped)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterNetmapSignalsDroppedCallback sets callback for observable NetmapSignalsDropped metric.
+func (builder *TelemetryBuilder) RegisterNetmapSignalsDroppedCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.NetmapSignalsDropped, obs: o})
+		return nil
+	}, builder.NetmapSignalsDropped)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterNetmapSignalsMemoryCallback sets callback for observable NetmapSignalsMemory metric.
+func (builder *TelemetryBuilder) RegisterNetmapSignalsMemoryCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.NetmapSignalsMemory, obs: o})
+		return nil
+	}, builder.NetmapSignalsMemory)
 	if err != nil {
 		return err
 	}
@@ -149,6 +181,18 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_netmap_points_dropped",
 		metric.WithDescription("Points that were not counted. [Development]"),
 		metric.WithUnit("{point}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.NetmapSignalsDropped, err = builder.meter.Int64ObservableCounter(
+		"otelcol_netmap_signals_dropped",
+		metric.WithDescription("Spans, log records and points of containers that were not kept, or left for want of memory. [Development]"),
+		metric.WithUnit("{record}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.NetmapSignalsMemory, err = builder.meter.Int64ObservableUpDownCounter(
+		"otelcol_netmap_signals_memory",
+		metric.WithDescription("Memory that spans, logs and figures of containers take. [Development]"),
+		metric.WithUnit("By"),
 	)
 	errs = errors.Join(errs, err)
 	builder.NetmapStreams, err = builder.meter.Int64ObservableUpDownCounter(
