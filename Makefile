@@ -259,7 +259,7 @@ generate:
 	@internal/tools/install $(CLANG):clang-16 llvm-strip-16:llvm-16
 	$(GO) generate ./...
 
-GENERATED := internal/kernel/*_bpfel.* internal/conntrack/*_bpfel.* internal/bench/rival/*_bpfel.* \
+GENERATED := internal/*/*_bpfel.* internal/bench/rival/*_bpfel.* \
 	receiver/netconnreceiver/generated_*.go receiver/netconnreceiver/internal/metadata receiver/netconnreceiver/internal/metadatatest \
 	receiver/netconnreceiver/documentation.md receiver/netconnreceiver/metadata.yaml \
 	netmap/*/generated_*.go netmap/*/internal/metadata netmap/*/internal/metadatatest netmap/*/documentation.md netmap/web/src/names.ts \
