@@ -317,6 +317,7 @@ func (w *Deployment) Service(name string) netip.AddrPort {
 // A Total is what processes have counted together.
 type Total struct {
 	Connections, Open int
+	Closing           int // of those dialled: open, and to be closed soon, as who dialled them keeps none
 	Sent, Received    int64
 }
 
@@ -330,8 +331,11 @@ func (w *Deployment) Totals() (dialled, accepted Total, err error) {
 		}
 		for _, l := range legs {
 			t := &dialled
-			if l.Accepted {
+			switch {
+			case l.Accepted:
 				t = &accepted
+			case !w.keeps(m):
+				t.Closing += l.Open
 			}
 			t.Connections += l.Connections
 			t.Open += l.Open
@@ -342,12 +346,22 @@ func (w *Deployment) Totals() (dialled, accepted Total, err error) {
 	return dialled, accepted, nil
 }
 
-// Balanced returns an error as long as those who dialled and those who accepted have not counted the same.
+// keeps reports whether a member keeps the connections that it has opened.
+func (w *Deployment) keeps(m Member) bool {
+	return m != w.Client() && (w.options.Keep || w.options.Sidecar.HTTP && m.Name == Envoy)
+}
+
+// Balanced returns an error as long as those who dialled and those who accepted have not counted the same, or a
+// connection is still to be closed.
 func (w *Deployment) Balanced() error {
 	dialled, accepted, err := w.Totals()
 	if err != nil {
 		return err
 	}
+	return balance(dialled, accepted)
+}
+
+func balance(dialled, accepted Total) error {
 	accepted.Sent, accepted.Received = accepted.Received, accepted.Sent
 	if dialled != accepted {
 		return fmt.Errorf("compare both ends: %+v were dialled, %+v accepted", dialled, accepted)

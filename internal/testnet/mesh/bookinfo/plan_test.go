@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/netconn/netconn/internal/testnet/mesh"
+	"github.com/netconn/netconn/internal/testnet/mesh/program"
 	"github.com/netconn/netconn/internal/testnet/worker"
 )
 
@@ -234,6 +235,44 @@ func TestOptions(t *testing.T) {
 	dialled, accepted, err := w.Totals()
 	if err != nil || dialled != (Total{}) || accepted != (Total{}) || w.Balanced() != nil {
 		t.Errorf("before any request %+v were dialled, %+v accepted, %v", dialled, accepted, err)
+	}
+}
+
+// There is no balance while a connection is about to be closed, even if both of its ends have counted the same.
+func TestBalance(t *testing.T) {
+	dialled := Total{Connections: 20, Open: 2, Sent: 100, Received: 3000}
+	accepted := Total{Connections: 20, Open: 2, Sent: 3000, Received: 100}
+	if err := balance(dialled, accepted); err != nil {
+		t.Error(err)
+	}
+	for name, change := range map[string]func(*Total){
+		"to be closed": func(d *Total) { d.Closing = 1 }, "not accepted yet": func(d *Total) { d.Connections++ },
+		"closed at one end": func(d *Total) { d.Open-- }, "under way": func(d *Total) { d.Sent++ },
+	} {
+		other := dialled
+		change(&other)
+		if balance(other, accepted) == nil {
+			t.Errorf("%s: %+v balances", name, other)
+		}
+	}
+}
+
+// The client keeps no connection, an application those that the options say, and a sidecar for HTTP its own.
+func TestWhoKeepsConnections(t *testing.T) {
+	member := func(name string) Member { return Member{Process: &mesh.Process{Worker: &worker.Worker{Name: name}}} }
+	app, envoy, client := member("reviews"), member(Envoy), member("client")
+	for name, c := range map[string]struct {
+		o    Options
+		want [3]bool
+	}{
+		"none": {Options{}, [3]bool{}}, "kept": {Options{Keep: true}, [3]bool{true, true}},
+		"HTTP":       {Options{Sidecar: program.Sidecar{HTTP: true}}, [3]bool{false, true}},
+		"HTTP, kept": {Options{Keep: true, Sidecar: program.Sidecar{HTTP: true}}, [3]bool{true, true}},
+	} {
+		w := &Deployment{Members: []Member{app, envoy, client}, options: c.o}
+		if got := [3]bool{w.keeps(app), w.keeps(envoy), w.keeps(client)}; got != c.want {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
 	}
 }
 
