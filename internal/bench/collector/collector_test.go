@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/netconn/netconn/internal/harness"
 	"github.com/netconn/netconn/internal/testnet"
 )
 
@@ -147,6 +148,26 @@ func TestStartSaysWhy(t *testing.T) {
 	}
 }
 
+// settledObjects returns what the collector holds once that has not changed for a second: at its start it looks for
+// connections that are older, with programs that it holds no longer than that.
+func settledObjects(t *testing.T, c *Collector) Objects {
+	t.Helper()
+	last, same := objects(t, c), 0
+	err := harness.Until(time.Minute, "the collector to have started all", func() bool {
+		now := objects(t, c)
+		if same++; len(now.Programs) != len(last.Programs) || now.Maps != last.Maps || now.Links != last.Links {
+			same = 0
+		}
+		last = now
+		time.Sleep(100 * time.Millisecond)
+		return same >= 10
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return last
+}
+
 // TestDistribution runs the real one: its objects are there, survive a reload in number, and are gone with it.
 func TestDistribution(t *testing.T) {
 	program := os.Getenv("NETCONN_COLLECTOR")
@@ -158,7 +179,7 @@ func TestDistribution(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Stop()
-	before := objects(t, c)
+	before := settledObjects(t, c)
 	if before.Maps == 0 || before.Links == 0 {
 		t.Errorf("it has loaded %+v", before)
 	}
@@ -168,7 +189,7 @@ func TestDistribution(t *testing.T) {
 	if err := c.Reload(); err != nil {
 		t.Fatal(err)
 	}
-	after := objects(t, c)
+	after := settledObjects(t, c)
 	if len(after.Programs) != len(before.Programs) || after.Maps != before.Maps || after.Links != before.Links {
 		t.Errorf("before the reload %+v, after it %+v", before, after)
 	}
