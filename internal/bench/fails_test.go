@@ -157,7 +157,8 @@ func TestDrainCountsTheLoad(t *testing.T) {
 	}
 }
 
-// A translation that iptables refuses is an error with its words; the entries of one that it takes expire soon.
+// If iptables refuses a translation, the error has its words. If it does not, the entries of connection tracking expire
+// soon.
 func TestTranslationThatIsRefused(t *testing.T) {
 	p := newPair(t)
 	if err := translate(p, "nonsense"); err == nil || !strings.Contains(err.Error(), "nonsense") {

@@ -63,15 +63,16 @@ func TestLiveConnectionsPeriodically(t *testing.T) {
 	e := newLiveEvents()
 	pool, old := openConn(1, nothing), openConn(2, func(c *conn.Conn) { c.Age = 0 })
 	young := openConn(3, func(c *conn.Conn) { c.Age = interval - time.Second })
-	both := reported{1: Periodic, 2: Periodic}
+	exact := openConn(4, func(c *conn.Conn) { c.Age = interval })
+	all := reported{1: Periodic, 2: Periodic, 4: Periodic}
 	for _, s := range []struct {
 		after time.Duration
 		want  reported
 	}{
-		{0, nil}, {10 * time.Second, nil}, {interval - 1, nil}, {interval, both}, {interval + 10*time.Second, nil},
-		{2*interval + 10*time.Second, both}, {3*interval + 9*time.Second, nil}, {3*interval + 10*time.Second, both},
+		{0, nil}, {10 * time.Second, nil}, {interval - 1, nil}, {interval, all}, {interval + 10*time.Second, nil},
+		{2*interval + 10*time.Second, all}, {3*interval + 9*time.Second, nil}, {3*interval + 10*time.Second, all},
 	} {
-		e.snapshot(at(0).Add(s.after), pool, old, young).want(t, s.after.String(), s.want)
+		e.snapshot(at(0).Add(s.after), pool, old, young, exact).want(t, s.after.String(), s.want)
 	}
 }
 

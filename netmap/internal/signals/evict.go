@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// grow counts bytes that a source has grown by, and makes room if they are too many.
+// grow counts bytes that a source has grown by. Who adds much calls settle after it.
 func (s *Store) grow(src *source, bytes int) {
 	src.bytes += bytes
 	s.bytes += bytes

@@ -128,8 +128,8 @@ func (b *bounds) code(bound float64) uint8 {
 	return uint8(best + 1)
 }
 
-// count counts an outcome. It merges equal ones before they take more memory. At the limit, each slot has only the kind
-// other, of attempts and of closed connections.
+// count counts an outcome. It merges equal ones before they take more memory. At the limit it counts each one as the
+// kind other.
 func (b *bucket) count(slot uint32, kind, other uint8, n uint64, limit int) {
 	if len(b.outcomes) == cap(b.outcomes) && len(b.outcomes) >= chunk {
 		b.compact()

@@ -130,14 +130,16 @@ func TestDataOlderThanIsHeldIsCountedAsLate(t *testing.T) {
 	}
 }
 
-func TestDataOfTheFutureIsOfNow(t *testing.T) {
-	w := newWorld(t, 10)
-	f := curl(5, 6)
-	f.At = w.now.Add(24 * time.Hour)
-	w.collectAs(feedtest.Delta, f)
-	w.wantEdges("curl -> nginx:80 node 5/6")
-	if got := w.Status().Ahead; got == 0 {
-		t.Error("points of the future are not counted")
+func TestDataOfAnImpossibleTimeIsOfNow(t *testing.T) {
+	for name, at := range map[string]time.Time{"the future": time.Unix(1<<33, 0), "no time": time.Unix(0, 0)} {
+		w := newWorld(t, 10)
+		f := curl(5, 6)
+		f.At = at
+		w.collectAs(feedtest.Delta, f)
+		w.wantEdges("curl -> nginx:80 node 5/6")
+		if got := w.Status().Ahead; got == 0 {
+			t.Errorf("%s: the points are not counted", name)
+		}
 	}
 }
 
