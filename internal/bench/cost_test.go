@@ -24,15 +24,14 @@ func verdicts(goals []report.Goal) (all []string) {
 
 func TestAddCost(t *testing.T) {
 	got := count{}
-	got.own.Closed, got.own.Sent, got.overflow.Closed, got.overflow.Sent = 1987, 1_094_500, 8, 4400
-	got.own.Active = 3
+	got.own.Closed, got.own.Sent, got.overflow.Closed, got.overflow.Sent = 1990, 1_094_500, 8, 4400
 	for rate, want := range map[int]struct {
 		asked    string
 		verdicts []string
 	}{0: {"the highest", []string{"yes: the aim", "**no**"}}, 2000: {"2000", nil}} {
 		b, table := &bench{}, &report.Table{}
 		b.addCost(table, rate, sample{Operations: 1000, Rate: 100}, got, 10*time.Millisecond)
-		row := []string{want.asked, "100", "1.00 s", "1987", "1094500", "8", "2", "1100"}
+		row := []string{want.asked, "100", "1.00 s", "1990", "1094500", "8", "2", "1100"}
 		if diff := cmp.Diff([][]string{row}, table.Rows); diff != "" {
 			t.Error(diff)
 		}
