@@ -43,9 +43,9 @@ func (o *observed) stop() error { return errors.Join(o.Stop(), o.sink.Close(), o
 // A count is what was reported of the load: in its own series, and beyond netconn's limits.
 type count struct{ own, overflow totals.Sums }
 
-// settled waits until all connections are reported as closed at both ends, or for four more exports, which are two
-// collections or more: the zeros of new series are an export of their own. It returns what is reported, and the processor
-// time that the collector has needed by then.
+// settled waits until all connections are reported as closed at both ends, or for four more exports. Those are at least
+// two collections, as the zeros of new series are an export of their own. It returns what is reported, and the
+// processor time that the collector has needed by then.
 func (o *observed) settled(own func(totals.Series) bool, connections uint64) (c count, cpu time.Duration, err error) {
 	for last := o.totals.Exports() + 4; ; time.Sleep(100 * time.Millisecond) {
 		waited := o.totals.Exports() >= last // before the sums, or they lack the last export
