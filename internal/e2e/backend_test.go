@@ -48,6 +48,7 @@ func TestBackendCountsShortLives(t *testing.T) {
 			p.want(lives, `sum(increase(netconn_attempts_total{%s,error_type="refused"}[5m]))`, of)
 			p.want(lives, `sum(increase(netconn_tcp_handshake_duration_seconds_count{%s}[5m]))`, of)
 			p.wantDocumented()
+			p.wantRules()
 		})
 	}
 }

@@ -1,0 +1,88 @@
+//go:build linux
+
+package e2e
+
+import (
+	"os"
+	"os/exec"
+	"regexp"
+	"testing"
+
+	"sigs.k8s.io/yaml"
+)
+
+const rulesDirectory = "../../deploy/observe/"
+
+// The shipped rules are valid, and each alert fires when it should, and only then.
+func TestBackendRules(t *testing.T) {
+	for _, arguments := range [][]string{{"check", "rules", "--lint-fatal", "rules.yaml"}, {"test", "rules", "rules.test.yaml"}} {
+		command := exec.Command(backend(t, "promtool"), arguments...)
+		command.Dir = rulesDirectory
+		if output, err := command.CombinedOutput(); err != nil {
+			t.Errorf("promtool %s: %v\n%s", arguments, err, output)
+		}
+	}
+	tested, err := os.ReadFile(rulesDirectory + "rules.test.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for alert := range shippedRules(t) {
+		if !regexp.MustCompile(`alertname: ` + alert + `, exp_alerts`).Match(tested) {
+			t.Errorf("no unit test has %s fire", alert)
+		}
+	}
+}
+
+// shippedRules returns the expressions of the alerts, by their names.
+func shippedRules(t *testing.T) map[string]string {
+	t.Helper()
+	text, err := os.ReadFile(rulesDirectory + "rules.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file struct {
+		Groups []struct {
+			Rules []struct{ Alert, Expr string }
+		}
+	}
+	if err := yaml.Unmarshal(text, &file); err != nil {
+		t.Fatal(err)
+	}
+	found := make(map[string]string)
+	for _, group := range file.Groups {
+		for _, rule := range group.Rules {
+			found[rule.Alert] = rule.Expr
+		}
+	}
+	if len(found) < 8 {
+		t.Fatalf("found %d alerts", len(found))
+	}
+	return found
+}
+
+// noAlert has the alerts with expressions that return nothing here even without their threshold, and why.
+var noAlert = map[string]string{
+	"NetconnNewEdge":          "the Prometheus of the test has no samples of yesterday",
+	"NetconnCrossZoneJump":    "netconn.zone.io is off by default, and there are no samples of yesterday",
+	"NetconnLosesReports":     "the collector of the test does not export its own metrics",
+	"NetconnConnectionsReset": "no connection of the test breaks",
+	"NetconnListenDrops":      "no queue of the test is full",
+}
+
+// threshold is the comparison at the end of an expression.
+var threshold = regexp.MustCompile(`\s*> [0-9.e]+\s*$`)
+
+// wantRules holds that the expression of each alert is valid, and that it has data without its threshold.
+func (p *prometheus) wantRules() {
+	p.t.Helper()
+	for alert, expression := range shippedRules(p.t) {
+		_ = p.query(expression, "")
+		if reason := noAlert[alert]; reason != "" {
+			p.t.Logf("%s: no data, as %s", alert, reason)
+			continue
+		}
+		if without := threshold.ReplaceAllString(expression, ""); !poll(func() bool { return len(p.query(without, "")) > 0 }) {
+			p.t.Errorf("%s: no data for\n%s", alert, without)
+		}
+	}
+}
