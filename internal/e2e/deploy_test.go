@@ -239,6 +239,9 @@ func TestDeployConfigurations(t *testing.T) {
 		"agent for the map":    {"base/collector.yaml", "components/map/agent.yaml"},
 		"agent with CPU":       {"base/collector.yaml", "components/cpu/cpu.yaml", "components/tls/client.yaml"},
 		"gateway with the map": {"components/gateway/collector.yaml", "components/map/gateway.yaml", "components/tls/server.yaml"},
+		"agent with a token":   {"base/collector.yaml", "components/tls/client.yaml", "components/token/client.yaml"},
+		"gateway with a token": {"components/gateway/collector.yaml", "components/tls/server.yaml", "components/token/server.yaml"},
+		"map with a password":  {"components/map/collector.yaml", "components/password/map.yaml"},
 	} {
 		var configurations []string
 		for _, file := range files {
