@@ -63,7 +63,10 @@ func TestConfigsThatAreRight(t *testing.T) {
 		"authenticated":   {"endpoint": "0.0.0.0:80", "auth": map[string]any{"authenticator": "basicauth"}},
 		"everything": {
 			"endpoint": "localhost:1", "hosts": []any{"map.example"}, "max_edges": 5, "learning_period": "0s",
-			"links": []any{map[string]any{"name": "a", "kind": "other", "url": "http://a.example:3000/x?p={k8s.pod.name}&f={from}&t={to}"}},
+			"links": []any{
+				map[string]any{"name": "a", "kind": "other", "url": "http://a.example:3000/x?p={k8s.pod.name}&f={from}&t={to}"},
+				map[string]any{"name": "b", "kind": "traces", "url": "http://a.example/{trace_id}?s={span_id}"},
+			},
 		},
 	} {
 		if err := read(confmap.NewFromStringMap(keys)); err != nil {

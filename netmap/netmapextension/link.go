@@ -50,7 +50,7 @@ func (l *LinkConfig) validate() error {
 		return fmt.Errorf("url: braces do not match in %q", l.URL)
 	}
 	for _, name := range l.placeholders() {
-		if !isTime(name) && !isOfEdge(name) && !isOfEnd(name) {
+		if !isTime(name) && !isOfEdge(name) && !isOfEnd(name) && !isOfSpan(name) {
 			return fmt.Errorf("url: {%s} is no attribute of an end or an edge", name)
 		}
 	}
@@ -61,6 +61,9 @@ func (l *LinkConfig) validate() error {
 func isTime(name string) bool {
 	return slices.Contains([]string{"from", "to", "from_s", "to_s", "from_us", "to_us"}, name)
 }
+
+// isOfSpan reports whether a placeholder is an ID of a span or a log record. The page shows such a link at the span.
+func isOfSpan(name string) bool { return name == "trace_id" || name == "span_id" }
 
 // isOfEdge reports whether a placeholder is an attribute of the edge. The port of the other end as the client's socket
 // has it follows from the others.
