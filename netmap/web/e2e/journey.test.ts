@@ -1,14 +1,12 @@
 import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Flows } from '../src/api/types.ts'
 import { bytes } from '../src/format.ts'
+import { findings } from './accessibility.ts'
 import { figure, launch, nodeNames, open, plain } from './browser.ts'
 import { Collector } from './collector.ts'
 import { expected, mesh } from './mesh.ts'
-
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
 let browser: Browser
 let collector: Collector
@@ -22,21 +20,6 @@ afterAll(async () => {
   await browser?.close()
   await collector?.stop()
 })
-
-/** The findings of axe that keep people from using the page. */
-async function findings(page: Page): Promise<string[]> {
-  await page.evaluate(axe)
-  const run = () =>
-    (
-      window as unknown as {
-        axe: { run(): Promise<{ violations: { id: string; impact: string; nodes: { html: string }[] }[] }> }
-      }
-    ).axe.run()
-  const { violations } = await page.evaluate(run)
-  return violations
-    .filter((v) => ['serious', 'critical', 'moderate'].includes(v.impact))
-    .map((v) => `${v.id}: ${v.nodes.map((n) => n.html.slice(0, 160)).join(' | ')}`)
-}
 
 describe('the table', () => {
   test('adds up to what was sent, as the map does', async () => {

@@ -6,7 +6,7 @@ import { colours, onSchemeChange, type Colours } from '../map/colours.ts'
 import { FONT } from '../map/style.ts'
 import './Charts.css'
 
-interface Line {
+export interface Line {
   label: string
   colour: keyof Colours
   /** Lines differ in their pattern too, not only in colour. */
@@ -14,7 +14,7 @@ interface Line {
   values: (number | null)[]
 }
 
-interface Picture {
+export interface Picture {
   title: string
   format(n: number | null): string
   lines: Line[]
@@ -64,8 +64,29 @@ export function pictures(s: Series): Picture[] {
   return all
 }
 
-/** Loads the chart library when the first chart is drawn. */
-export function Charts({ series, theme }: { series: Series; theme: string }) {
+/** Charts of one time. */
+export interface Drawn {
+  t: number[]
+  pictures: Picture[]
+}
+
+/** The charts that are shown, for their common cursor. */
+const shown = new Set<uPlot>()
+
+/** Puts the cursor of all charts at a time, in Unix seconds. */
+export function pointAt(at: number) {
+  for (const plot of shown) plot.setCursor({ left: plot.valToPos(at, 'x'), top: 0 })
+}
+
+interface ChartsProps {
+  drawn: Drawn[]
+  /** Times to mark, in Unix seconds. */
+  marks: number[]
+  theme: string
+}
+
+/** Loads the chart library when the first chart is drawn. All charts have one cursor. */
+export function Charts({ drawn, marks, theme }: ChartsProps) {
   const [library, setLibrary] = useState<{ make: typeof uPlot } | null>(null)
   useEffect(() => {
     let gone = false
@@ -76,9 +97,11 @@ export function Charts({ series, theme }: { series: Series; theme: string }) {
   }, [])
   return (
     <div class="charts">
-      {pictures(series).map((p) => (
-        <Chart key={p.title} t={series.t} picture={p} library={library?.make ?? null} theme={theme} />
-      ))}
+      {drawn.flatMap(({ t, pictures }) =>
+        pictures.map((p) => (
+          <Chart key={p.title} t={t} picture={p} marks={marks} library={library?.make ?? null} theme={theme} />
+        )),
+      )}
     </div>
   )
 }
@@ -86,11 +109,14 @@ export function Charts({ series, theme }: { series: Series; theme: string }) {
 interface ChartProps {
   t: number[]
   picture: Picture
+  marks: number[]
   library: typeof uPlot | null
   theme: string
 }
 
-function Chart({ t, picture, library, theme }: ChartProps) {
+function Chart({ t, picture, marks, library, theme }: ChartProps) {
+  const marked = useRef(marks)
+  marked.current = marks
   const holder = useRef<HTMLDivElement>(null)
   const plot = useRef<uPlot | null>(null)
   const [at, setAt] = useState<number | null>(null)
@@ -101,31 +127,39 @@ function Chart({ t, picture, library, theme }: ChartProps) {
     if (!library || !holder.current) return
     const el = holder.current
     const made = new library(
-      options(picture, el.clientWidth, colours(), (i) => setAt(i ?? null)),
+      options(
+        picture,
+        el.clientWidth,
+        colours(),
+        (i) => setAt(i ?? null),
+        () => marked.current,
+      ),
       data(t, picture),
       el,
     )
     plot.current = made
+    shown.add(made)
     const sized = new ResizeObserver(() => made.setSize({ width: el.clientWidth, height: HEIGHT }))
     sized.observe(el)
     return () => {
       sized.disconnect()
+      shown.delete(made)
       made.destroy()
       plot.current = null
     }
   }, [library, theme, scheme])
-  useEffect(() => plot.current?.setData(data(t, picture)), [t, picture])
+  useEffect(() => plot.current?.setData(data(t, picture)), [t, picture, marks])
 
-  const shown = at !== null && at < t.length ? at : null
+  const pointed = at !== null && at < t.length ? at : null
   return (
     <figure class="chart">
       <figcaption>
         <b>{picture.title}</b>
-        {shown !== null && <time>{new Date(t[shown]! * 1000).toLocaleTimeString()}</time>}
+        {pointed !== null && <time>{new Date(t[pointed]! * 1000).toLocaleTimeString()}</time>}
         {picture.lines.map((l) => (
           <span key={l.label} class={`line ${l.colour}`}>
             <Dash dash={l.dash} />
-            {l.label} {picture.format(valueAt(l.values, shown))}
+            {l.label} {picture.format(valueAt(l.values, pointed))}
           </span>
         ))}
       </figcaption>
@@ -157,7 +191,9 @@ function spoken({ title, lines, format }: Picture): string {
   return `${title}. ${lines.map(describe).join('. ')}.`
 }
 
-const HEIGHT = 104
+const HEIGHT = 84
+
+const known = (values: ArrayLike<number | null | undefined>) => Array.from(values).filter((v) => typeof v === 'number')
 
 const data = (t: number[], p: Picture): uPlot.AlignedData => [t, ...p.lines.map((l) => l.values)]
 
@@ -166,6 +202,7 @@ function options(
   width: number,
   c: Colours,
   pointed: (i: number | null | undefined) => void,
+  marks: () => number[],
 ): uPlot.Options {
   const font = `10px ${FONT}`
   return {
@@ -173,9 +210,9 @@ function options(
     height: HEIGHT,
     legend: { show: false },
     padding: [6, 14, 0, 0],
-    cursor: { y: false, points: { size: 6 }, drag: { x: false, y: false } },
+    cursor: { y: false, points: { size: 6 }, drag: { x: false, y: false }, sync: { key: 'panel' } },
     scales: { y: { range: (_, __, most) => [0, most > 0 ? most * 1.1 : 1] } },
-    hooks: { setCursor: [(u) => pointed(u.cursor.idx)] },
+    hooks: { setCursor: [(u) => pointed(u.cursor.idx)], draw: [(u) => drawMarks(u, marks(), c.new)] },
     axes: [
       {
         stroke: c.muted,
@@ -203,10 +240,28 @@ function options(
         width: 1.5,
         spanGaps: true,
         ...(l.dash && { dash: l.dash }),
-        points: { size: 4 },
+        // A line through one value is invisible.
+        points: { size: 5, show: (u, i) => known(u.data[i]!).length === 1 },
       })),
     ],
   }
+}
+
+/** Draws a vertical line at each time within the chart. */
+function drawMarks(u: uPlot, times: number[], colour: string) {
+  const { left, top, width, height } = u.bbox
+  u.ctx.save()
+  u.ctx.strokeStyle = colour
+  u.ctx.lineWidth = devicePixelRatio
+  for (const at of times) {
+    const x = u.valToPos(at, 'x', true)
+    if (x < left || x > left + width) continue
+    u.ctx.beginPath()
+    u.ctx.moveTo(x, top)
+    u.ctx.lineTo(x, top + height)
+    u.ctx.stroke()
+  }
+  u.ctx.restore()
 }
 
 function clock(s: number): string {

@@ -1,6 +1,7 @@
 import { useEffect, useRef } from 'preact/hooks'
 import { address, type Params } from '../api/client.ts'
 import { usePoll, type Poll } from '../api/poll.ts'
+import type { Signals as Known } from '../api/signals.ts'
 import type { Link, Series } from '../api/types.ts'
 import { withTerms } from '../filter/complete.ts'
 import { bytes, count, percent, rate, seconds } from '../format.ts'
@@ -15,8 +16,11 @@ import { Name, Text } from '../Text.tsx'
 import { useHealth } from '../useHealth.ts'
 import { Alerts } from './Alerts.tsx'
 import { alertsOf } from './alerts.ts'
-import { Charts } from './Charts.tsx'
+import { Charts, pictures } from './Charts.tsx'
 import { Ends } from './Ends.tsx'
+import { Glances } from './Glances.tsx'
+import { Signals } from './Signals.tsx'
+import { signalPictures } from './signals.ts'
 import './Panel.css'
 
 interface Props {
@@ -34,6 +38,8 @@ interface Props {
 interface Part {
   heading: string
   terms: string[]
+  /** The ends that the selection is about. */
+  of: 'both' | 'client' | 'server'
 }
 
 export function Panel(props: Props) {
@@ -129,8 +135,16 @@ function describe(chosen: Selection, state: State, folded: number): Described | 
       title: isolated(nodeName(id)),
       note: note(id),
       parts: [
-        { heading: 'As client: what it connects to', terms: [...termsOf('client', id, by, group), ...hops([by])] },
-        { heading: 'As server: who connects to it', terms: [...termsOf('server', id, by, group), ...hops([by])] },
+        {
+          heading: 'As client: what it connects to',
+          of: 'client',
+          terms: [...termsOf('client', id, by, group), ...hops([by])],
+        },
+        {
+          heading: 'As server: who connects to it',
+          of: 'server',
+          terms: [...termsOf('server', id, by, group), ...hops([by])],
+        },
       ],
     }
   }
@@ -143,7 +157,11 @@ function describe(chosen: Selection, state: State, folded: number): Described | 
       title,
       note: '',
       parts: [
-        { heading: '', terms: [...termsOf('client', a, by, group), ...termsOf('server', b, by, group), ...hops([by])] },
+        {
+          heading: '',
+          of: 'both',
+          terms: [...termsOf('client', a, by, group), ...termsOf('server', b, by, group), ...hops([by])],
+        },
       ],
     }
   }
@@ -158,7 +176,9 @@ function describe(chosen: Selection, state: State, folded: number): Described | 
   return {
     title: `${isolated(client.name)} → ${isolated(server.name)}${more}`.trim(),
     note: '',
-    parts: [{ heading: '', terms: [...rowTerms(row, clients, servers), ...hops([...clients, ...servers])] }],
+    parts: [
+      { heading: '', of: 'both', terms: [...rowTerms(row, clients, servers), ...hops([...clients, ...servers])] },
+    ],
   }
 }
 
@@ -205,7 +225,7 @@ function Chosen({ state, change, model, links, params, chosen, what }: Props & {
       {chosen.kind === 'node' && model && <Neighbours id={chosen.id} model={model} state={state} change={change} />}
       {what.hint && <p class="hint quiet">{what.hint}</p>}
       {what.parts.map((p, i) => (
-        <PartView key={p.heading} part={p} poll={polls[i]!} state={state} links={links} />
+        <PartView key={p.heading} part={p} poll={polls[i]!} state={state} links={links} params={params} />
       ))}
     </>
   )
@@ -250,8 +270,20 @@ function useSeries(part: Part | undefined, state: State, params: Params): Poll<S
   return poll.of === url ? poll : { ...poll, data: null }
 }
 
-function PartView({ part, poll, state, links }: { part: Part; poll: Poll<Series>; state: State; links: Link[] }) {
+interface PartProps {
+  part: Part
+  poll: Poll<Series>
+  state: State
+  links: Link[]
+  params: Params
+}
+
+function PartView({ part, poll, state, links, params }: PartProps) {
   const s = poll.data
+  const url = address('signals', { ...params, filter: withTerms(state.filter, part.terms), of: part.of })
+  const signals = usePoll<Known>(url, state.end > 0)
+  const k = signals.of === url ? signals.data : null
+  const drawn = s ? [{ t: s.t, pictures: pictures(s) }, ...(k ? [{ t: k.t, pictures: signalPictures(k) }] : [])] : []
   return (
     <section class="part">
       {part.heading && <h3>{part.heading}</h3>}
@@ -265,7 +297,9 @@ function PartView({ part, poll, state, links }: { part: Part; poll: Poll<Series>
       {s && s.count > 0 && (
         <>
           <Summary series={s} />
-          <Charts series={s} theme={state.theme} />
+          {k && <Glances signals={k} />}
+          <Charts drawn={drawn} marks={k?.deployments.map((d) => d.at) ?? []} theme={state.theme} />
+          {k && <Signals signals={k} series={s} links={links} />}
           <Ends edges={s.edges} count={s.count} links={links} from={s.from} to={s.to} />
         </>
       )}

@@ -1,0 +1,219 @@
+import type { Calls, Event, Line, Side, Signals, Span, Usage, Values } from '../api/signals.ts'
+import type { Link, Series } from '../api/types.ts'
+import { bytes, count, NONE, percent, seconds } from '../format.ts'
+import type { Level } from '../health.ts'
+import type { Line as Curve, Picture } from './Charts.tsx'
+import { fill } from './links.ts'
+
+export const SIDES = ['client', 'server'] as const
+export type SideName = (typeof SIDES)[number]
+
+/** Adds up the containers of a side, step by step. A step without a sample has no value. */
+export function added(side: Side | null, of: (u: Usage) => Values): Values {
+  const all = (side?.resources ?? []).map(of)
+  return (all[0] ?? []).map((_, i) => {
+    const known = all.map((v) => v[i]).filter((v) => v !== null && v !== undefined)
+    return known.length ? known.reduce((a, b) => a + b) : null
+  })
+}
+
+/** The calls between the sides: a server serves them, and a client makes them. */
+export const callsOf = (side: Side, name: SideName): Calls => (name === 'server' ? side.served : side.made)
+
+/** The charts of the signals. A signal without values has no chart. */
+export function signalPictures(s: Signals): Picture[] {
+  const curves = (of: (side: Side, name: SideName) => Curve[]) => SIDES.flatMap((n) => (s[n] ? of(s[n], n) : []))
+  const usage = (of: (u: Usage) => Values) =>
+    curves((side, name) => [{ label: name, values: added(side, of), ...look[name] }])
+  const server = s.server ? callsOf(s.server, 'server') : null
+  const calls = server?.n ? server : s.client ? callsOf(s.client, 'client') : server
+  const whose = calls === server ? 'served' : 'made'
+  const perSecond = (by: number[]) => by.map((n) => n / s.step)
+  const all: Picture[] = [
+    { title: 'CPU', format: cpus, lines: usage((u) => u.cpu) },
+    { title: 'Memory', format: bytes, lines: usage((u) => u.memory) },
+    {
+      title: `Calls ${whose}, a second`,
+      format: count,
+      lines: [
+        { label: 'calls', colour: 'accent', values: calls?.n ? perSecond(calls.n_by) : [] },
+        { label: 'errors', colour: 'bad', dash: [5, 3], values: calls?.n ? perSecond(calls.errors_by) : [] },
+      ],
+    },
+    {
+      title: `Latency of calls ${whose}`,
+      format: seconds,
+      lines: [
+        { label: 'mean', colour: 'accent', values: calls?.mean_by ?? [] },
+        { label: 'slowest', colour: 'none', dash: [5, 3], values: calls?.max_by ?? [] },
+      ],
+    },
+  ]
+  return all
+    .map((p) => ({ ...p, lines: p.lines.filter((l) => l.values.length) }))
+    .filter((p) => p.lines.some((l) => l.values.some((v) => v !== null)))
+}
+
+const look: Record<SideName, { colour: Curve['colour']; dash?: number[] }> = {
+  client: { colour: 'new', dash: [5, 3] },
+  server: { colour: 'accent' },
+}
+
+/** CPUs in use: `0.25 CPU`. */
+export function cpus(n: number | null | undefined): string {
+  if (n === null || n === undefined) return NONE
+  return `${n === 0 ? 0 : n < 0.0995 ? n.toFixed(3) : n.toFixed(2)}\u00a0CPU`
+}
+
+export interface Used {
+  text: string
+  level: Level
+}
+
+/** The latest use of a resource, with the share of its limit: `0.25 CPU of 0.50 CPU (50 %)`. */
+export function used(values: Values, limit: number | null, format: (n: number | null) => string): Used {
+  const latest = latestOf(values)
+  if (latest === null) return { text: NONE, level: 'none' }
+  if (!limit) return { text: `${format(latest)}, no limit known`, level: 'none' }
+  const share = latest / limit
+  return {
+    text: `${format(latest)} of ${format(limit)} (${percent(share)})`,
+    level: share >= 0.95 ? 'bad' : share >= 0.8 ? 'warn' : 'good',
+  }
+}
+
+/** The spans of a list without those of another one. */
+export function without(spans: Span[], others: Span[]): Span[] {
+  const seen = new Set(others.map((o) => o.trace_id + o.span_id))
+  return spans.filter((s) => !seen.has(s.trace_id + s.span_id) || !s.span_id)
+}
+
+/** The URL of a trace, by the first of the operator's links that has {trace_id}. */
+export function traceUrl(links: Link[], of: Span | Line): string | undefined {
+  if (!of.trace_id) return undefined
+  const values = { trace_id: of.trace_id, span_id: of.span_id }
+  for (const link of links) {
+    if (!link.needs.includes('trace_id')) continue
+    const url = fill(link, values, of.at - 3600, of.at + 3600)
+    if (url) return url
+  }
+  return undefined
+}
+
+/** One connection in words. */
+export function connectionFacts(e: Event): string {
+  const facts = [
+    e.peer && e.local ? `${e.peer} → ${e.local}` : '',
+    e.name,
+    e.duration === null ? '' : `open for ${seconds(e.duration)}`,
+    e.rtt === null ? '' : `round trip ${seconds(e.rtt)}`,
+    `${bytes(e.transmit + e.receive)}`,
+    e.retransmits ? `${count(e.retransmits)} resent` : '',
+    e.error,
+  ]
+  return facts.filter(Boolean).join(', ')
+}
+
+/** The rate of new connections above which the page says that they are not reused. */
+const CHURN = 10
+
+/** The cost of new connections where clients rarely reuse them; '' where they do. */
+export function churn(series: Series, signals: Signals | null): string {
+  const over = Math.max(1, series.to - series.from)
+  const opened = series.totals.attempts / over
+  if (opened < CHURN) return ''
+  const perConnection = callsPerConnection(series, signals)
+  if (perConnection !== null && perConnection >= 10) return ''
+  const cpu = SIDES.flatMap((name) => {
+    const latest = latestOf(added(signals?.[name] ?? null, (u) => u.cpu))
+    return latest === null ? [] : [`the ${name} uses ${cpus(latest)}`]
+  })
+  return (
+    `${count(opened)} new connections a second` +
+    (perConnection === null ? '' : `, for ${perConnection.toFixed(1)} calls each at most`) +
+    (cpu.length ? `; ${cpu.join(', ')}` : '') +
+    '. Let the client reuse connections: keep-alive, a pool, and in Istio a limit to their number, maxConnections of ' +
+    'the DestinationRule (connectionPool.tcp), without maxRequestsPerConnection.'
+  )
+}
+
+/**
+ * An upper bound of the calls on each new connection; null without spans. The calls of a side are those with all of
+ * its peers, so the side with fewer calls is nearer to the number on these connections.
+ */
+function callsPerConnection({ totals }: Series, signals: Signals | null): number | null {
+  const known = SIDES.flatMap((name) => {
+    const side = signals?.[name]
+    return side ? callsOf(side, name).estimated || [] : []
+  })
+  return known.length ? Math.min(...known) / totals.attempts : null
+}
+
+const latestOf = (values: Values) => values.findLast((v) => v !== null) ?? null
+
+/** A figure of the panel's head. */
+export interface Glance {
+  name: string
+  value: string
+  level: Level
+  /** The list below that has the details. */
+  list?: string
+}
+
+/** Lists of a side. */
+export type ListOf = 'served failed' | 'served slowest' | 'made failed' | 'made slowest' | 'errors'
+
+/** The identity of a list within a part of the panel. */
+export const listId = (side: SideName, of: ListOf) => `${side} ${of}`
+
+/** The figures that say first whether something is wrong with the calls or the containers. */
+export function glances(s: Signals): Glance[] {
+  const sides = SIDES.flatMap((name) => (s[name] ? [{ name, side: s[name] }] : []))
+  const between = sides.findLast(({ side, name }) => callsOf(side, name).n > 0)
+  return [
+    ...(between ? callGlances(between.name, callsOf(between.side, between.name)) : []),
+    ...sides.flatMap(({ name, side }) => cpuGlance(name, side)),
+    ...sides.flatMap(({ name, side }) => errorGlance(name, side)),
+  ]
+}
+
+function callGlances(name: SideName, c: Calls): Glance[] {
+  const made = name === 'server' ? 'served' : 'made'
+  const slowest = { list: listId(name, `${made} slowest`) }
+  const failed = c.errors ? `, ${count(c.errors)} failed (${percent(c.errors / c.n)})` : ''
+  return [
+    {
+      name: `Calls ${made}`,
+      value: count(c.n) + failed,
+      level: failed ? 'bad' : 'good',
+      ...(failed && { list: listId(name, `${made} failed`) }),
+    },
+    { name: 'Slowest call', value: `${seconds(c.max)}, p95 ${seconds(c.p95)}`, level: 'none', ...slowest },
+  ]
+}
+
+function errorGlance(name: SideName, { logs }: Side): Glance[] {
+  const n = [...(logs.error ?? []), ...(logs.fatal ?? [])].reduce((a, b) => a + b, 0)
+  return n
+    ? [{ name: `Errors in logs of the ${name}`, value: count(n), level: 'bad', list: listId(name, 'errors') }]
+    : []
+}
+
+/** The CPU of the container that is nearest to its limit. */
+function cpuGlance(name: SideName, side: Side): Glance[] {
+  const share = (u: Usage) => (u.cpu_limit ? (latestOf(u.cpu) ?? 0) / u.cpu_limit : 0)
+  const nearest = side.resources.toSorted((a, b) => share(b) - share(a))[0]
+  if (!nearest || latestOf(nearest.cpu) === null) return []
+  const { text, level } = used(nearest.cpu, nearest.cpu_limit, cpus)
+  return [{ name: `CPU of the ${name}`, value: text, level }]
+}
+
+/** Why nothing is shown of a side; '' if something is. */
+export function silence(s: Signals, name: SideName): string {
+  const side = s[name]
+  if (!side || side.sources > 0) return ''
+  return `No traces, logs or metrics of the ${name} carry its container.id, k8s.pod.uid or service.name.`
+}
+
+/** Reports whether the map was ever sent one of the signals. */
+export const anything = (s: Signals): boolean => Object.values(s.received).some((n) => n > 0)
