@@ -29,7 +29,6 @@ static __always_inline bool fill_adopted(struct tracked *t, struct sock *sk, str
 {
 	struct counters base = {};
 
-	t->first_lost = tp->lost;
 	switch (state) {
 	case TCP_CLOSE:
 	case TCP_SYN_RECV:
@@ -43,7 +42,7 @@ static __always_inline bool fill_adopted(struct tracked *t, struct sock *sk, str
 		bpf_get_socket_cookie(sk); /* gives it one, for find_listener */
 		return true;
 	case TCP_SYN_SENT:
-		t->flags = CONNECTING | SEEN_OPENING;
+		t->flags = CONNECTING | SEEN_OPENING | set_baseline(sk, tp);
 		t->role = ROLE_CLIENT;
 		mark_connect_hook(t, sk);
 		return true;

@@ -203,7 +203,12 @@ struct tcp_sock {
 	__u32 reord_seen;
 	__u32 delivered_ce;
 	__u32 lost;
+	__u32 chrono_start;
+	__u32 chrono_stat[3];
+	__u8 chrono_type : 2;
 	__u8 repair : 1;
+	__u16 total_rto; /* since Linux 6.7 (3868ab0f1925) */
+	__u16 total_rto_recoveries;
 };
 
 /* Multipath TCP, since Linux 5.6 (f870fa0b5768): the socket of a file, and the first of its TCP sockets. */

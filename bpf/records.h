@@ -57,9 +57,20 @@ enum count64 {
 	DO(CE, delivered_ce)                                                                                           \
 	DO(LOST, lost)
 
+/* The same, of fields that Linux has since 6.7 (3868ab0f1925). Before, they stay 0. */
+#define FOR_EACH_LATER_COUNT32(DO)                                                                                     \
+	DO(TIMEOUTS, total_rto)                                                                                        \
+	DO(RECOVERIES, total_rto_recoveries)
+
+/* The first three are times in jiffies, which the kernel counts by what limits the sender: enum tcp_chrono of
+ * include/linux/tcp.h, since Linux 4.10 (05b055e89121). */
 #define NAME_COUNT32(name, field) name,
 enum count32 {
-	FOR_EACH_COUNT32(NAME_COUNT32) BYPASSED, /* 1: payload may have passed by TCP, see sockmap.h */
+	BUSY,
+	LIMITED_BY_RECEIVER,
+	LIMITED_BY_BUFFER,
+	FOR_EACH_COUNT32(NAME_COUNT32) FOR_EACH_LATER_COUNT32(NAME_COUNT32)
+		BYPASSED, /* 1: payload may have passed by TCP, see sockmap.h */
 	COUNTS32,
 };
 #undef NAME_COUNT32
@@ -70,6 +81,7 @@ struct counters {
 	__u32 count32[COUNTS32];
 	__u32 rtt_us; /* 0: no sample yet */
 	__u32 rtt_variation_us;
+	__u32 reserved;
 };
 
 /* The error of an end that was read late, when the application may have taken the errno from the socket. */
@@ -237,8 +249,8 @@ enum counter {
 };
 
 _Static_assert(sizeof(struct process) == 56, "process");
-_Static_assert(sizeof(struct counters) == 56, "counters");
-_Static_assert(sizeof(struct connection_record) == 216, "connection_record");
+_Static_assert(sizeof(struct counters) == 80, "counters");
+_Static_assert(sizeof(struct connection_record) == 240, "connection_record");
 _Static_assert(sizeof(struct listener_record) == 104, "listener_record");
 _Static_assert(sizeof(struct cgroup_record) == 528, "cgroup_record");
 _Static_assert(sizeof(struct losses) == 56, "losses");

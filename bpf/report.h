@@ -48,6 +48,21 @@ static __always_inline __u64 payload_received(struct tcp_sock *tp)
 	return received > fin ? received - fin : 0;
 }
 
+/* Adds the time that runs to the times so far. A switch to another one while they are read makes their sum lower, never
+ * higher: the kernel writes them in the order chrono_stat, chrono_start, chrono_type. */
+static __always_inline void read_times(struct counters *c, struct tcp_sock *tp)
+{
+	__u32 running;
+
+	for (int i = 0; i <= LIMITED_BY_BUFFER; i++)
+		c->count32[i] = tp->chrono_stat[i];
+	barrier();
+	running = BPF_CORE_READ_BITFIELD(tp, chrono_type) - 1;
+	barrier();
+	if (running <= LIMITED_BY_BUFFER)
+		c->count32[running] += (__u32)bpf_jiffies64() - tp->chrono_start;
+}
+
 static __always_inline void read_counters(struct counters *c, struct tcp_sock *tp, __u8 role, int state)
 {
 	c->count64[SENT] = payload_sent(tp, role, state);
@@ -55,6 +70,10 @@ static __always_inline void read_counters(struct counters *c, struct tcp_sock *t
 #define READ_COUNT32(name, field) c->count32[name] = tp->field;
 	FOR_EACH_COUNT32(READ_COUNT32)
 #undef READ_COUNT32
+#define READ_LATER_COUNT32(name, field) c->count32[name] = bpf_core_field_exists(tp->field) ? tp->field : 0;
+	FOR_EACH_LATER_COUNT32(READ_LATER_COUNT32)
+#undef READ_LATER_COUNT32
+	read_times(c, tp);
 	c->rtt_us = tp->srtt_us >> 3;
 	c->rtt_variation_us = tp->srtt_us ? tp->mdev_us >> 2 : 0; /* the kernel's initial value is one second */
 }
@@ -67,15 +86,27 @@ static __always_inline void subtract(struct counters *c, const struct counters *
 		c->count32[i] -= base->count32[i];
 }
 
-/* The counters since netconn first saw the socket. */
+/* tcp_disconnect leaves some counters as they are: those of this generation begin at what they are now. */
+static __always_inline __u8 set_baseline(struct sock *sk, struct tcp_sock *tp)
+{
+	struct counters base = {};
+
+	base.count32[LOST] = tp->lost;
+	read_times(&base, tp);
+	if (!base.count32[LOST] && !base.count32[BUSY] && !base.count32[LIMITED_BY_RECEIVER] &&
+	    !base.count32[LIMITED_BY_BUFFER])
+		return 0;
+	bpf_sk_storage_delete(&baselines, sk);
+	return bpf_sk_storage_get(&baselines, sk, &base, BPF_SK_STORAGE_GET_F_CREATE) ? BASELINED : 0;
+}
+
+/* The counters since netconn first saw the socket, and of this generation. */
 static __always_inline void read_own_counters(struct counters *c, struct tracked *t, struct tcp_sock *tp, int state)
 {
 	struct counters *base;
 
 	read_counters(c, tp, t->role, state);
-	if (!(t->flags & BASELINED)) {
-		c->count32[LOST] -= t->first_lost;
-	} else {
+	if (t->flags & BASELINED) {
 		base = bpf_sk_storage_get(&baselines, tp, 0, 0);
 		if (base)
 			subtract(c, base);

@@ -8,6 +8,13 @@
 #include "sockmap.h"
 #include "tracked.h"
 
+/* Reports whether the sender waits for room, at the receiver or in its own buffer. Then the time grows and nothing else
+ * may change. */
+static __always_inline bool waits(struct tcp_sock *tp)
+{
+	return BPF_CORE_READ_BITFIELD(tp, chrono_type) > BUSY + 1;
+}
+
 static __always_inline bool changed(const struct tracked *t, const struct counters *c)
 {
 	return !(t->flags & REPORTED) || c->count64[SENT] != t->reported_sent ||
@@ -24,7 +31,7 @@ static __always_inline int snapshot_connection(struct sock *sk, struct tracked *
 	if (mark_bypassed(sk, t))
 		all = true;
 	read_live_counters(&c, t, tp, sk);
-	if (!all && !changed(t, &c))
+	if (!all && !changed(t, &c) && !waits(tp))
 		return 0;
 	r = bpf_ringbuf_reserve(&snapshots, sizeof(*r), 0);
 	if (!r)

@@ -41,7 +41,6 @@ static __always_inline void on_connecting(struct sock *sk)
 
 	if (!t || !tp)
 		return;
-	fresh.first_lost = tp->lost;
 	fresh.generation = t->generation + 1;
 	if (BPF_CORE_READ_BITFIELD(tp, repair)) {
 		fresh.flags = CONNECTING;
@@ -50,6 +49,7 @@ static __always_inline void on_connecting(struct sock *sk)
 		fresh.role = ROLE_CLIENT;
 		fresh.flags = CONNECTING | SEEN_OPENING;
 	}
+	fresh.flags |= set_baseline(sk, tp);
 	mark_connect_hook(&fresh, sk);
 	read_process(&fresh.process, bpf_get_current_task_btf());
 	*t = fresh;
@@ -64,7 +64,6 @@ static __always_inline void on_listening(struct sock *sk)
 
 	if (!t || !tp)
 		return;
-	fresh.first_lost = tp->lost;
 	fresh.generation = t->generation + 1;
 	fresh.flags = LISTENING;
 	fresh.listen_port = sk->__sk_common.skc_num;
@@ -95,9 +94,8 @@ static __always_inline void connected_unseen(struct tracked *t, struct tcp_sock 
 	struct tracked fresh = {};
 
 	fresh.generation = t->generation + 1;
-	fresh.first_lost = t->first_lost;
 	fresh.role = ROLE_CLIENT;
-	fresh.flags = SEEN_OPENING;
+	fresh.flags = SEEN_OPENING | (t->flags & BASELINED);
 	mark_connect_hook(&fresh, &tp->inet_conn.icsk_inet.sk);
 	*t = fresh;
 	count(COUNT_UNOWNED);

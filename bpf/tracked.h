@@ -12,7 +12,7 @@ enum {
 	CONNECTING = 1 << 1,   /* connect() was called, no outcome yet */
 	ESTABLISHED = 1 << 2,  /* was established, in this generation */
 	SEEN_OPENING = 1 << 3, /* the attempt ended after netconn started, so it counts */
-	BASELINED = 1 << 4,    /* older than netconn: the counters in baselines are subtracted */
+	BASELINED = 1 << 4,    /* the counters in baselines are subtracted */
 	REPORTED = 1 << 5,     /* a snapshot has reported it, so the reader knows it */
 	CLOSING = 1 << 6,      /* shutdown() or close() was called, so a FIN follows the last byte */
 	CONNECT_HOOK = 1 << 7, /* a BPF program ran in connect(), which may have replaced the destination */
@@ -29,7 +29,7 @@ struct tracked {
 	__u32 generation;
 	__u32 isn_local;
 	__u32 isn_remote;
-	__u32 first_lost; /* lost before this generation: tcp_disconnect clears only the other counters */
+	__u32 reserved;
 	__u8 role : 7;
 	__u8 bypassed : 1; /* seen in a sockmap */
 	__u8 flags;
@@ -45,8 +45,8 @@ struct {
 	__type(value, struct tracked);
 } sockets SEC(".maps");
 
-/* The counters of sockets older than netconn, when netconn first saw them. Few sockets need one, so it is a map of its
- * own. */
+/* What a socket had counted before it was netconn's: before netconn started, or before this generation. Few sockets
+ * need it, so it is a map of its own. */
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);

@@ -8,32 +8,42 @@ type Counter uint8
 
 // The counters. Those that the kernel counts in 64 bits come first.
 const (
-	Sent             Counter = iota // payload bytes, without SYN and FIN, retransmitted bytes once
-	Received                        // payload bytes, without SYN and FIN
-	SegmentsSent                    // with data or without, retransmitted ones each time
-	SegmentsReceived                // with data or without
-	Retransmits                     // segments that were sent again
-	OutOfOrder                      // packets that arrived before an earlier one
-	Reordering                      // reordering events that the sender noticed
-	CE                              // segments received with the ECN mark "congestion experienced"
-	SegmentsLost                    // segments that the sender considered lost, each time
-	Bypassed                        // 1: in a sockmap, so that payload may be missing in Sent and Received
-	Counters                        // how many there are
+	Sent              Counter = iota // payload bytes, without SYN and FIN, retransmitted bytes once
+	Received                         // payload bytes, without SYN and FIN
+	Busy                             // ms in which data was in flight, and neither of the next two limited the sender
+	LimitedByReceiver                // ms in which data waited for the receiver's window
+	LimitedByBuffer                  // ms in which the send buffer was smaller than the path could carry
+	SegmentsSent                     // with data or without, retransmitted ones each time
+	SegmentsReceived                 // with data or without
+	Retransmits                      // segments that were sent again
+	OutOfOrder                       // packets that arrived before an earlier one
+	Reordering                       // reordering events that the sender noticed
+	CE                               // segments received with the ECN mark "congestion experienced"
+	SegmentsLost                     // segments that the sender considered lost, each time
+	Timeouts                         // retransmission timeouts, up to 65,535; 0 before Linux 6.7
+	Recoveries                       // series of timeouts in a row, also one that lasts; 0 before Linux 6.7
+	Bypassed                         // 1: in a sockmap, so that payload may be missing in Sent and Received
+	Counters                         // how many there are
 
-	WideCounters = SegmentsSent // how many of them have 64 bits; the rest has 32 and wraps
+	WideCounters = Busy // how many of them have 64 bits; the rest has 32 and wraps
 )
 
 var counters = [Counters]struct{ name, unit string }{
-	Sent:             {"sent", names.Bytes},
-	Received:         {"received", names.Bytes},
-	SegmentsSent:     {"segments_sent", names.Segments},
-	SegmentsReceived: {"segments_received", names.Segments},
-	Retransmits:      {"retransmits", names.Segments},
-	OutOfOrder:       {"out_of_order", names.Segments},
-	Reordering:       {"reordering", names.EventsUnit},
-	CE:               {"ce", names.Segments},
-	SegmentsLost:     {"segments_lost", names.Segments},
-	Bypassed:         {"bypassed", names.Connections},
+	Sent:              {"sent", names.Bytes},
+	Received:          {"received", names.Bytes},
+	Busy:              {"busy", names.Milliseconds},
+	LimitedByReceiver: {"limited_by_receiver", names.Milliseconds},
+	LimitedByBuffer:   {"limited_by_buffer", names.Milliseconds},
+	SegmentsSent:      {"segments_sent", names.Segments},
+	SegmentsReceived:  {"segments_received", names.Segments},
+	Retransmits:       {"retransmits", names.Segments},
+	OutOfOrder:        {"out_of_order", names.Segments},
+	Reordering:        {"reordering", names.EventsUnit},
+	CE:                {"ce", names.Segments},
+	SegmentsLost:      {"segments_lost", names.Segments},
+	Timeouts:          {"timeouts", names.EventsUnit},
+	Recoveries:        {"recoveries", names.EventsUnit},
+	Bypassed:          {"bypassed", names.Connections},
 }
 
 // String returns the name of the counter.

@@ -38,3 +38,10 @@ func monotonic() time.Duration {
 
 // at returns the time of day of a moment.
 func (c clock) at(ns uint64) time.Time { return c.wall.Add(time.Duration(ns) - c.monotonic) }
+
+// tick returns the duration of a jiffy, in which the kernel counts some times. The coarse clocks advance once a jiffy.
+func tick() time.Duration {
+	var t unix.Timespec
+	_ = unix.ClockGetres(unix.CLOCK_MONOTONIC_COARSE, &t) // fails for a clock that does not exist only
+	return time.Duration(t.Nano())
+}

@@ -34,10 +34,11 @@ const maxNames = 4096
 // decoder turns records into reports. It remembers names, because almost every record repeats one.
 type decoder struct {
 	names map[string]string
-	clock clock // at the begin of the batch
+	clock clock         // at the begin of the batch
+	tick  time.Duration // a jiffy
 }
 
-func newDecoder() *decoder { return &decoder{names: map[string]string{}} }
+func newDecoder() *decoder { return &decoder{names: map[string]string{}, tick: tick()} }
 
 // decode hands one record to the handler's function for its kind.
 func (d *decoder) decode(raw []byte, h Handler) error {
@@ -91,7 +92,7 @@ func (d *decoder) connection(r sockConnectionRecord) conn.Conn {
 			RTT:          time.Duration(r.Counters.RttUs) * time.Microsecond,
 			RTTVariation: time.Duration(r.Counters.RttVariationUs) * time.Microsecond,
 		},
-		Counts:  counts(&r.Counters),
+		Counts:  d.counts(&r.Counters),
 		Process: d.process(&r.Process),
 	}
 }
@@ -116,10 +117,13 @@ func newCgroup(r sockCgroupRecord) conn.Cgroup {
 }
 
 // counts relies on one order of the counters in bpf/records.h and in package conn.
-func counts(c *sockCounters) (all conn.Counts) {
+func (d *decoder) counts(c *sockCounters) (all conn.Counts) {
 	copy(all[:conn.WideCounters], c.Count64[:])
 	for i, n := range c.Count32 {
 		all[int(conn.WideCounters)+i] = uint64(n)
+	}
+	for i := conn.Busy; i <= conn.LimitedByBuffer; i++ {
+		all[i] = all[i] * uint64(d.tick) / uint64(time.Millisecond)
 	}
 	return all
 }

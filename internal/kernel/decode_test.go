@@ -40,7 +40,7 @@ func sampleConnection() sockConnectionRecord {
 	return sockConnectionRecord{
 		Kind: uint32(sockRecordKindRECORD_CONNECTION), Generation: 2, Cookie: 77,
 		Process:  sockProcess{Cgroup: 5, CgroupV1: 18, Pid: 42, Executable: executable("curl")},
-		Counters: sockCounters{Count64: [...]uint64{1, 2}, Count32: [...]uint32{3, 4, 5, 6, 7, 8, 16, 1}, RttUs: 9, RttVariationUs: 10},
+		Counters: sockCounters{Count64: [...]uint64{1, 2}, Count32: [...]uint32{18, 19, 20, 3, 4, 5, 6, 7, 8, 16, 21, 22, 1}, RttUs: 9, RttVariationUs: 10},
 		TimeNs:   111, AgeNs: 11, HandshakeNs: 12,
 		Local: netip.MustParseAddr("::ffff:10.0.0.1").As16(), LocalPort: 4711,
 		Remote: netip.MustParseAddr("2001:db8::1").As16(), RemotePort: 443,
@@ -58,7 +58,7 @@ func TestDecode(t *testing.T) {
 		Cgroup:   func(c conn.Cgroup) { cgroups = append(cgroups, c) },
 	}
 	d := newDecoder()
-	d.clock.wall = time.Unix(1, 0)
+	d.clock.wall, d.tick = time.Unix(1, 0), 10*time.Millisecond
 	process := sockProcess{Cgroup: 5, Pid: 42, Executable: executable("nginx")}
 	for _, raw := range [][]byte{
 		bytesOf(sampleConnection()),
@@ -88,6 +88,7 @@ func TestDecode(t *testing.T) {
 		Counts: conn.Counts{
 			conn.Sent: 1, conn.Received: 2, conn.SegmentsSent: 3, conn.SegmentsReceived: 4, conn.Retransmits: 5,
 			conn.OutOfOrder: 6, conn.Reordering: 7, conn.CE: 8, conn.SegmentsLost: 16,
+			conn.Busy: 180, conn.LimitedByReceiver: 190, conn.LimitedByBuffer: 200, conn.Timeouts: 21, conn.Recoveries: 22,
 			conn.Bypassed: 1,
 		},
 		Process: conn.Process{PID: 42, Cgroup: 5, CgroupV1: 18, Executable: "curl"},
@@ -186,7 +187,7 @@ func TestReason(t *testing.T) {
 }
 
 func TestCancelledAfterASYN(t *testing.T) {
-	r := sockConnectionRecord{Phase: uint8(sockPhasePHASE_FAILED), Counters: sockCounters{Count32: [...]uint32{sockCount32SEGMENTS_SENT: 1, sockCount32BYPASSED: 0}}}
+	r := sockConnectionRecord{Phase: uint8(sockPhasePHASE_FAILED), Counters: sockCounters{Count32: [sockCount32COUNTS32]uint32{sockCount32SEGMENTS_SENT: 1}}}
 	wantEqual(t, "reason", conn.Cancelled, reason(&r))
 }
 

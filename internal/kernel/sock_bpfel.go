@@ -51,15 +51,20 @@ type sockConnectionRecord struct {
 type sockCount32 uint32
 
 const (
-	sockCount32SEGMENTS_SENT     sockCount32 = 0
-	sockCount32SEGMENTS_RECEIVED sockCount32 = 1
-	sockCount32RETRANSMITS       sockCount32 = 2
-	sockCount32OUT_OF_ORDER      sockCount32 = 3
-	sockCount32REORDERING        sockCount32 = 4
-	sockCount32CE                sockCount32 = 5
-	sockCount32LOST              sockCount32 = 6
-	sockCount32BYPASSED          sockCount32 = 7
-	sockCount32COUNTS32          sockCount32 = 8
+	sockCount32BUSY                sockCount32 = 0
+	sockCount32LIMITED_BY_RECEIVER sockCount32 = 1
+	sockCount32LIMITED_BY_BUFFER   sockCount32 = 2
+	sockCount32SEGMENTS_SENT       sockCount32 = 3
+	sockCount32SEGMENTS_RECEIVED   sockCount32 = 4
+	sockCount32RETRANSMITS         sockCount32 = 5
+	sockCount32OUT_OF_ORDER        sockCount32 = 6
+	sockCount32REORDERING          sockCount32 = 7
+	sockCount32CE                  sockCount32 = 8
+	sockCount32LOST                sockCount32 = 9
+	sockCount32TIMEOUTS            sockCount32 = 10
+	sockCount32RECOVERIES          sockCount32 = 11
+	sockCount32BYPASSED            sockCount32 = 12
+	sockCount32COUNTS32            sockCount32 = 13
 )
 
 type sockCount64 uint32
@@ -89,9 +94,10 @@ const (
 type sockCounters struct {
 	_              structs.HostLayout
 	Count64        [2]uint64
-	Count32        [8]uint32
+	Count32        [13]uint32
 	RttUs          uint32
 	RttVariationUs uint32
+	Reserved       uint32
 }
 
 type sockListenerRecord struct {
@@ -166,7 +172,7 @@ type sockTracked struct {
 	Generation          uint32
 	IsnLocal            uint32
 	IsnRemote           uint32
-	FirstLost           uint32
+	Reserved            uint32
 	_                   [1]byte /* unsupported bitfield */
 	Flags               uint8
 	ListenPort          uint16

@@ -17,17 +17,22 @@ const (
 	Reordering        = "netconn.tcp.reordering"
 	Lost              = "netconn.tcp.lost"
 	CE                = "netconn.tcp.ecn.ce"
+	Busy              = "netconn.tcp.busy"
+	Limited           = "netconn.tcp.limited"
+	Timeouts          = "netconn.tcp.timeouts"
+	Recoveries        = "netconn.tcp.recoveries"
 	Bypassed          = "netconn.tcp.bypassed"
 	ListenDrops       = "netconn.listen.drops"
 )
 
 // Units of metrics, as UCUM writes them.
 const (
-	Bytes       = "By"
-	Seconds     = "s"
-	Connections = "{connection}"
-	Segments    = "{segment}"
-	EventsUnit  = "{event}"
+	Bytes        = "By"
+	Seconds      = "s"
+	Milliseconds = "ms"
+	Connections  = "{connection}"
+	Segments     = "{segment}"
+	EventsUnit   = "{event}"
 )
 
 // Names of events.
