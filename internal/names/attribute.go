@@ -100,6 +100,7 @@ func (a Attribute) Detail() Detail { return attributes[a].detail }
 const (
 	Direction = "network.io.direction"
 	ErrorType = "error.type"
+	LimitedBy = "netconn.limited_by"
 	Overflow  = "otel.metric.overflow" // of the points for all flows beyond a limit
 
 	PeerCluster = "netconn.peer.k8s.cluster.name" // for the network map, where a processor adds it

@@ -6,6 +6,12 @@ const (
 	Receive  = "receive"
 )
 
+// Values of netconn.limited_by.
+const (
+	Receiver   = "receiver"
+	SendBuffer = "send_buffer"
+)
+
 // Values of network.transport.
 const (
 	TCP = "tcp"

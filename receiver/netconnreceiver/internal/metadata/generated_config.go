@@ -519,6 +519,81 @@ func (ms *NetconnPacketsMetricConfig) Validate() error {
 	return nil
 }
 
+// NetconnTCPBusyMetricAttributeKey specifies the key of an attribute for the netconn.tcp.busy metric.
+type NetconnTCPBusyMetricAttributeKey string
+
+const (
+	NetconnTCPBusyMetricAttributeKeyNetconnRole                       NetconnTCPBusyMetricAttributeKey = "netconn.role"
+	NetconnTCPBusyMetricAttributeKeyNetworkTransport                  NetconnTCPBusyMetricAttributeKey = "network.transport"
+	NetconnTCPBusyMetricAttributeKeyServerPort                        NetconnTCPBusyMetricAttributeKey = "server.port"
+	NetconnTCPBusyMetricAttributeKeyNetconnNat                        NetconnTCPBusyMetricAttributeKey = "netconn.nat"
+	NetconnTCPBusyMetricAttributeKeyNetconnOriginalDestinationName    NetconnTCPBusyMetricAttributeKey = "netconn.original_destination.name"
+	NetconnTCPBusyMetricAttributeKeyNetconnOriginalDestinationPort    NetconnTCPBusyMetricAttributeKey = "netconn.original_destination.port"
+	NetconnTCPBusyMetricAttributeKeyNetconnOriginalDestinationAddress NetconnTCPBusyMetricAttributeKey = "netconn.original_destination.address"
+	NetconnTCPBusyMetricAttributeKeyNetworkPeerAddress                NetconnTCPBusyMetricAttributeKey = "network.peer.address"
+	NetconnTCPBusyMetricAttributeKeyNetworkPeerPort                   NetconnTCPBusyMetricAttributeKey = "network.peer.port"
+	NetconnTCPBusyMetricAttributeKeyNetworkLocalAddress               NetconnTCPBusyMetricAttributeKey = "network.local.address"
+	NetconnTCPBusyMetricAttributeKeyServerAddress                     NetconnTCPBusyMetricAttributeKey = "server.address"
+	NetconnTCPBusyMetricAttributeKeyClientAddress                     NetconnTCPBusyMetricAttributeKey = "client.address"
+	NetconnTCPBusyMetricAttributeKeyNetconnPeerType                   NetconnTCPBusyMetricAttributeKey = "netconn.peer.type"
+	NetconnTCPBusyMetricAttributeKeyNetconnPeerScope                  NetconnTCPBusyMetricAttributeKey = "netconn.peer.scope"
+	NetconnTCPBusyMetricAttributeKeyNetconnPeerName                   NetconnTCPBusyMetricAttributeKey = "netconn.peer.name"
+	NetconnTCPBusyMetricAttributeKeyNetconnPeerK8sNamespaceName       NetconnTCPBusyMetricAttributeKey = "netconn.peer.k8s.namespace.name"
+	NetconnTCPBusyMetricAttributeKeyNetconnPeerK8sWorkloadName        NetconnTCPBusyMetricAttributeKey = "netconn.peer.k8s.workload.name"
+	NetconnTCPBusyMetricAttributeKeyNetconnPeerK8sWorkloadKind        NetconnTCPBusyMetricAttributeKey = "netconn.peer.k8s.workload.kind"
+	NetconnTCPBusyMetricAttributeKeyNetconnPeerK8sPodName             NetconnTCPBusyMetricAttributeKey = "netconn.peer.k8s.pod.name"
+	NetconnTCPBusyMetricAttributeKeyNetconnPeerContainerName          NetconnTCPBusyMetricAttributeKey = "netconn.peer.container.name"
+	NetconnTCPBusyMetricAttributeKeyNetconnPeerContainerID            NetconnTCPBusyMetricAttributeKey = "netconn.peer.container.id"
+	NetconnTCPBusyMetricAttributeKeyNetconnPeerContainerImageTag      NetconnTCPBusyMetricAttributeKey = "netconn.peer.container.image.tag"
+	NetconnTCPBusyMetricAttributeKeyNetconnPeerProxy                  NetconnTCPBusyMetricAttributeKey = "netconn.peer.proxy"
+	NetconnTCPBusyMetricAttributeKeyNetconnPeerK8sNodeName            NetconnTCPBusyMetricAttributeKey = "netconn.peer.k8s.node.name"
+	NetconnTCPBusyMetricAttributeKeyNetconnPeerZone                   NetconnTCPBusyMetricAttributeKey = "netconn.peer.zone"
+	NetconnTCPBusyMetricAttributeKeyNetconnPeerRegion                 NetconnTCPBusyMetricAttributeKey = "netconn.peer.region"
+	NetconnTCPBusyMetricAttributeKeyServicePeerName                   NetconnTCPBusyMetricAttributeKey = "service.peer.name"
+	NetconnTCPBusyMetricAttributeKeyServicePeerNamespace              NetconnTCPBusyMetricAttributeKey = "service.peer.namespace"
+)
+
+// NetconnTCPBusyMetricConfig provides config for the netconn.tcp.busy metric.
+type NetconnTCPBusyMetricConfig struct {
+	Enabled          bool `mapstructure:"enabled"`
+	enabledSetByUser bool
+
+	AggregationStrategy string                             `mapstructure:"aggregation_strategy"`
+	EnabledAttributes   []NetconnTCPBusyMetricAttributeKey `mapstructure:"attributes"`
+}
+
+func (ms *NetconnTCPBusyMetricConfig) Unmarshal(parser *confmap.Conf) error {
+	if parser == nil {
+		return nil
+	}
+
+	err := parser.Unmarshal(ms)
+	if err != nil {
+		return err
+	}
+
+	ms.enabledSetByUser = parser.IsSet("enabled")
+	return nil
+}
+
+func (ms *NetconnTCPBusyMetricConfig) Validate() error {
+	for _, val := range ms.EnabledAttributes {
+		switch val {
+		case NetconnTCPBusyMetricAttributeKeyNetconnRole, NetconnTCPBusyMetricAttributeKeyNetworkTransport, NetconnTCPBusyMetricAttributeKeyServerPort, NetconnTCPBusyMetricAttributeKeyNetconnNat, NetconnTCPBusyMetricAttributeKeyNetconnOriginalDestinationName, NetconnTCPBusyMetricAttributeKeyNetconnOriginalDestinationPort, NetconnTCPBusyMetricAttributeKeyNetconnOriginalDestinationAddress, NetconnTCPBusyMetricAttributeKeyNetworkPeerAddress, NetconnTCPBusyMetricAttributeKeyNetworkPeerPort, NetconnTCPBusyMetricAttributeKeyNetworkLocalAddress, NetconnTCPBusyMetricAttributeKeyServerAddress, NetconnTCPBusyMetricAttributeKeyClientAddress, NetconnTCPBusyMetricAttributeKeyNetconnPeerType, NetconnTCPBusyMetricAttributeKeyNetconnPeerScope, NetconnTCPBusyMetricAttributeKeyNetconnPeerName, NetconnTCPBusyMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnTCPBusyMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnTCPBusyMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnTCPBusyMetricAttributeKeyNetconnPeerK8sPodName, NetconnTCPBusyMetricAttributeKeyNetconnPeerContainerName, NetconnTCPBusyMetricAttributeKeyNetconnPeerContainerID, NetconnTCPBusyMetricAttributeKeyNetconnPeerContainerImageTag, NetconnTCPBusyMetricAttributeKeyNetconnPeerProxy, NetconnTCPBusyMetricAttributeKeyNetconnPeerK8sNodeName, NetconnTCPBusyMetricAttributeKeyNetconnPeerZone, NetconnTCPBusyMetricAttributeKeyNetconnPeerRegion, NetconnTCPBusyMetricAttributeKeyServicePeerName, NetconnTCPBusyMetricAttributeKeyServicePeerNamespace:
+		default:
+			return fmt.Errorf("metric netconn.tcp.busy doesn't have an attribute %v, valid attributes: [netconn.role, network.transport, server.port, netconn.nat, netconn.original_destination.name, netconn.original_destination.port, netconn.original_destination.address, network.peer.address, network.peer.port, network.local.address, server.address, client.address, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.k8s.namespace.name, netconn.peer.k8s.workload.name, netconn.peer.k8s.workload.kind, netconn.peer.k8s.pod.name, netconn.peer.container.name, netconn.peer.container.id, netconn.peer.container.image.tag, netconn.peer.proxy, netconn.peer.k8s.node.name, netconn.peer.zone, netconn.peer.region, service.peer.name, service.peer.namespace]", val)
+		}
+	}
+
+	switch ms.AggregationStrategy {
+	case AggregationStrategySum, AggregationStrategyAvg, AggregationStrategyMin, AggregationStrategyMax:
+	default:
+		return fmt.Errorf("invalid aggregation strategy %q, valid strategies: [%s, %s, %s, %s]", ms.AggregationStrategy, AggregationStrategySum, AggregationStrategyAvg, AggregationStrategyMin, AggregationStrategyMax)
+	}
+
+	return nil
+}
+
 // NetconnTCPBypassedMetricAttributeKey specifies the key of an attribute for the netconn.tcp.bypassed metric.
 type NetconnTCPBypassedMetricAttributeKey string
 
@@ -819,6 +894,85 @@ func (ms *NetconnTCPJitterMetricConfig) Validate() error {
 	return nil
 }
 
+// NetconnTCPLimitedMetricAttributeKey specifies the key of an attribute for the netconn.tcp.limited metric.
+type NetconnTCPLimitedMetricAttributeKey string
+
+const (
+	NetconnTCPLimitedMetricAttributeKeyNetconnLimitedBy                  NetconnTCPLimitedMetricAttributeKey = "netconn.limited_by"
+	NetconnTCPLimitedMetricAttributeKeyNetconnRole                       NetconnTCPLimitedMetricAttributeKey = "netconn.role"
+	NetconnTCPLimitedMetricAttributeKeyNetworkTransport                  NetconnTCPLimitedMetricAttributeKey = "network.transport"
+	NetconnTCPLimitedMetricAttributeKeyServerPort                        NetconnTCPLimitedMetricAttributeKey = "server.port"
+	NetconnTCPLimitedMetricAttributeKeyNetconnNat                        NetconnTCPLimitedMetricAttributeKey = "netconn.nat"
+	NetconnTCPLimitedMetricAttributeKeyNetconnOriginalDestinationName    NetconnTCPLimitedMetricAttributeKey = "netconn.original_destination.name"
+	NetconnTCPLimitedMetricAttributeKeyNetconnOriginalDestinationPort    NetconnTCPLimitedMetricAttributeKey = "netconn.original_destination.port"
+	NetconnTCPLimitedMetricAttributeKeyNetconnOriginalDestinationAddress NetconnTCPLimitedMetricAttributeKey = "netconn.original_destination.address"
+	NetconnTCPLimitedMetricAttributeKeyNetworkPeerAddress                NetconnTCPLimitedMetricAttributeKey = "network.peer.address"
+	NetconnTCPLimitedMetricAttributeKeyNetworkPeerPort                   NetconnTCPLimitedMetricAttributeKey = "network.peer.port"
+	NetconnTCPLimitedMetricAttributeKeyNetworkLocalAddress               NetconnTCPLimitedMetricAttributeKey = "network.local.address"
+	NetconnTCPLimitedMetricAttributeKeyServerAddress                     NetconnTCPLimitedMetricAttributeKey = "server.address"
+	NetconnTCPLimitedMetricAttributeKeyClientAddress                     NetconnTCPLimitedMetricAttributeKey = "client.address"
+	NetconnTCPLimitedMetricAttributeKeyNetconnPeerType                   NetconnTCPLimitedMetricAttributeKey = "netconn.peer.type"
+	NetconnTCPLimitedMetricAttributeKeyNetconnPeerScope                  NetconnTCPLimitedMetricAttributeKey = "netconn.peer.scope"
+	NetconnTCPLimitedMetricAttributeKeyNetconnPeerName                   NetconnTCPLimitedMetricAttributeKey = "netconn.peer.name"
+	NetconnTCPLimitedMetricAttributeKeyNetconnPeerK8sNamespaceName       NetconnTCPLimitedMetricAttributeKey = "netconn.peer.k8s.namespace.name"
+	NetconnTCPLimitedMetricAttributeKeyNetconnPeerK8sWorkloadName        NetconnTCPLimitedMetricAttributeKey = "netconn.peer.k8s.workload.name"
+	NetconnTCPLimitedMetricAttributeKeyNetconnPeerK8sWorkloadKind        NetconnTCPLimitedMetricAttributeKey = "netconn.peer.k8s.workload.kind"
+	NetconnTCPLimitedMetricAttributeKeyNetconnPeerK8sPodName             NetconnTCPLimitedMetricAttributeKey = "netconn.peer.k8s.pod.name"
+	NetconnTCPLimitedMetricAttributeKeyNetconnPeerContainerName          NetconnTCPLimitedMetricAttributeKey = "netconn.peer.container.name"
+	NetconnTCPLimitedMetricAttributeKeyNetconnPeerContainerID            NetconnTCPLimitedMetricAttributeKey = "netconn.peer.container.id"
+	NetconnTCPLimitedMetricAttributeKeyNetconnPeerContainerImageTag      NetconnTCPLimitedMetricAttributeKey = "netconn.peer.container.image.tag"
+	NetconnTCPLimitedMetricAttributeKeyNetconnPeerProxy                  NetconnTCPLimitedMetricAttributeKey = "netconn.peer.proxy"
+	NetconnTCPLimitedMetricAttributeKeyNetconnPeerK8sNodeName            NetconnTCPLimitedMetricAttributeKey = "netconn.peer.k8s.node.name"
+	NetconnTCPLimitedMetricAttributeKeyNetconnPeerZone                   NetconnTCPLimitedMetricAttributeKey = "netconn.peer.zone"
+	NetconnTCPLimitedMetricAttributeKeyNetconnPeerRegion                 NetconnTCPLimitedMetricAttributeKey = "netconn.peer.region"
+	NetconnTCPLimitedMetricAttributeKeyServicePeerName                   NetconnTCPLimitedMetricAttributeKey = "service.peer.name"
+	NetconnTCPLimitedMetricAttributeKeyServicePeerNamespace              NetconnTCPLimitedMetricAttributeKey = "service.peer.namespace"
+)
+
+// NetconnTCPLimitedMetricConfig provides config for the netconn.tcp.limited metric.
+type NetconnTCPLimitedMetricConfig struct {
+	Enabled          bool `mapstructure:"enabled"`
+	enabledSetByUser bool
+
+	AggregationStrategy string                                `mapstructure:"aggregation_strategy"`
+	EnabledAttributes   []NetconnTCPLimitedMetricAttributeKey `mapstructure:"attributes"`
+}
+
+func (ms *NetconnTCPLimitedMetricConfig) Unmarshal(parser *confmap.Conf) error {
+	if parser == nil {
+		return nil
+	}
+
+	err := parser.Unmarshal(ms)
+	if err != nil {
+		return err
+	}
+
+	ms.enabledSetByUser = parser.IsSet("enabled")
+	return nil
+}
+
+func (ms *NetconnTCPLimitedMetricConfig) Validate() error {
+	for _, val := range ms.EnabledAttributes {
+		switch val {
+		case NetconnTCPLimitedMetricAttributeKeyNetconnLimitedBy, NetconnTCPLimitedMetricAttributeKeyNetconnRole, NetconnTCPLimitedMetricAttributeKeyNetworkTransport, NetconnTCPLimitedMetricAttributeKeyServerPort, NetconnTCPLimitedMetricAttributeKeyNetconnNat, NetconnTCPLimitedMetricAttributeKeyNetconnOriginalDestinationName, NetconnTCPLimitedMetricAttributeKeyNetconnOriginalDestinationPort, NetconnTCPLimitedMetricAttributeKeyNetconnOriginalDestinationAddress, NetconnTCPLimitedMetricAttributeKeyNetworkPeerAddress, NetconnTCPLimitedMetricAttributeKeyNetworkPeerPort, NetconnTCPLimitedMetricAttributeKeyNetworkLocalAddress, NetconnTCPLimitedMetricAttributeKeyServerAddress, NetconnTCPLimitedMetricAttributeKeyClientAddress, NetconnTCPLimitedMetricAttributeKeyNetconnPeerType, NetconnTCPLimitedMetricAttributeKeyNetconnPeerScope, NetconnTCPLimitedMetricAttributeKeyNetconnPeerName, NetconnTCPLimitedMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnTCPLimitedMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnTCPLimitedMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnTCPLimitedMetricAttributeKeyNetconnPeerK8sPodName, NetconnTCPLimitedMetricAttributeKeyNetconnPeerContainerName, NetconnTCPLimitedMetricAttributeKeyNetconnPeerContainerID, NetconnTCPLimitedMetricAttributeKeyNetconnPeerContainerImageTag, NetconnTCPLimitedMetricAttributeKeyNetconnPeerProxy, NetconnTCPLimitedMetricAttributeKeyNetconnPeerK8sNodeName, NetconnTCPLimitedMetricAttributeKeyNetconnPeerZone, NetconnTCPLimitedMetricAttributeKeyNetconnPeerRegion, NetconnTCPLimitedMetricAttributeKeyServicePeerName, NetconnTCPLimitedMetricAttributeKeyServicePeerNamespace:
+		default:
+			return fmt.Errorf("metric netconn.tcp.limited doesn't have an attribute %v, valid attributes: [netconn.limited_by, netconn.role, network.transport, server.port, netconn.nat, netconn.original_destination.name, netconn.original_destination.port, netconn.original_destination.address, network.peer.address, network.peer.port, network.local.address, server.address, client.address, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.k8s.namespace.name, netconn.peer.k8s.workload.name, netconn.peer.k8s.workload.kind, netconn.peer.k8s.pod.name, netconn.peer.container.name, netconn.peer.container.id, netconn.peer.container.image.tag, netconn.peer.proxy, netconn.peer.k8s.node.name, netconn.peer.zone, netconn.peer.region, service.peer.name, service.peer.namespace]", val)
+		}
+	}
+	if !slices.Contains(ms.EnabledAttributes, NetconnTCPLimitedMetricAttributeKeyNetconnLimitedBy) {
+		return fmt.Errorf("netconn.limited_by is a required attribute for netconn.tcp.limited metric and must be included")
+	}
+
+	switch ms.AggregationStrategy {
+	case AggregationStrategySum, AggregationStrategyAvg, AggregationStrategyMin, AggregationStrategyMax:
+	default:
+		return fmt.Errorf("invalid aggregation strategy %q, valid strategies: [%s, %s, %s, %s]", ms.AggregationStrategy, AggregationStrategySum, AggregationStrategyAvg, AggregationStrategyMin, AggregationStrategyMax)
+	}
+
+	return nil
+}
+
 // NetconnTCPLostMetricAttributeKey specifies the key of an attribute for the netconn.tcp.lost metric.
 type NetconnTCPLostMetricAttributeKey string
 
@@ -957,6 +1111,81 @@ func (ms *NetconnTCPOutOfOrderMetricConfig) Validate() error {
 		case NetconnTCPOutOfOrderMetricAttributeKeyNetconnRole, NetconnTCPOutOfOrderMetricAttributeKeyNetworkTransport, NetconnTCPOutOfOrderMetricAttributeKeyServerPort, NetconnTCPOutOfOrderMetricAttributeKeyNetconnNat, NetconnTCPOutOfOrderMetricAttributeKeyNetconnOriginalDestinationName, NetconnTCPOutOfOrderMetricAttributeKeyNetconnOriginalDestinationPort, NetconnTCPOutOfOrderMetricAttributeKeyNetconnOriginalDestinationAddress, NetconnTCPOutOfOrderMetricAttributeKeyNetworkPeerAddress, NetconnTCPOutOfOrderMetricAttributeKeyNetworkPeerPort, NetconnTCPOutOfOrderMetricAttributeKeyNetworkLocalAddress, NetconnTCPOutOfOrderMetricAttributeKeyServerAddress, NetconnTCPOutOfOrderMetricAttributeKeyClientAddress, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerType, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerScope, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerName, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerK8sPodName, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerContainerName, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerContainerID, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerContainerImageTag, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerProxy, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerK8sNodeName, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerZone, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerRegion, NetconnTCPOutOfOrderMetricAttributeKeyServicePeerName, NetconnTCPOutOfOrderMetricAttributeKeyServicePeerNamespace:
 		default:
 			return fmt.Errorf("metric netconn.tcp.out_of_order doesn't have an attribute %v, valid attributes: [netconn.role, network.transport, server.port, netconn.nat, netconn.original_destination.name, netconn.original_destination.port, netconn.original_destination.address, network.peer.address, network.peer.port, network.local.address, server.address, client.address, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.k8s.namespace.name, netconn.peer.k8s.workload.name, netconn.peer.k8s.workload.kind, netconn.peer.k8s.pod.name, netconn.peer.container.name, netconn.peer.container.id, netconn.peer.container.image.tag, netconn.peer.proxy, netconn.peer.k8s.node.name, netconn.peer.zone, netconn.peer.region, service.peer.name, service.peer.namespace]", val)
+		}
+	}
+
+	switch ms.AggregationStrategy {
+	case AggregationStrategySum, AggregationStrategyAvg, AggregationStrategyMin, AggregationStrategyMax:
+	default:
+		return fmt.Errorf("invalid aggregation strategy %q, valid strategies: [%s, %s, %s, %s]", ms.AggregationStrategy, AggregationStrategySum, AggregationStrategyAvg, AggregationStrategyMin, AggregationStrategyMax)
+	}
+
+	return nil
+}
+
+// NetconnTCPRecoveriesMetricAttributeKey specifies the key of an attribute for the netconn.tcp.recoveries metric.
+type NetconnTCPRecoveriesMetricAttributeKey string
+
+const (
+	NetconnTCPRecoveriesMetricAttributeKeyNetconnRole                       NetconnTCPRecoveriesMetricAttributeKey = "netconn.role"
+	NetconnTCPRecoveriesMetricAttributeKeyNetworkTransport                  NetconnTCPRecoveriesMetricAttributeKey = "network.transport"
+	NetconnTCPRecoveriesMetricAttributeKeyServerPort                        NetconnTCPRecoveriesMetricAttributeKey = "server.port"
+	NetconnTCPRecoveriesMetricAttributeKeyNetconnNat                        NetconnTCPRecoveriesMetricAttributeKey = "netconn.nat"
+	NetconnTCPRecoveriesMetricAttributeKeyNetconnOriginalDestinationName    NetconnTCPRecoveriesMetricAttributeKey = "netconn.original_destination.name"
+	NetconnTCPRecoveriesMetricAttributeKeyNetconnOriginalDestinationPort    NetconnTCPRecoveriesMetricAttributeKey = "netconn.original_destination.port"
+	NetconnTCPRecoveriesMetricAttributeKeyNetconnOriginalDestinationAddress NetconnTCPRecoveriesMetricAttributeKey = "netconn.original_destination.address"
+	NetconnTCPRecoveriesMetricAttributeKeyNetworkPeerAddress                NetconnTCPRecoveriesMetricAttributeKey = "network.peer.address"
+	NetconnTCPRecoveriesMetricAttributeKeyNetworkPeerPort                   NetconnTCPRecoveriesMetricAttributeKey = "network.peer.port"
+	NetconnTCPRecoveriesMetricAttributeKeyNetworkLocalAddress               NetconnTCPRecoveriesMetricAttributeKey = "network.local.address"
+	NetconnTCPRecoveriesMetricAttributeKeyServerAddress                     NetconnTCPRecoveriesMetricAttributeKey = "server.address"
+	NetconnTCPRecoveriesMetricAttributeKeyClientAddress                     NetconnTCPRecoveriesMetricAttributeKey = "client.address"
+	NetconnTCPRecoveriesMetricAttributeKeyNetconnPeerType                   NetconnTCPRecoveriesMetricAttributeKey = "netconn.peer.type"
+	NetconnTCPRecoveriesMetricAttributeKeyNetconnPeerScope                  NetconnTCPRecoveriesMetricAttributeKey = "netconn.peer.scope"
+	NetconnTCPRecoveriesMetricAttributeKeyNetconnPeerName                   NetconnTCPRecoveriesMetricAttributeKey = "netconn.peer.name"
+	NetconnTCPRecoveriesMetricAttributeKeyNetconnPeerK8sNamespaceName       NetconnTCPRecoveriesMetricAttributeKey = "netconn.peer.k8s.namespace.name"
+	NetconnTCPRecoveriesMetricAttributeKeyNetconnPeerK8sWorkloadName        NetconnTCPRecoveriesMetricAttributeKey = "netconn.peer.k8s.workload.name"
+	NetconnTCPRecoveriesMetricAttributeKeyNetconnPeerK8sWorkloadKind        NetconnTCPRecoveriesMetricAttributeKey = "netconn.peer.k8s.workload.kind"
+	NetconnTCPRecoveriesMetricAttributeKeyNetconnPeerK8sPodName             NetconnTCPRecoveriesMetricAttributeKey = "netconn.peer.k8s.pod.name"
+	NetconnTCPRecoveriesMetricAttributeKeyNetconnPeerContainerName          NetconnTCPRecoveriesMetricAttributeKey = "netconn.peer.container.name"
+	NetconnTCPRecoveriesMetricAttributeKeyNetconnPeerContainerID            NetconnTCPRecoveriesMetricAttributeKey = "netconn.peer.container.id"
+	NetconnTCPRecoveriesMetricAttributeKeyNetconnPeerContainerImageTag      NetconnTCPRecoveriesMetricAttributeKey = "netconn.peer.container.image.tag"
+	NetconnTCPRecoveriesMetricAttributeKeyNetconnPeerProxy                  NetconnTCPRecoveriesMetricAttributeKey = "netconn.peer.proxy"
+	NetconnTCPRecoveriesMetricAttributeKeyNetconnPeerK8sNodeName            NetconnTCPRecoveriesMetricAttributeKey = "netconn.peer.k8s.node.name"
+	NetconnTCPRecoveriesMetricAttributeKeyNetconnPeerZone                   NetconnTCPRecoveriesMetricAttributeKey = "netconn.peer.zone"
+	NetconnTCPRecoveriesMetricAttributeKeyNetconnPeerRegion                 NetconnTCPRecoveriesMetricAttributeKey = "netconn.peer.region"
+	NetconnTCPRecoveriesMetricAttributeKeyServicePeerName                   NetconnTCPRecoveriesMetricAttributeKey = "service.peer.name"
+	NetconnTCPRecoveriesMetricAttributeKeyServicePeerNamespace              NetconnTCPRecoveriesMetricAttributeKey = "service.peer.namespace"
+)
+
+// NetconnTCPRecoveriesMetricConfig provides config for the netconn.tcp.recoveries metric.
+type NetconnTCPRecoveriesMetricConfig struct {
+	Enabled          bool `mapstructure:"enabled"`
+	enabledSetByUser bool
+
+	AggregationStrategy string                                   `mapstructure:"aggregation_strategy"`
+	EnabledAttributes   []NetconnTCPRecoveriesMetricAttributeKey `mapstructure:"attributes"`
+}
+
+func (ms *NetconnTCPRecoveriesMetricConfig) Unmarshal(parser *confmap.Conf) error {
+	if parser == nil {
+		return nil
+	}
+
+	err := parser.Unmarshal(ms)
+	if err != nil {
+		return err
+	}
+
+	ms.enabledSetByUser = parser.IsSet("enabled")
+	return nil
+}
+
+func (ms *NetconnTCPRecoveriesMetricConfig) Validate() error {
+	for _, val := range ms.EnabledAttributes {
+		switch val {
+		case NetconnTCPRecoveriesMetricAttributeKeyNetconnRole, NetconnTCPRecoveriesMetricAttributeKeyNetworkTransport, NetconnTCPRecoveriesMetricAttributeKeyServerPort, NetconnTCPRecoveriesMetricAttributeKeyNetconnNat, NetconnTCPRecoveriesMetricAttributeKeyNetconnOriginalDestinationName, NetconnTCPRecoveriesMetricAttributeKeyNetconnOriginalDestinationPort, NetconnTCPRecoveriesMetricAttributeKeyNetconnOriginalDestinationAddress, NetconnTCPRecoveriesMetricAttributeKeyNetworkPeerAddress, NetconnTCPRecoveriesMetricAttributeKeyNetworkPeerPort, NetconnTCPRecoveriesMetricAttributeKeyNetworkLocalAddress, NetconnTCPRecoveriesMetricAttributeKeyServerAddress, NetconnTCPRecoveriesMetricAttributeKeyClientAddress, NetconnTCPRecoveriesMetricAttributeKeyNetconnPeerType, NetconnTCPRecoveriesMetricAttributeKeyNetconnPeerScope, NetconnTCPRecoveriesMetricAttributeKeyNetconnPeerName, NetconnTCPRecoveriesMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnTCPRecoveriesMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnTCPRecoveriesMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnTCPRecoveriesMetricAttributeKeyNetconnPeerK8sPodName, NetconnTCPRecoveriesMetricAttributeKeyNetconnPeerContainerName, NetconnTCPRecoveriesMetricAttributeKeyNetconnPeerContainerID, NetconnTCPRecoveriesMetricAttributeKeyNetconnPeerContainerImageTag, NetconnTCPRecoveriesMetricAttributeKeyNetconnPeerProxy, NetconnTCPRecoveriesMetricAttributeKeyNetconnPeerK8sNodeName, NetconnTCPRecoveriesMetricAttributeKeyNetconnPeerZone, NetconnTCPRecoveriesMetricAttributeKeyNetconnPeerRegion, NetconnTCPRecoveriesMetricAttributeKeyServicePeerName, NetconnTCPRecoveriesMetricAttributeKeyServicePeerNamespace:
+		default:
+			return fmt.Errorf("metric netconn.tcp.recoveries doesn't have an attribute %v, valid attributes: [netconn.role, network.transport, server.port, netconn.nat, netconn.original_destination.name, netconn.original_destination.port, netconn.original_destination.address, network.peer.address, network.peer.port, network.local.address, server.address, client.address, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.k8s.namespace.name, netconn.peer.k8s.workload.name, netconn.peer.k8s.workload.kind, netconn.peer.k8s.pod.name, netconn.peer.container.name, netconn.peer.container.id, netconn.peer.container.image.tag, netconn.peer.proxy, netconn.peer.k8s.node.name, netconn.peer.zone, netconn.peer.region, service.peer.name, service.peer.namespace]", val)
 		}
 	}
 
@@ -1194,6 +1423,81 @@ func (ms *NetconnTCPRttMetricConfig) Validate() error {
 	return nil
 }
 
+// NetconnTCPTimeoutsMetricAttributeKey specifies the key of an attribute for the netconn.tcp.timeouts metric.
+type NetconnTCPTimeoutsMetricAttributeKey string
+
+const (
+	NetconnTCPTimeoutsMetricAttributeKeyNetconnRole                       NetconnTCPTimeoutsMetricAttributeKey = "netconn.role"
+	NetconnTCPTimeoutsMetricAttributeKeyNetworkTransport                  NetconnTCPTimeoutsMetricAttributeKey = "network.transport"
+	NetconnTCPTimeoutsMetricAttributeKeyServerPort                        NetconnTCPTimeoutsMetricAttributeKey = "server.port"
+	NetconnTCPTimeoutsMetricAttributeKeyNetconnNat                        NetconnTCPTimeoutsMetricAttributeKey = "netconn.nat"
+	NetconnTCPTimeoutsMetricAttributeKeyNetconnOriginalDestinationName    NetconnTCPTimeoutsMetricAttributeKey = "netconn.original_destination.name"
+	NetconnTCPTimeoutsMetricAttributeKeyNetconnOriginalDestinationPort    NetconnTCPTimeoutsMetricAttributeKey = "netconn.original_destination.port"
+	NetconnTCPTimeoutsMetricAttributeKeyNetconnOriginalDestinationAddress NetconnTCPTimeoutsMetricAttributeKey = "netconn.original_destination.address"
+	NetconnTCPTimeoutsMetricAttributeKeyNetworkPeerAddress                NetconnTCPTimeoutsMetricAttributeKey = "network.peer.address"
+	NetconnTCPTimeoutsMetricAttributeKeyNetworkPeerPort                   NetconnTCPTimeoutsMetricAttributeKey = "network.peer.port"
+	NetconnTCPTimeoutsMetricAttributeKeyNetworkLocalAddress               NetconnTCPTimeoutsMetricAttributeKey = "network.local.address"
+	NetconnTCPTimeoutsMetricAttributeKeyServerAddress                     NetconnTCPTimeoutsMetricAttributeKey = "server.address"
+	NetconnTCPTimeoutsMetricAttributeKeyClientAddress                     NetconnTCPTimeoutsMetricAttributeKey = "client.address"
+	NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerType                   NetconnTCPTimeoutsMetricAttributeKey = "netconn.peer.type"
+	NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerScope                  NetconnTCPTimeoutsMetricAttributeKey = "netconn.peer.scope"
+	NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerName                   NetconnTCPTimeoutsMetricAttributeKey = "netconn.peer.name"
+	NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerK8sNamespaceName       NetconnTCPTimeoutsMetricAttributeKey = "netconn.peer.k8s.namespace.name"
+	NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerK8sWorkloadName        NetconnTCPTimeoutsMetricAttributeKey = "netconn.peer.k8s.workload.name"
+	NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerK8sWorkloadKind        NetconnTCPTimeoutsMetricAttributeKey = "netconn.peer.k8s.workload.kind"
+	NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerK8sPodName             NetconnTCPTimeoutsMetricAttributeKey = "netconn.peer.k8s.pod.name"
+	NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerContainerName          NetconnTCPTimeoutsMetricAttributeKey = "netconn.peer.container.name"
+	NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerContainerID            NetconnTCPTimeoutsMetricAttributeKey = "netconn.peer.container.id"
+	NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerContainerImageTag      NetconnTCPTimeoutsMetricAttributeKey = "netconn.peer.container.image.tag"
+	NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerProxy                  NetconnTCPTimeoutsMetricAttributeKey = "netconn.peer.proxy"
+	NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerK8sNodeName            NetconnTCPTimeoutsMetricAttributeKey = "netconn.peer.k8s.node.name"
+	NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerZone                   NetconnTCPTimeoutsMetricAttributeKey = "netconn.peer.zone"
+	NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerRegion                 NetconnTCPTimeoutsMetricAttributeKey = "netconn.peer.region"
+	NetconnTCPTimeoutsMetricAttributeKeyServicePeerName                   NetconnTCPTimeoutsMetricAttributeKey = "service.peer.name"
+	NetconnTCPTimeoutsMetricAttributeKeyServicePeerNamespace              NetconnTCPTimeoutsMetricAttributeKey = "service.peer.namespace"
+)
+
+// NetconnTCPTimeoutsMetricConfig provides config for the netconn.tcp.timeouts metric.
+type NetconnTCPTimeoutsMetricConfig struct {
+	Enabled          bool `mapstructure:"enabled"`
+	enabledSetByUser bool
+
+	AggregationStrategy string                                 `mapstructure:"aggregation_strategy"`
+	EnabledAttributes   []NetconnTCPTimeoutsMetricAttributeKey `mapstructure:"attributes"`
+}
+
+func (ms *NetconnTCPTimeoutsMetricConfig) Unmarshal(parser *confmap.Conf) error {
+	if parser == nil {
+		return nil
+	}
+
+	err := parser.Unmarshal(ms)
+	if err != nil {
+		return err
+	}
+
+	ms.enabledSetByUser = parser.IsSet("enabled")
+	return nil
+}
+
+func (ms *NetconnTCPTimeoutsMetricConfig) Validate() error {
+	for _, val := range ms.EnabledAttributes {
+		switch val {
+		case NetconnTCPTimeoutsMetricAttributeKeyNetconnRole, NetconnTCPTimeoutsMetricAttributeKeyNetworkTransport, NetconnTCPTimeoutsMetricAttributeKeyServerPort, NetconnTCPTimeoutsMetricAttributeKeyNetconnNat, NetconnTCPTimeoutsMetricAttributeKeyNetconnOriginalDestinationName, NetconnTCPTimeoutsMetricAttributeKeyNetconnOriginalDestinationPort, NetconnTCPTimeoutsMetricAttributeKeyNetconnOriginalDestinationAddress, NetconnTCPTimeoutsMetricAttributeKeyNetworkPeerAddress, NetconnTCPTimeoutsMetricAttributeKeyNetworkPeerPort, NetconnTCPTimeoutsMetricAttributeKeyNetworkLocalAddress, NetconnTCPTimeoutsMetricAttributeKeyServerAddress, NetconnTCPTimeoutsMetricAttributeKeyClientAddress, NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerType, NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerScope, NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerName, NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerK8sPodName, NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerContainerName, NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerContainerID, NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerContainerImageTag, NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerProxy, NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerK8sNodeName, NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerZone, NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerRegion, NetconnTCPTimeoutsMetricAttributeKeyServicePeerName, NetconnTCPTimeoutsMetricAttributeKeyServicePeerNamespace:
+		default:
+			return fmt.Errorf("metric netconn.tcp.timeouts doesn't have an attribute %v, valid attributes: [netconn.role, network.transport, server.port, netconn.nat, netconn.original_destination.name, netconn.original_destination.port, netconn.original_destination.address, network.peer.address, network.peer.port, network.local.address, server.address, client.address, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.k8s.namespace.name, netconn.peer.k8s.workload.name, netconn.peer.k8s.workload.kind, netconn.peer.k8s.pod.name, netconn.peer.container.name, netconn.peer.container.id, netconn.peer.container.image.tag, netconn.peer.proxy, netconn.peer.k8s.node.name, netconn.peer.zone, netconn.peer.region, service.peer.name, service.peer.namespace]", val)
+		}
+	}
+
+	switch ms.AggregationStrategy {
+	case AggregationStrategySum, AggregationStrategyAvg, AggregationStrategyMin, AggregationStrategyMax:
+	default:
+		return fmt.Errorf("invalid aggregation strategy %q, valid strategies: [%s, %s, %s, %s]", ms.AggregationStrategy, AggregationStrategySum, AggregationStrategyAvg, AggregationStrategyMin, AggregationStrategyMax)
+	}
+
+	return nil
+}
+
 // NetconnZoneIoMetricAttributeKey specifies the key of an attribute for the netconn.zone.io metric.
 type NetconnZoneIoMetricAttributeKey string
 
@@ -1257,15 +1561,19 @@ type MetricsConfig struct {
 	NetconnIo                   NetconnIoMetricConfig                   `mapstructure:"netconn.io"`
 	NetconnListenDrops          NetconnListenDropsMetricConfig          `mapstructure:"netconn.listen.drops"`
 	NetconnPackets              NetconnPacketsMetricConfig              `mapstructure:"netconn.packets"`
+	NetconnTCPBusy              NetconnTCPBusyMetricConfig              `mapstructure:"netconn.tcp.busy"`
 	NetconnTCPBypassed          NetconnTCPBypassedMetricConfig          `mapstructure:"netconn.tcp.bypassed"`
 	NetconnTCPEcnCe             NetconnTCPEcnCeMetricConfig             `mapstructure:"netconn.tcp.ecn.ce"`
 	NetconnTCPHandshakeDuration NetconnTCPHandshakeDurationMetricConfig `mapstructure:"netconn.tcp.handshake.duration"`
 	NetconnTCPJitter            NetconnTCPJitterMetricConfig            `mapstructure:"netconn.tcp.jitter"`
+	NetconnTCPLimited           NetconnTCPLimitedMetricConfig           `mapstructure:"netconn.tcp.limited"`
 	NetconnTCPLost              NetconnTCPLostMetricConfig              `mapstructure:"netconn.tcp.lost"`
 	NetconnTCPOutOfOrder        NetconnTCPOutOfOrderMetricConfig        `mapstructure:"netconn.tcp.out_of_order"`
+	NetconnTCPRecoveries        NetconnTCPRecoveriesMetricConfig        `mapstructure:"netconn.tcp.recoveries"`
 	NetconnTCPReordering        NetconnTCPReorderingMetricConfig        `mapstructure:"netconn.tcp.reordering"`
 	NetconnTCPRetransmits       NetconnTCPRetransmitsMetricConfig       `mapstructure:"netconn.tcp.retransmits"`
 	NetconnTCPRtt               NetconnTCPRttMetricConfig               `mapstructure:"netconn.tcp.rtt"`
+	NetconnTCPTimeouts          NetconnTCPTimeoutsMetricConfig          `mapstructure:"netconn.tcp.timeouts"`
 	NetconnZoneIo               NetconnZoneIoMetricConfig               `mapstructure:"netconn.zone.io"`
 }
 
@@ -1306,6 +1614,11 @@ func DefaultMetricsConfig() MetricsConfig {
 			AggregationStrategy: AggregationStrategySum,
 			EnabledAttributes:   []NetconnPacketsMetricAttributeKey{NetconnPacketsMetricAttributeKeyNetworkIoDirection, NetconnPacketsMetricAttributeKeyNetconnRole, NetconnPacketsMetricAttributeKeyServerPort, NetconnPacketsMetricAttributeKeyNetconnNat, NetconnPacketsMetricAttributeKeyNetconnOriginalDestinationName, NetconnPacketsMetricAttributeKeyNetconnOriginalDestinationPort, NetconnPacketsMetricAttributeKeyNetconnPeerType, NetconnPacketsMetricAttributeKeyNetconnPeerScope, NetconnPacketsMetricAttributeKeyNetconnPeerName, NetconnPacketsMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnPacketsMetricAttributeKeyNetconnPeerContainerName, NetconnPacketsMetricAttributeKeyNetconnPeerContainerImageTag, NetconnPacketsMetricAttributeKeyNetconnPeerProxy, NetconnPacketsMetricAttributeKeyServicePeerName},
 		},
+		NetconnTCPBusy: NetconnTCPBusyMetricConfig{
+			Enabled:             false,
+			AggregationStrategy: AggregationStrategySum,
+			EnabledAttributes:   []NetconnTCPBusyMetricAttributeKey{NetconnTCPBusyMetricAttributeKeyNetconnRole, NetconnTCPBusyMetricAttributeKeyServerPort, NetconnTCPBusyMetricAttributeKeyNetconnNat, NetconnTCPBusyMetricAttributeKeyNetconnOriginalDestinationName, NetconnTCPBusyMetricAttributeKeyNetconnOriginalDestinationPort, NetconnTCPBusyMetricAttributeKeyNetconnPeerType, NetconnTCPBusyMetricAttributeKeyNetconnPeerScope, NetconnTCPBusyMetricAttributeKeyNetconnPeerName, NetconnTCPBusyMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnTCPBusyMetricAttributeKeyNetconnPeerContainerName, NetconnTCPBusyMetricAttributeKeyNetconnPeerContainerImageTag, NetconnTCPBusyMetricAttributeKeyNetconnPeerProxy, NetconnTCPBusyMetricAttributeKeyServicePeerName},
+		},
 		NetconnTCPBypassed: NetconnTCPBypassedMetricConfig{
 			Enabled:             true,
 			AggregationStrategy: AggregationStrategySum,
@@ -1326,6 +1639,11 @@ func DefaultMetricsConfig() MetricsConfig {
 			AggregationStrategy: AggregationStrategyAvg,
 			EnabledAttributes:   []NetconnTCPJitterMetricAttributeKey{NetconnTCPJitterMetricAttributeKeyNetconnRole, NetconnTCPJitterMetricAttributeKeyServerPort, NetconnTCPJitterMetricAttributeKeyNetconnNat, NetconnTCPJitterMetricAttributeKeyNetconnOriginalDestinationName, NetconnTCPJitterMetricAttributeKeyNetconnOriginalDestinationPort, NetconnTCPJitterMetricAttributeKeyNetconnPeerType, NetconnTCPJitterMetricAttributeKeyNetconnPeerScope, NetconnTCPJitterMetricAttributeKeyNetconnPeerName, NetconnTCPJitterMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnTCPJitterMetricAttributeKeyNetconnPeerContainerName, NetconnTCPJitterMetricAttributeKeyNetconnPeerContainerImageTag, NetconnTCPJitterMetricAttributeKeyNetconnPeerProxy, NetconnTCPJitterMetricAttributeKeyServicePeerName},
 		},
+		NetconnTCPLimited: NetconnTCPLimitedMetricConfig{
+			Enabled:             true,
+			AggregationStrategy: AggregationStrategySum,
+			EnabledAttributes:   []NetconnTCPLimitedMetricAttributeKey{NetconnTCPLimitedMetricAttributeKeyNetconnLimitedBy, NetconnTCPLimitedMetricAttributeKeyNetconnRole, NetconnTCPLimitedMetricAttributeKeyServerPort, NetconnTCPLimitedMetricAttributeKeyNetconnNat, NetconnTCPLimitedMetricAttributeKeyNetconnOriginalDestinationName, NetconnTCPLimitedMetricAttributeKeyNetconnOriginalDestinationPort, NetconnTCPLimitedMetricAttributeKeyNetconnPeerType, NetconnTCPLimitedMetricAttributeKeyNetconnPeerScope, NetconnTCPLimitedMetricAttributeKeyNetconnPeerName, NetconnTCPLimitedMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnTCPLimitedMetricAttributeKeyNetconnPeerContainerName, NetconnTCPLimitedMetricAttributeKeyNetconnPeerContainerImageTag, NetconnTCPLimitedMetricAttributeKeyNetconnPeerProxy, NetconnTCPLimitedMetricAttributeKeyServicePeerName},
+		},
 		NetconnTCPLost: NetconnTCPLostMetricConfig{
 			Enabled:             false,
 			AggregationStrategy: AggregationStrategySum,
@@ -1335,6 +1653,11 @@ func DefaultMetricsConfig() MetricsConfig {
 			Enabled:             false,
 			AggregationStrategy: AggregationStrategySum,
 			EnabledAttributes:   []NetconnTCPOutOfOrderMetricAttributeKey{NetconnTCPOutOfOrderMetricAttributeKeyNetconnRole, NetconnTCPOutOfOrderMetricAttributeKeyServerPort, NetconnTCPOutOfOrderMetricAttributeKeyNetconnNat, NetconnTCPOutOfOrderMetricAttributeKeyNetconnOriginalDestinationName, NetconnTCPOutOfOrderMetricAttributeKeyNetconnOriginalDestinationPort, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerType, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerScope, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerName, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerContainerName, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerContainerImageTag, NetconnTCPOutOfOrderMetricAttributeKeyNetconnPeerProxy, NetconnTCPOutOfOrderMetricAttributeKeyServicePeerName},
+		},
+		NetconnTCPRecoveries: NetconnTCPRecoveriesMetricConfig{
+			Enabled:             true,
+			AggregationStrategy: AggregationStrategySum,
+			EnabledAttributes:   []NetconnTCPRecoveriesMetricAttributeKey{NetconnTCPRecoveriesMetricAttributeKeyNetconnRole, NetconnTCPRecoveriesMetricAttributeKeyServerPort, NetconnTCPRecoveriesMetricAttributeKeyNetconnNat, NetconnTCPRecoveriesMetricAttributeKeyNetconnOriginalDestinationName, NetconnTCPRecoveriesMetricAttributeKeyNetconnOriginalDestinationPort, NetconnTCPRecoveriesMetricAttributeKeyNetconnPeerType, NetconnTCPRecoveriesMetricAttributeKeyNetconnPeerScope, NetconnTCPRecoveriesMetricAttributeKeyNetconnPeerName, NetconnTCPRecoveriesMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnTCPRecoveriesMetricAttributeKeyNetconnPeerContainerName, NetconnTCPRecoveriesMetricAttributeKeyNetconnPeerContainerImageTag, NetconnTCPRecoveriesMetricAttributeKeyNetconnPeerProxy, NetconnTCPRecoveriesMetricAttributeKeyServicePeerName},
 		},
 		NetconnTCPReordering: NetconnTCPReorderingMetricConfig{
 			Enabled:             false,
@@ -1350,6 +1673,11 @@ func DefaultMetricsConfig() MetricsConfig {
 			Enabled:             true,
 			AggregationStrategy: AggregationStrategyAvg,
 			EnabledAttributes:   []NetconnTCPRttMetricAttributeKey{NetconnTCPRttMetricAttributeKeyNetconnRole, NetconnTCPRttMetricAttributeKeyServerPort, NetconnTCPRttMetricAttributeKeyNetconnNat, NetconnTCPRttMetricAttributeKeyNetconnOriginalDestinationName, NetconnTCPRttMetricAttributeKeyNetconnOriginalDestinationPort, NetconnTCPRttMetricAttributeKeyNetconnPeerType, NetconnTCPRttMetricAttributeKeyNetconnPeerScope, NetconnTCPRttMetricAttributeKeyNetconnPeerName, NetconnTCPRttMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnTCPRttMetricAttributeKeyNetconnPeerContainerName, NetconnTCPRttMetricAttributeKeyNetconnPeerContainerImageTag, NetconnTCPRttMetricAttributeKeyNetconnPeerProxy, NetconnTCPRttMetricAttributeKeyServicePeerName},
+		},
+		NetconnTCPTimeouts: NetconnTCPTimeoutsMetricConfig{
+			Enabled:             true,
+			AggregationStrategy: AggregationStrategySum,
+			EnabledAttributes:   []NetconnTCPTimeoutsMetricAttributeKey{NetconnTCPTimeoutsMetricAttributeKeyNetconnRole, NetconnTCPTimeoutsMetricAttributeKeyServerPort, NetconnTCPTimeoutsMetricAttributeKeyNetconnNat, NetconnTCPTimeoutsMetricAttributeKeyNetconnOriginalDestinationName, NetconnTCPTimeoutsMetricAttributeKeyNetconnOriginalDestinationPort, NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerType, NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerScope, NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerName, NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerContainerName, NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerContainerImageTag, NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerProxy, NetconnTCPTimeoutsMetricAttributeKeyServicePeerName},
 		},
 		NetconnZoneIo: NetconnZoneIoMetricConfig{
 			Enabled:             false,

@@ -113,7 +113,7 @@ func emitted(t *testing.T, m metric) declared {
 	keys := make(map[string]bool)
 	switch pm.Type() {
 	case pmetric.MetricTypeSum:
-		d.Sum = &declaredSum{"int", pm.Sum().IsMonotonic(), temporality(pm.Sum().AggregationTemporality())}
+		d.Sum = &declaredSum{valueType(pm.Sum().DataPoints().At(0)), pm.Sum().IsMonotonic(), temporality(pm.Sum().AggregationTemporality())}
 		for i := range pm.Sum().DataPoints().Len() {
 			addKeys(keys, pm.Sum().DataPoints().At(i).Attributes())
 		}
@@ -138,4 +138,12 @@ func addKeys(keys map[string]bool, m pcommon.Map) {
 	for k := range m.All() {
 		keys[k] = true
 	}
+}
+
+// valueType returns the type of a number as metadata.yaml has it.
+func valueType(p pmetric.NumberDataPoint) string {
+	if p.ValueType() == pmetric.NumberDataPointValueTypeDouble {
+		return "double"
+	}
+	return "int"
 }

@@ -68,12 +68,14 @@ func TestNumbers(t *testing.T) {
 	for name, want := range map[string]map[string]int64{
 		"netconn.io":               {"transmit": 100, "receive": 101},
 		"netconn.zone.io":          {"transmit": 100, "receive": 101},
-		"netconn.packets":          {"transmit": 102, "receive": 103},
-		"netconn.tcp.retransmits":  {"": 104},
-		"netconn.tcp.out_of_order": {"": 105},
-		"netconn.tcp.reordering":   {"": 106},
-		"netconn.tcp.ecn.ce":       {"": 107},
-		"netconn.tcp.lost":         {"": 108},
+		"netconn.packets":          {"transmit": 105, "receive": 106},
+		"netconn.tcp.retransmits":  {"": 107},
+		"netconn.tcp.out_of_order": {"": 108},
+		"netconn.tcp.reordering":   {"": 109},
+		"netconn.tcp.ecn.ce":       {"": 110},
+		"netconn.tcp.lost":         {"": 111},
+		"netconn.tcp.timeouts":     {"": 112},
+		"netconn.tcp.recoveries":   {"": 113},
 		"netconn.attempts":         {"": 11, "refused": 12},
 		"netconn.closed":           {"reset": 13},
 		"netconn.active":           {"": 200},
@@ -279,5 +281,43 @@ func TestValidate(t *testing.T) {
 	}
 	if err := Validate(metadata.MetricsConfig{}); err == nil || !strings.Contains(err.Error(), "at least one") {
 		t.Errorf("without a metric: %v", err)
+	}
+}
+
+// TestTimes has the metrics in seconds, of counters in milliseconds.
+func TestTimes(t *testing.T) {
+	for name, want := range map[string]map[string]float64{
+		"netconn.tcp.busy":    {"": 0.102},
+		"netconn.tcp.limited": {"receiver": 0.103, "send_buffer": 0.104},
+	} {
+		m, to := rowNamed(t, name, false), pmetric.NewNumberDataPointSlice()
+		new(Writer).writeNumbers(m, numbered(), at(0), to)
+		got := map[string]float64{}
+		for _, p := range to.All() {
+			own := ""
+			if v, ok := p.Attributes().Get(m.row.own()); ok {
+				own = v.Str()
+			}
+			got[own] = p.DoubleValue()
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// A flow that never waited has no series of the waiting; one that begins has a zero first.
+func TestRareCountersHaveNoZero(t *testing.T) {
+	m := rowNamed(t, "netconn.tcp.limited", false)
+	f := &flow.Flow{Start: at(5), Active: 1, Shown: flow.Established}
+	to := pmetric.NewNumberDataPointSlice()
+	new(Writer).writeNumbers(m, f, at(7), to)
+	if to.Len() != 0 {
+		t.Errorf("%d points of a flow that never waited", to.Len())
+	}
+	f.Counts[conn.LimitedByReceiver] = 1500
+	new(Writer).writeNumbers(m, f, at(7), to)
+	if to.Len() != 2 || to.At(0).DoubleValue() != 0 || to.At(1).DoubleValue() != 1.5 {
+		t.Errorf("%d points of a flow that waits for the first time, want 0 and 1.5", to.Len())
 	}
 }

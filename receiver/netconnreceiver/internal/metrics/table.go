@@ -10,7 +10,7 @@ import (
 type kind uint8
 
 const (
-	counter   kind = iota // flow.Flow.Counts: one counter, or two by direction
+	counter   kind = iota // flow.Flow.Counts: one counter, or some by the metric's own attribute
 	outcome               // flow.Flow.Outcomes, by error.type
 	histogram             // flow.Flow.Histograms
 	active                // flow.Flow.Active, which is not monotonic
@@ -22,31 +22,45 @@ type row struct {
 	name, unit, description string
 	kind                    kind
 
-	counter  conn.Counter // of a counter; of the direction transmit, if there is a second one
-	received conn.Counter // of the direction receive; conn.Sent: there are no directions
+	counters []count // of a counter
+	by       string  // the attribute that distinguishes the counters
+	rare     bool    // a counter has no series before it has counted something
 	outcome  flow.Outcome
 	measure  flow.Measure
 }
 
+// count is a counter with the value of the metric's own attribute.
+type count struct {
+	counter conn.Counter
+	own     string
+}
+
+// one returns a counter that has no attribute of its own.
+func one(c conn.Counter) []count { return []count{{counter: c}} }
+
+// directions returns two counters by network.io.direction.
+func directions(sent, received conn.Counter) []count {
+	return []count{{sent, names.Transmit}, {received, names.Receive}}
+}
+
 // own returns the attribute that only this metric has, or "".
 func (r *row) own() string {
-	switch {
-	case r.kind == outcome:
+	if r.kind == outcome {
 		return names.ErrorType
-	case r.kind == counter && r.received != conn.Sent:
-		return names.Direction
 	}
-	return ""
+	return r.by
 }
 
 // table holds all metrics; a test compares it with metadata.yaml.
 var table = [...]row{
 	{
-		name: names.IO, unit: names.Bytes, kind: counter, counter: conn.Sent, received: conn.Received,
+		name: names.IO, unit: names.Bytes, kind: counter,
+		counters: directions(conn.Sent, conn.Received), by: names.Direction,
 		description: "Payload bytes that TCP carried, without SYN, FIN and retransmissions.",
 	},
 	{
-		name: names.ZoneIO, unit: names.Bytes, kind: counter, counter: conn.Sent, received: conn.Received,
+		name: names.ZoneIO, unit: names.Bytes, kind: counter,
+		counters: directions(conn.Sent, conn.Received), by: names.Direction,
 		description: "Payload bytes that TCP carried, by the zones of the two ends.",
 	},
 	{
@@ -66,7 +80,7 @@ var table = [...]row{
 		description: "Smoothed round-trip time of each connection, sampled at every collection and at its close.",
 	},
 	{
-		name: names.Retransmits, unit: names.Segments, kind: counter, counter: conn.Retransmits,
+		name: names.Retransmits, unit: names.Segments, kind: counter, counters: one(conn.Retransmits),
 		description: "Segments that were sent again.",
 	},
 	{
@@ -83,7 +97,7 @@ var table = [...]row{
 	},
 	{
 		name: names.Packets, unit: names.Segments, kind: counter,
-		counter: conn.SegmentsSent, received: conn.SegmentsReceived,
+		counters: directions(conn.SegmentsSent, conn.SegmentsReceived), by: names.Direction,
 		description: "Segments with or without data, retransmitted ones each time.",
 	},
 	{
@@ -91,23 +105,40 @@ var table = [...]row{
 		description: "Smoothed variation of the round-trip time, sampled like netconn.tcp.rtt.",
 	},
 	{
-		name: names.OutOfOrder, unit: names.Segments, kind: counter, counter: conn.OutOfOrder,
+		name: names.OutOfOrder, unit: names.Segments, kind: counter, counters: one(conn.OutOfOrder),
 		description: "Segments that arrived before an earlier one.",
 	},
 	{
-		name: names.Reordering, unit: names.EventsUnit, kind: counter, counter: conn.Reordering,
+		name: names.Reordering, unit: names.EventsUnit, kind: counter, counters: one(conn.Reordering),
 		description: "Reordering events that the sender noticed.",
 	},
 	{
-		name: names.Lost, unit: names.Segments, kind: counter, counter: conn.SegmentsLost,
+		name: names.Lost, unit: names.Segments, kind: counter, counters: one(conn.SegmentsLost),
 		description: "Segments that the sender considered lost; one that is lost twice counts twice.",
 	},
 	{
-		name: names.CE, unit: names.Segments, kind: counter, counter: conn.CE,
+		name: names.CE, unit: names.Segments, kind: counter, counters: one(conn.CE),
 		description: "Segments received with the mark of congestion (ECN CE).",
 	},
 	{
-		name: names.Bypassed, unit: names.Connections, kind: counter, counter: conn.Bypassed,
+		name: names.Limited, unit: names.Seconds, kind: counter, rare: true, by: names.LimitedBy,
+		counters:    []count{{conn.LimitedByReceiver, names.Receiver}, {conn.LimitedByBuffer, names.SendBuffer}},
+		description: "Time in which the sender waited for room, by where.",
+	},
+	{
+		name: names.Busy, unit: names.Seconds, kind: counter, counters: one(conn.Busy),
+		description: "Time in which the sender had data that was not acknowledged, and did not wait for room.",
+	},
+	{
+		name: names.Timeouts, unit: names.EventsUnit, kind: counter, rare: true, counters: one(conn.Timeouts),
+		description: "Retransmission timeouts.",
+	},
+	{
+		name: names.Recoveries, unit: names.EventsUnit, kind: counter, rare: true, counters: one(conn.Recoveries),
+		description: "Series of retransmission timeouts in a row, also those that last.",
+	},
+	{
+		name: names.Bypassed, unit: names.Connections, kind: counter, counters: one(conn.Bypassed),
 		description: "Connections in a sockmap, which may have carried more payload than netconn.io has.",
 	},
 }

@@ -210,7 +210,11 @@ func (m *metric) writeNumber(f *flow.Flow, n number, at time.Time, to pmetric.Nu
 	p := to.AppendEmpty()
 	p.SetStartTimestamp(pcommon.NewTimestampFromTime(f.Start))
 	p.SetTimestamp(pcommon.NewTimestampFromTime(at))
-	p.SetIntValue(n.value)
+	if m.unit == names.Seconds {
+		p.SetDoubleValue(float64(n.value) / 1000) // the counters of times are in milliseconds
+	} else {
+		p.SetIntValue(n.value)
+	}
 	m.putAttributes(p.Attributes(), f)
 	if m.own != "" && n.own != "" {
 		p.Attributes().PutStr(m.own, n.own)
@@ -218,12 +222,13 @@ func (m *metric) writeNumber(f *flow.Flow, n number, at time.Time, to pmetric.Nu
 }
 
 // hasZero reports whether a series of the flow has a point of zero. Of attempts that all failed there is nothing to
-// count but the attempts. If payload may have passed by TCP, no bytes is not a fact.
+// count but the attempts. If payload may have passed by TCP, no bytes is not a fact. A rare counter
+// has no zeros.
 func (m *metric) hasZero(f *flow.Flow) bool {
 	switch {
-	case m.view.delta, m.kind == counter && m.counter == conn.Bypassed:
+	case m.view.delta, m.rare, m.kind == counter && m.counters[0].counter == conn.Bypassed:
 		return false
-	case m.kind == counter && m.counter == conn.Sent && f.Counts[conn.Bypassed] > 0:
+	case m.kind == counter && m.counters[0].counter == conn.Sent && f.Counts[conn.Bypassed] > 0:
 		return false
 	case m.kind == counter || m.kind == active:
 		return f.Overflow || f.Shown&flow.Established != 0 || f.Established()
@@ -267,12 +272,14 @@ func (m *metric) numbers(f *flow.Flow, to []number) []number {
 		}
 		return to
 	}
-	if m.received == conn.Sent {
-		return append(to, number{value: int64(f.Counts[m.counter]), part: flow.Established | flow.Counted(m.counter)})
+	for _, c := range m.counters {
+		part := flow.Counted(c.counter)
+		if !m.rare {
+			part |= flow.Established
+		}
+		to = append(to, number{int64(f.Counts[c.counter]), c.own, part})
 	}
-	return append(to,
-		number{int64(f.Counts[m.counter]), names.Transmit, flow.Established | flow.Counted(m.counter)},
-		number{int64(f.Counts[m.received]), names.Receive, flow.Established | flow.Counted(m.received)})
+	return to
 }
 
 // total returns the sum of numbers as the only one.
