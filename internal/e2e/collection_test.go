@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -32,7 +33,7 @@ type metric struct {
 
 type series struct {
 	start, at time.Time
-	count     int64      // of a sum
+	count     int64      // of a sum; of one in seconds, in milliseconds
 	histogram *histogram // or nil
 }
 
@@ -78,11 +79,16 @@ func (c collection) countsOf(want counts) counts {
 	return got
 }
 
-// counts returns the values of all sums but the retransmits: how many there are is up to the kernel's timers.
+// kernelTiming are the sums that depend on the kernel's timers, not on what a test did.
+var kernelTiming = []string{
+	"netconn.tcp.retransmits", "netconn.tcp.limited", "netconn.tcp.timeouts", "netconn.tcp.recoveries",
+}
+
+// counts returns the values of all sums that a test determines.
 func (r resource) counts() map[string]int64 {
 	counts := make(map[string]int64)
 	for name, s := range r.series {
-		if s.histogram == nil && metricOf(name) != "netconn.tcp.retransmits" {
+		if s.histogram == nil && !slices.Contains(kernelTiming, metricOf(name)) {
 			counts[name] = s.count
 		}
 	}
@@ -144,11 +150,14 @@ func (r *resource) read(m pmetric.Metric) error {
 
 func (r *resource) readSum(m pmetric.Metric) error {
 	for _, p := range m.Sum().DataPoints().All() {
-		if p.ValueType() != pmetric.NumberDataPointValueTypeInt {
+		count := p.IntValue()
+		if m.Unit() == "s" {
+			count = int64(math.Round(p.DoubleValue() * 1000))
+		} else if p.ValueType() != pmetric.NumberDataPointValueTypeInt {
 			return fmt.Errorf("a value is %s", p.ValueType())
 		}
 		err := r.put(m.Name(), p.Attributes(), series{
-			start: p.StartTimestamp().AsTime(), at: p.Timestamp().AsTime(), count: p.IntValue(),
+			start: p.StartTimestamp().AsTime(), at: p.Timestamp().AsTime(), count: count,
 		})
 		if err != nil {
 			return err

@@ -23,7 +23,8 @@ func meshMetrics(more ...string) string {
 	} {
 		all = append(all, fmt.Sprintf("%s: {attributes: [%s]}", metric, strings.Join(append(own, flow...), ", ")))
 	}
-	for _, metric := range []string{"netconn.tcp.rtt", "netconn.tcp.handshake.duration", "netconn.tcp.retransmits", "netconn.listen.drops"} {
+	off := append([]string{"netconn.tcp.rtt", "netconn.tcp.handshake.duration", "netconn.listen.drops"}, kernelTiming...)
+	for _, metric := range off {
 		all = append(all, metric+": {enabled: false}")
 	}
 	return "metrics: {" + strings.Join(all, ", ") + "}"
