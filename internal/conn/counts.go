@@ -6,7 +6,7 @@ import "github.com/netconn/netconn/internal/names"
 // netconn they start at zero when netconn first saw it.
 type Counter uint8
 
-// The counters. Those that the kernel counts in 64 bits come first.
+// The counters. Those that the kernel counts in 64 bits come first, those of at most 16 bits last.
 const (
 	Sent              Counter = iota // payload bytes, without SYN and FIN, retransmitted bytes once
 	Received                         // payload bytes, without SYN and FIN
@@ -25,7 +25,8 @@ const (
 	Bypassed                         // 1: in a sockmap, so that payload may be missing in Sent and Received
 	Counters                         // how many there are
 
-	WideCounters = Busy // how many of them have 64 bits; the rest has 32 and wraps
+	WideCounters = Busy     // how many of them have 64 bits; the next have 32 and wrap
+	firstShort   = Timeouts // of those that have 16 bits at most, and stop at the highest value
 )
 
 var counters = [Counters]struct{ name, unit string }{

@@ -1,17 +1,23 @@
 package conn
 
-// Totals are the counts of one connection in the widths of the kernel's counters, which wrap. They take a third
-// less memory than Counts.
+import "math"
+
+// Totals are the counts of one connection in the widths of the kernel's counters, of which the narrow ones wrap. They
+// take half of the memory of Counts.
 type Totals struct {
 	wide   [WideCounters]uint64
-	narrow [Counters - WideCounters]uint32
+	narrow [firstShort - WideCounters]uint32
+	short  [Counters - firstShort]uint16
 }
 
 // Totals returns the counts of one connection in the kernel's widths.
 func (a *Counts) Totals() (t Totals) {
 	copy(t.wide[:], a[:])
-	for i, n := range a[WideCounters:] {
-		t.narrow[i] = uint32(n)
+	for i := range t.narrow {
+		t.narrow[i] = uint32(a[int(WideCounters)+i])
+	}
+	for i := range t.short {
+		t.short[i] = uint16(min(a[int(firstShort)+i], math.MaxUint16))
 	}
 	return t
 }
@@ -21,6 +27,9 @@ func (t *Totals) Counts() (a Counts) {
 	copy(a[:], t.wide[:])
 	for i, n := range t.narrow {
 		a[int(WideCounters)+i] = uint64(n)
+	}
+	for i, n := range t.short {
+		a[int(firstShort)+i] = uint64(n)
 	}
 	return a
 }
@@ -33,6 +42,9 @@ func (t *Totals) Since(earlier *Totals) (grown Counts) {
 	for i, n := range t.narrow {
 		grown[int(WideCounters)+i] = uint64(growth(earlier.narrow[i], n))
 	}
+	for i, n := range t.short {
+		grown[int(firstShort)+i] = uint64(max(n, earlier.short[i]) - earlier.short[i])
+	}
 	return grown
 }
 
@@ -44,6 +56,10 @@ func (a *Counts) Raise(earlier *Totals) {
 	for i, n := range earlier.narrow {
 		c := int(WideCounters) + i
 		a[c] = uint64(n + growth(n, uint32(a[c])))
+	}
+	for i, n := range earlier.short {
+		c := int(firstShort) + i
+		a[c] = max(a[c], uint64(n))
 	}
 }
 

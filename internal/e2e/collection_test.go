@@ -80,9 +80,7 @@ func (c collection) countsOf(want counts) counts {
 }
 
 // kernelTiming are the sums that depend on the kernel's timers, not on what a test did.
-var kernelTiming = []string{
-	"netconn.tcp.retransmits", "netconn.tcp.limited", "netconn.tcp.timeouts", "netconn.tcp.recoveries",
-}
+var kernelTiming = []string{"netconn.tcp.retransmits", "netconn.tcp.limited", "netconn.tcp.timeouts"}
 
 // counts returns the values of all sums that a test determines.
 func (r resource) counts() map[string]int64 {

@@ -99,7 +99,7 @@ func wantFew(t *testing.T, all func() []values) {
 		of := edges[v["netconn_role"]]
 		if of != nil && v["k8s_namespace_name"] == space && !strings.HasPrefix(v["__name__"], "netconn_zone_io") {
 			edge := maps.Clone(v)
-			for _, own := range []string{"__name__", "le", "network_io_direction", "error_type"} {
+			for _, own := range []string{"__name__", "le", "network_io_direction", "error_type", "netconn_limited_by"} {
 				delete(edge, own)
 			}
 			of[seriesOf(edge)]++

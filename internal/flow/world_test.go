@@ -134,7 +134,11 @@ func (w *world) grow(s *socket) {
 		return
 	}
 	for c := range s.c.Counts {
-		s.c.Counts[c] += uint64(w.next([]int{1000, 1 << 20, 3}[c%3]))
+		most := []int{1000, 1 << 20, 3}[c%3]
+		if conn.Counter(c) >= conn.Timeouts { // has 16 bits
+			most = 5
+		}
+		s.c.Counts[c] += uint64(w.next(most))
 	}
 }
 

@@ -140,6 +140,9 @@ func putCommon(c *conn.Conn, to pcommon.Map) {
 	putCount(to, keyPrefix+"packets.transmit", c, conn.SegmentsSent)
 	putCount(to, keyPrefix+"packets.receive", c, conn.SegmentsReceived)
 	putCount(to, keyPrefix+"retransmits", c, conn.Retransmits)
+	if c.Counts[conn.Timeouts] > 0 {
+		putCount(to, keyPrefix+"timeouts", c, conn.Timeouts)
+	}
 	putDuration(to, keyPrefix+"duration", c.Age)
 }
 
@@ -148,6 +151,13 @@ func putTransfer(c *conn.Conn, to pcommon.Map) {
 	putCount(to, keyPrefix+"io.receive", c, conn.Received)
 	putDuration(to, keyPrefix+"rtt", c.RTT)
 	putDuration(to, keyPrefix+"handshake.duration", c.Handshake)
+	putTime(to, keyPrefix+"limited.receiver", c, conn.LimitedByReceiver)
+	putTime(to, keyPrefix+"limited.send_buffer", c, conn.LimitedByBuffer)
+}
+
+// putTime writes the seconds of a counter in milliseconds, if it has counted any.
+func putTime(to pcommon.Map, key string, c *conn.Conn, counter conn.Counter) {
+	putDuration(to, key, time.Duration(c.Counts[counter])*time.Millisecond)
 }
 
 func putCount(to pcommon.Map, key string, c *conn.Conn, counter conn.Counter) {

@@ -65,6 +65,7 @@ func knownEvent(p conn.Phase) pipeline.Event {
 				Phase: p, Error: reason,
 			},
 			Timing: conn.Timing{Handshake: 1, Age: 1, RTT: 1},
+			Counts: conn.Counts{conn.LimitedByReceiver: 1, conn.LimitedByBuffer: 1, conn.Timeouts: 1},
 		},
 		Identity: pipeline.Identity{
 			Peer: k.Peer, NAT: k.NAT, Original: k.Original, Server: k.Remote, Client: k.Local,

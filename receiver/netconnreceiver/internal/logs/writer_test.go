@@ -56,10 +56,11 @@ func TestWriteRecord(t *testing.T) {
 	closed.Client = netip.MustParseAddrPort("10.0.0.1:40000")
 	closed.Peer[names.PeerName] = "reviews"
 	failed := ended("app", read)
-	failed.Conn.Phase, failed.Conn.Error = conn.Failed, conn.Refused
+	failed.Conn.Phase, failed.Conn.Error, failed.Conn.Counts[conn.Timeouts] = conn.Failed, conn.TimedOut, 6
 	open := closed
 	open.Conn.Phase, open.Trigger, open.Server, open.Port = conn.Open, pipeline.Resent, netip.AddrPort{}, 0
 	open.Client, open.Peer = netip.AddrPort{}, conn.Peer{}
+	open.Conn.Counts[conn.LimitedByReceiver], open.Conn.Counts[conn.LimitedByBuffer] = 1500, 20
 	for name, tt := range map[string]struct {
 		event pipeline.Event
 		name  string
@@ -77,11 +78,12 @@ func TestWriteRecord(t *testing.T) {
 			"netconn.connection.packets.transmit": int64(3), "netconn.connection.packets.receive": int64(4),
 			"netconn.connection.retransmits": int64(5), "netconn.connection.duration": 2.0,
 			"netconn.connection.rtt": 0.003, "netconn.connection.handshake.duration": 0.001,
-			"netconn.connection.trigger": "retransmits",
+			"netconn.connection.trigger":          "retransmits",
+			"netconn.connection.limited.receiver": 1.5, "netconn.connection.limited.send_buffer": 0.02,
 		}},
 		"failed, and nothing is known": {failed, "netconn.connection.failed", map[string]any{
-			"error.type": "refused", "netconn.connection.packets.transmit": int64(3), "netconn.connection.packets.receive": int64(4),
-			"netconn.connection.retransmits": int64(5),
+			"error.type": "timed_out", "netconn.connection.packets.transmit": int64(3), "netconn.connection.packets.receive": int64(4),
+			"netconn.connection.retransmits": int64(5), "netconn.connection.timeouts": int64(6),
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
