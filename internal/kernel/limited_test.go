@@ -120,8 +120,10 @@ func TestTimesOfASocketThatConnectsAgain(t *testing.T) {
 	o := w.observe(t)
 	client, server := w.connect()
 	stuff(t, client, 300*time.Millisecond)
+	var first times
 	control(t, client, func(fd int) error {
 		disconnect(t, fd)
+		first = timesIn(infoOf(t, client))
 		server.Close()
 		err := unix.Connect(fd, &unix.SockaddrInet4{Addr: [4]byte{10, 77, 0, 2}, Port: 9080})
 		if errors.Is(err, unix.EINPROGRESS) { // Go's sockets do not block
@@ -136,8 +138,10 @@ func TestTimesOfASocketThatConnectsAgain(t *testing.T) {
 	write(t, client, 10)
 	read(t, again, 10)
 	o.snapshot(false)
-	if got := timesOf(o.liveOf(conn.RoleClient).Counts); got.receiver > 50 || got.busy > 50 {
-		t.Errorf("the second connection has times of the first: %+v", got)
+	got, both := timesOf(o.liveOf(conn.RoleClient).Counts), timesIn(infoOf(t, client))
+	wantTimes(t, times{}, got, times{both.busy - first.busy, both.receiver - first.receiver, both.buffer - first.buffer})
+	if first.receiver == 0 {
+		t.Errorf("the first connection did not wait: %+v", first)
 	}
 }
 
