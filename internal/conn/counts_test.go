@@ -181,3 +181,19 @@ func TestLossesSince(t *testing.T) {
 		}
 	}
 }
+
+// What a connection has counted passes through Totals whole, so that the difference of two reports does too.
+func TestDifferenceOfTwoReports(t *testing.T) {
+	first := Counts{
+		Sent: 1 << 40, Received: 3, Busy: 180, LimitedByReceiver: 190, SegmentsSent: math.MaxUint32, Timeouts: 65_000,
+	}
+	second := first.Add(Counts{Sent: 5, LimitedByBuffer: 8, Retransmits: 2, Recoveries: 1})
+	second[SegmentsSent], second[Timeouts] = 1, 70_000 // one wraps, one stops at the highest value
+	want := Counts{Sent: 5, LimitedByBuffer: 8, SegmentsSent: 2, Retransmits: 2, Timeouts: 535, Recoveries: 1}
+	if got := since(first, second); got != want {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if got := since(second, second); got != (Counts{}) {
+		t.Errorf("a report that repeats the last one: %v", got)
+	}
+}
