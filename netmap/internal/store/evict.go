@@ -7,11 +7,12 @@ import (
 
 	"github.com/netconn/netconn/netmap/internal/edge"
 	"github.com/netconn/netconn/netmap/internal/match"
+	"github.com/netconn/netconn/netmap/internal/series"
 )
 
 // place returns the slot of the report that a point belongs to, or an overflow slot if there is no room for the report.
-func (s *Store) place(b *batch, p *point, t *stream) uint32 {
-	point := attributes(p.attrs)
+func (s *Store) place(b *batch, p *series.Point, t *stream) uint32 {
+	point := series.Read(p.Attributes)
 	local, peer, link := b.resource.end, edge.ReadPeer(point), edge.ReadLink(point)
 	edge.ReadAddresses(point, link.Role, &local, &peer)
 	if slot, ok := s.lookup(&local, &peer, link); ok {

@@ -1,13 +1,12 @@
 package store
 
 import (
-	"math"
 	"time"
 
-	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
 	"github.com/netconn/netconn/internal/names"
+	"github.com/netconn/netconn/netmap/internal/series"
 )
 
 // Add takes in metrics, and ignores those that are not netconn's. It keeps no reference to them.
@@ -42,18 +41,10 @@ type batch struct {
 	resource *resource
 	hash     uint64 // of the resource's attributes
 	points   uint64
-	point    point // the present one
+	point    series.Point // the present one
 
 	at           int64 // of the point before, Unix nanoseconds
 	fine, coarse *bucket
-}
-
-// A point is what all types of points have in common.
-type point struct {
-	start, at int64 // Unix nanoseconds
-	delta     bool
-	state     bool // a present value, not an increase
-	attrs     pcommon.Map
 }
 
 // adder returns the method that takes in a metric of the name, or nil if the metric is not one of ours.
@@ -77,97 +68,36 @@ func (b *batch) adder(name string) func(pmetric.Metric) {
 	return nil
 }
 
-// sums takes in the points of a sum, or of a gauge if a processor made one of it.
-func (b *batch) sums(add func(p point, value int64)) func(pmetric.Metric) {
-	return func(m pmetric.Metric) {
-		var points pmetric.NumberDataPointSlice
-		delta, state := false, m.Name() == names.Active
-		switch {
-		case m.Type() == pmetric.MetricTypeSum:
-			points = m.Sum().DataPoints()
-			delta = m.Sum().AggregationTemporality() == pmetric.AggregationTemporalityDelta
-		case m.Type() == pmetric.MetricTypeGauge && state:
-			points = m.Gauge().DataPoints()
-		default:
-			b.store.counts.dropped.Points += uint64(pointsOf(m))
-			return
-		}
-		for _, d := range points.All() {
-			if d.Flags().NoRecordedValue() {
-				continue
-			}
-			value, ok := whole(d)
-			if !ok || value < 0 && (!delta || !state) {
-				b.store.counts.dropped.Values++
-				continue
-			}
-			add(point{
-				start: int64(d.StartTimestamp()), at: int64(d.Timestamp()), delta: delta, state: state,
-				attrs: d.Attributes(),
-			}, value)
-		}
-	}
+func (b *batch) sums(add func(p series.Point, value int64)) func(pmetric.Metric) {
+	return func(m pmetric.Metric) { b.refuse(series.Sums(m, m.Name() == names.Active, add)) }
 }
 
-// pointsOf returns the number of points of a metric whose type is not the expected one; at least one.
-func pointsOf(m pmetric.Metric) int {
-	if m.Type() == pmetric.MetricTypeGauge {
-		return m.Gauge().DataPoints().Len()
-	}
-	return 1
+func (b *batch) histograms(add func(series.Point, pmetric.HistogramDataPoint)) func(pmetric.Metric) {
+	return func(m pmetric.Metric) { b.refuse(series.Histograms(m, add)) }
 }
 
-// whole returns a value as a whole number.
-func whole(d pmetric.NumberDataPoint) (int64, bool) {
-	v := d.IntValue()
-	if d.ValueType() == pmetric.NumberDataPointValueTypeDouble {
-		f := d.DoubleValue()
-		if math.IsNaN(f) || math.Abs(f) > math.MaxInt64/2 {
-			return 0, false
-		}
-		v = int64(math.Round(f))
-	}
-	return v, true
-}
-
-func (b *batch) histograms(add func(point, pmetric.HistogramDataPoint)) func(pmetric.Metric) {
-	return func(m pmetric.Metric) {
-		if m.Type() != pmetric.MetricTypeHistogram {
-			b.store.counts.dropped.Points++
-			return
-		}
-		delta := m.Histogram().AggregationTemporality() == pmetric.AggregationTemporalityDelta
-		for _, d := range m.Histogram().DataPoints().All() {
-			if d.Flags().NoRecordedValue() {
-				continue
-			}
-			if math.IsNaN(d.Sum()) || math.IsInf(d.Sum(), 0) || d.Sum() < 0 {
-				b.store.counts.dropped.Values++
-				continue
-			}
-			p := point{start: int64(d.StartTimestamp()), at: int64(d.Timestamp()), delta: delta, attrs: d.Attributes()}
-			add(p, d)
-		}
-	}
+func (b *batch) refuse(r series.Refused) {
+	b.store.counts.dropped.Points += r.Points
+	b.store.counts.dropped.Values += r.Values
 }
 
 // open finds the stream and the buckets of a point; nil if it cannot be counted.
-func (b *batch) open(p *point) *stream {
+func (b *batch) open(p *series.Point) *stream {
 	s := b.store
-	if limit := (b.now + coarseStep) * int64(time.Second); p.at > limit || p.at <= 0 {
+	if limit := (b.now + coarseStep) * int64(time.Second); p.At > limit || p.At <= 0 {
 		s.counts.ahead++
-		p.at = b.now * int64(time.Second)
+		p.At = b.now * int64(time.Second)
 	}
-	if p.at != b.at {
-		b.at = p.at
-		b.fine, b.coarse = s.buckets(p.at/int64(time.Second), b.now)
+	if p.At != b.at {
+		b.at = p.At
+		b.fine, b.coarse = s.buckets(p.At/int64(time.Second), b.now)
 	}
 	if b.coarse == nil {
 		s.counts.dropped.Late++
 		return nil
 	}
 	b.point = *p
-	key := s.hash(p.attrs) + b.resource.id*0x9e3779b97f4a7c15
+	key := series.Flow(b.resource.id, s.hash.Attributes(p.Attributes))
 	t := s.streams[key]
 	switch {
 	case t == nil:
@@ -180,7 +110,7 @@ func (b *batch) open(p *point) *stream {
 	}
 	t.seen = b.now
 	s.reports[t.slot].Seen = b.now
-	b.resource.host.received(p.at, b.now)
+	b.resource.host.received(p.At, b.now)
 	b.points++
 	return t
 }
@@ -197,14 +127,14 @@ func (s *Store) buckets(at, now int64) (fine, coarse *bucket) {
 }
 
 // apply notes what a point does to its series, and reports whether it adds something.
-func (b *batch) apply(t *stream, e effect, something bool) bool {
+func (b *batch) apply(t *stream, e series.Effect, something bool) bool {
 	switch e {
-	case outOfOrder:
+	case series.OutOfOrder:
 		b.store.counts.dropped.OutOfOrder++
 		return false
-	case baseline:
+	case series.Baseline:
 		return false
-	case reset:
+	case series.Reset:
 		b.store.counts.resets++
 	}
 	if something {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/netconn/netconn/netmap/internal/edge"
 	"github.com/netconn/netconn/netmap/internal/match"
+	"github.com/netconn/netconn/netmap/internal/series"
 	"github.com/netconn/netconn/netmap/internal/snap"
 )
 
@@ -119,9 +120,9 @@ func (s *Store) bucketBytes() int {
 // bytes returns the memory of a stream beyond streamBytes.
 func (t *stream) bytes() int {
 	n := cap(t.outcomes) * outcomeBytes
-	for _, h := range [...]*histogram{t.rtt, t.handshake} {
+	for _, h := range [...]*series.Histogram{t.rtt, t.handshake} {
 		if h != nil {
-			n += size[histogram]() + 4*cap(h.buckets)
+			n += size[series.Histogram]() + 4*h.Kept()
 		}
 	}
 	return n

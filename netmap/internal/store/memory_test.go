@@ -8,8 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"go.opentelemetry.io/collector/pdata/pmetric"
-
 	"github.com/netconn/netconn/internal/names"
 	"github.com/netconn/netconn/netmap/internal/feedtest"
 )
@@ -164,26 +162,6 @@ func TestBytesOfAnEmptyStore(t *testing.T) {
 	w.Status()
 	if m := &w.memory; len(m.texts) != 0 || m.text != 0 || m.streams != 0 || m.keys != 0 {
 		t.Errorf("an empty store has %d texts of %d bytes, %d bytes of streams, %d of keys", len(m.texts), m.text, m.streams, m.keys)
-	}
-}
-
-// A histogram with more than 64 bounds has no highest bucket, and takes no memory for its buckets.
-func TestBoundsOfAHistogramAreCapped(t *testing.T) {
-	for buckets, highest := range map[int]float64{2: 0.001, 65: 0.064, 66: 0, 1000: 0} {
-		d := pmetric.NewHistogramDataPoint()
-		counts, bounds := make([]uint64, buckets), make([]float64, buckets-1)
-		for i := range bounds {
-			bounds[i] = float64(i+1) / 1000
-		}
-		counts[buckets-1] = 1
-		d.BucketCounts().FromRaw(counts)
-		d.ExplicitBounds().FromRaw(bounds)
-		d.SetCount(1)
-		h := histogram{ranked: true}
-		s, e := h.next(point{start: 2, at: 3}, d, 1)
-		if e != increase || s.count != 1 || s.highest != highest || len(h.buckets) > maxBuckets {
-			t.Errorf("%d buckets: %+v (%v), and %d are kept; want the highest at %v", buckets, s, e, len(h.buckets), highest)
-		}
 	}
 }
 

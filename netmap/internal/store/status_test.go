@@ -9,7 +9,6 @@ import (
 	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
-	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
 	"github.com/netconn/netconn/internal/names"
@@ -236,17 +235,6 @@ func TestPointsWithoutAValue(t *testing.T) {
 	}
 	if got := w.Status().Dropped.Values; got != 1 {
 		t.Errorf("%d values dropped, want the one that is not a number", got)
-	}
-}
-
-func TestAttributesAsTexts(t *testing.T) {
-	m := pcommon.NewMap()
-	_ = m.FromRaw(map[string]any{"text": "a", "number": 80, "flag": true, "list": []any{"v2", "v1"}, "empty": []any{}})
-	for key, want := range map[string]string{"text": "a", "number": "80", "flag": "true", "list": "v2", "empty": "", "absent": ""} {
-		got, ok := attributes(m)(key)
-		if got != want || ok != (want != "") {
-			t.Errorf("%s is %q (%v), want %q", key, got, ok, want)
-		}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/netconn/netconn/internal/names"
 	"github.com/netconn/netconn/netmap/internal/edge"
 	"github.com/netconn/netconn/netmap/internal/match"
+	"github.com/netconn/netconn/netmap/internal/series"
 	"github.com/netconn/netconn/netmap/internal/snap"
 )
 
@@ -54,8 +55,9 @@ type Config struct {
 // Store holds the last hour. Safe for concurrent use.
 type Store struct {
 	config Config
-	opened int64 // Unix nanoseconds
-	seed   maphash.Seed
+	opened int64        // Unix nanoseconds
+	seed   maphash.Seed // of ends
+	hash   series.Hash
 
 	mu           sync.Mutex
 	fine, coarse *ring
@@ -115,6 +117,7 @@ func New(c Config) *Store {
 		opened:         opened,
 		baselineBefore: opened,
 		seed:           maphash.MakeSeed(),
+		hash:           series.NewHash(),
 		fine:           newRing(fineStep, fineSpan/fineStep),
 		coarse:         newRing(coarseStep, coarseSpan/coarseStep),
 		kinds:          []snap.Kind{{}, {Closed: true}},

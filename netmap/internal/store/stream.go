@@ -8,6 +8,7 @@ import (
 
 	"github.com/netconn/netconn/internal/names"
 	"github.com/netconn/netconn/netmap/internal/edge"
+	"github.com/netconn/netconn/netmap/internal/series"
 	"github.com/netconn/netconn/netmap/internal/snap"
 )
 
@@ -20,39 +21,39 @@ type stream struct {
 	seen           int64  // when it was last received, Unix seconds
 	baselineBefore int64  // a series that began before begins with a baseline, Unix nanoseconds
 
-	tx, rx, retransmits counter
+	tx, rx, retransmits series.Counter
 	outcomes            []outcomes
-	active              clock
+	active              series.Clock
 	open                uint64 // connections, at the last point
-	rtt, handshake      *histogram
+	rtt, handshake      *series.Histogram
 }
 
 // outcomes is a series of attempts or of closed connections with one error.type.
 type outcomes struct {
-	counter
+	series.Counter
 	kind uint8 // index into the store's kinds
 }
 
 // outcome finds the series of a kind, or begins it.
-func (t *stream) outcome(kind uint8) *counter {
+func (t *stream) outcome(kind uint8) *series.Counter {
 	for i := range t.outcomes {
 		if t.outcomes[i].kind == kind {
-			return &t.outcomes[i].counter
+			return &t.outcomes[i].Counter
 		}
 	}
 	t.outcomes = append(t.outcomes, outcomes{kind: kind})
-	return &t.outcomes[len(t.outcomes)-1].counter
+	return &t.outcomes[len(t.outcomes)-1].Counter
 }
 
 // newStream makes the stream of a point that is the first with its attributes. If there is no room, the stream is not
 // kept; that is enough for an increase. For a value that has to be compared with the one before, it is nil.
-func (s *Store) newStream(key uint64, b *batch, p *point) *stream {
+func (s *Store) newStream(key uint64, b *batch, p *series.Point) *stream {
 	room := len(s.streams) < 2*s.config.MaxEdges && !s.full() || s.evictStreams(b.now)
-	if !room && (!p.delta || p.state) {
+	if !room && (!p.Delta || p.State) {
 		return nil
 	}
 	t := &stream{resource: b.hash, first: b.now, baselineBefore: s.baselineBefore}
-	if began := p.start / int64(time.Second); !p.delta && began > 0 {
+	if began := p.Start / int64(time.Second); !p.Delta && began > 0 {
 		t.first = min(t.first, began)
 	}
 	if room {
@@ -63,51 +64,52 @@ func (s *Store) newStream(key uint64, b *batch, p *point) *stream {
 }
 
 // add counts what a point of a counter adds.
-func (b *batch) add(p point, value int64, series func(*stream) *counter, put func(*bucket, uint32, uint64)) {
+func (b *batch) add(p series.Point, value int64, of func(*stream) *series.Counter, put func(*bucket, uint32, uint64)) {
 	t := b.open(&p)
 	if t == nil {
 		return
 	}
 	before := t.bytes()
-	n, e := series(t).next(p, value, t.baselineBefore)
+	n, e := of(t).Next(p, value, t.baselineBefore)
 	b.store.memory.grow(t, before)
 	if b.apply(t, e, n > 0) {
 		b.each(func(k *bucket) { put(k, t.slot, n) })
 	}
 }
 
-func (b *batch) io(p point, value int64) {
-	if d, ok := p.attrs.Get(names.Direction); ok && d.AsString() == names.Receive {
-		b.add(p, value, func(t *stream) *counter { return &t.rx },
+func (b *batch) io(p series.Point, value int64) {
+	if d, ok := p.Attributes.Get(names.Direction); ok && d.AsString() == names.Receive {
+		b.add(p, value, func(t *stream) *series.Counter { return &t.rx },
 			func(k *bucket, slot uint32, n uint64) {
 				k.rx.add(slot, n)
 			})
 		return
 	}
-	b.add(p, value, func(t *stream) *counter { return &t.tx }, func(k *bucket, slot uint32, n uint64) {
+	b.add(p, value, func(t *stream) *series.Counter { return &t.tx }, func(k *bucket, slot uint32, n uint64) {
 		k.tx.add(slot, n)
 	})
 }
 
-func (b *batch) retransmits(p point, value int64) {
-	b.add(p, value, func(t *stream) *counter { return &t.retransmits },
+func (b *batch) retransmits(p series.Point, value int64) {
+	b.add(p, value, func(t *stream) *series.Counter { return &t.retransmits },
 		func(k *bucket, slot uint32, n uint64) { k.retransmits.add(slot, n) })
 }
 
-func (b *batch) attempts(p point, value int64) { b.ended(p, value, false) }
+func (b *batch) attempts(p series.Point, value int64) { b.ended(p, value, false) }
 
-func (b *batch) closed(p point, value int64) { b.ended(p, value, true) }
+func (b *batch) closed(p series.Point, value int64) { b.ended(p, value, true) }
 
-func (b *batch) ended(p point, value int64, closed bool) {
+func (b *batch) ended(p series.Point, value int64, closed bool) {
 	kind := snap.Kind{Closed: closed}
-	if v, ok := p.attrs.Get(names.ErrorType); ok {
+	if v, ok := p.Attributes.Get(names.ErrorType); ok {
 		kind.Error = edge.Text(v.AsString()).String()
 	}
 	index, other := b.store.kind(kind), uint8(0)
 	if kind.Error != "" {
 		other = b.store.kind(snap.Kind{Closed: closed, Error: names.OtherError})
 	}
-	b.add(p, value, func(t *stream) *counter { return t.outcome(index) }, func(k *bucket, slot uint32, n uint64) {
+	of := func(t *stream) *series.Counter { return t.outcome(index) }
+	b.add(p, value, of, func(k *bucket, slot uint32, n uint64) {
 		if closed {
 			k.closed.add(slot, n)
 		} else {
@@ -120,16 +122,16 @@ func (b *batch) ended(p point, value int64, closed bool) {
 }
 
 // active notes how many connections are open: a present value, which is not added up over time.
-func (b *batch) active(p point, value int64) {
+func (b *batch) active(p series.Point, value int64) {
 	t := b.open(&p)
 	if t == nil {
 		return
 	}
-	e := t.active.delta(p.at)
-	if p.delta {
+	e := t.active.Delta(p.At)
+	if p.Delta {
 		value = max(0, int64(t.open)+value)
 	}
-	if e == outOfOrder {
+	if e == series.OutOfOrder {
 		b.store.counts.dropped.OutOfOrder++
 		return
 	}
@@ -143,42 +145,43 @@ func (b *batch) active(p point, value int64) {
 	b.each(func(k *bucket) { k.active.set(t.slot, sum(r.open, 1)) })
 }
 
-func (b *batch) rtt(p point, d pmetric.HistogramDataPoint) {
-	rtt := func(t *stream) **histogram { return &t.rtt }
-	b.sample(p, d, rtt, func(k *bucket, slot uint32, s samples, ticks uint64) {
-		k.rtts.add(slot, s.count)
+func (b *batch) rtt(p series.Point, d pmetric.HistogramDataPoint) {
+	rtt := func(t *stream) **series.Histogram { return &t.rtt }
+	b.sample(p, d, rtt, func(k *bucket, slot uint32, s series.Samples, ticks uint64) {
+		k.rtts.add(slot, s.Count)
 		addTime(&k.rttSum, slot, ticks)
-		if s.highest > 0 {
-			k.raise(slot, b.store.bounds.code(s.highest), &b.store.bounds)
+		if s.Highest > 0 {
+			k.raise(slot, b.store.bounds.code(s.Highest), &b.store.bounds)
 		}
 	})
 }
 
-func (b *batch) handshake(p point, d pmetric.HistogramDataPoint) {
-	b.sample(p, d, func(t *stream) **histogram { return &t.handshake },
-		func(k *bucket, slot uint32, s samples, ticks uint64) {
-			k.handshakes.add(slot, s.count)
+func (b *batch) handshake(p series.Point, d pmetric.HistogramDataPoint) {
+	b.sample(p, d, func(t *stream) **series.Histogram { return &t.handshake },
+		func(k *bucket, slot uint32, s series.Samples, ticks uint64) {
+			k.handshakes.add(slot, s.Count)
 			addTime(&k.handshakeSum, slot, ticks)
 		})
 }
 
 // sample counts what a point of a histogram adds. Samples of idle connections are not a change.
 func (b *batch) sample(
-	p point, d pmetric.HistogramDataPoint, series func(*stream) **histogram, put func(*bucket, uint32, samples, uint64),
+	p series.Point, d pmetric.HistogramDataPoint, of func(*stream) **series.Histogram,
+	put func(*bucket, uint32, series.Samples, uint64),
 ) {
 	t := b.open(&p)
 	if t == nil {
 		return
 	}
-	h, before := series(t), t.bytes()
+	h, before := of(t), t.bytes()
 	if *h == nil {
-		*h = &histogram{ranked: h == &t.rtt}
+		*h = &series.Histogram{Ranked: h == &t.rtt}
 	}
-	s, e := (*h).next(p, d, t.baselineBefore)
+	s, e := (*h).Next(p, d, t.baselineBefore)
 	b.store.memory.grow(t, before)
-	if b.apply(t, e, false); e == outOfOrder || s.count == 0 {
+	if b.apply(t, e, false); e == series.OutOfOrder || s.Count == 0 {
 		return
 	}
-	ticks := uint64(math.Round(min(s.sum/tick, math.MaxInt64)))
+	ticks := uint64(math.Round(min(s.Sum/tick, math.MaxInt64)))
 	b.each(func(k *bucket) { put(k, t.slot, s, ticks) })
 }
