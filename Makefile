@@ -19,7 +19,7 @@
 # make test-web    the page's tests: its parts, and the built distribution in a browser
 # make budget-web  what the page costs a browser: docs/performance.md
 # make lint        the borders between packages, style, the formats
-# make generate    what is generated: BPF objects, the components' metadata
+# make generate    what is generated: BPF objects, the components' metadata, manifests, dashboards
 # make check-manifest   builds the README's manifest with the Collector Builder
 # make check-systems  proves that the distribution compiles for darwin and windows, where it says that it needs Linux
 # make check-generated  proves that what is committed is what `make generate` makes
@@ -151,9 +151,9 @@ $(KUBERNETES) &: internal/tools/kubernetes/go.mod
 
 .PHONY: test-kubernetes
 test-kubernetes: RUN ?= Cluster
-test-kubernetes: $(DISTRIBUTION) $(KUBERNETES)
+test-kubernetes: $(DISTRIBUTION) $(KUBERNETES) _build/backends/prometheus
 	@internal/tools/install etcd:etcd-server
-	@NETCONN_KUBERNETES='$(CURDIR)/_build/kubernetes' NETCONN_REQUIRE_KUBERNETES=1 internal/tools/test -run '$(RUN)' ./internal/kubernetes ./internal/e2e
+	@NETCONN_KUBERNETES='$(CURDIR)/_build/kubernetes' NETCONN_BACKENDS='$(CURDIR)/_build/backends' NETCONN_REQUIRE_KUBERNETES=1 internal/tools/test -run '$(RUN)' ./internal/kubernetes ./internal/e2e
 
 # A node: containerd, runc and etcd are Debian's, the rest is built from source.
 NODE := $(KUBERNETES) $(addprefix _build/kubernetes/,kubelet kube-proxy kube-controller-manager kube-scheduler coredns)
@@ -258,15 +258,17 @@ lint:
 generate:
 	@internal/tools/install $(CLANG):clang-16 llvm-strip-16:llvm-16
 	$(GO) generate ./...
+	cd internal/tools/dashboards && $(GO) run . ../../../deploy/observe/dashboards
 
 GENERATED := internal/*/*_bpfel.* internal/bench/rival/*_bpfel.* \
 	receiver/netconnreceiver/generated_*.go receiver/netconnreceiver/internal/metadata receiver/netconnreceiver/internal/metadatatest \
 	receiver/netconnreceiver/documentation.md receiver/netconnreceiver/metadata.yaml \
 	netmap/*/generated_*.go netmap/*/internal/metadata netmap/*/internal/metadatatest netmap/*/documentation.md netmap/web/src/names.ts \
-	deploy/helm deploy/operator docs/configuration.schema.json
+	deploy/helm deploy/observe/dashboards deploy/operator docs/configuration.schema.json
 
 .PHONY: check-generated
 check-generated: generate
+	cd internal/tools/dashboards && $(GO) vet . && $(GO) test .
 	git diff --exit-code -- $(GENERATED)
 	@test -z "$$(git ls-files --others --exclude-standard -- $(GENERATED))" || \
 		{ echo 'generated, but not committed:'; git ls-files --others --exclude-standard -- $(GENERATED); exit 1; }

@@ -179,21 +179,9 @@ func (p *prometheus) query(query, at string) (values []float64) {
 	if at != "" {
 		form.Set("time", at)
 	}
-	answer, err := http.PostForm("http://"+p.address+"/api/v1/query", form)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	defer answer.Body.Close()
-	var found struct {
-		Error string
-		Data  struct {
-			Result []struct{ Value [2]any }
-		}
-	}
-	if err := json.NewDecoder(answer.Body).Decode(&found); err != nil || found.Error != "" {
-		p.t.Fatalf("%s: %s (%v)", query, found.Error, err)
-	}
-	for _, r := range found.Data.Result {
+	var result []struct{ Value [2]any }
+	p.ask(form, &result)
+	for _, r := range result {
 		v, err := strconv.ParseFloat(r.Value[1].(string), 64)
 		if err != nil {
 			p.t.Fatal(err)
@@ -201,4 +189,24 @@ func (p *prometheus) query(query, at string) (values []float64) {
 		values = append(values, v)
 	}
 	return values
+}
+
+// ask sends an instant query, and decodes its result.
+func (p *prometheus) ask(form url.Values, result any) {
+	p.t.Helper()
+	answer, err := http.PostForm("http://"+p.address+"/api/v1/query", form)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	var found struct {
+		Error string
+		Data  struct{ Result json.RawMessage }
+	}
+	if err := json.NewDecoder(answer.Body).Decode(&found); err != nil || found.Error != "" {
+		p.t.Fatalf("%s: %s (%v)", form.Get("query"), found.Error, err)
+	}
+	if err := json.Unmarshal(found.Data.Result, result); err != nil {
+		p.t.Fatalf("%s: %s: %v", form.Get("query"), found.Data.Result, err)
+	}
 }

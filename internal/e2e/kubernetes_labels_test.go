@@ -35,7 +35,7 @@ const (
 func TestClusterLabels(t *testing.T) {
 	rules := rulesNamed(t, "sidecar-redirect.nft")
 	s := newKnownMesh(t, bookinfo.Options{Rules: &rules})
-	backend, toMap, page := newSeriesSink(t), newSignals(t), freeAddress(t)
+	backend, toMap, page, telemetry := newSeriesSink(t), newSignals(t), freeAddress(t), freeAddress(t)
 	more, exporters := []string{
 		"file:" + root + "/deploy/components/map/gateway.yaml",
 		"yaml:exporters::otlp_grpc/map::endpoint: " + toMap.address,
@@ -45,12 +45,13 @@ func TestClusterLabels(t *testing.T) {
 	var scraping, receiving *prometheus
 	if os.Getenv("NETCONN_BACKENDS") != "" {
 		scraping = startPrometheus(t, fmt.Sprintf(strings.Replace(scraped, "{", "{honor_labels: true, ", 1), page))
-		receiving = startPrometheus(t, "otlp: {promote_all_resource_attributes: true}", "--web.enable-otlp-receiver")
+		receiving = startPrometheus(t, dashboardsFrom(telemetry, serveIstiod(t)), "--web.enable-otlp-receiver")
 		more = append(more, "yaml:exporters::otlp_http: {endpoint: 'http://"+receiving.address+"/api/v1/otlp'}")
 		exporters += ", otlp_http"
 	}
 	gateway := runGateway(t, backend.address, append(more, "yaml:service::pipelines::metrics::exporters: ["+exporters+"]")...)
 	runAgent(t, s.KubeConfig("agent", s.Admin), &signals{address: gateway}, "yaml:receivers::netconn::collection_interval: 5s",
+		fmt.Sprintf("yaml:service::telemetry::metrics::readers: [{pull: {exporter: {prometheus: {host: %s, port: %s}}}}]", host(telemetry), port(telemetry)),
 		"file:"+root+"/deploy/components/zones/zones.yaml", "file:"+root+"/deploy/components/map/agent.yaml")
 	toMap.await(t)
 	if err := s.mesh.Ask(requests); err != nil {
@@ -63,6 +64,11 @@ func TestClusterLabels(t *testing.T) {
 	if scraping != nil {
 		t.Run("Prometheus, by scrape", func(t *testing.T) { wantFew(t, func() []values { return scraping.series(t) }) })
 		t.Run("Prometheus, by OTLP", func(t *testing.T) { wantFew(t, func() []values { return receiving.series(t) }) })
+		t.Run("dashboards", func(t *testing.T) {
+			receiving.t = t
+			breakConnections(t)
+			receiving.wantDashboards(noPanel)
+		})
 	}
 	for _, n := range toMap.now("netconn.io") {
 		if n.resource["k8s.namespace.name"] == space && (n.resource["k8s.pod.uid"] == "" || n.resource["host.id"] == "" ||
