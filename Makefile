@@ -24,7 +24,7 @@
 # make check-systems  proves that the distribution compiles for darwin and windows, where it says that it needs Linux
 # make check-generated  proves that what is committed is what `make generate` makes
 #
-# Variables: CONFIG, LISTEN, TELEMETRY_PORT, MAP, INTERVAL, ROUNDS, ROWS for run; TAG for image; ARCHITECTURES for release; RUN, PACKAGES for test; RUN for test-kubernetes;
+# Variables: CONFIG, LISTEN, TELEMETRY_PORT, MAP, OTLP, INTERVAL, ROUNDS, ROWS for run; TAG for image; ARCHITECTURES for release; RUN, PACKAGES for test; RUN for test-kubernetes;
 # PART, DURATION, FLAGS for bench and soak.
 
 SHELL := bash
@@ -92,6 +92,7 @@ CONFIG         ?= testdata/collector.yaml
 LISTEN         ?= 127.0.0.1:19464
 TELEMETRY_PORT ?= 19465
 MAP            ?= $(if $(filter testdata/collector.yaml,$(CONFIG)),127.0.0.1:19466)
+OTLP           ?= $(if $(filter testdata/collector.yaml,$(CONFIG)),127.0.0.1:19467)
 INTERVAL       ?= 2s
 ROUNDS         ?= 0
 ROWS           ?= 0
@@ -101,7 +102,7 @@ run:
 	@internal/tools/need-root run 'only root may read the sockets of all processes'
 	@$(MAKE) --silent $(DISTRIBUTION)
 	@$(GO) build -o _build/top ./internal/cmd/top
-	@exec _build/top -listen '$(LISTEN)' -telemetry-port '$(TELEMETRY_PORT)' -map '$(MAP)' -interval '$(INTERVAL)' -rounds '$(ROUNDS)' \
+	@exec _build/top -listen '$(LISTEN)' -telemetry-port '$(TELEMETRY_PORT)' -map '$(MAP)' -otlp '$(OTLP)' -interval '$(INTERVAL)' -rounds '$(ROUNDS)' \
 		-rows '$(ROWS)' -log _build/otelcol-netconn.log $(DISTRIBUTION) --config '$(CONFIG)'
 
 DEMO := _build/demo
@@ -115,7 +116,7 @@ demo:
 	@$(MAKE) --silent $(DISTRIBUTION)
 	@$(GO) build -o _build/top ./internal/cmd/top
 	@$(GO) build -o $(DEMO) ./internal/cmd/demo
-	@exec $(DEMO) $(if $(MARKDOWN),-markdown) _build/top -listen '$(LISTEN)' -telemetry-port '$(TELEMETRY_PORT)' -map '$(MAP)' \
+	@exec $(DEMO) $(if $(MARKDOWN),-markdown) _build/top -listen '$(LISTEN)' -telemetry-port '$(TELEMETRY_PORT)' -map '$(MAP)' -otlp '$(OTLP)' \
 		-interval '$(INTERVAL)' -rounds '$(if $(MARKDOWN),0,$(ROUNDS))' -rows '$(ROWS)' -log _build/demo.log \
 		-only client,gateway,productpage,details,reviews,ratings,envoy \
 		$(DISTRIBUTION) --config testdata/collector.yaml --config internal/cmd/demo/networks.yaml

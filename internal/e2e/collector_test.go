@@ -109,7 +109,7 @@ func runShipped(t *testing.T, address string) *collector {
 // runShippedWithMap also has the network map at an address.
 func runShippedWithMap(t *testing.T, address, netmap string) *collector {
 	t.Helper()
-	return launch(t, nil, []string{"NETCONN_PROMETHEUS=" + address, "NETCONN_TELEMETRY_PORT=0", "NETCONN_MAP=" + netmap},
+	return launch(t, nil, []string{"NETCONN_PROMETHEUS=" + address, "NETCONN_TELEMETRY_PORT=0", "NETCONN_OTLP=127.0.0.1:0", "NETCONN_MAP=" + netmap},
 		"file:../../testdata/collector.yaml", "yaml:receivers::netconn::collection_interval: 1s")
 }
 

@@ -60,7 +60,7 @@ func wantDrawn(t *testing.T, what string, want map[string][2]int, ask func() dra
 // all of them are one node.
 func TestNetworkMapOfTheMesh(t *testing.T) {
 	address, prometheus := freeAddress(t), freeAddress(t)
-	launch(t, nil, []string{"NETCONN_PROMETHEUS=" + prometheus, "NETCONN_TELEMETRY_PORT=0", "NETCONN_MAP=" + address},
+	launch(t, nil, []string{"NETCONN_PROMETHEUS=" + prometheus, "NETCONN_TELEMETRY_PORT=0", "NETCONN_OTLP=127.0.0.1:0", "NETCONN_MAP=" + address},
 		"file:../../testdata/collector.yaml", "file:../cmd/demo/networks.yaml", "yaml:receivers::netconn::collection_interval: 1s")
 	until(t, "the first collection", func() bool { return len(readPage(t, prometheus).values) > 0 })
 	rules := rulesNamed(t, "sidecar-redirect.nft")

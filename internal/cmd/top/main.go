@@ -27,6 +27,7 @@ type options struct {
 	listen    string        // where the collector's Prometheus page is to be
 	telemetry string        // the port of the collector's own metrics, on 127.0.0.1
 	netmap    string        // where the collector's network map is to be; empty: it has none
+	otlp      string        // where the collector is to take OTLP; empty: nowhere
 	interval  time.Duration // between two tables
 	rounds    int           // tables to show; 0: until interrupted
 	limit     int           // rows of a table; 0: what fits the terminal
@@ -62,6 +63,7 @@ func parseOptions(args []string, usage io.Writer) (options, error) {
 	flags.StringVar(&o.listen, "listen", "127.0.0.1:19464", "`address` of the collector's Prometheus page")
 	flags.StringVar(&o.telemetry, "telemetry-port", "19465", "`port` of the collector's own metrics")
 	flags.StringVar(&o.netmap, "map", "", "`address` of the collector's network map; empty: it has none")
+	flags.StringVar(&o.otlp, "otlp", "", "`address` where the collector takes OTLP; empty: nowhere")
 	flags.DurationVar(&o.interval, "interval", 2*time.Second, "time between two tables")
 	flags.IntVar(&o.rounds, "rounds", 0, "tables to show; 0: until interrupted")
 	flags.IntVar(&o.limit, "rows", 0, "rows of a table; 0: what fits the terminal, else 40")
@@ -115,6 +117,12 @@ func run(ctx context.Context, o options, out io.Writer) error {
 		}
 		env = append(env, "NETCONN_MAP="+o.netmap)
 		note = fmt.Sprintf("Network map: http://%s/\n%s", o.netmap, note)
+	}
+	if o.otlp != "" {
+		if err := free("OTLP", o.otlp); err != nil {
+			return err
+		}
+		env = append(env, "NETCONN_OTLP="+o.otlp)
 	}
 	c, err := start(o, env)
 	if err != nil {

@@ -230,7 +230,7 @@ func TestAnother(t *testing.T) {
 		port     int
 		want     string
 	}{
-		{"LISTEN", 19464, "127.0.0.1:20464"}, {"MAP", 19466, "127.0.0.1:20466"}, {"TELEMETRY_PORT", 19465, "20465"},
+		{"LISTEN", 19464, "127.0.0.1:20464"}, {"MAP", 19466, "127.0.0.1:20466"}, {"OTLP", 19467, "127.0.0.1:20467"}, {"TELEMETRY_PORT", 19465, "20465"},
 		{"LISTEN", 60000, "127.0.0.1:1000"}, {"LISTEN", 65535, "127.0.0.1:6535"},
 	} {
 		if got := another(c.variable, c.port); got != c.want {
@@ -242,7 +242,7 @@ func TestAnother(t *testing.T) {
 // The network map has a line above the table, and its address must be free too.
 func TestRunWithTheMap(t *testing.T) {
 	o := asked(t, "testdata/first/now.txt")
-	o.netmap = freeAddress(t)
+	o.netmap, o.otlp = freeAddress(t), freeAddress(t)
 	var out bytes.Buffer
 	if err := run(t.Context(), o, &out); err != nil {
 		t.Fatal(err)
@@ -257,6 +257,10 @@ func TestRunWithTheMap(t *testing.T) {
 	defer l.Close()
 	if err := run(t.Context(), o, io.Discard); err == nil || !strings.Contains(err.Error(), "make run MAP=") {
 		t.Errorf("an address that is taken: %v", err)
+	}
+	o.netmap, o.otlp = freeAddress(t), o.netmap
+	if err := run(t.Context(), o, io.Discard); err == nil || !strings.Contains(err.Error(), "make run OTLP=") {
+		t.Errorf("an address of OTLP that is taken: %v", err)
 	}
 }
 
