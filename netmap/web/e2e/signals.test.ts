@@ -1,9 +1,11 @@
-import type { Browser } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { Signals } from '../src/api/signals.ts'
 import { findings } from './accessibility.ts'
 import { launch, nodeNames, open, plain } from './browser.ts'
 import { Collector } from './collector.ts'
-import { EVIL, mesh, self } from './mesh.ts'
+import { EVIL, link, mesh, peer as peerOf, self } from './mesh.ts'
+import type { Report } from './otlp.ts'
 import { closed, sendLogs, sendSpans, sendUsage, type SentSpan } from './signals.ts'
 
 let browser: Browser
@@ -26,9 +28,29 @@ const calls: SentSpan[] = [
   { name: EVIL, took: 3, failed: true, trace: trace(101), attributes: { 'http.response.status_code': 503 } },
 ]
 
+/** An edge whose client opens a connection for each call. */
+const pod = (name: string) => ({
+  service: name,
+  workload: name,
+  container: name,
+  tag: '1.1',
+  pod: `${name}-1`,
+  host: 'n1',
+})
+const hasty: Report = {
+  local: self(pod('orders')),
+  peer: { ...peerOf(pod('stock')), ...link('client', 'node') },
+  tx: 600_000,
+  rx: 600_000,
+  attempts: 6000,
+  closed: 6000,
+}
+
 beforeAll(async () => {
   ;[browser, collector] = await Promise.all([launch(), Collector.start()])
-  await collector.send(mesh)
+  await collector.send([...mesh, hasty])
+  await sendUsage(collector.otlp, self(pod('orders')), { 'container.cpu.usage': 0.2 })
+  await sendUsage(collector.otlp, self(pod('stock')), { 'container.cpu.usage': 0.7 })
   await sendSpans(collector.otlp, ratings, calls)
   await sendLogs(collector.otlp, ratings, [
     { severityNumber: 17, body: { stringValue: `no stock ${EVIL}` }, traceId: trace(101) },
@@ -107,3 +129,49 @@ test('all charts have one cursor', async () => {
   await expect.poll(() => page.locator('.chart figcaption time').count()).toBe(charts)
   await page.close()
 })
+
+test('the highest churn has the CPU that it costs, and what to do', async () => {
+  const { page, complaints } = await open(browser, collector.page)
+  await page.getByRole('link', { name: 'Highest churn' }).click()
+  await page.locator('.dependencies tbody tr').first().click()
+  const advice = plain((await page.locator('.churn').textContent())!)
+  expect(advice).toContain('20 new connections a second; the client uses 0.20 CPU, the server uses 0.70 CPU')
+  expect(advice).toContain('maxConnections')
+  expect(complaints).toEqual([])
+  await page.close()
+})
+
+test('a deployment is a line in the charts, and a sentence', async () => {
+  const { page } = await open(browser, 'about:blank')
+  await page.route('**/api/v1/signals?*', async (route) => {
+    const response = await route.fetch()
+    const answer = (await response.json()) as Signals
+    const at = answer.to - 150
+    answer.deployments = [{ at, name: 'ratings', image_tag: '2.0', before: '1.20.3', side: 'server' }]
+    await route.fulfill({ response, json: answer })
+  })
+  await page.goto(collector.page + '?view=table&clients=workload&servers=workload,port')
+  await page.locator('.dependencies tbody tr', { hasText: 'ratings' }).click()
+  const list = page.getByRole('list', { name: 'Deployments' })
+  expect(plain((await list.textContent())!)).toMatch(/deployed ratings 1\.20\.3 → 2\.0$/)
+  await expect.poll(() => highestLine(page, 'CPU')).toBeGreaterThan(40)
+  await page.close()
+})
+
+/** The pixels of the mark's colour in the column of a chart that has most of them. */
+function highestLine(page: Page, title: string): Promise<number> {
+  return page.locator(`.plot[aria-label^="${title}"] canvas`).evaluate((el) => {
+    const canvas = el as HTMLCanvasElement
+    const colour = getComputedStyle(canvas).getPropertyValue('--new')
+    const { data, width, height } = canvas.getContext('2d')!.getImageData(0, 0, canvas.width, canvas.height)
+    const [r, g, b] = colour.match(/[0-9a-f]{2}/gi)!.map((x) => parseInt(x, 16))
+    const near = (x: number, y: number) => {
+      const i = (y * width + x) * 4
+      return (
+        data[i + 3]! > 60 && Math.abs(data[i]! - r!) + Math.abs(data[i + 1]! - g!) + Math.abs(data[i + 2]! - b!) < 30
+      )
+    }
+    const rows = [...Array(height).keys()]
+    return Math.max(...[...Array(width).keys()].map((x) => rows.filter((y) => near(x, y)).length))
+  })
+}

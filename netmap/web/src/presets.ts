@@ -106,8 +106,9 @@ export const presets: Preset[] = [
     label: 'Highest churn',
     what: 'The edges with the most connection attempts.',
     advice:
-      'Each connection costs a handshake, a port and an entry in conntrack. Keep connections alive: HTTP keep-alive, ' +
-      'a pool, or longer idle limits at the end that closes first.',
+      'Each connection costs CPU, a port and an entry in conntrack. Open an edge: it shows the CPU of both ends beside ' +
+      'the rate. Keep connections alive: HTTP keep-alive, a pool, longer idle limits at the end that closes first, or ' +
+      'maxConnections in Istio.',
     set: () => ({ view: 'table', sort: '-attempts', colour: 'churn', width: 'attempts', size: 'attempts' }),
   },
   {
