@@ -3,6 +3,7 @@
 # make demo        netconn on a service mesh of its own (root); make demo-down removes what a killed one has left
 # make test        every test; the kernel's need root
 # make test-kubernetes  the tests that want a Kubernetes API server, which it builds from source (ten minutes the first time)
+# make test-pod    the agent's pod with the rights of its manifest, in containerd without Kubernetes (root)
 # make test-node   what deploy/ installs, on a real node of Kubernetes that it brings up (root); test-node-down removes what a killed one left
 # make test-churn  the same for half an hour, in which pods come and go for NETCONN_CHURN (10m)
 # make test-backends  the tests that query Prometheus, VictoriaMetrics and Jaeger, which it builds from source (some minutes the first time)
@@ -167,6 +168,14 @@ $(filter-out $(KUBERNETES) %/coredns,$(NODE)) &: internal/tools/kubernetes/go.mo
 
 _build/kubernetes/coredns: internal/tools/coredns/go.mod internal/tools/coredns/main.go
 	@cd internal/tools/coredns && CGO_ENABLED=0 nice $(GO) build -buildvcs=false -trimpath -ldflags='-s -w' -o ../../../$@ .
+
+# The agent's pod in containerd, without Kubernetes: a short part of test-node.
+.PHONY: test-pod
+test-pod: $(IMAGE)
+	@internal/tools/need-root $@ 'it runs containers'
+	@internal/tools/install containerd:containerd runc:runc :containernetworking-plugins ip:iproute2 iptables:iptables
+	@CGO_ENABLED=0 $(GO) build -o _build/kubernetes/app ./internal/testcluster/app
+	@NETCONN_KUBERNETES='$(CURDIR)/_build/kubernetes' NETCONN_REQUIRE_KUBERNETES=1 internal/tools/test -run '^TestPod$$' ./internal/e2e/node
 
 .PHONY: test-node test-churn test-node-down
 test-churn: export NETCONN_CHURN ?= 10m

@@ -2,7 +2,8 @@
 
 // Package testcluster runs the control plane of a Kubernetes cluster for tests: etcd and kube-apiserver, on loopback,
 // with certificates of its own. There are no controllers, no scheduler and no kubelet: a test writes the objects that
-// those would write, their status too, and they stay as they are. A Node has all of that: it runs pods.
+// those would write, their status too, and they stay as they are. A Node has all of that: it runs pods. A Runtime runs
+// pods without Kubernetes.
 //
 // The programs are kube-apiserver and kubectl in the folder that NETCONN_KUBERNETES names (`make kubernetes` builds
 // them), and etcd in the path. Everything is private to the test and gone with it. An API server takes some seconds

@@ -208,11 +208,11 @@ func TestInTheMachine(t *testing.T) {
 // checkContainerd starts a containerd that is a script. Its configuration and that of the pods' network are files.
 func checkContainerd(t *testing.T) {
 	t.Helper()
-	n, _ := onNode(t, "containerd", "ctr")
+	programs(t, "containerd", "ctr")
 	t.Setenv("PATH", os.Getenv("NETCONN_KUBERNETES")+":"+os.Getenv("PATH"))
-	n.startContainerd("example.com/pause:1")
-	<-n.programs[0].Ended
-	if text := string(read(t, n.path("containerd.toml"))); !strings.Contains(text, `sandbox_image = "example.com/pause:1"`) {
+	r := &Runtime{t: t, dir: t.TempDir()}
+	<-r.start("example.com/pause:1").Ended
+	if text := string(read(t, r.path("containerd.toml"))); !strings.Contains(text, `sandbox_image = "example.com/pause:1"`) {
 		t.Errorf("containerd's configuration:\n%s", text)
 	}
 	var network struct {

@@ -8,12 +8,8 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
 	"testing"
 
-	"golang.org/x/sys/unix"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -26,7 +22,6 @@ const (
 	NodeName   = "node-1"
 	NodeZone   = "zone-a"
 	NodeRegion = "region-1"
-	podRange   = "10.244.1.0/24"
 	dns        = "10.96.0.10"
 )
 
@@ -45,25 +40,13 @@ type Node struct {
 func RequireNode(t testing.TB) {
 	t.Helper()
 	Require(t)
-	missing := func(err error) {
-		if os.Getenv("NETCONN_REQUIRE_KUBERNETES") == "1" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
-	for _, name := range []string{"containerd", "ctr", "runc", "iptables", "ip"} {
-		if _, err := exec.LookPath(name); err != nil {
-			missing(err)
-		}
-	}
+	var err error
 	for _, name := range []string{"kubelet", "kube-proxy", "kube-controller-manager", "kube-scheduler"} {
-		if _, err := os.Stat(Program(t, name)); err != nil {
-			missing(err)
-		}
+		_, failure := os.Stat(Program(t, name))
+		err = errors.Join(err, failure)
 	}
-	if os.Getenv(insideVariable) == "" {
-		missing(errors.New("the tests do not run in Enter"))
-	}
+	missing(t, err)
+	RequireRuntime(t)
 }
 
 // NewNode starts a node with images, and waits until it is ready.
@@ -73,9 +56,10 @@ func NewNode(t testing.TB, pause image.Image, images ...image.Image) *Node {
 	prepareMachine(t)
 	n := &Node{Cluster: NewAt(t, NodeAddress)}
 	t.Cleanup(n.stop)
-	n.startContainerd(pause.Name)
+	containers := &Runtime{t: t, dir: n.dir}
+	n.programs = append(n.programs, containers.start(pause.Name))
 	for _, i := range append(images, pause) {
-		n.load(i)
+		containers.add(i)
 	}
 	admin := n.KubeConfig("admin", n.Admin)
 	n.start("kube-controller-manager", "--kubeconfig="+admin,
@@ -90,53 +74,6 @@ func NewNode(t testing.TB, pause image.Image, images ...image.Image) *Node {
 	return n
 }
 
-// prepareMachine gives the namespaces that Enter has made an address, and folders that are the node's own.
-func prepareMachine(t testing.TB) {
-	t.Helper()
-	err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")
-	for _, folder := range []string{"/run", "/var/lib/cni", "/var/log", "/etc/cni", "/etc/kubernetes"} {
-		err = errors.Join(err, os.MkdirAll(folder, 0o755), unix.Mount("none", folder, "tmpfs", 0, ""))
-	}
-	for _, folder := range []string{"/var/lib/containerd", "/var/lib/kubelet"} { // a disk, as the kubelet expects
-		own := filepath.Join(nodeFolder, folder)
-		err = errors.Join(err, os.MkdirAll(folder, 0o755), os.MkdirAll(own, 0o755),
-			unix.Mount(own, folder, "", unix.MS_BIND, ""))
-	}
-	err = errors.Join(err, os.MkdirAll("/etc/kubernetes/manifests", 0o755), os.MkdirAll("/etc/cni/net.d", 0o755))
-	for name, value := range tunables {
-		err = errors.Join(err, cover("/proc/sys/"+name, value))
-	}
-	for _, command := range []string{
-		"ip link set lo up", "ip link add node0 type bridge",
-		"ip address add " + NodeAddress.String() + "/24 dev node0",
-		"ip link set node0 up", "ip route add default dev node0",
-	} {
-		fields := strings.Fields(command)
-		if out, failure := exec.Command(fields[0], fields[1:]...).CombinedOutput(); failure != nil {
-			err = errors.Join(err, fmt.Errorf("%s: %w: %s", command, failure, out))
-		}
-	}
-	err = errors.Join(err, os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0))
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-// tunables are what a kubelet sets on its machine. Here it finds them set, in files that cover those of the kernel.
-var tunables = map[string]string{
-	"vm/overcommit_memory": "1", "vm/panic_on_oom": "0", "kernel/panic": "10", "kernel/panic_on_oops": "1",
-	"kernel/keys/root_maxkeys": "1000000", "kernel/keys/root_maxbytes": "25000000",
-}
-
-// cover mounts a file with a text over another one.
-func cover(path, text string) error {
-	file := filepath.Join("/run", strings.ReplaceAll(path, "/", "_"))
-	if err := os.WriteFile(file, []byte(text+"\n"), 0o600); err != nil {
-		return err
-	}
-	return unix.Mount(file, path, "", unix.MS_BIND, "")
-}
-
 // start starts one of the programs of Kubernetes.
 func (n *Node) start(name string, arguments ...string) {
 	n.t.Helper()
@@ -147,63 +84,6 @@ func (n *Node) start(name string, arguments ...string) {
 func (n *Node) Forward(namespace, target, port string) {
 	n.t.Helper()
 	n.start("kubectl", "--kubeconfig="+n.KubeConfig("admin", n.Admin), "-n", namespace, "port-forward", target, port)
-}
-
-func (n *Node) startContainerd(pause string) {
-	n.t.Helper()
-	n.write("containerd.toml", fmt.Sprintf(`version = 2
-[plugins."io.containerd.grpc.v1.cri"]
-  sandbox_image = %q
-  disable_apparmor = true
-  restrict_oom_score_adj = true
-  [plugins."io.containerd.grpc.v1.cri".cni]
-    bin_dir = "/usr/lib/cni"
-`, pause))
-	// Each packet of a pod is routed by the node, also to another pod of it.
-	network := fmt.Sprintf(`{"cniVersion": "0.4.0", "name": "pods", "plugins": [
-  {"type": "ptp", "ipMasq": true,
-   "ipam": {"type": "host-local", "ranges": [[{"subnet": %q}]], "routes": [{"dst": "0.0.0.0/0"}]}},
-  {"type": "portmap", "capabilities": {"portMappings": true}}]}`, podRange)
-	if err := os.WriteFile("/etc/cni/net.d/10-pods.conflist", []byte(network), 0o600); err != nil {
-		n.t.Fatal(err)
-	}
-	n.programs = append(n.programs,
-		start(n.t, n.path("containerd.log"), "containerd", "--config="+n.path("containerd.toml")))
-	n.wait("containerd", func() error { return ctr("version") })
-}
-
-// load writes an image, and gives it to containerd.
-func (n *Node) load(i image.Image) {
-	n.t.Helper()
-	path := n.path("image.tar")
-	file, err := os.Create(path)
-	if err != nil {
-		n.t.Fatal(err)
-	}
-	_, err = image.Write(file, i)
-	if err := errors.Join(err, file.Close()); err != nil {
-		n.t.Fatalf("write %s: %v", i.Name, err)
-	}
-	n.Load(path)
-	if err := os.Remove(path); err != nil {
-		n.t.Fatal(err)
-	}
-}
-
-// Load gives the image in an archive to containerd.
-func (n *Node) Load(archive string) {
-	n.t.Helper()
-	if err := ctr("images", "import", archive); err != nil {
-		n.t.Fatalf("load %s: %v", archive, err)
-	}
-}
-
-func ctr(arguments ...string) error {
-	out, err := exec.Command("ctr", append([]string{"--namespace=k8s.io"}, arguments...)...).CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("ctr %s: %w: %s", strings.Join(arguments, " "), err, out)
-	}
-	return nil
 }
 
 func (n *Node) startKubelet() {

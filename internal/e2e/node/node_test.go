@@ -147,7 +147,7 @@ func newNode(t *testing.T) *testcluster.Node {
 		image.Image{Name: "netconn.test/pause:1", Architecture: runtime.GOARCH, Files: app, Entrypoint: []string{"/app", "pause"}},
 		image.Image{Name: "netconn.test/coredns:1", Architecture: runtime.GOARCH, Files: map[string]string{"coredns": testcluster.Program(t, "coredns")}, Entrypoint: []string{"/coredns"}},
 		tagged("1"), tagged("2"))
-	n.Load(root + "/_build/image.tar")
+	testcluster.Load(t, root+"/_build/image.tar")
 	return n
 }
 
