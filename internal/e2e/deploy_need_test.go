@@ -17,7 +17,8 @@ import (
 	"github.com/netconn/netconn/internal/testnet"
 )
 
-// With the capabilities that the DaemonSet names, and no other, nothing is missing.
+// With the capabilities that the DaemonSet names, and no other, nothing is missing. It needs them after the start, too: a
+// reload loads its programs again in the same process, which had to keep what that takes.
 func TestDeployCapabilities(t *testing.T) {
 	if _, err := exec.LookPath("setpriv"); err != nil {
 		testnet.Require(t, err)
@@ -31,7 +32,13 @@ func TestDeployCapabilities(t *testing.T) {
 	c := launchBy(t, exec.Command("setpriv", "--bounding-set="+set, "--no-new-privs", "/proc/self/fd/3"), nil,
 		[]string{"NETCONN_TEST_CONFIGURATION=" + s.text(t)}, "env:NETCONN_TEST_CONFIGURATION")
 	until(t, "health", func() bool { return healthy(health) })
-	until(t, "collections", func() bool { return strings.Count(c.Log(), `"resource metrics"`) > 5 })
+	collections := func() int { return strings.Count(c.Log(), `"resource metrics"`) }
+	until(t, "collections", func() bool { return collections() > 5 })
+	if err := c.Reload(); err != nil {
+		t.Fatal(err)
+	}
+	before := collections()
+	until(t, "collections after a reload", func() bool { return healthy(health) && collections() > before+5 })
 	for _, unwanted := range []string{"Something is missing.", "No connections are read."} {
 		if strings.Contains(c.Log(), unwanted) {
 			t.Errorf("with %s: %s", set, unwanted)
