@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -73,6 +74,25 @@ func TestDeployMemory(t *testing.T) {
 	}
 	if forGo.Value()+kernel.Value() > limit.Value() {
 		t.Errorf("the limit is %v, Go may use %v, and the kernel needs %v", limit, &forGo, &kernel)
+	}
+}
+
+// goneFor is how long netconn reports the flows of a container that has ended: five minutes until it is sure of the end, five more for
+// what the kernel still sends, and a collection.
+const goneFor = 11 * time.Minute
+
+// k8s_attributes knows a pod for as long as netconn reports its flows: all of its totals would come again without its name.
+func TestDeployGrace(t *testing.T) {
+	var agent struct {
+		Processors struct {
+			Attributes struct {
+				Grace string `json:"pod_delete_grace_period"`
+			} `json:"k8s_attributes"`
+		}
+	}
+	read(t, root+"/deploy/base/collector.yaml", &agent)
+	if grace, err := time.ParseDuration(agent.Processors.Attributes.Grace); err != nil || grace < goneFor {
+		t.Errorf("the processor forgets a pod after %q: %v", agent.Processors.Attributes.Grace, err)
 	}
 }
 

@@ -146,8 +146,8 @@ func (p Pod) container(name string) (*cri.ContainerConfig, error) {
 // Paths of /proc and /sys that a kubelet has containers not see, or not write.
 var (
 	masked = []string{
-		"/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats",
-		"/proc/sched_debug", "/proc/scsi", "/sys/firmware",
+		"/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list",
+		"/proc/timer_stats", "/proc/sched_debug", "/proc/scsi", "/sys/firmware",
 	}
 	readOnly = []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}
 )
@@ -158,9 +158,9 @@ func (p Pod) rights(c corev1.Container) (*cri.LinuxContainerSecurityContext, err
 		return nil, fmt.Errorf("container %s: privileged is not supported", c.Name)
 	}
 	pod := cmp.Or(p.Spec.SecurityContext, &corev1.PodSecurityContext{})
-	capabilities := cmp.Or(own.Capabilities, &corev1.Capabilities{})
+	change := cmp.Or(own.Capabilities, &corev1.Capabilities{})
 	rights := &cri.LinuxContainerSecurityContext{
-		Capabilities:     &cri.Capability{AddCapabilities: text(capabilities.Add), DropCapabilities: text(capabilities.Drop)},
+		Capabilities:     &cri.Capability{AddCapabilities: text(change.Add), DropCapabilities: text(change.Drop)},
 		NamespaceOptions: p.namespaces(),
 		ReadonlyRootfs:   is(own.ReadOnlyRootFilesystem),
 		NoNewPrivs:       own.AllowPrivilegeEscalation != nil && !*own.AllowPrivilegeEscalation,

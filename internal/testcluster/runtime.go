@@ -23,8 +23,8 @@ import (
 
 const podRange = "10.244.1.0/24"
 
-// Runtime is containerd on the machine of Enter, without Kubernetes. Containers get the rights that a manifest asks for. It takes
-// root and a program that runs in Enter.
+// Runtime is containerd on the machine of Enter, without Kubernetes. Containers get the rights that a manifest asks for.
+// It takes root and a program that runs in Enter.
 type Runtime struct {
 	t   testing.TB
 	dir string // configuration and log of containerd
@@ -73,7 +73,8 @@ func NewRuntime(t testing.TB, pause image.Image, images ...image.Image) *Runtime
 	for _, i := range append(images, pause) {
 		r.add(i)
 	}
-	c, err := grpc.NewClient("unix:///run/containerd/containerd.sock", grpc.WithTransportCredentials(plain.NewCredentials()))
+	c, err := grpc.NewClient("unix:///run/containerd/containerd.sock",
+		grpc.WithTransportCredentials(plain.NewCredentials()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +89,10 @@ func NewRuntime(t testing.TB, pause image.Image, images ...image.Image) *Runtime
 // ready reports whether containerd has read the configuration of the network.
 func (r *Runtime) ready() bool {
 	answer, err := r.cri.Status(r.t.Context(), &cri.StatusRequest{})
-	return err == nil && !slices.ContainsFunc(answer.Status.Conditions, func(c *cri.RuntimeCondition) bool { return !c.Status })
+	if err != nil {
+		return false
+	}
+	return !slices.ContainsFunc(answer.Status.Conditions, func(c *cri.RuntimeCondition) bool { return !c.Status })
 }
 
 // prepareMachine gives the namespaces that Enter has made an address, and folders that are the node's own.
