@@ -58,6 +58,7 @@ $(DISTRIBUTION): _build/go.mod $(SOURCES)
 # The builder ends by downloading the modules of every system, some of which no build of ours needs; by then it has written
 # all that counts, go.sum last.
 _build/go.mod: builder-config.yaml go.mod internal/tools/go.mod
+	@internal/tools/need-go '$(GO)'
 	@echo 'Resolving the modules of the distribution.'
 	@mkdir -p _build && rm -f _build/go.mod _build/go.sum
 	@$(TOOL) builder --config builder-config.yaml --skip-compilation >_build/builder.log 2>&1 || test -s _build/go.sum || \
@@ -101,6 +102,7 @@ ROWS           ?= 0
 .PHONY: run
 run:
 	@internal/tools/need-root run 'only root may read the sockets of all processes'
+	@internal/tools/need-go '$(GO)'
 	@$(MAKE) --silent $(DISTRIBUTION)
 	@$(GO) build -o _build/top ./internal/cmd/top
 	@exec _build/top -listen '$(LISTEN)' -telemetry-port '$(TELEMETRY_PORT)' -map '$(MAP)' -otlp '$(OTLP)' -interval '$(INTERVAL)' -rounds '$(ROUNDS)' \
