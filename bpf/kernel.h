@@ -47,6 +47,9 @@ enum {
 /* include/net/sock.h, enum sock_flags */
 #define SOCK_DONE 1
 
+/* include/net/sock.h, sk_shutdown: close(), or shutdown() of both directions */
+#define SHUTDOWN_MASK 3
+
 /* include/net/sock.h: bind() chose the port. An accepted socket does not inherit it (sk_clone_lock). */
 #define SOCK_BINDPORT_LOCK 8
 
@@ -168,6 +171,7 @@ struct sock {
 	atomic_t sk_drops;
 	__u16 sk_protocol;
 	__u8 sk_userlocks : 4;
+	__u8 sk_shutdown;
 	void *sk_user_data;
 	int sk_err;
 	int sk_err_soft;

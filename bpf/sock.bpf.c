@@ -163,6 +163,7 @@ static __always_inline void on_closing(struct sock *sk, int new_state)
 		return;
 	catch_up(t, tp, new_state);
 	t->flags |= CLOSING;
+	t->shut_both = sk->sk_shutdown == SHUTDOWN_MASK;
 	mark_bypassed(sk, t);
 	correct_owner(sk, t);
 }
@@ -252,12 +253,13 @@ int BPF_PROG(socket_state, struct sock *sk, int old_state, int new_state)
 	return 0;
 }
 
-/* Reports whether both FINs have arrived. */
+/* Reports whether both FINs have arrived. After close(), the other end's FIN may still be missing: the kernel destroys
+ * a socket in FIN_WAIT2, and a smaller one waits (inet_timewait_sock). */
 static __always_inline bool ended_properly(struct tracked *t, struct tcp_sock *tp)
 {
 	bool fin_received = (tp->inet_conn.icsk_inet.sk.__sk_common.skc_flags >> SOCK_DONE) & 1;
 
-	return (t->flags & CLOSING) && fin_received && tp->snd_una == tp->write_seq;
+	return (t->flags & CLOSING) && (fin_received || t->shut_both) && tp->snd_una == tp->write_seq;
 }
 
 /* Reports a socket whose end socket_state has missed. bytes_acked counts the SYN: if it was acknowledged, the socket

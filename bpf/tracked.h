@@ -30,8 +30,9 @@ struct tracked {
 	__u32 isn_local;
 	__u32 isn_remote;
 	__u32 reserved;
-	__u8 role : 7;
-	__u8 bypassed : 1; /* seen in a sockmap */
+	__u8 role : 6;
+	__u8 bypassed : 1;  /* seen in a sockmap */
+	__u8 shut_both : 1; /* with CLOSING: in both directions, so the socket may end before the other FIN */
 	__u8 flags;
 	__u16 listen_port;
 	struct process process;

@@ -46,8 +46,8 @@ func must[T any](v T, err error) func(testing.TB) T {
 	}
 }
 
-// An end that socket_state missed is told when the socket is destroyed, with every byte. The reason of an attempt that
-// failed has been given to the application by then.
+// An end that socket_state missed is reported when the socket is destroyed, with every byte. The application has read
+// the error of a failed attempt or of a reset by then, so it is unknown.
 func TestEndSeenLate(t *testing.T) {
 	block := []string{"iptables", "-I", "INPUT", "-j", "DROP"}
 	pass := []string{"iptables", "-D", "INPUT", "-j", "DROP"}
@@ -106,6 +106,40 @@ func TestEndSeenLate(t *testing.T) {
 		}
 		unix.Close(fd)
 		o.wantEnded(outcome{conn.RoleClient, conn.Failed, "_OTHER", 0, 0})
+	})
+}
+
+// The FIN of the other end has not arrived when the socket is destroyed. After close() that is no error.
+func TestEndSeenLateWithoutFIN(t *testing.T) {
+	t.Run("reset after a half-close", func(t *testing.T) {
+		w := newWire(t)
+		o := observe(t, Options{}, w.client)
+		client, server := w.connect()
+		write(t, client, 1000)
+		client.CloseWrite()
+		read(t, server, 1000)
+		readEnd(t, server)
+		o.deafen()
+		server.SetLinger(0)
+		server.Close()
+		if _, err := client.Read(make([]byte, 1)); !errors.Is(err, unix.ECONNRESET) {
+			t.Fatal(err)
+		}
+		client.Close()
+		o.wantEnded(outcome{conn.RoleClient, conn.Closed, "_OTHER", 1000, 0})
+	})
+	t.Run("closed before the other end", func(t *testing.T) {
+		w := newWire(t)
+		o := observe(t, Options{}, w.server)
+		client, server := w.connect()
+		defer client.Close() // its FIN comes after the server's socket is gone
+		write(t, client, 1000)
+		read(t, server, 1000)
+		w.server.Command("iptables", "-I", "INPUT", "-j", "DROP") // the answer to the FIN stays out
+		server.Close()
+		o.deafen()
+		w.server.Command("iptables", "-D", "INPUT", "-j", "DROP")
+		o.wantEnded(outcome{conn.RoleServer, conn.Closed, "", 0, 1000})
 	})
 }
 
