@@ -114,7 +114,7 @@ static __always_inline void fill(struct __sk_buff *skb, struct exchange *e, stru
 			struct dns_record record;                                                                      \
 			__u8 message[n];                                                                               \
 		} *r = bpf_ringbuf_reserve(&messages, sizeof(*r), 0);                                                  \
-		__u32 size = e->size;                                                                                  \
+		__u32 last, size = e->size;                                                                            \
                                                                                                                        \
 		if (!r) {                                                                                              \
 			count(DNS_COUNT_RING_REFUSED);                                                                 \
@@ -125,7 +125,10 @@ static __always_inline void fill(struct __sk_buff *skb, struct exchange *e, stru
 			size = e->packet.payload + e->packet.length - e->message;                                      \
 		if (size > n)                                                                                          \
 			size = n;                                                                                      \
-		if (size < 1 || bpf_skb_load_bytes(skb, e->message, r->message, size)) {                               \
+		/* The verifier of Linux 6.1 learns a lower bound from a comparison of order, not from size != 0. */   \
+		last = size - 1;                                                                                       \
+		asm volatile("" : "+r"(last)); /* or the compiler compares another register */                         \
+		if (last >= n || bpf_skb_load_bytes(skb, e->message, r->message, last + 1)) {                          \
 			count(DNS_COUNT_UNREADABLE);                                                                   \
 			bpf_ringbuf_discard(r, BPF_RB_NO_WAKEUP);                                                      \
 			return;                                                                                        \
