@@ -57,31 +57,40 @@ static __always_inline void read_receiver(struct __sk_buff *skb, struct process 
 	out->cgroup = bpf_skb_cgroup_id(skb);
 }
 
-static __always_inline void on_query(struct __sk_buff *skb, struct exchange *e)
+SEPARATE int on_query(struct __sk_buff *skb, struct exchange *e)
 {
-	struct endpoint *local = e->egress ? &e->packet.source : &e->packet.destination;
 	struct dns_query q = {};
+	struct endpoint *local;
+	struct dns_key key;
 
-	if (e->query && e->packet.protocol == IPPROTO_TCP)
-		return; /* a segment that is sent again */
+	if (!e || (e->waiting && e->packet.protocol == IPPROTO_TCP))
+		return 0; /* a segment that is sent again */
+	local = e->egress ? &e->packet.source : &e->packet.destination;
+	key = e->key;
 	q.time_ns = bpf_ktime_get_ns();
-	q.resent = e->query ? e->query->resent + 1 : 0;
+	q.resent = e->waiting;
 	if (e->egress)
 		read_sender(skb, &q.process, &q.netns, &q.netns_cookie);
 	else
 		read_receiver(skb, &q.process);
 	__builtin_memcpy(q.local, local->address, sizeof(q.local));
 	q.local_port = local->port;
-	if (bpf_map_update_elem(&queries, &e->key, &q, BPF_ANY))
+	if (bpf_map_update_elem(&queries, &key, &q, BPF_ANY))
 		count(DNS_COUNT_QUERIES_REFUSED);
+	return 0;
 }
 
-static __always_inline void fill(struct __sk_buff *skb, struct exchange *e, struct dns_record *r)
+/* Fills in a record, but for the message. */
+SEPARATE int fill(struct __sk_buff *skb, struct exchange *e, struct dns_record *r)
 {
-	struct endpoint *local = e->egress ? &e->packet.source : &e->packet.destination;
-	struct endpoint *remote = e->egress ? &e->packet.destination : &e->packet.source;
-	struct dns_query *q = e->query;
+	struct endpoint *local, *remote;
+	struct dns_query *q;
 
+	if (!e || !r)
+		return 0;
+	local = e->egress ? &e->packet.source : &e->packet.destination;
+	remote = e->egress ? &e->packet.destination : &e->packet.source;
+	q = find_query(e);
 	r->kind = RECORD_DNS;
 	r->role = e->egress ? ROLE_SERVER : ROLE_CLIENT;
 	r->protocol = e->packet.protocol;
@@ -96,7 +105,7 @@ static __always_inline void fill(struct __sk_buff *skb, struct exchange *e, stru
 	r->remote_port = remote->port;
 	if (e->egress) {
 		read_sender(skb, &r->process, &r->netns, &r->netns_cookie);
-		return;
+		return 0;
 	}
 	r->netns = q ? q->netns : 0;
 	r->netns_cookie = q ? q->netns_cookie : 0;
@@ -104,6 +113,7 @@ static __always_inline void fill(struct __sk_buff *skb, struct exchange *e, stru
 		r->process = q->process;
 	else
 		read_receiver(skb, &r->process);
+	return 0;
 }
 
 /* Writes a record with up to n bytes of the message. */
@@ -143,10 +153,14 @@ REPORT(1280)
 
 _Static_assert(DNS_SMALL == 128 && DNS_MEDIUM == 512 && DNS_LARGE == 1280, "sizes of reports");
 
-static __always_inline void on_response(struct __sk_buff *skb, struct exchange *e)
+SEPARATE int on_response(struct __sk_buff *skb, struct exchange *e)
 {
-	__u32 captured = e->packet.payload + e->packet.length - e->message;
+	struct dns_key key;
+	__u32 captured;
 
+	if (!e)
+		return 0;
+	captured = e->packet.payload + e->packet.length - e->message;
 	if (captured > e->size)
 		captured = e->size;
 	if (captured <= DNS_SMALL)
@@ -155,8 +169,10 @@ static __always_inline void on_response(struct __sk_buff *skb, struct exchange *
 		report_512(skb, e);
 	else
 		report_1280(skb, e);
-	if (e->query)
-		bpf_map_delete_elem(&queries, &e->key);
+	key = e->key;
+	if (e->waiting)
+		bpf_map_delete_elem(&queries, &key);
+	return 0;
 }
 
 /* Returns what the application sees at the other end: what it is connected to, or sent to last. */

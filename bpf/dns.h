@@ -63,9 +63,9 @@ static __always_inline bool is_dns(__u16 port)
 struct exchange {
 	struct packet packet;
 	struct dns_key key;
-	struct dns_query *query; /* the last one with this key that has no response; NULL: none was seen */
-	__u32 message;		 /* offset of the message */
+	__u32 message; /* offset of the message */
 	__u32 size;
+	__u32 waiting; /* queries with this key that have no response */
 	bool egress;
 	bool response;
 };
@@ -87,10 +87,21 @@ static __always_inline bool read_message(struct __sk_buff *skb, struct exchange 
 	return e->response || (h[5] == 1 && !h[6] && !h[7]); /* ANCOUNT */
 }
 
+/* Returns the last query with the key of an exchange that has no response. */
+static __always_inline struct dns_query *find_query(const struct exchange *e)
+{
+	struct dns_key key = e->key;
+
+	return bpf_map_lookup_elem(&queries, &key);
+}
+
 static __always_inline void identify(struct exchange *e)
 {
+	struct dns_query *q;
+
 	e->key.server = e->egress == e->response;
-	e->query = bpf_map_lookup_elem(&queries, &e->key);
+	q = find_query(e);
+	e->waiting = q ? q->resent + 1 : 0;
 }
 
 /* Finds a message that begins with a segment. The middle of a response may look like the beginning of one, so a
@@ -105,18 +116,21 @@ static __always_inline bool find_in_segment(struct __sk_buff *skb, struct exchan
 	length = h[0] << 8 | h[1];
 	if (length >= 12 && length + 2 >= e->packet.length && read_message(skb, e, 2, length)) {
 		identify(e);
-		if (e->query || !e->response)
+		if (e->waiting || !e->response)
 			return true;
 	}
 	/* The length was in a segment before. */
 	if (!read_message(skb, e, 0, ANY_SIZE))
 		return false;
 	identify(e);
-	return e->query || !e->response;
+	return e->waiting || !e->response;
 }
 
-static __always_inline bool find_message(struct __sk_buff *skb, struct exchange *e)
+/* Finds the message of a packet, and its query. 0: there is none. */
+SEPARATE int find_message(struct __sk_buff *skb, struct exchange *e)
 {
+	if (!e)
+		return 0;
 	if (e->packet.protocol == IPPROTO_TCP)
 		return find_in_segment(skb, e);
 	if (!read_message(skb, e, 0, e->packet.length)) {

@@ -70,6 +70,10 @@ struct bpf_sock_addr {
 	struct bpf_sock *sk;
 };
 
+/* A function that the kernel verifies once, and not again for each way that leads to its call. Its arguments are then
+ * anything of their types. Since Linux 5.12 (e5069b9c23b3). */
+#define SEPARATE __attribute__((noinline))
+
 /* An address and a port, as records have them. */
 struct endpoint {
 	__u32 address[4];
@@ -132,13 +136,13 @@ static __always_inline bool read_network(struct __sk_buff *skb, struct packet *p
 	return true;
 }
 
-/* Reads the headers. False: it is neither UDP nor TCP, or has IPv6 extension headers. */
-static __always_inline bool read_packet(struct __sk_buff *skb, struct packet *p)
+/* Reads the headers. 0: it is neither UDP nor TCP, or has IPv6 extension headers. */
+SEPARATE int read_packet(struct __sk_buff *skb, struct packet *p)
 {
 	__u32 transport, end;
 	__u8 h[20];
 
-	if (!read_network(skb, p, &transport, &end))
+	if (!p || !read_network(skb, p, &transport, &end))
 		return false;
 	if (end <= 40 || end > skb->len) /* a jumbogram, or a packet of several segments: its length is the buffer's */
 		end = skb->len;
