@@ -17,6 +17,7 @@ import (
 	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/link"
 
+	"github.com/netconn/netconn/internal/attach"
 	"github.com/netconn/netconn/internal/conn"
 	"github.com/netconn/netconn/internal/testnet"
 	"github.com/netconn/netconn/internal/testnet/cgroup"
@@ -192,6 +193,48 @@ func TestServers(t *testing.T) {
 		if l.Namespace.Inode != n.Inode {
 			t.Errorf("the namespace is %+v, want %d", l.Namespace, n.Inode)
 		}
+	}
+}
+
+// A server that ends takes its cgroup with it. What it never answered is still reported.
+func TestQueriesOfARemovedCgroup(t *testing.T) {
+	n := network(t)
+	w := observe(t, Options{Mode: Servers, Timeout: time.Second})
+	t.Run("server", func(t *testing.T) {
+		start(t, n, "netconn-test-dns-ends", "10.99.53.1:53")
+		w.drain()
+		n.Do(func() { ask(t, true, "silent.example.com.") })
+	})
+	for deadline := time.Now().Add(5 * time.Second); w.set.Len() > 0; time.Sleep(10 * time.Millisecond) {
+		if w.swept = (time.Time{}); time.Now().After(deadline) {
+			t.Skip("another DNS server of this machine is followed")
+		}
+		w.drain()
+	}
+	time.Sleep(time.Second)
+	w.swept = time.Time{}
+	w.drain()
+	if got := strings.Join(w.said(conn.RoleServer), ", "); got != "udp 53  timeout 1" {
+		t.Errorf("the server: %q", got)
+	}
+	if w.drain(); w.stats.Waiting != 0 {
+		t.Errorf("%d queries wait for ever", w.stats.Waiting)
+	}
+}
+
+// A server in the root cgroup is not followed, because every socket of the machine would run the programs.
+func TestServerInTheRoot(t *testing.T) {
+	w := observe(t, Options{Mode: Servers})
+	before, err := w.Stats()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.inRoot = false
+	w.follow(attach.RootID)
+	w.follow(attach.RootID)
+	after, err := w.Stats()
+	if err != nil || after.NotAttached != 1 || after.Cgroups != before.Cgroups {
+		t.Errorf("%+v, and before %+v: %v", after, before, err)
 	}
 }
 

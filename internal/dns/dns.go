@@ -11,7 +11,7 @@ type Mode string
 
 const (
 	Off     Mode = "off"
-	Servers Mode = "servers" // those of the cgroups with a socket that is bound to a port of DNS
+	Servers Mode = "servers" // those of the cgroups with a socket that is bound to a port of DNS, the root excluded
 	All     Mode = "all"     // those of all cgroups
 )
 
@@ -46,5 +46,5 @@ type Stats struct {
 	QueriesRefused uint64 // queries that were not kept, because too many waited: they have no latency, and no timeout
 	Malformed      uint64 // messages that are none
 	Unreadable     uint64 // packets of a port of DNS that hold no query and no response, such as a zone transfer
-	NotAttached    uint64 // cgroups that the programs could not be attached to
+	NotAttached    uint64 // cgroups of servers that are not followed: the root, or the programs could not be attached
 }

@@ -29,6 +29,7 @@ type Reader struct {
 	swept   time.Time
 	decoder decoder
 	stats   Stats
+	inRoot  bool // a server in the root cgroup was found
 	closers []io.Closer
 }
 
@@ -128,11 +129,12 @@ func (r *Reader) Drain(now time.Time, h Handler) error {
 			return err
 		}
 	}
-	if now.Sub(r.swept) < sweepEvery {
+	idle := r.set.Len() == 0 && r.stats.Waiting == 0
+	if idle || now.Sub(r.swept) < sweepEvery {
 		return nil
 	}
 	r.swept = now
-	return errors.Join(r.sweep(h), r.set.Expire())
+	return errors.Join(r.set.Expire(), r.sweep(h)) // a removed cgroup may have left queries behind
 }
 
 func (r *Reader) take(raw []byte, h Handler) error {
@@ -148,12 +150,22 @@ func (r *Reader) take(raw []byte, h Handler) error {
 		if err != nil {
 			return err
 		}
-		if err := r.set.Add(server.Cgroup); err != nil && !errors.Is(err, attach.ErrGone) {
-			r.stats.NotAttached++
-		}
+		r.follow(server.Cgroup)
 		return nil
 	}
 	return fmt.Errorf("%w: %d", errKind, kind)
+}
+
+// follow attaches to the cgroup of a server. The root cgroup includes every socket of the machine, and only servers are
+// to pay for Servers.
+func (r *Reader) follow(cgroup uint64) {
+	if cgroup == attach.RootID {
+		r.inRoot = true
+		return
+	}
+	if err := r.set.Add(cgroup); err != nil && !errors.Is(err, attach.ErrGone) {
+		r.stats.NotAttached++
+	}
 }
 
 // sweep hands over the queries that have waited for too long, and forgets them.
@@ -189,6 +201,9 @@ func (r *Reader) sweep(h Handler) error {
 func (r *Reader) Stats() (Stats, error) {
 	s := r.stats
 	s.Cgroups, s.Malformed = r.set.Len(), r.decoder.malformed
+	if r.inRoot {
+		s.NotAttached++
+	}
 	for _, c := range []struct {
 		of kernelDnsCounter
 		to *uint64
