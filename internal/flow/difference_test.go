@@ -111,9 +111,9 @@ func measured(m Measure, samples ...float64) (h Histogram) {
 // The table goes on counting in the flows that it returned, and the caller may keep what it got.
 func TestDifferencesShareNothing(t *testing.T) {
 	d := NewDifferences(at(0))
-	f := Flow{
-		Key: toPort(shop, 80), Connections: true,
-		Histograms: [Measures]Histogram{histogram(1), histogram(1), histogram(1), histogram(1)},
+	f := Flow{Key: toPort(shop, 80), Connections: true}
+	for m := range f.Histograms {
+		f.Histograms[m] = histogram(1)
 	}
 	rs := []Resource{{Owner: shop, Flows: []*Flow{&f}}}
 	first := d.Of(rs, at(10))

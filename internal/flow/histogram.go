@@ -12,11 +12,13 @@ type Bounds [Measures][]float64
 
 // DefaultBounds returns the bounds that histograms have by default, each about three times the one before. Every bound
 // is a series of every flow, so few measures have many: eight from 100 us to 300 ms for the round-trip time and its
-// variation, twelve from 50 us to 10 s for the duration, and none for the handshake, which takes a round trip.
+// variation, twelve from 50 us to 10 s for the duration, nine from 300 us to 5 s for a DNS look-up, and none for the
+// handshake, which takes a round trip.
 func DefaultBounds() Bounds {
 	round := []float64{100e-6, 300e-6, 1e-3, 3e-3, 10e-3, 30e-3, 100e-3, 300e-3}
 	long := slices.Concat([]float64{50e-6}, round, []float64{1, 3, 10})
-	return Bounds{RTT: round, Jitter: round, Duration: long}
+	lookup := []float64{300e-6, 1e-3, 3e-3, 10e-3, 30e-3, 100e-3, 300e-3, 1, 5}
+	return Bounds{RTT: round, Jitter: round, Duration: long, LookupDuration: lookup}
 }
 
 // SameBounds returns these bounds for every measure.

@@ -19,6 +19,8 @@ type Key struct {
 	Local, Remote netip.AddrPort // opt-in: network.local.*, network.peer.*; as the socket has them
 	Server        netip.Addr     // opt-in: server.address
 	Client        netip.Addr     // opt-in: client.address
+	Question      string         // opt-in: dns.question.name
+	Protocol      conn.Protocol  // opt-in: network.transport; 0: TCP
 }
 
 // Original is the original destination, where it was translated.
@@ -42,6 +44,8 @@ func (k *Key) compare(o *Key) int {
 		k.Remote.Compare(o.Remote),
 		k.Server.Compare(o.Server),
 		k.Client.Compare(o.Client),
+		cmp.Compare(k.Question, o.Question),
+		cmp.Compare(k.Protocol, o.Protocol),
 	)
 }
 

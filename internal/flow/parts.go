@@ -10,6 +10,7 @@ type Parts uint64
 const (
 	Established Parts = 1 << iota // a connection was established, so that every counter has a series
 	Drops                         // ListenDrops
+	Unanswered                    // Timeouts
 	otherParts
 )
 
@@ -23,6 +24,9 @@ func Errored(o Outcome, e conn.Error) Parts {
 
 // Sampled returns the part of a measure.
 func Sampled(m Measure) Parts { return Errored(Outcomes, 0) << m }
+
+// Answered returns the part of a response code.
+func Answered(r conn.Rcode) Parts { return Sampled(Measures) << r }
 
 // Established reports whether a connection of the flow was ever established.
 func (f *Flow) Established() bool {
@@ -43,6 +47,14 @@ func (f *Flow) Parts() Parts {
 	}
 	if f.ListenDrops > 0 {
 		p |= Drops
+	}
+	if f.Timeouts > 0 {
+		p |= Unanswered
+	}
+	for r, n := range f.Responses {
+		if n > 0 {
+			p |= Answered(conn.Rcode(r))
+		}
 	}
 	for o := range f.Outcomes {
 		for e, n := range f.Outcomes[o] {

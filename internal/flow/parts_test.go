@@ -9,7 +9,7 @@ import (
 
 // Each part is a bit of its own, and all of them fit.
 func TestPartsAreDistinct(t *testing.T) {
-	all := []Parts{Established, Drops}
+	all := []Parts{Established, Drops, Unanswered}
 	for c := range conn.Counters {
 		all = append(all, Counted(c))
 	}
@@ -20,6 +20,9 @@ func TestPartsAreDistinct(t *testing.T) {
 	}
 	for m := range Measures {
 		all = append(all, Sampled(m))
+	}
+	for r := range conn.Rcodes {
+		all = append(all, Answered(r))
 	}
 	var seen Parts
 	for i, p := range all {

@@ -15,12 +15,15 @@ type Flow struct {
 
 	Connections bool // a connection or a loss was ever counted here; where false, only ListenDrops has a meaning
 	Listens     bool // a listener was ever counted here; where false, ListenDrops has no meaning
+	Lookups     bool // a DNS look-up was ever counted here; where false, Responses and Timeouts have no meaning
 
 	Counts      conn.Counts
 	Outcomes    OutcomeCounts
 	Histograms  [Measures]Histogram
 	Active      int64  // open connections
 	ListenDrops uint64 // connections that a full queue dropped
+	Responses   [conn.Rcodes]uint64
+	Timeouts    uint64 // DNS queries without a response
 }
 
 // Outcome is a kind of event that is counted by conn.Error.
@@ -43,6 +46,7 @@ const (
 	Jitter
 	Handshake
 	Duration
+	LookupDuration
 	Measures // how many there are
 )
 
@@ -54,6 +58,7 @@ func (f *Flow) Add(o *Flow) {
 	f.Shown |= o.Shown
 	f.Connections = f.Connections || o.Connections
 	f.Listens = f.Listens || o.Listens
+	f.Lookups = f.Lookups || o.Lookups
 	f.Counts = f.Counts.Add(o.Counts)
 	for k := range o.Outcomes {
 		for e := range o.Outcomes[k] {
@@ -65,6 +70,10 @@ func (f *Flow) Add(o *Flow) {
 	}
 	f.Active += o.Active
 	f.ListenDrops += o.ListenDrops
+	for r := range o.Responses {
+		f.Responses[r] += o.Responses[r]
+	}
+	f.Timeouts += o.Timeouts
 }
 
 // since returns what a flow has counted beyond an earlier state of it. Start is left at zero.
@@ -74,8 +83,13 @@ func (f *Flow) since(earlier *Flow) Flow {
 		Overflow:    f.Overflow,
 		Connections: f.Connections,
 		Listens:     f.Listens,
+		Lookups:     f.Lookups,
 		Counts:      f.Counts.Sub(earlier.Counts),
 		ListenDrops: f.ListenDrops - earlier.ListenDrops,
+		Timeouts:    f.Timeouts - earlier.Timeouts,
+	}
+	for r := range f.Responses {
+		n.Responses[r] = f.Responses[r] - earlier.Responses[r]
 	}
 	for k := range f.Outcomes {
 		for e := range f.Outcomes[k] {
@@ -95,7 +109,8 @@ func (f *Flow) counted() bool {
 			return true
 		}
 	}
-	return f.Counts != conn.Counts{} || f.Outcomes != OutcomeCounts{} || f.ListenDrops > 0
+	return f.Counts != conn.Counts{} || f.Outcomes != OutcomeCounts{} || f.ListenDrops > 0 ||
+		f.Responses != [conn.Rcodes]uint64{} || f.Timeouts > 0
 }
 
 // copyFrom makes f a copy of o that shares no memory with it, and uses f's own again.
