@@ -22,6 +22,7 @@ type Health struct {
 	Events    EventStats
 	Ends      ends.Stats
 	Conntrack conntrack.Stats   // zero: connection tracking cannot be asked
+	DNS       DNSStats          // zero: it is not followed
 	Cluster   kubernetes.Health // zero: there is no cluster
 }
 
@@ -35,7 +36,12 @@ func (p *Pipeline) Health() (Health, error) {
 	if err != nil {
 		return Health{}, fmt.Errorf("read what was lost: %w", err)
 	}
+	lookups, err := p.lookups.stats()
+	if err != nil {
+		return Health{}, fmt.Errorf("read the counters of DNS: %w", err)
+	}
 	return Health{
+		DNS:    lookups,
 		Kernel: stats, Losses: losses, Flows: p.flows.Stats(), Owners: p.owners.Stats(), Events: p.events.stats,
 		Ends: p.ends.Stats(), Conntrack: p.tables.health(), Cluster: p.sources.cluster(),
 	}, nil

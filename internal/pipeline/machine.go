@@ -7,6 +7,7 @@ import (
 
 	"github.com/netconn/netconn/internal/conn"
 	"github.com/netconn/netconn/internal/conntrack"
+	"github.com/netconn/netconn/internal/dns"
 	"github.com/netconn/netconn/internal/flow"
 	"github.com/netconn/netconn/internal/kernel"
 	"github.com/netconn/netconn/internal/memory"
@@ -19,7 +20,9 @@ type Machine struct {
 	Ask  func(root string, now time.Time) (Tables, error)
 	Host func(root string) (id, name string, err error)
 	Join func(o Options, now func() time.Time) (s Sources, missing []error)
-	Now  func() time.Time
+	// Resolve follows DNS exchanges; nil: it does not.
+	Resolve func(dns.Options) (Exchanges, error)
+	Now     func() time.Time
 	// Memory returns the limits of this process's memory; nil: there are none.
 	Memory func() memory.Limits
 }
@@ -87,7 +90,22 @@ func (t Tables) close() error {
 // ThisMachine is the one that the process runs on.
 func ThisMachine() Machine {
 	return Machine{Open: openSockets, Ask: openTables, Host: owner.Host, Join: openSources, Now: time.Now,
-		Memory: memory.Read}
+		Memory: memory.Read, Resolve: openExchanges}
+}
+
+// Exchanges are the methods of dns.Reader, with the same rule as Sockets. The zero value: DNS is not followed.
+type Exchanges struct {
+	Drain func(now time.Time, h dns.Handler) error
+	Stats func() (dns.Stats, error)
+	Close func() error
+}
+
+func openExchanges(o dns.Options) (Exchanges, error) {
+	r, err := dns.Open(o)
+	if err != nil {
+		return Exchanges{}, err
+	}
+	return Exchanges{Drain: r.Drain, Stats: r.Stats, Close: r.Close}, nil
 }
 
 func openSockets() (Sockets, error) {

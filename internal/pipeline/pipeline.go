@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/netconn/netconn/internal/conn"
+	"github.com/netconn/netconn/internal/dns"
 	"github.com/netconn/netconn/internal/ends"
 	"github.com/netconn/netconn/internal/flow"
 	"github.com/netconn/netconn/internal/kernel"
@@ -48,6 +49,7 @@ type Options struct {
 	Networks   map[string][]netip.Prefix // names for ranges of addresses
 	Services   []netip.Prefix            // ranges of service addresses, which no socket has
 	Kubernetes ClusterConfig
+	DNS        DNSMode
 	// RequireKubeconfig makes Open fail if a kubeconfig is configured and cannot be used. Open does not wait for the
 	// API.
 	RequireKubeconfig bool
@@ -58,12 +60,18 @@ type Options struct {
 
 // Defaults are the options of a configuration that names none.
 func Defaults() Options {
-	return Options{Root: "/", Kubernetes: kubernetes.Defaults(), Flows: flow.Defaults(),
+	return Options{Root: "/", DNS: dns.Servers, Kubernetes: kubernetes.Defaults(), Flows: flow.Defaults(),
 		Events: EventOptions{MaxPerSecond: 100, OpenInterval: 5 * time.Minute}}
 }
 
 // ClusterConfig is how the API of a cluster is reached. Without an API the rest of a pipeline works.
 type ClusterConfig = kubernetes.Config
+
+// DNSMode is which DNS exchanges are followed: off, servers or all.
+type DNSMode = dns.Mode
+
+// DNSStats are the counters of the reader of DNS.
+type DNSStats = dns.Stats
 
 // A Pipeline is made by Open.
 type Pipeline struct {
@@ -72,6 +80,7 @@ type Pipeline struct {
 	ends      *ends.Index
 	tables    Tables
 	peers     *peer.Resolver
+	lookups   lookups
 	sources   Sources
 	known     map[string]bool // containers of this machine that the sources have been certain of
 	listed    bool            // the cluster's API had answered before this collection
@@ -131,7 +140,8 @@ func Open(o Options, m Machine) (*Pipeline, error) {
 	}
 	o.Flows.Withhold = p.withhold
 	p.flows = flow.New(o.Flows, now)
-	p.degraded = p.missing(append([]error{hostErr, tablesErr, s.limit(capacity.Sockets)}, missing...))
+	dnsErr := p.lookups.open(o, m)
+	p.degraded = p.missing(append([]error{hostErr, tablesErr, dnsErr, s.limit(capacity.Sockets)}, missing...))
 	return p, nil
 }
 
@@ -201,6 +211,7 @@ func (p *Pipeline) Collect(now time.Time) ([]flow.Resource, error) {
 func (p *Pipeline) read(now time.Time) ([]flow.Resource, error) {
 	snapshotErr := p.snapshot(now)
 	drainErr := p.confirm(now)
+	p.creditLookups(now)
 	lossErr := p.lose(now)
 	p.events.settle(now, p.resolver(now))
 	identify := func(c conn.Conn) (flow.Key, bool) { return p.identify(c, now) }
@@ -215,6 +226,7 @@ func (p *Pipeline) resolver(now time.Time) func(conn.Conn) Identity {
 func (p *Pipeline) expire(now time.Time) {
 	for _, gone := range slices.Concat(p.owners.Expire(now), p.programs.ended(now)) {
 		delete(p.known, gone.ContainerID)
+		delete(p.lookups.questions, gone)
 		if p.mask(flow.Key{Owner: gone}).Owner == gone { // or living containers share the resource
 			p.flows.Gone(gone)
 		}
@@ -271,10 +283,11 @@ func (p *Pipeline) confirm(now time.Time) error {
 // their routes before connection tracking forgets them, and lets go of those that are certain.
 func (p *Pipeline) Drain(now time.Time) error {
 	defer p.settle(now)
+	dnsErr := p.drainLookups(now)
 	if err := p.sockets.Drain(p.handler(now)); err != nil {
-		return fmt.Errorf("read the ended connections: %w", err)
+		return errors.Join(fmt.Errorf("read the ended connections: %w", err), dnsErr)
 	}
-	return nil
+	return dnsErr
 }
 
 // settle comes after each reading. Flows and events look for other ends before those may expire.
@@ -312,7 +325,7 @@ func (p *Pipeline) handler(now time.Time) kernel.Handler {
 
 // Close leaves nothing in the kernel.
 func (p *Pipeline) Close() error {
-	err := errors.Join(p.sockets.Close(), p.tables.close())
+	err := errors.Join(p.sockets.Close(), p.tables.close(), p.lookups.close())
 	p.sources.close()
 	return err
 }

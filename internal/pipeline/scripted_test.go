@@ -7,6 +7,7 @@ import (
 
 	"github.com/netconn/netconn/internal/conn"
 	"github.com/netconn/netconn/internal/conntrack"
+	"github.com/netconn/netconn/internal/dns"
 	"github.com/netconn/netconn/internal/kernel"
 	"github.com/netconn/netconn/internal/kubernetes"
 )
@@ -20,6 +21,11 @@ type scripted struct {
 	stats     kernel.Stats
 	err       error // of the next drain
 	closed    []string
+
+	exchanges []conn.Lookup // of the next drain
+	follow    []dns.Options // of each reader of DNS
+	dnsStats  dns.Stats
+	dnsErr    error // of everything that the reader of DNS does
 
 	translate func(conntrack.Lookup) conntrack.Answer
 	lookups   []conntrack.Lookup
@@ -50,6 +56,24 @@ func (s *scripted) machine() Machine {
 		Host: func(string) (string, string, error) { return "4d3c", "node-1", nil },
 		Join: func(Options, func() time.Time) (Sources, []error) { return s.sources(), nil },
 		Now:  func() time.Time { return s.now },
+		Resolve: func(o dns.Options) (Exchanges, error) {
+			s.follow = append(s.follow, o)
+			return s.resolver(), s.dnsErr
+		},
+	}
+}
+
+func (s *scripted) resolver() Exchanges {
+	return Exchanges{
+		Drain: func(_ time.Time, h dns.Handler) error {
+			for _, l := range s.exchanges {
+				h.Lookup(l)
+			}
+			s.exchanges = nil
+			return s.dnsErr
+		},
+		Stats: func() (dns.Stats, error) { return s.dnsStats, s.dnsErr },
+		Close: s.closing("DNS"),
 	}
 }
 
