@@ -36,6 +36,7 @@ const (
 	LocalAddress
 	ServerAddress
 	ClientAddress
+	Question // of DNS metrics only
 
 	Attributes // how many there are
 
@@ -85,6 +86,7 @@ var attributes = [Attributes]struct {
 	LocalAddress:         {"network.local.address", DetailOptIn},
 	ServerAddress:        {"server.address", DetailOptIn},
 	ClientAddress:        {"client.address", DetailOptIn},
+	Question:             {"dns.question.name", DetailOptIn},
 }
 
 // Key returns the attribute's key in OTLP.
@@ -101,6 +103,7 @@ const (
 	Direction = "network.io.direction"
 	ErrorType = "error.type"
 	LimitedBy = "netconn.limited_by"
+	RcodeKey  = "netconn.dns.rcode"
 	Overflow  = "otel.metric.overflow" // of the points for all flows beyond a limit
 
 	PeerCluster = "netconn.peer.k8s.cluster.name" // for the network map, where a processor adds it

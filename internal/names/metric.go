@@ -23,6 +23,9 @@ const (
 	Recoveries        = "netconn.tcp.recoveries"
 	Bypassed          = "netconn.tcp.bypassed"
 	ListenDrops       = "netconn.listen.drops"
+	LookupDuration    = "dns.lookup.duration"
+	LookupRequests    = "netconn.dns.requests"
+	LookupTimeouts    = "netconn.dns.timeouts"
 )
 
 // Units of metrics, as UCUM writes them.
@@ -33,6 +36,7 @@ const (
 	Connections  = "{connection}"
 	Segments     = "{segment}"
 	EventsUnit   = "{event}"
+	RequestUnit  = "{request}"
 )
 
 // Names of events.

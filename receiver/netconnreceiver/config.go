@@ -106,6 +106,8 @@ type Config struct {
 	Networks map[string][]Range `mapstructure:"networks"`
 	// Services are ranges of service addresses. Such an address is never the actual server.
 	Services []Range `mapstructure:"services"`
+	// DNS is which DNS exchanges are followed: off, servers (those of containers and units that serve DNS) or all.
+	DNS pipeline.DNSMode `mapstructure:"dns"`
 	// Events are the log records of a logs pipeline.
 	Events EventsConfig `mapstructure:"events"`
 	// Kubernetes is the API that has the names of peers.
@@ -142,6 +144,7 @@ func createDefaultConfig() component.Config {
 		ExpireAfter:        d.Flows.ExpireAfter,
 		Events: EventsConfig{MaxPerSecond: d.Events.MaxPerSecond, OpenInterval: d.Events.OpenInterval,
 			EventsConfig: metadata.DefaultEventsConfig()},
+		DNS:        d.DNS,
 		Kubernetes: d.Kubernetes,
 	}
 }
@@ -200,6 +203,7 @@ func (c *Config) options(mask func(flow.Key) flow.Key) pipeline.Options {
 		Networks:          prefixes(c.Networks),
 		Services:          services(c.Services),
 		Kubernetes:        c.cluster(),
+		DNS:               c.DNS,
 		RequireKubeconfig: c.ErrorMode == ErrorModePropagate,
 		Flows: flow.Config{
 			LimitPerResource: c.LimitPerResource,
@@ -239,6 +243,7 @@ func (c *Config) Validate() error {
 		atLeastOne("max_resources", c.MaxResources),
 		notNegative("max_connections", c.MaxConnections),
 		c.validateTemporality(),
+		c.validateDNS(),
 		atLeastOne("events::max_per_second", c.Events.MaxPerSecond),
 		c.validateExpireAfter(),
 		validateBuckets(c.HistogramBuckets),
@@ -290,6 +295,13 @@ func (c *Config) validateTemporality() error {
 		return nil
 	}
 	return fmt.Errorf("temporality: must be %s or %s, not %q", TemporalityCumulative, TemporalityDelta, c.Temporality)
+}
+
+func (c *Config) validateDNS() error {
+	if !slices.Contains(c.DNS.Choices(), string(c.DNS)) {
+		return fmt.Errorf("dns: must be off, servers or all, not %q", c.DNS)
+	}
+	return nil
 }
 
 // The path is always one of Linux, also where a configuration is checked on another system.

@@ -98,6 +98,7 @@ func TestConfigEveryKey(t *testing.T) {
 			"lab":    {Range(netip.MustParsePrefix("192.0.2.0/25"))},
 		},
 		Services: []Range{Range(netip.MustParsePrefix("10.96.0.0/12"))},
+		DNS:      "all",
 		Events: EventsConfig{
 			Enabled: true, MaxPerSecond: 40, OpenInterval: 10 * time.Minute, EventsConfig: metadata.DefaultEventsConfig(),
 		},
@@ -146,6 +147,7 @@ func TestConfigDefault(t *testing.T) {
 		MaxResources:     2000,
 		Temporality:      "cumulative",
 		ExpireAfter:      time.Hour,
+		DNS:              "servers",
 		Events: EventsConfig{
 			MaxPerSecond: 100, OpenInterval: 5 * time.Minute, EventsConfig: metadata.DefaultEventsConfig(),
 		},

@@ -34,7 +34,7 @@ func main() {
 var list = regexp.MustCompile(`(?m)^( +)attributes:\s*\[([^\]]*)\]`)
 
 // expand returns the text with whole lists. A list is one of a flow's attributes if it has the name of the
-// peer; others, such as that of netconn.zone.io, stay as they are.
+// peer; others, such as that of netconn.zone.io, stay as they are. With the name of a question it is one of a look-up.
 func expand(text string) string {
 	return list.ReplaceAllStringFunc(text, func(found string) string {
 		m := list.FindStringSubmatch(found)
@@ -48,10 +48,23 @@ func expand(text string) string {
 
 // whole returns the attributes of flows in place of those among the keys.
 func whole(keys []string) []string {
-	flows := flowKeys()
+	flows, lookup := flowKeys(), slices.Contains(keys, names.Question.Key())
 	first := slices.IndexFunc(keys, func(k string) bool { return slices.Contains(flows, k) })
 	others := slices.DeleteFunc(slices.Clone(keys), func(k string) bool { return slices.Contains(flows, k) })
-	return slices.Insert(others, first, flows...)
+	flows = slices.DeleteFunc(flows, func(k string) bool { return !describes(k, lookup) })
+	return slices.Insert(others, min(first, len(others)), flows...)
+}
+
+// describes reports whether an attribute is one of look-ups, or one of connections. Translations are not known of a
+// look-up.
+func describes(key string, lookup bool) bool {
+	switch key {
+	case names.Question.Key():
+		return lookup
+	case names.NAT.Key(), names.OriginalName.Key(), names.OriginalPort.Key(), names.OriginalAddress.Key():
+		return !lookup
+	}
+	return true
 }
 
 // flowKeys returns the keys of the attributes of flows, the peer's last.

@@ -23,7 +23,15 @@ func TestCommittedListsAreFresh(t *testing.T) {
 }
 
 func TestWhole(t *testing.T) {
-	flows := flowKeys()
+	without := func(keys ...string) []string {
+		return slices.DeleteFunc(flowKeys(), func(k string) bool { return slices.Contains(keys, k) })
+	}
+	flows := without("dns.question.name")
+	lookups := without("netconn.nat", "netconn.original_destination.name", "netconn.original_destination.port",
+		"netconn.original_destination.address")
+	if got := whole([]string{"netconn.peer.name", "dns.question.name"}); !slices.Equal(got, lookups) {
+		t.Errorf("of a look-up: got %q, want %q", got, lookups)
+	}
 	for name, tt := range map[string]struct{ keys, before, after []string }{
 		"of a flow":           {[]string{"netconn.role", "netconn.peer.name"}, nil, nil},
 		"with one of its own": {[]string{"error.type", "netconn.peer.name"}, []string{"error.type"}, nil},

@@ -4,6 +4,7 @@
 package attributes
 
 import (
+	"cmp"
 	"net/netip"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -18,6 +19,12 @@ type Set uint64
 
 // All holds all attributes.
 const All Set = 1<<names.Attributes - 1
+
+// What can describe a connection, and what can describe a DNS look-up. Translations are not known of a look-up.
+const (
+	Connection = All &^ (1 << names.Question)
+	Lookup     = All &^ (1<<names.NAT | 1<<names.OriginalName | 1<<names.OriginalPort | 1<<names.OriginalAddress)
+)
 
 // The levels of detail.
 var (
@@ -92,8 +99,10 @@ func (s Set) Mask(k flow.Key) flow.Key {
 		Local: netip.AddrPortFrom(keep(s, names.LocalAddress, k.Local.Addr()), 0),
 		Remote: netip.AddrPortFrom(
 			keep(s, names.PeerAddress, k.Remote.Addr()), keep(s, names.PeerPort, k.Remote.Port())),
-		Server: keep(s, names.ServerAddress, k.Server),
-		Client: keep(s, names.ClientAddress, k.Client),
+		Server:   keep(s, names.ServerAddress, k.Server),
+		Client:   keep(s, names.ClientAddress, k.Client),
+		Question: keep(s, names.Question, k.Question),
+		Protocol: keep(s, names.Transport, k.Protocol),
 	}
 }
 
@@ -113,7 +122,7 @@ func (s Set) Put(m pcommon.Map, k *flow.Key) {
 		m.PutStr(names.Role.Key(), k.Role.String())
 	}
 	if s.Has(names.Transport) {
-		m.PutStr(names.Transport.Key(), conn.TCP.String())
+		m.PutStr(names.Transport.Key(), cmp.Or(k.Protocol, conn.TCP).String())
 	}
 	s.putPort(m, names.ServerPort, k.ServerPort)
 	for a, v := range k.Peer {
@@ -130,6 +139,7 @@ func (s Set) Put(m pcommon.Map, k *flow.Key) {
 	s.putAddress(m, names.LocalAddress, k.Local.Addr())
 	s.putAddress(m, names.ServerAddress, k.Server)
 	s.putAddress(m, names.ClientAddress, k.Client)
+	s.putText(m, names.Question, k.Question)
 }
 
 func (s Set) putText(m pcommon.Map, a names.Attribute, v string) {

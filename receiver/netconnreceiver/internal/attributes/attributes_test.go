@@ -2,6 +2,7 @@ package attributes
 
 import (
 	"net/netip"
+	"slices"
 	"testing"
 	"unsafe"
 
@@ -24,7 +25,8 @@ func TestAttribute(t *testing.T) {
 		value any
 	}{
 		names.Role:                 {flow.Key{Role: conn.RoleClient}, "client"},
-		names.Transport:            {flow.Key{}, "tcp"},
+		names.Transport:            {flow.Key{Protocol: conn.UDP}, "udp"},
+		names.Question:             {flow.Key{Question: "example.com"}, "example.com"},
 		names.ServerPort:           {flow.Key{ServerPort: 443}, int64(443)},
 		names.PeerType:             {flow.Key{Peer: conn.Peer{names.PeerType: names.TypeContainer}}, "container"},
 		names.PeerImageTag:         {flow.Key{Peer: conn.Peer{names.PeerImageTag: "17"}}, "17"},
@@ -82,6 +84,19 @@ func TestAttributeUnknown(t *testing.T) {
 	}
 }
 
+// A look-up has no translation, and a connection has no question. Each has all other attributes.
+func TestLookupsAndConnections(t *testing.T) {
+	if got, want := (All &^ Lookup).Keys(), []string{
+		"netconn.nat", "netconn.original_destination.name", "netconn.original_destination.port",
+		"netconn.original_destination.address",
+	}; !slices.Equal(got, want) {
+		t.Errorf("a look-up lacks %v, want %v", got, want)
+	}
+	if got := (All &^ Connection).Keys(); !slices.Equal(got, []string{"dns.question.name"}) {
+		t.Errorf("a connection lacks %v", got)
+	}
+}
+
 func TestMaskAllKeepsWhatIsAnAttribute(t *testing.T) {
 	want := flowtest.Key()
 	want.Local = netip.AddrPortFrom(want.Local.Addr(), 0) // the local port is no attribute
@@ -96,6 +111,7 @@ func TestSemanticConventions(t *testing.T) {
 	for got, want := range map[string]attribute.Key{
 		names.Transport.Key():            semconv.NetworkTransportKey,
 		names.ServerPort.Key():           semconv.ServerPortKey,
+		names.Question.Key():             semconv.DNSQuestionNameKey,
 		names.ServerAddress.Key():        semconv.ServerAddressKey,
 		names.ClientAddress.Key():        semconv.ClientAddressKey,
 		names.PeerAddress.Key():          semconv.NetworkPeerAddressKey,
@@ -118,7 +134,7 @@ func TestSemanticConventions(t *testing.T) {
 		}
 	}
 	for got, want := range map[string]attribute.KeyValue{
-		names.TCP: semconv.NetworkTransportTCP, names.Transmit: semconv.NetworkIODirectionTransmit,
+		names.TCP: semconv.NetworkTransportTCP, conn.UDP.String(): semconv.NetworkTransportUDP, names.Transmit: semconv.NetworkIODirectionTransmit,
 		names.Receive: semconv.NetworkIODirectionReceive, names.OtherError: semconv.ErrorTypeOther,
 	} {
 		if got != want.Value.AsString() {
@@ -146,7 +162,7 @@ func TestLevels(t *testing.T) {
 		t.Error("a level lacks an attribute of the one before")
 	}
 	want := With(names.Transport, names.OriginalAddress, names.PeerAddress, names.PeerPort, names.LocalAddress,
-		names.ServerAddress, names.ClientAddress)
+		names.ServerAddress, names.ClientAddress, names.Question)
 	if got := All &^ Full; got != want {
 		t.Errorf("%v are in no level, want %v", got.Keys(), want.Keys())
 	}

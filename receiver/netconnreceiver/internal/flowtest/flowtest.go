@@ -30,6 +30,8 @@ func Key() flow.Key {
 		Remote:   netip.MustParseAddrPort("10.0.0.2:15001"),
 		Server:   netip.MustParseAddr("10.0.0.3"),
 		Client:   netip.MustParseAddr("10.0.0.4"),
+		Question: "example.com",
+		Protocol: conn.UDP,
 	}
 	for a := range k.Peer {
 		if k.Peer[a] == "" {
@@ -48,6 +50,7 @@ func Flow() *flow.Flow {
 	for m := range f.Histograms {
 		f.Histograms[m] = flow.Histogram{Counts: []uint64{1, 0}, Count: 1}
 	}
+	f.Lookups, f.Timeouts, f.Responses[0] = true, 1, 1
 	f.Outcomes[flow.Attempts][conn.Refused], f.Outcomes[flow.Ends][conn.Reset] = 1, 1
 	return f
 }

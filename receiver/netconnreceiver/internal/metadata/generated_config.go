@@ -10,6 +10,78 @@ import (
 	"go.opentelemetry.io/collector/filter"
 )
 
+// DNSLookupDurationMetricAttributeKey specifies the key of an attribute for the dns.lookup.duration metric.
+type DNSLookupDurationMetricAttributeKey string
+
+const (
+	DNSLookupDurationMetricAttributeKeyNetconnRole                  DNSLookupDurationMetricAttributeKey = "netconn.role"
+	DNSLookupDurationMetricAttributeKeyNetworkTransport             DNSLookupDurationMetricAttributeKey = "network.transport"
+	DNSLookupDurationMetricAttributeKeyServerPort                   DNSLookupDurationMetricAttributeKey = "server.port"
+	DNSLookupDurationMetricAttributeKeyNetworkPeerAddress           DNSLookupDurationMetricAttributeKey = "network.peer.address"
+	DNSLookupDurationMetricAttributeKeyNetworkPeerPort              DNSLookupDurationMetricAttributeKey = "network.peer.port"
+	DNSLookupDurationMetricAttributeKeyNetworkLocalAddress          DNSLookupDurationMetricAttributeKey = "network.local.address"
+	DNSLookupDurationMetricAttributeKeyServerAddress                DNSLookupDurationMetricAttributeKey = "server.address"
+	DNSLookupDurationMetricAttributeKeyClientAddress                DNSLookupDurationMetricAttributeKey = "client.address"
+	DNSLookupDurationMetricAttributeKeyDNSQuestionName              DNSLookupDurationMetricAttributeKey = "dns.question.name"
+	DNSLookupDurationMetricAttributeKeyNetconnPeerType              DNSLookupDurationMetricAttributeKey = "netconn.peer.type"
+	DNSLookupDurationMetricAttributeKeyNetconnPeerScope             DNSLookupDurationMetricAttributeKey = "netconn.peer.scope"
+	DNSLookupDurationMetricAttributeKeyNetconnPeerName              DNSLookupDurationMetricAttributeKey = "netconn.peer.name"
+	DNSLookupDurationMetricAttributeKeyNetconnPeerK8sNamespaceName  DNSLookupDurationMetricAttributeKey = "netconn.peer.k8s.namespace.name"
+	DNSLookupDurationMetricAttributeKeyNetconnPeerK8sWorkloadName   DNSLookupDurationMetricAttributeKey = "netconn.peer.k8s.workload.name"
+	DNSLookupDurationMetricAttributeKeyNetconnPeerK8sWorkloadKind   DNSLookupDurationMetricAttributeKey = "netconn.peer.k8s.workload.kind"
+	DNSLookupDurationMetricAttributeKeyNetconnPeerK8sPodName        DNSLookupDurationMetricAttributeKey = "netconn.peer.k8s.pod.name"
+	DNSLookupDurationMetricAttributeKeyNetconnPeerContainerName     DNSLookupDurationMetricAttributeKey = "netconn.peer.container.name"
+	DNSLookupDurationMetricAttributeKeyNetconnPeerContainerID       DNSLookupDurationMetricAttributeKey = "netconn.peer.container.id"
+	DNSLookupDurationMetricAttributeKeyNetconnPeerContainerImageTag DNSLookupDurationMetricAttributeKey = "netconn.peer.container.image.tag"
+	DNSLookupDurationMetricAttributeKeyNetconnPeerProxy             DNSLookupDurationMetricAttributeKey = "netconn.peer.proxy"
+	DNSLookupDurationMetricAttributeKeyNetconnPeerK8sNodeName       DNSLookupDurationMetricAttributeKey = "netconn.peer.k8s.node.name"
+	DNSLookupDurationMetricAttributeKeyNetconnPeerZone              DNSLookupDurationMetricAttributeKey = "netconn.peer.zone"
+	DNSLookupDurationMetricAttributeKeyNetconnPeerRegion            DNSLookupDurationMetricAttributeKey = "netconn.peer.region"
+	DNSLookupDurationMetricAttributeKeyServicePeerName              DNSLookupDurationMetricAttributeKey = "service.peer.name"
+	DNSLookupDurationMetricAttributeKeyServicePeerNamespace         DNSLookupDurationMetricAttributeKey = "service.peer.namespace"
+)
+
+// DNSLookupDurationMetricConfig provides config for the dns.lookup.duration metric.
+type DNSLookupDurationMetricConfig struct {
+	Enabled          bool `mapstructure:"enabled"`
+	enabledSetByUser bool
+
+	AggregationStrategy string                                `mapstructure:"aggregation_strategy"`
+	EnabledAttributes   []DNSLookupDurationMetricAttributeKey `mapstructure:"attributes"`
+}
+
+func (ms *DNSLookupDurationMetricConfig) Unmarshal(parser *confmap.Conf) error {
+	if parser == nil {
+		return nil
+	}
+
+	err := parser.Unmarshal(ms)
+	if err != nil {
+		return err
+	}
+
+	ms.enabledSetByUser = parser.IsSet("enabled")
+	return nil
+}
+
+func (ms *DNSLookupDurationMetricConfig) Validate() error {
+	for _, val := range ms.EnabledAttributes {
+		switch val {
+		case DNSLookupDurationMetricAttributeKeyNetconnRole, DNSLookupDurationMetricAttributeKeyNetworkTransport, DNSLookupDurationMetricAttributeKeyServerPort, DNSLookupDurationMetricAttributeKeyNetworkPeerAddress, DNSLookupDurationMetricAttributeKeyNetworkPeerPort, DNSLookupDurationMetricAttributeKeyNetworkLocalAddress, DNSLookupDurationMetricAttributeKeyServerAddress, DNSLookupDurationMetricAttributeKeyClientAddress, DNSLookupDurationMetricAttributeKeyDNSQuestionName, DNSLookupDurationMetricAttributeKeyNetconnPeerType, DNSLookupDurationMetricAttributeKeyNetconnPeerScope, DNSLookupDurationMetricAttributeKeyNetconnPeerName, DNSLookupDurationMetricAttributeKeyNetconnPeerK8sNamespaceName, DNSLookupDurationMetricAttributeKeyNetconnPeerK8sWorkloadName, DNSLookupDurationMetricAttributeKeyNetconnPeerK8sWorkloadKind, DNSLookupDurationMetricAttributeKeyNetconnPeerK8sPodName, DNSLookupDurationMetricAttributeKeyNetconnPeerContainerName, DNSLookupDurationMetricAttributeKeyNetconnPeerContainerID, DNSLookupDurationMetricAttributeKeyNetconnPeerContainerImageTag, DNSLookupDurationMetricAttributeKeyNetconnPeerProxy, DNSLookupDurationMetricAttributeKeyNetconnPeerK8sNodeName, DNSLookupDurationMetricAttributeKeyNetconnPeerZone, DNSLookupDurationMetricAttributeKeyNetconnPeerRegion, DNSLookupDurationMetricAttributeKeyServicePeerName, DNSLookupDurationMetricAttributeKeyServicePeerNamespace:
+		default:
+			return fmt.Errorf("metric dns.lookup.duration doesn't have an attribute %v, valid attributes: [netconn.role, network.transport, server.port, network.peer.address, network.peer.port, network.local.address, server.address, client.address, dns.question.name, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.k8s.namespace.name, netconn.peer.k8s.workload.name, netconn.peer.k8s.workload.kind, netconn.peer.k8s.pod.name, netconn.peer.container.name, netconn.peer.container.id, netconn.peer.container.image.tag, netconn.peer.proxy, netconn.peer.k8s.node.name, netconn.peer.zone, netconn.peer.region, service.peer.name, service.peer.namespace]", val)
+		}
+	}
+
+	switch ms.AggregationStrategy {
+	case AggregationStrategySum, AggregationStrategyAvg, AggregationStrategyMin, AggregationStrategyMax:
+	default:
+		return fmt.Errorf("invalid aggregation strategy %q, valid strategies: [%s, %s, %s, %s]", ms.AggregationStrategy, AggregationStrategySum, AggregationStrategyAvg, AggregationStrategyMin, AggregationStrategyMax)
+	}
+
+	return nil
+}
+
 // NetconnActiveMetricAttributeKey specifies the key of an attribute for the netconn.active metric.
 type NetconnActiveMetricAttributeKey string
 
@@ -225,6 +297,154 @@ func (ms *NetconnClosedMetricConfig) Validate() error {
 		case NetconnClosedMetricAttributeKeyErrorType, NetconnClosedMetricAttributeKeyNetconnRole, NetconnClosedMetricAttributeKeyNetworkTransport, NetconnClosedMetricAttributeKeyServerPort, NetconnClosedMetricAttributeKeyNetconnNat, NetconnClosedMetricAttributeKeyNetconnOriginalDestinationName, NetconnClosedMetricAttributeKeyNetconnOriginalDestinationPort, NetconnClosedMetricAttributeKeyNetconnOriginalDestinationAddress, NetconnClosedMetricAttributeKeyNetworkPeerAddress, NetconnClosedMetricAttributeKeyNetworkPeerPort, NetconnClosedMetricAttributeKeyNetworkLocalAddress, NetconnClosedMetricAttributeKeyServerAddress, NetconnClosedMetricAttributeKeyClientAddress, NetconnClosedMetricAttributeKeyNetconnPeerType, NetconnClosedMetricAttributeKeyNetconnPeerScope, NetconnClosedMetricAttributeKeyNetconnPeerName, NetconnClosedMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnClosedMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnClosedMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnClosedMetricAttributeKeyNetconnPeerK8sPodName, NetconnClosedMetricAttributeKeyNetconnPeerContainerName, NetconnClosedMetricAttributeKeyNetconnPeerContainerID, NetconnClosedMetricAttributeKeyNetconnPeerContainerImageTag, NetconnClosedMetricAttributeKeyNetconnPeerProxy, NetconnClosedMetricAttributeKeyNetconnPeerK8sNodeName, NetconnClosedMetricAttributeKeyNetconnPeerZone, NetconnClosedMetricAttributeKeyNetconnPeerRegion, NetconnClosedMetricAttributeKeyServicePeerName, NetconnClosedMetricAttributeKeyServicePeerNamespace:
 		default:
 			return fmt.Errorf("metric netconn.closed doesn't have an attribute %v, valid attributes: [error.type, netconn.role, network.transport, server.port, netconn.nat, netconn.original_destination.name, netconn.original_destination.port, netconn.original_destination.address, network.peer.address, network.peer.port, network.local.address, server.address, client.address, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.k8s.namespace.name, netconn.peer.k8s.workload.name, netconn.peer.k8s.workload.kind, netconn.peer.k8s.pod.name, netconn.peer.container.name, netconn.peer.container.id, netconn.peer.container.image.tag, netconn.peer.proxy, netconn.peer.k8s.node.name, netconn.peer.zone, netconn.peer.region, service.peer.name, service.peer.namespace]", val)
+		}
+	}
+
+	switch ms.AggregationStrategy {
+	case AggregationStrategySum, AggregationStrategyAvg, AggregationStrategyMin, AggregationStrategyMax:
+	default:
+		return fmt.Errorf("invalid aggregation strategy %q, valid strategies: [%s, %s, %s, %s]", ms.AggregationStrategy, AggregationStrategySum, AggregationStrategyAvg, AggregationStrategyMin, AggregationStrategyMax)
+	}
+
+	return nil
+}
+
+// NetconnDNSRequestsMetricAttributeKey specifies the key of an attribute for the netconn.dns.requests metric.
+type NetconnDNSRequestsMetricAttributeKey string
+
+const (
+	NetconnDNSRequestsMetricAttributeKeyNetconnDNSRcode              NetconnDNSRequestsMetricAttributeKey = "netconn.dns.rcode"
+	NetconnDNSRequestsMetricAttributeKeyNetconnRole                  NetconnDNSRequestsMetricAttributeKey = "netconn.role"
+	NetconnDNSRequestsMetricAttributeKeyNetworkTransport             NetconnDNSRequestsMetricAttributeKey = "network.transport"
+	NetconnDNSRequestsMetricAttributeKeyServerPort                   NetconnDNSRequestsMetricAttributeKey = "server.port"
+	NetconnDNSRequestsMetricAttributeKeyNetworkPeerAddress           NetconnDNSRequestsMetricAttributeKey = "network.peer.address"
+	NetconnDNSRequestsMetricAttributeKeyNetworkPeerPort              NetconnDNSRequestsMetricAttributeKey = "network.peer.port"
+	NetconnDNSRequestsMetricAttributeKeyNetworkLocalAddress          NetconnDNSRequestsMetricAttributeKey = "network.local.address"
+	NetconnDNSRequestsMetricAttributeKeyServerAddress                NetconnDNSRequestsMetricAttributeKey = "server.address"
+	NetconnDNSRequestsMetricAttributeKeyClientAddress                NetconnDNSRequestsMetricAttributeKey = "client.address"
+	NetconnDNSRequestsMetricAttributeKeyDNSQuestionName              NetconnDNSRequestsMetricAttributeKey = "dns.question.name"
+	NetconnDNSRequestsMetricAttributeKeyNetconnPeerType              NetconnDNSRequestsMetricAttributeKey = "netconn.peer.type"
+	NetconnDNSRequestsMetricAttributeKeyNetconnPeerScope             NetconnDNSRequestsMetricAttributeKey = "netconn.peer.scope"
+	NetconnDNSRequestsMetricAttributeKeyNetconnPeerName              NetconnDNSRequestsMetricAttributeKey = "netconn.peer.name"
+	NetconnDNSRequestsMetricAttributeKeyNetconnPeerK8sNamespaceName  NetconnDNSRequestsMetricAttributeKey = "netconn.peer.k8s.namespace.name"
+	NetconnDNSRequestsMetricAttributeKeyNetconnPeerK8sWorkloadName   NetconnDNSRequestsMetricAttributeKey = "netconn.peer.k8s.workload.name"
+	NetconnDNSRequestsMetricAttributeKeyNetconnPeerK8sWorkloadKind   NetconnDNSRequestsMetricAttributeKey = "netconn.peer.k8s.workload.kind"
+	NetconnDNSRequestsMetricAttributeKeyNetconnPeerK8sPodName        NetconnDNSRequestsMetricAttributeKey = "netconn.peer.k8s.pod.name"
+	NetconnDNSRequestsMetricAttributeKeyNetconnPeerContainerName     NetconnDNSRequestsMetricAttributeKey = "netconn.peer.container.name"
+	NetconnDNSRequestsMetricAttributeKeyNetconnPeerContainerID       NetconnDNSRequestsMetricAttributeKey = "netconn.peer.container.id"
+	NetconnDNSRequestsMetricAttributeKeyNetconnPeerContainerImageTag NetconnDNSRequestsMetricAttributeKey = "netconn.peer.container.image.tag"
+	NetconnDNSRequestsMetricAttributeKeyNetconnPeerProxy             NetconnDNSRequestsMetricAttributeKey = "netconn.peer.proxy"
+	NetconnDNSRequestsMetricAttributeKeyNetconnPeerK8sNodeName       NetconnDNSRequestsMetricAttributeKey = "netconn.peer.k8s.node.name"
+	NetconnDNSRequestsMetricAttributeKeyNetconnPeerZone              NetconnDNSRequestsMetricAttributeKey = "netconn.peer.zone"
+	NetconnDNSRequestsMetricAttributeKeyNetconnPeerRegion            NetconnDNSRequestsMetricAttributeKey = "netconn.peer.region"
+	NetconnDNSRequestsMetricAttributeKeyServicePeerName              NetconnDNSRequestsMetricAttributeKey = "service.peer.name"
+	NetconnDNSRequestsMetricAttributeKeyServicePeerNamespace         NetconnDNSRequestsMetricAttributeKey = "service.peer.namespace"
+)
+
+// NetconnDNSRequestsMetricConfig provides config for the netconn.dns.requests metric.
+type NetconnDNSRequestsMetricConfig struct {
+	Enabled          bool `mapstructure:"enabled"`
+	enabledSetByUser bool
+
+	AggregationStrategy string                                 `mapstructure:"aggregation_strategy"`
+	EnabledAttributes   []NetconnDNSRequestsMetricAttributeKey `mapstructure:"attributes"`
+}
+
+func (ms *NetconnDNSRequestsMetricConfig) Unmarshal(parser *confmap.Conf) error {
+	if parser == nil {
+		return nil
+	}
+
+	err := parser.Unmarshal(ms)
+	if err != nil {
+		return err
+	}
+
+	ms.enabledSetByUser = parser.IsSet("enabled")
+	return nil
+}
+
+func (ms *NetconnDNSRequestsMetricConfig) Validate() error {
+	for _, val := range ms.EnabledAttributes {
+		switch val {
+		case NetconnDNSRequestsMetricAttributeKeyNetconnDNSRcode, NetconnDNSRequestsMetricAttributeKeyNetconnRole, NetconnDNSRequestsMetricAttributeKeyNetworkTransport, NetconnDNSRequestsMetricAttributeKeyServerPort, NetconnDNSRequestsMetricAttributeKeyNetworkPeerAddress, NetconnDNSRequestsMetricAttributeKeyNetworkPeerPort, NetconnDNSRequestsMetricAttributeKeyNetworkLocalAddress, NetconnDNSRequestsMetricAttributeKeyServerAddress, NetconnDNSRequestsMetricAttributeKeyClientAddress, NetconnDNSRequestsMetricAttributeKeyDNSQuestionName, NetconnDNSRequestsMetricAttributeKeyNetconnPeerType, NetconnDNSRequestsMetricAttributeKeyNetconnPeerScope, NetconnDNSRequestsMetricAttributeKeyNetconnPeerName, NetconnDNSRequestsMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnDNSRequestsMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnDNSRequestsMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnDNSRequestsMetricAttributeKeyNetconnPeerK8sPodName, NetconnDNSRequestsMetricAttributeKeyNetconnPeerContainerName, NetconnDNSRequestsMetricAttributeKeyNetconnPeerContainerID, NetconnDNSRequestsMetricAttributeKeyNetconnPeerContainerImageTag, NetconnDNSRequestsMetricAttributeKeyNetconnPeerProxy, NetconnDNSRequestsMetricAttributeKeyNetconnPeerK8sNodeName, NetconnDNSRequestsMetricAttributeKeyNetconnPeerZone, NetconnDNSRequestsMetricAttributeKeyNetconnPeerRegion, NetconnDNSRequestsMetricAttributeKeyServicePeerName, NetconnDNSRequestsMetricAttributeKeyServicePeerNamespace:
+		default:
+			return fmt.Errorf("metric netconn.dns.requests doesn't have an attribute %v, valid attributes: [netconn.dns.rcode, netconn.role, network.transport, server.port, network.peer.address, network.peer.port, network.local.address, server.address, client.address, dns.question.name, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.k8s.namespace.name, netconn.peer.k8s.workload.name, netconn.peer.k8s.workload.kind, netconn.peer.k8s.pod.name, netconn.peer.container.name, netconn.peer.container.id, netconn.peer.container.image.tag, netconn.peer.proxy, netconn.peer.k8s.node.name, netconn.peer.zone, netconn.peer.region, service.peer.name, service.peer.namespace]", val)
+		}
+	}
+	if !slices.Contains(ms.EnabledAttributes, NetconnDNSRequestsMetricAttributeKeyNetconnDNSRcode) {
+		return fmt.Errorf("netconn.dns.rcode is a required attribute for netconn.dns.requests metric and must be included")
+	}
+
+	switch ms.AggregationStrategy {
+	case AggregationStrategySum, AggregationStrategyAvg, AggregationStrategyMin, AggregationStrategyMax:
+	default:
+		return fmt.Errorf("invalid aggregation strategy %q, valid strategies: [%s, %s, %s, %s]", ms.AggregationStrategy, AggregationStrategySum, AggregationStrategyAvg, AggregationStrategyMin, AggregationStrategyMax)
+	}
+
+	return nil
+}
+
+// NetconnDNSTimeoutsMetricAttributeKey specifies the key of an attribute for the netconn.dns.timeouts metric.
+type NetconnDNSTimeoutsMetricAttributeKey string
+
+const (
+	NetconnDNSTimeoutsMetricAttributeKeyNetconnRole                  NetconnDNSTimeoutsMetricAttributeKey = "netconn.role"
+	NetconnDNSTimeoutsMetricAttributeKeyNetworkTransport             NetconnDNSTimeoutsMetricAttributeKey = "network.transport"
+	NetconnDNSTimeoutsMetricAttributeKeyServerPort                   NetconnDNSTimeoutsMetricAttributeKey = "server.port"
+	NetconnDNSTimeoutsMetricAttributeKeyNetworkPeerAddress           NetconnDNSTimeoutsMetricAttributeKey = "network.peer.address"
+	NetconnDNSTimeoutsMetricAttributeKeyNetworkPeerPort              NetconnDNSTimeoutsMetricAttributeKey = "network.peer.port"
+	NetconnDNSTimeoutsMetricAttributeKeyNetworkLocalAddress          NetconnDNSTimeoutsMetricAttributeKey = "network.local.address"
+	NetconnDNSTimeoutsMetricAttributeKeyServerAddress                NetconnDNSTimeoutsMetricAttributeKey = "server.address"
+	NetconnDNSTimeoutsMetricAttributeKeyClientAddress                NetconnDNSTimeoutsMetricAttributeKey = "client.address"
+	NetconnDNSTimeoutsMetricAttributeKeyDNSQuestionName              NetconnDNSTimeoutsMetricAttributeKey = "dns.question.name"
+	NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerType              NetconnDNSTimeoutsMetricAttributeKey = "netconn.peer.type"
+	NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerScope             NetconnDNSTimeoutsMetricAttributeKey = "netconn.peer.scope"
+	NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerName              NetconnDNSTimeoutsMetricAttributeKey = "netconn.peer.name"
+	NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerK8sNamespaceName  NetconnDNSTimeoutsMetricAttributeKey = "netconn.peer.k8s.namespace.name"
+	NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerK8sWorkloadName   NetconnDNSTimeoutsMetricAttributeKey = "netconn.peer.k8s.workload.name"
+	NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerK8sWorkloadKind   NetconnDNSTimeoutsMetricAttributeKey = "netconn.peer.k8s.workload.kind"
+	NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerK8sPodName        NetconnDNSTimeoutsMetricAttributeKey = "netconn.peer.k8s.pod.name"
+	NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerContainerName     NetconnDNSTimeoutsMetricAttributeKey = "netconn.peer.container.name"
+	NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerContainerID       NetconnDNSTimeoutsMetricAttributeKey = "netconn.peer.container.id"
+	NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerContainerImageTag NetconnDNSTimeoutsMetricAttributeKey = "netconn.peer.container.image.tag"
+	NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerProxy             NetconnDNSTimeoutsMetricAttributeKey = "netconn.peer.proxy"
+	NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerK8sNodeName       NetconnDNSTimeoutsMetricAttributeKey = "netconn.peer.k8s.node.name"
+	NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerZone              NetconnDNSTimeoutsMetricAttributeKey = "netconn.peer.zone"
+	NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerRegion            NetconnDNSTimeoutsMetricAttributeKey = "netconn.peer.region"
+	NetconnDNSTimeoutsMetricAttributeKeyServicePeerName              NetconnDNSTimeoutsMetricAttributeKey = "service.peer.name"
+	NetconnDNSTimeoutsMetricAttributeKeyServicePeerNamespace         NetconnDNSTimeoutsMetricAttributeKey = "service.peer.namespace"
+)
+
+// NetconnDNSTimeoutsMetricConfig provides config for the netconn.dns.timeouts metric.
+type NetconnDNSTimeoutsMetricConfig struct {
+	Enabled          bool `mapstructure:"enabled"`
+	enabledSetByUser bool
+
+	AggregationStrategy string                                 `mapstructure:"aggregation_strategy"`
+	EnabledAttributes   []NetconnDNSTimeoutsMetricAttributeKey `mapstructure:"attributes"`
+}
+
+func (ms *NetconnDNSTimeoutsMetricConfig) Unmarshal(parser *confmap.Conf) error {
+	if parser == nil {
+		return nil
+	}
+
+	err := parser.Unmarshal(ms)
+	if err != nil {
+		return err
+	}
+
+	ms.enabledSetByUser = parser.IsSet("enabled")
+	return nil
+}
+
+func (ms *NetconnDNSTimeoutsMetricConfig) Validate() error {
+	for _, val := range ms.EnabledAttributes {
+		switch val {
+		case NetconnDNSTimeoutsMetricAttributeKeyNetconnRole, NetconnDNSTimeoutsMetricAttributeKeyNetworkTransport, NetconnDNSTimeoutsMetricAttributeKeyServerPort, NetconnDNSTimeoutsMetricAttributeKeyNetworkPeerAddress, NetconnDNSTimeoutsMetricAttributeKeyNetworkPeerPort, NetconnDNSTimeoutsMetricAttributeKeyNetworkLocalAddress, NetconnDNSTimeoutsMetricAttributeKeyServerAddress, NetconnDNSTimeoutsMetricAttributeKeyClientAddress, NetconnDNSTimeoutsMetricAttributeKeyDNSQuestionName, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerType, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerScope, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerName, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerK8sPodName, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerContainerName, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerContainerID, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerContainerImageTag, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerProxy, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerK8sNodeName, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerZone, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerRegion, NetconnDNSTimeoutsMetricAttributeKeyServicePeerName, NetconnDNSTimeoutsMetricAttributeKeyServicePeerNamespace:
+		default:
+			return fmt.Errorf("metric netconn.dns.timeouts doesn't have an attribute %v, valid attributes: [netconn.role, network.transport, server.port, network.peer.address, network.peer.port, network.local.address, server.address, client.address, dns.question.name, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.k8s.namespace.name, netconn.peer.k8s.workload.name, netconn.peer.k8s.workload.kind, netconn.peer.k8s.pod.name, netconn.peer.container.name, netconn.peer.container.id, netconn.peer.container.image.tag, netconn.peer.proxy, netconn.peer.k8s.node.name, netconn.peer.zone, netconn.peer.region, service.peer.name, service.peer.namespace]", val)
 		}
 	}
 
@@ -1554,9 +1774,12 @@ func (ms *NetconnZoneIoMetricConfig) Validate() error {
 
 // MetricsConfig provides config for netconn metrics.
 type MetricsConfig struct {
+	DNSLookupDuration           DNSLookupDurationMetricConfig           `mapstructure:"dns.lookup.duration"`
 	NetconnActive               NetconnActiveMetricConfig               `mapstructure:"netconn.active"`
 	NetconnAttempts             NetconnAttemptsMetricConfig             `mapstructure:"netconn.attempts"`
 	NetconnClosed               NetconnClosedMetricConfig               `mapstructure:"netconn.closed"`
+	NetconnDNSRequests          NetconnDNSRequestsMetricConfig          `mapstructure:"netconn.dns.requests"`
+	NetconnDNSTimeouts          NetconnDNSTimeoutsMetricConfig          `mapstructure:"netconn.dns.timeouts"`
 	NetconnDuration             NetconnDurationMetricConfig             `mapstructure:"netconn.duration"`
 	NetconnIo                   NetconnIoMetricConfig                   `mapstructure:"netconn.io"`
 	NetconnListenDrops          NetconnListenDropsMetricConfig          `mapstructure:"netconn.listen.drops"`
@@ -1579,6 +1802,11 @@ type MetricsConfig struct {
 
 func DefaultMetricsConfig() MetricsConfig {
 	return MetricsConfig{
+		DNSLookupDuration: DNSLookupDurationMetricConfig{
+			Enabled:             true,
+			AggregationStrategy: AggregationStrategyAvg,
+			EnabledAttributes:   []DNSLookupDurationMetricAttributeKey{DNSLookupDurationMetricAttributeKeyNetconnRole, DNSLookupDurationMetricAttributeKeyServerPort, DNSLookupDurationMetricAttributeKeyNetconnPeerType, DNSLookupDurationMetricAttributeKeyNetconnPeerScope, DNSLookupDurationMetricAttributeKeyNetconnPeerName, DNSLookupDurationMetricAttributeKeyNetconnPeerK8sNamespaceName, DNSLookupDurationMetricAttributeKeyNetconnPeerContainerName, DNSLookupDurationMetricAttributeKeyNetconnPeerContainerImageTag, DNSLookupDurationMetricAttributeKeyNetconnPeerProxy, DNSLookupDurationMetricAttributeKeyServicePeerName},
+		},
 		NetconnActive: NetconnActiveMetricConfig{
 			Enabled:             true,
 			AggregationStrategy: AggregationStrategySum,
@@ -1593,6 +1821,16 @@ func DefaultMetricsConfig() MetricsConfig {
 			Enabled:             true,
 			AggregationStrategy: AggregationStrategySum,
 			EnabledAttributes:   []NetconnClosedMetricAttributeKey{NetconnClosedMetricAttributeKeyErrorType, NetconnClosedMetricAttributeKeyNetconnRole, NetconnClosedMetricAttributeKeyServerPort, NetconnClosedMetricAttributeKeyNetconnNat, NetconnClosedMetricAttributeKeyNetconnOriginalDestinationName, NetconnClosedMetricAttributeKeyNetconnOriginalDestinationPort, NetconnClosedMetricAttributeKeyNetconnPeerType, NetconnClosedMetricAttributeKeyNetconnPeerScope, NetconnClosedMetricAttributeKeyNetconnPeerName, NetconnClosedMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnClosedMetricAttributeKeyNetconnPeerContainerName, NetconnClosedMetricAttributeKeyNetconnPeerContainerImageTag, NetconnClosedMetricAttributeKeyNetconnPeerProxy, NetconnClosedMetricAttributeKeyServicePeerName},
+		},
+		NetconnDNSRequests: NetconnDNSRequestsMetricConfig{
+			Enabled:             true,
+			AggregationStrategy: AggregationStrategySum,
+			EnabledAttributes:   []NetconnDNSRequestsMetricAttributeKey{NetconnDNSRequestsMetricAttributeKeyNetconnDNSRcode, NetconnDNSRequestsMetricAttributeKeyNetconnRole, NetconnDNSRequestsMetricAttributeKeyServerPort, NetconnDNSRequestsMetricAttributeKeyNetconnPeerType, NetconnDNSRequestsMetricAttributeKeyNetconnPeerScope, NetconnDNSRequestsMetricAttributeKeyNetconnPeerName, NetconnDNSRequestsMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnDNSRequestsMetricAttributeKeyNetconnPeerContainerName, NetconnDNSRequestsMetricAttributeKeyNetconnPeerContainerImageTag, NetconnDNSRequestsMetricAttributeKeyNetconnPeerProxy, NetconnDNSRequestsMetricAttributeKeyServicePeerName},
+		},
+		NetconnDNSTimeouts: NetconnDNSTimeoutsMetricConfig{
+			Enabled:             true,
+			AggregationStrategy: AggregationStrategySum,
+			EnabledAttributes:   []NetconnDNSTimeoutsMetricAttributeKey{NetconnDNSTimeoutsMetricAttributeKeyNetconnRole, NetconnDNSTimeoutsMetricAttributeKeyServerPort, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerType, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerScope, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerName, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerContainerName, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerContainerImageTag, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerProxy, NetconnDNSTimeoutsMetricAttributeKeyServicePeerName},
 		},
 		NetconnDuration: NetconnDurationMetricConfig{
 			Enabled:             false,

@@ -26,6 +26,11 @@ func TestMetricsBuilderConfig(t *testing.T) {
 			name: "all_set",
 			want: MetricsBuilderConfig{
 				Metrics: MetricsConfig{
+					DNSLookupDuration: DNSLookupDurationMetricConfig{
+						Enabled:             true,
+						AggregationStrategy: AggregationStrategyAvg,
+						EnabledAttributes:   []DNSLookupDurationMetricAttributeKey{DNSLookupDurationMetricAttributeKeyNetconnRole, DNSLookupDurationMetricAttributeKeyNetworkTransport, DNSLookupDurationMetricAttributeKeyServerPort, DNSLookupDurationMetricAttributeKeyNetworkPeerAddress, DNSLookupDurationMetricAttributeKeyNetworkPeerPort, DNSLookupDurationMetricAttributeKeyNetworkLocalAddress, DNSLookupDurationMetricAttributeKeyServerAddress, DNSLookupDurationMetricAttributeKeyClientAddress, DNSLookupDurationMetricAttributeKeyDNSQuestionName, DNSLookupDurationMetricAttributeKeyNetconnPeerType, DNSLookupDurationMetricAttributeKeyNetconnPeerScope, DNSLookupDurationMetricAttributeKeyNetconnPeerName, DNSLookupDurationMetricAttributeKeyNetconnPeerK8sNamespaceName, DNSLookupDurationMetricAttributeKeyNetconnPeerK8sWorkloadName, DNSLookupDurationMetricAttributeKeyNetconnPeerK8sWorkloadKind, DNSLookupDurationMetricAttributeKeyNetconnPeerK8sPodName, DNSLookupDurationMetricAttributeKeyNetconnPeerContainerName, DNSLookupDurationMetricAttributeKeyNetconnPeerContainerID, DNSLookupDurationMetricAttributeKeyNetconnPeerContainerImageTag, DNSLookupDurationMetricAttributeKeyNetconnPeerProxy, DNSLookupDurationMetricAttributeKeyNetconnPeerK8sNodeName, DNSLookupDurationMetricAttributeKeyNetconnPeerZone, DNSLookupDurationMetricAttributeKeyNetconnPeerRegion, DNSLookupDurationMetricAttributeKeyServicePeerName, DNSLookupDurationMetricAttributeKeyServicePeerNamespace},
+					},
 					NetconnActive: NetconnActiveMetricConfig{
 						Enabled:             true,
 						AggregationStrategy: AggregationStrategySum,
@@ -40,6 +45,16 @@ func TestMetricsBuilderConfig(t *testing.T) {
 						Enabled:             true,
 						AggregationStrategy: AggregationStrategySum,
 						EnabledAttributes:   []NetconnClosedMetricAttributeKey{NetconnClosedMetricAttributeKeyErrorType, NetconnClosedMetricAttributeKeyNetconnRole, NetconnClosedMetricAttributeKeyNetworkTransport, NetconnClosedMetricAttributeKeyServerPort, NetconnClosedMetricAttributeKeyNetconnNat, NetconnClosedMetricAttributeKeyNetconnOriginalDestinationName, NetconnClosedMetricAttributeKeyNetconnOriginalDestinationPort, NetconnClosedMetricAttributeKeyNetconnOriginalDestinationAddress, NetconnClosedMetricAttributeKeyNetworkPeerAddress, NetconnClosedMetricAttributeKeyNetworkPeerPort, NetconnClosedMetricAttributeKeyNetworkLocalAddress, NetconnClosedMetricAttributeKeyServerAddress, NetconnClosedMetricAttributeKeyClientAddress, NetconnClosedMetricAttributeKeyNetconnPeerType, NetconnClosedMetricAttributeKeyNetconnPeerScope, NetconnClosedMetricAttributeKeyNetconnPeerName, NetconnClosedMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnClosedMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnClosedMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnClosedMetricAttributeKeyNetconnPeerK8sPodName, NetconnClosedMetricAttributeKeyNetconnPeerContainerName, NetconnClosedMetricAttributeKeyNetconnPeerContainerID, NetconnClosedMetricAttributeKeyNetconnPeerContainerImageTag, NetconnClosedMetricAttributeKeyNetconnPeerProxy, NetconnClosedMetricAttributeKeyNetconnPeerK8sNodeName, NetconnClosedMetricAttributeKeyNetconnPeerZone, NetconnClosedMetricAttributeKeyNetconnPeerRegion, NetconnClosedMetricAttributeKeyServicePeerName, NetconnClosedMetricAttributeKeyServicePeerNamespace},
+					},
+					NetconnDNSRequests: NetconnDNSRequestsMetricConfig{
+						Enabled:             true,
+						AggregationStrategy: AggregationStrategySum,
+						EnabledAttributes:   []NetconnDNSRequestsMetricAttributeKey{NetconnDNSRequestsMetricAttributeKeyNetconnDNSRcode, NetconnDNSRequestsMetricAttributeKeyNetconnRole, NetconnDNSRequestsMetricAttributeKeyNetworkTransport, NetconnDNSRequestsMetricAttributeKeyServerPort, NetconnDNSRequestsMetricAttributeKeyNetworkPeerAddress, NetconnDNSRequestsMetricAttributeKeyNetworkPeerPort, NetconnDNSRequestsMetricAttributeKeyNetworkLocalAddress, NetconnDNSRequestsMetricAttributeKeyServerAddress, NetconnDNSRequestsMetricAttributeKeyClientAddress, NetconnDNSRequestsMetricAttributeKeyDNSQuestionName, NetconnDNSRequestsMetricAttributeKeyNetconnPeerType, NetconnDNSRequestsMetricAttributeKeyNetconnPeerScope, NetconnDNSRequestsMetricAttributeKeyNetconnPeerName, NetconnDNSRequestsMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnDNSRequestsMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnDNSRequestsMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnDNSRequestsMetricAttributeKeyNetconnPeerK8sPodName, NetconnDNSRequestsMetricAttributeKeyNetconnPeerContainerName, NetconnDNSRequestsMetricAttributeKeyNetconnPeerContainerID, NetconnDNSRequestsMetricAttributeKeyNetconnPeerContainerImageTag, NetconnDNSRequestsMetricAttributeKeyNetconnPeerProxy, NetconnDNSRequestsMetricAttributeKeyNetconnPeerK8sNodeName, NetconnDNSRequestsMetricAttributeKeyNetconnPeerZone, NetconnDNSRequestsMetricAttributeKeyNetconnPeerRegion, NetconnDNSRequestsMetricAttributeKeyServicePeerName, NetconnDNSRequestsMetricAttributeKeyServicePeerNamespace},
+					},
+					NetconnDNSTimeouts: NetconnDNSTimeoutsMetricConfig{
+						Enabled:             true,
+						AggregationStrategy: AggregationStrategySum,
+						EnabledAttributes:   []NetconnDNSTimeoutsMetricAttributeKey{NetconnDNSTimeoutsMetricAttributeKeyNetconnRole, NetconnDNSTimeoutsMetricAttributeKeyNetworkTransport, NetconnDNSTimeoutsMetricAttributeKeyServerPort, NetconnDNSTimeoutsMetricAttributeKeyNetworkPeerAddress, NetconnDNSTimeoutsMetricAttributeKeyNetworkPeerPort, NetconnDNSTimeoutsMetricAttributeKeyNetworkLocalAddress, NetconnDNSTimeoutsMetricAttributeKeyServerAddress, NetconnDNSTimeoutsMetricAttributeKeyClientAddress, NetconnDNSTimeoutsMetricAttributeKeyDNSQuestionName, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerType, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerScope, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerName, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerK8sPodName, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerContainerName, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerContainerID, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerContainerImageTag, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerProxy, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerK8sNodeName, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerZone, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerRegion, NetconnDNSTimeoutsMetricAttributeKeyServicePeerName, NetconnDNSTimeoutsMetricAttributeKeyServicePeerNamespace},
 					},
 					NetconnDuration: NetconnDurationMetricConfig{
 						Enabled:             true,
@@ -150,6 +165,11 @@ func TestMetricsBuilderConfig(t *testing.T) {
 			name: "none_set",
 			want: MetricsBuilderConfig{
 				Metrics: MetricsConfig{
+					DNSLookupDuration: DNSLookupDurationMetricConfig{
+						Enabled:             false,
+						AggregationStrategy: AggregationStrategyAvg,
+						EnabledAttributes:   []DNSLookupDurationMetricAttributeKey{DNSLookupDurationMetricAttributeKeyNetconnRole, DNSLookupDurationMetricAttributeKeyNetworkTransport, DNSLookupDurationMetricAttributeKeyServerPort, DNSLookupDurationMetricAttributeKeyNetworkPeerAddress, DNSLookupDurationMetricAttributeKeyNetworkPeerPort, DNSLookupDurationMetricAttributeKeyNetworkLocalAddress, DNSLookupDurationMetricAttributeKeyServerAddress, DNSLookupDurationMetricAttributeKeyClientAddress, DNSLookupDurationMetricAttributeKeyDNSQuestionName, DNSLookupDurationMetricAttributeKeyNetconnPeerType, DNSLookupDurationMetricAttributeKeyNetconnPeerScope, DNSLookupDurationMetricAttributeKeyNetconnPeerName, DNSLookupDurationMetricAttributeKeyNetconnPeerK8sNamespaceName, DNSLookupDurationMetricAttributeKeyNetconnPeerK8sWorkloadName, DNSLookupDurationMetricAttributeKeyNetconnPeerK8sWorkloadKind, DNSLookupDurationMetricAttributeKeyNetconnPeerK8sPodName, DNSLookupDurationMetricAttributeKeyNetconnPeerContainerName, DNSLookupDurationMetricAttributeKeyNetconnPeerContainerID, DNSLookupDurationMetricAttributeKeyNetconnPeerContainerImageTag, DNSLookupDurationMetricAttributeKeyNetconnPeerProxy, DNSLookupDurationMetricAttributeKeyNetconnPeerK8sNodeName, DNSLookupDurationMetricAttributeKeyNetconnPeerZone, DNSLookupDurationMetricAttributeKeyNetconnPeerRegion, DNSLookupDurationMetricAttributeKeyServicePeerName, DNSLookupDurationMetricAttributeKeyServicePeerNamespace},
+					},
 					NetconnActive: NetconnActiveMetricConfig{
 						Enabled:             false,
 						AggregationStrategy: AggregationStrategySum,
@@ -164,6 +184,16 @@ func TestMetricsBuilderConfig(t *testing.T) {
 						Enabled:             false,
 						AggregationStrategy: AggregationStrategySum,
 						EnabledAttributes:   []NetconnClosedMetricAttributeKey{NetconnClosedMetricAttributeKeyErrorType, NetconnClosedMetricAttributeKeyNetconnRole, NetconnClosedMetricAttributeKeyNetworkTransport, NetconnClosedMetricAttributeKeyServerPort, NetconnClosedMetricAttributeKeyNetconnNat, NetconnClosedMetricAttributeKeyNetconnOriginalDestinationName, NetconnClosedMetricAttributeKeyNetconnOriginalDestinationPort, NetconnClosedMetricAttributeKeyNetconnOriginalDestinationAddress, NetconnClosedMetricAttributeKeyNetworkPeerAddress, NetconnClosedMetricAttributeKeyNetworkPeerPort, NetconnClosedMetricAttributeKeyNetworkLocalAddress, NetconnClosedMetricAttributeKeyServerAddress, NetconnClosedMetricAttributeKeyClientAddress, NetconnClosedMetricAttributeKeyNetconnPeerType, NetconnClosedMetricAttributeKeyNetconnPeerScope, NetconnClosedMetricAttributeKeyNetconnPeerName, NetconnClosedMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnClosedMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnClosedMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnClosedMetricAttributeKeyNetconnPeerK8sPodName, NetconnClosedMetricAttributeKeyNetconnPeerContainerName, NetconnClosedMetricAttributeKeyNetconnPeerContainerID, NetconnClosedMetricAttributeKeyNetconnPeerContainerImageTag, NetconnClosedMetricAttributeKeyNetconnPeerProxy, NetconnClosedMetricAttributeKeyNetconnPeerK8sNodeName, NetconnClosedMetricAttributeKeyNetconnPeerZone, NetconnClosedMetricAttributeKeyNetconnPeerRegion, NetconnClosedMetricAttributeKeyServicePeerName, NetconnClosedMetricAttributeKeyServicePeerNamespace},
+					},
+					NetconnDNSRequests: NetconnDNSRequestsMetricConfig{
+						Enabled:             false,
+						AggregationStrategy: AggregationStrategySum,
+						EnabledAttributes:   []NetconnDNSRequestsMetricAttributeKey{NetconnDNSRequestsMetricAttributeKeyNetconnDNSRcode, NetconnDNSRequestsMetricAttributeKeyNetconnRole, NetconnDNSRequestsMetricAttributeKeyNetworkTransport, NetconnDNSRequestsMetricAttributeKeyServerPort, NetconnDNSRequestsMetricAttributeKeyNetworkPeerAddress, NetconnDNSRequestsMetricAttributeKeyNetworkPeerPort, NetconnDNSRequestsMetricAttributeKeyNetworkLocalAddress, NetconnDNSRequestsMetricAttributeKeyServerAddress, NetconnDNSRequestsMetricAttributeKeyClientAddress, NetconnDNSRequestsMetricAttributeKeyDNSQuestionName, NetconnDNSRequestsMetricAttributeKeyNetconnPeerType, NetconnDNSRequestsMetricAttributeKeyNetconnPeerScope, NetconnDNSRequestsMetricAttributeKeyNetconnPeerName, NetconnDNSRequestsMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnDNSRequestsMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnDNSRequestsMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnDNSRequestsMetricAttributeKeyNetconnPeerK8sPodName, NetconnDNSRequestsMetricAttributeKeyNetconnPeerContainerName, NetconnDNSRequestsMetricAttributeKeyNetconnPeerContainerID, NetconnDNSRequestsMetricAttributeKeyNetconnPeerContainerImageTag, NetconnDNSRequestsMetricAttributeKeyNetconnPeerProxy, NetconnDNSRequestsMetricAttributeKeyNetconnPeerK8sNodeName, NetconnDNSRequestsMetricAttributeKeyNetconnPeerZone, NetconnDNSRequestsMetricAttributeKeyNetconnPeerRegion, NetconnDNSRequestsMetricAttributeKeyServicePeerName, NetconnDNSRequestsMetricAttributeKeyServicePeerNamespace},
+					},
+					NetconnDNSTimeouts: NetconnDNSTimeoutsMetricConfig{
+						Enabled:             false,
+						AggregationStrategy: AggregationStrategySum,
+						EnabledAttributes:   []NetconnDNSTimeoutsMetricAttributeKey{NetconnDNSTimeoutsMetricAttributeKeyNetconnRole, NetconnDNSTimeoutsMetricAttributeKeyNetworkTransport, NetconnDNSTimeoutsMetricAttributeKeyServerPort, NetconnDNSTimeoutsMetricAttributeKeyNetworkPeerAddress, NetconnDNSTimeoutsMetricAttributeKeyNetworkPeerPort, NetconnDNSTimeoutsMetricAttributeKeyNetworkLocalAddress, NetconnDNSTimeoutsMetricAttributeKeyServerAddress, NetconnDNSTimeoutsMetricAttributeKeyClientAddress, NetconnDNSTimeoutsMetricAttributeKeyDNSQuestionName, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerType, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerScope, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerName, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerK8sPodName, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerContainerName, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerContainerID, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerContainerImageTag, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerProxy, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerK8sNodeName, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerZone, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerRegion, NetconnDNSTimeoutsMetricAttributeKeyServicePeerName, NetconnDNSTimeoutsMetricAttributeKeyServicePeerNamespace},
 					},
 					NetconnDuration: NetconnDurationMetricConfig{
 						Enabled:             false,
@@ -274,11 +304,23 @@ func TestMetricsBuilderConfig(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			cfg := loadMetricsBuilderConfig(t, tt.name)
-			diff := cmp.Diff(tt.want, cfg, cmpopts.IgnoreUnexported(NetconnActiveMetricConfig{}, NetconnAttemptsMetricConfig{}, NetconnClosedMetricConfig{}, NetconnDurationMetricConfig{}, NetconnIoMetricConfig{}, NetconnListenDropsMetricConfig{}, NetconnPacketsMetricConfig{}, NetconnTCPBusyMetricConfig{}, NetconnTCPBypassedMetricConfig{}, NetconnTCPEcnCeMetricConfig{}, NetconnTCPHandshakeDurationMetricConfig{}, NetconnTCPJitterMetricConfig{}, NetconnTCPLimitedMetricConfig{}, NetconnTCPLostMetricConfig{}, NetconnTCPOutOfOrderMetricConfig{}, NetconnTCPRecoveriesMetricConfig{}, NetconnTCPReorderingMetricConfig{}, NetconnTCPRetransmitsMetricConfig{}, NetconnTCPRttMetricConfig{}, NetconnTCPTimeoutsMetricConfig{}, NetconnZoneIoMetricConfig{}, ResourceAttributeConfig{}))
+			diff := cmp.Diff(tt.want, cfg, cmpopts.IgnoreUnexported(DNSLookupDurationMetricConfig{}, NetconnActiveMetricConfig{}, NetconnAttemptsMetricConfig{}, NetconnClosedMetricConfig{}, NetconnDNSRequestsMetricConfig{}, NetconnDNSTimeoutsMetricConfig{}, NetconnDurationMetricConfig{}, NetconnIoMetricConfig{}, NetconnListenDropsMetricConfig{}, NetconnPacketsMetricConfig{}, NetconnTCPBusyMetricConfig{}, NetconnTCPBypassedMetricConfig{}, NetconnTCPEcnCeMetricConfig{}, NetconnTCPHandshakeDurationMetricConfig{}, NetconnTCPJitterMetricConfig{}, NetconnTCPLimitedMetricConfig{}, NetconnTCPLostMetricConfig{}, NetconnTCPOutOfOrderMetricConfig{}, NetconnTCPRecoveriesMetricConfig{}, NetconnTCPReorderingMetricConfig{}, NetconnTCPRetransmitsMetricConfig{}, NetconnTCPRttMetricConfig{}, NetconnTCPTimeoutsMetricConfig{}, NetconnZoneIoMetricConfig{}, ResourceAttributeConfig{}))
 			require.Emptyf(t, diff, "Config mismatch (-expected +actual):\n%s", diff)
 		})
 	}
 }
+func TestDNSLookupDurationMetricsConfig_Validate(t *testing.T) {
+	cfg := DefaultMetricsConfig().DNSLookupDuration
+	require.NoError(t, cfg.Validate())
+
+	cfg.EnabledAttributes = []DNSLookupDurationMetricAttributeKey{"invalid"}
+	require.ErrorContains(t, cfg.Validate(), "metric dns.lookup.duration doesn't have an attribute invalid, valid attributes: [netconn.role, network.transport, server.port, network.peer.address, network.peer.port, network.local.address, server.address, client.address, dns.question.name, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.k8s.namespace.name, netconn.peer.k8s.workload.name, netconn.peer.k8s.workload.kind, netconn.peer.k8s.pod.name, netconn.peer.container.name, netconn.peer.container.id, netconn.peer.container.image.tag, netconn.peer.proxy, netconn.peer.k8s.node.name, netconn.peer.zone, netconn.peer.region, service.peer.name, service.peer.namespace]")
+
+	cfg = DefaultMetricsConfig().DNSLookupDuration
+	cfg.AggregationStrategy = "invalid"
+	require.ErrorContains(t, cfg.Validate(), "invalid aggregation strategy")
+}
+
 func TestNetconnActiveMetricsConfig_Validate(t *testing.T) {
 	cfg := DefaultMetricsConfig().NetconnActive
 	require.NoError(t, cfg.Validate())
@@ -311,6 +353,30 @@ func TestNetconnClosedMetricsConfig_Validate(t *testing.T) {
 	require.ErrorContains(t, cfg.Validate(), "metric netconn.closed doesn't have an attribute invalid, valid attributes: [error.type, netconn.role, network.transport, server.port, netconn.nat, netconn.original_destination.name, netconn.original_destination.port, netconn.original_destination.address, network.peer.address, network.peer.port, network.local.address, server.address, client.address, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.k8s.namespace.name, netconn.peer.k8s.workload.name, netconn.peer.k8s.workload.kind, netconn.peer.k8s.pod.name, netconn.peer.container.name, netconn.peer.container.id, netconn.peer.container.image.tag, netconn.peer.proxy, netconn.peer.k8s.node.name, netconn.peer.zone, netconn.peer.region, service.peer.name, service.peer.namespace]")
 
 	cfg = DefaultMetricsConfig().NetconnClosed
+	cfg.AggregationStrategy = "invalid"
+	require.ErrorContains(t, cfg.Validate(), "invalid aggregation strategy")
+}
+
+func TestNetconnDNSRequestsMetricsConfig_Validate(t *testing.T) {
+	cfg := DefaultMetricsConfig().NetconnDNSRequests
+	require.NoError(t, cfg.Validate())
+
+	cfg.EnabledAttributes = []NetconnDNSRequestsMetricAttributeKey{"invalid"}
+	require.ErrorContains(t, cfg.Validate(), "metric netconn.dns.requests doesn't have an attribute invalid, valid attributes: [netconn.dns.rcode, netconn.role, network.transport, server.port, network.peer.address, network.peer.port, network.local.address, server.address, client.address, dns.question.name, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.k8s.namespace.name, netconn.peer.k8s.workload.name, netconn.peer.k8s.workload.kind, netconn.peer.k8s.pod.name, netconn.peer.container.name, netconn.peer.container.id, netconn.peer.container.image.tag, netconn.peer.proxy, netconn.peer.k8s.node.name, netconn.peer.zone, netconn.peer.region, service.peer.name, service.peer.namespace]")
+
+	cfg = DefaultMetricsConfig().NetconnDNSRequests
+	cfg.AggregationStrategy = "invalid"
+	require.ErrorContains(t, cfg.Validate(), "invalid aggregation strategy")
+}
+
+func TestNetconnDNSTimeoutsMetricsConfig_Validate(t *testing.T) {
+	cfg := DefaultMetricsConfig().NetconnDNSTimeouts
+	require.NoError(t, cfg.Validate())
+
+	cfg.EnabledAttributes = []NetconnDNSTimeoutsMetricAttributeKey{"invalid"}
+	require.ErrorContains(t, cfg.Validate(), "metric netconn.dns.timeouts doesn't have an attribute invalid, valid attributes: [netconn.role, network.transport, server.port, network.peer.address, network.peer.port, network.local.address, server.address, client.address, dns.question.name, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.k8s.namespace.name, netconn.peer.k8s.workload.name, netconn.peer.k8s.workload.kind, netconn.peer.k8s.pod.name, netconn.peer.container.name, netconn.peer.container.id, netconn.peer.container.image.tag, netconn.peer.proxy, netconn.peer.k8s.node.name, netconn.peer.zone, netconn.peer.region, service.peer.name, service.peer.namespace]")
+
+	cfg = DefaultMetricsConfig().NetconnDNSTimeouts
 	cfg.AggregationStrategy = "invalid"
 	require.ErrorContains(t, cfg.Validate(), "invalid aggregation strategy")
 }

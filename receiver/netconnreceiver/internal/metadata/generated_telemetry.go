@@ -39,6 +39,12 @@ type TelemetryBuilder struct {
 	NetconnConntrackNamespaces       metric.Int64ObservableUpDownCounter
 	NetconnConntrackSearches         metric.Int64ObservableCounter
 	NetconnConntrackSource           metric.Int64ObservableGauge
+	NetconnDNSCgroups                metric.Int64ObservableUpDownCounter
+	NetconnDNSCgroupsRefused         metric.Int64ObservableCounter
+	NetconnDNSLost                   metric.Int64ObservableCounter
+	NetconnDNSMalformed              metric.Int64ObservableCounter
+	NetconnDNSQueriesRefused         metric.Int64ObservableCounter
+	NetconnDNSUnreadable             metric.Int64ObservableCounter
 	NetconnEndsUnpaired              metric.Int64ObservableCounter
 	NetconnEvents                    metric.Int64ObservableCounter
 	NetconnEventsDropped             metric.Int64ObservableCounter
@@ -237,6 +243,96 @@ func (builder *TelemetryBuilder) RegisterNetconnConntrackSourceCallback(cb metri
 		cb(ctx, &observerInt64{inst: builder.NetconnConntrackSource, obs: o})
 		return nil
 	}, builder.NetconnConntrackSource)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterNetconnDNSCgroupsCallback sets callback for observable NetconnDNSCgroups metric.
+func (builder *TelemetryBuilder) RegisterNetconnDNSCgroupsCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.NetconnDNSCgroups, obs: o})
+		return nil
+	}, builder.NetconnDNSCgroups)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterNetconnDNSCgroupsRefusedCallback sets callback for observable NetconnDNSCgroupsRefused metric.
+func (builder *TelemetryBuilder) RegisterNetconnDNSCgroupsRefusedCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.NetconnDNSCgroupsRefused, obs: o})
+		return nil
+	}, builder.NetconnDNSCgroupsRefused)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterNetconnDNSLostCallback sets callback for observable NetconnDNSLost metric.
+func (builder *TelemetryBuilder) RegisterNetconnDNSLostCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.NetconnDNSLost, obs: o})
+		return nil
+	}, builder.NetconnDNSLost)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterNetconnDNSMalformedCallback sets callback for observable NetconnDNSMalformed metric.
+func (builder *TelemetryBuilder) RegisterNetconnDNSMalformedCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.NetconnDNSMalformed, obs: o})
+		return nil
+	}, builder.NetconnDNSMalformed)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterNetconnDNSQueriesRefusedCallback sets callback for observable NetconnDNSQueriesRefused metric.
+func (builder *TelemetryBuilder) RegisterNetconnDNSQueriesRefusedCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.NetconnDNSQueriesRefused, obs: o})
+		return nil
+	}, builder.NetconnDNSQueriesRefused)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterNetconnDNSUnreadableCallback sets callback for observable NetconnDNSUnreadable metric.
+func (builder *TelemetryBuilder) RegisterNetconnDNSUnreadableCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.NetconnDNSUnreadable, obs: o})
+		return nil
+	}, builder.NetconnDNSUnreadable)
 	if err != nil {
 		return err
 	}
@@ -773,6 +869,42 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_netconn_conntrack_source",
 		metric.WithDescription("1 for what answers questions about connection tracking; lookup, the kernel's function; netlink, where the kernel lacks that; none, the kernel has no connection tracking, or it may not be asked. [Development]"),
 		metric.WithUnit("1"),
+	)
+	errs = errors.Join(errs, err)
+	builder.NetconnDNSCgroups, err = builder.meter.Int64ObservableUpDownCounter(
+		"otelcol_netconn_dns_cgroups",
+		metric.WithDescription("Cgroups whose DNS exchanges are followed; 1 for all of them (dns all). [Development]"),
+		metric.WithUnit("{cgroup}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.NetconnDNSCgroupsRefused, err = builder.meter.Int64ObservableCounter(
+		"otelcol_netconn_dns_cgroups_refused",
+		metric.WithDescription("Cgroups of DNS servers that are not followed, because one is the root cgroup or the kernel refused. [Development]"),
+		metric.WithUnit("{cgroup}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.NetconnDNSLost, err = builder.meter.Int64ObservableCounter(
+		"otelcol_netconn_dns_lost",
+		metric.WithDescription("DNS responses that were not counted, because the kernel's buffer for them was full. [Development]"),
+		metric.WithUnit("{request}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.NetconnDNSMalformed, err = builder.meter.Int64ObservableCounter(
+		"otelcol_netconn_dns_malformed",
+		metric.WithDescription("DNS responses that are malformed; they count in netconn.dns.requests without a name. [Development]"),
+		metric.WithUnit("{request}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.NetconnDNSQueriesRefused, err = builder.meter.Int64ObservableCounter(
+		"otelcol_netconn_dns_queries_refused",
+		metric.WithDescription("DNS queries that were not kept, because too many had no response yet; they have no latency and no time-out. [Development]"),
+		metric.WithUnit("{request}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.NetconnDNSUnreadable, err = builder.meter.Int64ObservableCounter(
+		"otelcol_netconn_dns_unreadable",
+		metric.WithDescription("Packets to or from a port of DNS that hold no query and no response, such as a zone transfer. [Development]"),
+		metric.WithUnit("{packet}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.NetconnEndsUnpaired, err = builder.meter.Int64ObservableCounter(

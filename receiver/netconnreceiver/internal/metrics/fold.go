@@ -9,12 +9,16 @@ import (
 type view struct {
 	set     attributes.Set
 	listens bool // flows of listening sockets, not of connections
+	lookups bool // flows of DNS look-ups, not of connections
 	delta   bool // what was counted since the collection before
 }
 
 func (v view) shows(f *flow.Flow) bool {
 	if v.listens {
 		return f.Listens
+	}
+	if v.lookups {
+		return f.Lookups
 	}
 	return f.Connections
 }

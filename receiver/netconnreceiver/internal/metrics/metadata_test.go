@@ -101,7 +101,10 @@ func emitted(t *testing.T, m metric) declared {
 	case m.kind == drops:
 		m.set = attributes.With(names.ServerPort, names.Transport)
 	case m.name != names.ZoneIO:
-		m.set = attributes.All
+		m.set = attributes.Connection
+	}
+	if m.view.lookups {
+		m.set = attributes.Lookup
 	}
 	w := &Writer{options: Options{Bounds: flow.SameBounds([]float64{1})}}
 	all := pmetric.NewMetricSlice()

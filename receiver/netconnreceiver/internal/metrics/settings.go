@@ -49,6 +49,7 @@ func DefaultConfig() metadata.MetricsBuilderConfig {
 	c.Metrics.NetconnTCPJitter.AggregationStrategy = metadata.AggregationStrategySum
 	c.Metrics.NetconnTCPHandshakeDuration.AggregationStrategy = metadata.AggregationStrategySum
 	c.Metrics.NetconnDuration.AggregationStrategy = metadata.AggregationStrategySum
+	c.Metrics.DNSLookupDuration.AggregationStrategy = metadata.AggregationStrategySum
 	c.Metrics.NetconnZoneIo.EnabledAttributes = []metadata.NetconnZoneIoMetricAttributeKey{
 		metadata.NetconnZoneIoMetricAttributeKeyNetworkIoDirection,
 		metadata.NetconnZoneIoMetricAttributeKeyNetconnRole,
@@ -72,9 +73,19 @@ func Enable(c *metadata.MetricsConfig, set attributes.Set, explicit func(metric 
 		if name == names.ListenDrops {
 			of &= attributes.With(names.ServerPort, names.Transport) // a listener has no peer
 		}
+		if isLookup(name) {
+			of &= attributes.Lookup
+		} else {
+			of &= attributes.Connection
+		}
 		keys := slices.DeleteFunc(all[name].keys, func(k string) bool { return attributes.Of([]string{k}) != 0 })
 		setKeys(v.Field(i).FieldByName("EnabledAttributes"), append(keys, of.Keys()...))
 	}
+}
+
+// isLookup reports whether a metric is one of DNS look-ups.
+func isLookup(name string) bool {
+	return slices.ContainsFunc(table[:], func(r row) bool { return r.name == name && r.looksUp() })
 }
 
 // setKeys replaces a list of keys. Each metric has a type of its own for them.

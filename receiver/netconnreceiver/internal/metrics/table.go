@@ -15,6 +15,8 @@ const (
 	histogram             // flow.Flow.Histograms
 	active                // flow.Flow.Active, which is not monotonic
 	drops                 // flow.Flow.ListenDrops, of listening sockets
+	responses             // flow.Flow.Responses, by code
+	timeouts              // flow.Flow.Timeouts
 )
 
 // row is a metric of metadata.yaml.
@@ -43,10 +45,18 @@ func directions(sent, received conn.Counter) []count {
 	return []count{{sent, names.Transmit}, {received, names.Receive}}
 }
 
+// looksUp reports whether the metric is one of DNS look-ups.
+func (r *row) looksUp() bool {
+	return r.kind == responses || r.kind == timeouts || r.kind == histogram && r.measure == flow.LookupDuration
+}
+
 // own returns the attribute that only this metric has, or "".
 func (r *row) own() string {
-	if r.kind == outcome {
+	switch r.kind {
+	case outcome:
 		return names.ErrorType
+	case responses:
+		return names.RcodeKey
 	}
 	return r.by
 }
@@ -90,6 +100,18 @@ var table = [...]row{
 	{
 		name: names.ListenDrops, unit: names.Connections, kind: drops,
 		description: "Connections that a listening socket dropped because one of its queues was full.",
+	},
+	{
+		name: names.LookupDuration, unit: names.Seconds, kind: histogram, measure: flow.LookupDuration,
+		description: "Time from a DNS query to its response.",
+	},
+	{
+		name: names.LookupRequests, unit: names.RequestUnit, kind: responses,
+		description: "DNS queries that had a response.",
+	},
+	{
+		name: names.LookupTimeouts, unit: names.RequestUnit, kind: timeouts,
+		description: "DNS queries that had no response within five seconds.",
 	},
 	{
 		name: names.Duration, unit: names.Seconds, kind: histogram, measure: flow.Duration,

@@ -75,7 +75,9 @@ func New(o Options) *Writer {
 }
 
 func configured(r row, s setting, delta bool) metric {
-	m := metric{row: r, setting: s, view: view{set: s.set, listens: r.kind == drops, delta: delta && r.kind != active}}
+	m := metric{row: r, setting: s, view: view{
+		set: s.set, listens: r.kind == drops, lookups: r.looksUp(), delta: delta && r.kind != active,
+	}}
 	if own := r.own(); slices.Contains(s.keys, own) {
 		m.own = own
 	}
@@ -88,9 +90,14 @@ func (w *Writer) Mask(k flow.Key) flow.Key {
 	return w.set.Mask(k)
 }
 
-// distinguishesAll reports whether a view distinguishes all flows. The transport is the same for all of them.
+// distinguishesAll reports whether a view distinguishes all flows that it shows. The transport is the same for all
+// connections.
 func (w *Writer) distinguishesAll(v view) bool {
-	return w.set&^v.set&^attributes.With(names.Transport) == 0
+	relevant := attributes.Connection &^ attributes.With(names.Transport)
+	if v.lookups {
+		relevant = attributes.Lookup
+	}
+	return w.set&relevant&^v.set == 0
 }
 
 // Write returns the points of one collection.
@@ -190,7 +197,7 @@ func (w *Writer) writeSum(m *metric, flows []*flow.Flow, now time.Time, s pmetri
 // writeNumbers appends the points of one flow: several if the metric has an attribute of its own, and their sum
 // if that is disabled.
 func (w *Writer) writeNumbers(m *metric, f *flow.Flow, now time.Time, to pmetric.NumberDataPointSlice) {
-	var room [conn.Errors]number
+	var room [max(int(conn.Errors), int(conn.Rcodes))]number
 	numbers := m.numbers(f, room[:0])
 	if m.own == "" && len(numbers) > 1 {
 		numbers = total(numbers)
@@ -226,7 +233,7 @@ func (m *metric) writeNumber(f *flow.Flow, n number, at time.Time, to pmetric.Nu
 // has no zeros.
 func (m *metric) hasZero(f *flow.Flow) bool {
 	switch {
-	case m.view.delta, m.rare, m.kind == counter && m.counters[0].counter == conn.Bypassed:
+	case m.view.delta, m.rare, m.kind == timeouts, m.kind == counter && m.counters[0].counter == conn.Bypassed:
 		return false
 	case m.kind == counter && m.counters[0].counter == conn.Sent && f.Counts[conn.Bypassed] > 0:
 		return false
@@ -264,6 +271,16 @@ func (m *metric) numbers(f *flow.Flow, to []number) []number {
 		return append(to, number{value: f.Active})
 	case drops:
 		return append(to, number{value: int64(f.ListenDrops), part: flow.Drops})
+	case timeouts:
+		return append(to, number{value: int64(f.Timeouts), part: flow.Unanswered})
+	case responses:
+		for r, n := range f.Responses {
+			if n > 0 {
+				code := conn.Rcode(r)
+				to = append(to, number{value: int64(n), own: code.String(), part: flow.Answered(code)})
+			}
+		}
+		return to
 	case outcome:
 		for e, n := range f.Outcomes[m.outcome] {
 			if n > 0 {

@@ -46,8 +46,8 @@ func TestWriterFolds(t *testing.T) {
 			},
 			[]string{
 				"netconn.io", "netconn.attempts", "netconn.active", "netconn.tcp.rtt", "netconn.tcp.retransmits",
-				"netconn.tcp.handshake.duration", "netconn.listen.drops",
-				"netconn.tcp.limited", "netconn.tcp.timeouts", "netconn.tcp.bypassed",
+				"netconn.tcp.handshake.duration", "netconn.listen.drops", "dns.lookup.duration", "netconn.dns.requests",
+				"netconn.dns.timeouts", "netconn.tcp.limited", "netconn.tcp.timeouts", "netconn.tcp.bypassed",
 			},
 		},
 		"a disabled metric's attributes do not count": {

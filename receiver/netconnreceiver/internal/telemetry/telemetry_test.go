@@ -37,6 +37,9 @@ func known() pipeline.Health {
 		Events:    pipeline.EventStats{Limited: 31, Full: 32},
 		Ends:      ends.Stats{Conflicts: 33, Refused: 34},
 		Conntrack: conntrack.Stats{Dumps: 35, Searches: 36, Namespaces: 37},
+		DNS: pipeline.DNSStats{
+			Cgroups: 52, NotAttached: 53, Lost: 54, QueriesRefused: 55, Malformed: 56, Unreadable: 57,
+		},
 		Cluster: kubernetes.Health{
 			Watches: []kubernetes.WatchHealth{
 				{Kind: "pods", Synced: true, Failures: 41}, {Kind: "nodes", Synced: true, Failures: 42, Err: errors.New("broken")},
@@ -99,6 +102,9 @@ func wanted() map[string]values {
 		"kubernetes_objects":          {"pods": 43, "ended": 44, "services": 45, "nodes": 46, "endpointslices": 47},
 		"kubernetes_fetches":          {"": 50},
 		"kubernetes_pods_refused":     {"": 48},
+
+		"dns_cgroups": {"": 52}, "dns_cgroups_refused": {"": 53}, "dns_lost": {"": 54}, "dns_queries_refused": {"": 55},
+		"dns_malformed": {"": 56}, "dns_unreadable": {"": 57},
 
 		"events": {"": 9}, "ends_unpaired": {"": 34},
 		"connections": {"": 24}, "connections_beyond_limit": {"limit_per_resourcecontainer c1": 39, "max_resources": 30, "max_connections": 38}, "connections_pending": {"": 25}, "connections_vanished": {"": 28},
