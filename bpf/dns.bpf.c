@@ -60,12 +60,10 @@ static __always_inline void read_receiver(struct __sk_buff *skb, struct process 
 SEPARATE int on_query(struct __sk_buff *skb, struct exchange *e)
 {
 	struct dns_query q = {};
-	struct endpoint *local;
 	struct dns_key key;
 
 	if (!e || (e->waiting && e->packet.protocol == IPPROTO_TCP))
 		return 0; /* a segment that is sent again */
-	local = e->egress ? &e->packet.source : &e->packet.destination;
 	key = e->key;
 	q.time_ns = bpf_ktime_get_ns();
 	q.resent = e->waiting;
@@ -73,8 +71,8 @@ SEPARATE int on_query(struct __sk_buff *skb, struct exchange *e)
 		read_sender(skb, &q.process, &q.netns, &q.netns_cookie);
 	else
 		read_receiver(skb, &q.process);
-	__builtin_memcpy(q.local, local->address, sizeof(q.local));
-	q.local_port = local->port;
+	__builtin_memcpy(q.local, e->local.address, sizeof(q.local));
+	q.local_port = e->local.port;
 	if (bpf_map_update_elem(&queries, &key, &q, BPF_ANY))
 		count(DNS_COUNT_QUERIES_REFUSED);
 	return 0;
@@ -83,12 +81,11 @@ SEPARATE int on_query(struct __sk_buff *skb, struct exchange *e)
 /* Fills in a record, but for the message. */
 SEPARATE int fill(struct __sk_buff *skb, struct exchange *e, struct dns_record *r)
 {
-	struct endpoint *local, *remote;
+	struct endpoint *remote;
 	struct dns_query *q;
 
 	if (!e || !r)
 		return 0;
-	local = e->egress ? &e->packet.source : &e->packet.destination;
 	remote = e->egress ? &e->packet.destination : &e->packet.source;
 	q = find_query(e);
 	r->kind = RECORD_DNS;
@@ -99,9 +96,12 @@ SEPARATE int fill(struct __sk_buff *skb, struct exchange *e, struct dns_record *
 	r->latency_ns = q ? r->time_ns - q->time_ns : 0;
 	r->resent = q ? q->resent : 0;
 	r->size = e->size;
-	__builtin_memcpy(r->local, local->address, sizeof(r->local));
+	if (q && e->egress) /* a response may be translated back by now; the query was as the socket got it */
+		__builtin_memcpy(r->local, q->local, sizeof(r->local));
+	else
+		__builtin_memcpy(r->local, e->local.address, sizeof(r->local));
 	__builtin_memcpy(r->remote, remote->address, sizeof(r->remote));
-	r->local_port = local->port;
+	r->local_port = e->local.port;
 	r->remote_port = remote->port;
 	if (e->egress) {
 		read_sender(skb, &r->process, &r->netns, &r->netns_cookie);
@@ -200,6 +200,21 @@ static __always_inline void seen_remote(struct bpf_sock *sk, struct exchange *e,
 		*to = *sent;
 }
 
+/* Returns the own end as the socket has it; a socket of all addresses has the packet's. */
+static __always_inline void own_end(struct bpf_sock *sk, struct exchange *e)
+{
+	__u32 ip6[4] = {sk->src_ip6[0], sk->src_ip6[1], sk->src_ip6[2], sk->src_ip6[3]};
+
+	e->local = e->egress ? e->packet.source : e->packet.destination;
+	e->local.port = sk->src_port;
+	if (sk->family == AF_INET) {
+		if (sk->src_ip4)
+			map_ip4(e->local.address, sk->src_ip4);
+	} else if (ip6[0] | ip6[1] | ip6[2] | ip6[3]) {
+		copy_ip6(e->local.address, ip6);
+	}
+}
+
 /* A socket's ports alone show that most packets are not DNS. */
 static __always_inline bool may_be_dns(struct bpf_sock *sk)
 {
@@ -215,7 +230,7 @@ static __always_inline void on_packet(struct __sk_buff *skb, bool egress)
 	struct exchange e = {.egress = egress};
 	struct endpoint remote;
 	struct bpf_sock *sk = skb->sk;
-	__u16 local;
+	bool local;
 
 	if (!sk)
 		return;
@@ -229,14 +244,16 @@ static __always_inline void on_packet(struct __sk_buff *skb, bool egress)
 	if (!e.packet.length)
 		return;
 	seen_remote(sk, &e, &remote);
-	local = sk->src_port;
-	if (!is_dns(local) && !is_dns(remote.port))
+	local = is_dns(sk->src_port);
+	e.to_server = egress ? is_dns(remote.port) : local;
+	e.to_client = egress ? local : is_dns(remote.port);
+	if (!e.to_server && !e.to_client)
 		return;
-	e.key.cookie = bpf_get_socket_cookie(skb);
 	__builtin_memcpy(e.key.remote, remote.address, sizeof(e.key.remote));
 	e.key.remote_port = remote.port;
 	e.key.protocol = e.packet.protocol;
-	if (!find_message(skb, &e) || !is_dns(e.key.server ? local : remote.port))
+	own_end(sk, &e);
+	if (!find_message(skb, &e))
 		return;
 	if (e.response)
 		on_response(skb, &e);

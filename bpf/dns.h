@@ -62,16 +62,20 @@ static __always_inline bool is_dns(__u16 port)
 /* An exchange, as its messages are read. */
 struct exchange {
 	struct packet packet;
+	struct endpoint local; /* as the socket has it */
 	struct dns_key key;
 	__u32 message; /* offset of the message */
 	__u32 size;
 	__u32 waiting; /* queries with this key that have no response */
 	bool egress;
+	bool to_server; /* queries go this way */
+	bool to_client; /* responses go this way */
 	bool response;
 };
 
 /* Reads the id and the kind of a message at an offset of the payload. The size is known over UDP, and over TCP where
- * the length stands before the message. False: it is no query and no response, or has more than one question. */
+ * the length stands before the message. False: it is no query and no response, goes the other way, or has more than one
+ * question. */
 static __always_inline bool read_message(struct __sk_buff *skb, struct exchange *e, __u32 offset, __u32 size)
 {
 	__u8 h[12];
@@ -82,6 +86,8 @@ static __always_inline bool read_message(struct __sk_buff *skb, struct exchange 
 		return false;
 	e->key.id = h[0] << 8 | h[1];
 	e->response = h[2] & 0x80;
+	if (e->response ? !e->to_client : !e->to_server)
+		return false;
 	if ((h[2] & 0x78) || h[4] || h[5] > 1) /* OPCODE, QDCOUNT */
 		return false;
 	return e->response || (h[5] == 1 && !h[6] && !h[7]); /* ANCOUNT */
@@ -95,11 +101,17 @@ static __always_inline struct dns_query *find_query(const struct exchange *e)
 	return bpf_map_lookup_elem(&queries, &key);
 }
 
-static __always_inline void identify(struct exchange *e)
+/* A query may come with the last segment of the handshake, which the kernel passes to the listener. So a server over
+ * TCP is not identified by its socket, but by what the listener and the connection have in common. */
+static __always_inline void identify(struct __sk_buff *skb, struct exchange *e)
 {
 	struct dns_query *q;
 
 	e->key.server = e->egress == e->response;
+	if (e->key.server && e->packet.protocol == IPPROTO_TCP)
+		e->key.socket = bpf_skb_cgroup_id(skb);
+	else
+		e->key.socket = bpf_get_socket_cookie(skb);
 	q = find_query(e);
 	e->waiting = q ? q->resent + 1 : 0;
 }
@@ -115,14 +127,14 @@ static __always_inline bool find_in_segment(struct __sk_buff *skb, struct exchan
 		return false;
 	length = h[0] << 8 | h[1];
 	if (length >= 12 && length + 2 >= e->packet.length && read_message(skb, e, 2, length)) {
-		identify(e);
+		identify(skb, e);
 		if (e->waiting || !e->response)
 			return true;
 	}
 	/* The length was in a segment before. */
 	if (!read_message(skb, e, 0, ANY_SIZE))
 		return false;
-	identify(e);
+	identify(skb, e);
 	return e->waiting || !e->response;
 }
 
@@ -137,7 +149,7 @@ SEPARATE int find_message(struct __sk_buff *skb, struct exchange *e)
 		count(DNS_COUNT_UNREADABLE);
 		return false;
 	}
-	identify(e);
+	identify(skb, e);
 	return true;
 }
 

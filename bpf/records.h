@@ -178,7 +178,7 @@ enum dns_size {
 /* A query without an answer so far: in a map, by its key. The remote address is as the application sees it, before any
  * translation in its own network namespace. */
 struct dns_key {
-	__u64 cookie; /* of the socket */
+	__u64 socket; /* cookie; of a TCP server, the cgroup */
 	__u8 remote[16];
 	__u16 remote_port;
 	__u16 id;

@@ -24,7 +24,7 @@ const (
 
 type kernelDnsKey struct {
 	_          structs.HostLayout
-	Cookie     uint64
+	Socket     uint64
 	Remote     [16]uint8
 	RemotePort uint16
 	Id         uint16
