@@ -1,6 +1,8 @@
 package series
 
 import (
+	"math"
+
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 )
@@ -21,10 +23,18 @@ type Samples struct {
 	Highest float64 // upper bound of the highest bucket that has one; 0: unknown
 }
 
-// Next returns what a point adds. A series that began before baselineBefore begins with a baseline.
-func (h *Histogram) Next(p Point, d pmetric.HistogramDataPoint, baselineBefore int64) (Samples, Effect) {
+// Next returns what a point adds. A series that began before baselineBefore begins with a baseline. If grown is not nil
+// and the histogram is Ranked, it is called with each bucket that has new samples: its upper bound, +Inf for the last,
+// and how many.
+func (h *Histogram) Next(
+	p Point, d pmetric.HistogramDataPoint, baselineBefore int64, grown func(upper float64, n uint64),
+) (Samples, Effect) {
 	if p.Delta {
-		return Samples{d.Count(), d.Sum(), highest(d, nil)}, h.Delta(p.At)
+		e := h.Delta(p.At)
+		if e == Increase {
+			grow(d, nil, grown)
+		}
+		return Samples{d.Count(), d.Sum(), highest(d, nil)}, e
 	}
 	last := Samples{Count: h.count, Sum: h.sum}
 	e := h.cumulative(p.Start, p.At, d.Count() < h.count, baselineBefore)
@@ -36,6 +46,9 @@ func (h *Histogram) Next(p Point, d pmetric.HistogramDataPoint, baselineBefore i
 		clear(h.buckets)
 	}
 	s := Samples{d.Count() - last.Count, max(0, d.Sum()-last.Sum), highest(d, h.buckets)}
+	if e != Baseline {
+		grow(d, h.buckets, grown)
+	}
 	h.count, h.sum = d.Count(), d.Sum()
 	if h.Ranked && d.BucketCounts().Len() <= maxBuckets {
 		h.remember(d.BucketCounts())
@@ -79,4 +92,24 @@ func highest(d pmetric.HistogramDataPoint, before []uint32) float64 {
 		}
 	}
 	return 0
+}
+
+// grow calls grown with each bucket that has more samples than before.
+func grow(d pmetric.HistogramDataPoint, before []uint32, grown func(upper float64, n uint64)) {
+	counts, bounds := d.BucketCounts(), d.ExplicitBounds()
+	if grown == nil || counts.Len() > maxBuckets {
+		return
+	}
+	for i, n := range counts.All() {
+		if i < len(before) {
+			n = uint64(uint32(n) - before[i])
+		}
+		upper := math.Inf(1)
+		if i < bounds.Len() {
+			upper = bounds.At(i)
+		}
+		if n > 0 {
+			grown(upper, n)
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package series
 
 import (
+	"math"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -73,7 +74,7 @@ func TestHistogram(t *testing.T) {
 		{155, 160, distribution(7, 3, 0, 0, 0), Samples{3, 7, 1}, Reset},
 		{155, 170, distribution(6, 4, 0, 0, 0), Samples{1, 0, 1}, Increase}, // a sum never falls
 	} {
-		got, e := h.Next(Point{Start: tt.start, At: tt.at}, tt.point, storeBegan)
+		got, e := h.Next(Point{Start: tt.start, At: tt.at}, tt.point, storeBegan, nil)
 		if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(Samples{})); diff != "" || e != tt.effect {
 			t.Errorf("point %d, effect %d, want %d (-want +got):\n%s", i, e, tt.effect, diff)
 		}
@@ -82,10 +83,10 @@ func TestHistogram(t *testing.T) {
 
 func TestHistogramThatIsOlderThanTheStore(t *testing.T) {
 	h := Histogram{Ranked: true}
-	if got, e := h.Next(Point{Start: 50, At: 110}, distribution(100, 0, 0, 9, 0), storeBegan); e != Baseline || got != (Samples{}) {
+	if got, e := h.Next(Point{Start: 50, At: 110}, distribution(100, 0, 0, 9, 0), storeBegan, nil); e != Baseline || got != (Samples{}) {
 		t.Errorf("the first point adds %+v with effect %d", got, e)
 	}
-	if got, e := h.Next(Point{Start: 50, At: 120}, distribution(101, 1, 0, 9, 0), storeBegan); e != Increase || got != (Samples{1, 1, 1}) {
+	if got, e := h.Next(Point{Start: 50, At: 120}, distribution(101, 1, 0, 9, 0), storeBegan, nil); e != Increase || got != (Samples{1, 1, 1}) {
 		t.Errorf("the second point adds %+v with effect %d, want the sample below 1 s", got, e)
 	}
 }
@@ -102,7 +103,7 @@ func TestHistogramOfDeltas(t *testing.T) {
 		{120, distribution(1, 1, 0, 0, 0), Samples{1, 1, 1}, Increase},
 		{120, distribution(1, 1, 0, 0, 0), Samples{1, 1, 1}, OutOfOrder},
 	} {
-		if got, e := h.Next(Point{At: tt.at, Delta: true}, tt.point, storeBegan); got != tt.want || e != tt.effect {
+		if got, e := h.Next(Point{At: tt.at, Delta: true}, tt.point, storeBegan, nil); got != tt.want || e != tt.effect {
 			t.Errorf("point %d adds %+v with effect %d, want %+v and %d", i, got, e, tt.want, tt.effect)
 		}
 	}
@@ -111,7 +112,7 @@ func TestHistogramOfDeltas(t *testing.T) {
 	d.SetCount(3)
 	d.SetSum(6)
 	d.BucketCounts().FromRaw([]uint64{3})
-	if got, _ := h.Next(Point{At: 130, Delta: true}, d, storeBegan); got != (Samples{3, 6, 0}) {
+	if got, _ := h.Next(Point{At: 130, Delta: true}, d, storeBegan, nil); got != (Samples{3, 6, 0}) {
 		t.Errorf("without bounds %+v", got)
 	}
 }
@@ -119,18 +120,18 @@ func TestHistogramOfDeltas(t *testing.T) {
 // A source that changes its buckets does not make the old ones count.
 func TestHistogramWithOtherBuckets(t *testing.T) {
 	h := Histogram{Ranked: true}
-	h.Next(Point{Start: 100, At: 110}, distribution(3, 1, 1, 1, 0), storeBegan)
+	h.Next(Point{Start: 100, At: 110}, distribution(3, 1, 1, 1, 0), storeBegan, nil)
 	d := pmetric.NewHistogramDataPoint()
 	d.SetCount(4)
 	d.SetSum(4)
 	d.ExplicitBounds().FromRaw([]float64{5})
 	d.BucketCounts().FromRaw([]uint64{4, 0})
-	got, _ := h.Next(Point{Start: 100, At: 120}, d, storeBegan)
+	got, _ := h.Next(Point{Start: 100, At: 120}, d, storeBegan, nil)
 	if got.Count != 1 || got.Highest != 5 || len(h.buckets) != 2 {
 		t.Errorf("%+v with %d buckets, want one sample up to 5", got, len(h.buckets))
 	}
 	unranked := Histogram{}
-	unranked.Next(Point{Start: 100, At: 110}, distribution(3, 1, 1, 1, 0), storeBegan)
+	unranked.Next(Point{Start: 100, At: 110}, distribution(3, 1, 1, 1, 0), storeBegan, nil)
 	if len(unranked.buckets) != 0 {
 		t.Error("buckets that no query needs stay in memory")
 	}
@@ -149,9 +150,41 @@ func TestBoundsOfAHistogramAreCapped(t *testing.T) {
 		d.ExplicitBounds().FromRaw(bounds)
 		d.SetCount(1)
 		h := Histogram{Ranked: true}
-		s, e := h.Next(Point{Start: 2, At: 3}, d, 1)
+		s, e := h.Next(Point{Start: 2, At: 3}, d, 1, nil)
 		if e != Increase || s.Count != 1 || s.Highest != highest || len(h.buckets) > maxBuckets {
 			t.Errorf("%d buckets: %+v (%v), and %d are kept; want the highest at %v", buckets, s, e, len(h.buckets), highest)
+		}
+	}
+}
+
+// A histogram says how many samples each of its buckets has gained: against the point before, or since a restart; of a
+// baseline none, and of a delta all.
+func TestBucketsThatGrew(t *testing.T) {
+	type gains map[float64]uint64
+	inf := math.Inf(1)
+	var cumulative, delta Histogram
+	cumulative.Ranked = true
+	next := func(h *Histogram, p Point, d pmetric.HistogramDataPoint) gains {
+		got := gains{}
+		h.Next(p, d, storeBegan, func(upper float64, n uint64) { got[upper] += n })
+		return got
+	}
+	for i, tt := range []struct {
+		h     *Histogram
+		p     Point
+		point pmetric.HistogramDataPoint
+		want  gains
+	}{
+		{&cumulative, Point{Start: 50, At: 110}, distribution(9, 1, 2, 3, 4), gains{}},
+		{&cumulative, Point{Start: 50, At: 120}, distribution(9, 1, 3, 3, 6), gains{2: 1, inf: 2}},
+		{&cumulative, Point{Start: 50, At: 120}, distribution(9, 9, 9, 9, 9), gains{}},
+		{&cumulative, Point{Start: 130, At: 140}, distribution(9, 9, 0, 1, 0), gains{1: 9, 3: 1}},
+		{&delta, Point{At: 110, Delta: true}, distribution(9, 1, 0, 3, 0), gains{1: 1, 3: 3}},
+		{&delta, Point{At: 110, Delta: true}, distribution(9, 1, 0, 3, 0), gains{}},
+		{&delta, Point{At: 120, Delta: true}, distribution(9, 1, 0, 3, 0), gains{1: 1, 3: 3}},
+	} {
+		if diff := cmp.Diff(tt.want, next(tt.h, tt.p, tt.point)); diff != "" {
+			t.Errorf("point %d (-want +got):\n%s", i, diff)
 		}
 	}
 }

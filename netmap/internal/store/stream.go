@@ -177,7 +177,7 @@ func (b *batch) sample(
 	if *h == nil {
 		*h = &series.Histogram{Ranked: h == &t.rtt}
 	}
-	s, e := (*h).Next(p, d, t.baselineBefore)
+	s, e := (*h).Next(p, d, t.baselineBefore, nil)
 	b.store.memory.grow(t, before)
 	if b.apply(t, e, false); e == series.OutOfOrder || s.Count == 0 {
 		return
