@@ -28,6 +28,20 @@ const (
 	LookupTimeouts    = "netconn.dns.timeouts"
 )
 
+// Names of the metrics of edges, which the connector netmap makes of those above, and of their attributes. Those of the
+// two ends are client. and server. with the name of a Tag.
+const (
+	EdgeIO          = "netconn.edge.io"
+	EdgeAttempts    = "netconn.edge.attempts"
+	EdgeClosed      = "netconn.edge.closed"
+	EdgeActive      = "netconn.edge.active"
+	EdgeRetransmits = "netconn.edge.tcp.retransmits"
+	EdgeRTT         = "netconn.edge.tcp.rtt"
+
+	Reporter  = "netconn.reporter"
+	EdgeReach = "netconn.scope"
+)
+
 // Units of metrics, as UCUM writes them.
 const (
 	Bytes        = "By"
