@@ -17,6 +17,7 @@ import (
 	"go.opentelemetry.io/collector/confmap"
 
 	"github.com/netconn/netconn/internal/schema"
+	"github.com/netconn/netconn/netmap/netmapconnector"
 	"github.com/netconn/netconn/netmap/netmapextension"
 	"github.com/netconn/netconn/receiver/netconnreceiver"
 )
@@ -44,6 +45,10 @@ func document() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	connector, err := of(netmapconnector.NewFactory())
+	if err != nil {
+		return nil, err
+	}
 	text, err := json.MarshalIndent(map[string]any{
 		"$schema": "https://json-schema.org/draft/2020-12/schema",
 		"title":   "A configuration of the OpenTelemetry Collector with netconn",
@@ -51,6 +56,7 @@ func document() ([]byte, error) {
 		"$defs":   schema.Definitions(),
 		"properties": map[string]any{
 			"receivers":  named("netconn", receiver),
+			"connectors": named("netmap", connector),
 			"extensions": named("netmap", extension),
 		},
 	}, "", "  ")
