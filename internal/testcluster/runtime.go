@@ -23,8 +23,8 @@ import (
 
 const podRange = "10.244.1.0/24"
 
-// Runtime is containerd on the machine of Enter, without Kubernetes. Containers get the rights that a manifest asks for.
-// It takes root and a program that runs in Enter.
+// Runtime is containerd on the machine of Enter, without Kubernetes. Containers get the rights that a manifest asks
+// for. It takes root and a program that runs in Enter.
 type Runtime struct {
 	t   testing.TB
 	dir string // configuration and log of containerd
