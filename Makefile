@@ -19,6 +19,7 @@
 # make check-web   proves that what is committed is what `make web` makes
 # make test-web    the page's tests: its parts, and the built distribution in a browser
 # make budget-web  what the page costs a browser: docs/performance.md
+# make vm-test     the tests that ask the kernel, in Debian's kernels under qemu: docs/platforms.md
 # make lint        the borders between packages, style, the formats
 # make generate    what is generated: BPF objects, the components' metadata, manifests, dashboards
 # make check-manifest   builds the README's manifest with the Collector Builder
@@ -26,7 +27,7 @@
 # make check-generated  proves that what is committed is what `make generate` makes
 #
 # Variables: CONFIG, LISTEN, TELEMETRY_PORT, MAP, OTLP, INTERVAL, ROUNDS, ROWS for run; TAG for image; ARCHITECTURES for release; RUN, PACKAGES for test; RUN for test-kubernetes;
-# PART, DURATION, FLAGS for bench and soak.
+# PART, DURATION, FLAGS for bench and soak; KERNELS for vm-test.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -325,26 +326,10 @@ check-systems: _build/go.mod
 clean:
 	rm -rf _build
 
-KERNELS ?= 6.1 6.12
+KERNELS ?= 5.10 6.1 6.12 6.18 7.3 6.12/arm64
 
-# The tests that ask the kernel, in other kernels than this machine's (see internal/tools/vm). One test of internal/owner wants the memory
-# controller of cgroup version 1: it is mounted for it, and where the kernel is built without, as Debian's 6.12, the test is left
-# out. One of internal/conntrack wants connection tracking not to be loaded: it goes first.
+# The tests that ask the kernel, in other kernels than this machine's, and the table of docs/platforms.md. Half an hour on
+# two cores that do nothing else.
 .PHONY: vm-test
 vm-test:
-	@mkdir -p _build/vm/tests
-	@internal/tools/install iptables:iptables ethtool:ethtool conntrack:conntrack
-	@$(GO) test -c -o _build/vm/tests/ ./internal/kernel ./internal/owner ./internal/conntrack
-	@status=0; for series in $(KERNELS); do for package in kernel owner conntrack; do \
-		echo "== internal/$$package in Linux $$series"; \
-		log=_build/vm/tests/$$package-$$series.log; \
-		internal/tools/vm $$series env NETCONN_REQUIRE_KERNEL=1 bash -c 'cd internal/$$0; run() { ../../_build/vm/tests/$$0.test -test.v "$$@"; }; \
-			case $$0 in owner) \
-				v1=/sys/fs/cgroup/memory; mkdir $$v1; \
-				mount -t cgroup -o memory none $$v1 2>/dev/null || { rmdir $$v1; set -- -test.skip="^TestKernelVersion1\$$"; };; \
-			conntrack) \
-				set -- "^TestModuleThatIsLoadedLater\$$"; run -test.run="$$1" || exit; set -- -test.skip="$$1";; \
-			esac; \
-			conntrack -L >/dev/null 2>&1; run "$$@"' $$package >$$log 2>&1 || { status=1; cat $$log; }; \
-		$(GO) tool test2json -p $$package <$$log | awk -f internal/tools/count.awk || status=1; \
-	done; done; exit $$status
+	@internal/tools/vm-test $(KERNELS)
