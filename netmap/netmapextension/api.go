@@ -38,6 +38,7 @@ type api struct {
 	alerts     *alerts.Source // nil: there is none
 	kept       *signals.Store
 	thresholds Thresholds
+	costs      CostsConfig
 }
 
 func newAPI(links []LinkConfig, source snap.Source, timeout time.Duration) *api {
@@ -215,7 +216,7 @@ func (a *api) values(p *parameters, r *http.Request) question {
 // query returns what several requests have in common.
 func (a *api) query(p *parameters) view.Query {
 	q := p.query(a.source)
-	q.Alerts = a.alerts.Set()
+	q.Alerts, q.Prices = a.alerts.Set(), a.costs.prices()
 	return q
 }
 

@@ -42,6 +42,8 @@ type Config struct {
 	Alerts AlertsConfig `mapstructure:"alerts"`
 	// Thresholds of the colours.
 	Thresholds Thresholds `mapstructure:"thresholds"`
+	// Costs are prices of traffic between zones and regions.
+	Costs CostsConfig `mapstructure:"costs"`
 }
 
 const (
@@ -81,6 +83,7 @@ func (c *Config) Validate() error {
 		c.validateLinks(),
 		c.Alerts.validate(),
 		c.Thresholds.validate(),
+		c.Costs.validate(),
 	)
 }
 

@@ -138,7 +138,7 @@ func (n *netmap) ConsumeLogs(_ context.Context, l plog.Logs) error {
 func (n *netmap) handler(source *alerts.Source) http.Handler {
 	mux := http.NewServeMux()
 	a := newAPI(n.config.Links, n.source, n.config.QueryTimeout)
-	a.alerts, a.kept, a.thresholds = source, n.kept, n.config.Thresholds
+	a.alerts, a.kept, a.thresholds, a.costs = source, n.kept, n.config.Thresholds, n.config.Costs
 	mux.Handle("/api/", a.handler())
 	mux.Handle("/", newPage(web.Files()))
 	return guard(n.config, mux)

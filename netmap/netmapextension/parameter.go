@@ -136,6 +136,9 @@ func (p *parameters) sort() view.Sort {
 	case "client", "server":
 		s.Names, s.Server = true, text == "server"
 		return s
+	case "cost":
+		s.Cost = true
+		return s
 	}
 	var ok bool
 	if s.By, ok = view.ParseMetric(text); !ok {

@@ -31,6 +31,7 @@ type status struct {
 	Links         []link          `json:"links"`
 	Alerts        *view.AlertList `json:"alerts"` // without the alerts
 	Thresholds    thresholds      `json:"thresholds"`
+	Costs         *costs          `json:"costs"` // null: there are no prices
 	Limits        map[string]int  `json:"limits"`
 }
 
@@ -104,6 +105,7 @@ func (a *api) status(p *parameters, _ *http.Request) question {
 			Store:      storeStatus(s.Held), Dropped: dropped(s.Dropped), Ahead: s.Ahead, Resets: s.Resets,
 			Links:  linksOf(a.links),
 			Alerts: view.NewAlertList(a.alerts.Set(), 0), Thresholds: a.thresholds.forPage(),
+			Costs:   a.costs.forPage(),
 			Limits:  map[string]int{"nodes": maxNodes, "edges": maxEdges, "rows": maxRows},
 			Signals: newSignalsStatus(a.kept.Status()),
 		}

@@ -25,6 +25,7 @@ type FlowsQuery struct {
 // Sort is an order of rows.
 type Sort struct {
 	By      Metric
+	Cost    bool // by what the payload costs, not by the metric
 	Names   bool // by the name of the client or the server, not by the metric
 	Server  bool
 	Descend bool
@@ -53,6 +54,8 @@ type Flows struct {
 	Last         []int64      `json:"last"`
 	FailuresBy   Outcomes     `json:"failures_by"`
 	BreaksBy     Outcomes     `json:"breaks_by"`
+	Cost         Numbers      `json:"cost,omitempty"` // null: no price is known
+	TotalCost    *Number      `json:"total_cost,omitempty"`
 	Spark        *Spark       `json:"spark,omitempty"`
 	Totals       Totals       `json:"totals"`
 	Folded       FoldedLoops  `json:"folded"`
@@ -103,6 +106,10 @@ func NewFlows(ctx context.Context, snapshot *snap.Snapshot, q FlowsQuery) (*Flow
 		Flags: []int{}, Count: []int{}, First: []int64{}, Last: []int64{}, FailuresBy: Outcomes{}, BreaksBy: Outcomes{},
 		Totals: totals(g.edges, &g.total, snapshot.Kinds), Folded: FoldedLoops{g.loops},
 		Unattributed: Unattributed{g.unattributed}, columns: emptyColumns(len(columns)),
+	}
+	if q.Prices != nil {
+		total := Number(g.cost.value())
+		answer.TotalCost = &total
 	}
 	order = order[min(q.Offset, len(order)):]
 	order = order[:min(q.Limit, len(order))]
@@ -174,7 +181,10 @@ func (q *FlowsQuery) order(g *grouping[rowKey], kinds []snap.Kind) []int {
 	value := make([]float64, len(g.rows))
 	for i := range order {
 		order[i] = i
-		if !q.Sort.Names {
+		switch {
+		case q.Sort.Cost:
+			value[i] = g.rows[i].cost.value()
+		case !q.Sort.Names:
 			value[i] = q.Sort.By.value(&g.rows[i].Figures, kinds)
 		}
 	}
@@ -231,6 +241,9 @@ func (f *Flows) row(i int, q *FlowsQuery, snapshot *snap.Snapshot, k rowKey, s *
 	f.Last = append(f.Last, s.last)
 	for j, m := range columns {
 		f.columns[j] = append(f.columns[j], m.value(&s.Figures, snapshot.Kinds))
+	}
+	if q.Prices != nil {
+		f.Cost = append(f.Cost, s.cost.value())
 	}
 	f.FailuresBy.add(i, &s.Figures, snapshot.Kinds, false)
 	f.BreaksBy.add(i, &s.Figures, snapshot.Kinds, true)

@@ -9,6 +9,7 @@ import (
 // sums are edges of a snapshot that are shown as one.
 type sums struct {
 	snap.Figures
+	cost  cost
 	flags int
 	edges []int // indices into the snapshot
 	first int64
@@ -24,6 +25,7 @@ func (s *sums) add(i int, e *snap.Edge, flags int) {
 func (s *sums) merge(m *sums) {
 	s.join(m.flags, m.first, m.last)
 	s.Add(&m.Figures)
+	s.cost.add(m.cost)
 	s.edges = append(s.edges, m.edges...)
 }
 
@@ -46,6 +48,7 @@ type grouping[K comparable] struct {
 	of           []int // row of each edge of the snapshot; -1: none
 	loops        Volume
 	total        snap.Figures
+	cost         cost
 	edges        int
 	unattributed uint64 // retransmits that belong to one of several rows
 }
@@ -75,6 +78,9 @@ func group[K comparable](
 		g.of[i] = row
 		g.rows[row].add(i, e, q.flags(snapshot, e))
 		g.total.Add(&e.Figures)
+		c := q.Prices.cost(e)
+		g.rows[row].cost.add(c)
+		g.cost.add(c)
 		g.edges++
 	})
 	for i := range snapshot.Shared {

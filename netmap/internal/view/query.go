@@ -20,6 +20,7 @@ type Query struct {
 	Loops    bool  // hops within a node are edges too
 	New      int64 // an edge is new if it was first seen within so many seconds
 	Alerts   *alerts.Set
+	Prices   *Prices // nil: none
 
 	matcher *filter.Matcher     // of Filter, made by the first match
 	alerted map[*edge.End][]int // alerts of the ends that were looked up
@@ -78,7 +79,7 @@ func (q *Query) alertsOf(e *edge.End) []int {
 }
 
 func differ(e *snap.Edge, t names.Tag) bool {
-	return e.Client.Has(t) && e.Server.Has(t) && e.Client[t] != e.Server[t]
+	return apart(e.Client, e.Server, t)
 }
 
 func unresolved(e *snap.Edge) bool {

@@ -55,7 +55,7 @@ export function App() {
         </div>
         <main id="main" tabIndex={-1} aria-busy={poll.waiting}>
           {poll.waiting && poll.data && <div class="progress" aria-hidden="true" />}
-          <Advice state={state} tags={tags} source={known.status?.alerts} />
+          <Advice state={state} tags={tags} status={known.status} />
           <Conditions all={conditions(known)} />
           {poll.data && (
             <Figures answer={poll.data} model={known.model} rows={data.flows ? data.flows.rows : null} loops={loops} />
@@ -154,6 +154,7 @@ function Content({ state, change, data }: { state: State; change: Change; data: 
   return (
     <TableView
       flows={flows}
+      currency={data.known.status?.costs?.currency ?? ''}
       state={state}
       change={change}
       params={data.flowParams}

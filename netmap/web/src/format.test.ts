@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { age, bytes, count, percent, plural, rate, seconds, span } from './format.ts'
+import { age, bytes, costOfDay, count, percent, plural, rate, seconds, span } from './format.ts'
 
 const plain = (s: string) => s.replaceAll('\u00a0', ' ')
 
@@ -71,3 +71,14 @@ test.each([
   [3700, '1 hour'],
   [7200, '2 hours'],
 ])('a window of %s s is %s', (s, want) => expect(span(s)).toBe(want))
+
+test.each([
+  [0.5, 300, 'USD', '144\u00a0USD'],
+  [0.5, 300, '', '144'],
+  [0, 300, 'USD', '0\u00a0USD'],
+  [1e-6, 86400, 'USD', '0.000001\u00a0USD'],
+  [null, 300, 'USD', '–'],
+  [1, 0, 'USD', '–'],
+])('%s in %s s is a day for %s: %s', (cost, seconds, currency, want) => {
+  expect(costOfDay(cost, seconds, currency)).toBe(want)
+})

@@ -22,6 +22,13 @@ export function count(n: number | null | undefined): string {
   return Math.abs(n) < 1000 ? digits(n) : scaled(n, 1000, ['', 'k', 'M', 'G']).replace(NBSP, '')
 }
 
+/** The cost of a day, from that of a time in seconds: 1.23 USD. */
+export function costOfDay(n: number | null | undefined, seconds: number, currency: string): string {
+  if (n === null || n === undefined || !(seconds > 0)) return NONE
+  const text = count((n / seconds) * 86400)
+  return currency && text !== NONE ? text + NBSP + currency : text
+}
+
 /** A share between 0 and 1. */
 export function percent(n: number | null | undefined): string {
   if (n === null || n === undefined || !Number.isFinite(n)) return NONE

@@ -35,12 +35,21 @@ test('a canary is grouped by what is known', () => {
   expect(choose(canary, [])).toMatchObject({ group: 'name' })
 })
 
-test('the preset of alerts needs a source', () => {
-  const source = { state: 'off', kind: '', reason: '', at: 0, firing: 0, pending: 0, left_out: 0 } as const
-  expect(lack('alerts', [], source)).toContain('alerts.endpoint')
-  expect(lack('alerts', [], { ...source, state: 'unreachable' })).toBe('')
-  expect(lack('alerts', [])).toBe('')
-  expect(lack('new', [], source)).toBe('')
+test('the presets of alerts and of costs need their configuration', () => {
+  const alerts = { state: 'off', kind: '', reason: '', at: 0, firing: 0, pending: 0, left_out: 0 } as const
+  const none = { alerts, costs: null }
+  expect(lack('alerts', [], none)).toContain('alerts.endpoint')
+  expect(lack('alerts', [], { ...none, alerts: { ...alerts, state: 'unreachable' } })).toBe('')
+  expect(lack('costs', [], none)).toContain('costs of the extension')
+  expect(lack('costs', [], { ...none, costs: { currency: '' } })).toBe('')
+  for (const id of ['alerts', 'costs']) expect(lack(id, []), 'not known yet').toBe('')
+  expect(lack('new', [], none)).toBe('')
+})
+
+test('costs are by zone, or by region where that is all that is known', () => {
+  const costs = presets.find((p) => p.id === 'costs')!
+  expect(choose(costs, known('zone', 'region'))).toMatchObject({ view: 'table', sort: '-cost', clients: 'zone,name' })
+  expect(choose(costs, known('region'))).toMatchObject({ clients: 'region,name', servers: 'region,name' })
 })
 
 test('what a preset cannot tell, it says', () => {

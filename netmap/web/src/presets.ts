@@ -1,4 +1,4 @@
-import type { AlertSource, Tag } from './api/types.ts'
+import type { Status, Tag } from './api/types.ts'
 import { HOP_TERMS } from './map/key.ts'
 import type { EdgeTag, EndTag } from './names.ts'
 import { defaults, type State } from './state/state.ts'
@@ -15,6 +15,8 @@ export interface Preset {
   needs?: { tag: EndTag; without: string }
   /** It needs a source of alerts. */
   alerts?: boolean
+  /** It needs prices. */
+  costs?: boolean
   set(known: (tag: EndTag) => boolean): Partial<State>
 }
 
@@ -65,6 +67,21 @@ export const presets: Preset[] = [
       clients: list('region', 'name'),
       servers: list('region', 'name'),
       colour: 'rtt',
+    }),
+  },
+  {
+    id: 'costs',
+    label: 'Costs',
+    what: 'Dependencies by what their bytes between zones and regions cost in a day.',
+    advice:
+      'Keep both ends of the most expensive ones in one zone, compress what they send, or batch it. The column has a ' +
+      'dash where the zone of an end is not known.',
+    costs: true,
+    set: (known) => ({
+      view: 'table',
+      sort: '-cost',
+      clients: known('zone') ? list('zone', 'name') : list('region', 'name'),
+      servers: known('zone') ? list('zone', 'name') : list('region', 'name'),
     }),
   },
   {
@@ -150,14 +167,20 @@ export const presets: Preset[] = [
   },
 ]
 
+/** What a preset may need from the configuration. */
+export type Configured = Pick<Status, 'alerts' | 'costs'>
+
 const knows = (tags: Tag[]) => (tag: string) => tags.some((t) => t.tag === tag && t.values > 0)
 
 const NO_SOURCE = 'No source of alerts is configured: set alerts.endpoint of the extension netmap.'
 
-/** The reason why the preset cannot work, or ''. Empty also while the tags and the source are not known yet. */
-export function lack(id: string, tags: Tag[], source?: AlertSource): string {
-  const { needs, alerts } = presets.find((p) => p.id === id) ?? {}
-  if (alerts && source?.state === 'off') return NO_SOURCE
+const NO_PRICES = 'No prices are configured: set costs of the extension netmap.'
+
+/** The reason why the preset cannot work, or ''. Empty also while the tags and the status are not known yet. */
+export function lack(id: string, tags: Tag[], status?: Configured | null): string {
+  const { needs, alerts, costs } = presets.find((p) => p.id === id) ?? {}
+  if (alerts && status?.alerts.state === 'off') return NO_SOURCE
+  if (costs && status && !status.costs) return NO_PRICES
   return needs && tags.length > 0 && !knows(tags)(needs.tag) ? needs.without : ''
 }
 

@@ -25,6 +25,8 @@ export interface Status {
   links: Link[]
   alerts: AlertSource
   thresholds: Thresholds
+  /** Null: no prices are configured. */
+  costs: { currency: string } | null
   limits: { nodes: number; edges: number; rows: number }
 }
 
@@ -177,6 +179,9 @@ export interface Flows extends Answer, Figures {
   last: number[]
   failures_by: Kinds
   breaks_by: Kinds
+  /** The cost of the window, where a price is known. Absent: no prices are configured. */
+  cost?: (number | null)[]
+  total_cost?: number | null
   spark?: { metric: string; step: number; values: (number | null)[][] }
   folded: { loops: { edges: number; tx: number; rx: number } }
 }

@@ -1,5 +1,5 @@
-import type { AlertSource, Tag } from '../api/types.ts'
-import { choose, lack, presets } from '../presets.ts'
+import type { Tag } from '../api/types.ts'
+import { choose, lack, presets, type Configured } from '../presets.ts'
 import type { Change } from '../state/address.ts'
 import { serialise, type State } from '../state/state.ts'
 import './Presets.css'
@@ -33,10 +33,10 @@ export function Presets({ state, change, tags }: { state: State; change: Change;
 }
 
 /** What the chosen preset shows, and its advice. */
-export function Advice({ state, tags, source }: { state: State; tags: Tag[]; source?: AlertSource }) {
+export function Advice({ state, tags, status }: { state: State; tags: Tag[]; status: Configured | null }) {
   const preset = presets.find((p) => p.id === state.preset)
   if (!preset || !preset.id) return null
-  const lacking = lack(preset.id, tags, source)
+  const lacking = lack(preset.id, tags, status)
   if (lacking)
     return (
       <p class="advice">

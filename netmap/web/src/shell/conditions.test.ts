@@ -42,6 +42,7 @@ const status: Status = {
   links: [],
   alerts: { state: 'off', kind: '', reason: '', at: 0, firing: 0, pending: 0, left_out: 0 },
   thresholds: usualThresholds,
+  costs: null,
   limits: { nodes: 1000, edges: 5000, rows: 1000 },
 }
 const totals = { edges: 3, tx: 1, rx: 1, retransmits: 0, attempts: 1, failures: 0, closed: 0, breaks: 0, active: 0 }

@@ -135,7 +135,7 @@ export function emptiness({
   if (!answer) return null
   const drawn = model ? model.nodes.length : answer.totals.edges
   if (drawn > 0 && answer.totals.edges > 0) return null
-  const lacking = lack(state.preset, tags, status?.alerts)
+  const lacking = lack(state.preset, tags, status)
   if (lacking) return { title: 'This cannot be told', text: lacking, clear: true }
   const narrowed = state.filter || state.problems || state.only || state.hide.length > 0
   if (narrowed) {

@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks'
 import type { Params } from '../api/client.ts'
 import { flags, type Flows } from '../api/types.ts'
-import { bytes, count, plural, rate, seconds } from '../format.ts'
+import { bytes, costOfDay, count, plural, rate, seconds } from '../format.ts'
 import { glyphs, levelWords, type Health } from '../health.ts'
 import { retransmitRate } from '../metrics.ts'
 import { fileName, save } from '../save.ts'
@@ -38,8 +38,16 @@ const columns: Column[] = [
   { id: 'active', label: 'Open', title: 'Connections open at the end' },
 ]
 
+const COST: Column = {
+  id: 'cost',
+  label: 'Cost a day',
+  title: 'Bytes between zones and regions, at the configured prices',
+}
+
 interface Props {
   flows: Flows
+  /** Of the costs. */
+  currency: string
   state: State
   change: Change
   params: Params
@@ -68,7 +76,7 @@ export function TableView(props: Props) {
                 change={change}
                 text
               />
-              {columns.map((c) => (
+              {[...columns, ...(flows.cost ? [COST] : [])].map((c) => (
                 <Head key={c.label} column={c} state={state} change={change} />
               ))}
             </tr>
@@ -105,7 +113,7 @@ function Head({ column, state, change, text }: { column: Column; state: State; c
   )
 }
 
-function Row({ flows, i, state, change }: Props & { i: number }) {
+function Row({ flows, i, state, change, currency }: Props & { i: number }) {
   const id = rowKey(flows, i)
   const selected = state.selected?.kind === 'row' && state.selected.id === id
   const open = () => change({ selected: { kind: 'row', id } })
@@ -126,7 +134,7 @@ function Row({ flows, i, state, change }: Props & { i: number }) {
         {(flags.isNew & flows.flags[i]!) !== 0 && <small class="new"> ✚ new</small>}
         {(flags.alerts & flows.flags[i]!) !== 0 && <small class="level warn"> ◉ alert</small>}
       </td>
-      <Cells flows={flows} i={i} />
+      <Cells flows={flows} i={i} currency={currency} />
     </tr>
   )
 }
@@ -179,7 +187,7 @@ function Opener({ flows, i, colour, selected, open }: OpenerProps) {
 }
 
 /** The figures of a row, a cell a column. */
-function Cells({ flows, i }: { flows: Flows; i: number }) {
+function Cells({ flows, i, currency }: { flows: Flows; i: number; currency: string }) {
   const m = measured(flows, i)
   const volume = m.tx + m.rx
   const perMB = retransmitRate(m)
@@ -212,6 +220,7 @@ function Cells({ flows, i }: { flows: Flows; i: number }) {
         {m.breaks > 0 && <small>{kindsOf(flows.breaks_by, i) || `${count(m.breaks)} broken`}</small>}
       </td>
       <td>{count(m.active)}</td>
+      {flows.cost && <td>{costOfDay(flows.cost[i], m.seconds, currency)}</td>}
     </>
   )
 }

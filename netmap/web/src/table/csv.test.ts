@@ -50,3 +50,16 @@ test.each(['=1', '+1', '-1', '@a', '\tx', '\rx'])('a cell that begins like %j is
   const cells = csv({ ...flows, client_name: [name, 'b'] }).split('\n')[1]!
   expect(cells).toContain(`'${name}`)
 })
+
+test('costs have a column where there are prices', () => {
+  const head = (f: Flows) => csv(f).split('\r\n')[0]!.split(',')
+  expect(head(flows)).not.toContain('cost')
+  const priced = { ...flows, cost: [0.25, null] } as Flows
+  const at = head(priced).indexOf('cost')
+  expect(
+    csv(priced)
+      .split('\r\n')
+      .slice(1, 3)
+      .map((line) => line.split(',').at(at - head(priced).length)),
+  ).toEqual(['0.25', ''])
+})

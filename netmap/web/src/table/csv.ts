@@ -38,6 +38,7 @@ function figures(flows: Flows): Column[] {
     ['closed', (row) => flows.closed[row]],
     ['breaks', (row) => flows.breaks[row]],
     ['active', (row) => flows.active[row]],
+    ...(flows.cost ? [['cost', (row) => flows.cost![row]] satisfies Column] : []),
     ['edges', (row) => flows.count[row]],
     ['first', (row) => time(flows.first[row])],
     ['last', (row) => time(flows.last[row])],
