@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"math"
 	"slices"
 	"sort"
 	"time"
@@ -29,10 +30,34 @@ func SameBounds(bounds []float64) (all Bounds) {
 	return all
 }
 
+// Scale is that of exponential histograms: the upper bound of a bucket is 2^(1/4) times that of the bucket before. So a
+// quantile is off by at most 9 %.
+const Scale = 2
+
+// Lowest is the index of the bucket above the first one of ExponentialBounds, as OTLP counts them: from 2^-30 s, less than
+// a nanosecond.
+const Lowest = -30 << Scale
+
+// ExponentialBounds returns the bounds of exponential histograms of Scale, the same for all measures. No duration is beyond
+// them, and only a duration of zero is in the first bucket.
+func ExponentialBounds() Bounds {
+	const longest = 34 << Scale // 2^34 s, more than a time.Duration can be
+	bounds := make([]float64, 0, longest-Lowest+1)
+	for i := Lowest; i <= longest; i++ {
+		bounds = append(bounds, math.Exp2(float64(i)/(1<<Scale)))
+	}
+	return SameBounds(bounds)
+}
+
+// few is how many bounds a histogram has at most for Counts to have all of its buckets.
+const few = 16
+
 // Histogram is an explicit-bounds histogram of durations in seconds. Counts[i] holds the samples that are
-// greater than the bound before and at most bound i; the last of Counts holds those greater than all bounds.
+// greater than bound First+i-1 and at most bound First+i; beyond the last bound is one more bucket. With many bounds Counts
+// has the buckets from the lowest to the highest one with samples, otherwise all of them.
 // The zero value is empty: Counts is nil until there is a sample.
 type Histogram struct {
+	First    int
 	Counts   []uint64
 	Count    uint64
 	Sum      float64
@@ -42,14 +67,33 @@ type Histogram struct {
 // observe counts one sample.
 func (h *Histogram) observe(bounds []float64, d time.Duration) {
 	v := d.Seconds()
-	if h.Counts == nil {
-		h.Counts = make([]uint64, len(bounds)+1)
+	i := sort.SearchFloat64s(bounds, v)
+	if len(bounds) > few {
+		h.cover(i, i+1)
+	} else {
+		h.cover(0, len(bounds)+1)
+	}
+	if h.Count == 0 {
 		h.Min, h.Max = v, v
 	}
-	h.Counts[sort.SearchFloat64s(bounds, v)]++
+	h.Counts[i-h.First]++
 	h.Count++
 	h.Sum += v
 	h.Min, h.Max = min(h.Min, v), max(h.Max, v)
+}
+
+// cover makes room in Counts for the buckets from one to before another.
+func (h *Histogram) cover(from, to int) {
+	end := h.First + len(h.Counts)
+	switch {
+	case h.Counts == nil:
+		h.First, h.Counts = from, make([]uint64, to-from)
+	case from < h.First || to > end:
+		first := min(from, h.First)
+		counts := make([]uint64, max(to, end)-first)
+		copy(counts[h.First-first:], h.Counts)
+		h.First, h.Counts = first, counts
+	}
 }
 
 // add adds the samples of a histogram of the same bounds, and shares no memory with it.
@@ -62,8 +106,9 @@ func (h *Histogram) add(o *Histogram) {
 		h.Counts = slices.Clone(o.Counts)
 		return
 	}
-	for i := range h.Counts {
-		h.Counts[i] += o.Counts[i]
+	h.cover(o.First, o.First+len(o.Counts))
+	for i, n := range o.Counts {
+		h.Counts[o.First-h.First+i] += n
 	}
 	h.Count += o.Count
 	h.Sum += o.Sum
@@ -75,9 +120,11 @@ func (h *Histogram) since(earlier *Histogram) Histogram {
 	if h.Count == earlier.Count {
 		return Histogram{}
 	}
-	n := Histogram{Counts: slices.Clone(h.Counts), Count: h.Count - earlier.Count, Sum: h.Sum - earlier.Sum}
-	for i := range earlier.Counts {
-		n.Counts[i] -= earlier.Counts[i]
+	n := Histogram{
+		First: h.First, Counts: slices.Clone(h.Counts), Count: h.Count - earlier.Count, Sum: h.Sum - earlier.Sum,
+	}
+	for i, count := range earlier.Counts {
+		n.Counts[earlier.First-h.First+i] -= count
 	}
 	return n
 }

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"math"
 	"slices"
 	"testing"
 	"time"
@@ -90,6 +91,56 @@ func TestHistogramExtremes(t *testing.T) {
 		}
 		if more := sum.since(&Histogram{}); more.Min != 0 || more.Max != 0 || more.Sum != sum.Sum {
 			t.Errorf("%v since nothing is %v", sum, more)
+		}
+	}
+}
+
+// An exponential histogram has the buckets between its lowest and its highest sample only. A sum has those of both, a
+// difference those of the later one, and no duration is out of range.
+func TestExponentialHistogram(t *testing.T) {
+	bounds := ExponentialBounds()[RTT]
+	counted := func(samples ...time.Duration) (h Histogram) {
+		for _, d := range samples {
+			h.observe(bounds, d)
+		}
+		return h
+	}
+	index := func(upper float64) int { return slices.Index(bounds, upper) } // of the bucket below it
+	one := index(1)
+	if h := counted(time.Second, 250*time.Millisecond, time.Second); h.First != one-8 ||
+		!slices.Equal(h.Counts, []uint64{1, 0, 0, 0, 0, 0, 0, 0, 2}) {
+		t.Errorf("from bucket %d on: %v, want from %d on", h.First, h.Counts, one-8)
+	}
+	for d, first := range map[time.Duration]int{0: 0, 1: 1, math.MaxInt64: index(1 << 34), 2 * time.Second: one + 4} {
+		if h := counted(d); d < 2 && h.First != first || h.First > first || h.First >= len(bounds) || len(h.Counts) != 1 {
+			t.Errorf("%v is in bucket %d of %d, want %d", d, h.First, len(bounds), first)
+		}
+	}
+	low, high := counted(time.Millisecond), counted(time.Second, 2*time.Second)
+	for _, pair := range [][2]Histogram{{low, high}, {high, low}} {
+		sum := pair[0]
+		sum.Counts = slices.Clone(sum.Counts)
+		sum.add(&pair[1])
+		if diff := cmp.Diff(counted(time.Millisecond, time.Second, 2*time.Second), sum, cmpopts.EquateApprox(0, 1e-12)); diff != "" {
+			t.Errorf("sum (-want +got):\n%s", diff)
+		}
+		more := sum.since(&pair[0])
+		if n := more.Counts[pair[1].First-more.First]; n != 1 || more.Count != pair[1].Count {
+			t.Errorf("%+v since %+v is %+v", sum, pair[0], more)
+		}
+	}
+}
+
+// Each bound is 2^(1/4) times the one before, and the index of a bucket is that of OTLP: above 1 s is index 0.
+func TestExponentialBounds(t *testing.T) {
+	for m, b := range ExponentialBounds() {
+		for i, v := range b {
+			if want := math.Pow(2, float64(Lowest+i)/4); math.Abs(v/want-1) > 1e-12 {
+				t.Fatalf("measure %d: bound %d is %v, want %v", m, i, v, want)
+			}
+		}
+		if b[0] >= 1e-9 || b[len(b)-1] < math.MaxInt64/1e9 || b[-Lowest] != 1 {
+			t.Errorf("measure %d: bounds from %v to %v", m, b[0], b[len(b)-1])
 		}
 	}
 }

@@ -48,6 +48,19 @@ func (Temporality) Choices() []string {
 	return []string{string(TemporalityCumulative), string(TemporalityDelta)}
 }
 
+// Histograms is the kind of the histograms.
+type Histograms string
+
+const (
+	HistogramsExplicit    Histograms = "explicit"    // with a few bounds
+	HistogramsExponential Histograms = "exponential" // with many narrow buckets, a native histogram of Prometheus
+)
+
+// Choices returns all kinds.
+func (Histograms) Choices() []string {
+	return []string{string(HistogramsExplicit), string(HistogramsExponential)}
+}
+
 // Detail is how much of the other end the attributes of points say.
 type Detail string
 
@@ -100,7 +113,9 @@ type Config struct {
 	Temporality Temporality `mapstructure:"temporality"`
 	// ExpireAfter is how long a flow without live connections is still reported.
 	ExpireAfter time.Duration `mapstructure:"expire_after"`
-	// HistogramBuckets are the upper bounds, rising, of all histograms. Empty: few, by measure.
+	// Histograms is explicit (a series of each bucket) or exponential (one series in a backend that has native histograms).
+	Histograms Histograms `mapstructure:"histograms"`
+	// HistogramBuckets are the upper bounds, rising, of all explicit histograms. Empty: few, by measure.
 	HistogramBuckets []time.Duration `mapstructure:"histogram_buckets"`
 	// Networks are names for ranges of addresses; the narrowest range that holds an address names it.
 	Networks map[string][]Range `mapstructure:"networks"`
@@ -141,6 +156,7 @@ func createDefaultConfig() component.Config {
 		LimitPerResource:   d.Flows.LimitPerResource,
 		MaxResources:       d.Flows.MaxResources,
 		Temporality:        TemporalityCumulative,
+		Histograms:         HistogramsExplicit,
 		ExpireAfter:        d.Flows.ExpireAfter,
 		Events: EventsConfig{MaxPerSecond: d.Events.MaxPerSecond, OpenInterval: d.Events.OpenInterval,
 			EventsConfig: metadata.DefaultEventsConfig()},
@@ -186,7 +202,10 @@ func (c *Config) controller() *scraperhelper.ControllerConfig {
 
 // bounds returns the upper bounds of the histograms in seconds.
 func (c *Config) bounds() flow.Bounds {
-	if len(c.HistogramBuckets) == 0 {
+	switch {
+	case c.Histograms == HistogramsExponential:
+		return flow.ExponentialBounds()
+	case len(c.HistogramBuckets) == 0:
 		return flow.DefaultBounds()
 	}
 	bounds := make([]float64, len(c.HistogramBuckets))
@@ -246,6 +265,7 @@ func (c *Config) Validate() error {
 		c.validateDNS(),
 		atLeastOne("events::max_per_second", c.Events.MaxPerSecond),
 		c.validateExpireAfter(),
+		c.validateHistograms(),
 		validateBuckets(c.HistogramBuckets),
 		validateNetworks(c.Networks), validateServices(c.Services),
 		metrics.Validate(c.Metrics),
@@ -331,6 +351,16 @@ func atLeastOne(key string, n int) error {
 func notNegative(key string, n int) error {
 	if n < 0 {
 		return fmt.Errorf("%s: must not be below 0, but is %d", key, n)
+	}
+	return nil
+}
+
+func (c *Config) validateHistograms() error {
+	switch {
+	case !slices.Contains(c.Histograms.Choices(), string(c.Histograms)):
+		return fmt.Errorf("histograms: must be %s or %s, not %q", HistogramsExplicit, HistogramsExponential, c.Histograms)
+	case c.Histograms == HistogramsExponential && len(c.HistogramBuckets) > 0:
+		return errors.New("histogram_buckets: must be empty with exponential histograms")
 	}
 	return nil
 }

@@ -91,6 +91,7 @@ func TestConfigEveryKey(t *testing.T) {
 		MaxResources:     20,
 		MaxConnections:   30,
 		Temporality:      TemporalityDelta,
+		Histograms:       HistogramsExplicit,
 		ExpireAfter:      2 * time.Hour,
 		HistogramBuckets: []time.Duration{100 * time.Microsecond, time.Millisecond, time.Second},
 		Networks: map[string][]Range{
@@ -146,6 +147,7 @@ func TestConfigDefault(t *testing.T) {
 		LimitPerResource: 500,
 		MaxResources:     2000,
 		Temporality:      "cumulative",
+		Histograms:       "explicit",
 		ExpireAfter:      time.Hour,
 		DNS:              "servers",
 		Events: EventsConfig{

@@ -104,12 +104,13 @@ func (s *netconnScraper) load() (missing []error, err error) {
 	version, now := s.set.BuildInfo.Version, s.machine.Now()
 	r := resources.New(s.config.ResourceAttributes)
 	w := metrics.New(metrics.Options{
-		Metrics:   s.config.Metrics,
-		Resources: r,
-		Delta:     s.config.Temporality == TemporalityDelta,
-		Bounds:    s.config.bounds(),
-		Version:   version,
-		Start:     now,
+		Metrics:     s.config.Metrics,
+		Resources:   r,
+		Delta:       s.config.Temporality == TemporalityDelta,
+		Bounds:      s.config.bounds(),
+		Exponential: s.config.Histograms == HistogramsExponential,
+		Version:     version,
+		Start:       now,
 	})
 	p, err := pipeline.Open(s.config.options(w.Mask), s.machine)
 	if err != nil {

@@ -72,8 +72,11 @@ func whole(d pmetric.NumberDataPoint) (int64, bool) {
 	return v, true
 }
 
-// Histograms calls add for each point of a histogram.
+// Histograms calls add for each point of a histogram. An exponential one has the buckets of byOctaves.
 func Histograms(m pmetric.Metric, add func(Point, pmetric.HistogramDataPoint)) (r Refused) {
+	if m.Type() == pmetric.MetricTypeExponentialHistogram {
+		m = byOctaves(m)
+	}
 	if m.Type() != pmetric.MetricTypeHistogram {
 		return Refused{Points: 1}
 	}

@@ -32,37 +32,60 @@ func Split(md pmetric.Metrics) (beginnings pmetric.Metrics) {
 
 // splitMetric moves the points of one metric that are earlier than its last one.
 func splitMetric(m pmetric.Metric, zeros pmetric.MetricSlice) {
-	if m.Type() == pmetric.MetricTypeHistogram {
-		points := m.Histogram().DataPoints()
-		last := points.At(points.Len() - 1).Timestamp()
-		if !anyEarlier(points.Len(), func(i int) pcommon.Timestamp { return points.At(i).Timestamp() }, last) {
-			return
-		}
-		h := like(m, zeros).SetEmptyHistogram()
-		h.SetAggregationTemporality(m.Histogram().AggregationTemporality())
-		points.RemoveIf(func(p pmetric.HistogramDataPoint) bool {
-			earlier := p.Timestamp() < last
-			if earlier {
-				p.MoveTo(h.DataPoints().AppendEmpty())
-			}
-			return earlier
+	switch m.Type() {
+	case pmetric.MetricTypeHistogram:
+		moveEarlier(m.Histogram().DataPoints(), func() pmetric.HistogramDataPointSlice {
+			h := like(m, zeros).SetEmptyHistogram()
+			h.SetAggregationTemporality(m.Histogram().AggregationTemporality())
+			return h.DataPoints()
 		})
+	case pmetric.MetricTypeExponentialHistogram:
+		moveEarlier(m.ExponentialHistogram().DataPoints(), func() pmetric.ExponentialHistogramDataPointSlice {
+			h := like(m, zeros).SetEmptyExponentialHistogram()
+			h.SetAggregationTemporality(m.ExponentialHistogram().AggregationTemporality())
+			return h.DataPoints()
+		})
+	case pmetric.MetricTypeSum:
+		moveEarlier(m.Sum().DataPoints(), func() pmetric.NumberDataPointSlice {
+			s := like(m, zeros).SetEmptySum()
+			s.SetIsMonotonic(m.Sum().IsMonotonic())
+			s.SetAggregationTemporality(m.Sum().AggregationTemporality())
+			return s.DataPoints()
+		})
+	}
+}
+
+// point is a data point of any kind, and points are all of a metric.
+type point[P any] interface {
+	Timestamp() pcommon.Timestamp
+	MoveTo(P)
+}
+
+type points[P any] interface {
+	Len() int
+	At(int) P
+	AppendEmpty() P
+	RemoveIf(func(P) bool)
+}
+
+// moveEarlier moves the points that are earlier than the last one. It makes the metric that takes them (target) if there are any.
+func moveEarlier[P point[P], S points[P]](from S, target func() S) {
+	last := from.At(from.Len() - 1).Timestamp()
+	earlier := func(p P) bool { return p.Timestamp() < last }
+	found := false
+	for i := 0; i < from.Len() && !found; i++ {
+		found = earlier(from.At(i))
+	}
+	if !found {
 		return
 	}
-	points := m.Sum().DataPoints()
-	last := points.At(points.Len() - 1).Timestamp()
-	if !anyEarlier(points.Len(), func(i int) pcommon.Timestamp { return points.At(i).Timestamp() }, last) {
-		return
-	}
-	s := like(m, zeros).SetEmptySum()
-	s.SetIsMonotonic(m.Sum().IsMonotonic())
-	s.SetAggregationTemporality(m.Sum().AggregationTemporality())
-	points.RemoveIf(func(p pmetric.NumberDataPoint) bool {
-		earlier := p.Timestamp() < last
-		if earlier {
-			p.MoveTo(s.DataPoints().AppendEmpty())
+	to := target()
+	from.RemoveIf(func(p P) bool {
+		if !earlier(p) {
+			return false
 		}
-		return earlier
+		p.MoveTo(to.AppendEmpty())
+		return true
 	})
 }
 
@@ -73,13 +96,4 @@ func like(m pmetric.Metric, to pmetric.MetricSlice) pmetric.Metric {
 	n.SetUnit(m.Unit())
 	n.SetDescription(m.Description())
 	return n
-}
-
-func anyEarlier(n int, at func(int) pcommon.Timestamp, last pcommon.Timestamp) bool {
-	for i := range n {
-		if at(i) < last {
-			return true
-		}
-	}
-	return false
 }

@@ -30,12 +30,13 @@ import (
 
 // Options is what a Writer writes, and how.
 type Options struct {
-	Metrics   metadata.MetricsConfig
-	Resources *resources.Resources
-	Delta     bool        // counters and histograms since the collection before, not since the flow began
-	Bounds    flow.Bounds // as internal/flow has them
-	Version   string      // of the collector, for the scope
-	Start     time.Time   // of the first flows
+	Metrics     metadata.MetricsConfig
+	Resources   *resources.Resources
+	Delta       bool        // counters and histograms since the collection before, not since the flow began
+	Bounds      flow.Bounds // as internal/flow has them
+	Exponential bool        // histograms have the buckets of flow.ExponentialBounds
+	Version     string      // of the collector, for the scope
+	Start       time.Time   // of the first flows
 }
 
 // Writer writes flows as metrics.
@@ -172,9 +173,12 @@ func (w *Writer) writeMetric(m *metric, flows []*flow.Flow, now time.Time, to pm
 	pm.SetUnit(m.unit)
 	pm.SetDescription(m.description)
 	var points int
-	if m.kind == histogram {
+	switch {
+	case m.kind == histogram && w.options.Exponential:
+		points = w.writeExponential(m, flows, now, pm.SetEmptyExponentialHistogram())
+	case m.kind == histogram:
 		points = w.writeHistogram(m, flows, now, pm.SetEmptyHistogram())
-	} else {
+	default:
 		points = w.writeSum(m, flows, now, pm.SetEmptySum())
 	}
 	if points > 0 {
@@ -306,37 +310,6 @@ func total(numbers []number) []number {
 		numbers[0].part |= n.part
 	}
 	return numbers[:1]
-}
-
-func (w *Writer) writeHistogram(m *metric, flows []*flow.Flow, now time.Time, h pmetric.Histogram) int {
-	h.SetAggregationTemporality(m.temporality())
-	for _, f := range flows {
-		samples := &f.Histograms[m.measure]
-		if samples.Count == 0 {
-			continue
-		}
-		if m.begins(f, flow.Sampled(m.measure)) {
-			none := flow.Histogram{Counts: make([]uint64, len(samples.Counts))}
-			w.writeSamples(m, f, &none, w.beginning(f), h.DataPoints().AppendEmpty())
-		}
-		w.writeSamples(m, f, samples, now, h.DataPoints().AppendEmpty())
-	}
-	return h.DataPoints().Len()
-}
-
-func (w *Writer) writeSamples(m *metric, f *flow.Flow, samples *flow.Histogram, at time.Time,
-	p pmetric.HistogramDataPoint) {
-	p.SetStartTimestamp(pcommon.NewTimestampFromTime(f.Start))
-	p.SetTimestamp(pcommon.NewTimestampFromTime(at))
-	p.SetCount(samples.Count)
-	p.SetSum(samples.Sum)
-	if !m.view.delta && samples.Count > 0 { // they are not known of a part of the samples
-		p.SetMin(samples.Min)
-		p.SetMax(samples.Max)
-	}
-	p.BucketCounts().FromRaw(samples.Counts)
-	p.ExplicitBounds().FromRaw(w.options.Bounds[m.measure])
-	m.putAttributes(p.Attributes(), f)
 }
 
 func (m *metric) temporality() pmetric.AggregationTemporality {
