@@ -47,6 +47,7 @@ type Config struct {
 	Context  string   `mapstructure:"context"` // of the kubeconfig file; empty: its current one
 	Scope    Scope    `mapstructure:"scope"`
 	Node     string   `mapstructure:"-"`            // that this runs on; required with ScopeNode
+	Boot     string   `mapstructure:"-"`            // id of this kernel's boot; empty: not known
 	MaxPods  int      `mapstructure:"max_pods"`     // that are kept; those beyond are not known
 	QPS      float32  `mapstructure:"kube_api_qps"` // of requests for single objects, with ScopeNode
 	Burst    int      `mapstructure:"kube_api_burst"`

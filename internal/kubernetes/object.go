@@ -52,6 +52,7 @@ type node struct {
 	key          key
 	addresses    []netip.Addr
 	zone, region string
+	boot         string    // id of its kernel's boot: nodes with the same one share a kernel
 	fetched      time.Time // when it was requested by name; zero: it is watched
 }
 
@@ -60,6 +61,7 @@ func describeNode(n *corev1.Node) *node {
 		key:    key{name: n.Name},
 		zone:   one(n.Labels[corev1.LabelTopologyZone]),
 		region: one(n.Labels[corev1.LabelTopologyRegion]),
+		boot:   n.Status.NodeInfo.BootID,
 	}
 	for _, address := range n.Status.Addresses {
 		if address.Type != corev1.NodeInternalIP && address.Type != corev1.NodeExternalIP {

@@ -17,6 +17,7 @@ import (
 type pod struct {
 	key            key
 	uid            string
+	hash           string // of a static pod: the uid that its kubelet has for it, and that its cgroup is named after
 	node           string
 	workload, kind string // that created it; empty: a user did
 	name           string // to group by: the workload, or a name that does not change when the pod is created anew
@@ -59,12 +60,17 @@ type key struct{ namespace, name string }
 // one returns an equal string that is kept in memory once, however many objects have it.
 func one(s string) string { return unique.Make(s).Value() }
 
+// configHash is the annotation of a mirror pod that has the uid of its static pod (k8s.io/kubernetes,
+// pkg/kubelet/types).
+const configHash = "kubernetes.io/config.hash"
+
 // describePod keeps what is used of a pod.
 func describePod(p *corev1.Pod) *pod {
 	w := controller(p)
 	d := &pod{
 		key:          key{one(p.Namespace), p.Name},
 		uid:          string(p.UID),
+		hash:         p.Annotations[configHash],
 		node:         one(p.Spec.NodeName),
 		workload:     one(w.name),
 		kind:         one(w.kind),

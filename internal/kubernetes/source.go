@@ -19,7 +19,7 @@ func (k *Cluster) Peer(q conn.Query) (conn.Peer, conn.Answer) {
 // owned describes an owner on this machine. A container may be older than what the API has reported of it. A program of
 // the host is no object of the cluster, and only its place is known.
 func (k *Cluster) owned(o conn.Owner) (known conn.Peer, a conn.Answer) {
-	inCluster := o.ContainerID != "" && !o.ClaimedID()
+	inCluster := o.ContainerID != "" && !o.ClaimedID() && !k.isInOther(o)
 	if inCluster {
 		known, a = k.Container(o.ContainerID)
 	}

@@ -15,7 +15,7 @@ const rememberFor = 5 * time.Minute
 // pod that has ended, as a port of a node has no record of the times at which a pod had it.
 type podTable struct {
 	table[pod]
-	byUID       index[string, *pod]
+	byUID       index[string, *pod] // and by hash
 	byContainer index[string, *pod] // by container ID
 	byAddress   index[netip.Addr, *assignment]
 	byHostPort  index[hostPort, *pod]
@@ -37,7 +37,9 @@ func newPodTable() *podTable {
 }
 
 func (t *podTable) addToIndexes(p *pod) {
-	t.byUID.add(p.uid, p)
+	for uid := range p.uids() {
+		t.byUID.add(uid, p)
+	}
 	for id := range p.containerIDs() {
 		t.byContainer.add(id, p)
 	}
@@ -50,7 +52,9 @@ func (t *podTable) addToIndexes(p *pod) {
 }
 
 func (t *podTable) removeFromIndexes(p *pod) {
-	t.byUID.remove(p.uid, p)
+	for uid := range p.uids() {
+		t.byUID.remove(uid, p)
+	}
 	for id := range p.containerIDs() {
 		t.byContainer.remove(id, p)
 	}
@@ -60,6 +64,15 @@ func (t *podTable) removeFromIndexes(p *pod) {
 func (t *podTable) removeHostPorts(p *pod) {
 	for _, e := range p.hostPorts {
 		t.byHostPort.remove(hostPort{p.node, e.port}, p)
+	}
+}
+
+// uids returns the uids that the API and a kubelet have for the pod.
+func (p *pod) uids() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		if yield(p.uid) && p.hash != "" && p.hash != p.uid {
+			yield(p.hash)
+		}
 	}
 }
 

@@ -16,6 +16,15 @@ func Host(root string) (id, name string, err error) {
 	return id, text(name), errors.Join(idErr, nameErr)
 }
 
+// Boot returns the id of the kernel's boot, which is the same in every container. Empty: it cannot be read.
+func Boot(root string) string {
+	id, err := readIn(root, "proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(id)
+}
+
 // machineID reads the host's machine-id, or the one that D-Bus keeps where there is no systemd.
 func machineID(root string) (string, error) {
 	var errs []error

@@ -42,6 +42,21 @@ func TestHostID(t *testing.T) {
 	}
 }
 
+// The id of the boot is the kernel's, wherever its /proc is mounted.
+func TestBoot(t *testing.T) {
+	m := newMachine(t)
+	if got := Boot(m.root); got != "" {
+		t.Errorf("without /proc it is %q", got)
+	}
+	m.write("proc/sys/kernel/random/boot_id", "1f6d2a48-adfd-4c40-8e11-3d1219c7c4c5\n")
+	if got := Boot(m.root); got != "1f6d2a48-adfd-4c40-8e11-3d1219c7c4c5" {
+		t.Errorf("it is %q", got)
+	}
+	if Boot("/") == "" {
+		t.Error("this machine has none")
+	}
+}
+
 // Where one of the two is missing the other is there, and the error names the files.
 func TestHostWithoutID(t *testing.T) {
 	m := newMachine(t)

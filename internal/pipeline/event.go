@@ -114,7 +114,7 @@ func (e *events) settle(now time.Time, meet func(conn.Conn) Identity) {
 			waiting = append(waiting, v)
 			continue
 		}
-		v.Identity, v.Conn.Role = other, other.Role
+		v.Identity, v.Conn.Role, v.Conn.Owner = other, other.Role, other.Owner
 		e.settled = append(e.settled, v)
 	}
 	clear(e.unsettled[len(waiting):])

@@ -24,6 +24,8 @@ type Health struct {
 	Conntrack conntrack.Stats   // zero: connection tracking cannot be asked
 	DNS       DNSStats          // zero: it is not followed
 	Cluster   kubernetes.Health // zero: there is no cluster
+
+	Contradicted uint64 // owners of pods that the cluster's API does not have here
 }
 
 // Health reads the counters of all parts.
@@ -44,6 +46,7 @@ func (p *Pipeline) Health() (Health, error) {
 		DNS:    lookups,
 		Kernel: stats, Losses: losses, Flows: p.flows.Stats(), Owners: p.owners.Stats(), Events: p.events.stats,
 		Ends: p.ends.Stats(), Conntrack: p.tables.health(), Cluster: p.sources.cluster(),
+		Contradicted: p.believed.count,
 	}, nil
 }
 

@@ -12,7 +12,8 @@ import (
 
 // An Identity is what is known of the other end of a connection, and of the way there.
 type Identity struct {
-	Role           conn.Role // of this end
+	Owner          conn.Owner // of this end, as far as the sources do not contradict it
+	Role           conn.Role  // of this end
 	Peer           conn.Peer
 	NAT            conn.NAT
 	Server, Client netip.AddrPort // actual; invalid if the role is unknown
@@ -30,7 +31,9 @@ func (p *Pipeline) resolve(c conn.Conn, now time.Time) Identity {
 	view := p.ends.View(c.Sequence, c.ID)
 	if view.Found {
 		other = &view.Other
+		other.Owner, _ = p.believe(other.Owner, now)
 	}
+	owner, believed := p.believe(c.Owner, now)
 	c.Role = p.role(&c.Socket, view.Route, other)
 	if view.Route != nil {
 		known = p.routed(c, *view.Route)
@@ -39,10 +42,10 @@ func (p *Pipeline) resolve(c conn.Conn, now time.Time) Identity {
 	if other != nil {
 		remote = other.Tuple.Source
 	}
-	known.Role = c.Role
+	known.Owner, known.Role = owner, c.Role
 	named, certain := p.named(c, other, remote, now)
 	known.Peer = peer.Enrich(p.peers.Describe(c, other, remote.Addr()), named)
-	known.settled = p.final || certain && view.Settled && stays(c, other, named) && p.introduced(c.Owner)
+	known.settled = p.final || certain && believed && view.Settled && stays(c, other, named) && p.introduced(owner)
 	known.fill(c, remote)
 	if other == nil && c.Role == conn.RoleClient && standsForOthers(known.Peer) {
 		known.atService(remote, p.destination(remote))
@@ -131,13 +134,15 @@ func (p *Pipeline) named(
 // introduced reports whether the sources know the container of this end. A processor that adds names to resources
 // watches the same API. If it gets a resource earlier, it gives it no name, and another identity as soon as it can.
 func (p *Pipeline) introduced(o conn.Owner) bool {
-	if len(p.sources) == 0 || o.ContainerID == "" || p.known[o.ContainerID] {
+	if len(p.sources) == 0 || o.ContainerID == "" || p.known[introductionOf(o)] {
 		return true
 	}
 	if _, settled := p.sources.peer(conn.Query{Here: true, Owner: o}); !settled {
 		return false
 	}
-	p.known[o.ContainerID] = true
+	if _, refused := p.believed.refused[o]; !refused {
+		p.known[introductionOf(o)] = true
+	}
 	return true
 }
 
@@ -164,7 +169,7 @@ func (p *Pipeline) Here() (zone, region string, settled bool) { return p.sources
 func (p *Pipeline) identify(c conn.Conn, now time.Time) (flow.Key, bool) {
 	known := p.resolve(c, now)
 	return p.mask(flow.Key{
-		Owner:      c.Owner,
+		Owner:      known.Owner,
 		Role:       known.Role,
 		ServerPort: known.Port,
 		Peer:       known.Peer,

@@ -90,14 +90,15 @@ func (p *Pipeline) identifyLookup(l *conn.Lookup, now time.Time) (k flow.Key, se
 	if l.Role == conn.RoleClient {
 		q.Port = remote.Port()
 	}
+	owner, believed := p.believe(l.Owner, now)
 	var named conn.Peer
 	settled = true
 	if !remote.Addr().IsLoopback() {
 		named, settled = p.sources.peer(q)
 	}
-	c := conn.Conn{Socket: conn.Socket{Tuple: l.Tuple, Role: l.Role}, Owner: l.Owner}
+	c := conn.Conn{Socket: conn.Socket{Tuple: l.Tuple, Role: l.Role}, Owner: owner}
 	k = flow.Key{
-		Owner:      l.Owner,
+		Owner:      owner,
 		Role:       l.Role,
 		ServerPort: c.ServerPort(),
 		Peer:       peer.Enrich(p.peers.Describe(c, nil, remote.Addr()), named),
@@ -116,7 +117,7 @@ func (p *Pipeline) identifyLookup(l *conn.Lookup, now time.Time) (k flow.Key, se
 	if k = p.mask(k); k.Question != "" {
 		k.Question = p.lookups.bounded(k.Owner, k.Question)
 	}
-	return k, settled && p.introduced(l.Owner)
+	return k, settled && believed && p.introduced(owner)
 }
 
 // bounded returns a domain, or the name of all others beyond maxQuestions: a client chooses what it asks for.

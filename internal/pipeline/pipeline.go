@@ -82,8 +82,9 @@ type Pipeline struct {
 	peers     *peer.Resolver
 	lookups   lookups
 	sources   Sources
-	known     map[string]bool // containers of this machine that the sources have been certain of
-	listed    bool            // the cluster's API had answered before this collection
+	known     map[introduction]bool // containers of this machine that the sources have been certain of
+	believed  believed
+	listed    bool // the cluster's API had answered before this collection
 	flows     *flow.Table
 	listening listening
 	programs  *programs
@@ -114,6 +115,7 @@ func Open(o Options, m Machine) (*Pipeline, error) {
 	now := m.Now()
 	t, tablesErr := m.Ask(o.Root, now)
 	o.Kubernetes.Patience, o.Flows.Patience = Patience, Patience
+	o.Kubernetes.Boot = owner.Boot(o.Root)
 	capacity := m.capacity(o.Flows.MaxConnections)
 	o.Flows.MaxConnections, o.Events.MaxConnections = capacity.Connections, capacity.Connections
 	sources, missing := m.Join(o, m.Now)
@@ -130,7 +132,8 @@ func Open(o Options, m Machine) (*Pipeline, error) {
 		tables:    t,
 		peers:     peer.New(o.Networks, o.Services...),
 		sources:   sources,
-		known:     make(map[string]bool),
+		known:     make(map[introduction]bool),
+		believed:  believed{refused: make(map[conn.Owner]conn.Owner)},
 		programs:  newPrograms(o.Root),
 		listening: newListening(),
 		events:    newEvents(o.Events),
@@ -225,7 +228,8 @@ func (p *Pipeline) resolver(now time.Time) func(conn.Conn) Identity {
 
 func (p *Pipeline) expire(now time.Time) {
 	for _, gone := range slices.Concat(p.owners.Expire(now), p.programs.ended(now)) {
-		delete(p.known, gone.ContainerID)
+		delete(p.known, introductionOf(gone))
+		gone = p.believed.gone(gone)
 		delete(p.lookups.questions, gone)
 		if p.mask(flow.Key{Owner: gone}).Owner == gone { // or living containers share the resource
 			p.flows.Gone(gone)
@@ -316,7 +320,8 @@ func (p *Pipeline) handler(now time.Time) kernel.Handler {
 		},
 		Listener: func(l conn.Listener) {
 			p.listening.note(&l)
-			k := p.mask(flow.Key{Owner: p.owners.Resolve(l.Process), ServerPort: l.Local.Port()})
+			owner, _ := p.believe(p.owners.Resolve(l.Process), now)
+			k := p.mask(flow.Key{Owner: owner, ServerPort: l.Local.Port()})
 			l.Owner, l.Local = k.Owner, netip.AddrPortFrom(l.Local.Addr(), k.ServerPort)
 			p.flows.Listener(l, now)
 		},

@@ -66,6 +66,18 @@ func (s Sources) peer(q conn.Query) (known conn.Peer, settled bool) {
 	return known, settled
 }
 
+// believe returns an owner without what a source contradicts, and whether this is certain.
+func (s Sources) believe(o conn.Owner, now time.Time) (conn.Owner, conn.Answer) {
+	for _, source := range s {
+		if k, ok := source.(interface {
+			Believe(o conn.Owner, now time.Time) (conn.Owner, conn.Answer)
+		}); ok {
+			return k.Believe(o, now)
+		}
+	}
+	return o, conn.Unknown
+}
+
 // service returns the name that the first source has for a service.
 func (s Sources) service(asked netip.AddrPort) string {
 	for _, source := range s {

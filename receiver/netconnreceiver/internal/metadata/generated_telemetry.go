@@ -25,55 +25,56 @@ func Tracer(settings component.TelemetrySettings) trace.Tracer {
 // TelemetryBuilder provides an interface for components to report telemetry
 // as defined in metadata and user config.
 type TelemetryBuilder struct {
-	meter                            metric.Meter
-	mu                               sync.Mutex
-	registrations                    []metric.Registration
-	NetconnBytesLost                 metric.Int64ObservableCounter
-	NetconnConnections               metric.Int64ObservableUpDownCounter
-	NetconnConnectionsBeyondLimit    metric.Int64ObservableCounter
-	NetconnConnectionsLost           metric.Int64ObservableCounter
-	NetconnConnectionsPending        metric.Int64ObservableUpDownCounter
-	NetconnConnectionsVanished       metric.Int64ObservableCounter
-	NetconnConntrackAnswers          metric.Int64ObservableCounter
-	NetconnConntrackDumps            metric.Int64ObservableCounter
-	NetconnConntrackNamespaces       metric.Int64ObservableUpDownCounter
-	NetconnConntrackSearches         metric.Int64ObservableCounter
-	NetconnConntrackSource           metric.Int64ObservableGauge
-	NetconnDNSCgroups                metric.Int64ObservableUpDownCounter
-	NetconnDNSCgroupsRefused         metric.Int64ObservableCounter
-	NetconnDNSLost                   metric.Int64ObservableCounter
-	NetconnDNSMalformed              metric.Int64ObservableCounter
-	NetconnDNSQueriesRefused         metric.Int64ObservableCounter
-	NetconnDNSUnreadable             metric.Int64ObservableCounter
-	NetconnEndsUnpaired              metric.Int64ObservableCounter
-	NetconnEvents                    metric.Int64ObservableCounter
-	NetconnEventsDropped             metric.Int64ObservableCounter
-	NetconnFlows                     metric.Int64ObservableUpDownCounter
-	NetconnFlowsOverflow             metric.Int64ObservableUpDownCounter
-	NetconnKubernetesAnswers         metric.Int64ObservableCounter
-	NetconnKubernetesConnected       metric.Int64ObservableGauge
-	NetconnKubernetesFetches         metric.Int64ObservableCounter
-	NetconnKubernetesObjects         metric.Int64ObservableUpDownCounter
-	NetconnKubernetesPodsRefused     metric.Int64ObservableCounter
-	NetconnKubernetesRequestFailures metric.Int64ObservableCounter
-	NetconnLateReports               metric.Int64ObservableCounter
-	NetconnListeners                 metric.Int64ObservableUpDownCounter
-	NetconnMessagesRefused           metric.Int64ObservableCounter
-	NetconnOwnersUnresolved          metric.Int64ObservableCounter
-	NetconnProgramAttached           metric.Int64ObservableGauge
-	NetconnProgramsMissed            metric.Int64ObservableCounter
-	NetconnReportsDeferred           metric.Int64ObservableCounter
-	NetconnResources                 metric.Int64ObservableUpDownCounter
-	NetconnRingRefused               metric.Int64ObservableCounter
-	NetconnRoutes                    metric.Int64ObservableCounter
-	NetconnRoutesContested           metric.Int64ObservableCounter
-	NetconnSnapshotResumed           metric.Int64ObservableCounter
-	NetconnSocketsAdopted            metric.Int64ObservableCounter
-	NetconnSocketsMissed             metric.Int64ObservableCounter
-	NetconnSocketsNoRoom             metric.Int64ObservableCounter
-	NetconnSocketsTracked            metric.Int64ObservableCounter
-	NetconnSocketsUnowned            metric.Int64ObservableCounter
-	NetconnStorageRefused            metric.Int64ObservableCounter
+	meter                             metric.Meter
+	mu                                sync.Mutex
+	registrations                     []metric.Registration
+	NetconnBytesLost                  metric.Int64ObservableCounter
+	NetconnConnections                metric.Int64ObservableUpDownCounter
+	NetconnConnectionsBeyondLimit     metric.Int64ObservableCounter
+	NetconnConnectionsLost            metric.Int64ObservableCounter
+	NetconnConnectionsPending         metric.Int64ObservableUpDownCounter
+	NetconnConnectionsVanished        metric.Int64ObservableCounter
+	NetconnConntrackAnswers           metric.Int64ObservableCounter
+	NetconnConntrackDumps             metric.Int64ObservableCounter
+	NetconnConntrackNamespaces        metric.Int64ObservableUpDownCounter
+	NetconnConntrackSearches          metric.Int64ObservableCounter
+	NetconnConntrackSource            metric.Int64ObservableGauge
+	NetconnDNSCgroups                 metric.Int64ObservableUpDownCounter
+	NetconnDNSCgroupsRefused          metric.Int64ObservableCounter
+	NetconnDNSLost                    metric.Int64ObservableCounter
+	NetconnDNSMalformed               metric.Int64ObservableCounter
+	NetconnDNSQueriesRefused          metric.Int64ObservableCounter
+	NetconnDNSUnreadable              metric.Int64ObservableCounter
+	NetconnEndsUnpaired               metric.Int64ObservableCounter
+	NetconnEvents                     metric.Int64ObservableCounter
+	NetconnEventsDropped              metric.Int64ObservableCounter
+	NetconnFlows                      metric.Int64ObservableUpDownCounter
+	NetconnFlowsOverflow              metric.Int64ObservableUpDownCounter
+	NetconnKubernetesAnswers          metric.Int64ObservableCounter
+	NetconnKubernetesConnected        metric.Int64ObservableGauge
+	NetconnKubernetesFetches          metric.Int64ObservableCounter
+	NetconnKubernetesObjects          metric.Int64ObservableUpDownCounter
+	NetconnKubernetesPodsContradicted metric.Int64ObservableCounter
+	NetconnKubernetesPodsRefused      metric.Int64ObservableCounter
+	NetconnKubernetesRequestFailures  metric.Int64ObservableCounter
+	NetconnLateReports                metric.Int64ObservableCounter
+	NetconnListeners                  metric.Int64ObservableUpDownCounter
+	NetconnMessagesRefused            metric.Int64ObservableCounter
+	NetconnOwnersUnresolved           metric.Int64ObservableCounter
+	NetconnProgramAttached            metric.Int64ObservableGauge
+	NetconnProgramsMissed             metric.Int64ObservableCounter
+	NetconnReportsDeferred            metric.Int64ObservableCounter
+	NetconnResources                  metric.Int64ObservableUpDownCounter
+	NetconnRingRefused                metric.Int64ObservableCounter
+	NetconnRoutes                     metric.Int64ObservableCounter
+	NetconnRoutesContested            metric.Int64ObservableCounter
+	NetconnSnapshotResumed            metric.Int64ObservableCounter
+	NetconnSocketsAdopted             metric.Int64ObservableCounter
+	NetconnSocketsMissed              metric.Int64ObservableCounter
+	NetconnSocketsNoRoom              metric.Int64ObservableCounter
+	NetconnSocketsTracked             metric.Int64ObservableCounter
+	NetconnSocketsUnowned             metric.Int64ObservableCounter
+	NetconnStorageRefused             metric.Int64ObservableCounter
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -468,6 +469,21 @@ func (builder *TelemetryBuilder) RegisterNetconnKubernetesObjectsCallback(cb met
 		cb(ctx, &observerInt64{inst: builder.NetconnKubernetesObjects, obs: o})
 		return nil
 	}, builder.NetconnKubernetesObjects)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterNetconnKubernetesPodsContradictedCallback sets callback for observable NetconnKubernetesPodsContradicted metric.
+func (builder *TelemetryBuilder) RegisterNetconnKubernetesPodsContradictedCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.NetconnKubernetesPodsContradicted, obs: o})
+		return nil
+	}, builder.NetconnKubernetesPodsContradicted)
 	if err != nil {
 		return err
 	}
@@ -959,6 +975,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_netconn_kubernetes_objects",
 		metric.WithDescription("Objects of the cluster that are known; ended, pods that are kept for those that were connected to them. [Development]"),
 		metric.WithUnit("{object}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.NetconnKubernetesPodsContradicted, err = builder.meter.Int64ObservableCounter(
+		"otelcol_netconn_kubernetes_pods_contradicted",
+		metric.WithDescription("Owners with a cgroup that names a pod which the API does not have on this machine, or not with this container. They are reported without the pod. [Development]"),
+		metric.WithUnit("{owner}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.NetconnKubernetesPodsRefused, err = builder.meter.Int64ObservableCounter(

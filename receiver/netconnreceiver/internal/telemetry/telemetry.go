@@ -110,6 +110,7 @@ func (t *Telemetry) instruments() []instrument {
 		{b.RegisterNetconnKubernetesRequestFailuresCallback, observeRequestFailures},
 		{b.RegisterNetconnKubernetesObjectsCallback, observeObjects},
 		{b.RegisterNetconnKubernetesFetchesCallback, one(func(h *health) uint64 { return h.Cluster.Store.Fetches })},
+		{b.RegisterNetconnKubernetesPodsContradictedCallback, one(func(h *health) uint64 { return h.Contradicted })},
 		{b.RegisterNetconnKubernetesPodsRefusedCallback,
 			one(func(h *health) uint64 { return h.Cluster.Store.PodsRefused })},
 		{b.RegisterNetconnEventsCallback, one(func(h *health) uint64 { return h.sent.Events })},

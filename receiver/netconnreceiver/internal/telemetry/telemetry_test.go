@@ -49,6 +49,7 @@ func known() pipeline.Health {
 			},
 		},
 	}
+	h.Contradicted = 58
 	for i := range h.Losses {
 		h.Losses[i] = uint64(61 + i)
 	}
@@ -105,6 +106,7 @@ func wanted() map[string]values {
 
 		"dns_cgroups": {"": 52}, "dns_cgroups_refused": {"": 53}, "dns_lost": {"": 54}, "dns_queries_refused": {"": 55},
 		"dns_malformed": {"": 56}, "dns_unreadable": {"": 57},
+		"kubernetes_pods_contradicted": {"": 58},
 
 		"events": {"": 9}, "ends_unpaired": {"": 34},
 		"connections": {"": 24}, "connections_beyond_limit": {"limit_per_resourcecontainer c1": 39, "max_resources": 30, "max_connections": 38}, "connections_pending": {"": 25}, "connections_vanished": {"": 28},
