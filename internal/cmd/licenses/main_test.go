@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"debug/buildinfo"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -111,14 +112,20 @@ func compare(t *testing.T) (program string) {
 
 // The licences of a program are those of Go and of what it is linked from. What was in the folder is gone.
 func TestCollect(t *testing.T) {
-	out, err := exec.Command("go", "env", "GOROOT", "GOMODCACHE").Output()
+	out, err := exec.Command("go", "env", "GOROOT").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	places, program := strings.Fields(string(out)), compare(t)
+	goRoot, program, cache := strings.TrimSpace(string(out)), compare(t), t.TempDir()
+	info, err := buildinfo.ReadFile(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	module := info.Deps[0].Path + "@" + info.Deps[0].Version
+	write(t, cache, map[string]string{module + "/LICENSE": "a", module + "/NOTICE": "b\n"})
 	folder := filepath.Join(t.TempDir(), "licenses")
 	write(t, folder, map[string]string{"example.com/old@v1/LICENSE": "old"})
-	if err := collect(sources{goRoot: places[0], cache: places[1]}, program, folder); err != nil {
+	if err := collect(sources{goRoot: goRoot, cache: cache}, program, folder); err != nil {
 		t.Fatal(err)
 	}
 	files := tree(t, folder)
@@ -130,10 +137,10 @@ func TestCollect(t *testing.T) {
 			t.Errorf("%s is still there", name)
 		}
 	}
-	if _, noted := files["NOTICE"]; !goes || !compares || !noted {
-		t.Errorf("of Go %t, of go-cmp %t, notices %t", goes, compares, noted)
+	if want := "== " + module + "\n\nb\n\n"; !goes || !compares || files["NOTICE"] != want {
+		t.Errorf("of Go %t, of go-cmp %t, notices %q, want %q", goes, compares, files["NOTICE"], want)
 	}
-	if err := collect(sources{goRoot: places[0], cache: "/not/there"}, program, folder); err == nil || !strings.Contains(err.Error(), "go-cmp") {
+	if err := collect(sources{goRoot: goRoot, cache: "/not/there"}, program, folder); err == nil || !strings.Contains(err.Error(), "go-cmp") {
 		t.Errorf("without the modules: %v", err)
 	}
 }
