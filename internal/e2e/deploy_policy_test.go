@@ -31,10 +31,10 @@ func component(name string) labels.Set {
 	return labels.Set{"app.kubernetes.io/name": "netconn", "app.kubernetes.io/component": name}
 }
 
-// What each pod of the manifests may be sent by the network policies. What a kubelet sends is always allowed.
+// Senders of the test. A kubelet may always connect, so it is not among them.
 var (
 	someApplication = sender{"shop", labels.Set{"app": "shop"}}
-	disguised       = sender{"shop", component("agent")} // it has the labels, and is in a namespace of its own
+	disguised       = sender{"shop", component("agent")} // an agent's labels in another namespace
 	an              = func(name string) sender { return sender{"netconn", component(name)} }
 )
 

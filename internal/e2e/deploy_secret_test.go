@@ -66,7 +66,7 @@ func sendAs(t *testing.T, address, authorization string, value int64) error {
 	return err
 }
 
-// With components/password the map opens with the password of a user, and neither its page nor its API without.
+// With components/password the map answers only with the password of a user: its page and its API.
 func TestDeployPassword(t *testing.T) {
 	folder := t.TempDir()
 	// The password of ann is "open sesame".

@@ -16,7 +16,7 @@ import (
 	"github.com/netconn/netconn/internal/testnet"
 )
 
-// What keeps `make run` from running on somebody's machine is said in one sentence, with the remedy.
+// `make run` says in one sentence why it does not run on a machine, and how to change that.
 func TestMakeRunRefuses(t *testing.T) {
 	if _, err := exec.LookPath("make"); err != nil {
 		testnet.Require(t, err)
@@ -25,7 +25,7 @@ func TestMakeRunRefuses(t *testing.T) {
 		testnet.Require(t, errors.New("root can do it without rights, too"))
 	}
 	for name, tt := range map[string]struct {
-		path []string // before that of the system; what is no folder is a script named go
+		path []string // scripts named go, which come first in the path
 		user *syscall.Credential
 		want string
 	}{
@@ -81,7 +81,7 @@ func localGo(version string) string {
 	return fmt.Sprintf("#!/bin/sh\n[ \"$1\" = version ] && [ \"$GOTOOLCHAIN\" = local ] && echo go version %s linux/amd64 && exit\nexit 1\n", version)
 }
 
-// A machine that cannot run netconn is told in the last line what is missing, as `make run` shows it.
+// The last line of the collector, which `make run` shows, names what the machine lacks.
 func TestRefusesMachine(t *testing.T) {
 	for name, tt := range map[string]struct {
 		by   []string

@@ -61,7 +61,7 @@ func strictPod(t *testing.T) Pod {
 	return Pod{Name: "p", UID: "u-1", Spec: spec(t, strict), Folders: map[string]string{"config": "/files"}, Fields: map[string]string{"spec.nodeName": "n"}}
 }
 
-// All that a manifest asks for reaches containerd, as a kubelet would say it.
+// A manifest's requests reach containerd in the form that a kubelet gives them.
 func TestContainer(t *testing.T) {
 	got, err := strictPod(t).container("main")
 	if err != nil {
@@ -90,7 +90,7 @@ func TestContainer(t *testing.T) {
 	}
 }
 
-// What a container does not say, its pod may; the rest is as containerd has it.
+// A container takes from its pod what it does not set itself. Otherwise containerd's defaults apply.
 func TestContainerOfPod(t *testing.T) {
 	p := strictPod(t)
 	got, err := p.container("side")
@@ -102,7 +102,7 @@ func TestContainerOfPod(t *testing.T) {
 		t.Errorf("%v", s)
 	}
 	if s.NoNewPrivs || s.ReadonlyRootfs || len(s.Capabilities.DropCapabilities) != 0 {
-		t.Errorf("rights that nobody has restricted: %v", s)
+		t.Errorf("the rights are restricted without a request: %v", s)
 	}
 	p.Spec.SecurityContext, p.Spec.HostPID = nil, false
 	if got, err = p.container("side"); err != nil {
@@ -114,7 +114,7 @@ func TestContainerOfPod(t *testing.T) {
 	}
 }
 
-// What cannot be translated is an error, not a container with other rights.
+// A request that cannot be translated is an error, not a container with other rights.
 func TestContainerRefused(t *testing.T) {
 	for want, change := range map[string]func(*Pod){
 		"privileged is not supported":      func(p *Pod) { p.Spec.Containers[0].SecurityContext.Privileged = new(true) },
@@ -218,7 +218,7 @@ func TestStart(t *testing.T) {
 	}
 }
 
-// What containerd refuses ends the test, and says what it was.
+// A refusal of containerd ends the test, which names the call.
 func TestStartRefused(t *testing.T) {
 	for call, want := range map[string]string{
 		"run": "failed: run the pod p: run is refused", "status": "failed: run the pod p: status is refused",
