@@ -6,7 +6,7 @@
 # make test-pod    the agent's pod with the rights of its manifest, in containerd without Kubernetes (root)
 # make test-node   what deploy/ installs, on a real node of Kubernetes that it brings up (root); test-node-down removes what a killed one left
 # make test-churn  the same for half an hour, in which pods come and go for NETCONN_CHURN (10m)
-# make test-backends  the tests that query Prometheus, VictoriaMetrics and Jaeger, which it builds from source (some minutes the first time)
+# make test-backends  the tests with Prometheus, VictoriaMetrics and Jaeger, which it builds from source (some minutes the first time), and a browser
 # make race        the tests of what runs in several goroutines, with the race detector
 # make image       the container image, as an archive that containerd, Docker and Podman load, without any of them
 # make release     archives, an image and checksums for amd64 and arm64, in _build/release, with the version of the tag
@@ -90,6 +90,8 @@ release: _build/go.mod
 
 check-release: release
 	@internal/tools/check-release '$(VERSION)' $(ARCHITECTURES)
+
+WEB := netmap/web
 
 CONFIG         ?= testdata/collector.yaml
 LISTEN         ?= 127.0.0.1:19464
@@ -233,7 +235,8 @@ _build/backends/traced: internal/tools/traced/go.mod internal/tools/traced/main.
 	@touch $@
 
 .PHONY: test-backends
-test-backends: $(DISTRIBUTION) $(BACKENDS)
+test-backends: $(DISTRIBUTION) $(BACKENDS) $(WEB)/node_modules/.package-lock.json
+	@internal/tools/install chromium:chromium
 	@NETCONN_BACKENDS='$(CURDIR)/_build/backends' internal/tools/test -run '^TestBackend' ./internal/e2e
 
 # The project's own mesh, with each rule set and mode: what its parts counted against what netconn reported.
@@ -285,8 +288,6 @@ check-generated: generate
 	git diff --exit-code -- $(GENERATED)
 	@test -z "$$(git ls-files --others --exclude-standard -- $(GENERATED))" || \
 		{ echo 'generated, but not committed:'; git ls-files --others --exclude-standard -- $(GENERATED); exit 1; }
-
-WEB := netmap/web
 
 # What the page is built with, as the lock has it. npm writes its own lock when it is done.
 $(WEB)/node_modules/.package-lock.json: $(WEB)/package-lock.json

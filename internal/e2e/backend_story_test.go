@@ -61,7 +61,7 @@ service:
   telemetry: {metrics: {level: none}}
   pipelines:
     metrics: {receivers: [netconn], exporters: [otlp_grpc/sink]}
-    logs: {receivers: [netconn], exporters: [otlp_grpc/sink]}
+    logs: {receivers: [netconn, otlp], exporters: [otlp_grpc/sink]}
     traces: {receivers: [otlp], exporters: [otlp_grpc/jaeger]}
 `, events, s.socket, s.jaeger.otlp, s.events.address)}, "env:NETCONN_TEST_CONFIGURATION")
 	s.events.await(t)

@@ -3,9 +3,11 @@
 //
 //	traced SOCKET
 //
-// Its spans go to the OTLP receiver at the unix socket, which needs no network. An order is a line of JSON at the
-// standard input, such as {"Listen": ":9080"} or {"Get": "http://10.96.1.3/", "Keep": true}; an answer is a line at
-// the standard output. A request is answered after the duration in its query's wait. The program ends with its input.
+// Its spans and logs go to the OTLP receiver at the unix socket, which needs no network. An order is a line of JSON at
+// the standard input, such as {"Listen": ":9080"} or {"Get": "http://10.96.1.3/", "Keep": true}; an answer is a line at
+// the standard output. A request is answered after the duration in its query's wait. A request with a fail in its query
+// is answered by status 500, and its text is logged as an error. Spans of a server have the path in their name. The
+// program ends with its input.
 package main
 
 import (
@@ -14,15 +16,19 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
 	"time"
 
+	"go.opentelemetry.io/contrib/bridges/otelslog"
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/exporters/otlp/otlplog/otlploggrpc"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
 	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/sdk/log"
 	"go.opentelemetry.io/otel/sdk/trace"
 )
 
@@ -44,22 +50,19 @@ func main() {
 }
 
 func run(ctx context.Context, socket string) error {
-	exporter, err := otlptracegrpc.New(ctx, otlptracegrpc.WithEndpoint("unix://"+socket), otlptracegrpc.WithInsecure())
+	logger, stop, err := instrument(ctx, "unix://"+socket)
 	if err != nil {
 		return fmt.Errorf("connect to the collector: %w", err)
 	}
-	provider := trace.NewTracerProvider(trace.WithSyncer(exporter))
-	otel.SetTracerProvider(provider)
-	otel.SetTextMapPropagator(propagation.TraceContext{})
 	orders, answers := json.NewDecoder(os.Stdin), json.NewEncoder(os.Stdout)
 	for {
 		var o order
 		if err := orders.Decode(&o); errors.Is(err, io.EOF) {
-			return provider.Shutdown(ctx)
+			return stop(ctx)
 		} else if err != nil {
 			return fmt.Errorf("read an order: %w", err)
 		}
-		a, err := execute(ctx, o)
+		a, err := execute(ctx, logger, o)
 		if err != nil {
 			a.Error = err.Error()
 		}
@@ -69,30 +72,61 @@ func run(ctx context.Context, socket string) error {
 	}
 }
 
-func execute(ctx context.Context, o order) (answer, error) {
+// instrument sends each span and each log record as soon as it is made. It returns the function that ends it.
+//
+// The logger is not slog's default: package log writes to that, and the SDK reports to package log what it cannot send.
+func instrument(ctx context.Context, endpoint string) (*slog.Logger, func(context.Context) error, error) {
+	spans, err := otlptracegrpc.New(ctx, otlptracegrpc.WithEndpoint(endpoint), otlptracegrpc.WithInsecure())
+	if err != nil {
+		return nil, nil, err
+	}
+	records, err := otlploggrpc.New(ctx, otlploggrpc.WithEndpoint(endpoint), otlploggrpc.WithInsecure())
+	if err != nil {
+		return nil, nil, errors.Join(err, spans.Shutdown(ctx))
+	}
+	traces := trace.NewTracerProvider(trace.WithSyncer(spans))
+	otel.SetTracerProvider(traces)
+	otel.SetTextMapPropagator(propagation.TraceContext{})
+	logs := log.NewLoggerProvider(log.WithProcessor(log.NewSimpleProcessor(records)))
+	stop := func(ctx context.Context) error { return errors.Join(traces.Shutdown(ctx), logs.Shutdown(ctx)) }
+	return otelslog.NewLogger("traced", otelslog.WithLoggerProvider(logs)), stop, nil
+}
+
+func execute(ctx context.Context, logger *slog.Logger, o order) (answer, error) {
 	if o.Listen != "" {
-		return answer{}, listen(o.Listen)
+		return answer{}, listen(o.Listen, logger)
 	}
 	return get(ctx, o)
 }
 
 // listen returns when connections are accepted.
-func listen(address string) error {
+func listen(address string, logger *slog.Logger) error {
 	l, err := net.Listen("tcp", address)
 	if err != nil {
 		return fmt.Errorf("serve: %w", err)
 	}
-	go func() { _ = http.Serve(l, otelhttp.NewHandler(http.HandlerFunc(serve), "serve")) }()
+	handler := otelhttp.NewHandler(server{logger}, "serve", otelhttp.WithSpanNameFormatter(
+		func(_ string, r *http.Request) string { return r.Method + " " + r.URL.Path }))
+	go func() { _ = http.Serve(l, handler) }()
 	return nil
 }
 
-func serve(w http.ResponseWriter, r *http.Request) {
+// A server answers requests.
+type server struct{ *slog.Logger }
+
+func (s server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	wait, err := time.ParseDuration(r.URL.Query().Get("wait"))
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
 	time.Sleep(wait)
+	if text := r.URL.Query().Get("fail"); text != "" {
+		s.ErrorContext(r.Context(), text)
+		http.Error(w, "failed", http.StatusInternalServerError)
+		return
+	}
+	s.InfoContext(r.Context(), "served")
 	_, _ = io.WriteString(w, "done\n")
 }
 
