@@ -7,5 +7,5 @@
 //
 // A hop within a node with scope pod or container is the hop between an application and its own sidecar. It is an edge
 // if the two are two nodes (by container), and folded if they are one (by pod, workload, service): there it would count
-// the same payload a second time.
+// the same payload a second time. The same holds for a hop between two ztunnels.
 package view

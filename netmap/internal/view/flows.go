@@ -92,7 +92,7 @@ type rowKey struct {
 // NewFlows makes a table of a snapshot.
 func NewFlows(ctx context.Context, snapshot *snap.Snapshot, q FlowsQuery) (*Flows, error) {
 	g, err := group(ctx, snapshot, &q.Query, func(e *snap.Edge) (rowKey, bool) {
-		return q.key(e), e.Link.Scope.InPod() && q.loop(e)
+		return q.key(e), withinMesh(e) && q.loop(e)
 	})
 	if err != nil {
 		return nil, err

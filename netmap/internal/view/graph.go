@@ -120,7 +120,7 @@ func NewGraph(ctx context.Context, snapshot *snap.Snapshot, q GraphQuery) (*Grap
 	t := newNodeTable(q.Group, q.By)
 	g, err := group(ctx, snapshot, &q.Query, func(e *snap.Edge) (pair, bool) {
 		p := pair{t.add(e.Client, &e.Link, false), t.add(e.Server, &e.Link, true)}
-		return p, p.client == p.server && e.Link.Scope.InPod()
+		return p, p.client == p.server && withinMesh(e)
 	})
 	if err != nil {
 		return nil, err

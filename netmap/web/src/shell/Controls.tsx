@@ -38,8 +38,8 @@ function MapControls({ state, change, tags }: Props) {
       <i class="rule" />
       <Toggle label="Only problems" on={state.problems} set={(problems) => change({ problems })} />
       <Toggle
-        label="Own sidecars"
-        title="Show the hop between an application and its own sidecar where both are one node"
+        label="Mesh hops"
+        title="Show the hops between an application and its own sidecar, and between ztunnels, where both are one node"
         on={state.loops}
         set={(loops) => change({ loops })}
       />
@@ -87,8 +87,8 @@ function TableControls({ state, change, tags }: Props) {
       <i class="rule" />
       <Toggle label="Only problems" on={state.problems} set={(problems) => change({ problems })} />
       <Toggle
-        label="Own sidecars"
-        title="Count the hop between an application and its own sidecar where both are in one row"
+        label="Mesh hops"
+        title="Count the hops between an application and its own sidecar, and between ztunnels, where both are in one row"
         on={state.loops}
         set={(loops) => change({ loops })}
       />

@@ -56,7 +56,7 @@ function Figure({ name, value, note, bad }: { name: string; value: string; note?
 }
 
 function edgeNote(rows: number | null, loops: number): string {
-  return [rows !== null && plural(rows, 'row'), loops > 0 && `${plural(loops, 'hop')} to own sidecars left out`]
+  return [rows !== null && plural(rows, 'row'), loops > 0 && `${plural(loops, 'hop')} within the mesh left out`]
     .filter(Boolean)
     .join(', ')
 }
