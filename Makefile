@@ -327,7 +327,7 @@ check-systems: _build/go.mod
 clean:
 	rm -rf _build
 
-KERNELS ?= 5.10 6.1 6.12 6.18 7.3 6.12/arm64
+KERNELS ?= 5.10 6.1 6.12 here 7.3 6.12/arm64
 
 # The tests that ask the kernel, in other kernels than this machine's, and the table of docs/platforms.md. Half an hour on
 # two cores that do nothing else.
