@@ -205,7 +205,7 @@ var noPanel = map[string]string{
 // breakConnections has connections of a container fail, and end by a reset.
 func breakConnections(t *testing.T) {
 	t.Helper()
-	shortLives(t)
+	newKnown(t, "base", "").act()
 	ends := testnet.New(t)
 	server := startIn(t, "resetting", cgroup.Docker(cgroup.NewID()), ends.Namespace)
 	client := startIn(t, "broken", cgroup.Docker(cgroup.NewID()), ends.Namespace)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/netconn/netconn/internal/testnet"
 	"github.com/netconn/netconn/internal/testnet/cgroup"
@@ -14,13 +15,13 @@ import (
 // Containers without a service.name are as many in a Prometheus on each way into it: also where its OTLP endpoint has
 // default settings, and keeps job and instance of a resource.
 func TestBackendSeparatesContainers(t *testing.T) {
-	page := freeAddress(t)
-	ways := map[string]*prometheus{
-		"scrape":               startPrometheus(t, fmt.Sprintf(scraped, page)),
-		"OTLP":                 startPrometheus(t, promoted, "--web.enable-otlp-receiver"),
-		"OTLP without options": startPrometheus(t, "{}", "--web.enable-otlp-receiver"),
+	page, rows := freeAddress(t), []way{
+		{path: "scrape", start: scraping()},
+		{path: "OTLP", exporter: inOrder, start: receiving(promoted, receiveOTLP)},
+		{path: "OTLP", settings: "none", exporter: inOrder, start: receiving("{}", receiveOTLP)},
 	}
-	exportTo(t, page, ways["OTLP without options"].address, ways["OTLP"].address)
+	backends, text := startAll(t, rows, page, time.Hour)
+	launch(t, nil, []string{"NETCONN_TEST_CONFIGURATION=" + text}, "env:NETCONN_TEST_CONFIGURATION")
 	until(t, "the page", func() bool { return len(readPage(t, page).values) > 0 })
 
 	clients, server := testnet.New(t), testnet.New(t)
@@ -33,8 +34,8 @@ func TestBackendSeparatesContainers(t *testing.T) {
 		web := startIn(t, "web", cgroup.Docker(cgroup.NewID()), clients.Namespace)
 		connect(strconv.Itoa(i), web, base, baseAddress)
 	}
-	for name, p := range ways {
-		t.Run(name, func(t *testing.T) {
+	for i, p := range backends {
+		t.Run(rows[i].name(), func(t *testing.T) {
 			p.t = t
 			of := fmt.Sprintf(`netconn_peer_name="%s",netconn_role="client"`, program)
 			p.want(containers, `count(netconn_active{%s} == 1)`, of)

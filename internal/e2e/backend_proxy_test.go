@@ -13,8 +13,8 @@ import (
 )
 
 // reorder returns the address of a proxy that changes the order of requests: each waits until the one after it was
-// answered, or for the patience. An exporter with a queue has several consumers, so its requests can arrive like this.
-func reorder(t *testing.T, to string, patience time.Duration) string {
+// answered, or for a moment. An exporter with a queue has several consumers, so its requests can arrive like this.
+func reorder(t *testing.T, to string) string {
 	t.Helper()
 	var (
 		mu     sync.Mutex
@@ -30,7 +30,7 @@ func reorder(t *testing.T, to string, patience time.Duration) string {
 			mu.Unlock()
 			select {
 			case <-own:
-			case <-time.After(patience):
+			case <-time.After(time.Second / 2):
 				mu.Lock()
 				if waits == own {
 					waits = nil
