@@ -6,7 +6,7 @@
 # make test-pod    the agent's pod with the rights of its manifest, in containerd without Kubernetes (root)
 # make test-node   what deploy/ installs, on a real node of Kubernetes that it brings up (root); test-node-down removes what a killed one left
 # make test-churn  the same for half an hour, in which pods come and go for NETCONN_CHURN (10m)
-# make test-backends  the tests with Prometheus, VictoriaMetrics and Jaeger, which it builds from source (some minutes the first time), and a browser
+# make test-backends  the tests with Prometheus, Victoria's stores and Jaeger, which it builds from source (some minutes the first time), and a browser
 # make race        the tests of what runs in several goroutines, with the race detector
 # make image       the container image, as an archive that containerd, Docker and Podman load, without any of them
 # make release     archives, an image and checksums for amd64 and arm64, in _build/release, with the version of the tag
@@ -199,7 +199,7 @@ test-node-down:
 	@NETCONN_KUBERNETES='$(CURDIR)/_build/kubernetes' $(GO) test -count=1 -run '^$$' ./internal/e2e/node
 
 # The backends that users have, built from source for the tests that query them, and an application that sends its spans to one.
-BACKENDS := $(addprefix _build/backends/,prometheus promtool alertmanager victoria-metrics jaeger traced)
+BACKENDS := $(addprefix _build/backends/,prometheus promtool alertmanager victoria-metrics victoria-logs jaeger traced)
 
 _build/backends/prometheus: internal/tools/prometheus/go.mod
 	@echo 'Building $@. The first time takes some minutes.'
@@ -223,6 +223,12 @@ _build/backends/victoria-metrics: internal/tools/victoriametrics/go.mod
 	@mkdir -p $(@D)
 	@CGO_ENABLED=0 nice $(GO) build -modfile=internal/tools/victoriametrics/go.mod -buildvcs=false -trimpath -ldflags='-s -w' \
 		-o $@ github.com/VictoriaMetrics/VictoriaMetrics/app/victoria-metrics
+	@touch $@
+
+_build/backends/victoria-logs: internal/tools/victorialogs/go.mod
+	@echo 'Building $@.'
+	@CGO_ENABLED=0 nice $(GO) build -modfile=$< -buildvcs=false -trimpath -ldflags='-s -w' -o $@ \
+		github.com/VictoriaMetrics/VictoriaLogs/app/victoria-logs
 	@touch $@
 
 _build/backends/jaeger: internal/tools/jaeger/go.mod

@@ -10,63 +10,86 @@ import (
 	"testing"
 )
 
-// noData has the documented queries that return nothing here, by a metric in them, and why.
-var noData = map[string]string{
-	"netconn_edge_":               "a connector makes these; TestBackendEdges runs them",
-	"netconn_zone_io_bytes_total": "netconn.zone.io is off by default, and the machine of the test is in no zone",
-}
+// Languages of the queries in the documentation. A fenced block names its language.
+const (
+	promQL   = "promql"
+	dotsQL   = "promql dots"   // with the names that OTLP has
+	plainQL  = "promql plain"  // without suffixes
+	nativeQL = "promql native" // of native histograms
+	logsQL   = "logsql"
+)
 
-// block is an indented block of Markdown.
-var block = regexp.MustCompile(`(?m)(?:^ {4}.*\n)+`)
+// A documented is a query of the documentation.
+type documented struct{ page, language, text string }
 
-// documentedQueries returns the PromQL of the README and of docs/, by the page.
-func documentedQueries(t *testing.T) map[string][]string {
+var (
+	fence    = regexp.MustCompile("(?ms)^ *```([^\n]*)\n(.*?)^ *```$")
+	indented = regexp.MustCompile(`(?m)(?:^ {4}.*\n)+`)
+	// A query has a function of a range, an aggregation, or a filter of LogsQL.
+	querying = regexp.MustCompile(`\b(rate|increase|increase_pure|[a-z]+_over_time)\(|\bsum (by )?\(|event_name:`)
+)
+
+// documentedQueries returns the queries of the README and of docs/. A blank line separates two queries of a block.
+func documentedQueries(t *testing.T) (all []documented) {
 	t.Helper()
 	pages, err := filepath.Glob("../../docs/*.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	queries, found := make(map[string][]string), 0
+	count := make(map[string]int)
 	for _, page := range append(pages, "../../README.md") {
 		text, err := os.ReadFile(page)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, b := range block.FindAllString(string(text), -1) {
-			if strings.Contains(b, "netconn_") && strings.Contains(b, "rate(") {
-				queries[filepath.Base(page)] = append(queries[filepath.Base(page)], b)
-				found++
-			}
+		for _, q := range queriesOf(t, filepath.Base(page), string(text)) {
+			all = append(all, q)
+			count[q.language]++
 		}
 	}
-	if found < 3 {
-		t.Fatalf("found %d queries in the documentation", found)
+	for _, language := range []string{promQL, dotsQL, plainQL, nativeQL, logsQL} {
+		if count[language] == 0 {
+			t.Errorf("found %d queries in %s", count[language], language)
+		}
 	}
-	return queries
+	return all
 }
 
-// wantDocumented holds that each documented query is valid and returns data, or is in noData.
-func (p *prometheus) wantDocumented() {
-	p.t.Helper()
-	for page, queries := range documentedQueries(p.t) {
-		for _, q := range queries {
-			if excused := excuse(q); excused != "" {
-				p.t.Logf("%s: no data, as %s:\n%s", page, excused, q)
-				_ = p.query(q, "") // it is valid
-				continue
+// queriesOf returns the queries of a page. Code that looks like a query must be in a block that names its language.
+func queriesOf(t *testing.T, page, text string) (all []documented) {
+	t.Helper()
+	for _, block := range fence.FindAllStringSubmatch(text, -1) {
+		language, code := strings.TrimSpace(block[1]), block[2]
+		switch language {
+		case promQL, dotsQL, plainQL, nativeQL, logsQL:
+			for _, q := range strings.Split(code, "\n\n") {
+				all = append(all, documented{page, language, q})
 			}
-			if !poll(func() bool { return len(p.query(q, "")) > 0 }) {
-				p.t.Errorf("%s: no data for\n%s", page, q)
+		default:
+			if querying.MatchString(code) {
+				t.Errorf("%s: a query is in a block of language %q:\n%s", page, language, code)
 			}
 		}
 	}
+	for _, code := range indented.FindAllString(fence.ReplaceAllString(text, ""), -1) {
+		if querying.MatchString(code) {
+			t.Errorf("%s: a query is in a block without a language:\n%s", page, code)
+		}
+	}
+	return all
 }
 
-func excuse(query string) string {
-	for metric, reason := range noData {
-		if strings.Contains(query, metric) {
-			return reason
+// Every query of a page is found, and none can hide in a block that names no language.
+func TestBackendQueriesOfPage(t *testing.T) {
+	const page = "```promql\nrate(a[5m])\n\nsum by (b)\n  (c)\n```\ntext\n```promql dots\n{\"a.b\"}\n```\n```yaml\na: b\n```\n"
+	got := queriesOf(t, "x", page)
+	if len(got) != 3 || got[1].text != "sum by (b)\n  (c)\n" || got[2].language != dotsQL {
+		t.Errorf("%q", got)
+	}
+	for _, hidden := range []string{"    rate(a[5m])\n", "```yaml\nexpr: increase(a[1m])\n```\n", "```\nevent_name:=\"a\" | limit 1\n```\n"} {
+		inner := &testing.T{}
+		if queriesOf(inner, "x", hidden); !inner.Failed() {
+			t.Errorf("%q hides a query", hidden)
 		}
 	}
-	return ""
 }
