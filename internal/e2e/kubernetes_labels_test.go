@@ -42,12 +42,14 @@ func TestClusterLabels(t *testing.T) {
 		"yaml:exporters::prometheus: {endpoint: '" + page + "', resource_to_telemetry_conversion: {enabled: true}, " +
 			"without_scope_info: true, enable_open_metrics: true, send_timestamps: true}",
 	}, "otlp_grpc, prometheus"
-	var scraping, receiving *prometheus
+	stores := make(map[string]*prometheus)
 	if os.Getenv("NETCONN_BACKENDS") != "" {
-		scraping = startPrometheus(t, fmt.Sprintf(strings.Replace(scraped, "{", "{honor_labels: true, ", 1), page))
-		receiving = startPrometheus(t, dashboardsFrom(telemetry, serveIstiod(t)), "--web.enable-otlp-receiver")
-		more = append(more, "yaml:exporters::otlp_http: {endpoint: 'http://"+receiving.address+"/api/v1/otlp'}")
-		exporters += ", otlp_http"
+		stores["scrape"] = startPrometheus(t, fmt.Sprintf(strings.Replace(scraped, "{", "{honor_labels: true, ", 1), page))
+		stores["OTLP"] = startPrometheus(t, dashboardsFrom(telemetry, serveIstiod(t)), receiveOTLP)
+		stores["remote write"] = startPrometheus(t, anyOrder, "--web.enable-remote-write-receiver")
+		more = append(more, fmt.Sprintf("yaml:exporters::"+toPrometheus, 1, stores["OTLP"].address),
+			fmt.Sprintf("yaml:exporters::"+remoteWrite, 2, stores["remote write"].address))
+		exporters += ", otlp_http/1, prometheus_remote_write/2"
 	}
 	gateway := runGateway(t, backend.address, append(more, "yaml:service::pipelines::metrics::exporters: ["+exporters+"]")...)
 	runAgent(t, s.KubeConfig("agent", s.Admin), &signals{address: gateway}, "yaml:receivers::netconn::collection_interval: 5s",
@@ -61,9 +63,10 @@ func TestClusterLabels(t *testing.T) {
 
 	t.Run("OTLP", func(t *testing.T) { wantFew(t, backend.all) })
 	t.Run("page", func(t *testing.T) { wantFew(t, func() []values { return pageSeries(t, page) }) })
-	if scraping != nil {
-		t.Run("Prometheus, by scrape", func(t *testing.T) { wantFew(t, func() []values { return scraping.series(t) }) })
-		t.Run("Prometheus, by OTLP", func(t *testing.T) { wantFew(t, func() []values { return receiving.series(t) }) })
+	for path, p := range stores {
+		t.Run("Prometheus, by "+path, func(t *testing.T) { wantFew(t, func() []values { return p.series(t) }) })
+	}
+	if receiving := stores["OTLP"]; receiving != nil {
 		t.Run("dashboards", func(t *testing.T) {
 			receiving.t = t
 			breakConnections(t)

@@ -109,7 +109,7 @@ func TestHighestOfOctaves(t *testing.T) {
 			p.SetCount(p.Count() + n)
 		}
 		Histograms(m, func(at Point, d pmetric.HistogramDataPoint) {
-			got, _ := h.Next(at, d, storeBegan)
+			got, _ := h.Next(at, d, storeBegan, nil)
 			if got.Count != tt.want.Count || math.Abs(got.Sum-tt.want.Sum) > 1e-9 || got.Highest != tt.want.Highest {
 				t.Errorf("point %d adds %+v, want %+v", i, got, tt.want)
 			}
