@@ -1,7 +1,7 @@
 // Command kernels writes the table of the kernels that netconn was tested on.
 //
-// Its arguments are a page and outputs of internal/tools/kernel-tests. The table stands in the page between two lines of
-// comment. An output replaces the row of its kernel and processor; rows of other runs stay. Tests that failed are
+// Its arguments are a page and outputs of internal/tools/kernel-tests. The table stands in the page between two lines
+// of comment. An output replaces the row of its kernel and processor; rows of other runs stay. Tests that failed are
 // printed, and then it exits with 1.
 package main
 
@@ -64,7 +64,8 @@ func cut(page string) (before, table, after string, err error) {
 	before, rest, found := strings.Cut(page, begin)
 	table, after, ended := strings.Cut(rest, end)
 	if !found || !ended {
-		return "", "", "", fmt.Errorf("no line %q, or none %q after it", strings.TrimSpace(begin), strings.TrimSpace(end))
+		return "", "", "", fmt.Errorf("no line %q, or none %q after it",
+			strings.TrimSpace(begin), strings.TrimSpace(end))
 	}
 	return before + begin, table, end + after, nil
 }

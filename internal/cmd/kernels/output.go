@@ -14,7 +14,8 @@ import (
 
 // columns are the heads of the table.
 var columns = [...]string{
-	"Linux", "processor", "TCP", "containers", "cgroup v1", "conntrack by BPF", "by netlink", "IPVS", "programs of cgroups", "DNS",
+	"Linux", "processor", "TCP", "containers", "cgroup v1", "conntrack by BPF", "by netlink", "IPVS",
+	"programs of cgroups", "DNS",
 }
 
 // output is what was read of one run.
@@ -53,7 +54,8 @@ func parse(in io.Reader) (o output, err error) {
 	lines := bufio.NewScanner(in)
 	lines.Buffer(nil, 1<<20)
 	finish := func() {
-		if !passed && !slices.ContainsFunc(o.results, func(r result) bool { return r.pkg == pkg && r.verdict == "FAIL" }) {
+		failed := func(r result) bool { return r.pkg == pkg && r.verdict == "FAIL" }
+		if !passed && !slices.ContainsFunc(o.results, failed) {
 			o.failed = append(o.failed, pkg+" did not end")
 		}
 	}
@@ -104,8 +106,10 @@ func (o *output) row() string {
 		return func(r result) bool { return slices.Contains(names, r.test) }
 	}
 	return line([]string{
-		o.release, o.machine, o.cell(in("kernel")), o.cell(in("owner")), o.cell(named("TestBothVersionsOfCgroups", "TestKernelVersion1")),
-		o.cell(part("conntrack", "bpf")), o.cell(part("conntrack", "netlink")), o.cell(named("TestReadRulesOfIPVS", "TestThroughIPVS")),
+		o.release, o.machine, o.cell(in("kernel")), o.cell(in("owner")),
+		o.cell(named("TestBothVersionsOfCgroups", "TestKernelVersion1")),
+		o.cell(part("conntrack", "bpf")), o.cell(part("conntrack", "netlink")),
+		o.cell(named("TestReadRulesOfIPVS", "TestThroughIPVS")),
 		o.cell(in("attach")), o.cell(in("dns")),
 	})
 }
