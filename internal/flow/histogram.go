@@ -34,12 +34,12 @@ func SameBounds(bounds []float64) (all Bounds) {
 // quantile is off by at most 9 %.
 const Scale = 2
 
-// Lowest is the index of the bucket above the first one of ExponentialBounds, as OTLP counts them: from 2^-30 s, less than
-// a nanosecond.
+// Lowest is the index of the bucket above the first one of ExponentialBounds, as OTLP counts them: from 2^-30 s, less
+// than a nanosecond.
 const Lowest = -30 << Scale
 
-// ExponentialBounds returns the bounds of exponential histograms of Scale, the same for all measures. No duration is beyond
-// them, and only a duration of zero is in the first bucket.
+// ExponentialBounds returns the bounds of exponential histograms of Scale, the same for all measures. No duration is
+// beyond them, and only a duration of zero is in the first bucket.
 func ExponentialBounds() Bounds {
 	const longest = 34 << Scale // 2^34 s, more than a time.Duration can be
 	bounds := make([]float64, 0, longest-Lowest+1)
@@ -53,9 +53,9 @@ func ExponentialBounds() Bounds {
 const few = 16
 
 // Histogram is an explicit-bounds histogram of durations in seconds. Counts[i] holds the samples that are
-// greater than bound First+i-1 and at most bound First+i; beyond the last bound is one more bucket. With many bounds Counts
-// has the buckets from the lowest to the highest one with samples, otherwise all of them.
-// The zero value is empty: Counts is nil until there is a sample.
+// greater than bound First+i-1 and at most bound First+i; beyond the last bound is one more bucket. With many bounds
+// Counts has the buckets from the lowest to the highest one with samples, otherwise all of them. The zero value is
+// empty: Counts is nil until there is a sample.
 type Histogram struct {
 	First    int
 	Counts   []uint64

@@ -82,8 +82,8 @@ func (p *Pipeline) creditLookups(now time.Time) {
 	p.lookups.pending = kept
 }
 
-// identifyLookup returns the flow of an exchange. The other end is the resolver that the client asked for, or the client
-// that the server saw. Translations are not known, so there is an actual address of this end only.
+// identifyLookup returns the flow of an exchange. The other end is the resolver that the client asked for, or the
+// client that the server saw. Translations are not known, so there is an actual address of this end only.
 func (p *Pipeline) identifyLookup(l *conn.Lookup, now time.Time) (k flow.Key, settled bool) {
 	remote := l.Tuple.Destination
 	q := conn.Query{Namespace: l.Namespace, Address: remote.Addr(), At: l.At, Now: now}

@@ -44,8 +44,10 @@ func createDefaultConfig() component.Config {
 	const ms = time.Millisecond
 	return &Config{
 		Interval: time.Minute, MaxEdges: 50_000, MaxFlows: 500_000, Expiry: 10 * time.Minute,
-		Tags:       []string{"service", "image.tag", "zone", "region"},
-		RTTBuckets: []time.Duration{300 * time.Microsecond, ms, 3 * ms, 10 * ms, 30 * ms, 100 * ms, 300 * ms, time.Second},
+		Tags: []string{"service", "image.tag", "zone", "region"},
+		RTTBuckets: []time.Duration{
+			300 * time.Microsecond, ms, 3 * ms, 10 * ms, 30 * ms, 100 * ms, 300 * ms, time.Second,
+		},
 	}
 }
 
@@ -80,14 +82,12 @@ func between(key string, n, most int) error {
 func (c *Config) tags() (all []names.Tag, err error) {
 	for _, name := range c.Tags {
 		t, ok := names.ParseTag(name)
-		switch {
-		case !ok:
-			err = errors.Join(err, fmt.Errorf("tags: there is no tag %q; there are %s", name, strings.Join(allowed(), ", ")))
-		case slices.Contains(refused, t):
-			err = errors.Join(err, fmt.Errorf("tags: %q is not a tag of edges; these are %s", name, strings.Join(allowed(), ", ")))
-		default:
-			all = append(all, t)
+		if !ok || slices.Contains(refused, t) {
+			err = errors.Join(err, fmt.Errorf("tags: %q is not a tag of edges; these are %s",
+				name, strings.Join(allowed(), ", ")))
+			continue
 		}
+		all = append(all, t)
 	}
 	return all, err
 }
@@ -108,7 +108,8 @@ func (c *Config) validateBuckets() error {
 	}
 	for i, b := range c.RTTBuckets {
 		if b <= 0 || i > 0 && b <= c.RTTBuckets[i-1] {
-			return fmt.Errorf("rtt_buckets: must ascend, from above 0, and %v does not; a duration has a unit, as 10ms has", b)
+			return fmt.Errorf("rtt_buckets: must ascend, from above 0, and %v does not; a duration has a unit",
+				b)
 		}
 	}
 	return nil

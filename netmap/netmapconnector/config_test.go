@@ -19,7 +19,7 @@ func TestConfigThatIsRefused(t *testing.T) {
 		"expiry: must be from 1m0s":        {"expiry": "0s"},
 		"max_edges: must be from 1":        {"max_edges": 0},
 		"max_flows: must be from 1":        {"max_flows": 20_000_000},
-		`tags: there is no tag "colour"`:   {"tags": []any{"zone", "colour"}},
+		`tags: "colour" is not a tag`:      {"tags": []any{"zone", "colour"}},
 		`tags: "pod" is not a tag`:         {"tags": []any{"pod"}},
 		`tags: "address" is not a tag`:     {"tags": []any{"address"}},
 		"rtt_buckets: there must be 1":     {"rtt_buckets": []any{}},

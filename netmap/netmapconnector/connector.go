@@ -69,7 +69,8 @@ func (e *edges) Start(context.Context, component.Host) error {
 			select {
 			case <-ticker.C:
 				if err := e.send(context.Background()); err != nil {
-					e.settings.Logger.Warn("Cannot send the metrics of edges. The next interval has their totals too.", zap.Error(err))
+					e.settings.Logger.Warn("Cannot send the metrics of edges. The next interval has their totals too.",
+						zap.Error(err))
 				}
 			case <-e.stop:
 				return

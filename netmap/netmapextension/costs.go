@@ -34,7 +34,8 @@ const (
 func (c *CostsConfig) validate() error {
 	faults := []error{checkPrice("zones", c.Zones), checkPrice("regions", c.Regions)}
 	if utf8.RuneCountInString(c.Currency) > maxCurrency {
-		faults = append(faults, fmt.Errorf("costs::currency: must have at most %d letters, not %q", maxCurrency, c.Currency))
+		faults = append(faults, fmt.Errorf("costs::currency: must have at most %d letters, not %q",
+			maxCurrency, c.Currency))
 	}
 	if len(c.Pairs) > maxPairs {
 		faults = append(faults, fmt.Errorf("costs::pairs: must be at most %d, not %d", maxPairs, len(c.Pairs)))
@@ -44,11 +45,13 @@ func (c *CostsConfig) validate() error {
 		key := fmt.Sprintf("pairs::%d::", i)
 		faults = append(faults, checkPrice(key+"price", p.Price))
 		if len(p.Between) != 2 || p.Between[0] == "" || p.Between[1] == "" || p.Between[0] == p.Between[1] {
-			faults = append(faults, fmt.Errorf("costs::%sbetween: must be two different zones or regions, not %q", key, p.Between))
+			faults = append(faults, fmt.Errorf("costs::%sbetween: must be two different zones or regions, not %q",
+				key, p.Between))
 			continue
 		}
 		if pair := view.Pair(p.Between[0], p.Between[1]); seen[pair] {
-			faults = append(faults, fmt.Errorf("costs::%sbetween: %q and %q have a price already", key, pair[0], pair[1]))
+			faults = append(faults, fmt.Errorf("costs::%sbetween: %q and %q have a price already",
+				key, pair[0], pair[1]))
 		} else {
 			seen[pair] = true
 		}

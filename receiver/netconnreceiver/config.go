@@ -113,7 +113,8 @@ type Config struct {
 	Temporality Temporality `mapstructure:"temporality"`
 	// ExpireAfter is how long a flow without live connections is still reported.
 	ExpireAfter time.Duration `mapstructure:"expire_after"`
-	// Histograms is explicit (a series of each bucket) or exponential (one series in a backend that has native histograms).
+	// Histograms is explicit (a series of each bucket) or exponential (one series in a backend that has native
+	// histograms).
 	Histograms Histograms `mapstructure:"histograms"`
 	// HistogramBuckets are the upper bounds, rising, of all explicit histograms. Empty: few, by measure.
 	HistogramBuckets []time.Duration `mapstructure:"histogram_buckets"`
@@ -358,7 +359,8 @@ func notNegative(key string, n int) error {
 func (c *Config) validateHistograms() error {
 	switch {
 	case !slices.Contains(c.Histograms.Choices(), string(c.Histograms)):
-		return fmt.Errorf("histograms: must be %s or %s, not %q", HistogramsExplicit, HistogramsExponential, c.Histograms)
+		return fmt.Errorf("histograms: must be %s or %s, not %q",
+			HistogramsExplicit, HistogramsExponential, c.Histograms)
 	case c.Histograms == HistogramsExponential && len(c.HistogramBuckets) > 0:
 		return errors.New("histogram_buckets: must be empty with exponential histograms")
 	}

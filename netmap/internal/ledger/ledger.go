@@ -43,7 +43,8 @@ type Ledger struct {
 	ends     map[uint64]edge.End // that report themselves, by the hash of the resource's attributes
 	stats    Stats
 	flushed  time.Time // the last flush, or when the ledger was made
-	// a flow that began before may have been counted by a ledger before, or by a flow that is forgotten; Unix nanoseconds
+	// a flow that began before may have been counted by a ledger before, or by a flow that is forgotten; Unix
+	// nanoseconds
 	baselineBefore int64
 }
 

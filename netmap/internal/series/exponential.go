@@ -46,8 +46,8 @@ func octaveCounts(p pmetric.ExponentialHistogramDataPoint) []uint64 {
 	return counts
 }
 
-// octave returns the bucket that has the samples of an index: up to base^(index+1), where base is 2^2^-scale. An index of
-// a coarse histogram spans several octaves; its upper bound counts.
+// octave returns the bucket that has the samples of an index: up to base^(index+1), where base is 2^2^-scale. An index
+// of a coarse histogram spans several octaves; its upper bound counts.
 func octave(index, scale int) int {
 	upper := math.Ceil(math.Ldexp(float64(index+1), -scale))
 	return int(min(max(upper-firstOctave, 0), octaves))

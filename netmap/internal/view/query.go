@@ -84,8 +84,8 @@ func differ(e *snap.Edge, t names.Tag) bool {
 
 var ztunnel = edge.Text(string(names.Ztunnel))
 
-// withinMesh reports whether a hop carries payload that is counted at another hop too: between an application and its own
-// sidecar, and between two ztunnels, which carry encrypted what the applications send them.
+// withinMesh reports whether a hop carries payload that is counted at another hop too: between an application and its
+// own sidecar, and between two ztunnels, which carry encrypted what the applications send them.
 func withinMesh(e *snap.Edge) bool {
 	return e.Link.Scope.InPod() || e.Client[names.TagProxy] == ztunnel && e.Server[names.TagProxy] == ztunnel
 }

@@ -68,7 +68,8 @@ type points[P any] interface {
 	RemoveIf(func(P) bool)
 }
 
-// moveEarlier moves the points that are earlier than the last one. It makes the metric that takes them (target) if there are any.
+// moveEarlier moves the points that are earlier than the last one. It makes the metric that takes them (target) if
+// there are any.
 func moveEarlier[P point[P], S points[P]](from S, target func() S) {
 	last := from.At(from.Len() - 1).Timestamp()
 	earlier := func(p P) bool { return p.Timestamp() < last }
