@@ -74,6 +74,7 @@ enum {
 	BPF_F_MMAPABLE = 1U << 10,
 	BPF_SK_STORAGE_GET_F_CREATE = 1,
 	BPF_RB_NO_WAKEUP = 1,
+	BPF_RB_FORCE_WAKEUP = 2,
 };
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
@@ -269,7 +270,14 @@ struct cgroup_root {
 };
 
 struct cgroup_subsys_state;
-struct bpf_prog;
+
+struct bpf_prog_aux {
+	char name[16];
+};
+
+struct bpf_prog {
+	struct bpf_prog_aux *aux;
+};
 
 struct bpf_prog_array_item {
 	struct bpf_prog *prog;
@@ -322,6 +330,19 @@ struct task_struct {
 	struct mm_struct *mm;
 	struct css_set *cgroups;
 	char comm[16];
+};
+
+/* A packet in the kernel. The headers are at offsets from head, the shared part is at end. */
+struct sk_buff {
+	unsigned int len;
+	unsigned char *head;
+	__u32 end;
+	__u16 network_header;
+	__u16 transport_header;
+};
+
+struct skb_shared_info {
+	unsigned short gso_segs;
 };
 
 struct bpf_map;

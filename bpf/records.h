@@ -260,4 +260,79 @@ _Static_assert(sizeof(struct dns_query) == 104, "dns_query");
 _Static_assert(sizeof(struct dns_record) == 136, "dns_record");
 _Static_assert(sizeof(struct dns_server_record) == 16, "dns_server_record");
 
+/* UDP: what one socket exchanged with one peer. Payload without headers; a datagram is one in the sense of send() and
+ * recv(), however many packets carried it. */
+struct datagram_counts {
+	__u64 sent;
+	__u64 received; /* delivered to the socket */
+	__u32 datagrams_sent;
+	__u32 datagrams_received;
+	__u32 drops;  /* received, and dropped because the socket's buffer was full */
+	__u32 errors; /* that the kernel left in the socket */
+};
+
+struct datagram_exchange {
+	struct datagram_counts counts;
+	__u64 opened_ns;
+	__u8 local[16];	 /* of the packets: the socket may have none */
+	__u8 actual[16]; /* destination of packets at the way out of the namespace, if it is not the one asked for */
+	__u32 sent_hash; /* of the first packet of each direction; 0: none */
+	__u32 received_hash;
+	__u16 local_port;
+	__u16 actual_port;
+	__u16 error;   /* errno of the last error */
+	__u8 answered; /* the first datagram was received */
+	__u8 heard;    /* local is the destination of a received packet */
+};
+
+/* The key of an exchange beyond a socket's first. */
+struct datagram_key {
+	__u64 cookie;
+	__u8 remote[16]; /* as the application asked for it */
+	__u16 remote_port;
+	__u16 reserved[3];
+};
+
+enum datagram_flags {
+	DATAGRAMS_BOUND = 1,  /* the application named the local port */
+	DATAGRAMS_HOOKED = 4, /* a BPF program runs in connect(), so the application may have asked for another peer */
+	DATAGRAMS_OLDER = 2,  /* the socket is older than netconn, or than its first packet that was counted */
+};
+
+/* A socket with its first exchange. */
+struct datagram_record {
+	__u64 cookie;
+	__u64 netns_cookie;
+	struct process process;
+	struct datagram_exchange first;
+	struct datagram_counts rest; /* with peers that there was no room for */
+	__u64 opened_ns;	     /* of the state */
+	__u64 time_ns;		     /* of this record */
+	__u8 remote[16];
+	__u32 netns;
+	__u16 remote_port;
+	__u8 flags;
+	__u8 closed;
+};
+
+/* A cgroup with a socket that uses UDP. */
+struct cgroup_use {
+	__u64 id;
+};
+
+enum datagram_counter {
+	DATAGRAMS_STORAGE_REFUSED, /* the kernel had no memory for a socket's state */
+	DATAGRAMS_RING_REFUSED,	   /* the end of a socket found the ring full */
+	DATAGRAMS_LOST_SENT,	   /* payload bytes of such sockets that no snapshot had */
+	DATAGRAMS_LOST_RECEIVED,
+	DATAGRAMS_REST,	    /* datagrams with peers that there was no room for */
+	DATAGRAMS_UNPARSED, /* packets with IPv6 extension headers */
+	DATAGRAM_COUNTERS,
+};
+
+_Static_assert(sizeof(struct datagram_counts) == 32, "datagram_counts");
+_Static_assert(sizeof(struct datagram_exchange) == 88, "datagram_exchange");
+_Static_assert(sizeof(struct datagram_key) == 32, "datagram_key");
+_Static_assert(sizeof(struct datagram_record) == 232, "datagram_record");
+
 #endif

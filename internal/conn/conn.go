@@ -57,6 +57,7 @@ type Socket struct {
 	Transparent bool // a listener on another port accepted it (TPROXY)
 	// ConnectHook: a BPF program ran in connect(), so the application may have asked for another destination.
 	ConnectHook bool
+	Datagrams   *Datagrams // of UDP; nil: a TCP socket
 }
 
 // Timing is when a connection began and how long its parts took. A duration of zero is not known.

@@ -159,3 +159,26 @@ func TestLossesThatFell(t *testing.T) {
 		t.Error("the earlier sums have changed")
 	}
 }
+
+// An end keeps what a report of its socket says, whatever the transport is, and the process that opened it.
+func TestEndOfDatagrams(t *testing.T) {
+	c := Conn{
+		Socket: Socket{
+			ID: ID{Cookie: 1, Generation: 2}, Protocol: UDP, Role: RoleServer, ConnectHook: true,
+			Tuple:     Tuple{Source: netip.MustParseAddrPort("10.0.0.1:53"), Destination: netip.MustParseAddrPort("10.0.0.2:40000")},
+			Datagrams: &Datagrams{Actual: netip.MustParseAddrPort("10.0.0.3:40000"), SentHash: 3, ReceivedHash: 4},
+		},
+		Process: Process{PID: 5},
+		Owner:   Owner{ContainerID: "c"},
+	}
+	e := c.End()
+	if e.Socket != c.Socket || e.Process != 5 || e.Owner != c.Owner {
+		t.Errorf("%+v of %+v", e, c)
+	}
+	if got := e.ServerPort(); got != 53 {
+		t.Errorf("the server's port is %d, want 53", got)
+	}
+	if e.Tuple.Reverse().Reverse() != e.Tuple || e.Tuple.Reverse().Source != e.Tuple.Destination {
+		t.Errorf("%+v is reversed as %+v", e.Tuple, e.Tuple.Reverse())
+	}
+}

@@ -13,8 +13,8 @@ const (
 	Busy                             // ms in which data was in flight, and neither of the next two limited the sender
 	LimitedByReceiver                // ms in which data waited for the receiver's window
 	LimitedByBuffer                  // ms in which the send buffer was smaller than the path could carry
-	SegmentsSent                     // with data or without, retransmitted ones each time
-	SegmentsReceived                 // with data or without
+	SegmentsSent                     // with data or without, retransmitted ones each time; datagrams of UDP
+	SegmentsReceived                 // with data or without; datagrams of UDP
 	Retransmits                      // segments that were sent again
 	OutOfOrder                       // packets that arrived before an earlier one
 	Reordering                       // reordering events that the sender noticed
@@ -23,6 +23,8 @@ const (
 	Timeouts                         // retransmission timeouts, up to 65,535; 0 before Linux 6.7
 	Recoveries                       // series of timeouts in a row, also one that lasts; 0 before Linux 6.7
 	Bypassed                         // 1: in a sockmap, so that payload may be missing in Sent and Received
+	DatagramDrops                    // datagrams that a full buffer of the socket dropped
+	DatagramErrors                   // errors that the kernel left in a UDP socket, such as those of ICMP messages
 	Counters                         // how many there are
 
 	WideCounters = Busy     // how many of them have 64 bits; the next have 32 and wrap
@@ -45,6 +47,8 @@ var counters = [Counters]struct{ name, unit string }{
 	Timeouts:          {"timeouts", names.EventsUnit},
 	Recoveries:        {"recoveries", names.EventsUnit},
 	Bypassed:          {"bypassed", names.Connections},
+	DatagramDrops:     {"datagram_drops", names.Datagrams},
+	DatagramErrors:    {"datagram_errors", names.ErrorsUnit},
 }
 
 // String returns the name of the counter.

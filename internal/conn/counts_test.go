@@ -62,8 +62,8 @@ func TestTotalsKeepEveryCounter(t *testing.T) {
 			}
 		}
 	}
-	if got := unsafe.Sizeof(Totals{}); got > 64 {
-		t.Errorf("totals take %d bytes, want 64", got)
+	if got := unsafe.Sizeof(Totals{}); got > 72 {
+		t.Errorf("totals take %d bytes, want 72", got)
 	}
 }
 
@@ -195,5 +195,15 @@ func TestDifferenceOfTwoReports(t *testing.T) {
 	}
 	if got := since(second, second); got != (Counts{}) {
 		t.Errorf("a report that repeats the last one: %v", got)
+	}
+}
+
+// Sums of connections do not wrap, and a difference of sums is what was added.
+func TestSubtract(t *testing.T) {
+	for c := range Counters {
+		sum := only(c, math.MaxUint32).Add(only(c, 7))
+		if got := sum.Sub(only(c, math.MaxUint32)); got != only(c, 7) {
+			t.Errorf("%v: %v", c, got)
+		}
 	}
 }

@@ -101,6 +101,7 @@ func TestUnits(t *testing.T) {
 		Sent: names.Bytes, Received: names.Bytes, Retransmits: names.Segments, SegmentsSent: names.Segments,
 		SegmentsReceived: names.Segments, OutOfOrder: names.Segments, CE: names.Segments,
 		Reordering: names.EventsUnit, SegmentsLost: names.Segments, Bypassed: names.Connections,
+		DatagramDrops: names.Datagrams, DatagramErrors: names.ErrorsUnit,
 	} {
 		if c.Unit() != want {
 			t.Errorf("%s is in %s, want %s", c, c.Unit(), want)
@@ -108,12 +109,12 @@ func TestUnits(t *testing.T) {
 	}
 }
 
+// The kernel's numbers of protocols have the values of network.transport. Another one has none.
 func TestProtocol(t *testing.T) {
-	if got := Protocol(0).String(); got != "" {
-		t.Errorf("an unknown protocol is %q", got)
-	}
-	if TCP != 6 {
-		t.Errorf("TCP is protocol %d, and 6 in IP", TCP)
+	for number, want := range map[Protocol]string{6: names.TCP, 17: names.UDP, 0: "", 132: ""} {
+		if got := number.String(); got != want {
+			t.Errorf("protocol %d is %q, want %q", number, got, want)
+		}
 	}
 }
 

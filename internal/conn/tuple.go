@@ -43,6 +43,14 @@ func (p Protocol) String() string {
 	return ""
 }
 
+// Datagrams is what the packets of a UDP socket show of the way to one peer.
+type Datagrams struct {
+	Actual netip.AddrPort // destination behind the rules of the socket's namespace; invalid: as it was asked for
+	// The hashes that the kernel gave to the first packet sent and received. The hash of a packet of a connected
+	// socket is the same at both ends, whatever is translated. 0: there is none.
+	SentHash, ReceivedHash uint32
+}
+
 // Namespace names a network namespace. The kernel reuses an inode after the namespace has ended, but never a cookie.
 type Namespace struct {
 	Inode  uint32

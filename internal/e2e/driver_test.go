@@ -125,7 +125,9 @@ const driverVariable = "NETCONN_TEST_DRIVER"
 
 // drive is the main function of a driver.
 func drive() {
-	s := script{listeners: map[string]*net.TCPListener{}, ends: map[string]*net.TCPConn{}}
+	s := script{
+		listeners: map[string]*net.TCPListener{}, ends: map[string]*net.TCPConn{}, datagrams: map[string]*net.UDPConn{},
+	}
 	if err := worker.Serve(os.Stdin, os.Stdout, s.execute); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)

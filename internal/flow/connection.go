@@ -26,13 +26,18 @@ type connection struct {
 	over       bool // the kernel reported its end: any report after that is late
 	lost       bool // it was absent from three full passes
 	sample     bool // there is a report with gauges that are not sampled yet
+	datagrams  bool // it is of UDP, which has no attempts and no ends
 }
 
 // credit gives f, the connection's flow, what is not credited yet.
 func (k *connection) credit(f *flow, v *visit, bounds *Bounds) {
 	f.Connections = true
 	k.begin(f, v)
-	f.count(v.totals.Since(&k.credited))
+	grown := v.totals.Since(&k.credited)
+	f.count(grown)
+	if n := grown[conn.DatagramErrors]; k.datagrams && n > 0 {
+		f.Outcomes[DatagramErrors][errorOf(v)] += n
+	}
 	k.credited = v.totals
 	k.observe(f, v, bounds)
 	switch {
@@ -53,7 +58,7 @@ func (k *connection) begin(f *flow, v *visit) {
 	if k.began {
 		return
 	}
-	k.began, f.touched = true, true
+	k.began, f.touched, k.datagrams = true, true, v.Protocol == conn.UDP
 	failed := v.Phase == conn.Failed
 	switch {
 	case v.SeenOpening && failed:
@@ -73,7 +78,9 @@ func (k *connection) begin(f *flow, v *visit) {
 func (k *connection) end(f *flow, e conn.Error) {
 	k.ended, k.active, f.touched = true, false, true
 	f.Active--
-	f.Outcomes[Ends][e]++
+	if !k.datagrams {
+		f.Outcomes[Ends][e]++
+	}
 }
 
 // observe samples the gauges, and the handshake once. A duration of zero is no sample.
@@ -113,6 +120,14 @@ func (k *connection) release() {
 		k.flow.users--
 		k.flow = nil
 	}
+}
+
+// errorOf returns the last error of a UDP socket, as a valid index that is not conn.NoError.
+func errorOf(v *visit) conn.Error {
+	if v.Error == conn.NoError || v.Error >= conn.Errors {
+		return conn.Other
+	}
+	return v.Error
 }
 
 // reason returns the outcome of a failed attempt or the reason of an end, as a valid index. A failure without a

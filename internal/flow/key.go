@@ -11,6 +11,8 @@ import (
 // attributes that are enabled; a field that is left at zero distinguishes nothing.
 type Key struct {
 	Owner         conn.Owner // the resource; the zero value is the host itself
+	UDP           bool       // datagrams, not TCP connections
+	Rest          bool       // with peers that the kernel had no room for: part of the resource's overflow
 	Role          conn.Role
 	ServerPort    uint16
 	Peer          conn.Peer
@@ -33,6 +35,8 @@ type Original struct {
 // compare orders the keys of one resource, by what a reader looks for first.
 func (k *Key) compare(o *Key) int {
 	return cmp.Or(
+		compareBools(k.UDP, o.UDP),
+		compareBools(k.Rest, o.Rest),
 		cmp.Compare(k.Role, o.Role),
 		cmp.Compare(k.ServerPort, o.ServerPort),
 		k.Peer.Compare(&o.Peer),

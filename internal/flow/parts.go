@@ -14,6 +14,9 @@ const (
 	otherParts
 )
 
+// Every part has a bit.
+const _ = uint(64 - 2 - int(conn.Counters) - int(Outcomes)*int(conn.Errors) - int(Measures))
+
 // Counted returns the part of a counter.
 func Counted(c conn.Counter) Parts { return otherParts << c }
 

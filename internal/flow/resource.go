@@ -114,7 +114,10 @@ func (t *Table) place(k Key, current *flow, u user) *flow {
 func (t *Table) find(k Key, current *flow, u user) *flow {
 	r, within := t.resource(k.Owner)
 	cause := ByResources
-	if within {
+	switch {
+	case within && k.Rest:
+		cause = ByPeers
+	case within:
 		cause = ByResource
 		if f := t.named(r, k, u); f != nil {
 			return f
@@ -124,7 +127,7 @@ func (t *Table) find(k Key, current *flow, u user) *flow {
 		return current
 	}
 	t.overflowed[cause]++
-	if within {
+	if cause == ByResource {
 		r.beyond++
 	}
 	return t.overflow(r)

@@ -15,12 +15,13 @@ const (
 	ByResource    Cause = iota // LimitPerResource
 	ByResources                // MaxResources, or the share of it that programs have
 	ByConnections              // MaxConnections
+	ByPeers                    // the kernel's room for peers of UDP sockets; each socket counts once
 	Causes                     // how many there are
 )
 
 // String returns the name of the limit in a configuration.
 func (c Cause) String() string {
-	return [...]string{"limit_per_resource", "max_resources", "max_connections"}[c]
+	return [...]string{"limit_per_resource", "max_resources", "max_connections", "udp_peers"}[c]
 }
 
 // Programs of the host are resources that any user makes as many of as he likes. So they have a half of MaxResources,

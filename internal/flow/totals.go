@@ -30,9 +30,10 @@ type Flow struct {
 type Outcome uint8
 
 const (
-	Attempts Outcome = iota // conn.NoError: established
-	Ends                    // of established connections; conn.NoError: by agreement
-	Outcomes                // how many there are
+	Attempts       Outcome = iota // conn.NoError: established
+	Ends                          // of established connections; conn.NoError: by agreement
+	DatagramErrors                // that the kernel left in UDP sockets
+	Outcomes                      // how many there are
 )
 
 // OutcomeCounts holds for each outcome the number of events of each error.

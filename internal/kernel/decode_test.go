@@ -118,6 +118,8 @@ func TestEveryFieldIsDecoded(t *testing.T) {
 	d := newDecoder()
 	d.clock.wall = time.Unix(1, 0)
 	c := d.connection(r)
+	c.Datagrams = &conn.Datagrams{} // package udp's, as the two counters are
+	c.Counts[conn.DatagramDrops], c.Counts[conn.DatagramErrors] = 1, 1
 	c.Owner = conn.Owner{ // package owner's
 		ContainerID: "x", PodUID: "x", Unit: "x", Executable: "x", Named: true, StaticPod: true,
 	}

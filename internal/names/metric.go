@@ -23,6 +23,8 @@ const (
 	Recoveries        = "netconn.tcp.recoveries"
 	Bypassed          = "netconn.tcp.bypassed"
 	ListenDrops       = "netconn.listen.drops"
+	DatagramDrops     = "netconn.udp.drops"
+	DatagramErrors    = "netconn.udp.errors"
 	LookupDuration    = "dns.lookup.duration"
 	LookupRequests    = "netconn.dns.requests"
 	LookupTimeouts    = "netconn.dns.timeouts"
@@ -51,6 +53,9 @@ const (
 	Segments     = "{segment}"
 	EventsUnit   = "{event}"
 	RequestUnit  = "{request}"
+	PacketsUnit  = "{packet}"
+	Datagrams    = "{datagram}"
+	ErrorsUnit   = "{error}"
 )
 
 // Names of events.

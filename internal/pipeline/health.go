@@ -11,11 +11,13 @@ import (
 	"github.com/netconn/netconn/internal/kernel"
 	"github.com/netconn/netconn/internal/kubernetes"
 	"github.com/netconn/netconn/internal/owner"
+	"github.com/netconn/netconn/internal/udp"
 )
 
 // Health is what a pipeline holds now, and what it has counted since Open.
 type Health struct {
 	Kernel    kernel.Stats
+	UDP       udp.Stats // zero: it is not counted
 	Losses    conn.Losses
 	Flows     flow.Stats
 	Owners    owner.Stats
@@ -34,9 +36,13 @@ func (p *Pipeline) Health() (Health, error) {
 	if err != nil {
 		return Health{}, fmt.Errorf("read the kernel side's counters: %w", err)
 	}
-	losses, err := p.sockets.Losses()
+	losses, err := p.losses()
 	if err != nil {
-		return Health{}, fmt.Errorf("read what was lost: %w", err)
+		return Health{}, err
+	}
+	datagrams, err := p.udpHealth()
+	if err != nil {
+		return Health{}, err
 	}
 	lookups, err := p.lookups.stats()
 	if err != nil {
@@ -44,10 +50,26 @@ func (p *Pipeline) Health() (Health, error) {
 	}
 	return Health{
 		DNS:    lookups,
+		UDP:    datagrams,
 		Kernel: stats, Losses: losses, Flows: p.flows.Stats(), Owners: p.owners.Stats(), Events: p.events.stats,
 		Ends: p.ends.Stats(), Conntrack: p.tables.health(), Cluster: p.sources.cluster(),
 		Contradicted: p.believed.count,
 	}, nil
+}
+
+// losses returns what the kernel could not report, of TCP and UDP.
+func (p *Pipeline) losses() (conn.Losses, error) {
+	l, err := p.sockets.Losses()
+	if err != nil {
+		return l, fmt.Errorf("read what was lost: %w", err)
+	}
+	datagrams, err := p.udpHealth()
+	if err != nil {
+		return l, err
+	}
+	l[conn.LostSent] += datagrams.LostSent
+	l[conn.LostReceived] += datagrams.LostReceived
+	return l, nil
 }
 
 // Routes yields how many ends had a route of each kind, by the value of netconn.nat.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/netconn/netconn/internal/conn"
+	"github.com/netconn/netconn/internal/ends"
 	"github.com/netconn/netconn/internal/flow"
 	"github.com/netconn/netconn/internal/names"
 	"github.com/netconn/netconn/internal/peer"
@@ -25,10 +26,13 @@ type Identity struct {
 // resolve returns what is known of a connection's other end. If both are on this machine they are matched by their
 // sequence numbers, so a connection that was never established has no other end.
 func (p *Pipeline) resolve(c conn.Conn, now time.Time) Identity {
+	if c.Protocol == conn.UDP && !p.datagramEnds.View(c.ID).Found {
+		return p.resolveDatagrams(c, now)
+	}
 	var known Identity
 	var other *conn.End
 	remote := c.Tuple.Destination
-	view := p.ends.View(c.Sequence, c.ID)
+	view := p.view(&c)
 	if view.Found {
 		other = &view.Other
 		other.Owner, _ = p.believe(other.Owner, now)
@@ -51,6 +55,14 @@ func (p *Pipeline) resolve(c conn.Conn, now time.Time) Identity {
 		known.atService(remote, p.destination(remote))
 	}
 	return known
+}
+
+// view returns what is known of both ends.
+func (p *Pipeline) view(c *conn.Conn) ends.View {
+	if c.Protocol == conn.UDP {
+		return p.datagramEnds.View(c.ID)
+	}
+	return p.ends.View(c.Sequence, c.ID)
 }
 
 // standsForOthers reports whether an address is a service's. A service has no socket, so some endpoint of it has
@@ -170,6 +182,8 @@ func (p *Pipeline) identify(c conn.Conn, now time.Time) (flow.Key, bool) {
 	known := p.resolve(c, now)
 	return p.mask(flow.Key{
 		Owner:      known.Owner,
+		UDP:        c.Protocol == conn.UDP,
+		Rest:       c.Protocol == conn.UDP && !c.Tuple.Destination.IsValid(),
 		Role:       known.Role,
 		ServerPort: known.Port,
 		Peer:       known.Peer,

@@ -12,6 +12,7 @@ import (
 	"github.com/netconn/netconn/internal/kernel"
 	"github.com/netconn/netconn/internal/memory"
 	"github.com/netconn/netconn/internal/owner"
+	"github.com/netconn/netconn/internal/udp"
 )
 
 // A Machine is how a pipeline reaches what it reads. It is the only seam: tests have one of their own.
@@ -22,7 +23,9 @@ type Machine struct {
 	Join func(o Options, now func() time.Time) (s Sources, missing []error)
 	// Resolve follows DNS exchanges; nil: it does not.
 	Resolve func(dns.Options) (Exchanges, error)
-	Now     func() time.Time
+	// Datagrams opens what counts UDP; nil: it is not counted.
+	Datagrams func(root string, all bool) (Datagrams, error)
+	Now       func() time.Time
 	// Memory returns the limits of this process's memory; nil: there are none.
 	Memory func() memory.Limits
 }
@@ -44,6 +47,14 @@ type Sockets struct {
 	Snapshot func(all bool, h kernel.Handler) error
 	Losses   func() (conn.Losses, error)
 	Stats    func() (kernel.Stats, error)
+	Close    func() error
+}
+
+// Datagrams are the methods of udp.Sockets, with the same rule. The zero value: UDP is not counted.
+type Datagrams struct {
+	Drain    func(now time.Time, h udp.Handler) error
+	Snapshot func(all bool, now time.Time, h udp.Handler) error
+	Stats    func() (udp.Stats, error)
 	Close    func() error
 }
 
@@ -90,7 +101,7 @@ func (t Tables) close() error {
 // ThisMachine is the one that the process runs on.
 func ThisMachine() Machine {
 	return Machine{Open: openSockets, Ask: openTables, Host: owner.Host, Join: openSources, Now: time.Now,
-		Memory: memory.Read, Resolve: openExchanges}
+		Memory: memory.Read, Resolve: openExchanges, Datagrams: openDatagrams}
 }
 
 // Exchanges are the methods of dns.Reader, with the same rule as Sockets. The zero value: DNS is not followed.
@@ -117,6 +128,14 @@ func openSockets() (Sockets, error) {
 		Adopt: s.Adopt, Limit: s.Limit, Drain: s.Drain, Snapshot: s.Snapshot,
 		Losses: s.Losses, Stats: s.Stats, Close: s.Close,
 	}, nil
+}
+
+func openDatagrams(root string, all bool) (Datagrams, error) {
+	s, err := udp.Open(udp.Options{Root: root, All: all})
+	if err != nil {
+		return Datagrams{}, err
+	}
+	return Datagrams{Drain: s.Drain, Snapshot: s.Snapshot, Stats: s.Stats, Close: s.Close}, nil
 }
 
 func openTables(root string, now time.Time) (Tables, error) {

@@ -35,7 +35,7 @@ func options(t testing.TB) Options {
 // byDefault leaves what tells flows apart in the receiver, if nothing is configured.
 func byDefault(k flow.Key) flow.Key {
 	return flow.Key{
-		Owner: k.Owner, Role: k.Role, ServerPort: k.ServerPort, NAT: k.NAT,
+		Owner: k.Owner, UDP: k.UDP, Rest: k.Rest, Role: k.Role, ServerPort: k.ServerPort, NAT: k.NAT,
 		Peer: conn.Peer{
 			names.PeerType: k.Peer[names.PeerType], names.PeerScope: k.Peer[names.PeerScope],
 			names.PeerName: k.Peer[names.PeerName], names.PeerContainerName: k.Peer[names.PeerContainerName],

@@ -62,8 +62,10 @@ func (o *overflow) faults() (all []conn.Fault) {
 
 // costs are what is missing beyond a limit.
 var costs = [flow.Causes]string{
-	flow.ByResource:    "what is beyond it is one series with otel.metric.overflow=true, of",
-	flow.ByResources:   "what is beyond it is counted on the host, in the series with otel.metric.overflow=true",
+	flow.ByResource:  "what is beyond it is one series with otel.metric.overflow=true, of",
+	flow.ByResources: "what is beyond it is counted on the host, in the series with otel.metric.overflow=true",
+	flow.ByPeers: "datagrams with further peers are counted in the series with otel.metric.overflow=true, of the " +
+		"sockets' containers",
 	flow.ByConnections: "what is beyond it is counted at its end, in the host's series with otel.metric.overflow=true",
 }
 

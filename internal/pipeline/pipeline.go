@@ -55,6 +55,7 @@ type Options struct {
 	RequireKubeconfig bool
 	Flows             flow.Config
 	Events            EventOptions
+	UDP               UDP
 	Mask              func(flow.Key) flow.Key // leaves out what is not to tell flows apart
 }
 
@@ -75,27 +76,31 @@ type DNSStats = dns.Stats
 
 // A Pipeline is made by Open.
 type Pipeline struct {
-	sockets   Sockets
-	owners    *owner.Resolver
-	ends      *ends.Index
-	tables    Tables
-	peers     *peer.Resolver
-	lookups   lookups
-	sources   Sources
-	known     map[introduction]bool // containers of this machine that the sources have been certain of
-	believed  believed
-	listed    bool // the cluster's API had answered before this collection
-	flows     *flow.Table
-	listening listening
-	programs  *programs
-	overflow  overflow
-	refusals  refusals
-	events    *events
-	mask      func(flow.Key) flow.Key
-	host      Host
-	capacity  Capacity
-	degraded  []error // what is missing, each with what it costs
-	final     bool    // identities are taken as they are
+	sockets      Sockets
+	udp          Datagrams
+	udpErr       error
+	udpRefused   growth // of cgroups
+	owners       *owner.Resolver
+	ends         *ends.Index
+	datagramEnds *ends.Datagrams
+	tables       Tables
+	peers        *peer.Resolver
+	lookups      lookups
+	sources      Sources
+	known        map[introduction]bool // containers of this machine that the sources have been certain of
+	believed     believed
+	listed       bool // the cluster's API had answered before this collection
+	flows        *flow.Table
+	listening    listening
+	programs     *programs
+	overflow     overflow
+	refusals     refusals
+	events       *events
+	mask         func(flow.Key) flow.Key
+	host         Host
+	capacity     Capacity
+	degraded     []error // what is missing, each with what it costs
+	final        bool    // identities are taken as they are
 }
 
 // Host is the machine-id and the name of the host; empty: not known.
@@ -129,22 +134,24 @@ func Open(o Options, m Machine) (*Pipeline, error) {
 		ends: ends.New(ends.Config{
 			Limit: o.Flows.MaxConnections, Patience: Patience, Lookup: t.lookup(),
 		}, now),
-		tables:    t,
-		peers:     peer.New(o.Networks, o.Services...),
-		sources:   sources,
-		known:     make(map[introduction]bool),
-		believed:  believed{refused: make(map[conn.Owner]conn.Owner)},
-		programs:  newPrograms(o.Root),
-		listening: newListening(),
-		events:    newEvents(o.Events),
-		mask:      o.Mask,
-		host:      Host{ID: id, Name: name},
-		capacity:  capacity,
+		datagramEnds: ends.NewDatagrams(ends.Config{Limit: o.Flows.MaxConnections, Patience: Patience}),
+		tables:       t,
+		peers:        peer.New(o.Networks, o.Services...),
+		sources:      sources,
+		known:        make(map[introduction]bool),
+		believed:     believed{refused: make(map[conn.Owner]conn.Owner)},
+		programs:     newPrograms(o.Root),
+		listening:    newListening(),
+		events:       newEvents(o.Events),
+		mask:         o.Mask,
+		host:         Host{ID: id, Name: name},
+		capacity:     capacity,
 	}
 	o.Flows.Withhold = p.withhold
 	p.flows = flow.New(o.Flows, now)
-	dnsErr := p.lookups.open(o, m)
-	p.degraded = p.missing(append([]error{hostErr, tablesErr, dnsErr, s.limit(capacity.Sockets)}, missing...))
+	dnsErr, udpErr := p.lookups.open(o, m), p.openDatagrams(o, m)
+	found := append([]error{hostErr, tablesErr, dnsErr, udpErr, s.limit(capacity.Sockets)}, missing...)
+	p.degraded = p.missing(found)
 	return p, nil
 }
 
@@ -190,7 +197,7 @@ func (p *Pipeline) Degraded() []error { return p.degraded }
 // Faults returns what does not work now, and may work again: the way to the Kubernetes API, room for flows, or for the
 // kernel's records.
 func (p *Pipeline) Faults() []conn.Fault {
-	return slices.Concat(p.sources.faults(), p.overflow.faults(), p.refusals.faults())
+	return slices.Concat(p.sources.faults(), p.overflow.faults(), p.refusals.faults(), p.datagramFaults())
 }
 
 // WantEvents begins to keep events, or ends it and forgets the events that no receiver will take.
@@ -203,6 +210,7 @@ func (p *Pipeline) Collect(now time.Time) ([]flow.Resource, error) {
 	flows, err := p.read(now)
 	p.expire(now)
 	p.overflow.note(p.flows.Stats(), now)
+	p.noteDatagrams(now)
 	if sockets, err := p.sockets.Stats(); err == nil { // or Health returns it
 		p.overflow.noteSockets(sockets)
 		p.refusals.note(&sockets, now)
@@ -254,7 +262,7 @@ func (p *Pipeline) PutBack(refused []Event) { p.events.putBack(refused) }
 // snapshot reads the live connections. What a pass that broke off did not see is not absent, so it reconciles nothing.
 func (p *Pipeline) snapshot(now time.Time) error {
 	all := p.events.live.begin(now, p.events.wanted) || p.flows.NeedsPass()
-	err := p.sockets.Snapshot(all, p.handler(now))
+	err := errors.Join(p.sockets.Snapshot(all, p.handler(now)), p.snapshotDatagrams(all, now))
 	p.events.live.end(all && err == nil)
 	if err != nil {
 		return fmt.Errorf("read the live connections: %w", err)
@@ -266,9 +274,9 @@ func (p *Pipeline) snapshot(now time.Time) error {
 }
 
 func (p *Pipeline) lose(now time.Time) error {
-	losses, err := p.sockets.Losses()
+	losses, err := p.losses()
 	if err != nil {
-		return fmt.Errorf("read what was lost: %w", err)
+		return err
 	}
 	p.flows.Lose(losses, now)
 	return nil
@@ -287,11 +295,11 @@ func (p *Pipeline) confirm(now time.Time) error {
 // their routes before connection tracking forgets them, and lets go of those that are certain.
 func (p *Pipeline) Drain(now time.Time) error {
 	defer p.settle(now)
-	dnsErr := p.drainLookups(now)
+	otherErr := errors.Join(p.drainLookups(now), p.drainDatagrams(now))
 	if err := p.sockets.Drain(p.handler(now)); err != nil {
-		return errors.Join(fmt.Errorf("read the ended connections: %w", err), dnsErr)
+		return errors.Join(fmt.Errorf("read the ended connections: %w", err), otherErr)
 	}
-	return dnsErr
+	return otherErr
 }
 
 // settle comes after each reading. Flows and events look for other ends before those may expire.
@@ -306,6 +314,7 @@ func (p *Pipeline) settle(now time.Time) {
 	})
 	p.events.settle(now, p.resolver(now))
 	p.ends.Expire(now)
+	p.datagramEnds.Expire(now)
 }
 
 func (p *Pipeline) handler(now time.Time) kernel.Handler {
@@ -330,7 +339,7 @@ func (p *Pipeline) handler(now time.Time) kernel.Handler {
 
 // Close leaves nothing in the kernel.
 func (p *Pipeline) Close() error {
-	err := errors.Join(p.sockets.Close(), p.tables.close(), p.lookups.close())
+	err := errors.Join(p.sockets.Close(), p.tables.close(), p.lookups.close(), p.udp.close())
 	p.sources.close()
 	return err
 }

@@ -126,6 +126,8 @@ type Config struct {
 	DNS pipeline.DNSMode `mapstructure:"dns"`
 	// Events are the log records of a logs pipeline.
 	Events EventsConfig `mapstructure:"events"`
+	// UDP is which UDP sockets are counted: off, used (in cgroups that use UDP, without DNS) or all (and DNS).
+	UDP pipeline.UDP `mapstructure:"udp"`
 	// Kubernetes is the API that has the names of peers.
 	Kubernetes pipeline.ClusterConfig `mapstructure:"kubernetes"`
 }
@@ -162,6 +164,7 @@ func createDefaultConfig() component.Config {
 		Events: EventsConfig{MaxPerSecond: d.Events.MaxPerSecond, OpenInterval: d.Events.OpenInterval,
 			EventsConfig: metadata.DefaultEventsConfig()},
 		DNS:        d.DNS,
+		UDP:        pipeline.UDPOff,
 		Kubernetes: d.Kubernetes,
 	}
 }
@@ -240,6 +243,7 @@ func (c *Config) options(mask func(flow.Key) flow.Key) pipeline.Options {
 			MaxPerSecond: c.Events.MaxPerSecond,
 			Interval:     c.CollectionInterval,
 		},
+		UDP:  c.UDP,
 		Mask: mask,
 	}
 }
@@ -258,6 +262,7 @@ func (c *Config) Validate() error {
 		c.validateTimes(),
 		c.validateErrorMode(),
 		c.validateDetail(),
+		c.validateUDP(),
 		c.validateRootPath(),
 		atLeastOne("limit_per_resource", c.LimitPerResource),
 		atLeastOne("max_resources", c.MaxResources),
@@ -308,6 +313,13 @@ func (c *Config) validateDetail() (errs error) {
 		}
 	}
 	return errs
+}
+
+func (c *Config) validateUDP() error {
+	if !slices.Contains(c.UDP.Choices(), string(c.UDP)) {
+		return fmt.Errorf("udp: must be off, used or all, not %q", c.UDP)
+	}
+	return nil
 }
 
 func (c *Config) validateTemporality() error {

@@ -100,6 +100,7 @@ func TestConfigEveryKey(t *testing.T) {
 		},
 		Services: []Range{Range(netip.MustParsePrefix("10.96.0.0/12"))},
 		DNS:      "all",
+		UDP:      "all",
 		Events: EventsConfig{
 			Enabled: true, MaxPerSecond: 40, OpenInterval: 10 * time.Minute, EventsConfig: metadata.DefaultEventsConfig(),
 		},
@@ -150,6 +151,7 @@ func TestConfigDefault(t *testing.T) {
 		Histograms:       "explicit",
 		ExpireAfter:      time.Hour,
 		DNS:              "servers",
+		UDP:              "off",
 		Events: EventsConfig{
 			MaxPerSecond: 100, OpenInterval: 5 * time.Minute, EventsConfig: metadata.DefaultEventsConfig(),
 		},

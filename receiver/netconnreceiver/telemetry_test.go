@@ -144,7 +144,7 @@ func TestTelemetryOfLimits(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	expectBeyond(t, tel, map[string]int64{"max_resources": 0, "max_connections": 35})
+	expectBeyond(t, tel, map[string]int64{"max_resources": 0, "max_connections": 35, "udp_peers": 0})
 	expect(t, tel, metadatatest.AssertEqualNetconnReportsDeferred, 21)
 	expect(t, tel, metadatatest.AssertEqualNetconnEndsUnpaired, 21)
 	expect(t, tel, metadatatest.AssertEqualNetconnEvents, 8)

@@ -87,6 +87,8 @@ func (s Set) Mask(k flow.Key) flow.Key {
 	}
 	return flow.Key{
 		Owner:      k.Owner,
+		UDP:        k.UDP, // without its transport it would be taken for TCP
+		Rest:       k.Rest,
 		Role:       keep(s, names.Role, k.Role),
 		ServerPort: keep(s, names.ServerPort, k.ServerPort),
 		Peer:       k.Peer,
@@ -121,7 +123,10 @@ func (s Set) Put(m pcommon.Map, k *flow.Key) {
 	if s.Has(names.Role) {
 		m.PutStr(names.Role.Key(), k.Role.String())
 	}
-	if s.Has(names.Transport) {
+	switch {
+	case k.UDP:
+		m.PutStr(names.Transport.Key(), names.UDP)
+	case s.Has(names.Transport):
 		m.PutStr(names.Transport.Key(), cmp.Or(k.Protocol, conn.TCP).String())
 	}
 	s.putPort(m, names.ServerPort, k.ServerPort)

@@ -52,5 +52,6 @@ func Flow() *flow.Flow {
 	}
 	f.Lookups, f.Timeouts, f.Responses[0] = true, 1, 1
 	f.Outcomes[flow.Attempts][conn.Refused], f.Outcomes[flow.Ends][conn.Reset] = 1, 1
+	f.Outcomes[flow.DatagramErrors][conn.Refused] = 1
 	return f
 }

@@ -1718,12 +1718,164 @@ func (ms *NetconnTCPTimeoutsMetricConfig) Validate() error {
 	return nil
 }
 
+// NetconnUDPDropsMetricAttributeKey specifies the key of an attribute for the netconn.udp.drops metric.
+type NetconnUDPDropsMetricAttributeKey string
+
+const (
+	NetconnUDPDropsMetricAttributeKeyNetconnRole                       NetconnUDPDropsMetricAttributeKey = "netconn.role"
+	NetconnUDPDropsMetricAttributeKeyNetworkTransport                  NetconnUDPDropsMetricAttributeKey = "network.transport"
+	NetconnUDPDropsMetricAttributeKeyServerPort                        NetconnUDPDropsMetricAttributeKey = "server.port"
+	NetconnUDPDropsMetricAttributeKeyNetconnNat                        NetconnUDPDropsMetricAttributeKey = "netconn.nat"
+	NetconnUDPDropsMetricAttributeKeyNetconnOriginalDestinationName    NetconnUDPDropsMetricAttributeKey = "netconn.original_destination.name"
+	NetconnUDPDropsMetricAttributeKeyNetconnOriginalDestinationPort    NetconnUDPDropsMetricAttributeKey = "netconn.original_destination.port"
+	NetconnUDPDropsMetricAttributeKeyNetconnOriginalDestinationAddress NetconnUDPDropsMetricAttributeKey = "netconn.original_destination.address"
+	NetconnUDPDropsMetricAttributeKeyNetworkPeerAddress                NetconnUDPDropsMetricAttributeKey = "network.peer.address"
+	NetconnUDPDropsMetricAttributeKeyNetworkPeerPort                   NetconnUDPDropsMetricAttributeKey = "network.peer.port"
+	NetconnUDPDropsMetricAttributeKeyNetworkLocalAddress               NetconnUDPDropsMetricAttributeKey = "network.local.address"
+	NetconnUDPDropsMetricAttributeKeyServerAddress                     NetconnUDPDropsMetricAttributeKey = "server.address"
+	NetconnUDPDropsMetricAttributeKeyClientAddress                     NetconnUDPDropsMetricAttributeKey = "client.address"
+	NetconnUDPDropsMetricAttributeKeyNetconnPeerType                   NetconnUDPDropsMetricAttributeKey = "netconn.peer.type"
+	NetconnUDPDropsMetricAttributeKeyNetconnPeerScope                  NetconnUDPDropsMetricAttributeKey = "netconn.peer.scope"
+	NetconnUDPDropsMetricAttributeKeyNetconnPeerName                   NetconnUDPDropsMetricAttributeKey = "netconn.peer.name"
+	NetconnUDPDropsMetricAttributeKeyNetconnPeerK8sNamespaceName       NetconnUDPDropsMetricAttributeKey = "netconn.peer.k8s.namespace.name"
+	NetconnUDPDropsMetricAttributeKeyNetconnPeerK8sWorkloadName        NetconnUDPDropsMetricAttributeKey = "netconn.peer.k8s.workload.name"
+	NetconnUDPDropsMetricAttributeKeyNetconnPeerK8sWorkloadKind        NetconnUDPDropsMetricAttributeKey = "netconn.peer.k8s.workload.kind"
+	NetconnUDPDropsMetricAttributeKeyNetconnPeerK8sPodName             NetconnUDPDropsMetricAttributeKey = "netconn.peer.k8s.pod.name"
+	NetconnUDPDropsMetricAttributeKeyNetconnPeerContainerName          NetconnUDPDropsMetricAttributeKey = "netconn.peer.container.name"
+	NetconnUDPDropsMetricAttributeKeyNetconnPeerContainerID            NetconnUDPDropsMetricAttributeKey = "netconn.peer.container.id"
+	NetconnUDPDropsMetricAttributeKeyNetconnPeerContainerImageTag      NetconnUDPDropsMetricAttributeKey = "netconn.peer.container.image.tag"
+	NetconnUDPDropsMetricAttributeKeyNetconnPeerProxy                  NetconnUDPDropsMetricAttributeKey = "netconn.peer.proxy"
+	NetconnUDPDropsMetricAttributeKeyNetconnPeerK8sNodeName            NetconnUDPDropsMetricAttributeKey = "netconn.peer.k8s.node.name"
+	NetconnUDPDropsMetricAttributeKeyNetconnPeerZone                   NetconnUDPDropsMetricAttributeKey = "netconn.peer.zone"
+	NetconnUDPDropsMetricAttributeKeyNetconnPeerRegion                 NetconnUDPDropsMetricAttributeKey = "netconn.peer.region"
+	NetconnUDPDropsMetricAttributeKeyServicePeerName                   NetconnUDPDropsMetricAttributeKey = "service.peer.name"
+	NetconnUDPDropsMetricAttributeKeyServicePeerNamespace              NetconnUDPDropsMetricAttributeKey = "service.peer.namespace"
+)
+
+// NetconnUDPDropsMetricConfig provides config for the netconn.udp.drops metric.
+type NetconnUDPDropsMetricConfig struct {
+	Enabled          bool `mapstructure:"enabled"`
+	enabledSetByUser bool
+
+	AggregationStrategy string                              `mapstructure:"aggregation_strategy"`
+	EnabledAttributes   []NetconnUDPDropsMetricAttributeKey `mapstructure:"attributes"`
+}
+
+func (ms *NetconnUDPDropsMetricConfig) Unmarshal(parser *confmap.Conf) error {
+	if parser == nil {
+		return nil
+	}
+
+	err := parser.Unmarshal(ms)
+	if err != nil {
+		return err
+	}
+
+	ms.enabledSetByUser = parser.IsSet("enabled")
+	return nil
+}
+
+func (ms *NetconnUDPDropsMetricConfig) Validate() error {
+	for _, val := range ms.EnabledAttributes {
+		switch val {
+		case NetconnUDPDropsMetricAttributeKeyNetconnRole, NetconnUDPDropsMetricAttributeKeyNetworkTransport, NetconnUDPDropsMetricAttributeKeyServerPort, NetconnUDPDropsMetricAttributeKeyNetconnNat, NetconnUDPDropsMetricAttributeKeyNetconnOriginalDestinationName, NetconnUDPDropsMetricAttributeKeyNetconnOriginalDestinationPort, NetconnUDPDropsMetricAttributeKeyNetconnOriginalDestinationAddress, NetconnUDPDropsMetricAttributeKeyNetworkPeerAddress, NetconnUDPDropsMetricAttributeKeyNetworkPeerPort, NetconnUDPDropsMetricAttributeKeyNetworkLocalAddress, NetconnUDPDropsMetricAttributeKeyServerAddress, NetconnUDPDropsMetricAttributeKeyClientAddress, NetconnUDPDropsMetricAttributeKeyNetconnPeerType, NetconnUDPDropsMetricAttributeKeyNetconnPeerScope, NetconnUDPDropsMetricAttributeKeyNetconnPeerName, NetconnUDPDropsMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnUDPDropsMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnUDPDropsMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnUDPDropsMetricAttributeKeyNetconnPeerK8sPodName, NetconnUDPDropsMetricAttributeKeyNetconnPeerContainerName, NetconnUDPDropsMetricAttributeKeyNetconnPeerContainerID, NetconnUDPDropsMetricAttributeKeyNetconnPeerContainerImageTag, NetconnUDPDropsMetricAttributeKeyNetconnPeerProxy, NetconnUDPDropsMetricAttributeKeyNetconnPeerK8sNodeName, NetconnUDPDropsMetricAttributeKeyNetconnPeerZone, NetconnUDPDropsMetricAttributeKeyNetconnPeerRegion, NetconnUDPDropsMetricAttributeKeyServicePeerName, NetconnUDPDropsMetricAttributeKeyServicePeerNamespace:
+		default:
+			return fmt.Errorf("metric netconn.udp.drops doesn't have an attribute %v, valid attributes: [netconn.role, network.transport, server.port, netconn.nat, netconn.original_destination.name, netconn.original_destination.port, netconn.original_destination.address, network.peer.address, network.peer.port, network.local.address, server.address, client.address, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.k8s.namespace.name, netconn.peer.k8s.workload.name, netconn.peer.k8s.workload.kind, netconn.peer.k8s.pod.name, netconn.peer.container.name, netconn.peer.container.id, netconn.peer.container.image.tag, netconn.peer.proxy, netconn.peer.k8s.node.name, netconn.peer.zone, netconn.peer.region, service.peer.name, service.peer.namespace]", val)
+		}
+	}
+
+	switch ms.AggregationStrategy {
+	case AggregationStrategySum, AggregationStrategyAvg, AggregationStrategyMin, AggregationStrategyMax:
+	default:
+		return fmt.Errorf("invalid aggregation strategy %q, valid strategies: [%s, %s, %s, %s]", ms.AggregationStrategy, AggregationStrategySum, AggregationStrategyAvg, AggregationStrategyMin, AggregationStrategyMax)
+	}
+
+	return nil
+}
+
+// NetconnUDPErrorsMetricAttributeKey specifies the key of an attribute for the netconn.udp.errors metric.
+type NetconnUDPErrorsMetricAttributeKey string
+
+const (
+	NetconnUDPErrorsMetricAttributeKeyErrorType                         NetconnUDPErrorsMetricAttributeKey = "error.type"
+	NetconnUDPErrorsMetricAttributeKeyNetconnRole                       NetconnUDPErrorsMetricAttributeKey = "netconn.role"
+	NetconnUDPErrorsMetricAttributeKeyNetworkTransport                  NetconnUDPErrorsMetricAttributeKey = "network.transport"
+	NetconnUDPErrorsMetricAttributeKeyServerPort                        NetconnUDPErrorsMetricAttributeKey = "server.port"
+	NetconnUDPErrorsMetricAttributeKeyNetconnNat                        NetconnUDPErrorsMetricAttributeKey = "netconn.nat"
+	NetconnUDPErrorsMetricAttributeKeyNetconnOriginalDestinationName    NetconnUDPErrorsMetricAttributeKey = "netconn.original_destination.name"
+	NetconnUDPErrorsMetricAttributeKeyNetconnOriginalDestinationPort    NetconnUDPErrorsMetricAttributeKey = "netconn.original_destination.port"
+	NetconnUDPErrorsMetricAttributeKeyNetconnOriginalDestinationAddress NetconnUDPErrorsMetricAttributeKey = "netconn.original_destination.address"
+	NetconnUDPErrorsMetricAttributeKeyNetworkPeerAddress                NetconnUDPErrorsMetricAttributeKey = "network.peer.address"
+	NetconnUDPErrorsMetricAttributeKeyNetworkPeerPort                   NetconnUDPErrorsMetricAttributeKey = "network.peer.port"
+	NetconnUDPErrorsMetricAttributeKeyNetworkLocalAddress               NetconnUDPErrorsMetricAttributeKey = "network.local.address"
+	NetconnUDPErrorsMetricAttributeKeyServerAddress                     NetconnUDPErrorsMetricAttributeKey = "server.address"
+	NetconnUDPErrorsMetricAttributeKeyClientAddress                     NetconnUDPErrorsMetricAttributeKey = "client.address"
+	NetconnUDPErrorsMetricAttributeKeyNetconnPeerType                   NetconnUDPErrorsMetricAttributeKey = "netconn.peer.type"
+	NetconnUDPErrorsMetricAttributeKeyNetconnPeerScope                  NetconnUDPErrorsMetricAttributeKey = "netconn.peer.scope"
+	NetconnUDPErrorsMetricAttributeKeyNetconnPeerName                   NetconnUDPErrorsMetricAttributeKey = "netconn.peer.name"
+	NetconnUDPErrorsMetricAttributeKeyNetconnPeerK8sNamespaceName       NetconnUDPErrorsMetricAttributeKey = "netconn.peer.k8s.namespace.name"
+	NetconnUDPErrorsMetricAttributeKeyNetconnPeerK8sWorkloadName        NetconnUDPErrorsMetricAttributeKey = "netconn.peer.k8s.workload.name"
+	NetconnUDPErrorsMetricAttributeKeyNetconnPeerK8sWorkloadKind        NetconnUDPErrorsMetricAttributeKey = "netconn.peer.k8s.workload.kind"
+	NetconnUDPErrorsMetricAttributeKeyNetconnPeerK8sPodName             NetconnUDPErrorsMetricAttributeKey = "netconn.peer.k8s.pod.name"
+	NetconnUDPErrorsMetricAttributeKeyNetconnPeerContainerName          NetconnUDPErrorsMetricAttributeKey = "netconn.peer.container.name"
+	NetconnUDPErrorsMetricAttributeKeyNetconnPeerContainerID            NetconnUDPErrorsMetricAttributeKey = "netconn.peer.container.id"
+	NetconnUDPErrorsMetricAttributeKeyNetconnPeerContainerImageTag      NetconnUDPErrorsMetricAttributeKey = "netconn.peer.container.image.tag"
+	NetconnUDPErrorsMetricAttributeKeyNetconnPeerProxy                  NetconnUDPErrorsMetricAttributeKey = "netconn.peer.proxy"
+	NetconnUDPErrorsMetricAttributeKeyNetconnPeerK8sNodeName            NetconnUDPErrorsMetricAttributeKey = "netconn.peer.k8s.node.name"
+	NetconnUDPErrorsMetricAttributeKeyNetconnPeerZone                   NetconnUDPErrorsMetricAttributeKey = "netconn.peer.zone"
+	NetconnUDPErrorsMetricAttributeKeyNetconnPeerRegion                 NetconnUDPErrorsMetricAttributeKey = "netconn.peer.region"
+	NetconnUDPErrorsMetricAttributeKeyServicePeerName                   NetconnUDPErrorsMetricAttributeKey = "service.peer.name"
+	NetconnUDPErrorsMetricAttributeKeyServicePeerNamespace              NetconnUDPErrorsMetricAttributeKey = "service.peer.namespace"
+)
+
+// NetconnUDPErrorsMetricConfig provides config for the netconn.udp.errors metric.
+type NetconnUDPErrorsMetricConfig struct {
+	Enabled          bool `mapstructure:"enabled"`
+	enabledSetByUser bool
+
+	AggregationStrategy string                               `mapstructure:"aggregation_strategy"`
+	EnabledAttributes   []NetconnUDPErrorsMetricAttributeKey `mapstructure:"attributes"`
+}
+
+func (ms *NetconnUDPErrorsMetricConfig) Unmarshal(parser *confmap.Conf) error {
+	if parser == nil {
+		return nil
+	}
+
+	err := parser.Unmarshal(ms)
+	if err != nil {
+		return err
+	}
+
+	ms.enabledSetByUser = parser.IsSet("enabled")
+	return nil
+}
+
+func (ms *NetconnUDPErrorsMetricConfig) Validate() error {
+	for _, val := range ms.EnabledAttributes {
+		switch val {
+		case NetconnUDPErrorsMetricAttributeKeyErrorType, NetconnUDPErrorsMetricAttributeKeyNetconnRole, NetconnUDPErrorsMetricAttributeKeyNetworkTransport, NetconnUDPErrorsMetricAttributeKeyServerPort, NetconnUDPErrorsMetricAttributeKeyNetconnNat, NetconnUDPErrorsMetricAttributeKeyNetconnOriginalDestinationName, NetconnUDPErrorsMetricAttributeKeyNetconnOriginalDestinationPort, NetconnUDPErrorsMetricAttributeKeyNetconnOriginalDestinationAddress, NetconnUDPErrorsMetricAttributeKeyNetworkPeerAddress, NetconnUDPErrorsMetricAttributeKeyNetworkPeerPort, NetconnUDPErrorsMetricAttributeKeyNetworkLocalAddress, NetconnUDPErrorsMetricAttributeKeyServerAddress, NetconnUDPErrorsMetricAttributeKeyClientAddress, NetconnUDPErrorsMetricAttributeKeyNetconnPeerType, NetconnUDPErrorsMetricAttributeKeyNetconnPeerScope, NetconnUDPErrorsMetricAttributeKeyNetconnPeerName, NetconnUDPErrorsMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnUDPErrorsMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnUDPErrorsMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnUDPErrorsMetricAttributeKeyNetconnPeerK8sPodName, NetconnUDPErrorsMetricAttributeKeyNetconnPeerContainerName, NetconnUDPErrorsMetricAttributeKeyNetconnPeerContainerID, NetconnUDPErrorsMetricAttributeKeyNetconnPeerContainerImageTag, NetconnUDPErrorsMetricAttributeKeyNetconnPeerProxy, NetconnUDPErrorsMetricAttributeKeyNetconnPeerK8sNodeName, NetconnUDPErrorsMetricAttributeKeyNetconnPeerZone, NetconnUDPErrorsMetricAttributeKeyNetconnPeerRegion, NetconnUDPErrorsMetricAttributeKeyServicePeerName, NetconnUDPErrorsMetricAttributeKeyServicePeerNamespace:
+		default:
+			return fmt.Errorf("metric netconn.udp.errors doesn't have an attribute %v, valid attributes: [error.type, netconn.role, network.transport, server.port, netconn.nat, netconn.original_destination.name, netconn.original_destination.port, netconn.original_destination.address, network.peer.address, network.peer.port, network.local.address, server.address, client.address, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.k8s.namespace.name, netconn.peer.k8s.workload.name, netconn.peer.k8s.workload.kind, netconn.peer.k8s.pod.name, netconn.peer.container.name, netconn.peer.container.id, netconn.peer.container.image.tag, netconn.peer.proxy, netconn.peer.k8s.node.name, netconn.peer.zone, netconn.peer.region, service.peer.name, service.peer.namespace]", val)
+		}
+	}
+
+	switch ms.AggregationStrategy {
+	case AggregationStrategySum, AggregationStrategyAvg, AggregationStrategyMin, AggregationStrategyMax:
+	default:
+		return fmt.Errorf("invalid aggregation strategy %q, valid strategies: [%s, %s, %s, %s]", ms.AggregationStrategy, AggregationStrategySum, AggregationStrategyAvg, AggregationStrategyMin, AggregationStrategyMax)
+	}
+
+	return nil
+}
+
 // NetconnZoneIoMetricAttributeKey specifies the key of an attribute for the netconn.zone.io metric.
 type NetconnZoneIoMetricAttributeKey string
 
 const (
 	NetconnZoneIoMetricAttributeKeyNetworkIoDirection NetconnZoneIoMetricAttributeKey = "network.io.direction"
 	NetconnZoneIoMetricAttributeKeyNetconnRole        NetconnZoneIoMetricAttributeKey = "netconn.role"
+	NetconnZoneIoMetricAttributeKeyNetworkTransport   NetconnZoneIoMetricAttributeKey = "network.transport"
 	NetconnZoneIoMetricAttributeKeyNetconnPeerZone    NetconnZoneIoMetricAttributeKey = "netconn.peer.zone"
 	NetconnZoneIoMetricAttributeKeyNetconnPeerRegion  NetconnZoneIoMetricAttributeKey = "netconn.peer.region"
 )
@@ -1754,9 +1906,9 @@ func (ms *NetconnZoneIoMetricConfig) Unmarshal(parser *confmap.Conf) error {
 func (ms *NetconnZoneIoMetricConfig) Validate() error {
 	for _, val := range ms.EnabledAttributes {
 		switch val {
-		case NetconnZoneIoMetricAttributeKeyNetworkIoDirection, NetconnZoneIoMetricAttributeKeyNetconnRole, NetconnZoneIoMetricAttributeKeyNetconnPeerZone, NetconnZoneIoMetricAttributeKeyNetconnPeerRegion:
+		case NetconnZoneIoMetricAttributeKeyNetworkIoDirection, NetconnZoneIoMetricAttributeKeyNetconnRole, NetconnZoneIoMetricAttributeKeyNetworkTransport, NetconnZoneIoMetricAttributeKeyNetconnPeerZone, NetconnZoneIoMetricAttributeKeyNetconnPeerRegion:
 		default:
-			return fmt.Errorf("metric netconn.zone.io doesn't have an attribute %v, valid attributes: [network.io.direction, netconn.role, netconn.peer.zone, netconn.peer.region]", val)
+			return fmt.Errorf("metric netconn.zone.io doesn't have an attribute %v, valid attributes: [network.io.direction, netconn.role, network.transport, netconn.peer.zone, netconn.peer.region]", val)
 		}
 	}
 	if !slices.Contains(ms.EnabledAttributes, NetconnZoneIoMetricAttributeKeyNetworkIoDirection) {
@@ -1797,6 +1949,8 @@ type MetricsConfig struct {
 	NetconnTCPRetransmits       NetconnTCPRetransmitsMetricConfig       `mapstructure:"netconn.tcp.retransmits"`
 	NetconnTCPRtt               NetconnTCPRttMetricConfig               `mapstructure:"netconn.tcp.rtt"`
 	NetconnTCPTimeouts          NetconnTCPTimeoutsMetricConfig          `mapstructure:"netconn.tcp.timeouts"`
+	NetconnUDPDrops             NetconnUDPDropsMetricConfig             `mapstructure:"netconn.udp.drops"`
+	NetconnUDPErrors            NetconnUDPErrorsMetricConfig            `mapstructure:"netconn.udp.errors"`
 	NetconnZoneIo               NetconnZoneIoMetricConfig               `mapstructure:"netconn.zone.io"`
 }
 
@@ -1916,6 +2070,16 @@ func DefaultMetricsConfig() MetricsConfig {
 			Enabled:             true,
 			AggregationStrategy: AggregationStrategySum,
 			EnabledAttributes:   []NetconnTCPTimeoutsMetricAttributeKey{NetconnTCPTimeoutsMetricAttributeKeyNetconnRole, NetconnTCPTimeoutsMetricAttributeKeyServerPort, NetconnTCPTimeoutsMetricAttributeKeyNetconnNat, NetconnTCPTimeoutsMetricAttributeKeyNetconnOriginalDestinationName, NetconnTCPTimeoutsMetricAttributeKeyNetconnOriginalDestinationPort, NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerType, NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerScope, NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerName, NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerContainerName, NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerContainerImageTag, NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerProxy, NetconnTCPTimeoutsMetricAttributeKeyServicePeerName},
+		},
+		NetconnUDPDrops: NetconnUDPDropsMetricConfig{
+			Enabled:             true,
+			AggregationStrategy: AggregationStrategySum,
+			EnabledAttributes:   []NetconnUDPDropsMetricAttributeKey{NetconnUDPDropsMetricAttributeKeyNetconnRole, NetconnUDPDropsMetricAttributeKeyServerPort, NetconnUDPDropsMetricAttributeKeyNetconnNat, NetconnUDPDropsMetricAttributeKeyNetconnOriginalDestinationName, NetconnUDPDropsMetricAttributeKeyNetconnOriginalDestinationPort, NetconnUDPDropsMetricAttributeKeyNetconnPeerType, NetconnUDPDropsMetricAttributeKeyNetconnPeerScope, NetconnUDPDropsMetricAttributeKeyNetconnPeerName, NetconnUDPDropsMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnUDPDropsMetricAttributeKeyNetconnPeerContainerName, NetconnUDPDropsMetricAttributeKeyNetconnPeerContainerImageTag, NetconnUDPDropsMetricAttributeKeyNetconnPeerProxy, NetconnUDPDropsMetricAttributeKeyServicePeerName},
+		},
+		NetconnUDPErrors: NetconnUDPErrorsMetricConfig{
+			Enabled:             true,
+			AggregationStrategy: AggregationStrategySum,
+			EnabledAttributes:   []NetconnUDPErrorsMetricAttributeKey{NetconnUDPErrorsMetricAttributeKeyErrorType, NetconnUDPErrorsMetricAttributeKeyNetconnRole, NetconnUDPErrorsMetricAttributeKeyServerPort, NetconnUDPErrorsMetricAttributeKeyNetconnNat, NetconnUDPErrorsMetricAttributeKeyNetconnOriginalDestinationName, NetconnUDPErrorsMetricAttributeKeyNetconnOriginalDestinationPort, NetconnUDPErrorsMetricAttributeKeyNetconnPeerType, NetconnUDPErrorsMetricAttributeKeyNetconnPeerScope, NetconnUDPErrorsMetricAttributeKeyNetconnPeerName, NetconnUDPErrorsMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnUDPErrorsMetricAttributeKeyNetconnPeerContainerName, NetconnUDPErrorsMetricAttributeKeyNetconnPeerContainerImageTag, NetconnUDPErrorsMetricAttributeKeyNetconnPeerProxy, NetconnUDPErrorsMetricAttributeKeyServicePeerName},
 		},
 		NetconnZoneIo: NetconnZoneIoMetricConfig{
 			Enabled:             false,

@@ -141,10 +141,20 @@ func TestMetricsBuilderConfig(t *testing.T) {
 						AggregationStrategy: AggregationStrategySum,
 						EnabledAttributes:   []NetconnTCPTimeoutsMetricAttributeKey{NetconnTCPTimeoutsMetricAttributeKeyNetconnRole, NetconnTCPTimeoutsMetricAttributeKeyNetworkTransport, NetconnTCPTimeoutsMetricAttributeKeyServerPort, NetconnTCPTimeoutsMetricAttributeKeyNetconnNat, NetconnTCPTimeoutsMetricAttributeKeyNetconnOriginalDestinationName, NetconnTCPTimeoutsMetricAttributeKeyNetconnOriginalDestinationPort, NetconnTCPTimeoutsMetricAttributeKeyNetconnOriginalDestinationAddress, NetconnTCPTimeoutsMetricAttributeKeyNetworkPeerAddress, NetconnTCPTimeoutsMetricAttributeKeyNetworkPeerPort, NetconnTCPTimeoutsMetricAttributeKeyNetworkLocalAddress, NetconnTCPTimeoutsMetricAttributeKeyServerAddress, NetconnTCPTimeoutsMetricAttributeKeyClientAddress, NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerType, NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerScope, NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerName, NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerK8sPodName, NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerContainerName, NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerContainerID, NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerContainerImageTag, NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerProxy, NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerK8sNodeName, NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerZone, NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerRegion, NetconnTCPTimeoutsMetricAttributeKeyServicePeerName, NetconnTCPTimeoutsMetricAttributeKeyServicePeerNamespace},
 					},
+					NetconnUDPDrops: NetconnUDPDropsMetricConfig{
+						Enabled:             true,
+						AggregationStrategy: AggregationStrategySum,
+						EnabledAttributes:   []NetconnUDPDropsMetricAttributeKey{NetconnUDPDropsMetricAttributeKeyNetconnRole, NetconnUDPDropsMetricAttributeKeyNetworkTransport, NetconnUDPDropsMetricAttributeKeyServerPort, NetconnUDPDropsMetricAttributeKeyNetconnNat, NetconnUDPDropsMetricAttributeKeyNetconnOriginalDestinationName, NetconnUDPDropsMetricAttributeKeyNetconnOriginalDestinationPort, NetconnUDPDropsMetricAttributeKeyNetconnOriginalDestinationAddress, NetconnUDPDropsMetricAttributeKeyNetworkPeerAddress, NetconnUDPDropsMetricAttributeKeyNetworkPeerPort, NetconnUDPDropsMetricAttributeKeyNetworkLocalAddress, NetconnUDPDropsMetricAttributeKeyServerAddress, NetconnUDPDropsMetricAttributeKeyClientAddress, NetconnUDPDropsMetricAttributeKeyNetconnPeerType, NetconnUDPDropsMetricAttributeKeyNetconnPeerScope, NetconnUDPDropsMetricAttributeKeyNetconnPeerName, NetconnUDPDropsMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnUDPDropsMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnUDPDropsMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnUDPDropsMetricAttributeKeyNetconnPeerK8sPodName, NetconnUDPDropsMetricAttributeKeyNetconnPeerContainerName, NetconnUDPDropsMetricAttributeKeyNetconnPeerContainerID, NetconnUDPDropsMetricAttributeKeyNetconnPeerContainerImageTag, NetconnUDPDropsMetricAttributeKeyNetconnPeerProxy, NetconnUDPDropsMetricAttributeKeyNetconnPeerK8sNodeName, NetconnUDPDropsMetricAttributeKeyNetconnPeerZone, NetconnUDPDropsMetricAttributeKeyNetconnPeerRegion, NetconnUDPDropsMetricAttributeKeyServicePeerName, NetconnUDPDropsMetricAttributeKeyServicePeerNamespace},
+					},
+					NetconnUDPErrors: NetconnUDPErrorsMetricConfig{
+						Enabled:             true,
+						AggregationStrategy: AggregationStrategySum,
+						EnabledAttributes:   []NetconnUDPErrorsMetricAttributeKey{NetconnUDPErrorsMetricAttributeKeyErrorType, NetconnUDPErrorsMetricAttributeKeyNetconnRole, NetconnUDPErrorsMetricAttributeKeyNetworkTransport, NetconnUDPErrorsMetricAttributeKeyServerPort, NetconnUDPErrorsMetricAttributeKeyNetconnNat, NetconnUDPErrorsMetricAttributeKeyNetconnOriginalDestinationName, NetconnUDPErrorsMetricAttributeKeyNetconnOriginalDestinationPort, NetconnUDPErrorsMetricAttributeKeyNetconnOriginalDestinationAddress, NetconnUDPErrorsMetricAttributeKeyNetworkPeerAddress, NetconnUDPErrorsMetricAttributeKeyNetworkPeerPort, NetconnUDPErrorsMetricAttributeKeyNetworkLocalAddress, NetconnUDPErrorsMetricAttributeKeyServerAddress, NetconnUDPErrorsMetricAttributeKeyClientAddress, NetconnUDPErrorsMetricAttributeKeyNetconnPeerType, NetconnUDPErrorsMetricAttributeKeyNetconnPeerScope, NetconnUDPErrorsMetricAttributeKeyNetconnPeerName, NetconnUDPErrorsMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnUDPErrorsMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnUDPErrorsMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnUDPErrorsMetricAttributeKeyNetconnPeerK8sPodName, NetconnUDPErrorsMetricAttributeKeyNetconnPeerContainerName, NetconnUDPErrorsMetricAttributeKeyNetconnPeerContainerID, NetconnUDPErrorsMetricAttributeKeyNetconnPeerContainerImageTag, NetconnUDPErrorsMetricAttributeKeyNetconnPeerProxy, NetconnUDPErrorsMetricAttributeKeyNetconnPeerK8sNodeName, NetconnUDPErrorsMetricAttributeKeyNetconnPeerZone, NetconnUDPErrorsMetricAttributeKeyNetconnPeerRegion, NetconnUDPErrorsMetricAttributeKeyServicePeerName, NetconnUDPErrorsMetricAttributeKeyServicePeerNamespace},
+					},
 					NetconnZoneIo: NetconnZoneIoMetricConfig{
 						Enabled:             true,
 						AggregationStrategy: AggregationStrategySum,
-						EnabledAttributes:   []NetconnZoneIoMetricAttributeKey{NetconnZoneIoMetricAttributeKeyNetworkIoDirection, NetconnZoneIoMetricAttributeKeyNetconnRole, NetconnZoneIoMetricAttributeKeyNetconnPeerZone, NetconnZoneIoMetricAttributeKeyNetconnPeerRegion},
+						EnabledAttributes:   []NetconnZoneIoMetricAttributeKey{NetconnZoneIoMetricAttributeKeyNetworkIoDirection, NetconnZoneIoMetricAttributeKeyNetconnRole, NetconnZoneIoMetricAttributeKeyNetworkTransport, NetconnZoneIoMetricAttributeKeyNetconnPeerZone, NetconnZoneIoMetricAttributeKeyNetconnPeerRegion},
 					},
 				},
 				ResourceAttributes: ResourceAttributesConfig{
@@ -280,10 +290,20 @@ func TestMetricsBuilderConfig(t *testing.T) {
 						AggregationStrategy: AggregationStrategySum,
 						EnabledAttributes:   []NetconnTCPTimeoutsMetricAttributeKey{NetconnTCPTimeoutsMetricAttributeKeyNetconnRole, NetconnTCPTimeoutsMetricAttributeKeyNetworkTransport, NetconnTCPTimeoutsMetricAttributeKeyServerPort, NetconnTCPTimeoutsMetricAttributeKeyNetconnNat, NetconnTCPTimeoutsMetricAttributeKeyNetconnOriginalDestinationName, NetconnTCPTimeoutsMetricAttributeKeyNetconnOriginalDestinationPort, NetconnTCPTimeoutsMetricAttributeKeyNetconnOriginalDestinationAddress, NetconnTCPTimeoutsMetricAttributeKeyNetworkPeerAddress, NetconnTCPTimeoutsMetricAttributeKeyNetworkPeerPort, NetconnTCPTimeoutsMetricAttributeKeyNetworkLocalAddress, NetconnTCPTimeoutsMetricAttributeKeyServerAddress, NetconnTCPTimeoutsMetricAttributeKeyClientAddress, NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerType, NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerScope, NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerName, NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerK8sPodName, NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerContainerName, NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerContainerID, NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerContainerImageTag, NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerProxy, NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerK8sNodeName, NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerZone, NetconnTCPTimeoutsMetricAttributeKeyNetconnPeerRegion, NetconnTCPTimeoutsMetricAttributeKeyServicePeerName, NetconnTCPTimeoutsMetricAttributeKeyServicePeerNamespace},
 					},
+					NetconnUDPDrops: NetconnUDPDropsMetricConfig{
+						Enabled:             false,
+						AggregationStrategy: AggregationStrategySum,
+						EnabledAttributes:   []NetconnUDPDropsMetricAttributeKey{NetconnUDPDropsMetricAttributeKeyNetconnRole, NetconnUDPDropsMetricAttributeKeyNetworkTransport, NetconnUDPDropsMetricAttributeKeyServerPort, NetconnUDPDropsMetricAttributeKeyNetconnNat, NetconnUDPDropsMetricAttributeKeyNetconnOriginalDestinationName, NetconnUDPDropsMetricAttributeKeyNetconnOriginalDestinationPort, NetconnUDPDropsMetricAttributeKeyNetconnOriginalDestinationAddress, NetconnUDPDropsMetricAttributeKeyNetworkPeerAddress, NetconnUDPDropsMetricAttributeKeyNetworkPeerPort, NetconnUDPDropsMetricAttributeKeyNetworkLocalAddress, NetconnUDPDropsMetricAttributeKeyServerAddress, NetconnUDPDropsMetricAttributeKeyClientAddress, NetconnUDPDropsMetricAttributeKeyNetconnPeerType, NetconnUDPDropsMetricAttributeKeyNetconnPeerScope, NetconnUDPDropsMetricAttributeKeyNetconnPeerName, NetconnUDPDropsMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnUDPDropsMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnUDPDropsMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnUDPDropsMetricAttributeKeyNetconnPeerK8sPodName, NetconnUDPDropsMetricAttributeKeyNetconnPeerContainerName, NetconnUDPDropsMetricAttributeKeyNetconnPeerContainerID, NetconnUDPDropsMetricAttributeKeyNetconnPeerContainerImageTag, NetconnUDPDropsMetricAttributeKeyNetconnPeerProxy, NetconnUDPDropsMetricAttributeKeyNetconnPeerK8sNodeName, NetconnUDPDropsMetricAttributeKeyNetconnPeerZone, NetconnUDPDropsMetricAttributeKeyNetconnPeerRegion, NetconnUDPDropsMetricAttributeKeyServicePeerName, NetconnUDPDropsMetricAttributeKeyServicePeerNamespace},
+					},
+					NetconnUDPErrors: NetconnUDPErrorsMetricConfig{
+						Enabled:             false,
+						AggregationStrategy: AggregationStrategySum,
+						EnabledAttributes:   []NetconnUDPErrorsMetricAttributeKey{NetconnUDPErrorsMetricAttributeKeyErrorType, NetconnUDPErrorsMetricAttributeKeyNetconnRole, NetconnUDPErrorsMetricAttributeKeyNetworkTransport, NetconnUDPErrorsMetricAttributeKeyServerPort, NetconnUDPErrorsMetricAttributeKeyNetconnNat, NetconnUDPErrorsMetricAttributeKeyNetconnOriginalDestinationName, NetconnUDPErrorsMetricAttributeKeyNetconnOriginalDestinationPort, NetconnUDPErrorsMetricAttributeKeyNetconnOriginalDestinationAddress, NetconnUDPErrorsMetricAttributeKeyNetworkPeerAddress, NetconnUDPErrorsMetricAttributeKeyNetworkPeerPort, NetconnUDPErrorsMetricAttributeKeyNetworkLocalAddress, NetconnUDPErrorsMetricAttributeKeyServerAddress, NetconnUDPErrorsMetricAttributeKeyClientAddress, NetconnUDPErrorsMetricAttributeKeyNetconnPeerType, NetconnUDPErrorsMetricAttributeKeyNetconnPeerScope, NetconnUDPErrorsMetricAttributeKeyNetconnPeerName, NetconnUDPErrorsMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnUDPErrorsMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnUDPErrorsMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnUDPErrorsMetricAttributeKeyNetconnPeerK8sPodName, NetconnUDPErrorsMetricAttributeKeyNetconnPeerContainerName, NetconnUDPErrorsMetricAttributeKeyNetconnPeerContainerID, NetconnUDPErrorsMetricAttributeKeyNetconnPeerContainerImageTag, NetconnUDPErrorsMetricAttributeKeyNetconnPeerProxy, NetconnUDPErrorsMetricAttributeKeyNetconnPeerK8sNodeName, NetconnUDPErrorsMetricAttributeKeyNetconnPeerZone, NetconnUDPErrorsMetricAttributeKeyNetconnPeerRegion, NetconnUDPErrorsMetricAttributeKeyServicePeerName, NetconnUDPErrorsMetricAttributeKeyServicePeerNamespace},
+					},
 					NetconnZoneIo: NetconnZoneIoMetricConfig{
 						Enabled:             false,
 						AggregationStrategy: AggregationStrategySum,
-						EnabledAttributes:   []NetconnZoneIoMetricAttributeKey{NetconnZoneIoMetricAttributeKeyNetworkIoDirection, NetconnZoneIoMetricAttributeKeyNetconnRole, NetconnZoneIoMetricAttributeKeyNetconnPeerZone, NetconnZoneIoMetricAttributeKeyNetconnPeerRegion},
+						EnabledAttributes:   []NetconnZoneIoMetricAttributeKey{NetconnZoneIoMetricAttributeKeyNetworkIoDirection, NetconnZoneIoMetricAttributeKeyNetconnRole, NetconnZoneIoMetricAttributeKeyNetworkTransport, NetconnZoneIoMetricAttributeKeyNetconnPeerZone, NetconnZoneIoMetricAttributeKeyNetconnPeerRegion},
 					},
 				},
 				ResourceAttributes: ResourceAttributesConfig{
@@ -304,7 +324,7 @@ func TestMetricsBuilderConfig(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			cfg := loadMetricsBuilderConfig(t, tt.name)
-			diff := cmp.Diff(tt.want, cfg, cmpopts.IgnoreUnexported(DNSLookupDurationMetricConfig{}, NetconnActiveMetricConfig{}, NetconnAttemptsMetricConfig{}, NetconnClosedMetricConfig{}, NetconnDNSRequestsMetricConfig{}, NetconnDNSTimeoutsMetricConfig{}, NetconnDurationMetricConfig{}, NetconnIoMetricConfig{}, NetconnListenDropsMetricConfig{}, NetconnPacketsMetricConfig{}, NetconnTCPBusyMetricConfig{}, NetconnTCPBypassedMetricConfig{}, NetconnTCPEcnCeMetricConfig{}, NetconnTCPHandshakeDurationMetricConfig{}, NetconnTCPJitterMetricConfig{}, NetconnTCPLimitedMetricConfig{}, NetconnTCPLostMetricConfig{}, NetconnTCPOutOfOrderMetricConfig{}, NetconnTCPRecoveriesMetricConfig{}, NetconnTCPReorderingMetricConfig{}, NetconnTCPRetransmitsMetricConfig{}, NetconnTCPRttMetricConfig{}, NetconnTCPTimeoutsMetricConfig{}, NetconnZoneIoMetricConfig{}, ResourceAttributeConfig{}))
+			diff := cmp.Diff(tt.want, cfg, cmpopts.IgnoreUnexported(DNSLookupDurationMetricConfig{}, NetconnActiveMetricConfig{}, NetconnAttemptsMetricConfig{}, NetconnClosedMetricConfig{}, NetconnDNSRequestsMetricConfig{}, NetconnDNSTimeoutsMetricConfig{}, NetconnDurationMetricConfig{}, NetconnIoMetricConfig{}, NetconnListenDropsMetricConfig{}, NetconnPacketsMetricConfig{}, NetconnTCPBusyMetricConfig{}, NetconnTCPBypassedMetricConfig{}, NetconnTCPEcnCeMetricConfig{}, NetconnTCPHandshakeDurationMetricConfig{}, NetconnTCPJitterMetricConfig{}, NetconnTCPLimitedMetricConfig{}, NetconnTCPLostMetricConfig{}, NetconnTCPOutOfOrderMetricConfig{}, NetconnTCPRecoveriesMetricConfig{}, NetconnTCPReorderingMetricConfig{}, NetconnTCPRetransmitsMetricConfig{}, NetconnTCPRttMetricConfig{}, NetconnTCPTimeoutsMetricConfig{}, NetconnUDPDropsMetricConfig{}, NetconnUDPErrorsMetricConfig{}, NetconnZoneIoMetricConfig{}, ResourceAttributeConfig{}))
 			require.Emptyf(t, diff, "Config mismatch (-expected +actual):\n%s", diff)
 		})
 	}
@@ -585,12 +605,36 @@ func TestNetconnTCPTimeoutsMetricsConfig_Validate(t *testing.T) {
 	require.ErrorContains(t, cfg.Validate(), "invalid aggregation strategy")
 }
 
+func TestNetconnUDPDropsMetricsConfig_Validate(t *testing.T) {
+	cfg := DefaultMetricsConfig().NetconnUDPDrops
+	require.NoError(t, cfg.Validate())
+
+	cfg.EnabledAttributes = []NetconnUDPDropsMetricAttributeKey{"invalid"}
+	require.ErrorContains(t, cfg.Validate(), "metric netconn.udp.drops doesn't have an attribute invalid, valid attributes: [netconn.role, network.transport, server.port, netconn.nat, netconn.original_destination.name, netconn.original_destination.port, netconn.original_destination.address, network.peer.address, network.peer.port, network.local.address, server.address, client.address, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.k8s.namespace.name, netconn.peer.k8s.workload.name, netconn.peer.k8s.workload.kind, netconn.peer.k8s.pod.name, netconn.peer.container.name, netconn.peer.container.id, netconn.peer.container.image.tag, netconn.peer.proxy, netconn.peer.k8s.node.name, netconn.peer.zone, netconn.peer.region, service.peer.name, service.peer.namespace]")
+
+	cfg = DefaultMetricsConfig().NetconnUDPDrops
+	cfg.AggregationStrategy = "invalid"
+	require.ErrorContains(t, cfg.Validate(), "invalid aggregation strategy")
+}
+
+func TestNetconnUDPErrorsMetricsConfig_Validate(t *testing.T) {
+	cfg := DefaultMetricsConfig().NetconnUDPErrors
+	require.NoError(t, cfg.Validate())
+
+	cfg.EnabledAttributes = []NetconnUDPErrorsMetricAttributeKey{"invalid"}
+	require.ErrorContains(t, cfg.Validate(), "metric netconn.udp.errors doesn't have an attribute invalid, valid attributes: [error.type, netconn.role, network.transport, server.port, netconn.nat, netconn.original_destination.name, netconn.original_destination.port, netconn.original_destination.address, network.peer.address, network.peer.port, network.local.address, server.address, client.address, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.k8s.namespace.name, netconn.peer.k8s.workload.name, netconn.peer.k8s.workload.kind, netconn.peer.k8s.pod.name, netconn.peer.container.name, netconn.peer.container.id, netconn.peer.container.image.tag, netconn.peer.proxy, netconn.peer.k8s.node.name, netconn.peer.zone, netconn.peer.region, service.peer.name, service.peer.namespace]")
+
+	cfg = DefaultMetricsConfig().NetconnUDPErrors
+	cfg.AggregationStrategy = "invalid"
+	require.ErrorContains(t, cfg.Validate(), "invalid aggregation strategy")
+}
+
 func TestNetconnZoneIoMetricsConfig_Validate(t *testing.T) {
 	cfg := DefaultMetricsConfig().NetconnZoneIo
 	require.NoError(t, cfg.Validate())
 
 	cfg.EnabledAttributes = []NetconnZoneIoMetricAttributeKey{"invalid"}
-	require.ErrorContains(t, cfg.Validate(), "metric netconn.zone.io doesn't have an attribute invalid, valid attributes: [network.io.direction, netconn.role, netconn.peer.zone, netconn.peer.region]")
+	require.ErrorContains(t, cfg.Validate(), "metric netconn.zone.io doesn't have an attribute invalid, valid attributes: [network.io.direction, netconn.role, network.transport, netconn.peer.zone, netconn.peer.region]")
 
 	cfg = DefaultMetricsConfig().NetconnZoneIo
 	cfg.AggregationStrategy = "invalid"

@@ -75,6 +75,11 @@ type TelemetryBuilder struct {
 	NetconnSocketsTracked             metric.Int64ObservableCounter
 	NetconnSocketsUnowned             metric.Int64ObservableCounter
 	NetconnStorageRefused             metric.Int64ObservableCounter
+	NetconnUDPCgroups                 metric.Int64ObservableUpDownCounter
+	NetconnUDPCgroupsRefused          metric.Int64ObservableCounter
+	NetconnUDPExchanges               metric.Int64ObservableUpDownCounter
+	NetconnUDPOverflow                metric.Int64ObservableCounter
+	NetconnUDPUnparsed                metric.Int64ObservableCounter
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -793,6 +798,81 @@ func (builder *TelemetryBuilder) RegisterNetconnStorageRefusedCallback(cb metric
 	return nil
 }
 
+// RegisterNetconnUDPCgroupsCallback sets callback for observable NetconnUDPCgroups metric.
+func (builder *TelemetryBuilder) RegisterNetconnUDPCgroupsCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.NetconnUDPCgroups, obs: o})
+		return nil
+	}, builder.NetconnUDPCgroups)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterNetconnUDPCgroupsRefusedCallback sets callback for observable NetconnUDPCgroupsRefused metric.
+func (builder *TelemetryBuilder) RegisterNetconnUDPCgroupsRefusedCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.NetconnUDPCgroupsRefused, obs: o})
+		return nil
+	}, builder.NetconnUDPCgroupsRefused)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterNetconnUDPExchangesCallback sets callback for observable NetconnUDPExchanges metric.
+func (builder *TelemetryBuilder) RegisterNetconnUDPExchangesCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.NetconnUDPExchanges, obs: o})
+		return nil
+	}, builder.NetconnUDPExchanges)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterNetconnUDPOverflowCallback sets callback for observable NetconnUDPOverflow metric.
+func (builder *TelemetryBuilder) RegisterNetconnUDPOverflowCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.NetconnUDPOverflow, obs: o})
+		return nil
+	}, builder.NetconnUDPOverflow)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterNetconnUDPUnparsedCallback sets callback for observable NetconnUDPUnparsed metric.
+func (builder *TelemetryBuilder) RegisterNetconnUDPUnparsedCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.NetconnUDPUnparsed, obs: o})
+		return nil
+	}, builder.NetconnUDPUnparsed)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
 type observerInt64 struct {
 	embedded.Int64Observer
 	inst metric.Int64Observable
@@ -1101,6 +1181,36 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_netconn_storage_refused",
 		metric.WithDescription("Sockets that the kernel refused to keep a state for; nothing is known of them. [Development]"),
 		metric.WithUnit("{socket}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.NetconnUDPCgroups, err = builder.meter.Int64ObservableUpDownCounter(
+		"otelcol_netconn_udp_cgroups",
+		metric.WithDescription("Cgroups with programs that count the packets of UDP. [Development]"),
+		metric.WithUnit("{cgroup}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.NetconnUDPCgroupsRefused, err = builder.meter.Int64ObservableCounter(
+		"otelcol_netconn_udp_cgroups_refused",
+		metric.WithDescription("Cgroups that use UDP, which is not counted, because the programs could not be attached. [Development]"),
+		metric.WithUnit("{cgroup}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.NetconnUDPExchanges, err = builder.meter.Int64ObservableUpDownCounter(
+		"otelcol_netconn_udp_exchanges",
+		metric.WithDescription("Exchanges of UDP sockets with their peers that are followed. [Development]"),
+		metric.WithUnit("{connection}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.NetconnUDPOverflow, err = builder.meter.Int64ObservableCounter(
+		"otelcol_netconn_udp_overflow",
+		metric.WithDescription("Datagrams with peers beyond the room that the kernel has for them; they are in the overflow series. [Development]"),
+		metric.WithUnit("{datagram}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.NetconnUDPUnparsed, err = builder.meter.Int64ObservableCounter(
+		"otelcol_netconn_udp_unparsed",
+		metric.WithDescription("Packets with IPv6 extension headers, which may carry UDP and are not counted. [Development]"),
+		metric.WithUnit("{packet}"),
 	)
 	errs = errors.Join(errs, err)
 	return &builder, errs

@@ -100,7 +100,9 @@ func emitted(t *testing.T, m metric) declared {
 	switch {
 	case m.kind == drops:
 		m.set = attributes.With(names.ServerPort, names.Transport)
-	case m.name != names.ZoneIO:
+	case m.name == names.ZoneIO:
+		m.set |= attributes.With(names.Transport) // of UDP
+	default:
 		m.set = attributes.Connection
 	}
 	if m.view.lookups {
@@ -108,7 +110,9 @@ func emitted(t *testing.T, m metric) declared {
 	}
 	w := &Writer{options: Options{Bounds: flow.SameBounds([]float64{1})}}
 	all := pmetric.NewMetricSlice()
-	w.writeMetric(&m, []*flow.Flow{flowtest.Flow()}, time.Time{}, all)
+	f := flowtest.Flow()
+	f.Key.UDP = m.of == udpOnly
+	w.writeMetric(&m, []*flow.Flow{f}, time.Time{}, all)
 	if all.Len() != 1 {
 		t.Fatalf("%s: got %d metrics for a flow that has counted everything", m.name, all.Len())
 	}

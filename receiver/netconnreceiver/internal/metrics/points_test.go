@@ -27,6 +27,7 @@ func numbered() *flow.Flow {
 	f.Outcomes = flow.OutcomeCounts{}
 	f.Outcomes[flow.Attempts][conn.NoError], f.Outcomes[flow.Attempts][conn.Refused] = 11, 12
 	f.Outcomes[flow.Ends][conn.Reset] = 13
+	f.Outcomes[flow.DatagramErrors][conn.Refused] = 14
 	for m := range f.Histograms {
 		n := uint64(m) + 1
 		f.Histograms[m] = flow.Histogram{Counts: []uint64{n, 0}, Count: n, Sum: 4, Min: 1, Max: 3}

@@ -19,10 +19,31 @@ const (
 	timeouts              // flow.Flow.Timeouts
 )
 
+// transport says which flows a metric has points of.
+type transport uint8
+
+const (
+	anyTransport transport = iota
+	tcpOnly
+	udpOnly
+)
+
+// has reports whether a flow can have points of a metric. The overflow of a resource has what TCP and UDP counted.
+func (t transport) has(f *flow.Flow) bool {
+	switch {
+	case f.Overflow, t == anyTransport:
+		return true
+	case t == udpOnly:
+		return f.Key.UDP
+	}
+	return !f.Key.UDP
+}
+
 // row is a metric of metadata.yaml.
 type row struct {
 	name, unit, description string
 	kind                    kind
+	of                      transport
 
 	counters []count // of a counter
 	by       string  // the attribute that distinguishes the counters
@@ -66,12 +87,12 @@ var table = [...]row{
 	{
 		name: names.IO, unit: names.Bytes, kind: counter,
 		counters: directions(conn.Sent, conn.Received), by: names.Direction,
-		description: "Payload bytes that TCP carried, without SYN, FIN and retransmissions.",
+		description: "Payload bytes that TCP carried, without SYN, FIN and retransmissions, and those of UDP.",
 	},
 	{
 		name: names.ZoneIO, unit: names.Bytes, kind: counter,
 		counters: directions(conn.Sent, conn.Received), by: names.Direction,
-		description: "Payload bytes that TCP carried, by the zones of the two ends.",
+		description: "Payload bytes that TCP and UDP carried, by the zones of the two ends.",
 	},
 	{
 		name: names.Attempts, unit: names.Connections, kind: outcome, outcome: flow.Attempts,
@@ -83,14 +104,14 @@ var table = [...]row{
 	},
 	{
 		name: names.Active, unit: names.Connections, kind: active,
-		description: "Established connections that have not ended.",
+		description: "Established connections that have not ended, and exchanges of UDP in the last minute.",
 	},
 	{
 		name: names.RTT, unit: names.Seconds, kind: histogram, measure: flow.RTT,
 		description: "Smoothed round-trip time of each connection, sampled at every collection and at its close.",
 	},
 	{
-		name: names.Retransmits, unit: names.Segments, kind: counter, counters: one(conn.Retransmits),
+		name: names.Retransmits, unit: names.Segments, kind: counter, of: tcpOnly, counters: one(conn.Retransmits),
 		description: "Segments that were sent again.",
 	},
 	{
@@ -118,49 +139,57 @@ var table = [...]row{
 		description: "Time from the SYN, or the accept, to the end of each connection.",
 	},
 	{
-		name: names.Packets, unit: names.Segments, kind: counter,
+		name: names.Packets, unit: names.PacketsUnit, kind: counter,
 		counters: directions(conn.SegmentsSent, conn.SegmentsReceived), by: names.Direction,
-		description: "Segments with or without data, retransmitted ones each time.",
+		description: "Segments with or without data, retransmitted ones each time, and datagrams of UDP.",
 	},
 	{
 		name: names.Jitter, unit: names.Seconds, kind: histogram, measure: flow.Jitter,
 		description: "Smoothed variation of the round-trip time, sampled like netconn.tcp.rtt.",
 	},
 	{
-		name: names.OutOfOrder, unit: names.Segments, kind: counter, counters: one(conn.OutOfOrder),
+		name: names.OutOfOrder, unit: names.Segments, kind: counter, of: tcpOnly, counters: one(conn.OutOfOrder),
 		description: "Segments that arrived before an earlier one.",
 	},
 	{
-		name: names.Reordering, unit: names.EventsUnit, kind: counter, counters: one(conn.Reordering),
+		name: names.Reordering, unit: names.EventsUnit, kind: counter, of: tcpOnly, counters: one(conn.Reordering),
 		description: "Reordering events that the sender noticed.",
 	},
 	{
-		name: names.Lost, unit: names.Segments, kind: counter, counters: one(conn.SegmentsLost),
+		name: names.Lost, unit: names.Segments, kind: counter, of: tcpOnly, counters: one(conn.SegmentsLost),
 		description: "Segments that the sender considered lost; one that is lost twice counts twice.",
 	},
 	{
-		name: names.CE, unit: names.Segments, kind: counter, counters: one(conn.CE),
+		name: names.CE, unit: names.Segments, kind: counter, of: tcpOnly, counters: one(conn.CE),
 		description: "Segments received with the mark of congestion (ECN CE).",
 	},
 	{
-		name: names.Limited, unit: names.Seconds, kind: counter, rare: true, by: names.LimitedBy,
+		name: names.Limited, unit: names.Seconds, kind: counter, of: tcpOnly, rare: true, by: names.LimitedBy,
 		counters:    []count{{conn.LimitedByReceiver, names.Receiver}, {conn.LimitedByBuffer, names.SendBuffer}},
 		description: "Time in which the sender waited for room, by where.",
 	},
 	{
-		name: names.Busy, unit: names.Seconds, kind: counter, counters: one(conn.Busy),
+		name: names.Busy, unit: names.Seconds, kind: counter, of: tcpOnly, counters: one(conn.Busy),
 		description: "Time in which the sender had data that was not acknowledged, and did not wait for room.",
 	},
 	{
-		name: names.Timeouts, unit: names.EventsUnit, kind: counter, rare: true, counters: one(conn.Timeouts),
+		name: names.Timeouts, unit: names.EventsUnit, kind: counter, of: tcpOnly, rare: true, counters: one(conn.Timeouts),
 		description: "Retransmission timeouts.",
 	},
 	{
-		name: names.Recoveries, unit: names.EventsUnit, kind: counter, rare: true, counters: one(conn.Recoveries),
+		name: names.Recoveries, unit: names.EventsUnit, kind: counter, of: tcpOnly, rare: true, counters: one(conn.Recoveries),
 		description: "Series of retransmission timeouts in a row, also those that last.",
 	},
 	{
-		name: names.Bypassed, unit: names.Connections, kind: counter, counters: one(conn.Bypassed),
+		name: names.Bypassed, unit: names.Connections, kind: counter, of: tcpOnly, counters: one(conn.Bypassed),
 		description: "Connections in a sockmap, which may have carried more payload than netconn.io has.",
+	},
+	{
+		name: names.DatagramDrops, unit: names.Datagrams, kind: counter, of: udpOnly, rare: true, counters: one(conn.DatagramDrops),
+		description: "Datagrams that arrived and were dropped, because the buffer of their UDP socket was full.",
+	},
+	{
+		name: names.DatagramErrors, unit: names.ErrorsUnit, kind: outcome, of: udpOnly, outcome: flow.DatagramErrors,
+		description: "Errors that the network reported to a connected UDP socket.",
 	},
 }

@@ -91,8 +91,8 @@ func (w *Writer) Mask(k flow.Key) flow.Key {
 	return w.set.Mask(k)
 }
 
-// distinguishesAll reports whether a view distinguishes all flows that it shows. The transport is the same for all
-// connections.
+// distinguishesAll reports whether a view distinguishes all flows that it shows. Every view distinguishes the transports
+// of connections.
 func (w *Writer) distinguishesAll(v view) bool {
 	relevant := attributes.Connection &^ attributes.With(names.Transport)
 	if v.lookups {
@@ -191,7 +191,7 @@ func (w *Writer) writeSum(m *metric, flows []*flow.Flow, now time.Time, s pmetri
 	s.SetAggregationTemporality(m.temporality())
 	s.DataPoints().EnsureCapacity(len(flows))
 	for _, f := range flows {
-		if m.view.shows(f) {
+		if m.view.shows(f) && m.of.has(f) {
 			w.writeNumbers(m, f, now, s.DataPoints())
 		}
 	}

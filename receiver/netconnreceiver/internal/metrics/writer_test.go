@@ -33,7 +33,7 @@ func TestWriterFolds(t *testing.T) {
 			func(m *metadata.MetricsConfig) { m.NetconnIo.EnabledAttributes = m.NetconnIo.EnabledAttributes[:0:0] },
 			[]string{"netconn.io", "netconn.listen.drops"},
 		},
-		"the transport is the same for all flows": {
+		"the transport distinguishes flows in any case": {
 			func(m *metadata.MetricsConfig) {
 				m.NetconnIo.EnabledAttributes = slices.DeleteFunc(m.NetconnIo.EnabledAttributes,
 					func(k metadata.NetconnIoMetricAttributeKey) bool { return string(k) == "network.transport" })
@@ -48,6 +48,7 @@ func TestWriterFolds(t *testing.T) {
 				"netconn.io", "netconn.attempts", "netconn.active", "netconn.tcp.rtt", "netconn.tcp.retransmits",
 				"netconn.tcp.handshake.duration", "netconn.listen.drops", "dns.lookup.duration", "netconn.dns.requests",
 				"netconn.dns.timeouts", "netconn.tcp.limited", "netconn.tcp.timeouts", "netconn.tcp.bypassed",
+				"netconn.udp.drops", "netconn.udp.errors",
 			},
 		},
 		"a disabled metric's attributes do not count": {

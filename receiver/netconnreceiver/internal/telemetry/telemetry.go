@@ -132,7 +132,7 @@ func (t *Telemetry) instruments() []instrument {
 		{b.RegisterNetconnListenersCallback, one(func(h *health) int { return h.Flows.Listeners })},
 		{b.RegisterNetconnResourcesCallback, one(func(h *health) int { return h.Flows.Resources })},
 		{b.RegisterNetconnRingRefusedCallback, one(func(h *health) uint64 {
-			return h.Kernel.RingRefused + h.Kernel.FailedRefused
+			return h.Kernel.RingRefused + h.Kernel.FailedRefused + h.UDP.RingRefused
 		})},
 		{b.RegisterNetconnSnapshotResumedCallback, one(func(h *health) uint64 { return h.Kernel.SnapshotAgain })},
 		{b.RegisterNetconnProgramsMissedCallback, one(func(h *health) uint64 { return h.Kernel.Missed })},
@@ -141,7 +141,14 @@ func (t *Telemetry) instruments() []instrument {
 		{b.RegisterNetconnSocketsNoRoomCallback, one(func(h *health) uint64 { return h.Kernel.NoRoom })},
 		{b.RegisterNetconnSocketsTrackedCallback, one(func(h *health) uint64 { return h.Kernel.Tracked })},
 		{b.RegisterNetconnSocketsUnownedCallback, one(func(h *health) uint64 { return h.Kernel.Unowned })},
-		{b.RegisterNetconnStorageRefusedCallback, one(func(h *health) uint64 { return h.Kernel.StorageRefused })},
+		{b.RegisterNetconnStorageRefusedCallback, one(func(h *health) uint64 {
+			return h.Kernel.StorageRefused + h.UDP.StorageRefused
+		})},
+		{b.RegisterNetconnUDPCgroupsCallback, one(func(h *health) int { return h.UDP.Cgroups })},
+		{b.RegisterNetconnUDPCgroupsRefusedCallback, one(func(h *health) uint64 { return h.UDP.NotAttached })},
+		{b.RegisterNetconnUDPExchangesCallback, one(func(h *health) int { return h.UDP.Exchanges })},
+		{b.RegisterNetconnUDPOverflowCallback, one(func(h *health) uint64 { return h.UDP.Rest })},
+		{b.RegisterNetconnUDPUnparsedCallback, one(func(h *health) uint64 { return h.UDP.Unparsed })},
 	}
 }
 
@@ -174,6 +181,7 @@ func observeBeyond(h *health, to otelmetric.Int64Observer) {
 	}
 	observe(h.Flows.Beyond[flow.ByResources], flow.ByResources, "")
 	observe(h.Flows.Beyond[flow.ByConnections], flow.ByConnections, "")
+	observe(h.Flows.Beyond[flow.ByPeers], flow.ByPeers, "")
 }
 
 func observeRefused(h *health, to otelmetric.Int64Observer) {

@@ -21,6 +21,7 @@ import (
 	"github.com/netconn/netconn/internal/kubernetes"
 	"github.com/netconn/netconn/internal/owner"
 	"github.com/netconn/netconn/internal/pipeline"
+	"github.com/netconn/netconn/internal/udp"
 )
 
 // known is a health with a figure of its own in each counter, so that none can stand for another.
@@ -32,7 +33,10 @@ func known() pipeline.Health {
 		},
 		Flows: flow.Stats{
 			Flows: 21, Overflow: 22, Resources: 23, Connections: 24, Pending: 25, Listeners: 26, Late: 27, Lost: 28, Deferred: 29,
-			Beyond: [flow.Causes]uint64{1000, 30, 38}, Full: []flow.Full{{Owner: conn.Owner{ContainerID: "c1"}, Beyond: 39}},
+			Beyond: [flow.Causes]uint64{1000, 30, 38, 52}, Full: []flow.Full{{Owner: conn.Owner{ContainerID: "c1"}, Beyond: 39}},
+		},
+		UDP: udp.Stats{
+			Cgroups: 53, NotAttached: 54, Exchanges: 55, Rest: 56, Unparsed: 57, RingRefused: 500, StorageRefused: 600,
 		},
 		Events:    pipeline.EventStats{Limited: 31, Full: 32},
 		Ends:      ends.Stats{Conflicts: 33, Refused: 34},
@@ -109,12 +113,14 @@ func wanted() map[string]values {
 		"kubernetes_pods_contradicted": {"": 58},
 
 		"events": {"": 9}, "ends_unpaired": {"": 34},
-		"connections": {"": 24}, "connections_beyond_limit": {"limit_per_resourcecontainer c1": 39, "max_resources": 30, "max_connections": 38}, "connections_pending": {"": 25}, "connections_vanished": {"": 28},
+		"connections": {"": 24}, "connections_beyond_limit": {"limit_per_resourcecontainer c1": 39, "max_resources": 30, "max_connections": 38, "udp_peers": 52}, "connections_pending": {"": 25}, "connections_vanished": {"": 28},
 		"reports_deferred": {"": 29}, "late_reports": {"": 27}, "flows": {"": 21}, "flows_overflow": {"": 22},
 		"listeners": {"": 26}, "resources": {"": 23},
-		"sockets_tracked": {"": 1}, "sockets_adopted": {"": 2}, "sockets_unowned": {"": 3}, "storage_refused": {"": 4},
-		"ring_refused": {"": 5}, "sockets_missed": {"": 6}, "snapshot_resumed": {"": 7}, "programs_missed": {"": 8},
+		"sockets_tracked": {"": 1}, "sockets_adopted": {"": 2}, "sockets_unowned": {"": 3}, "storage_refused": {"": 604},
+		"ring_refused": {"": 505}, "sockets_missed": {"": 6}, "snapshot_resumed": {"": 7}, "programs_missed": {"": 8},
 		"sockets_no_room": {"": 10},
+		"udp_cgroups":     {"": 53}, "udp_cgroups_refused": {"": 54}, "udp_exchanges": {"": 55}, "udp_overflow": {"": 56},
+		"udp_unparsed": {"": 57},
 	}
 }
 
