@@ -22,13 +22,16 @@ static __always_inline bool is_own(struct bpf_prog *program)
 static __always_inline bool has_program(struct cgroup *cgroup, __u32 type)
 {
 	struct bpf_prog_array *programs = 0;
+	struct bpf_prog_array_item *item;
 	struct bpf_prog *program;
 
 	bpf_probe_read_kernel(&programs, sizeof(programs), &cgroup->bpf.effective[type]);
 	if (!programs)
 		return false;
 	for (int i = 0; i < 8; i++) {
-		program = BPF_CORE_READ(programs, items[i].prog);
+		/* An index that varies is not relocated, and the kernel's item is larger than the one declared here. */
+		item = (void *)&programs->items + i * bpf_core_type_size(struct bpf_prog_array_item);
+		program = BPF_CORE_READ(item, prog);
 		if (!program)
 			return false;
 		if (!is_own(program))
