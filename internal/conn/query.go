@@ -11,6 +11,7 @@ type Query struct {
 	Owner     Owner      // of the other end, as far as it is known
 	Address   netip.Addr // of the other end, where that is not on this machine
 	Port      uint16     // that it listens on; 0 if it is the client, because a client's port identifies no pod
+	Protocol  Protocol   // of Port
 	Namespace Namespace  // that Address is reached from
 	At        time.Time  // a moment at which it had the address: when the connection began, or else was first seen
 	Now       time.Time

@@ -194,7 +194,7 @@ func TestCluster(t *testing.T) {
 			if diff := cmp.Diff(r.want, got); diff != "" {
 				t.Errorf("peer (-want +got):\n%s", diff)
 			}
-			if got := k.Service(to); got != r.service {
+			if got := k.Service(conn.TCP, to); got != r.service {
 				t.Errorf("service %q, want %q", got, r.service)
 			}
 		})

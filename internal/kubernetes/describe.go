@@ -89,19 +89,19 @@ func (p *pod) withID(id string) *container {
 
 // reached returns the container that listens on a port of the pod's address, or nil if several may: in a pod with a
 // sidecar, the sidecar can take any connection.
-func (p *pod) reached(port uint16) *container {
+func (p *pod) reached(at port) *container {
 	if p.meshed {
 		return nil
 	}
 	if c := p.onlyContainer(func(c *container) bool { return c.runs }); c != nil {
 		return c
 	}
-	return p.onlyContainer(func(c *container) bool { return slices.Contains(c.ports, port) })
+	return p.onlyContainer(func(c *container) bool { return slices.Contains(c.ports, at) })
 }
 
 // exposedAt returns the container that listens on a port of the pod's node, or nil if several may.
-func (p *pod) exposedAt(port uint16) *container {
-	i := slices.IndexFunc(p.hostPorts, func(e exposed) bool { return e.port == port })
+func (p *pod) exposedAt(at port) *container {
+	i := slices.IndexFunc(p.hostPorts, func(e exposed) bool { return e.port == at })
 	if i < 0 || p.meshed {
 		return nil
 	}

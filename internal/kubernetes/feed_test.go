@@ -77,11 +77,11 @@ func TestFeedTakesDescriptions(t *testing.T) {
 		t.Fatal(err)
 	}
 	to := netip.MustParseAddrPort("10.96.0.7:80")
-	if err := services.Replace([]any{described}, ""); err != nil || s.Service(to) != "web.shop" {
-		t.Errorf("%v, the service is %q", err, s.Service(to))
+	if err := services.Replace([]any{described}, ""); err != nil || s.Service(conn.TCP, to) != "web.shop" {
+		t.Errorf("%v, the service is %q", err, s.Service(conn.TCP, to))
 	}
-	if err := services.Delete(described); err != nil || s.Service(to) != "" {
-		t.Errorf("%v, the service is still %q", err, s.Service(to))
+	if err := services.Delete(described); err != nil || s.Service(conn.TCP, to) != "" {
+		t.Errorf("%v, the service is still %q", err, s.Service(conn.TCP, to))
 	}
 	if other, err := services.Transformer()(&corev1.Node{}); err != nil || other == nil {
 		t.Errorf("what it cannot describe: %v, %v, want it unchanged", other, err)

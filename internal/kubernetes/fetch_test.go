@@ -14,8 +14,8 @@ import (
 var node2 = netip.MustParseAddr("192.0.2.2")
 
 // sliceOf lists pods of node-2 at an address, for a service with a port.
-func sliceOf(service string, port uint16, a netip.Addr, pods ...string) *slice {
-	v := &slice{key: key{"shop", service + "-x"}, service: service, ports: []uint16{port}}
+func sliceOf(service string, at port, a netip.Addr, pods ...string) *slice {
+	v := &slice{key: key{"shop", service + "-x"}, service: service, ports: []port{at}}
 	for _, p := range pods {
 		v.endpoints = append(v.endpoints, endpoint{address: a, pod: p, uid: "uid-" + p, node: "node-2"})
 	}
@@ -72,7 +72,7 @@ func TestEndpointByPort(t *testing.T) {
 }
 
 func byHand(service string) *slice {
-	return &slice{key: key{"of-" + service, service + "-x"}, service: service, ports: []uint16{9100}, endpoints: []endpoint{{address: node2}}}
+	return &slice{key: key{"of-" + service, service + "-x"}, service: service, ports: []port{9100}, endpoints: []endpoint{{address: node2}}}
 }
 
 // A pod leaves its slice while its answer is on the way: nothing would ever tell of its end, so it is not kept.

@@ -29,7 +29,7 @@ func TestHostPortOfTwoPods(t *testing.T) {
 func TestContainerAtHostPort(t *testing.T) {
 	p := podAt("web", 0, 0, shared)
 	p.node, p.hostPorts = "node-2", []exposed{{8080, 1}, {9090, -1}}
-	p.containers = []container{{name: "a", ports: []uint16{8080}, runs: true}, {name: "b", ports: []uint16{80}, runs: true}}
+	p.containers = []container{{name: "a", ports: []port{8080}, runs: true}, {name: "b", ports: []port{80}, runs: true}}
 	s := storeOf(Config{})
 	s.putNode(&node{key: key{name: "node-2"}, addresses: []netip.Addr{node2}}, start)
 	want := func(port uint16, pod, container string) {
@@ -58,11 +58,11 @@ func TestContainerReached(t *testing.T) {
 	}{
 		{"the only one", pod{containers: []container{{name: "app", runs: true}}}, "app"},
 		{"the only one that runs", pod{containers: []container{{name: "app", runs: true}, {name: "init"}}}, "app"},
-		{"by port", pod{containers: []container{{name: "a", runs: true, ports: []uint16{80}}, {name: "b", runs: true}}}, "a"},
+		{"by port", pod{containers: []container{{name: "a", runs: true, ports: []port{80}}, {name: "b", runs: true}}}, "a"},
 		{"two with the port", pod{containers: []container{
-			{name: "a", runs: true, ports: []uint16{80}}, {name: "b", runs: true, ports: []uint16{80}}}}, ""},
+			{name: "a", runs: true, ports: []port{80}}, {name: "b", runs: true, ports: []port{80}}}}, ""},
 		{"none with the port", pod{containers: []container{{name: "a", runs: true}, {name: "b", runs: true}}}, ""},
-		{"behind a sidecar", pod{meshed: true, containers: []container{{name: "a", runs: true, ports: []uint16{80}}, {name: "p", runs: true}}}, ""},
+		{"behind a sidecar", pod{meshed: true, containers: []container{{name: "a", runs: true, ports: []port{80}}, {name: "p", runs: true}}}, ""},
 	} {
 		got := ""
 		if found := c.pod.reached(80); found != nil {

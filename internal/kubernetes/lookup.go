@@ -45,7 +45,7 @@ func (s *store) Address(q conn.Query) (conn.Peer, conn.Answer) {
 		return conn.Peer{}, conn.Unknown
 	case h != nil:
 		answer := h.answer(q.At, q.Now, s.config.Patience)
-		return s.count(s.afterOutage(h.pod.source(), q, s.describe(h.pod, h.pod.reached(q.Port)), answer))
+		return s.count(s.afterOutage(h.pod.source(), q, s.describe(h.pod, h.pod.reached(portOf(q))), answer))
 	}
 	for _, look := range []func(conn.Query) (conn.Peer, conn.Answer){s.service, s.node, s.endpoint} {
 		if p, a := look(q); a != conn.Unknown {
@@ -56,13 +56,14 @@ func (s *store) Address(q conn.Query) (conn.Peer, conn.Answer) {
 }
 
 // Service returns the name of the service at an address and a port, with its namespace: reviews.default. Empty: none.
-func (s *store) Service(to netip.AddrPort) string {
+func (s *store) Service(protocol conn.Protocol, to netip.AddrPort) string {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	a := to.Addr().Unmap().WithZone("")
-	v := s.serviceAt(a, to.Port())
+	at := portOf(conn.Query{Protocol: protocol, Port: to.Port()})
+	v := s.serviceAt(a, at)
 	if v == nil && s.nodes.byAddress.newest(a) != nil {
-		v = s.services.byNodePort.newest(to.Port())
+		v = s.services.byNodePort.newest(at)
 	}
 	if v == nil {
 		return ""
@@ -81,7 +82,7 @@ func (s *store) zone() (zone, region string) {
 }
 
 func (s *store) service(q conn.Query) (conn.Peer, conn.Answer) {
-	v := s.serviceAt(q.Address, q.Port)
+	v := s.serviceAt(q.Address, portOf(q))
 	if v == nil {
 		return conn.Peer{}, conn.Unknown
 	}
@@ -90,14 +91,14 @@ func (s *store) service(q conn.Query) (conn.Peer, conn.Answer) {
 
 // serviceAt returns the service that has an address. Several services can have one, as those of a load balancer do;
 // then it is the service with the port.
-func (s *store) serviceAt(a netip.Addr, port uint16) *service {
+func (s *store) serviceAt(a netip.Addr, at port) *service {
 	only := s.services.byAddress.only(a)
 	if only != nil && s.nodes.byAddress.newest(a) == nil {
 		return only
 	}
 	var found *service
 	for v := range s.services.byAddress.all(a) {
-		if !slices.Contains(v.ports, port) {
+		if !slices.Contains(v.ports, at) {
 			continue
 		}
 		if found != nil {
@@ -114,11 +115,11 @@ func (s *store) node(q conn.Query) (conn.Peer, conn.Answer) {
 	if n == nil {
 		return conn.Peer{}, conn.Unknown
 	}
-	if q.Port != 0 {
-		if p := s.pods.byHostPort.only(hostPort{n.key.name, q.Port}); p != nil && !q.At.Before(p.began) {
-			return s.describe(p, p.exposedAt(q.Port)), conn.Final
+	if at := portOf(q); at != noPort {
+		if p := s.pods.byHostPort.only(hostPort{n.key.name, at}); p != nil && !q.At.Before(p.began) {
+			return s.describe(p, p.exposedAt(at)), conn.Final
 		}
-		if v := s.services.byNodePort.newest(q.Port); v != nil {
+		if v := s.services.byNodePort.newest(at); v != nil {
 			return v.peer(), conn.Final
 		}
 	}
@@ -147,7 +148,7 @@ func (s *store) endpoint(q conn.Query) (conn.Peer, conn.Answer) {
 		switch {
 		case e.uid != first.uid:
 			return conn.Peer{}, conn.Unknown
-		case !slices.Contains(e.slice.ports, q.Port):
+		case !slices.Contains(e.slice.ports, portOf(q)):
 		case !reached:
 			d[names.PeerName], reached = e.slice.service, true
 		// the pod is behind several services, and which one was meant is not known

@@ -1,6 +1,7 @@
 package kubernetes
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"strings"
@@ -15,8 +16,8 @@ type service struct {
 	key           key
 	qualifiedName string       // reviews.default; the store puts it together once, because each connection needs it
 	addresses     []netip.Addr // of the cluster, external, and of load balancers; none: headless, or an alias in DNS
-	ports         []uint16
-	nodePorts     []uint16
+	ports         []port
+	nodePorts     []port
 }
 
 func describeService(s *corev1.Service) *service {
@@ -36,13 +37,11 @@ func describeService(s *corev1.Service) *service {
 		add(ingress.IP)
 	}
 	for _, p := range s.Spec.Ports {
-		if tcp(p.Protocol) {
-			d.ports = appendPort(d.ports, p.Port)
-			d.nodePorts = appendPort(d.nodePorts, p.NodePort)
-		}
+		d.ports = appendPort(d.ports, p.Protocol, p.Port)
+		d.nodePorts = appendPort(d.nodePorts, p.Protocol, p.NodePort)
 	}
 	if s.Spec.HealthCheckNodePort != 0 {
-		d.nodePorts = appendPort(d.nodePorts, s.Spec.HealthCheckNodePort)
+		d.nodePorts = appendPort(d.nodePorts, corev1.ProtocolTCP, s.Spec.HealthCheckNodePort)
 	}
 	return d
 }
@@ -78,7 +77,7 @@ func describeNode(n *corev1.Node) *node {
 type slice struct {
 	key       key
 	service   string
-	ports     []uint16 // of every endpoint
+	ports     []port // of every endpoint
 	endpoints []endpoint
 }
 
@@ -94,8 +93,8 @@ type endpoint struct {
 func describeSlice(s *discoveryv1.EndpointSlice) *slice {
 	d := &slice{key: key{one(s.Namespace), s.Name}, service: one(s.Labels[discoveryv1.LabelServiceName])}
 	for _, p := range s.Ports {
-		if p.Port != nil && (p.Protocol == nil || tcp(*p.Protocol)) {
-			d.ports = appendPort(d.ports, *p.Port)
+		if p.Port != nil {
+			d.ports = appendPort(d.ports, *cmp.Or(p.Protocol, new(corev1.Protocol)), *p.Port)
 		}
 	}
 	for i := range s.Endpoints {

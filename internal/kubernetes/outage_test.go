@@ -96,9 +96,9 @@ func TestSilenceOfSlices(t *testing.T) {
 }
 
 // hostPod is a pod in the network of a node, with one container that declares a port.
-func hostPod(name, node string, port uint16) *pod {
+func hostPod(name, node string, at port) *pod {
 	p := podAt(name, 0, 0)
-	p.node, p.hostPorts = node, []exposed{{port, 0}}
-	p.containers = []container{{name: name, ports: []uint16{port}, runs: true}}
+	p.node, p.hostPorts = node, []exposed{{at, 0}}
+	p.containers = []container{{name: name, ports: []port{at}, runs: true}}
 	return p
 }

@@ -42,7 +42,7 @@ type container struct {
 	name  string
 	ids   []string // without the prefix of the runtime: of this run and of the one before
 	tag   string   // of its image
-	ports []uint16
+	ports []port
 	proxy names.Proxy
 	runs  bool // or can run again
 }
@@ -50,7 +50,7 @@ type container struct {
 // exposed is a port of the node, and the index in the pod of the container that listens on it; -1: it may be one of
 // several.
 type exposed struct {
-	port      uint16
+	port      port
 	container int
 }
 
@@ -174,12 +174,9 @@ func imageTag(image string) string {
 	return "latest"
 }
 
-func containerPorts(c *corev1.Container) []uint16 {
-	var ports []uint16
+func containerPorts(c *corev1.Container) (ports []port) {
 	for _, p := range c.Ports {
-		if tcp(p.Protocol) {
-			ports = appendPort(ports, p.ContainerPort)
-		}
+		ports = appendPort(ports, p.Protocol, p.ContainerPort)
 	}
 	return ports
 }
@@ -192,14 +189,16 @@ func hostPorts(p *corev1.Pod) []exposed {
 	n := 0
 	for _, containers := range [][]corev1.Container{p.Spec.Containers, p.Spec.InitContainers} {
 		for _, c := range containers {
-			for _, port := range c.Ports {
-				if !tcp(port.Protocol) || port.HostIP != "" && !parseAddress(port.HostIP).IsUnspecified() {
+			for _, of := range c.Ports {
+				if of.HostIP != "" && !parseAddress(of.HostIP).IsUnspecified() {
 					continue
 				}
+				number := of.HostPort
 				if p.Spec.HostNetwork {
-					ports = expose(ports, port.ContainerPort, n)
-				} else {
-					ports = expose(ports, port.HostPort, n)
+					number = of.ContainerPort
+				}
+				if at := portNumbered(of.Protocol, number); at != noPort {
+					ports = expose(ports, at, n)
 				}
 			}
 			n++
@@ -208,27 +207,23 @@ func hostPorts(p *corev1.Pod) []exposed {
 	return ports
 }
 
-func expose(ports []exposed, p int32, container int) []exposed {
-	if p <= 0 || p > 65535 {
-		return ports
-	}
-	i := slices.IndexFunc(ports, func(e exposed) bool { return e.port == uint16(p) })
+func expose(ports []exposed, p port, container int) []exposed {
+	i := slices.IndexFunc(ports, func(e exposed) bool { return e.port == p })
 	switch {
 	case i < 0:
-		return append(ports, exposed{uint16(p), container})
+		return append(ports, exposed{p, container})
 	case ports[i].container != container:
 		ports[i].container = -1
 	}
 	return ports
 }
 
-func tcp(p corev1.Protocol) bool { return p == "" || p == corev1.ProtocolTCP }
-
-func appendPort(ports []uint16, p int32) []uint16 {
-	if p <= 0 || p > 65535 || slices.Contains(ports, uint16(p)) {
+func appendPort(ports []port, protocol corev1.Protocol, number int32) []port {
+	p := portNumbered(protocol, number)
+	if p == noPort || slices.Contains(ports, p) {
 		return ports
 	}
-	return append(ports, uint16(p))
+	return append(ports, p)
 }
 
 func podAddresses(p *corev1.Pod) []netip.Addr {

@@ -114,7 +114,7 @@ func TestDescribePod(t *testing.T) {
 	want := &pod{
 		key: key{"shop", "reviews-1"}, uid: "u1", node: "node-1", name: "reviews-1", service: "reviews-1", serviceSpace: "shop", meshed: true,
 		containers: []container{
-			{name: "reviews", ids: []string{"app2", "app1"}, tag: "v3", ports: []uint16{9080}, runs: true},
+			{name: "reviews", ids: []string{"app2", "app1"}, tag: "v3", ports: []port{9080, udpPort | 53}, runs: true},
 			{name: "istio-init", ids: []string{"init1"}, tag: "1.29.0"},
 			{name: "istio-proxy", ids: []string{"proxy1"}, tag: "1.29.0", proxy: names.Sidecar, runs: true},
 			{name: "migrate", tag: "latest"},
@@ -168,7 +168,8 @@ containers: [{name: a, ports: [{containerPort: 80, hostPort: 80, hostIP: 0.0.0.0
 		{"two in the node's network", `
 hostNetwork: true
 containers: [{name: a, ports: [{containerPort: 80}]}, {name: b, ports: [{containerPort: 80}, {containerPort: 81}]}]`, []exposed{{80, -1}, {81, 1}}},
-		{"UDP", `containers: [{name: a, ports: [{containerPort: 53, hostPort: 53, protocol: UDP}]}]`, nil},
+		{"UDP", `containers: [{name: a, ports: [{containerPort: 53, hostPort: 53, protocol: UDP}]}]`, []exposed{{udpPort | 53, 0}}},
+		{"SCTP", `containers: [{name: a, ports: [{containerPort: 53, hostPort: 53, protocol: SCTP}]}]`, nil},
 	} {
 		d := describePod(object[corev1.Pod](t, "metadata: {name: web}\nspec:"+strings.ReplaceAll("\n"+strings.TrimSpace(c.spec), "\n", "\n  ")))
 		if !slices.Equal(d.hostPorts, c.want) {
@@ -227,7 +228,7 @@ func TestDescribeService(t *testing.T) {
 		ports      int
 		nodePorts  int
 	}{
-		{"cluster address of two families", `spec: {clusterIP: 10.96.1.3, clusterIPs: [10.96.1.3, "fd00::3"], ports: [{port: 80}, {port: 53, protocol: UDP}]}`, 2, 1, 0},
+		{"cluster address of two families", `spec: {clusterIP: 10.96.1.3, clusterIPs: [10.96.1.3, "fd00::3"], ports: [{port: 80}, {port: 53, protocol: UDP}]}`, 2, 2, 0},
 		{"headless", `spec: {clusterIP: None, clusterIPs: [None], ports: [{port: 80}]}`, 0, 1, 0},
 		{"external name", `spec: {type: ExternalName, externalName: db.example.com}`, 0, 0, 0},
 		{"node port", `spec: {clusterIP: 10.96.1.4, ports: [{port: 80, nodePort: 30080}]}`, 1, 1, 1},

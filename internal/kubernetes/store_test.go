@@ -270,12 +270,12 @@ func TestServicesAndNodes(t *testing.T) {
 	s.putNode(&node{key: key{name: "node-1"}, addresses: []netip.Addr{addr("192.0.2.1")}, zone: "a", region: "r"}, start)
 	s.putNode(&node{key: key{name: "node-2"}, addresses: []netip.Addr{addr("192.0.2.2")}, zone: "b", region: "r"}, start)
 	s.putService(&service{key: key{"shop", "reviews"}, addresses: []netip.Addr{addr("10.96.1.3"), addr("fd00::3")},
-		ports: []uint16{9080}, nodePorts: []uint16{30080}}, start)
-	s.putService(&service{key: key{"shop", "web"}, addresses: []netip.Addr{addr("203.0.113.9")}, ports: []uint16{80}}, start)
-	s.putService(&service{key: key{"shop", "mail"}, addresses: []netip.Addr{addr("203.0.113.9")}, ports: []uint16{25}}, start)
+		ports: []port{9080}, nodePorts: []port{30080}}, start)
+	s.putService(&service{key: key{"shop", "web"}, addresses: []netip.Addr{addr("203.0.113.9")}, ports: []port{80}}, start)
+	s.putService(&service{key: key{"shop", "mail"}, addresses: []netip.Addr{addr("203.0.113.9")}, ports: []port{25}}, start)
 	exporter := podAt("exporter", 0, 0)
 	exporter.node, exporter.hostPorts = "node-2", []exposed{{9100, 1}}
-	exporter.containers = []container{{name: "side", runs: true}, {name: "exporter", ports: []uint16{9100}, tag: "v1", runs: true}}
+	exporter.containers = []container{{name: "side", runs: true}, {name: "exporter", ports: []port{9100}, tag: "v1", runs: true}}
 	s.putPod(exporter, start)
 	s.putSlice(&slice{key: key{"shop", "db-x"}, service: "db", endpoints: []endpoint{{address: addr("198.51.100.5"), zone: "z"}}}, start)
 
@@ -286,7 +286,7 @@ func TestServicesAndNodes(t *testing.T) {
 			if diff := cmp.Diff(c.want, got); diff != "" {
 				t.Errorf("peer (-want +got):\n%s", diff)
 			}
-			if got := s.Service(to); got != c.service {
+			if got := s.Service(conn.TCP, to); got != c.service {
 				t.Errorf("service %q, want %q", got, c.service)
 			}
 		})
@@ -306,7 +306,7 @@ func TestServicesAndNodes(t *testing.T) {
 // With ScopeNode a pod of another node is asked for once, and is known for as long as a slice names it.
 func TestEndpointIsAskedFor(t *testing.T) {
 	s := storeOf(Config{Scope: ScopeNode, Node: "node-1"})
-	list := &slice{key: key{"shop", "reviews-x"}, service: "reviews", ports: []uint16{9080},
+	list := &slice{key: key{"shop", "reviews-x"}, service: "reviews", ports: []port{9080},
 		endpoints: []endpoint{{address: shared, pod: "reviews-1", uid: "uid-reviews-1", node: "node-2", zone: "b"}}}
 	s.putSlice(list, start)
 	ask := func() (conn.Peer, conn.Answer) {

@@ -27,7 +27,7 @@ type podTable struct {
 // hostPort is a port of a node.
 type hostPort struct {
 	node string
-	port uint16
+	port port
 }
 
 func newPodTable() *podTable {
@@ -157,7 +157,7 @@ func (t *podTable) remembered() iter.Seq[*pod] {
 type serviceTable struct {
 	table[service]
 	byAddress  index[netip.Addr, *service]
-	byNodePort index[uint16, *service]
+	byNodePort index[port, *service]
 }
 
 func newServiceTable() *serviceTable {

@@ -117,7 +117,7 @@ func (p *Pipeline) resolveDatagrams(c conn.Conn, now time.Time) Identity {
 		known.Server, known.Client, known.Port = c.Tuple.Source, remote, c.Tuple.Source.Port()
 	}
 	if c.Role == conn.RoleClient && standsForOthers(known.Peer) {
-		known.atService(remote, p.destination(remote))
+		known.atService(remote, p.destination(c.Protocol, remote))
 	}
 	return known
 }
@@ -128,7 +128,7 @@ func (p *Pipeline) follow(known *Identity, c conn.Conn, now time.Time) netip.Add
 	asked, actual := c.Tuple.Destination, c.Tuple.Destination
 	if c.Datagrams != nil && c.Datagrams.Actual.IsValid() {
 		actual = c.Datagrams.Actual
-		known.Original = flow.Original{Name: p.destination(asked), Port: asked.Port(), Address: asked.Addr()}
+		known.Original = flow.Original{Name: p.destination(c.Protocol, asked), Port: asked.Port(), Address: asked.Addr()}
 	}
 	inside := actual.Addr().IsLoopback() || actual.Addr() == c.Tuple.Source.Addr()
 	switch {

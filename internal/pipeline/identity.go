@@ -52,7 +52,7 @@ func (p *Pipeline) resolve(c conn.Conn, now time.Time) Identity {
 	known.settled = p.final || certain && believed && view.Settled && stays(c, other, named) && p.introduced(owner)
 	known.fill(c, remote)
 	if other == nil && c.Role == conn.RoleClient && standsForOthers(known.Peer) {
-		known.atService(remote, p.destination(remote))
+		known.atService(remote, p.destination(c.Protocol, remote))
 	}
 	return known
 }
@@ -95,7 +95,7 @@ func (p *Pipeline) routed(c conn.Conn, r conn.Route) Identity {
 	known := Identity{NAT: r.NAT, Port: r.Port}
 	if r.Asked.IsValid() {
 		known.Original = flow.Original{
-			Name: p.destination(r.Asked), Port: r.Asked.Port(), Address: r.Asked.Addr(),
+			Name: p.destination(c.Protocol, r.Asked), Port: r.Asked.Port(), Address: r.Asked.Addr(),
 		}
 	}
 	if c.Role != conn.RoleUnknown {
@@ -138,7 +138,7 @@ func (p *Pipeline) named(
 		q.Address = remote.Addr()
 	}
 	if other == nil && c.Role == conn.RoleClient {
-		q.Port = remote.Port()
+		q.Port, q.Protocol = remote.Port(), c.Protocol
 	}
 	return p.sources.peer(q)
 }
@@ -166,8 +166,8 @@ func (p *Pipeline) withhold(o conn.Owner, age time.Duration) bool {
 }
 
 // destination names what a client asked for.
-func (p *Pipeline) destination(asked netip.AddrPort) string {
-	if name := p.sources.service(asked); name != "" {
+func (p *Pipeline) destination(protocol conn.Protocol, asked netip.AddrPort) string {
+	if name := p.sources.service(protocol, asked); name != "" {
 		return name
 	}
 	return p.peers.Destination(asked.Addr())

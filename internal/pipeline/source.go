@@ -16,7 +16,7 @@ type Source interface {
 	// Peer describes the other end of a connection.
 	Peer(q conn.Query) (conn.Peer, conn.Answer)
 	// Service names the service that a client asks for at an address. Empty: there is none.
-	Service(asked netip.AddrPort) string
+	Service(protocol conn.Protocol, asked netip.AddrPort) string
 	// Here returns the zone and the region of this machine. Empty: not known.
 	Here() (zone, region string, a conn.Answer)
 	// Warnings name what the source does without since it was opened.
@@ -79,9 +79,9 @@ func (s Sources) believe(o conn.Owner, now time.Time) (conn.Owner, conn.Answer) 
 }
 
 // service returns the name that the first source has for a service.
-func (s Sources) service(asked netip.AddrPort) string {
+func (s Sources) service(protocol conn.Protocol, asked netip.AddrPort) string {
 	for _, source := range s {
-		if name := source.Service(asked); name != "" {
+		if name := source.Service(protocol, asked); name != "" {
 			return name
 		}
 	}

@@ -35,11 +35,11 @@ func (s *oracle) Peer(q conn.Query) (conn.Peer, conn.Answer) {
 	return s.peers[q.Address], s.answer
 }
 
-func (s *oracle) Service(netip.AddrPort) string              { return s.service }
-func (s *oracle) Here() (zone, region string, a conn.Answer) { return s.zone, "", s.answer }
-func (s *oracle) Warnings() []string                         { return []string{"warning of " + s.zone} }
-func (s *oracle) Faults() []conn.Fault                       { return s.faults }
-func (s *oracle) Health() kubernetes.Health                  { return s.health }
+func (s *oracle) Service(conn.Protocol, netip.AddrPort) string { return s.service }
+func (s *oracle) Here() (zone, region string, a conn.Answer)   { return s.zone, "", s.answer }
+func (s *oracle) Warnings() []string                           { return []string{"warning of " + s.zone} }
+func (s *oracle) Faults() []conn.Fault                         { return s.faults }
+func (s *oracle) Health() kubernetes.Health                    { return s.health }
 
 func (s *oracle) Close() {
 	if s.close != nil {
@@ -120,7 +120,7 @@ func TestSourcesTogether(t *testing.T) {
 		answer: conn.Provisional, service: "reviews.default", zone: "zone-a", faults: []conn.Fault{away},
 		close: func() { closed++ },
 	}}
-	if got := s.service(netip.MustParseAddrPort("10.96.1.3:80")); got != "reviews.default" {
+	if got := s.service(conn.TCP, netip.MustParseAddrPort("10.96.1.3:80")); got != "reviews.default" {
 		t.Errorf("the service is %q", got)
 	}
 	if zone, _, settled := s.here(); zone != "zone-a" || settled {
