@@ -10,6 +10,8 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
+
+	"github.com/netconn/netconn/internal/names"
 )
 
 // A page is what the collector's Prometheus exporter shows at one moment: the totals of every flow.
@@ -23,7 +25,7 @@ type page struct {
 type flow struct {
 	owner    owner
 	role     string // client, server or unknown
-	port     string // of the server; empty: unknown
+	port     string // of the server, as 443 or 443/udp; empty: unknown
 	peerName string // empty: unknown
 	peerType string
 	scope    string // where the peer is
@@ -126,6 +128,10 @@ func flowOf(label map[string]string) flow {
 	if peer == "" {
 		peer = label["netconn_peer_name"]
 	}
+	port := label["server_port"]
+	if label["network_transport"] == names.UDP && port != "" {
+		port += "/" + names.UDP
+	}
 	return flow{
 		owner: owner{
 			executable: label["process_executable_name"],
@@ -133,7 +139,7 @@ func flowOf(label map[string]string) flow {
 			unit:       label["netconn_systemd_unit"],
 		},
 		role:     label["netconn_role"],
-		port:     label["server_port"],
+		port:     port,
 		peerName: peer,
 		peerType: label["netconn_peer_type"],
 		scope:    label["netconn_peer_scope"],

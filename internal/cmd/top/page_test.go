@@ -77,6 +77,18 @@ func TestFlowOf(t *testing.T) {
 	if got := flowOf(labels); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
+	labels["network_transport"] = "udp"
+	if got := flowOf(labels); got.port != "80/udp" {
+		t.Errorf("the port is %q, want that of UDP", got.port)
+	}
+	labels["server_port"] = ""
+	if got := flowOf(labels); got.port != "" {
+		t.Errorf("an unknown port is %q", got.port)
+	}
+	labels["network_transport"], labels["server_port"] = "tcp", "80"
+	if got := flowOf(labels); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
 	labels["netconn_peer_container_name"] = "postgres"
 	if got := flowOf(labels); got.peerName != "postgres" {
 		t.Errorf("the peer is %q, want its container's name", got.peerName)
