@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"time"
@@ -45,14 +46,21 @@ func (p *Pipeline) snapshotDatagrams(all bool, now time.Time) error {
 	if p.udp.Snapshot == nil {
 		return nil
 	}
+	p.udpRead, p.udpWanted = now, false
 	return p.udp.Snapshot(all, now, p.datagrams(now))
 }
 
+// drainDatagrams reads what has ended. The server of a client that lived for a moment may not be reported yet, so its
+// live end is read too, once a second at most.
 func (p *Pipeline) drainDatagrams(now time.Time) error {
 	if p.udp.Drain == nil {
 		return nil
 	}
-	return p.udp.Drain(now, p.datagrams(now))
+	err := p.udp.Drain(now, p.datagrams(now))
+	if p.udpWanted && now.Sub(p.udpRead) >= time.Second {
+		err = errors.Join(err, p.snapshotDatagrams(false, now))
+	}
+	return err
 }
 
 // datagramFaults returns a fault for a minute after a cgroup was refused.
@@ -90,6 +98,9 @@ func (p *Pipeline) datagrams(now time.Time) udp.Handler {
 		c.Owner = p.owners.Resolve(c.Process)
 		p.programs.note(c.Owner, c.Process.PID)
 		p.datagramEnds.Add(&c, now)
+		if c.Phase != conn.Open && c.Role == conn.RoleClient && !p.datagramEnds.View(c.ID).Found {
+			p.udpWanted = true
+		}
 		p.flows.Apply(c, now)
 	}
 }
@@ -109,7 +120,7 @@ func (p *Pipeline) resolveDatagrams(c conn.Conn, now time.Time) Identity {
 	}
 	named, certain := p.named(c, nil, remote, now)
 	known.Peer = peer.Enrich(p.peers.Describe(c, nil, remote.Addr()), named)
-	known.settled = p.final || certain && believed && p.introduced(owner)
+	known.settled = p.final || certain && believed && p.introduced(owner) && !p.udpRead.Before(c.Reported())
 	switch c.Role {
 	case conn.RoleClient:
 		known.Server, known.Client, known.Port = remote, c.Tuple.Source, remote.Port()

@@ -11,6 +11,7 @@ import (
 
 	"github.com/netconn/netconn/internal/conn"
 	"github.com/netconn/netconn/internal/flow"
+	"github.com/netconn/netconn/internal/names"
 	"github.com/netconn/netconn/internal/udp"
 )
 
@@ -18,6 +19,7 @@ import (
 type counting struct {
 	scripted
 	exchanges []conn.Conn // of each snapshot
+	ended     []conn.Conn // of the next drain
 	stats     udp.Stats
 	all       bool
 	err       error
@@ -31,7 +33,13 @@ func (s *counting) open(t *testing.T, mode UDP) *Pipeline {
 	m.Datagrams = func(_ string, all bool) (Datagrams, error) {
 		s.all = all
 		return Datagrams{
-			Drain: func(time.Time, udp.Handler) error { return nil },
+			Drain: func(_ time.Time, h udp.Handler) error {
+				for _, c := range s.ended {
+					h(c)
+				}
+				s.ended = nil
+				return nil
+			},
 			Snapshot: func(_ bool, _ time.Time, h udp.Handler) error {
 				for _, c := range s.exchanges {
 					h(c)
@@ -162,6 +170,23 @@ func TestDatagramsBetweenEnds(t *testing.T) {
 	}
 	if !s.all {
 		t.Error("udp: all counts only what is used")
+	}
+}
+
+// A client has ended before the first snapshot has its server. The server is read at once, and is its peer.
+func TestDatagramsOfAMoment(t *testing.T) {
+	s := counting{exchanges: []conn.Conn{inNamespace(2, exchange(2, conn.RoleServer, "10.0.0.2:53", "10.0.0.1:40000"))}}
+	s.exchanges[0].Process = conn.Process{PID: 2, Executable: "resolver"}
+	p := s.open(t, UDPUsed)
+	ended := exchange(1, conn.RoleClient, "10.0.0.1:40000", "10.0.0.2:53")
+	ended.Phase = conn.Closed
+	s.ended = []conn.Conn{ended}
+	for range 3 {
+		s.pass(t, p, 100*time.Millisecond)
+	}
+	all := s.collect(t, p)
+	if len(all) != 2 || all[0].Key.NAT != conn.NATNone || all[0].Key.Peer[names.PeerName] != "resolver" {
+		t.Errorf("%d flows: %+v", len(all), all[0].Key)
 	}
 }
 

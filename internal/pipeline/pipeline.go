@@ -79,7 +79,9 @@ type Pipeline struct {
 	sockets      Sockets
 	udp          Datagrams
 	udpErr       error
-	udpRefused   growth // of cgroups
+	udpRefused   growth    // of cgroups
+	udpRead      time.Time // the last snapshot of UDP
+	udpWanted    bool      // a client has ended with a server that is not known
 	owners       *owner.Resolver
 	ends         *ends.Index
 	datagramEnds *ends.Datagrams
