@@ -262,3 +262,52 @@ func TestFiltered(t *testing.T) {
 	receive(t, s, 2)
 	w.want(figures{client, open, 61, 0, 3, 0}, figures{server, open, 0, 11, 0, 2})
 }
+
+// The time stamp of a packet reaches its socket as an error does, and is none.
+func TestTimestamps(t *testing.T) {
+	n := testnet.New(t)
+	w := observe(t, Options{All: true}, n)
+	c, s := pair(t, n, n, "127.0.0.1:9000")
+	option(t, c, unix.SOL_SOCKET, unix.SO_TIMESTAMPING, unix.SOF_TIMESTAMPING_TX_SOFTWARE|unix.SOF_TIMESTAMPING_SOFTWARE)
+	send(t, c, 100)
+	receive(t, s, 1)
+	control(t, c, func(fd int) error {
+		_, _, _, _, err := unix.Recvmsg(fd, make([]byte, 200), make([]byte, 200), unix.MSG_ERRQUEUE)
+		return err
+	})
+	all := w.want(figures{client, open, 100, 0, 1, 0}, figures{server, open, 0, 100, 0, 1})
+	if got := all[0].Counts[conn.DatagramErrors]; got != 0 {
+		t.Errorf("%d errors, and none happened", got)
+	}
+}
+
+// At full speed every datagram is counted, and each was either received or dropped.
+func TestNoneUncounted(t *testing.T) {
+	const sent = 100_000
+	n := testnet.New(t)
+	w := observe(t, Options{All: true}, n)
+	c, s := pair(t, n, n, "127.0.0.1:9000")
+	received := make(chan uint64)
+	go func() {
+		count, buffer := uint64(0), make([]byte, 100)
+		for {
+			s.SetReadDeadline(time.Now().Add(time.Second))
+			if _, err := s.Read(buffer); err != nil {
+				received <- count
+				return
+			}
+			count++
+		}
+	}()
+	for i := range sent {
+		if send(t, c, 10); i%10_000 == 0 {
+			w.snapshot(false)
+		}
+	}
+	got := <-received
+	all := w.want(figures{client, open, sent * 10, 0, sent, 0}, figures{server, open, 0, got * 10, 0, got})
+	if drops := all[1].Counts[conn.DatagramDrops]; got+drops != sent {
+		testnet.Require(t, errors.New("this kernel does not show what a full buffer drops"))
+		t.Errorf("%d received and %d dropped of %d", got, drops, sent)
+	}
+}
