@@ -332,19 +332,6 @@ struct task_struct {
 	char comm[16];
 };
 
-/* A packet in the kernel. The headers are at offsets from head, the shared part is at end. */
-struct sk_buff {
-	unsigned int len;
-	unsigned char *head;
-	__u32 end;
-	__u16 network_header;
-	__u16 transport_header;
-};
-
-struct skb_shared_info {
-	unsigned short gso_segs;
-};
-
 struct bpf_map;
 struct bpf_iter_meta;
 

@@ -164,4 +164,21 @@ SEPARATE int read_packet(struct __sk_buff *skb, struct packet *p)
 	return true;
 }
 
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+/* A packet in the kernel. The headers are at offsets from head, the shared part is at end. */
+struct sk_buff {
+	unsigned int len;
+	unsigned char *head;
+	__u32 end;
+	__u16 network_header;
+	__u16 transport_header;
+};
+
+struct skb_shared_info {
+	unsigned short gso_segs;
+};
+
+#pragma clang attribute pop
+
 #endif

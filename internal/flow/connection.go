@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"slices"
 	"time"
 	"unique"
 
@@ -122,9 +123,9 @@ func (k *connection) release() {
 	}
 }
 
-// errorOf returns the last error of a UDP socket, as a valid index that is not conn.NoError.
+// errorOf returns the last error of a UDP socket, as one of those that UDP has.
 func errorOf(v *visit) conn.Error {
-	if v.Error == conn.NoError || v.Error >= conn.Errors {
+	if !slices.Contains(datagramReasons[:], v.Error) {
 		return conn.Other
 	}
 	return v.Error

@@ -1,6 +1,10 @@
 package flow
 
-import "github.com/netconn/netconn/internal/conn"
+import (
+	"slices"
+
+	"github.com/netconn/netconn/internal/conn"
+)
 
 // Parts is a set of parts of a flow: those that have series of their own, because they are absent until something
 // happens.
@@ -14,19 +18,29 @@ const (
 	otherParts
 )
 
+// datagramReasons are the errors of UDP, which have a part each. conn.Other stands for all others.
+var datagramReasons = [...]conn.Error{conn.Other, conn.Refused, conn.HostUnreachable, conn.NetworkUnreachable}
+
 // Every part has a bit.
-const _ = uint(64 - 2 - int(conn.Counters) - int(Outcomes)*int(conn.Errors) - int(Measures))
+const _ = uint(64 - 3 - int(conn.Counters) - int(DatagramErrors)*int(conn.Errors) - len(datagramReasons) -
+	int(Measures) - int(conn.Rcodes))
 
 // Counted returns the part of a counter.
 func Counted(c conn.Counter) Parts { return otherParts << c }
 
 // Errored returns the part of an outcome with an error.
 func Errored(o Outcome, e conn.Error) Parts {
-	return Counted(conn.Counters) << (uint(o)*uint(conn.Errors) + uint(e))
+	first := Counted(conn.Counters) << (uint(o) * uint(conn.Errors))
+	if o == DatagramErrors {
+		return first << max(0, slices.Index(datagramReasons[:], e))
+	}
+	return first << e
 }
 
 // Sampled returns the part of a measure.
-func Sampled(m Measure) Parts { return Errored(Outcomes, 0) << m }
+func Sampled(m Measure) Parts {
+	return Errored(DatagramErrors, conn.Other) << (len(datagramReasons) + int(m))
+}
 
 // Answered returns the part of a response code.
 func Answered(r conn.Rcode) Parts { return Sampled(Measures) << r }

@@ -2,6 +2,7 @@ package flow
 
 import (
 	"math/bits"
+	"slices"
 	"testing"
 
 	"github.com/netconn/netconn/internal/conn"
@@ -13,16 +14,24 @@ func TestPartsAreDistinct(t *testing.T) {
 	for c := range conn.Counters {
 		all = append(all, Counted(c))
 	}
-	for o := range Outcomes {
+	for o := range DatagramErrors {
 		for e := range conn.Errors {
 			all = append(all, Errored(o, e))
 		}
+	}
+	for _, e := range datagramReasons {
+		all = append(all, Errored(DatagramErrors, e))
 	}
 	for m := range Measures {
 		all = append(all, Sampled(m))
 	}
 	for r := range conn.Rcodes {
 		all = append(all, Answered(r))
+	}
+	for e := range conn.Errors {
+		if p := Errored(DatagramErrors, e); !slices.Contains(datagramReasons[:], e) && p != Errored(DatagramErrors, conn.Other) {
+			t.Errorf("the part of %v is %b, want that of others", e, p)
+		}
 	}
 	var seen Parts
 	for i, p := range all {

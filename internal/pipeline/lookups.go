@@ -88,7 +88,7 @@ func (p *Pipeline) identifyLookup(l *conn.Lookup, now time.Time) (k flow.Key, se
 	remote := l.Tuple.Destination
 	q := conn.Query{Namespace: l.Namespace, Address: remote.Addr(), At: l.At, Now: now}
 	if l.Role == conn.RoleClient {
-		q.Port = remote.Port()
+		q.Port, q.Protocol = remote.Port(), l.Protocol
 	}
 	owner, believed := p.believe(l.Owner, now)
 	var named conn.Peer

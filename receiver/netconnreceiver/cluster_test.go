@@ -57,7 +57,7 @@ func (k *known) find(by ...string) (conn.Peer, conn.Answer) {
 	return conn.Peer{}, conn.Unknown
 }
 
-func (k *known) Service(to netip.AddrPort) string { return k.services[to] }
+func (k *known) Service(_ conn.Protocol, to netip.AddrPort) string { return k.services[to] }
 func (k *known) Here() (zone, region string, a conn.Answer) {
 	return k.zone, strings.Replace(k.zone, "zone-a", "east", 1), k.answer
 }
