@@ -139,7 +139,9 @@ func (p *Pipeline) follow(known *Identity, c conn.Conn, now time.Time) netip.Add
 	asked, actual := c.Tuple.Destination, c.Tuple.Destination
 	if c.Datagrams != nil && c.Datagrams.Actual.IsValid() {
 		actual = c.Datagrams.Actual
-		known.Original = flow.Original{Name: p.destination(c.Protocol, asked), Port: asked.Port(), Address: asked.Addr()}
+		known.Original = flow.Original{
+			Name: p.destination(c.Protocol, asked), Port: asked.Port(), Address: asked.Addr(),
+		}
 	}
 	inside := actual.Addr().IsLoopback() || actual.Addr() == c.Tuple.Source.Addr()
 	switch {

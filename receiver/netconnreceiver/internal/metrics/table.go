@@ -173,11 +173,13 @@ var table = [...]row{
 		description: "Time in which the sender had data that was not acknowledged, and did not wait for room.",
 	},
 	{
-		name: names.Timeouts, unit: names.EventsUnit, kind: counter, of: tcpOnly, rare: true, counters: one(conn.Timeouts),
+		name: names.Timeouts, unit: names.EventsUnit, kind: counter, of: tcpOnly, rare: true,
+		counters:    one(conn.Timeouts),
 		description: "Retransmission timeouts.",
 	},
 	{
-		name: names.Recoveries, unit: names.EventsUnit, kind: counter, of: tcpOnly, rare: true, counters: one(conn.Recoveries),
+		name: names.Recoveries, unit: names.EventsUnit, kind: counter, of: tcpOnly, rare: true,
+		counters:    one(conn.Recoveries),
 		description: "Series of retransmission timeouts in a row, also those that last.",
 	},
 	{
@@ -185,7 +187,8 @@ var table = [...]row{
 		description: "Connections in a sockmap, which may have carried more payload than netconn.io has.",
 	},
 	{
-		name: names.DatagramDrops, unit: names.Datagrams, kind: counter, of: udpOnly, rare: true, counters: one(conn.DatagramDrops),
+		name: names.DatagramDrops, unit: names.Datagrams, kind: counter, of: udpOnly, rare: true,
+		counters:    one(conn.DatagramDrops),
 		description: "Datagrams that arrived and were dropped, because the buffer of their UDP socket was full.",
 	},
 	{

@@ -91,8 +91,8 @@ func (w *Writer) Mask(k flow.Key) flow.Key {
 	return w.set.Mask(k)
 }
 
-// distinguishesAll reports whether a view distinguishes all flows that it shows. Every view distinguishes the transports
-// of connections.
+// distinguishesAll reports whether a view distinguishes all flows that it shows. Every view distinguishes the
+// transports of connections.
 func (w *Writer) distinguishesAll(v view) bool {
 	relevant := attributes.Connection &^ attributes.With(names.Transport)
 	if v.lookups {

@@ -89,7 +89,7 @@ type instrument struct {
 
 func (t *Telemetry) instruments() []instrument {
 	b := t.builder
-	return []instrument{
+	return append(t.ofPackets(), []instrument{
 		{b.RegisterNetconnBytesLostCallback, observeBytesLost},
 		{b.RegisterNetconnConnectionsLostCallback, observeConnectionsLost},
 		{b.RegisterNetconnOwnersUnresolvedCallback, observeNamed("netconn.reason",
@@ -116,12 +116,6 @@ func (t *Telemetry) instruments() []instrument {
 		{b.RegisterNetconnEventsCallback, one(func(h *health) uint64 { return h.sent.Events })},
 		{b.RegisterNetconnConnectionsBeyondLimitCallback, observeBeyond},
 		{b.RegisterNetconnReportsDeferredCallback, one(func(h *health) uint64 { return h.Flows.Deferred })},
-		{b.RegisterNetconnDNSCgroupsCallback, one(func(h *health) int { return h.DNS.Cgroups })},
-		{b.RegisterNetconnDNSCgroupsRefusedCallback, one(func(h *health) uint64 { return h.DNS.NotAttached })},
-		{b.RegisterNetconnDNSLostCallback, one(func(h *health) uint64 { return h.DNS.Lost })},
-		{b.RegisterNetconnDNSQueriesRefusedCallback, one(func(h *health) uint64 { return h.DNS.QueriesRefused })},
-		{b.RegisterNetconnDNSMalformedCallback, one(func(h *health) uint64 { return h.DNS.Malformed })},
-		{b.RegisterNetconnDNSUnreadableCallback, one(func(h *health) uint64 { return h.DNS.Unreadable })},
 		{b.RegisterNetconnEndsUnpairedCallback, one(func(h *health) uint64 { return h.Ends.Refused })},
 		{b.RegisterNetconnConnectionsCallback, one(func(h *health) int { return h.Flows.Connections })},
 		{b.RegisterNetconnConnectionsPendingCallback, one(func(h *health) int { return h.Flows.Pending })},
@@ -144,6 +138,19 @@ func (t *Telemetry) instruments() []instrument {
 		{b.RegisterNetconnStorageRefusedCallback, one(func(h *health) uint64 {
 			return h.Kernel.StorageRefused + h.UDP.StorageRefused
 		})},
+	}...)
+}
+
+// ofPackets are the instruments of what follows packets: DNS and UDP.
+func (t *Telemetry) ofPackets() []instrument {
+	b := t.builder
+	return []instrument{
+		{b.RegisterNetconnDNSCgroupsCallback, one(func(h *health) int { return h.DNS.Cgroups })},
+		{b.RegisterNetconnDNSCgroupsRefusedCallback, one(func(h *health) uint64 { return h.DNS.NotAttached })},
+		{b.RegisterNetconnDNSLostCallback, one(func(h *health) uint64 { return h.DNS.Lost })},
+		{b.RegisterNetconnDNSQueriesRefusedCallback, one(func(h *health) uint64 { return h.DNS.QueriesRefused })},
+		{b.RegisterNetconnDNSMalformedCallback, one(func(h *health) uint64 { return h.DNS.Malformed })},
+		{b.RegisterNetconnDNSUnreadableCallback, one(func(h *health) uint64 { return h.DNS.Unreadable })},
 		{b.RegisterNetconnUDPCgroupsCallback, one(func(h *health) int { return h.UDP.Cgroups })},
 		{b.RegisterNetconnUDPCgroupsRefusedCallback, one(func(h *health) uint64 { return h.UDP.NotAttached })},
 		{b.RegisterNetconnUDPExchangesCallback, one(func(h *health) int { return h.UDP.Exchanges })},
