@@ -141,6 +141,8 @@ func (m module) skip(path, name string) error {
 		return nil
 	case strings.HasPrefix(name, "_"), strings.HasPrefix(name, "."):
 		return filepath.SkipDir
+	case name == "out" && filepath.Base(filepath.Dir(path)) == "build":
+		return filepath.SkipDir // what the page's tests have written
 	case name == "testdata", name == "test", name == "node_modules":
 		return filepath.SkipDir
 	case strings.HasPrefix(m.name, "go@") && (name == "cmd" || name != "src" && filepath.Dir(path) == m.folder):

@@ -159,6 +159,7 @@ func TestSkip(t *testing.T) {
 	for path, want := range map[string]bool{
 		"go@go1.26/cmd": true, "go@go1.26/test": true, "go@go1.26/misc": true, "go@go1.26/src": false, "go@go1.26/src/cmd": true,
 		"m@v1/cmd": false, "m@v1/_examples": true, "m@v1/.github": true, "m@v1/node_modules": true, "m@v1/testdata": true,
+		"m@v1/web/build/out": true, "m@v1/web/build": false, "m@v1/out": false,
 	} {
 		name, _, _ := strings.Cut(path, "/")
 		got := (module{name, name}).skip(path, filepath.Base(path)) != nil
