@@ -2,6 +2,7 @@ package otlp
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -14,11 +15,11 @@ type Point struct {
 	Metric      string
 	Attributes  map[string]string
 	Start, Time time.Time
-	Value       int64
+	Value       int64 // of a metric in seconds: milliseconds
 }
 
-// Points returns the points of all sums in an export, in their order. A value that is not an integer is an error. The
-// points of one resource share its map.
+// Points returns the points of all sums in an export, in their order. A value that is not an integer is an error, but
+// for metrics in seconds. The points of one resource share its map.
 func Points(md pmetric.Metrics) (all []Point, err error) {
 	for _, rm := range md.ResourceMetrics().All() {
 		resource := Text(rm.Resource().Attributes())
@@ -38,12 +39,16 @@ func appendPoints(all []Point, resource map[string]string, m pmetric.Metric) ([]
 		return all, nil
 	}
 	for _, p := range m.Sum().DataPoints().All() {
-		if p.ValueType() != pmetric.NumberDataPointValueTypeInt {
+		value := p.IntValue()
+		switch {
+		case m.Unit() == "s":
+			value = int64(math.Round(p.DoubleValue() * 1000))
+		case p.ValueType() != pmetric.NumberDataPointValueTypeInt:
 			return nil, fmt.Errorf("read %s: a value is %s", m.Name(), p.ValueType())
 		}
 		all = append(all, Point{
 			Resource: resource, Metric: m.Name(), Attributes: Text(p.Attributes()),
-			Start: p.StartTimestamp().AsTime(), Time: p.Timestamp().AsTime(), Value: p.IntValue(),
+			Start: p.StartTimestamp().AsTime(), Time: p.Timestamp().AsTime(), Value: value,
 		})
 	}
 	return all, nil

@@ -202,6 +202,10 @@ func TestPoints(t *testing.T) {
 	g := other.AppendEmpty()
 	g.SetName("netconn.active")
 	g.SetEmptySum().DataPoints().AppendEmpty().SetIntValue(3)
+	l := other.AppendEmpty()
+	l.SetName("netconn.tcp.limited")
+	l.SetUnit("s")
+	l.SetEmptySum().DataPoints().AppendEmpty().SetDoubleValue(1.2503)
 	got, err := otlp.Points(md)
 	if err != nil {
 		t.Fatal(err)
@@ -210,6 +214,7 @@ func TestPoints(t *testing.T) {
 	want := []otlp.Point{
 		{resource, "netconn.io", map[string]string{"netconn.role": "client"}, time.Unix(1, 0).UTC(), time.Unix(2, 0).UTC(), 5},
 		{resource, "netconn.active", map[string]string{}, time.Unix(0, 0).UTC(), time.Unix(0, 0).UTC(), 3},
+		{resource, "netconn.tcp.limited", map[string]string{}, time.Unix(0, 0).UTC(), time.Unix(0, 0).UTC(), 1250},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("points (-want +got):\n%s", diff)
