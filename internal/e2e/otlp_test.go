@@ -146,6 +146,9 @@ func (s *shopping) checkResources(t *testing.T, shop, stock resource) {
 	}
 	both := maps.Clone(shop.metrics)
 	maps.Copy(both, stock.metrics)
+	for _, rare := range []string{"netconn.tcp.limited", "netconn.tcp.timeouts"} { // a slow machine has them
+		delete(both, rare)
+	}
 	if diff := cmp.Diff(defaultMetrics(), both); diff != "" {
 		t.Errorf("metrics (-want +got):\n%s", diff)
 	}
