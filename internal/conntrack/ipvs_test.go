@@ -34,12 +34,13 @@ func TestReadRulesOfIPVS(t *testing.T) {
 	wantEqual(t, "the server's rules", rulesIn(t, server) == rules{known: true}, true)
 }
 
-// IPVS tracks its connections only with net.ipv4.vs.conntrack, which kube-proxy sets. Without it the table of
-// connections does not have them, and that is no proof against a translation.
+// IPVS tracks its connections only with net.ipv4.vs.conntrack, which kube-proxy sets, and beside a rule that wants
+// connections to be tracked, as kube-proxy's. A connection that is not tracked is no proof against a translation.
 func TestThroughIPVS(t *testing.T) {
 	tables(t, func(t *testing.T, x *Tables) {
 		const service, destination = "10.96.0.10:80", "10.78.2.1:9080"
 		node, server := virtualService(t, service, destination)
+		node.Command("iptables", "-t", "nat", "-A", "POSTROUTING", "-d", "10.99.0.0/16", "-j", "MASQUERADE")
 		l := server.Listen(destination)
 		from := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(10, 78, 2, 2)}}
 		dial := func() (client, accepted net.Conn) {
