@@ -19,10 +19,10 @@ const describedFlows = "yaml:receivers::netconn::metrics::netconn.io::attributes
 // newKnownTestbed makes a testbed, and describes its nodes to an API server.
 func newKnownTestbed(t *testing.T, c *testcluster.Cluster) *testbed {
 	t.Helper()
-	s := &testbed{t: t}
-	s.build()
 	writeNodes(c)
 	shop := c.MakePod((kind{pod: "shop", owner: "DaemonSet shop"}).object())
+	s := &testbed{t: t, shopUID: string(shop.UID)}
+	s.build()
 	report(t, c, shop, s.shop.pod.Addr4, s.shop.id)
 	return s
 }

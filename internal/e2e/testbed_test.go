@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -22,6 +23,7 @@ type testbed struct {
 	sink     *sink
 	node     [2]*mesh.Node
 	outside  *mesh.Node
+	shopUID  string // of the shop's pod, if an API server has it
 	pod      [2]*mesh.Pod
 	shop     *workload
 	stock    *workload
@@ -94,6 +96,7 @@ func (s *testbed) build() {
 	s.check(err)
 	s.pod[0], err = s.node[0].Pod("shop", 31)
 	s.check(err)
+	s.pod[0].UID = cmp.Or(s.shopUID, s.pod[0].UID)
 	s.pod[1], err = s.node[1].Pod("stock", 33)
 	s.check(err)
 	s.shop, s.stock = s.addContainer("shop", s.pod[0]), s.addContainer("stock", s.pod[1])
