@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -24,11 +25,12 @@ import (
 type panelQuery struct {
 	where string // the dashboard, and its panel, annotation or variable
 	query string
-	label string // the label that a variable takes its values from
+	label string   // the label that a variable takes its values from
+	names []string // the labels that name the series in the legend
 }
 
 // A grafanaTarget is a panel's or an annotation's query.
-type grafanaTarget struct{ Expr string }
+type grafanaTarget struct{ Expr, LegendFormat string }
 
 // A grafanaDashboard is what the JSON of a dashboard says of its queries.
 type grafanaDashboard struct {
@@ -78,21 +80,25 @@ func (d *grafanaDashboard) queries(t *testing.T) (all []panelQuery) {
 		values = append(values, "${"+v.Name+"}", cmp.Or(v.AllValue, text), "$"+v.Name, cmp.Or(v.AllValue, text))
 	}
 	fill := strings.NewReplacer(values...)
-	add := func(where, query, label string) {
+	add := func(where, query, legend, label string) {
 		query = fill.Replace(query)
 		if unfilled.MatchString(query) {
 			t.Errorf("%s: %s has a variable that the dashboard does not have", where, query)
 		}
-		all = append(all, panelQuery{d.UID + ": " + where, query, label})
+		q := panelQuery{d.UID + ": " + where, query, label, nil}
+		for _, name := range placeholder.FindAllStringSubmatch(legend, -1) {
+			q.names = append(q.names, name[1])
+		}
+		all = append(all, q)
 	}
 	for _, p := range d.Panels {
 		for _, target := range p.Targets {
-			add(p.Title, target.Expr, "")
+			add(p.Title, target.Expr, target.LegendFormat, "")
 		}
 	}
 	for _, a := range d.Annotations.List {
 		if a.Expr != "" {
-			add("annotation "+a.Name, a.Expr, "")
+			add("annotation "+a.Name, a.Expr, "", "")
 		}
 	}
 	for _, v := range d.Templating.List {
@@ -103,7 +109,7 @@ func (d *grafanaDashboard) queries(t *testing.T) (all []panelQuery) {
 		if parts == nil {
 			t.Fatalf("%s: variable %s asks for %v", d.UID, v.Name, v.Query)
 		}
-		add("variable "+v.Name, parts[1], parts[2])
+		add("variable "+v.Name, parts[1], "", parts[2])
 	}
 	return all
 }
@@ -111,6 +117,8 @@ func (d *grafanaDashboard) queries(t *testing.T) (all []panelQuery) {
 var (
 	// unfilled is a variable of Grafana; $1 is a group of a regular expression.
 	unfilled = regexp.MustCompile(`\$[a-zA-Z_{]`)
+	// placeholder is a label in a legend.
+	placeholder = regexp.MustCompile(`{{([a-z_.0-9]+)}}`)
 	// labelValues is the query of a variable: a selector and a label.
 	labelValues = regexp.MustCompile(`^label_values\((.*), ([a-z0-9_]+)\)$`)
 	// grouping is what an aggregation groups by.
@@ -144,7 +152,7 @@ func (p *prometheus) wantDashboards(reasons map[string]string) {
 			seen := make(map[string]bool)
 			for _, q := range d.queries(p.t) {
 				used[q.where] = true
-				if !p.answered(q.query, seen) && reasons[q.where] == "" {
+				if !p.answered(q, seen) && reasons[q.where] == "" {
 					waiting[q.where] = q.query
 				}
 			}
@@ -173,17 +181,23 @@ func (p *prometheus) wantDashboards(reasons map[string]string) {
 	}
 }
 
-// answered reports whether a query returns data, and adds the labels that have values in it.
-func (p *prometheus) answered(query string, seen map[string]bool) bool {
+// answered reports whether a query returns data that the legend has a name for, and adds the labels that have values.
+func (p *prometheus) answered(q panelQuery, seen map[string]bool) bool {
 	p.t.Helper()
-	var series []struct{ Metric values }
-	p.ask(url.Values{"query": {query}}, &series)
+	var series []struct {
+		Metric values
+		Value  [2]any
+	}
+	p.ask(url.Values{"query": {q.query}}, &series)
+	named, number := len(q.names) == 0, false
 	for _, s := range series {
+		number = number || s.Value[1] != "NaN" // the quantile of a histogram without buckets is none
+		named = named || slices.ContainsFunc(q.names, func(name string) bool { return s.Metric[name] != "" })
 		for label, value := range s.Metric {
 			seen[label] = seen[label] || value != ""
 		}
 	}
-	return len(series) > 0
+	return named && number
 }
 
 // noPanel has the queries that return nothing in the mesh of the test, and why.

@@ -32,7 +32,7 @@ const (
 	inOrder      = `otlp_http/%d: {endpoint: "http://%s/api/v1/otlp", sending_queue: {num_consumers: 1}}`
 	toVictoria   = `otlp_http/%d: {metrics_endpoint: "http://%s/opentelemetry/v1/metrics"}`
 	remoteWrite  = `prometheus_remote_write/%d: {endpoint: "http://%s/api/v1/write", ` +
-		`resource_to_telemetry_conversion: {enabled: true}}`
+		`resource_to_telemetry_conversion: {enabled: true}, disable_scope_info: true}`
 
 	zeroIngestion    = "--enable-feature=created-timestamp-zero-ingestion"
 	prometheusNaming = "-opentelemetry.usePrometheusNaming"

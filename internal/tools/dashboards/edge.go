@@ -36,8 +36,8 @@ func edge() *builder {
 		WithPanel(chart("Round trip", seconds,
 			"Smoothed round-trip time of each connection, at each collection and at its close.",
 			quantiles(of(rtt))...)).
-		WithPanel(chart("Handshake", seconds,
-			"From the SYN to the established connection.", quantiles(of(handshake))...)), of)
+		WithPanel(chart("Handshake, mean", seconds, "From the SYN to the established connection. It has no buckets by default.",
+			query{ratio(rate("", of(handshake+"_sum")), rate("", of(handshake+"_count"))), "mean"})), of)
 }
 
 // edgeDetails adds what an edge is made of.

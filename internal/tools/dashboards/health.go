@@ -5,6 +5,16 @@ func own(name string) string {
 	return where("", `__name__=~"otelcol_`+name+`(_total)?"`, `instance=~"$instance"`)
 }
 
+// targetLabels are labels that a scrape gives to all series of a collector. Prometheus 3 keeps the dots of the labels of
+// its metrics, which no query of an older one may name, so that queries name the others.
+const targetLabels = "job, receiver, namespace, pod, container, endpoint, node, service"
+
+// kinds asks for the rates of a counter by a label of netconn's.
+func kinds(label, counter string) query {
+	return query{"sum without (instance, " + targetLabels + ") (rate(" + own(counter) + window + "))",
+		"{{netconn_" + label + "}}{{netconn." + label + "}}"}
+}
+
 // health shows what netconn loses, holds and costs, from the collectors' own metrics.
 func health() *builder {
 	instance := func(name string) query { return query{rate("instance", own(name)), "{{instance}}"} }
@@ -24,7 +34,7 @@ func health() *builder {
 			rate("", own("netconn_messages_refused")))).
 		WithRow(row("Losses")).
 		WithPanel(stacked("Lost reports by event", perSecond, "",
-			query{rate("netconn_end", own("netconn_connections_lost")), "{{netconn_end}}"})).
+			kinds("end", "netconn_connections_lost"))).
 		WithPanel(chart("Points that an exporter could not send", perSecond, "No series: all were sent.",
 			query{rate("instance, exporter", own("exporter_send_failed_metric_points")), "{{instance}} {{exporter}}"})).
 		WithPanel(chart("Connections that vanished", perSecond, "Connections without a report of their end.",
@@ -32,15 +42,15 @@ func health() *builder {
 		WithPanel(chart("Dropped events", perSecond, "", instance("netconn_events_dropped"))).
 		WithRow(row("Translations and names")).
 		WithPanel(stacked("Answers of connection tracking", perSecond, "",
-			query{rate("netconn_result", own("netconn_conntrack_answers")), "{{netconn_result}}"})).
+			kinds("result", "netconn_conntrack_answers"))).
 		WithPanel(stacked("Look-ups of peers in the cluster", perSecond, "",
-			query{rate("netconn_answer", own("netconn_kubernetes_answers")), "{{netconn_answer}}"})).
+			kinds("answer", "netconn_kubernetes_answers"))).
 		WithPanel(chart("Containers that were not found", perSecond,
 			"Connections with an owner that could not be resolved.",
 			instance("netconn_owners_unresolved"))).
 		WithPanel(chart("Watches of the Kubernetes API", count, "1: objects of the kind are listed and watched.",
-			query{total("instance, netconn_kind", own("netconn_kubernetes_connected")),
-				"{{instance}} {{netconn_kind}}"})).
+			query{"sum without (" + targetLabels + ") (" + own("netconn_kubernetes_connected") + ")",
+				"{{instance}} {{netconn_kind}}{{netconn.kind}}"})).
 		WithRow(row("Size and cost")).
 		WithPanel(chart("Connections that are followed", count, "", held("netconn_connections"))).
 		WithPanel(chart("Flows", count, "Each is up to 20 series.", held("netconn_flows"))).

@@ -50,7 +50,7 @@ const (
 	active      = "netconn_active"
 	retransmits = "netconn_tcp_retransmits_total"
 	rtt         = "netconn_tcp_rtt_seconds_bucket"
-	handshake   = "netconn_tcp_handshake_duration_seconds_bucket"
+	handshake   = "netconn_tcp_handshake_duration_seconds" // with _sum and _count
 	listenDrops = "netconn_listen_drops_total"
 )
 
