@@ -36,6 +36,7 @@ type Sockets struct {
 
 	mu      sync.Mutex
 	packets *attach.Set
+	closed  bool
 	since   map[uint64]uint64 // when the programs for packets ran for a cgroup, by the monotonic clock
 	err     error             // of the last attachment that failed
 	// how many cgroups were refused
@@ -202,7 +203,7 @@ func (s *Sockets) watch(uses *ringbuf.Reader) {
 func (s *Sockets) add(id uint64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.packets == nil {
+	if s.packets == nil || s.closed {
 		return nil
 	}
 	err := s.packets.Add(id)
@@ -242,6 +243,9 @@ func (s *Sockets) adopt() error {
 
 // Close detaches and unloads everything. A second call does nothing.
 func (s *Sockets) Close() error {
+	s.mu.Lock()
+	s.closed = true // no cgroup is attached to any more
+	s.mu.Unlock()
 	var errs []error
 	for i := len(s.closers) - 1; i >= 0; i-- {
 		errs = append(errs, s.closers[i].Close())
