@@ -174,7 +174,7 @@ func TestServers(t *testing.T) {
 	start(t, n, "netconn-test-dns-later", "10.99.53.2:15053")
 	start(t, n, "netconn-test-dns-other", "10.99.53.3:5353")
 	w.drain()
-	if s, err := w.Stats(); err != nil || s.Cgroups < 2 || s.NotAttached > 0 {
+	if s, err := w.Stats(); err != nil || s.Cgroups < 2 { // other tests have servers too, one of them in the root cgroup
 		t.Fatalf("%+v: %v", s, err)
 	}
 	n.Do(func() {

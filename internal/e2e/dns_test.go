@@ -157,6 +157,9 @@ func TestLookups(t *testing.T) {
 	servers.next(1)
 	all.next(1)
 	id, log := newDNSmasq(t, n) // bound after the collectors have started
+	until(t, "the programs of the server's cgroup", func() bool {
+		return readPage(t, telemetry).values[named("otelcol_netconn_dns_cgroups")] > 0
+	})
 
 	for i, from := range digAddrs {
 		for range 3 + i {
