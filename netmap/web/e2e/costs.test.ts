@@ -37,7 +37,7 @@ test('the preset lists what crosses zones by its cost, and the sums are those of
   await page.locator('.presets a', { hasText: 'Costs' }).click()
   const rows = page.locator('.dependencies tbody tr')
   await rows.first().waitFor()
-  expect(await page.locator('thead th').last().textContent()).toContain('Cost a day ▾')
+  expect(await page.locator('.dependencies thead th').last().textContent()).toContain('Cost a day ▾')
   const shown = (await rows.locator('td:last-child').allTextContents()).map(plain)
 
   const answer = await fetch(`${collector.page}api/v1/flows?clients=zone,name&servers=zone,name&sort=-cost&spark=none`)
@@ -65,7 +65,7 @@ test('the preset lists what crosses zones by its cost, and the sums are those of
 test('without prices there is no column, and the preset says what to configure', async () => {
   const { page, complaints } = await open(browser, `${without.page}?view=table`)
   await page.locator('.dependencies tbody tr').first().waitFor()
-  expect(await page.locator('thead').textContent()).not.toContain('Cost')
+  expect(await page.locator('.dependencies thead').textContent()).not.toContain('Cost')
   await page.locator('.presets a', { hasText: 'Costs' }).click()
   await page.locator('.advice', { hasText: 'set costs of the extension netmap' }).waitFor()
   expect(complaints).toEqual([])

@@ -1,7 +1,7 @@
 import type { Signals } from '../api/signals.ts'
 import { glyphs } from '../health.ts'
 import { glances } from './signals.ts'
-import './Signals.css'
+import './Glances.css'
 
 /** Figures of calls, CPU and logs, which lead to the lists below. */
 export function Glances({ signals }: { signals: Signals }) {
