@@ -19,14 +19,14 @@ var hostile = map[string]struct {
 	packet     []byte
 	want       hostility
 }{
-	"nothing":              {false, nil, hostility{}},
-	"half a header":        {false, make([]byte, 11), hostility{unreadable: 2}},
-	"an update":            {false, []byte{0, 7, 0x28, 0, 0, 1, 0, 0, 0, 0, 0, 0}, hostility{unreadable: 2}},
-	"two questions":        {false, []byte{0, 7, 1, 0, 0, 2, 0, 0, 0, 0, 0, 0}, hostility{unreadable: 2}},
-	"65,535 questions":     {false, []byte{0, 7, 1, 0, 0xff, 0xff, 0, 0, 0, 0, 0, 0}, hostility{unreadable: 2}},
-	"answers in a query":   {false, []byte{0, 7, 1, 0, 0, 1, 0, 1, 0, 0, 0, 0}, hostility{unreadable: 2}},
-	"a response to nobody": {false, []byte{0, 7, 0x81, 0x80, 0, 1, 0, 0, 0, 0, 0, 0}, hostility{unreadable: 2}},
-	"a query of a server":  {true, []byte{0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0}, hostility{unreadable: 2}},
+	"nothing":                {false, nil, hostility{}},
+	"half a header":          {false, make([]byte, 11), hostility{unreadable: 2}},
+	"an update":              {false, []byte{0, 7, 0x28, 0, 0, 1, 0, 0, 0, 0, 0, 0}, hostility{unreadable: 2}},
+	"two questions":          {false, []byte{0, 7, 1, 0, 0, 2, 0, 0, 0, 0, 0, 0}, hostility{unreadable: 2}},
+	"65,535 questions":       {false, []byte{0, 7, 1, 0, 0xff, 0xff, 0, 0, 0, 0, 0, 0}, hostility{unreadable: 2}},
+	"answers in a query":     {false, []byte{0, 7, 1, 0, 0, 1, 0, 1, 0, 0, 0, 0}, hostility{unreadable: 2}},
+	"a response to no query": {false, []byte{0, 7, 0x81, 0x80, 0, 1, 0, 0, 0, 0, 0, 0}, hostility{unreadable: 2}},
+	"a query of a server":    {true, []byte{0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0}, hostility{unreadable: 2}},
 	"60 kB of labels": {
 		true, append([]byte{0, 7, 0x81, 0x80, 0, 1, 0, 0, 0, 0, 0, 0}, bytes.Repeat([]byte{1, 'a'}, 30_000)...),
 		hostility{responses: 2, malformed: 2},

@@ -75,7 +75,7 @@ func startUnbound(t *testing.T, n *testnet.Namespace) (log string) {
 	for i := range 100 {
 		text += fmt.Sprintf("  local-data: \"big.example.com. 60 A 198.51.100.%d\"\n", i)
 	}
-	text += "forward-zone:\n  name: \"fail.test.\"\n  forward-addr: 10.99.53.1@9\n" // nobody listens there
+	text += "forward-zone:\n  name: \"fail.test.\"\n  forward-addr: 10.99.53.1@9\n" // no socket listens there
 	text += "remote-control:\n  control-enable: no\n"
 	path := filepath.Join(dir, "unbound.conf")
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {

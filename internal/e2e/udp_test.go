@@ -75,8 +75,8 @@ func exchangeDatagrams(app, stats *driver) {
 	stats.do("udp-answer s 50 3")
 	app.do("udp-receive c")
 	app.do("udp-receive c")
-	app.do("udp-dial nobody 10.79.0.2:8126")
-	app.do("udp-send nobody 9")
+	app.do("udp-dial closed 10.79.0.2:8126")
+	app.do("udp-send closed 9")
 	stats.do("listen 10.79.0.2:8125")
 }
 

@@ -6,8 +6,8 @@ import (
 	"github.com/netconn/netconn/internal/conn"
 )
 
-// Believe returns an owner on this machine without what the API contradicts. A cgroup has its name from whoever made
-// it. A pod is in the API before a kubelet makes its cgroup, so one that the API does not have is no pod. A container
+// Believe returns an owner on this machine without what the API contradicts. Any user who can make a cgroup chooses its
+// name. A pod is in the API before a kubelet makes its cgroup, so one that the API does not have is no pod. A container
 // that the API has in another pod is not this container. Final: every pod is known, so the answer is certain.
 func (k *Cluster) Believe(o conn.Owner, now time.Time) (conn.Owner, conn.Answer) {
 	if o.PodUID == "" {

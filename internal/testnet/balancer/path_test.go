@@ -71,7 +71,7 @@ func TestAttachPath(t *testing.T) {
 	client, server := p.pod.Connect(other, beside)
 	client.Close()
 	server.Close()
-	// What comes from the endpoint goes back as the service's, whoever asked for the endpoint itself.
+	// Answers of the endpoint have the service's address, also for a client that asked for the endpoint itself.
 	if p.refused(endpoint) == nil {
 		t.Error("by its own address: the answer came from it")
 	}
