@@ -164,7 +164,7 @@ func createDefaultConfig() component.Config {
 		Events: EventsConfig{MaxPerSecond: d.Events.MaxPerSecond, OpenInterval: d.Events.OpenInterval,
 			EventsConfig: metadata.DefaultEventsConfig()},
 		DNS:        d.DNS,
-		UDP:        pipeline.UDPOff,
+		UDP:        pipeline.UDPUsed,
 		Kubernetes: d.Kubernetes,
 	}
 }

@@ -151,7 +151,7 @@ func TestConfigDefault(t *testing.T) {
 		Histograms:       "explicit",
 		ExpireAfter:      time.Hour,
 		DNS:              "servers",
-		UDP:              "off",
+		UDP:              "used",
 		Events: EventsConfig{
 			MaxPerSecond: 100, OpenInterval: 5 * time.Minute, EventsConfig: metadata.DefaultEventsConfig(),
 		},
