@@ -267,13 +267,11 @@ int BPF_PROG(socket_error, struct sock *sk)
 }
 
 /* 1: the ring is full, and the iterator comes back to this socket. */
-static __always_inline int snapshot(struct bpf_iter__bpf_sk_storage_map *ctx, bool all)
+static __always_inline int snapshot(struct sock *sk, struct datagrams *d, bool all)
 {
-	struct sock *sk = ctx->sk;
-	struct datagrams *d = ctx->value;
 	struct datagram_record *r;
 
-	if (!sk || !d || d->state != HAS_PEER || (!all && d->reported && events_of(d) == d->reported_events))
+	if (d->state != HAS_PEER || (!all && d->reported && events_of(d) == d->reported_events))
 		return 0;
 	r = bpf_ringbuf_reserve(&snapshots, sizeof(*r), 0);
 	if (!r)
@@ -291,16 +289,60 @@ static __always_inline int snapshot(struct bpf_iter__bpf_sk_storage_map *ctx, bo
 	return 0;
 }
 
+static __always_inline int visit(struct bpf_iter__bpf_sk_storage_map *ctx, bool all)
+{
+	struct datagrams *d = ctx->value;
+	struct sock *sk = ctx->sk;
+
+	return sk && d ? snapshot(sk, d, all) : 0;
+}
+
 SEC("iter/bpf_sk_storage_map")
 int snapshot_changed(struct bpf_iter__bpf_sk_storage_map *ctx)
 {
-	return snapshot(ctx, false);
+	return visit(ctx, false);
 }
 
 SEC("iter/bpf_sk_storage_map")
 int snapshot_all(struct bpf_iter__bpf_sk_storage_map *ctx)
 {
-	return snapshot(ctx, true);
+	return visit(ctx, true);
+}
+
+/* Returns the UDP socket that a file is, or NULL. */
+static __always_inline struct sock *udp_socket(struct file *file)
+{
+	struct socket *socket = file ? bpf_sock_from_file(file) : 0;
+	struct sock *sk = socket ? socket->sk : 0;
+
+	return sk && sk->sk_protocol == IPPROTO_UDP ? sk : 0;
+}
+
+/* Several processes may have a socket open. It is reported once a pass. */
+static __always_inline int visit_file(struct file *file, bool all)
+{
+	struct sock *sk = udp_socket(file);
+	struct datagrams *d = sk ? state_of(sk) : 0;
+
+	if (!d || d->pass == pass)
+		return 0;
+	if (snapshot(sk, d, all))
+		return 1;
+	d->pass = pass;
+	return 0;
+}
+
+/* The same two where the kernel forbids programs that iterate over maps. They visit every open file instead. */
+SEC("iter/task_file")
+int files_changed(struct bpf_iter__task_file *ctx)
+{
+	return visit_file(ctx->file, false);
+}
+
+SEC("iter/task_file")
+int files_all(struct bpf_iter__task_file *ctx)
+{
+	return visit_file(ctx->file, true);
 }
 
 /* Visits every open file of every process: sockets older than netconn get an owner, and their cgroup is reported. */
@@ -308,19 +350,13 @@ SEC("iter/task_file")
 int adopt(struct bpf_iter__task_file *ctx)
 {
 	struct task_struct *task = ctx->task;
-	struct file *file = ctx->file;
+	struct sock *sk = udp_socket(ctx->file);
 	struct datagrams fresh = {};
-	struct socket *socket;
 	struct datagrams *d;
-	struct sock *sk;
 	__u16 local, remote;
 	bool bound;
 
-	if (!task || !file)
-		return 0;
-	socket = bpf_sock_from_file(file);
-	sk = socket ? socket->sk : 0;
-	if (!sk || sk->sk_protocol != IPPROTO_UDP)
+	if (!task || !sk)
 		return 0;
 	local = sk->__sk_common.skc_num;
 	remote = bpf_ntohs(sk->__sk_common.skc_dport);

@@ -40,7 +40,7 @@ struct datagrams {
 	__u16 asked_port;
 	__u8 flags;
 	__u8 reported;
-	__u8 reserved[2];
+	__u16 pass; /* over open files, the last that has visited it */
 };
 
 struct {
@@ -88,6 +88,9 @@ struct {
 	__type(key, __u32);
 	__type(value, __u64);
 } counts SEC(".maps");
+
+/* The number of this pass over open files, from 1 on. The reader sets it. */
+volatile __u16 pass = 0;
 
 /* Leave out what is from or to port 53. */
 volatile const bool skip_dns = false;

@@ -2,6 +2,7 @@
 /* Follows every TCP socket from open to close. No program here runs for a packet, a send or a receive: the kernel
  * counts in the socket, and the counters are read when the socket closes and when a snapshot runs. */
 #include "adopt.h"
+#include "establish.h"
 #include "handover.h"
 #include "hook.h"
 #include "kernel.h"
@@ -73,51 +74,6 @@ static __always_inline void on_listening(struct sock *sk)
 	bpf_get_socket_cookie(sk); /* gives it one, for find_listener */
 }
 
-/* Turns the inherited entry into that of an accepted socket. If the listener had no entry, the owner is unknown until
- * the socket is adopted. */
-static __always_inline void accept_inherited(struct tracked *t)
-{
-	if (t->flags & LISTENING)
-		count(COUNT_TRACKED);
-	t->role = ROLE_SERVER;
-	t->opened_ns = bpf_ktime_get_ns();
-	t->handshake_ns = 0;
-	t->reported_sent = t->reported_received = t->reported_retransmits = 0;
-	t->flags = SEEN_OPENING;
-	if (owner_doubtful(t))
-		count(COUNT_UNOWNED);
-}
-
-/* connect() was called before netconn started, or the program did not run then. */
-static __always_inline void connected_unseen(struct tracked *t, struct tcp_sock *tp)
-{
-	struct tracked fresh = {};
-
-	fresh.generation = t->generation + 1;
-	fresh.role = ROLE_CLIENT;
-	fresh.flags = SEEN_OPENING | (t->flags & BASELINED);
-	mark_connect_hook(&fresh, &tp->inet_conn.icsk_inet.sk);
-	*t = fresh;
-	count(COUNT_UNOWNED);
-}
-
-/* Usually runs in a softirq, where the current task has nothing to do with the socket. */
-static __always_inline void establish(struct tracked *t, struct tcp_sock *tp, int old_state)
-{
-	if (t->flags & CONNECTING) {
-		/* In any other state the handshake ended earlier, and its time is not known. */
-		if (old_state == TCP_SYN_SENT || old_state == TCP_SYN_RECV)
-			t->handshake_ns = age_ns(t);
-		t->flags &= ~CONNECTING;
-	} else if (old_state == TCP_SYN_SENT) {
-		connected_unseen(t, tp);
-	} else {
-		accept_inherited(t);
-	}
-	t->flags |= ESTABLISHED;
-	read_isns(t, tp);
-}
-
 /* Reports whether an accepted socket has inherited state that there is no room for, and takes it away. */
 static __always_inline bool refuse_inherited(struct sock *sk, struct tracked *t)
 {
@@ -139,18 +95,6 @@ static __always_inline void on_established(struct sock *sk, int old_state)
 		t = track(sk, &fresh);
 	if (t && tp && !refuse_inherited(sk, t))
 		establish(t, tp, old_state);
-}
-
-/* The kernel does not run a program that it has just interrupted, so a change of state may have been missed. A socket
- * after the handshake is established, whatever its entry says. A child that closes in SYN_RECV (TCP Fast Open) is such
- * a case too. */
-static __always_inline void catch_up(struct tracked *t, struct tcp_sock *tp, int state)
-{
-	bool after_handshake = state != TCP_CLOSE && state != TCP_SYN_SENT && state != TCP_SYN_RECV &&
-			       state != TCP_LISTEN && state != TCP_NEW_SYN_RECV;
-
-	if (after_handshake && (t->flags & (CONNECTING | LISTENING)))
-		establish(t, tp, state);
 }
 
 /* shutdown() or close(). */
@@ -322,41 +266,6 @@ int BPF_PROG(cgroup_made, struct cgroup *cgroup, const char *path)
 	return 0;
 }
 
-/* Reports one socket. 1: the ring is full, and the iterator comes back to this socket. Runs in the reader, without the
- * socket's lock. */
-static __always_inline int snapshot(struct bpf_iter__bpf_sk_storage_map *ctx, bool all)
-{
-	struct sock *sk = ctx->sk;
-	struct tracked *t = ctx->value;
-	struct tcp_sock *tp;
-	int full = 0;
-
-	/* If the end of a socket was missed, the reader closes what is in no pass. */
-	if (!sk || !t || sk->__sk_common.skc_state == TCP_CLOSE)
-		return 0;
-	tp = bpf_skc_to_tcp_sock(sk);
-	if (!tp)
-		return 0;
-	catch_up(t, tp, sk->__sk_common.skc_state);
-	if (t->flags & ESTABLISHED)
-		full = snapshot_connection(sk, t, tp, all);
-	else if ((t->flags & LISTENING) && sk->__sk_common.skc_state == TCP_LISTEN)
-		full = snapshot_listener(sk, t, all);
-	if (full)
-		count(COUNT_SNAPSHOT_AGAIN);
-	return full;
-}
-
-/* Counts the sockets with state beside reporting them: some are destroyed without a tracepoint. */
-static __always_inline int visit(struct bpf_iter__bpf_sk_storage_map *ctx, bool all)
-{
-	int full = snapshot(ctx, all);
-
-	if (ctx->sk && !full)
-		visited++;
-	return full;
-}
-
 /* Reports every socket that has changed since the last snapshot, in all network namespaces. Since Linux 5.9
  * (5ce6e77c7edf). */
 SEC("iter/bpf_sk_storage_map")
@@ -370,6 +279,20 @@ SEC("iter/bpf_sk_storage_map")
 int snapshot_all(struct bpf_iter__bpf_sk_storage_map *ctx)
 {
 	return visit(ctx, true);
+}
+
+/* The same two where the kernel forbids programs that iterate over maps, as some hardened kernels do. They visit every
+ * open file instead, so they miss the sockets without one. */
+SEC("iter/task_file")
+int files_changed(struct bpf_iter__task_file *ctx)
+{
+	return visit_file(ctx->file, false);
+}
+
+SEC("iter/task_file")
+int files_all(struct bpf_iter__task_file *ctx)
+{
+	return visit_file(ctx->file, true);
 }
 
 /* Visits every open file of every process: sockets older than netconn get an owner, a role and a baseline. Runs in the

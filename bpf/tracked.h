@@ -29,7 +29,7 @@ struct tracked {
 	__u32 generation;
 	__u32 isn_local;
 	__u32 isn_remote;
-	__u32 reserved;
+	__u32 pass; /* over open files, the last that has visited it */
 	__u8 role : 6;
 	__u8 bypassed : 1;  /* seen in a sockmap */
 	__u8 shut_both : 1; /* with CLOSING: in both directions, so the socket may end before the other FIN */
@@ -92,6 +92,9 @@ struct {
  * program that opens a socket only reads room. A shared count would be written at each connection on each processor. */
 volatile __s64 room = (__u64)-1 >> 1;
 volatile __u64 visited = 0;
+
+/* The number of this pass over open files, from 1 on. The reader sets it. */
+volatile __u32 pass = 0;
 
 /* When the last search for owners began. The reader sets it. */
 volatile __u64 searched_ns = 0;

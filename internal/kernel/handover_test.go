@@ -124,6 +124,7 @@ func TestListenerChangesItsOwner(t *testing.T) {
 	for name, multipath := range map[string]bool{"TCP": false, "multipath TCP": true} {
 		t.Run(name, func(t *testing.T) {
 			s := listenHere(t, multipath)
+			s.o.wantComplete()
 			group := newCgroups(t, 1)[0]
 			s.serve(t, &group)
 			exchange(t, s.client)

@@ -44,6 +44,7 @@ type Options struct {
 	SnapshotRingBytes int // a snapshot empties it whenever it is full, which makes the pass longer
 	// AdoptLater leaves the connections that exist already to a call of Adopt.
 	AdoptLater bool
+	overFiles  bool // have a snapshot visit open files on a kernel that would let it visit sockets: for tests
 }
 
 // Handler receives reports. A nil function is not called. A function that takes long lets the ring fill up.

@@ -107,6 +107,7 @@ func TestNoRoomToAdopt(t *testing.T) {
 func TestSocketsWithState(t *testing.T) {
 	w := newWire(t)
 	o := w.observe(t)
+	o.wantComplete()
 	o.limit(1 << 30)
 	count := func() int64 {
 		o.snapshot(false)

@@ -77,6 +77,7 @@ func TestNoOwnerBeforeTheSearch(t *testing.T) {
 func TestNoOwnerAfterTheSearch(t *testing.T) {
 	client, server, _ := olderMultipathListener(t)
 	o := observe(t, Options{}, client, server)
+	o.wantComplete()
 	o.nextAdopt = time.Now().Add(time.Hour)
 	here := client.Dial(serverAddress) // nobody accepts it
 	defer here.Close()
@@ -91,6 +92,7 @@ func TestNoOwnerAfterTheSearch(t *testing.T) {
 func TestSearchIsBrokenOff(t *testing.T) {
 	client, server, _ := olderMultipathListener(t)
 	o := observe(t, Options{}, client, server)
+	o.wantComplete()
 	o.nextAdopt = time.Now().Add(time.Hour)
 	here := client.Dial(serverAddress)
 	defer here.Close()

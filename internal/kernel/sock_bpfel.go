@@ -172,7 +172,7 @@ type sockTracked struct {
 	Generation          uint32
 	IsnLocal            uint32
 	IsnRemote           uint32
-	Reserved            uint32
+	Pass                uint32
 	_                   [1]byte /* unsupported bitfield */
 	Flags               uint8
 	ListenPort          uint16
@@ -199,6 +199,8 @@ const (
 	sockMapSockets          = "sockets"
 	sockProgAdopt           = "adopt"
 	sockProgCgroupMade      = "cgroup_made"
+	sockProgFilesAll        = "files_all"
+	sockProgFilesChanged    = "files_changed"
 	sockProgSnapshotAll     = "snapshot_all"
 	sockProgSnapshotChanged = "snapshot_changed"
 	sockProgSocketDestroyed = "socket_destroyed"
@@ -211,6 +213,7 @@ const (
 	sockVarErrorType        = "error_type"
 	sockVarKindType         = "kind_type"
 	sockVarListenerType     = "listener_type"
+	sockVarPass             = "pass"
 	sockVarPhaseType        = "phase_type"
 	sockVarRoleType         = "role_type"
 	sockVarRoom             = "room"
@@ -262,6 +265,8 @@ type sockSpecs struct {
 type sockProgramSpecs struct {
 	Adopt           *ebpf.ProgramSpec `ebpf:"adopt"`
 	CgroupMade      *ebpf.ProgramSpec `ebpf:"cgroup_made"`
+	FilesAll        *ebpf.ProgramSpec `ebpf:"files_all"`
+	FilesChanged    *ebpf.ProgramSpec `ebpf:"files_changed"`
 	SnapshotAll     *ebpf.ProgramSpec `ebpf:"snapshot_all"`
 	SnapshotChanged *ebpf.ProgramSpec `ebpf:"snapshot_changed"`
 	SocketDestroyed *ebpf.ProgramSpec `ebpf:"socket_destroyed"`
@@ -294,6 +299,7 @@ type sockVariableSpecs struct {
 	ErrorType      *ebpf.VariableSpec `ebpf:"error_type"`
 	KindType       *ebpf.VariableSpec `ebpf:"kind_type"`
 	ListenerType   *ebpf.VariableSpec `ebpf:"listener_type"`
+	Pass           *ebpf.VariableSpec `ebpf:"pass"`
 	PhaseType      *ebpf.VariableSpec `ebpf:"phase_type"`
 	RoleType       *ebpf.VariableSpec `ebpf:"role_type"`
 	Room           *ebpf.VariableSpec `ebpf:"room"`
@@ -356,6 +362,7 @@ type sockVariables struct {
 	ErrorType      *ebpf.Variable `ebpf:"error_type"`
 	KindType       *ebpf.Variable `ebpf:"kind_type"`
 	ListenerType   *ebpf.Variable `ebpf:"listener_type"`
+	Pass           *ebpf.Variable `ebpf:"pass"`
 	PhaseType      *ebpf.Variable `ebpf:"phase_type"`
 	RoleType       *ebpf.Variable `ebpf:"role_type"`
 	Room           *ebpf.Variable `ebpf:"room"`
@@ -369,6 +376,8 @@ type sockVariables struct {
 type sockPrograms struct {
 	Adopt           *ebpf.Program `ebpf:"adopt"`
 	CgroupMade      *ebpf.Program `ebpf:"cgroup_made"`
+	FilesAll        *ebpf.Program `ebpf:"files_all"`
+	FilesChanged    *ebpf.Program `ebpf:"files_changed"`
 	SnapshotAll     *ebpf.Program `ebpf:"snapshot_all"`
 	SnapshotChanged *ebpf.Program `ebpf:"snapshot_changed"`
 	SocketDestroyed *ebpf.Program `ebpf:"socket_destroyed"`
@@ -379,6 +388,8 @@ func (p *sockPrograms) Close() error {
 	return _SockClose(
 		p.Adopt,
 		p.CgroupMade,
+		p.FilesAll,
+		p.FilesChanged,
 		p.SnapshotAll,
 		p.SnapshotChanged,
 		p.SocketDestroyed,

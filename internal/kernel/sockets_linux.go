@@ -14,6 +14,7 @@ import (
 	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
 
+	"github.com/netconn/netconn/internal/attach"
 	"github.com/netconn/netconn/internal/conn"
 )
 
@@ -28,6 +29,8 @@ type Sockets struct {
 	failed       *ring
 	live         *ring
 	changed, all *link.Iter
+	overFiles    bool   // they visit open files
+	passes       uint32 // so far
 	programs     []Program
 	unowned      uint64      // Stats.Unowned at the last search for owners
 	nextAdopt    time.Time   // of the next search, at the earliest
@@ -81,6 +84,9 @@ func (s *Sockets) load(o Options) error {
 	if err != nil {
 		return fmt.Errorf("read BPF object: %w", err)
 	}
+	s.overFiles = attach.Passes{
+		Storage: []string{"snapshot_changed", "snapshot_all"}, Files: []string{"files_changed", "files_all"},
+	}.Choose(spec, o.overFiles)
 	resize(spec.Maps[sockMapEnded], o.RingBytes)
 	resize(spec.Maps[sockMapFailed], o.FailedRingBytes)
 	resize(spec.Maps[sockMapSnapshots], o.SnapshotRingBytes)
@@ -122,21 +128,17 @@ func (s *Sockets) attach() (err error) {
 	_ = s.attachTracing("socket_destroyed", s.objects.SocketDestroyed)
 	// Without it a container that ends before it is looked up has no name. Stats shows that; the rest works.
 	_ = s.attachTracing("cgroup_made", s.objects.CgroupMade)
-	if s.changed, err = s.attachSnapshot("snapshot_changed", s.objects.SnapshotChanged); err != nil {
+	s.changed, err = attach.Pass(s.overFiles, s.objects.FilesChanged, s.objects.SnapshotChanged, s.objects.Sockets)
+	if err := s.attached("snapshot_changed", s.changed, err); err != nil {
 		return err
 	}
-	s.all, err = s.attachSnapshot("snapshot_all", s.objects.SnapshotAll)
-	return err
+	s.all, err = attach.Pass(s.overFiles, s.objects.FilesAll, s.objects.SnapshotAll, s.objects.Sockets)
+	return s.attached("snapshot_all", s.all, err)
 }
 
 func (s *Sockets) attachTracing(name string, p *ebpf.Program) error {
 	l, err := link.AttachTracing(link.TracingOptions{Program: p})
 	return s.attached(name, l, err)
-}
-
-func (s *Sockets) attachSnapshot(name string, p *ebpf.Program) (*link.Iter, error) {
-	l, err := link.AttachIter(link.IterOptions{Program: p, Map: s.objects.Sockets})
-	return l, s.attached(name, l, err)
 }
 
 // attached records the result of an attachment, and keeps the link.
@@ -243,13 +245,31 @@ func (s *Sockets) Snapshot(all bool, h Handler) error {
 		records, err := s.live.drain(h)
 		return records, errors.Join(err, s.Drain(h))
 	}
-	err := s.countPass(func() error { return run(pass, empty) })
+	err := s.beginPass()
+	if err == nil {
+		err = s.countPass(func() error { return run(pass, empty) })
+	}
 	if err != nil {
 		err = fmt.Errorf("snapshot: %w", err)
 	}
 	_, emptyErr := empty() // after a failed pass too, so that none of its records come with the next one
 	return errors.Join(err, emptyErr, s.Drain(h))
 }
+
+// beginPass numbers a pass over open files, in which several processes may have the same socket.
+func (s *Sockets) beginPass() error {
+	if s.passes++; !s.overFiles {
+		return nil
+	}
+	if err := s.objects.Pass.Set(s.passes); err != nil {
+		return fmt.Errorf("number a pass: %w", err)
+	}
+	return nil
+}
+
+// Complete reports whether a Snapshot of all connections has every one that is open. Where the kernel forbids iterators
+// over maps, it has those with a file.
+func (s *Sockets) Complete() bool { return !s.overFiles }
 
 // Losses returns the sums of what was not reported one by one since Open. A change of state that no program saw counts
 // as the end of a known connection, because it may be one.

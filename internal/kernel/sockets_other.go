@@ -19,6 +19,7 @@ func (*Sockets) Adopt(context.Context) error  { return nil }
 func (*Sockets) Limit(int) error              { return nil }
 func (*Sockets) Drain(Handler) error          { return nil }
 func (*Sockets) Snapshot(bool, Handler) error { return nil }
+func (*Sockets) Complete() bool               { return true }
 func (*Sockets) Losses() (conn.Losses, error) { return conn.Losses{}, nil }
 func (*Sockets) Stats() (Stats, error)        { return Stats{}, nil }
 func (*Sockets) Close() error                 { return nil }

@@ -3,7 +3,9 @@ package pipeline
 import (
 	"slices"
 	"testing"
+	"time"
 
+	"github.com/netconn/netconn/internal/conn"
 	"github.com/netconn/netconn/internal/kernel"
 )
 
@@ -42,6 +44,31 @@ func TestLossesAreFaults(t *testing.T) {
 		}
 		if !slices.Equal(got, row.want) {
 			t.Errorf("at %d: faults %q, want %q", row.second, got, row.want)
+		}
+	}
+}
+
+// A connection that is in none of three passes is lost, unless a pass does not have every connection: then it may be one
+// that has no file.
+func TestAbsentFromPasses(t *testing.T) {
+	for partial, lost := range map[bool]int64{false: 1, true: 0} {
+		s := &scripted{partial: partial, live: []conn.Conn{dialled(1, conn.Open)}}
+		p := s.open(t)
+		if said := slices.Contains(p.Degraded(), errIncomplete); said != partial {
+			t.Errorf("partial %v: degraded by %v", partial, p.Degraded())
+		}
+		var got totals
+		for range 5 {
+			s.now = s.now.Add(10 * time.Minute)
+			resources, err := p.Collect(s.now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = totalsOf(resources)
+			s.live = nil
+		}
+		if got.Lost != lost || got.Active != 1-lost {
+			t.Errorf("partial %v: %d lost and %d active, want %d and %d", partial, got.Lost, got.Active, lost, 1-lost)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"time"
 
@@ -45,6 +46,7 @@ type Sockets struct {
 	Limit    func(sockets int) error     // bounds the sockets with state; nil: there is no bound
 	Drain    func(kernel.Handler) error
 	Snapshot func(all bool, h kernel.Handler) error
+	Complete func() bool // a Snapshot of all has every live connection; nil: it has
 	Losses   func() (conn.Losses, error)
 	Stats    func() (kernel.Stats, error)
 	Close    func() error
@@ -57,6 +59,12 @@ type Datagrams struct {
 	Stats    func() (udp.Stats, error)
 	Close    func() error
 }
+
+// errIncomplete says what a snapshot lacks where it visits open files.
+var errIncomplete = errors.New("the kernel forbids programs that iterate over maps: connections without an open file " +
+	"(not accepted yet, closed and still sending, or the kernel's own) are reported when they end")
+
+func (s Sockets) complete() bool { return s.Complete == nil || s.Complete() }
 
 func (s Sockets) limit(n int) error {
 	if s.Limit == nil || n == 0 {
@@ -125,7 +133,7 @@ func openSockets() (Sockets, error) {
 		return Sockets{}, err
 	}
 	return Sockets{
-		Adopt: s.Adopt, Limit: s.Limit, Drain: s.Drain, Snapshot: s.Snapshot,
+		Adopt: s.Adopt, Limit: s.Limit, Drain: s.Drain, Snapshot: s.Snapshot, Complete: s.Complete,
 		Losses: s.Losses, Stats: s.Stats, Close: s.Close,
 	}, nil
 }

@@ -167,6 +167,9 @@ func (p *Pipeline) missing(found []error) []error {
 	if err != nil {
 		errs = append(errs, err)
 	}
+	if !p.sockets.complete() {
+		errs = append(errs, errIncomplete)
+	}
 	for _, program := range stats.Programs {
 		if program.Err != nil {
 			errs = append(errs, fmt.Errorf("attach %s: %w", program.Name, program.Err))
@@ -261,15 +264,17 @@ func (p *Pipeline) TakeAsFinal(final bool) { p.final = final }
 // PutBack takes events that could not be emitted. The next call of Events returns them first.
 func (p *Pipeline) PutBack(refused []Event) { p.events.putBack(refused) }
 
-// snapshot reads the live connections. What a pass that broke off did not see is not absent, so it reconciles nothing.
+// snapshot reads the live connections. What a pass did not see that broke off, or that does not see all connections, is
+// not absent, so it reconciles nothing.
 func (p *Pipeline) snapshot(now time.Time) error {
 	all := p.events.live.begin(now, p.events.wanted) || p.flows.NeedsPass()
 	err := errors.Join(p.sockets.Snapshot(all, p.handler(now)), p.snapshotDatagrams(all, now))
-	p.events.live.end(all && err == nil)
+	complete := all && err == nil && p.sockets.complete()
+	p.events.live.end(complete)
 	if err != nil {
 		return fmt.Errorf("read the live connections: %w", err)
 	}
-	if all {
+	if complete {
 		p.flows.Reconcile(now)
 	}
 	return nil

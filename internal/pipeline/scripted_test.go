@@ -20,6 +20,7 @@ type scripted struct {
 	losses    conn.Losses
 	stats     kernel.Stats
 	err       error // of the next drain
+	partial   bool  // a snapshot does not have every connection
 	closed    []string
 
 	exchanges []conn.Lookup // of the next drain
@@ -47,6 +48,7 @@ func (s *scripted) machine() Machine {
 					return s.err
 				},
 				Snapshot: func(_ bool, h kernel.Handler) error { give(h, s.live, nil); return nil },
+				Complete: func() bool { return !s.partial },
 				Losses:   func() (conn.Losses, error) { return s.losses, nil },
 				Stats:    func() (kernel.Stats, error) { return s.stats, nil },
 				Close:    s.closing("sockets"),

@@ -104,7 +104,7 @@ type datagramsDatagrams struct {
 	AskedPort        uint16
 	Flags            uint8
 	Reported         uint8
-	Reserved         [2]uint8
+	Pass             uint16
 }
 
 type datagramsProcess struct {
@@ -129,6 +129,8 @@ const (
 	datagramsMapUses             = "uses"
 	datagramsProgAdopt           = "adopt"
 	datagramsProgBufferFull      = "buffer_full"
+	datagramsProgFilesAll        = "files_all"
+	datagramsProgFilesChanged    = "files_changed"
 	datagramsProgNetconnBind4    = "netconn_bind4"
 	datagramsProgNetconnBind6    = "netconn_bind6"
 	datagramsProgNetconnConn4    = "netconn_conn4"
@@ -143,6 +145,7 @@ const (
 	datagramsProgSocketError     = "socket_error"
 	datagramsVarCounterType      = "counter_type"
 	datagramsVarFlagsType        = "flags_type"
+	datagramsVarPass             = "pass"
 	datagramsVarRecordType       = "record_type"
 	datagramsVarSkipDns          = "skip_dns"
 	datagramsVarUseType          = "use_type"
@@ -192,6 +195,8 @@ type datagramsSpecs struct {
 type datagramsProgramSpecs struct {
 	Adopt           *ebpf.ProgramSpec `ebpf:"adopt"`
 	BufferFull      *ebpf.ProgramSpec `ebpf:"buffer_full"`
+	FilesAll        *ebpf.ProgramSpec `ebpf:"files_all"`
+	FilesChanged    *ebpf.ProgramSpec `ebpf:"files_changed"`
 	NetconnBind4    *ebpf.ProgramSpec `ebpf:"netconn_bind4"`
 	NetconnBind6    *ebpf.ProgramSpec `ebpf:"netconn_bind6"`
 	NetconnConn4    *ebpf.ProgramSpec `ebpf:"netconn_conn4"`
@@ -225,6 +230,7 @@ type datagramsMapSpecs struct {
 type datagramsVariableSpecs struct {
 	CounterType *ebpf.VariableSpec `ebpf:"counter_type"`
 	FlagsType   *ebpf.VariableSpec `ebpf:"flags_type"`
+	Pass        *ebpf.VariableSpec `ebpf:"pass"`
 	RecordType  *ebpf.VariableSpec `ebpf:"record_type"`
 	SkipDns     *ebpf.VariableSpec `ebpf:"skip_dns"`
 	UseType     *ebpf.VariableSpec `ebpf:"use_type"`
@@ -277,6 +283,7 @@ func (m *datagramsMaps) Close() error {
 type datagramsVariables struct {
 	CounterType *ebpf.Variable `ebpf:"counter_type"`
 	FlagsType   *ebpf.Variable `ebpf:"flags_type"`
+	Pass        *ebpf.Variable `ebpf:"pass"`
 	RecordType  *ebpf.Variable `ebpf:"record_type"`
 	SkipDns     *ebpf.Variable `ebpf:"skip_dns"`
 	UseType     *ebpf.Variable `ebpf:"use_type"`
@@ -288,6 +295,8 @@ type datagramsVariables struct {
 type datagramsPrograms struct {
 	Adopt           *ebpf.Program `ebpf:"adopt"`
 	BufferFull      *ebpf.Program `ebpf:"buffer_full"`
+	FilesAll        *ebpf.Program `ebpf:"files_all"`
+	FilesChanged    *ebpf.Program `ebpf:"files_changed"`
 	NetconnBind4    *ebpf.Program `ebpf:"netconn_bind4"`
 	NetconnBind6    *ebpf.Program `ebpf:"netconn_bind6"`
 	NetconnConn4    *ebpf.Program `ebpf:"netconn_conn4"`
@@ -306,6 +315,8 @@ func (p *datagramsPrograms) Close() error {
 	return _DatagramsClose(
 		p.Adopt,
 		p.BufferFull,
+		p.FilesAll,
+		p.FilesChanged,
 		p.NetconnBind4,
 		p.NetconnBind6,
 		p.NetconnConn4,

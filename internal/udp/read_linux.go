@@ -87,6 +87,11 @@ func (s *Sockets) Snapshot(all bool, now time.Time, h Handler) error {
 	if all {
 		pass = s.all
 	}
+	if s.passes++; s.overFiles {
+		if err := s.objects.Pass.Set(s.passes); err != nil {
+			return fmt.Errorf("number a pass: %w", err)
+		}
+	}
 	empty := func() error { return errors.Join(s.drain(s.live, now, h), s.Drain(now, h)) }
 	if err := run(pass, empty); err != nil {
 		return fmt.Errorf("snapshot of UDP: %w", err)

@@ -8,7 +8,6 @@ import (
 	"sync"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/link"
 	"github.com/cilium/ebpf/ringbuf"
 	"github.com/cilium/ebpf/rlimit"
@@ -28,6 +27,8 @@ type Sockets struct {
 	tree         *attach.Tree
 	root         *attach.Set
 	changed, all *link.Iter
+	overFiles    bool   // they visit open files
+	passes       uint16 // so far
 	ended, live  *ringbuf.Reader
 	lacks        map[string]bool // the optional programs that this kernel has no hook for
 	known        table
@@ -91,6 +92,9 @@ func (s *Sockets) load(o Options) error {
 // loadInto loads the programs. Those that an older kernel has no hook for are replaced by one that does nothing, and is
 // not attached.
 func (s *Sockets) loadInto(spec *ebpf.CollectionSpec) error {
+	s.overFiles = attach.Passes{
+		Storage: []string{"snapshot_changed", "snapshot_all"}, Files: []string{"files_changed", "files_all"},
+	}.Choose(spec, s.overFiles)
 	first := spec.LoadAndAssign(&s.objects, nil)
 	err := first
 	for _, name := range []string{bufferFull, socketError} {
@@ -98,10 +102,7 @@ func (s *Sockets) loadInto(spec *ebpf.CollectionSpec) error {
 			return nil
 		}
 		s.lacks[name] = true
-		spec.Programs[name] = &ebpf.ProgramSpec{
-			Name: "nothing", Type: ebpf.SocketFilter, License: "GPL",
-			Instructions: asm.Instructions{asm.Mov.Imm(asm.R0, 0), asm.Return()},
-		}
+		spec.Programs[name] = attach.Nothing()
 		err = spec.LoadAndAssign(&s.objects, nil)
 	}
 	if err != nil {
@@ -159,10 +160,10 @@ func (s *Sockets) attach(o Options) (err error) {
 	for name, p := range optional {
 		s.lacks[name] = s.lacks[name] || s.attachTracing(p) != nil
 	}
-	if s.changed, err = s.attachSnapshot(s.objects.SnapshotChanged); err != nil {
+	if s.changed, err = s.attachPass(s.objects.FilesChanged, s.objects.SnapshotChanged); err != nil {
 		return err
 	}
-	s.all, err = s.attachSnapshot(s.objects.SnapshotAll)
+	s.all, err = s.attachPass(s.objects.FilesAll, s.objects.SnapshotAll)
 	return err
 }
 
@@ -174,13 +175,12 @@ func (s *Sockets) attachTracing(p *ebpf.Program) error {
 	return err
 }
 
-func (s *Sockets) attachSnapshot(p *ebpf.Program) (*link.Iter, error) {
-	l, err := link.AttachIter(link.IterOptions{Program: p, Map: s.objects.UdpSockets})
-	if err != nil {
-		return nil, fmt.Errorf("attach %s: %w", p, err)
+func (s *Sockets) attachPass(overFiles, overStorage *ebpf.Program) (*link.Iter, error) {
+	l, err := attach.Pass(s.overFiles, overFiles, overStorage, s.objects.UdpSockets)
+	if err == nil {
+		s.closers = append(s.closers, l)
 	}
-	s.closers = append(s.closers, l)
-	return l, nil
+	return l, err
 }
 
 // watch attaches to the cgroups that are reported, at once.
