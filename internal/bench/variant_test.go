@@ -68,7 +68,7 @@ func TestProgramsOfTheDistribution(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"socket_state", "snapshot_changed"} {
+	for _, name := range []string{"socket_state", "socket_destroyed"} {
 		if _, exists := programs[name]; !exists {
 			t.Errorf("no program %s in %v", name, programs)
 		}

@@ -28,6 +28,7 @@ func TestParseObjects(t *testing.T) {
 		"map_type:\t24\nmap_id:\t3\n",
 		"map_type:\t27\nmap_id:\t4\n",
 		"link_type:\ttracing\nlink_id:\t5\nprog_tag:\tf0\nprog_id:\t7\n",
+		"link_type:\tcgroup\nlink_id:\t6\nprog_tag:\tf0\nprog_id:\t9\ncgroup_id:\t1\nattach_type:\t0\n",
 	})
 	want := Objects{
 		Programs: []ProgramTime{{ID: 7, Runs: 10, Time: 2500}, {ID: 9, Runs: 10, Time: 2500}},
