@@ -15,6 +15,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	quantity "k8s.io/apimachinery/pkg/api/resource"
 
+	"github.com/netconn/netconn/internal/harness"
 	"github.com/netconn/netconn/internal/testnet"
 )
 
@@ -40,10 +41,8 @@ func TestDeployCapabilities(t *testing.T) {
 	}
 	before := collections()
 	until(t, "collections after a reload", func() bool { return healthy(health) && collections() > before+5 })
-	for _, unwanted := range []string{"Something is missing.", "No connections are read."} {
-		if strings.Contains(c.Log(), unwanted) {
-			t.Errorf("with %s: %s", set, unwanted)
-		}
+	if missing := harness.Missing(c.Log()); len(missing) > 0 || strings.Contains(c.Log(), "No connections are read.") {
+		t.Errorf("with %s: %q", set, missing)
 	}
 }
 

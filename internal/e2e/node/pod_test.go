@@ -40,8 +40,8 @@ func TestPod(t *testing.T) {
 	wantHealthy(t, agent.Address, collector)
 	netconn := agent.Start("netconn", "--config=yaml:receivers::netconn::collection_interval: 1s")
 	wantLine(t, netconn, "Everything is ready.")
-	if log := netconn.Log(t); strings.Contains(log, "Something is missing.") {
-		t.Errorf("something is missing:\n%s", log)
+	if missing := harness.Missing(netconn.Log(t)); len(missing) > 0 {
+		t.Errorf("something is missing: %q", missing)
 	}
 	wantRights(t, agentPod(t), map[string]*testcluster.Task{"netconn": netconn, "collector": collector})
 	wantTransfer(t, r, b)
