@@ -7,8 +7,8 @@
 // ends stay unpaired then. A proxy opens a second connection of its own.
 //
 // In: reports, in any order, repeated or not. Out: a View of a connection. For each reading of the kernel the caller
-// calls Add for each report, then Settle and Expire. Time comes in with each call. An Index is not safe for concurrent
-// use.
+// calls Add for each report, then Settle and Expire; before Settle it may read again, if Cut says so. Time comes in
+// with each call. An Index is not safe for concurrent use.
 //
 // A record goes through these states:
 //
@@ -35,6 +35,7 @@
 package ends
 
 import (
+	"slices"
 	"time"
 
 	"github.com/netconn/netconn/internal/conn"
@@ -87,6 +88,7 @@ type Index struct {
 	searched time.Time // when every record was last searched for silence
 
 	queue        []*record
+	whole        int                // of the queue: a reading that would have shown their other ends has followed; -1: all
 	asked        map[packet]*lookup // answered and not confirmed
 	begun        []*lookup          // since the last Settle, in order
 	retries      []*lookup
@@ -102,7 +104,7 @@ func New(c Config, now time.Time) *Index {
 	x := &Index{
 		config: c, established: make(map[conn.Sequence]*record), attempts: make(map[conn.ID]*record),
 		asked: make(map[packet]*lookup),
-		began: now, searched: now,
+		began: now, searched: now, whole: -1,
 	}
 	for n := range x.plain {
 		x.plain[n].NAT = conn.NAT(n)
@@ -175,8 +177,19 @@ func (x *Index) begin(r *record, c *conn.Conn, now time.Time) {
 		x.findConflict(r)
 	}
 	if x.queue = append(x.queue, r); len(x.queue) >= maxQueued {
+		x.whole = -1
 		x.ask(now)
 	}
+}
+
+// Cut reports whether the last reading had one end of a connection that has closed: the other one may be in the next.
+// If so, read again before Settle. A connection that this reading cuts in two, too, waits for the reading after it.
+func (x *Index) Cut() bool {
+	x.whole = -1
+	if x.config.Lookup.Ask != nil && slices.ContainsFunc(x.queue, (*record).cut) {
+		x.whole = len(x.queue)
+	}
+	return x.whole >= 0
 }
 
 // View is what is known of a connection beyond its own reports.

@@ -158,12 +158,20 @@ func (x *Index) ask(now time.Time) {
 			x.search(q.subject.record, q)
 		}
 	}
-	for _, r := range x.queue {
-		if r.state == queued {
+	waiting := x.queue[:0]
+	for i, r := range x.queue {
+		switch {
+		case r.state != queued:
+		case x.whole >= 0 && i >= x.whole && r.cut():
+			waiting = append(waiting, r)
+		default:
 			x.search(r, nil)
 		}
 	}
-	x.queue = reuse(x.queue)
+	clear(x.queue[len(waiting):])
+	if x.queue, x.whole = waiting, -1; len(waiting) == 0 {
+		x.queue = reuse(x.queue)
+	}
 	for on := x.round; len(on) > 0 && x.config.Lookup.Ask != nil; {
 		on = x.askRound(on, now)
 	}

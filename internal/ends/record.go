@@ -79,6 +79,9 @@ func (r *record) opposite() *record {
 	return r.other
 }
 
+// cut reports whether the other end may have closed a moment later, so that it is not reported yet.
+func (r *record) cut() bool { return r.state == queued && r.phase == conn.Closed && r.other == nil }
+
 // set keeps a report. What the index knows of the connection stays.
 func (r *record) set(c *conn.Conn, known *owners) {
 	if r.state == free || r.owner.Value() != c.Owner {

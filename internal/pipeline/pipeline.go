@@ -4,7 +4,7 @@
 // In: reports of sockets (internal/kernel), with the owners of their processes (internal/owner), the translations that
 // connection tracking knows (internal/conntrack), and the names that a cluster has for addresses (internal/kubernetes).
 // Out: at Collect every flow, at Events the connections that have ended, as plain Go values. Time comes in with each
-// call.
+// call. Whatever takes long, the kernel's rings are read meanwhile.
 //
 // Call Drain more often than the kernel's ring of ended connections fills up (DrainInterval), and Collect once an
 // interval. A failed read is returned beside what could be read. Nothing is counted twice when the next one succeeds,
@@ -83,6 +83,7 @@ type Pipeline struct {
 	udpRead      time.Time // the last snapshot of UDP
 	udpWanted    bool      // a client has ended with a server that is not known
 	owners       *owner.Resolver
+	ahead        ahead
 	ends         *ends.Index
 	datagramEnds *ends.Datagrams
 	tables       Tables
@@ -213,7 +214,7 @@ func (p *Pipeline) WantEvents(wanted bool) { p.events.want(wanted) }
 func (p *Pipeline) Collect(now time.Time) ([]flow.Resource, error) {
 	p.listed = p.sources.listed()
 	flows, err := p.read(now)
-	p.expire(now)
+	p.beside(func() { p.expire(now) })
 	p.overflow.note(p.flows.Stats(), now)
 	p.noteDatagrams(now)
 	if sockets, err := p.sockets.Stats(); err == nil { // or Health returns it
@@ -224,14 +225,16 @@ func (p *Pipeline) Collect(now time.Time) ([]flow.Resource, error) {
 }
 
 // read brings the flows up to date. Events look for their other ends before those may expire.
-func (p *Pipeline) read(now time.Time) ([]flow.Resource, error) {
+func (p *Pipeline) read(now time.Time) (flows []flow.Resource, err error) {
 	snapshotErr := p.snapshot(now)
 	drainErr := p.confirm(now)
 	p.creditLookups(now)
 	lossErr := p.lose(now)
-	p.events.settle(now, p.resolver(now))
-	identify := func(c conn.Conn) (flow.Key, bool) { return p.identify(c, now) }
-	return p.flows.Collect(now, identify), errors.Join(snapshotErr, drainErr, lossErr)
+	p.beside(func() {
+		p.events.settle(now, p.resolver(now))
+		flows = p.flows.Collect(now, func(c conn.Conn) (flow.Key, bool) { return p.identify(c, now) })
+	})
+	return flows, errors.Join(snapshotErr, drainErr, lossErr)
 }
 
 // resolver returns how to resolve identities at a time.
@@ -268,7 +271,8 @@ func (p *Pipeline) PutBack(refused []Event) { p.events.putBack(refused) }
 // not absent, so it reconciles nothing.
 func (p *Pipeline) snapshot(now time.Time) error {
 	all := p.events.live.begin(now, p.events.wanted) || p.flows.NeedsPass()
-	err := errors.Join(p.sockets.Snapshot(all, p.handler(now)), p.snapshotDatagrams(all, now))
+	h := p.handler(now)
+	err := errors.Join(p.ahead.handOver(h), p.sockets.Snapshot(all, h), p.snapshotDatagrams(all, now))
 	complete := all && err == nil && p.sockets.complete()
 	p.events.live.end(complete)
 	if err != nil {
@@ -292,21 +296,37 @@ func (p *Pipeline) lose(now time.Time) error {
 // confirm finds the routes of what was reported. What connection tracking was asked for is confirmed by what ended
 // meanwhile.
 func (p *Pipeline) confirm(now time.Time) error {
-	if !p.ends.Settle(now) {
-		return nil
+	err := p.readCut(now)
+	var more bool
+	p.beside(func() { more = p.ends.Settle(now) })
+	if !more {
+		return err
 	}
-	return p.Drain(now)
+	return errors.Join(err, p.Drain(now))
 }
 
 // Drain reads the reports of ended connections, so that their ring does not fill up between two collections, finds
 // their routes before connection tracking forgets them, and lets go of those that are certain.
 func (p *Pipeline) Drain(now time.Time) error {
-	defer p.settle(now)
-	otherErr := errors.Join(p.drainLookups(now), p.drainDatagrams(now))
-	if err := p.sockets.Drain(p.handler(now)); err != nil {
-		return errors.Join(fmt.Errorf("read the ended connections: %w", err), otherErr)
+	defer p.beside(func() { p.settle(now) })
+	return errors.Join(p.drainLookups(now), p.drainDatagrams(now), p.readEnded(now), p.readCut(now))
+}
+
+func (p *Pipeline) readEnded(now time.Time) error {
+	h := p.handler(now)
+	if err := errors.Join(p.ahead.handOver(h), p.sockets.Drain(h)); err != nil {
+		return fmt.Errorf("read the ended connections: %w", err)
 	}
-	return otherErr
+	return nil
+}
+
+// readCut reads again if the last reading had one end of a connection, and the other end may have closed a moment
+// later: to ask about one end is in vain.
+func (p *Pipeline) readCut(now time.Time) error {
+	if !p.ends.Cut() {
+		return nil
+	}
+	return p.readEnded(now)
 }
 
 // settle comes after each reading. Flows and events look for other ends before those may expire.
