@@ -197,6 +197,7 @@ func TestSearchThatWaits(t *testing.T) {
 	if err := unix.Mkfifo(mounts, 0o600); err != nil { // opening it waits for a writer
 		t.Fatal(err)
 	}
+	began := time.Now() // before the writer, which may run at once
 	go func() {
 		time.Sleep(wait)
 		if w, err := os.OpenFile(mounts, os.O_WRONLY, 0); err == nil {
@@ -204,7 +205,6 @@ func TestSearchThatWaits(t *testing.T) {
 		}
 	}()
 	f := newFinder(proc)
-	began := time.Now()
 	f.search(began)
 	if took := time.Since(began); took < wait {
 		t.Fatalf("the search took %v, and did not wait", took)

@@ -33,6 +33,9 @@ PASS
 == dns
 --- PASS: TestOutcomes (0.10s)
 PASS
+== udp
+--- PASS: TestUsed (0.10s)
+PASS
 == conntrack
 --- PASS: TestEntriesDeleted (0.20s)
     --- PASS: TestEntriesDeleted/bpf (0.10s)
@@ -43,7 +46,7 @@ PASS
 [   70.005555] reboot: Power down
 `
 
-const wantRow = "| 6.12.95+deb12-amd64 | x86-64 | 3 | 1 | not in this kernel | 1 | 1 | 1 | 1 | 1 |"
+const wantRow = "| 6.12.95+deb12-amd64 | x86-64 | 3 | 1 | not in this kernel | 1 | 1 | 1 | 1 | 1 | 1 |"
 
 func TestParse(t *testing.T) {
 	old := "== linux 5.10.0-32-amd64 x86_64\n== kernel\n" +
@@ -54,22 +57,22 @@ func TestParse(t *testing.T) {
 		failed      []string
 	}{
 		"all passed": {ran, wantRow, nil},
-		"too old":    {old, "| 5.10.0-32-amd64 | x86-64 | too old, and says so |  |  |  |  |  |  |  |", nil},
+		"too old":    {old, "| 5.10.0-32-amd64 | x86-64 | too old, and says so |  |  |  |  |  |  |  |  |", nil},
 		"too old, and says nothing of it": {
 			strings.Replace(strings.Replace(old, "--- PASS", "--- FAIL", 1), "\nPASS", "\nFAIL", 1),
-			"| 5.10.0-32-amd64 | x86-64 | 1 failed of 1 |" + strings.Repeat(" not in this kernel |", 7), []string{"kernel: TestKernelTooOld"},
+			"| 5.10.0-32-amd64 | x86-64 | 1 failed of 1 |" + strings.Repeat(" not in this kernel |", 8), []string{"kernel: TestKernelTooOld"},
 		},
 		"one failed": {
 			strings.Replace(ran, "--- PASS: TestOutcomes (0.10s)\nPASS", "--- FAIL: TestOutcomes (0.10s)\nFAIL", 1),
-			strings.TrimSuffix(wantRow, "1 |") + "1 failed of 1 |", []string{"dns: TestOutcomes"},
+			strings.TrimSuffix(wantRow, "1 | 1 |") + "1 failed of 1 | 1 |", []string{"dns: TestOutcomes"},
 		},
 		"a panic": {
 			strings.Replace(ran, "--- PASS: TestOutcomes (0.10s)\nPASS", "panic: runtime error", 1),
-			strings.TrimSuffix(wantRow, "1 |") + "not in this kernel |", []string{"dns did not end"},
+			strings.TrimSuffix(wantRow, "1 | 1 |") + "not in this kernel | 1 |", []string{"dns did not end"},
 		},
 		"the machine stopped": {
 			ran[:strings.Index(ran, "--- PASS: TestEntriesDeleted ")],
-			strings.Replace(wantRow, "| 1 | 1 | 1 | 1 | 1 |", "| not in this kernel | not in this kernel | not in this kernel | 1 | 1 |", 1),
+			strings.Replace(wantRow, "| 1 | 1 | 1 | 1 | 1 | 1 |", "| not in this kernel | not in this kernel | not in this kernel | 1 | 1 | 1 |", 1),
 			[]string{"conntrack did not end", "the run did not end"},
 		},
 	} {
@@ -96,9 +99,9 @@ func TestRun(t *testing.T) {
 	page := filepath.Join(t.TempDir(), "page.md")
 	log := filepath.Join(t.TempDir(), "log")
 	const text, after = "# Kernels\n\n", "\nThe end.\n"
-	arm := "| 6.12.95+deb12-arm64 | arm64 | 7 | 1 | 1 | 1 | 1 | 1 | 1 | 1 |"
-	newer := "| 7.3.4+deb13-amd64 | x86-64 | 8 | 1 | 1 | 1 | 1 | 1 | 1 | 1 |"
-	older := "| 6.1.0-56-amd64 | x86-64 | 9 | 1 | 1 | 1 | 1 | 1 | 1 | 1 |"
+	arm := "| 6.12.95+deb12-arm64 | arm64 | 7 | 1 | 1 | 1 | 1 | 1 | 1 | 1 | 1 |"
+	newer := "| 7.3.4+deb13-amd64 | x86-64 | 8 | 1 | 1 | 1 | 1 | 1 | 1 | 1 | 1 |"
+	older := "| 6.1.0-56-amd64 | x86-64 | 9 | 1 | 1 | 1 | 1 | 1 | 1 | 1 | 1 |"
 	failed := strings.Replace(wantRow, "| 3 |", "| 2 failed of 3 |", 1)
 	rows := func(of ...string) string {
 		head := []string{line(columns[:]), line(slices.Repeat([]string{"---"}, len(columns)))}
@@ -151,7 +154,7 @@ func TestSameObjects(t *testing.T) {
 	if diff := cmp.Diff(embedded["amd64"], embedded["arm64"]); diff != "" {
 		t.Errorf("files (-amd64 +arm64):\n%s", diff)
 	}
-	for _, object := range []string{"kernel/sock_bpfel.o", "conntrack/conntrack_bpfel.o", "dns/kernel_bpfel.o"} {
+	for _, object := range []string{"kernel/sock_bpfel.o", "conntrack/conntrack_bpfel.o", "dns/kernel_bpfel.o", "udp/datagrams_bpfel.o"} {
 		if !strings.Contains(embedded["arm64"], "/internal/"+object+"\n") {
 			t.Errorf("%s is in no program", object)
 		}

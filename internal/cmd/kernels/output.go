@@ -15,7 +15,7 @@ import (
 // columns are the heads of the table.
 var columns = [...]string{
 	"Linux", "processor", "TCP", "containers", "cgroup v1", "conntrack by BPF", "by netlink", "IPVS",
-	"programs of cgroups", "DNS",
+	"programs of cgroups", "DNS", "UDP",
 }
 
 // output is what was read of one run.
@@ -96,7 +96,7 @@ func (o *output) add(r result) {
 // row is the line of the table.
 func (o *output) row() string {
 	if o.tooOld != "" && len(o.failed) == 0 {
-		return line([]string{o.release, o.machine, "too old, and says so", "", "", "", "", "", "", ""})
+		return line([]string{o.release, o.machine, "too old, and says so", "", "", "", "", "", "", "", ""})
 	}
 	in := func(pkg string) func(result) bool { return func(r result) bool { return r.pkg == pkg } }
 	part := func(pkg, part string) func(result) bool {
@@ -110,7 +110,7 @@ func (o *output) row() string {
 		o.cell(named("TestBothVersionsOfCgroups", "TestKernelVersion1")),
 		o.cell(part("conntrack", "bpf")), o.cell(part("conntrack", "netlink")),
 		o.cell(named("TestReadRulesOfIPVS", "TestThroughIPVS")),
-		o.cell(in("attach")), o.cell(in("dns")),
+		o.cell(in("attach")), o.cell(in("dns")), o.cell(in("udp")),
 	})
 }
 
