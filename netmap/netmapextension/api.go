@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/netconn/netconn/netmap/internal/alerts"
+	"github.com/netconn/netconn/netmap/internal/history"
 	"github.com/netconn/netconn/netmap/internal/signals"
 	"github.com/netconn/netconn/netmap/internal/snap"
 	"github.com/netconn/netconn/netmap/internal/view"
@@ -137,14 +138,27 @@ func (a *api) compute(r *http.Request, q question) (encoded, error) {
 			"the answer was not ready within %v (query_timeout); use a simpler filter or a shorter window", a.timeout)}
 	}
 	if err != nil {
-		return encoded{}, apiError{Code: "internal", Message: err.Error()}
+		return encoded{}, apiError{Code: codeOf(err), Message: err.Error()}
 	}
 	return encode(r, value)
+}
+
+// codeOf returns the code of an error that made an answer impossible.
+func codeOf(err error) string {
+	var f *history.Failure
+	switch {
+	case errors.As(err, &f) && f.Slow:
+		return "store_slow"
+	case errors.As(err, &f):
+		return "store_away"
+	}
+	return "internal"
 }
 
 // statuses are the codes that are not answered with 400.
 var statuses = map[string]int{
 	"not_found": http.StatusNotFound, "busy": http.StatusServiceUnavailable,
+	"store_slow": http.StatusServiceUnavailable, "store_away": http.StatusServiceUnavailable,
 	"timeout": http.StatusServiceUnavailable, "internal": http.StatusInternalServerError,
 }
 

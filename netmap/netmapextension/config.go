@@ -40,6 +40,8 @@ type Config struct {
 	Links []LinkConfig `mapstructure:"links"`
 	// Alerts colour the map.
 	Alerts AlertsConfig `mapstructure:"alerts"`
+	// History is the store that has what the map does not remember.
+	History HistoryConfig `mapstructure:"history"`
 	// Thresholds of the colours.
 	Thresholds Thresholds `mapstructure:"thresholds"`
 	// Costs are prices of traffic between zones and regions.
@@ -66,7 +68,7 @@ func createDefaultConfig() component.Config {
 	server.CompressionAlgorithms = []string{""}
 	return &Config{ServerConfig: server, MaxEdges: defaultMaxEdges, LearningPeriod: 5 * time.Minute,
 		QueryTimeout: 5 * time.Second, Alerts: defaultAlerts(), Thresholds: defaultThresholds(),
-		Signals: SignalsConfig{MaxMemoryMiB: defaultSignalsMiB}}
+		History: defaultHistory(), Signals: SignalsConfig{MaxMemoryMiB: defaultSignalsMiB}}
 }
 
 // Validate returns one error for each key that is wrong, and names the key in it. The embedded part validates itself.
@@ -82,6 +84,7 @@ func (c *Config) Validate() error {
 		c.validateTimeout(),
 		c.validateLinks(),
 		c.Alerts.validate(),
+		c.History.validate(),
 		c.Thresholds.validate(),
 		c.Costs.validate(),
 	)

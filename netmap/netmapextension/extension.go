@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/netconn/netconn/netmap/internal/alerts"
+	"github.com/netconn/netconn/netmap/internal/history"
 	"github.com/netconn/netconn/netmap/internal/signals"
 	"github.com/netconn/netconn/netmap/internal/snap"
 	"github.com/netconn/netconn/netmap/internal/store"
@@ -38,6 +39,7 @@ type netmap struct {
 	address   string // that it listens on, once started
 	serving   sync.WaitGroup
 	stop      context.CancelFunc // ends the polling of alerts
+	past      *history.Source    // nil: there is none
 }
 
 var (
@@ -54,6 +56,13 @@ func newNetmap(c *Config, set component.TelemetrySettings) *netmap {
 
 // Start begins to listen and to serve.
 func (n *netmap) Start(ctx context.Context, host component.Host) error {
+	past, err := n.config.History.source(ctx, host, n.settings)
+	if err != nil {
+		return err
+	}
+	if past != nil {
+		n.past, n.source = past, &sources{recent: n.source, past: past}
+	}
 	if err := n.observe(); err != nil {
 		return err
 	}
@@ -108,6 +117,9 @@ func (n *netmap) Shutdown(ctx context.Context) error {
 		err = errors.Join(err, n.server.Close())
 	}
 	n.serving.Wait()
+	if n.past != nil {
+		n.past.Close()
+	}
 	n.telemetry.Shutdown()
 	return err
 }

@@ -55,7 +55,9 @@ func (s *remoteSource) Snapshot(ctx context.Context, r snap.Range) (*snap.Snapsh
 	return &snap.Snapshot{Range: r, Seconds: 1, Kinds: []snap.Kind{{}}, Edges: s.edges, History: s}, s.err
 }
 
-func (s *remoteSource) Read(context.Context, [][]int, func(int, snap.Step)) error { return s.read }
+func (s *remoteSource) Read(context.Context, [][]int, snap.What, func(int, snap.Step)) error {
+	return s.read
+}
 
 // ask sends a request to the API of a source.
 func ask(t *testing.T, h http.Handler, target string, headers ...string) *httptest.ResponseRecorder {
@@ -121,6 +123,12 @@ func TestASourceThatFails(t *testing.T) {
 	h := newAPI(nil, s, time.Minute).handler()
 	for _, target := range targets {
 		w := ask(t, h, target)
+		if target == "/api/v1/status" { // it says what is wrong with the source
+			if w.Code != http.StatusOK {
+				t.Errorf("%s: %d %s", target, w.Code, w.Body)
+			}
+			continue
+		}
 		if want := `{"error":{"code":"internal","message":"connect to the store: refused"}}`; w.Code != http.StatusInternalServerError ||
 			strings.TrimSpace(w.Body.String()) != want || w.Header().Get("ETag") != "" || w.Header().Get("Cache-Control") != "no-store" {
 			t.Errorf("%s: %d %s %v", target, w.Code, w.Body, w.Header())

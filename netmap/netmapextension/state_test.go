@@ -79,6 +79,7 @@ func TestTheStatusHasAllOfTheSource(t *testing.T) {
 		"unresolved": map[string]any{"bytes": 5.0, "total": 5.0, "share": 1.0, "seconds": 1.0},
 		"links":      []any{map[string]any{"name": "l", "kind": "logs", "url": "http://x/?{from}", "needs": []any{}}},
 		"costs":      nil,
+		"history":    nil,
 		"limits":     map[string]any{"nodes": 1000.0, "edges": 5000.0, "rows": 1000.0},
 		"alerts": map[string]any{
 			"state": "off", "kind": "", "reason": "", "at": 0.0, "firing": 0.0, "pending": 0.0, "left_out": 0.0,

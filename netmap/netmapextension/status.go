@@ -29,7 +29,8 @@ type status struct {
 	Ahead         uint64          `json:"ahead"`
 	Resets        uint64          `json:"resets"`
 	Links         []link          `json:"links"`
-	Alerts        *view.AlertList `json:"alerts"` // without the alerts
+	Alerts        *view.AlertList `json:"alerts"`  // without the alerts
+	History       *historyStatus  `json:"history"` // null: there is no store
 	Thresholds    thresholds      `json:"thresholds"`
 	Costs         *costs          `json:"costs"` // null: there are no prices
 	Limits        map[string]int  `json:"limits"`
@@ -93,10 +94,7 @@ func (a *api) status(p *parameters, _ *http.Request) question {
 	limit, offset := int(p.number("hosts", 100, 0, maxHosts)), int(p.number("offset", 0, 0, 1<<31))
 	return question{value: func(ctx context.Context) (any, error) {
 		spans := a.source.Spans()
-		recent, err := a.source.Snapshot(ctx, a.source.Range(spans[0].Length, 0))
-		if err != nil {
-			return nil, err
-		}
+		recent := a.recent(ctx, spans[0].Length)
 		s := a.source.Status()
 		answer := &status{
 			API: 1, Now: float64(time.Now().UnixMilli()) / 1000, Started: s.Opened, LearningUntil: s.Learning,
@@ -107,7 +105,7 @@ func (a *api) status(p *parameters, _ *http.Request) question {
 			Alerts: view.NewAlertList(a.alerts.Set(), 0), Thresholds: a.thresholds.forPage(),
 			Costs:   a.costs.forPage(),
 			Limits:  map[string]int{"nodes": maxNodes, "edges": maxEdges, "rows": maxRows},
-			Signals: newSignalsStatus(a.kept.Status()),
+			Signals: newSignalsStatus(a.kept.Status()), History: newHistoryStatus(s.Remote),
 		}
 		for _, span := range spans {
 			answer.Steps = append(answer.Steps, step{span.Step, span.Length})
@@ -117,9 +115,51 @@ func (a *api) status(p *parameters, _ *http.Request) question {
 	}}
 }
 
+// statusPatience is how long the state of the map waits for figures. It has none of a store that takes longer.
+const statusPatience = time.Second
+
+// recent returns the edges of a window that ends now; none if the source fails.
+func (a *api) recent(ctx context.Context, window int64) *snap.Snapshot {
+	ctx, cancel := context.WithTimeout(ctx, statusPatience)
+	defer cancel()
+	recent, err := a.source.Snapshot(ctx, a.source.Range(window, 0))
+	if err != nil {
+		return new(snap.Snapshot)
+	}
+	return recent
+}
+
+// historyStatus is a snap.Remote.
+type historyStatus struct {
+	State  string  `json:"state"`
+	Reason string  `json:"reason"`
+	At     float64 `json:"at"`
+}
+
+func newHistoryStatus(r snap.Remote) *historyStatus {
+	if r.State == "" {
+		return nil
+	}
+	return &historyStatus{r.State, r.Reason, r.At}
+}
+
+// remoteState is the state of a map that has everything from a store.
+func remoteState(r snap.Remote) (name, reason string) {
+	switch r.State {
+	case snap.Void:
+		return "empty", r.Reason
+	case snap.Away:
+		return "away", r.Reason
+	}
+	return "ok", ""
+}
+
 // state returns a sentence about what to check if there is nothing to see.
 func state(s *snap.Status) (name, reason string) {
 	if len(s.Hosts) == 0 {
+		if s.Remote.State != "" {
+			return remoteState(s.Remote)
+		}
 		if s.Dropped.Any() {
 			return "empty", "Metrics arrive, but none could be counted; see what was dropped."
 		}

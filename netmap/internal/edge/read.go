@@ -151,6 +151,16 @@ func ReadPeer(point Attributes) End {
 	return e
 }
 
+// ReadName sets the tag that the name of an end belongs to, where only what both reports of an edge agree on is known:
+// the opposite of [Link.Parties].
+func (e *End) ReadName() {
+	if e.Get(names.TagType) == names.TypePod && e.Has(names.TagNamespace) {
+		e.fill(names.TagWorkload, e[names.TagName])
+		return
+	}
+	e.readProgram()
+}
+
 // readProgram sets the tag that the name of a peer without Kubernetes belongs to.
 func (e *End) readProgram() {
 	switch e.Get(names.TagType) {
@@ -182,6 +192,9 @@ var (
 		names.ScopeRemote: ScopeRemote,
 	}
 )
+
+// ParseScope returns the scope of this name.
+func ParseScope(name string) Scope { return scope[name] }
 
 // ReadLink reads the link, from the attributes of a point.
 func ReadLink(point Attributes) Link {

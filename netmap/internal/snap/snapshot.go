@@ -15,15 +15,27 @@ type Snapshot struct {
 	Edges      []Edge
 	Shared     []Shared
 	History    History
+	Remote     bool     // it is of a store elsewhere, at the level of workloads
+	Void       bool     // that store has no metrics of edges in the range
+	Partial    *Partial // what it lacks; nil: nothing
 }
+
+// Partial is what a source could not find out. It is also the error of a history.
+type Partial struct {
+	Missing []string // figures by their names in the API; new: which edges are new; series: the course over time
+	Reason  string
+}
+
+func (p *Partial) Error() string { return p.Reason }
 
 // Edge is one edge with what was counted in the range. Edges share their ends: equal ends are one pointer.
 type Edge struct {
 	Client, Server *edge.End
 	Link           edge.Link // Role is that of the report that counts
 	Figures
-	First, Changed     int64 // when it was first seen, and last changed
+	First, Changed     int64 // when it was first seen, and last changed; 0: unknown
 	Learned            bool  // first seen before its host's edges could be new
+	Fresh              bool  // it was not there in the day before the range
 	ByClient, ByServer bool  // which ends report it
 }
 
@@ -45,9 +57,23 @@ type History interface {
 	// Read adds up the edges of each row, and calls put with the sums of one row and one step, in order of time. It
 	// skips steps in which no edge at all counted something. Kinds are those of the snapshot. The result may have what
 	// was counted since the snapshot, and may lack edges that the source has evicted since. The error is that of the
-	// context or of the source.
-	Read(ctx context.Context, rows [][]int, put func(row int, step Step)) error
+	// context or of the source, or a *Partial.
+	Read(ctx context.Context, rows [][]int, what What, put func(row int, step Step)) error
 }
+
+// What are the figures that a reader of a history needs. Others may be left out.
+type What uint8
+
+// The figures.
+const (
+	Volume What = 1 << iota
+	Retransmits
+	RTT // and handshakes
+	Attempts
+	Closed
+	Active
+	All = Volume | Retransmits | RTT | Attempts | Closed | Active
+)
 
 // A Source makes snapshots. Safe for concurrent use.
 type Source interface {

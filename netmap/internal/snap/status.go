@@ -9,7 +9,24 @@ type Status struct {
 	Dropped  Dropped
 	Ahead    uint64 // points with a time in the future, which are taken as of now
 	Resets   uint64 // series that began anew
+	Remote   Remote
 }
+
+// Remote is the state of a store elsewhere.
+type Remote struct {
+	State  string  // empty: there is none
+	Reason string  // why it is not Reached
+	At     float64 // when it last answered; 0: not yet
+}
+
+// The states of a store elsewhere.
+const (
+	Starting = "starting"
+	Reached  = "ok"
+	Slow     = "slow"  // it answers a part, or too late
+	Away     = "away"  // it does not answer, or refuses
+	Void     = "empty" // it has no metrics of edges
+)
 
 // Host is a host that reports.
 type Host struct {

@@ -24,7 +24,7 @@ type part struct {
 }
 
 // Read is as snap.History has it. It keeps the store locked, so put must not use the store.
-func (h *history) Read(ctx context.Context, rows [][]int, put func(row int, step snap.Step)) error {
+func (h *history) Read(ctx context.Context, rows [][]int, _ snap.What, put func(row int, step snap.Step)) error {
 	s, r := h.store, h.snapshot.Range
 	s.mu.Lock()
 	defer s.mu.Unlock()

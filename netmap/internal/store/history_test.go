@@ -118,7 +118,7 @@ func TestHistoryOfRows(t *testing.T) {
 	w.collect(towards(4, 13)...)
 	snapshot := w.snapshot(fineSpan)
 	got := map[int][]uint64{}
-	err := snapshot.History.Read(t.Context(), [][]int{{0, 1}, {}, {2}}, func(row int, s snap.Step) {
+	err := snapshot.History.Read(t.Context(), [][]int{{0, 1}, {}, {2}}, snap.All, func(row int, s snap.Step) {
 		got[row] = append(got[row], s.Tx)
 	})
 	if err != nil {
@@ -135,7 +135,7 @@ func TestHistoryEndsWithItsContext(t *testing.T) {
 	w.collect(towards(1, 20)...)
 	ctx, cancel := context.WithCancel(t.Context())
 	calls := 0
-	err := w.snapshot(fineSpan).History.Read(ctx, [][]int{{0}}, func(int, snap.Step) {
+	err := w.snapshot(fineSpan).History.Read(ctx, [][]int{{0}}, snap.All, func(int, snap.Step) {
 		calls++
 		cancel()
 	})

@@ -70,7 +70,7 @@ func (w *world) snapshot(window int64) *snap.Snapshot {
 func (w *world) history(snapshot *snap.Snapshot, edges ...int) []snap.Step {
 	w.t.Helper()
 	var steps []snap.Step
-	err := snapshot.History.Read(w.t.Context(), [][]int{edges}, func(_ int, s snap.Step) { steps = append(steps, s) })
+	err := snapshot.History.Read(w.t.Context(), [][]int{edges}, snap.All, func(_ int, s snap.Step) { steps = append(steps, s) })
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -155,3 +155,20 @@ func (o Outcomes) add(row int, f *snap.Figures, kinds []snap.Kind, closed bool) 
 type Unattributed struct {
 	Retransmits uint64 `json:"retransmits"`
 }
+
+// what returns the figures that the metric is made of.
+func (m Metric) what() snap.What {
+	switch m.name {
+	case "tx", "rx", "volume":
+		return snap.Volume
+	case "retransmits":
+		return snap.Retransmits
+	case "attempts", "failures":
+		return snap.Attempts
+	case "closed", "breaks":
+		return snap.Closed
+	case "active":
+		return snap.Active
+	}
+	return snap.RTT
+}

@@ -33,6 +33,7 @@ type Sort struct {
 
 // Flows is the answer. Columns are those of the metrics.
 type Flows struct {
+	Origin
 	From         int64        `json:"from"`
 	To           int64        `json:"to"`
 	Seconds      float64      `json:"seconds"`
@@ -99,7 +100,8 @@ func NewFlows(ctx context.Context, snapshot *snap.Snapshot, q FlowsQuery) (*Flow
 	}
 	order := q.order(g, snapshot.Kinds)
 	answer := &Flows{
-		From: snapshot.From, To: snapshot.To, Seconds: snapshot.Seconds, Generation: snapshot.Generation,
+		Origin: originOf(snapshot),
+		From:   snapshot.From, To: snapshot.To, Seconds: snapshot.Seconds, Generation: snapshot.Generation,
 		Clients: tagNames(q.Clients), Servers: tagNames(q.Servers), Rows: len(order), Offset: q.Offset, Kinds: kinds(),
 		Client: [][]string{}, Server: [][]string{}, ClientKind: []int{}, ServerKind: []int{},
 		ClientName: []string{}, ServerName: []string{},
@@ -122,7 +124,7 @@ func NewFlows(ctx context.Context, snapshot *snap.Snapshot, q FlowsQuery) (*Flow
 		return answer, nil
 	}
 	answer.Spark, err = newSpark(ctx, snapshot, rows, *q.Spark)
-	return answer, err
+	return answer, answer.lacks(err)
 }
 
 func newSpark(ctx context.Context, snapshot *snap.Snapshot, rows [][]int, m Metric) (*Spark, error) {
@@ -130,7 +132,7 @@ func newSpark(ctx context.Context, snapshot *snap.Snapshot, rows [][]int, m Metr
 	for i := range s.Values {
 		s.Values[i] = make(Numbers, snapshot.Len())
 	}
-	err := snapshot.History.Read(ctx, rows, func(row int, step snap.Step) {
+	err := snapshot.History.Read(ctx, rows, m.what(), func(row int, step snap.Step) {
 		s.Values[row][snapshot.Index(step.At)] = m.value(&step.Figures, snapshot.Kinds)
 	})
 	return s, err

@@ -23,6 +23,7 @@ type GraphQuery struct {
 
 // Graph is the answer.
 type Graph struct {
+	Origin
 	From         int64        `json:"from"`
 	To           int64        `json:"to"`
 	Seconds      float64      `json:"seconds"`
@@ -127,7 +128,8 @@ func NewGraph(ctx context.Context, snapshot *snap.Snapshot, q GraphQuery) (*Grap
 	}
 	d := drawing{GraphQuery: q, snapshot: snapshot, grouping: g, nodeTable: t}
 	answer := &Graph{
-		From: snapshot.From, To: snapshot.To, Seconds: snapshot.Seconds, Generation: snapshot.Generation,
+		Origin: originOf(snapshot),
+		From:   snapshot.From, To: snapshot.To, Seconds: snapshot.Seconds, Generation: snapshot.Generation,
 		By: q.By.String(), Group: q.Group.String(), Kinds: kinds(),
 		Totals: totals(g.edges, &g.total, snapshot.Kinds), Unattributed: Unattributed{g.unattributed},
 	}

@@ -52,7 +52,7 @@ func (q *Query) flags(snapshot *snap.Snapshot, e *snap.Edge) int {
 			f |= flag
 		}
 	}
-	set(flagNew, !e.Learned && e.First >= snapshot.To-q.New)
+	set(flagNew, e.Fresh || !e.Learned && e.First >= snapshot.To-q.New)
 	set(flagUndirected, e.Link.Role == edge.Unknown)
 	set(flagServerOnly, e.ByServer && !e.ByClient)
 	set(flagZones, differ(e, names.TagZone))

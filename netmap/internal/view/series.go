@@ -14,6 +14,7 @@ import (
 
 // Series is the answer with the time series of all metrics, and the edges that they are the sums of.
 type Series struct {
+	Origin
 	From       int64              `json:"from"`
 	To         int64              `json:"to"`
 	Step       int64              `json:"step"`
@@ -87,11 +88,12 @@ func NewSeries(ctx context.Context, snapshot *snap.Snapshot, q Query, details in
 		return nil, err
 	}
 	answer := &Series{
-		From: snapshot.From, To: snapshot.To, Step: snapshot.Step, Generation: snapshot.Generation,
+		Origin: originOf(snapshot),
+		From:   snapshot.From, To: snapshot.To, Step: snapshot.Step, Generation: snapshot.Generation,
 		T: []int64{}, FailuresBy: map[string]Numbers{}, BreaksBy: map[string]Numbers{}, Edges: []Detail{},
 		Totals: totals(len(chosen), &sum, snapshot.Kinds), Count: len(chosen), columns: make([]Numbers, len(columns)),
 	}
-	if err := answer.read(ctx, snapshot, chosen); err != nil {
+	if err := answer.lacks(answer.read(ctx, snapshot, chosen)); err != nil {
 		return nil, err
 	}
 	slices.SortStableFunc(chosen, func(a, b int) int {
@@ -108,7 +110,7 @@ func NewSeries(ctx context.Context, snapshot *snap.Snapshot, q Query, details in
 // read reads the history of edges.
 func (s *Series) read(ctx context.Context, snapshot *snap.Snapshot, edges []int) error {
 	steps := make([]snap.Step, snapshot.Len())
-	err := snapshot.History.Read(ctx, [][]int{edges}, func(_ int,
+	err := snapshot.History.Read(ctx, [][]int{edges}, snap.All, func(_ int,
 		step snap.Step) {
 		steps[snapshot.Index(step.At)] = step
 	})

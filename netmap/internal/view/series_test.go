@@ -19,7 +19,7 @@ type past struct {
 }
 
 // Read is as snap.History has it.
-func (p past) Read(_ context.Context, rows [][]int, put func(int, snap.Step)) error {
+func (p past) Read(_ context.Context, rows [][]int, _ snap.What, put func(int, snap.Step)) error {
 	for row, edges := range rows {
 		for _, i := range edges {
 			for _, step := range p.steps[i] {

@@ -1,0 +1,113 @@
+package history
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/netconn/netconn/internal/names"
+)
+
+const (
+	day      = 86400
+	baseline = 3600 // how old the value before a window may be, in seconds
+	present  = 300  // how long a number of open connections holds without a new point
+)
+
+// queries writes PromQL about the metrics of a store.
+type queries struct {
+	naming
+	matchers []string // of all selectors
+	exact    bool     // increase() does not extrapolate
+}
+
+var plain = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*$`)
+
+// quote returns a string literal of PromQL. All of its escapes are Go's.
+func quote(s string) string { return strconv.Quote(s) }
+
+// quoteLabel returns the name of a label. Prometheus takes any name in quotes, from version 3 on.
+func quoteLabel(name string) string {
+	if plain.MatchString(name) {
+		return name
+	}
+	return quote(name)
+}
+
+// selector returns the selector of a metric.
+func (q *queries) selector(m metric) string {
+	return "{" + strings.Join(append([]string{"__name__=" + quote(q.metrics[m])}, q.matchers...), ",") + "}"
+}
+
+// by adds up an expression by attributes.
+func (q *queries) by(attributes []string, expression string) string {
+	labels := make([]string, len(attributes))
+	for i, a := range attributes {
+		labels[i] = quoteLabel(q.label(a))
+	}
+	slices.Sort(labels)
+	return "sum by (" + strings.Join(labels, ",") + ") (" + expression + ")"
+}
+
+// increase returns what the series of a counter have counted in a window that ends when the query is evaluated.
+//
+// VictoriaMetrics' increase() is the difference to the value before the window, with resets. Prometheus' extrapolates
+// to the borders of the window, which makes up to an interval of traffic that was not there, and needs two points. So
+// the difference is taken from the highest value: to the last one before the window, or, for a series that began in the
+// window, to the lowest. A series that began anew once, with a lower value than before, has counted the last value too.
+// What is left are series that began anew more often: only these are extrapolated.
+func (q *queries) increase(m metric, window int64) string {
+	s := q.selector(m)
+	in := func(function string) string { return fmt.Sprintf("%s(%s[%ds])", function, s, window) }
+	if q.exact {
+		return in("increase")
+	}
+	before := fmt.Sprintf("last_over_time(%s[%ds] offset %ds)", s, baseline, window)
+	highest, lowest, last, resets := in("max_over_time"), in("min_over_time"), in("last_over_time"), in("resets")
+	return fmt.Sprintf(
+		"((%[1]s - ((%[2]s <= %[3]s) or (%[3]s unless %[2]s) or %[3]s * 0)) unless (%[5]s > 0))"+
+			" or ((%[1]s - ((%[2]s <= %[1]s) or %[3]s * 0) + %[4]s) and (%[5]s == 1) and (%[1]s > %[4]s))"+
+			" or %[6]s",
+		highest, before, lowest, last, resets, in("increase"))
+}
+
+// counted returns the query of a metric in a window that ends when it is evaluated, by report.
+func (q *queries) counted(m metric, window int64) string {
+	by := reportLabels()
+	switch m {
+	case volume:
+		by = append(by, names.Direction)
+	case attempts, closed:
+		by = append(by, names.ErrorType)
+	case active:
+		return q.by(by, fmt.Sprintf("last_over_time(%s[%ds])", q.selector(m), min(window, present)))
+	}
+	return q.by(by, q.increase(m, window))
+}
+
+// before returns the query of the edges that were there in the day before a window.
+func (q *queries) before(window int64) string {
+	return q.by(edgeLabels(), fmt.Sprintf("last_over_time(%s[%ds] offset %ds)", q.selector(active), day, window))
+}
+
+// maxMatcher is how many bytes a matcher may have that restricts a query to some ends. VictoriaMetrics takes queries of
+// 16 kB.
+const maxMatcher = 5 << 10
+
+// about returns the queries of series with one of these values of an attribute. If these are too many, it does not
+// restrict them: more is asked for than needed then.
+func (q queries) about(attribute string, values []string) queries {
+	slices.Sort(values)
+	values = slices.Compact(values)
+	for i, v := range values {
+		values[i] = regexp.QuoteMeta(v)
+	}
+	matcher := quoteLabel(q.label(attribute)) + "=~" + quote(strings.Join(values, "|"))
+	if len(matcher) > maxMatcher || len(values) == 0 {
+		return q
+	}
+	q.matchers = append(slices.Clone(q.matchers), matcher)
+	return q
+}

@@ -1,0 +1,259 @@
+package history
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strconv"
+	"sync"
+
+	"github.com/netconn/netconn/internal/names"
+	"github.com/netconn/netconn/netmap/internal/edge"
+	"github.com/netconn/netconn/netmap/internal/snap"
+)
+
+// figures are what is missing of a snapshot without a metric, by their names in the API.
+var figures = [metrics][]string{
+	attempts: {"attempts", "failures"}, closed: {"closed", "breaks"}, retransmits: {"retransmits"},
+	active: {"active"}, rttSum: {"rtt"}, rttCount: {"rtt"},
+}
+
+// A result is the answer to one query.
+type result struct {
+	rows    []row
+	missing string // what the store says is missing
+	err     error
+}
+
+// load asks for all that a snapshot has.
+func (s *Source) load(ctx context.Context, r snap.Range) (*snap.Snapshot, error) {
+	to := min(r.To, s.config.Now().Unix())
+	q, err := s.queries(ctx, r, to)
+	if err != nil {
+		return nil, err
+	}
+	window := to - r.From
+	answer := &snap.Snapshot{Range: r, Seconds: float64(max(1, window)), Remote: true, Void: q.empty()}
+	answer.Generation = s.Version().Generation
+	b := newBuilder(&q.naming)
+	if q.empty() {
+		answer.Kinds, answer.History = b.kinds, nothing{}
+		return answer, nil
+	}
+	results, before := s.ask(ctx, q, to, window)
+	if err := results[volume].err; err != nil {
+		return nil, err
+	}
+	answer.Partial = b.take(results[:], before)
+	b.finish(answer, before)
+	answer.Kinds = b.kinds
+	answer.History = &history{source: s, queries: q, snapshot: answer, origins: b.origins}
+	return answer, nil
+}
+
+// ask sends the queries of a snapshot.
+func (s *Source) ask(ctx context.Context, q *queries, to, window int64) (all [metrics]result, before result) {
+	var running sync.WaitGroup
+	send := func(query string, into *result) {
+		running.Go(func() {
+			into.missing, into.err = s.client.instant(ctx, query, to, func(r row) { into.rows = append(into.rows, r) })
+		})
+	}
+	for m := range metrics {
+		if q.metrics[m] != "" {
+			send(q.counted(m, window), &all[m])
+		}
+	}
+	if q.metrics[active] != "" {
+		send(q.before(window), &before)
+	}
+	running.Wait()
+	return all, before
+}
+
+// A builder makes edges of reports.
+type builder struct {
+	naming  *naming
+	kinds   []snap.Kind
+	fixed   bool // there are no other kinds
+	index   map[report]int
+	reports []report
+	figures []snap.Figures
+	origins []origin
+}
+
+// An origin is what an edge was made of.
+type origin struct {
+	report  report
+	shadows []report // of the other end; only their retransmits count
+}
+
+func newBuilder(n *naming) *builder {
+	return &builder{naming: n, kinds: []snap.Kind{{}, {Closed: true}}, index: make(map[report]int)}
+}
+
+// take counts the results, and returns what is missing.
+func (b *builder) take(results []result, before result) *snap.Partial {
+	missing, reason := make(map[string]bool), ""
+	note := func(r result, of ...string) {
+		if r.err != nil {
+			reason = r.err.Error()
+			for _, name := range of {
+				missing[name] = true
+			}
+		} else if reason == "" {
+			reason = r.missing
+		}
+	}
+	for m, r := range results {
+		note(r, figures[m]...)
+	}
+	note(before, "new")
+	for m, r := range results {
+		if len(figures[m]) == 0 || !missing[figures[m][0]] {
+			b.count(metric(m), r.rows)
+		}
+	}
+	if reason == "" {
+		return nil
+	}
+	return &snap.Partial{Missing: slices.Sorted(maps.Keys(missing)), Reason: reason}
+}
+
+func (b *builder) count(m metric, rows []row) {
+	for _, r := range rows {
+		id := b.naming.report(r.Metric)
+		i, known := b.index[id]
+		if !known {
+			i = len(b.reports)
+			b.index[id] = i
+			b.reports, b.figures = append(b.reports, id), append(b.figures, snap.Figures{})
+		}
+		b.put(&b.figures[i], m, b.naming.aspect(m, r.Metric), r.Value)
+	}
+}
+
+// put adds a value of a metric to figures. aspect is a direction or an error.
+func (b *builder) put(f *snap.Figures, m metric, aspect string, v sample) {
+	switch n := v.count(); m {
+	case volume:
+		if aspect == names.Receive {
+			f.Rx += n
+		} else {
+			f.Tx += n
+		}
+	case attempts:
+		f.Attempts += n
+		b.outcome(f, snap.Kind{Error: aspect}, n)
+	case closed:
+		f.Closed += n
+		b.outcome(f, snap.Kind{Closed: true, Error: aspect}, n)
+	case retransmits:
+		f.Retransmits += n
+	case active:
+		f.Active += n
+	case rttSum:
+		f.RTTSum += max(0, v.Value)
+	case rttCount:
+		f.RTTs += n
+	}
+}
+
+// maxKinds bounds the ways in which connections end. The other ones are one.
+const maxKinds = 64
+
+func (b *builder) outcome(f *snap.Figures, k snap.Kind, n uint64) {
+	if k.Error == "" || n == 0 {
+		return
+	}
+	i := slices.Index(b.kinds, k)
+	if i < 0 && b.fixed {
+		return
+	}
+	if i < 0 && len(b.kinds) >= maxKinds && k.Error != names.OtherError {
+		b.outcome(f, snap.Kind{Closed: k.Closed, Error: names.OtherError}, n)
+		return
+	}
+	if i < 0 {
+		i = len(b.kinds)
+		b.kinds = append(b.kinds, k)
+	}
+	f.Count(uint8(i), n)
+}
+
+// finish makes the edges: of the client's reports, and of the server's where the client has none.
+func (b *builder) finish(s *snap.Snapshot, before result) {
+	known := make(map[party]bool)
+	for _, r := range before.rows {
+		known[b.naming.report(r.Metric).party] = true
+	}
+	ends := make(map[edge.End]*edge.End)
+	intern := func(e edge.End) *edge.End {
+		if ends[e] == nil {
+			ends[e] = &e
+		}
+		return ends[e]
+	}
+	primaries := make(map[party][]int) // edges that a client reports
+	for _, byServer := range [...]bool{false, true} {
+		for i, r := range b.reports {
+			if r.byServer != byServer || b.figures[i].Idle() {
+				continue
+			}
+			if of := primaries[r.party]; byServer && len(of) > 0 {
+				b.join(s, i, of)
+				continue
+			}
+			if !byServer {
+				primaries[r.party] = append(primaries[r.party], len(s.Edges))
+			}
+			s.Edges = append(s.Edges, snap.Edge{
+				Client: intern(r.client), Server: intern(r.server), Link: r.link(), Figures: b.figures[i], Learned: true,
+				ByClient: !byServer, ByServer: byServer, Fresh: len(known) > 0 && !known[r.party] && !r.overflow(),
+			})
+			b.origins = append(b.origins, origin{report: r})
+		}
+	}
+}
+
+// join adds the retransmits of a server's report to the edges that the client reports. If these differ in their tags,
+// they belong to the edge with the same ones, or it is not known to which.
+func (b *builder) join(s *snap.Snapshot, i int, of []int) {
+	r, n := b.reports[i], b.figures[i].Retransmits
+	same := slices.DeleteFunc(slices.Clone(of), func(e int) bool {
+		return *s.Edges[e].Client != r.client || *s.Edges[e].Server != r.server
+	})
+	for _, e := range of {
+		s.Edges[e].ByServer = true
+	}
+	if len(of) == 1 {
+		same = of
+	}
+	switch {
+	case len(same) == 1:
+		s.Edges[same[0]].Retransmits += n
+		b.origins[same[0]].shadows = append(b.origins[same[0]].shadows, r)
+	case n > 0:
+		s.Shared = append(s.Shared, snap.Shared{Edges: of, Retransmits: n})
+	}
+}
+
+// link returns the link of a report.
+func (r *report) link() edge.Link {
+	l := edge.Link{Role: edge.Client, Transport: r.transport, Scope: edge.ParseScope(r.scope.String())}
+	if r.byServer {
+		l.Role = edge.Server
+	}
+	if !r.known {
+		l.Role = edge.Unknown
+	}
+	if l.Transport == (edge.Value{}) {
+		l.Transport = edge.Text(names.TCP)
+	}
+	port, _ := strconv.ParseUint(r.port.String(), 10, 16) // 0: unknown
+	l.Port = uint16(port)
+	return l
+}
+
+// overflow reports whether the edge stands for all edges beyond a limit of the connector.
+func (r *report) overflow() bool { return r.client.Kind() == edge.Other }

@@ -1,0 +1,172 @@
+package history
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/netconn/netconn/netmap/internal/snap"
+)
+
+// Config is which store is asked, and how much at a time.
+type Config struct {
+	Client    *http.Client
+	Endpoint  string            // base of the URL, such as http://prometheus:9090
+	Timeout   time.Duration     // of one query
+	Cache     time.Duration     // how long an answer is kept
+	Labels    map[string]string // that all series must have
+	MaxSeries int               // of an answer
+	MaxBytes  int64             // of an answer
+	Queries   int               // at a time
+	Now       func() time.Time
+}
+
+// How many snapshots and histories are kept, and how long it is known what the store is.
+const (
+	maxSnapshots = 8
+	maxHistories = 16
+	probeTTL     = 10 * time.Minute
+)
+
+// spans are the steps of windows up to a length. A window has about a hundred of them.
+var spans = snap.Spans{
+	{Step: 60, Length: 300}, {Step: 60, Length: 3600}, {Step: 300, Length: 6 * 3600}, {Step: 900, Length: day}, {Step: 7200, Length: 7 * day},
+	{Step: 8 * 3600, Length: 30 * day},
+}
+
+// A Source makes snapshots of what a store holds.
+type Source struct {
+	config   Config
+	client   *client
+	matchers []string
+	running  *running
+
+	snapshots cache[snap.Range, *snap.Snapshot]
+	courses   cache[courseKey, []course]
+	probes    cache[struct{}, bool]
+
+	mu     sync.Mutex
+	remote snap.Remote
+}
+
+var _ snap.Source = (*Source)(nil)
+
+// New returns a source. It asks nothing yet.
+func New(c Config) *Source {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	asks := *c.Client
+	asks.Timeout = 0 // the time-out of a query is that of its context
+	// A redirect to another host would send it the configured headers.
+	asks.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	s := &Source{
+		config: c, matchers: matchersOf(c.Labels), running: newRunning(), remote: snap.Remote{State: snap.Starting},
+		client: &client{
+			http: &asks, endpoint: strings.TrimSuffix(c.Endpoint, "/"), timeout: c.Timeout, maxSeries: c.MaxSeries,
+			maxBytes: c.MaxBytes, slots: make(chan struct{}, c.Queries),
+		},
+	}
+	s.snapshots = newCache[snap.Range, *snap.Snapshot](s, c.Cache, maxSnapshots)
+	s.courses = newCache[courseKey, []course](s, c.Cache, maxHistories)
+	s.probes = newCache[struct{}, bool](s, probeTTL, 1)
+	return s
+}
+
+func newCache[K comparable, V any](s *Source, ttl time.Duration, limit int) cache[K, V] {
+	return cache[K, V]{ttl: ttl, limit: limit, now: s.config.Now, running: s.running, held: make(map[K]*entry[V])}
+}
+
+// Close ends the queries that run, and waits for them.
+func (s *Source) Close() {
+	s.running.stop()
+	s.running.wait.Wait()
+}
+
+// Spans returns the steps of windows.
+func (*Source) Spans() snap.Spans { return spans }
+
+// Range returns the steps of a window that ends at a time, or now if end is 0. A store has every step of every window,
+// so the length of the window alone decides.
+func (s *Source) Range(window, end int64) snap.Range {
+	now := s.config.Now().Unix()
+	for _, span := range spans {
+		if window <= span.Length {
+			return snap.Spans{span}.Range(now, window, end)
+		}
+	}
+	return spans[len(spans)-1:].Range(now, window, end)
+}
+
+// Version changes as often as answers may: after the time for which they are kept. It is the same in all replicas of a
+// map.
+func (s *Source) Version() snap.Version {
+	return snap.Version{Generation: uint64(s.config.Now().UnixNano() / max(1, int64(s.config.Cache)))}
+}
+
+// Status returns how the last query went.
+func (s *Source) Status() snap.Status {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return snap.Status{Remote: s.remote}
+}
+
+// Snapshot returns the edges of a range. It waits no longer than ctx; the answer that was asked for is made all the
+// same, and the next request for it gets it.
+func (s *Source) Snapshot(ctx context.Context, r snap.Range) (*snap.Snapshot, error) {
+	return s.snapshots.get(ctx, r, func(ctx context.Context) (*snap.Snapshot, error) {
+		made, err := s.load(ctx, r)
+		if ctx.Err() == nil {
+			s.note(made, err)
+		}
+		return made, err
+	})
+}
+
+// note keeps how a snapshot went.
+func (s *Source) note(made *snap.Snapshot, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var f *Failure
+	switch {
+	case errors.As(err, &f) && f.Slow:
+		s.remote.State, s.remote.Reason = snap.Slow, f.text
+		return
+	case err != nil:
+		s.remote.State, s.remote.Reason = snap.Away, err.Error()
+		return
+	}
+	s.remote = snap.Remote{State: snap.Reached, At: float64(s.config.Now().UnixMilli()) / 1000}
+	if made.Partial != nil {
+		s.remote.State, s.remote.Reason = snap.Slow, made.Partial.Reason
+	}
+	if made.Void {
+		s.remote.State, s.remote.Reason = snap.Void, noEdges
+	}
+}
+
+const noEdges = "The store has no edge metrics of netconn in this window. A collector with the connector netmap makes " +
+	"them; its exporter must write to this store."
+
+// queries finds out what the store calls the metrics, and what its engine is.
+func (s *Source) queries(ctx context.Context, r snap.Range, to int64) (*queries, error) {
+	found, err := s.discover(ctx, r.From, to)
+	if err != nil || found.empty() {
+		return &queries{naming: found}, err
+	}
+	exact, err := s.probes.get(ctx, struct{}{}, s.probe)
+	return &queries{naming: found, matchers: s.matchers, exact: exact}, err
+}
+
+// probe reports whether the store is a VictoriaMetrics: default is an operator of its language only.
+func (s *Source) probe(ctx context.Context) (bool, error) {
+	_, err := s.client.instant(ctx, "1 default 2", s.config.Now().Unix(), func(row) {})
+	var f *Failure
+	if errors.As(err, &f) && f.bad {
+		return false, nil
+	}
+	return err == nil, err
+}
