@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/netconn/netconn/netmap/internal/alerts"
+	"github.com/netconn/netconn/netmap/internal/edge"
 	"github.com/netconn/netconn/netmap/internal/history"
 	"github.com/netconn/netconn/netmap/internal/signals"
 	"github.com/netconn/netconn/netmap/internal/snap"
@@ -256,7 +257,17 @@ func (a *api) flows(p *parameters, _ *http.Request) question {
 		Sort: p.sort(), Limit: int(p.number("limit", 200, 1, maxRows)), Offset: int(p.number("offset", 0, 0, 1<<31)),
 		Spark: p.spark(),
 	}
-	return a.on(span, func(ctx context.Context, s *snap.Snapshot) (any, error) { return view.NewFlows(ctx, s, q) })
+	load := p.flag("load")
+	if load {
+		q.Load = func(ctx context.Context, sets [][]*edge.End) ([]*signals.Load, error) {
+			return a.kept.Loads(ctx, sets, span, a.sole())
+		}
+	}
+	asked := a.on(span, func(ctx context.Context, s *snap.Snapshot) (any, error) { return view.NewFlows(ctx, s, q) })
+	if load {
+		asked.version = a.kept.Generation()
+	}
+	return asked
 }
 
 func (a *api) series(p *parameters, _ *http.Request) question {

@@ -33,11 +33,14 @@ func (a *api) signals(p *parameters, _ *http.Request) question {
 		if err != nil {
 			return nil, err
 		}
-		return a.kept.Read(ctx, edges, span, sides, len(a.source.Status().Hosts) == 1)
+		return a.kept.Read(ctx, edges, span, sides, a.sole())
 	})
 	asked.version = a.kept.Generation()
 	return asked
 }
+
+// sole reports whether all edges are of one host, so that a process that does not name its host is of that one.
+func (a *api) sole() bool { return len(a.source.Status().Hosts) == 1 }
 
 // signalsStatus has the fields of signals.Status.
 type signalsStatus struct {

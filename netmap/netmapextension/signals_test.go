@@ -7,8 +7,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/netconn/netconn/netmap/internal/feedtest"
@@ -100,5 +102,47 @@ func TestSignalsParameters(t *testing.T) {
 	}
 	if r := s.ask(http.MethodGet, "/api/v1/status"); !strings.Contains(r.body, `"signals":{"points":0`) {
 		t.Errorf("the status is %s", r.body)
+	}
+}
+
+// The rows of a table have the load of their ends if that is asked for, and are answered anew when it changes.
+func TestLoadOfRows(t *testing.T) {
+	s := serve(t)
+	s.give(reviewsOf())
+	const target = "/api/v1/flows?load=true&spark=none"
+	ask := func(target string) (answer struct {
+		ClientLoad []*signals.Load `json:"client_load"`
+		ServerLoad []*signals.Load `json:"server_load"`
+	}) {
+		t.Helper()
+		if err := json.Unmarshal([]byte(s.ask(http.MethodGet, target).body), &answer); err != nil {
+			t.Fatal(err)
+		}
+		return answer
+	}
+	before := s.ask(http.MethodGet, target).header.Get("ETag")
+	metrics := pmetric.NewMetrics()
+	rm := metrics.ResourceMetrics().AppendEmpty()
+	rm.Resource().Attributes().PutStr("container.id", "c2")
+	m := rm.ScopeMetrics().AppendEmpty().Metrics().AppendEmpty()
+	m.SetName("container.cpu.usage")
+	p := m.SetEmptyGauge().DataPoints().AppendEmpty()
+	p.SetTimestamp(pcommon.NewTimestampFromTime(time.Now()))
+	p.SetDoubleValue(.25)
+	if err := s.ConsumeMetrics(t.Context(), metrics); err != nil {
+		t.Fatal(err)
+	}
+	got := ask(target)
+	if diff := cmp.Diff([]*signals.Load{nil}, got.ClientLoad); diff != "" {
+		t.Errorf("the client (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]*signals.Load{{Resources: 1, CPU: new(.25)}}, got.ServerLoad); diff != "" {
+		t.Errorf("the server (-want +got):\n%s", diff)
+	}
+	if after := s.ask(http.MethodGet, target).header.Get("ETag"); after == before {
+		t.Error("the ETag is that of before the usage")
+	}
+	if plain := ask("/api/v1/flows?spark=none"); plain.ClientLoad != nil || plain.ServerLoad != nil {
+		t.Errorf("without load: %+v", plain)
 	}
 }

@@ -21,23 +21,28 @@ func (q *query) find(ctx context.Context, sole bool) []*source {
 		if ctx.Err() != nil {
 			return nil
 		}
-		joints := endJoints(e)
-		for i := 0; i < len(joints); i++ {
-			j := joints[i]
-			for src := range q.store.index[j] {
-				if !src.id.fits(e, j.by, sole) {
-					continue
-				}
-				q.note(src, match{j.by, e})
-				if pod := (joint{byPod, src.id.pod}); j.by == byContainer && pod.value != "" {
-					joints = append(joints, pod) // a peer is reported without its pod's ID
-				}
-			}
-		}
+		q.store.sourcesOf(e, sole, func(src *source, by string) { q.note(src, match{by, e}) })
 	}
 	all := slices.Collect(maps.Keys(q.found))
 	slices.SortFunc(all, func(a, b *source) int { return cmp.Compare(a.serial, b.serial) })
 	return all
+}
+
+// sourcesOf calls f with each source of an end and how it was found, which may be in several ways.
+func (s *Store) sourcesOf(e *edge.End, sole bool, f func(src *source, by string)) {
+	joints := endJoints(e)
+	for i := 0; i < len(joints); i++ {
+		j := joints[i]
+		for src := range s.index[j] {
+			if !src.id.fits(e, j.by, sole) {
+				continue
+			}
+			f(src, j.by)
+			if pod := (joint{byPod, src.id.pod}); j.by == byContainer && pod.value != "" {
+				joints = append(joints, pod) // a peer is reported without its pod's ID
+			}
+		}
+	}
 }
 
 // note keeps the most exact match of a source.

@@ -124,10 +124,7 @@ func (q *query) read(ctx context.Context, sole bool) error {
 
 // readFigures adds the figures of a source step by step.
 func (q *query) readFigures(src *source) {
-	of := src.coarse
-	if q.Step == fineStep {
-		of = src.fine
-	}
+	of := src.bucketsOf(q.Range)
 	u := Usage{
 		Name: src.name(), Pod: src.podName, By: q.found[src].by, ImageTag: src.image,
 		CPU: nans(q.Len()), Memory: nans(q.Len()),

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/netconn/netconn/netmap/internal/edge"
+	"github.com/netconn/netconn/netmap/internal/signals"
 	"github.com/netconn/netconn/netmap/internal/snap"
 )
 
@@ -20,7 +21,11 @@ type FlowsQuery struct {
 	Sort             Sort
 	Limit, Offset    int
 	Spark            *Metric // nil: none
+	Load             Loads   // nil: none
 }
+
+// Loads answers the load of each of several sets of ends; nil where nothing is known of a set.
+type Loads func(ctx context.Context, sets [][]*edge.End) ([]*signals.Load, error)
 
 // Sort is an order of rows.
 type Sort struct {
@@ -34,30 +39,34 @@ type Sort struct {
 // Flows is the answer. Columns are those of the metrics.
 type Flows struct {
 	Origin
-	From         int64        `json:"from"`
-	To           int64        `json:"to"`
-	Seconds      float64      `json:"seconds"`
-	Generation   uint64       `json:"generation"`
-	Clients      []string     `json:"clients"`
-	Servers      []string     `json:"servers"`
-	Rows         int          `json:"rows"`
-	Offset       int          `json:"offset"`
-	Kinds        []string     `json:"kinds"`
-	Client       [][]string   `json:"client"`
-	Server       [][]string   `json:"server"`
-	ClientKind   []int        `json:"client_kind"`
-	ServerKind   []int        `json:"server_kind"`
-	ClientName   []string     `json:"client_name"`
-	ServerName   []string     `json:"server_name"`
-	Flags        []int        `json:"flags"`
-	Count        []int        `json:"count"`
-	First        []int64      `json:"first"`
-	Last         []int64      `json:"last"`
-	FailuresBy   Outcomes     `json:"failures_by"`
-	BreaksBy     Outcomes     `json:"breaks_by"`
-	Cost         Numbers      `json:"cost,omitempty"` // null: no price is known
-	TotalCost    *Number      `json:"total_cost,omitempty"`
-	Spark        *Spark       `json:"spark,omitempty"`
+	From       int64      `json:"from"`
+	To         int64      `json:"to"`
+	Seconds    float64    `json:"seconds"`
+	Generation uint64     `json:"generation"`
+	Clients    []string   `json:"clients"`
+	Servers    []string   `json:"servers"`
+	Rows       int        `json:"rows"`
+	Offset     int        `json:"offset"`
+	Kinds      []string   `json:"kinds"`
+	Client     [][]string `json:"client"`
+	Server     [][]string `json:"server"`
+	ClientKind []int      `json:"client_kind"`
+	ServerKind []int      `json:"server_kind"`
+	ClientName []string   `json:"client_name"`
+	ServerName []string   `json:"server_name"`
+	Flags      []int      `json:"flags"`
+	Count      []int      `json:"count"`
+	First      []int64    `json:"first"`
+	Last       []int64    `json:"last"`
+	FailuresBy Outcomes   `json:"failures_by"`
+	BreaksBy   Outcomes   `json:"breaks_by"`
+	Cost       Numbers    `json:"cost,omitempty"` // null: no price is known
+	TotalCost  *Number    `json:"total_cost,omitempty"`
+	Spark      *Spark     `json:"spark,omitempty"`
+
+	ClientLoad []*signals.Load `json:"client_load,omitempty"` // null: nothing is known
+	ServerLoad []*signals.Load `json:"server_load,omitempty"`
+
 	Totals       Totals       `json:"totals"`
 	Folded       FoldedLoops  `json:"folded"`
 	Unattributed Unattributed `json:"unattributed"`
@@ -120,11 +129,32 @@ func NewFlows(ctx context.Context, snapshot *snap.Snapshot, q FlowsQuery) (*Flow
 		answer.row(i, &q, snapshot, g.keys[row], &g.rows[row])
 		rows[i] = g.rows[row].edges
 	}
+	if q.Load != nil {
+		if err := answer.load(ctx, snapshot, rows, q.Load); err != nil {
+			return nil, err
+		}
+	}
 	if q.Spark == nil {
 		return answer, nil
 	}
 	answer.Spark, err = newSpark(ctx, snapshot, rows, *q.Spark)
 	return answer, answer.lacks(err)
+}
+
+// load adds what the ends of each row use.
+func (f *Flows) load(ctx context.Context, snapshot *snap.Snapshot, rows [][]int, loads Loads) (err error) {
+	clients, servers := make([][]*edge.End, len(rows)), make([][]*edge.End, len(rows))
+	for i, edges := range rows {
+		for _, j := range edges {
+			clients[i] = append(clients[i], snapshot.Edges[j].Client)
+			servers[i] = append(servers[i], snapshot.Edges[j].Server)
+		}
+	}
+	if f.ClientLoad, err = loads(ctx, clients); err != nil {
+		return err
+	}
+	f.ServerLoad, err = loads(ctx, servers)
+	return err
 }
 
 func newSpark(ctx context.Context, snapshot *snap.Snapshot, rows [][]int, m Metric) (*Spark, error) {

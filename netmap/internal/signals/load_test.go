@@ -1,0 +1,74 @@
+package signals
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/netconn/netconn/netmap/internal/edge"
+	"github.com/netconn/netconn/netmap/internal/snap"
+)
+
+// The load of several ends is the sum of their containers' last samples, each container once, and the share of the
+// container that is nearest to its limit.
+func TestLoadsOfSeveralEnds(t *testing.T) {
+	r := newRig(t, 0)
+	proxy := attributes{"container.id": "c-proxy", "k8s.pod.uid": "u-reviews", "k8s.container.name": "istio-proxy"}
+	other := attributes{"container.id": "c-other", "k8s.container.name": "other"}
+	r.gauges(reviews, noon.Add(-time.Minute), map[string]float64{"container.cpu.usage": 3, "k8s.container.cpu_limit": 1})
+	r.gauges(reviews, noon, map[string]float64{"container.cpu.usage": .5, "container.memory.working_set": 100,
+		"k8s.container.memory_limit": 400})
+	r.gauges(proxy, noon, map[string]float64{"container.cpu.usage": .25, "k8s.container.cpu_limit": .25})
+	r.gauges(other, noon, map[string]float64{"container.memory.working_set": 7})
+	r.spans(attributes{"container.id": "c-idle"}, call{at: noon})
+
+	got := r.loads(
+		[]*edge.End{endOf(reviews), endOf(proxy)}, // both are of one pod
+		[]*edge.End{endOf(other)},
+		[]*edge.End{endOf(attributes{"container.id": "c-idle"}), endOf(attributes{"container.id": "c-unknown"})},
+		nil,
+	)
+	want := []*Load{
+		{Resources: 2, CPU: new(.75), CPUShare: new(1.), Memory: new(100.), MemoryShare: new(.25)},
+		{Resources: 1, Memory: new(7.)},
+		nil, nil,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("loads (-want +got):\n%s", diff)
+	}
+}
+
+// A sample outside of the range is not the load.
+func TestLoadOfARange(t *testing.T) {
+	r := newRig(t, 0)
+	r.gauges(reviews, noon, map[string]float64{"container.cpu.usage": .5})
+	r.now = noon.Add(10 * time.Minute)
+	if got := r.loads([]*edge.End{endOf(reviews)}); got[0] != nil {
+		t.Errorf("ten minutes later: %+v", got[0])
+	}
+}
+
+// A request that has ended ends the work.
+func TestLoadsEndWithTheirContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := newRig(t, 0).Loads(ctx, [][]*edge.End{{endOf(reviews)}}, snap.Range{To: fineStep, Step: fineStep}, false)
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("the error is %v", err)
+	}
+}
+
+// loads answers the loads of the last five minutes.
+func (r *rig) loads(sets ...[]*edge.End) []*Load {
+	r.t.Helper()
+	to := r.now.Unix()
+	to += fineStep - to%fineStep
+	all, err := r.Loads(r.t.Context(), sets, snap.Range{From: to - fineSpan, To: to, Step: fineStep}, false)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return all
+}
