@@ -50,7 +50,12 @@ beforeAll(async () => {
   ;[browser, collector] = await Promise.all([launch(), Collector.start()])
   await collector.send([...mesh, hasty])
   await sendUsage(collector.otlp, self(pod('orders')), { 'container.cpu.usage': 0.2 })
-  await sendUsage(collector.otlp, self(pod('stock')), { 'container.cpu.usage': 0.7 })
+  await sendUsage(collector.otlp, self(pod('stock')), {
+    'container.cpu.usage': 0.48,
+    'k8s.container.cpu_limit': 0.5,
+    'container.memory.working_set': 64e6,
+    'k8s.container.memory_limit': 128e6,
+  })
   await sendSpans(collector.otlp, ratings, calls)
   await sendLogs(collector.otlp, ratings, [
     { severityNumber: 17, body: { stringValue: `no stock ${EVIL}` }, traceId: trace(101) },
@@ -130,13 +135,24 @@ test('all charts have one cursor', async () => {
   await page.close()
 })
 
-test('the highest churn has the CPU that it costs, and what to do', async () => {
+test('the highest churn has the CPU and memory that it costs, and what to do', async () => {
   const { page, complaints } = await open(browser, collector.page)
   await page.getByRole('link', { name: 'Highest churn' }).click()
-  await page.locator('.dependencies tbody tr').first().click()
+  await page.getByRole('columnheader', { name: 'Server load' }).waitFor()
+  const heads = await page.locator('.dependencies thead th').allTextContents()
+  const row = page.locator('.dependencies tbody tr').first()
+  const cells = (await row.locator('> *').allTextContents()).map((cell) => plain(cell))
+  const from = heads.findIndex((head) => head.startsWith('Attempts'))
+  expect(heads.slice(from + 1, from + 3)).toEqual(['Client load', 'Server load'])
+  expect(cells.slice(from, from + 3)).toEqual(['6,00020/s', '0.20 CPU–', '✖ 0.48 CPU (96 %)64 MB (50 %)'])
+  expect(await findings(page)).toEqual([])
+  await row.click()
   const advice = plain((await page.locator('.churn').textContent())!)
-  expect(advice).toContain('20 new connections a second; the client uses 0.20 CPU, the server uses 0.70 CPU')
-  expect(advice).toContain('maxConnections')
+  expect(advice).toContain(
+    '20 new connections a second; the client uses 0.20 CPU, ' +
+      'the server uses 0.48 CPU of 0.50 CPU (96 %) and 64 MB of 128 MB (50 %).',
+  )
+  expect(advice).toContain('maxConnections in the connectionPool.tcp of a DestinationRule')
   expect(complaints).toEqual([])
   await page.close()
 })

@@ -112,7 +112,13 @@ function useData(state: State) {
   const status = usePoll<Status>(address('status'))
   const tagPoll = usePoll<{ tags: Tag[] }>(address('tags'), paused)
   const graph = usePoll<Graph>(onMap ? graphUrl(state, params) : null, paused)
-  const flowParams: Params = { ...params, clients: state.clients, servers: state.servers, sort: state.sort }
+  const flowParams: Params = {
+    ...params,
+    clients: state.clients,
+    servers: state.servers,
+    sort: state.sort,
+    load: state.preset === 'churn',
+  }
   const flows = usePoll<Flows>(onMap ? null : address('flows', { ...flowParams, limit }), paused)
   const model = useModel(onMap ? graph.data : null, state)
   const poll: Poll<Graph | Flows> = onMap ? graph : flows

@@ -22,6 +22,12 @@ export function count(n: number | null | undefined): string {
   return Math.abs(n) < 1000 ? digits(n) : scaled(n, 1000, ['', 'k', 'M', 'G']).replace(NBSP, '')
 }
 
+/** CPUs in use: `0.25 CPU`. */
+export function cpus(n: number | null | undefined): string {
+  if (n === null || n === undefined) return NONE
+  return `${n === 0 ? 0 : n < 0.0995 ? n.toFixed(3) : n.toFixed(2)}${NBSP}CPU`
+}
+
 /** The cost of a day, from that of a time in seconds: 1.23 USD. */
 export function costOfDay(n: number | null | undefined, seconds: number, currency: string): string {
   if (n === null || n === undefined || !(seconds > 0)) return NONE

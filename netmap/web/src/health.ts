@@ -34,6 +34,9 @@ const above = (n: number | null, warn: number, bad: number): Level =>
 const worst = (...levels: Level[]): Level =>
   (['bad', 'warn', 'good'] as Level[]).find((l) => levels.includes(l)) ?? 'none'
 
+/** The state of a container that uses this share of a limit. */
+export const shareLevel = (share: number | null): Level => above(share, 0.8, 0.95)
+
 /** What colours stand for, by these thresholds. `alerts`: the alerts are known, so a node without one has none. */
 export function healths(t: Thresholds = usualThresholds, alerts = false): Health[] {
   const failed = (m: Measured): Level =>

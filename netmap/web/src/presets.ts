@@ -123,9 +123,9 @@ export const presets: Preset[] = [
     label: 'Highest churn',
     what: 'The edges with the most connection attempts.',
     advice:
-      'Each connection costs CPU, a port and an entry in conntrack. Open an edge: it shows the CPU of both ends beside ' +
-      'the rate. Keep connections alive: HTTP keep-alive, a pool, longer idle limits at the end that closes first, or ' +
-      'maxConnections in Istio.',
+      'Each connection costs CPU, a port and an entry in conntrack. Beside the attempts is what the containers of both ' +
+      'ends use, where their CPU and memory reach the map. Keep connections alive: HTTP keep-alive, a pool, longer idle ' +
+      'limits at the end that closes first, or maxConnections in Istio.',
     set: () => ({ view: 'table', sort: '-attempts', colour: 'churn', width: 'attempts', size: 'attempts' }),
   },
   {

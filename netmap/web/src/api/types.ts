@@ -183,7 +183,19 @@ export interface Flows extends Answer, Figures {
   cost?: (number | null)[]
   total_cost?: number | null
   spark?: { metric: string; step: number; values: (number | null)[][] }
+  /** What the containers of each row use; null where nothing is known. Absent: it was not asked for. */
+  client_load?: (Load | null)[]
+  server_load?: (Load | null)[]
   folded: { loops: { edges: number; tx: number; rx: number } }
+}
+
+/** CPUs and bytes in use, and the share of its limit that the container nearest to its limit uses. */
+export interface Load {
+  resources: number
+  cpu: number | null
+  cpu_share: number | null
+  memory: number | null
+  memory_share: number | null
 }
 
 export interface Series extends Figures {

@@ -1,13 +1,12 @@
 import type { Calls, Deployment, Event, Line, Side, Signals as Answer, Span, Usage } from '../api/signals.ts'
 import type { Link, Series } from '../api/types.ts'
-import { bytes, count, percent, plural, seconds } from '../format.ts'
+import { bytes, count, cpus, percent, plural, seconds } from '../format.ts'
 import { Name } from '../Text.tsx'
 import { pointAt } from './Charts.tsx'
 import {
   anything,
   churn,
   connectionFacts,
-  cpus,
   listId,
   SIDES,
   silence,

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import type { Calls, Side, Signals, Span, Usage } from '../api/signals.ts'
 import type { Series } from '../api/types.ts'
-import { added, churn, cpus, glances, signalPictures, silence, traceUrl, used, without } from './signals.ts'
+import { cpus } from '../format.ts'
+import { added, churn, glances, signalPictures, silence, traceUrl, used, without } from './signals.ts'
 
 const calls = (more: Partial<Calls> = {}): Calls => ({
   n: 0,
@@ -103,6 +104,11 @@ test('connections that are not reused are said, with what they cost', () => {
   const reused = signals({ server: side({ served: calls({ n: 4000, estimated: 4000 }) }) })
   expect(churn(series(400), reused)).toBe('')
   expect(churn(series(400), null)).toContain('20 new connections a second. Let')
+  const limited = { ...usage([0.4]), cpu_limit: 0.5, memory: [64e6], memory_limit: null }
+  const both = signals({ server: side({ resources: [limited, { ...limited, cpu_limit: 1.5 }] }) })
+  expect(churn(series(400), both).replaceAll('\u00a0', ' ')).toContain(
+    'the server uses 0.80 CPU of 2.00 CPU (40 %) and 128 MB.',
+  )
 })
 
 test('the head of the panel has what is wrong, and where its details are', () => {

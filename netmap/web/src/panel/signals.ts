@@ -1,7 +1,7 @@
 import type { Calls, Event, Line, Side, Signals, Span, Usage, Values } from '../api/signals.ts'
 import type { Link, Series } from '../api/types.ts'
-import { bytes, count, NONE, percent, seconds } from '../format.ts'
-import type { Level } from '../health.ts'
+import { bytes, count, cpus, NONE, percent, seconds } from '../format.ts'
+import { shareLevel, type Level } from '../health.ts'
 import type { Line as Curve, Picture } from './Charts.tsx'
 import { fill } from './links.ts'
 
@@ -59,12 +59,6 @@ const look: Record<SideName, { colour: Curve['colour']; dash?: number[] }> = {
   server: { colour: 'accent' },
 }
 
-/** CPUs in use: `0.25 CPU`. */
-export function cpus(n: number | null | undefined): string {
-  if (n === null || n === undefined) return NONE
-  return `${n === 0 ? 0 : n < 0.0995 ? n.toFixed(3) : n.toFixed(2)}\u00a0CPU`
-}
-
 export interface Used {
   text: string
   level: Level
@@ -76,10 +70,7 @@ export function used(values: Values, limit: number | null, format: (n: number | 
   if (latest === null) return { text: NONE, level: 'none' }
   if (!limit) return { text: `${format(latest)}, no limit known`, level: 'none' }
   const share = latest / limit
-  return {
-    text: `${format(latest)} of ${format(limit)} (${percent(share)})`,
-    level: share >= 0.95 ? 'bad' : share >= 0.8 ? 'warn' : 'good',
-  }
+  return { text: `${format(latest)} of ${format(limit)} (${percent(share)})`, level: shareLevel(share) }
 }
 
 /** The spans of a list without those of another one. */
@@ -124,17 +115,47 @@ export function churn(series: Series, signals: Signals | null): string {
   if (opened < CHURN) return ''
   const perConnection = callsPerConnection(series, signals)
   if (perConnection !== null && perConnection >= 10) return ''
-  const cpu = SIDES.flatMap((name) => {
-    const latest = latestOf(added(signals?.[name] ?? null, (u) => u.cpu))
-    return latest === null ? [] : [`the ${name} uses ${cpus(latest)}`]
+  const uses = SIDES.flatMap((name) => {
+    const text = load(signals?.[name] ?? null)
+    return text ? [`the ${name} uses ${text}`] : []
   })
   return (
     `${count(opened)} new connections a second` +
     (perConnection === null ? '' : `, for ${perConnection.toFixed(1)} calls each at most`) +
-    (cpu.length ? `; ${cpu.join(', ')}` : '') +
-    '. Let the client reuse connections: keep-alive, a pool, and in Istio a limit to their number, maxConnections of ' +
-    'the DestinationRule (connectionPool.tcp), without maxRequestsPerConnection.'
+    (uses.length ? `; ${uses.join(', ')}` : '') +
+    '. Let the client reuse connections: HTTP keep-alive or a pool, and idle time-outs longer than the pauses between ' +
+    'calls. In Istio, set maxConnections in the connectionPool.tcp of a DestinationRule: calls then wait for a ' +
+    'connection instead of opening one. Leave out maxRequestsPerConnection, which ends connections.'
   )
+}
+
+/** What all containers of a side use, with the share of the limits where all of them have one; '' if it is not known. */
+function load(side: Side | null): string {
+  const text = (of: (u: Usage) => Values, limit: (u: Usage) => number | null, format: typeof cpus) => {
+    const latest = latestOf(added(side, of))
+    const limits = side?.resources.map(limit) ?? []
+    if (latest === null) return []
+    if (!limits.every((l) => l)) return [format(latest)]
+    return [
+      used(
+        [latest],
+        limits.reduce((a, b) => a! + b!, 0)!,
+        format,
+      ).text,
+    ]
+  }
+  return [
+    ...text(
+      (u) => u.cpu,
+      (u) => u.cpu_limit,
+      cpus,
+    ),
+    ...text(
+      (u) => u.memory,
+      (u) => u.memory_limit,
+      bytes,
+    ),
+  ].join(' and ')
 }
 
 /**

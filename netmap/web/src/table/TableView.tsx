@@ -3,7 +3,7 @@ import type { Params } from '../api/client.ts'
 import { flags, type Flows } from '../api/types.ts'
 import { bytes, costOfDay, count, plural, rate, seconds } from '../format.ts'
 import { glyphs, levelWords, type Health } from '../health.ts'
-import { retransmitRate } from '../metrics.ts'
+import { churn, retransmitRate } from '../metrics.ts'
 import { fileName, save } from '../save.ts'
 import type { Change } from '../state/address.ts'
 import type { State } from '../state/state.ts'
@@ -12,6 +12,7 @@ import { Name } from '../Text.tsx'
 import { useHealth } from '../useHealth.ts'
 import { csv } from './csv.ts'
 import { everything } from './everything.ts'
+import { hasLoad, LoadCells, LOADS } from './load.tsx'
 import { endName, kindsOf, measured, rowKey } from './rows.ts'
 import { Sparkline } from './Sparkline.tsx'
 import './TableView.css'
@@ -42,6 +43,12 @@ const COST: Column = {
   id: 'cost',
   label: 'Cost a day',
   title: 'Bytes between zones and regions, at the configured prices',
+}
+
+/** The columns of an answer. The load of the ends is beside their attempts, which cause it where they are many. */
+function columnsOf(flows: Flows): Column[] {
+  const all = columns.flatMap((c) => (c.id === 'attempts' && hasLoad(flows) ? [c, ...LOADS] : [c]))
+  return flows.cost ? [...all, COST] : all
 }
 
 interface Props {
@@ -76,7 +83,7 @@ export function TableView(props: Props) {
                 change={change}
                 text
               />
-              {[...columns, ...(flows.cost ? [COST] : [])].map((c) => (
+              {columnsOf(flows).map((c) => (
                 <Head key={c.label} column={c} state={state} change={change} />
               ))}
             </tr>
@@ -210,7 +217,11 @@ function Cells({ flows, i, currency }: { flows: Flows; i: number; currency: stri
         {seconds(m.rtt)}
         {slowest !== null && <small>≤ {seconds(slowest)}</small>}
       </td>
-      <td>{count(m.attempts)}</td>
+      <td>
+        {count(m.attempts)}
+        {m.attempts > 0 && m.seconds > 0 && <small>{count(churn(m))}/s</small>}
+      </td>
+      {hasLoad(flows) && <LoadCells flows={flows} i={i} />}
       <td>
         {count(m.failures)}
         {m.failures > 0 && <small>{kindsOf(flows.failures_by, i)}</small>}

@@ -63,3 +63,20 @@ test('costs have a column where there are prices', () => {
       .map((line) => line.split(',').at(at - head(priced).length)),
   ).toEqual(['0.25', ''])
 })
+
+test('the load of both ends has columns where it was asked for', () => {
+  const load = { resources: 1, cpu: 0.45, cpu_share: 0.9, memory: 64e6, memory_share: null }
+  const lines = csv({ ...flows, client_load: [null, null], server_load: [load, null] } as Flows).split('\r\n')
+  const at = lines[0]!.split(',').indexOf('client_cpu')
+  expect(lines[0]!.split(',').slice(at, at + 8)).toEqual([
+    'client_cpu',
+    'client_cpu_share',
+    'client_memory_bytes',
+    'client_memory_share',
+    'server_cpu',
+    'server_cpu_share',
+    'server_memory_bytes',
+    'server_memory_share',
+  ])
+  expect(lines[1]!.split(',').slice(at, at + 8)).toEqual(['', '', '', '', '0.45', '0.9', '64000000', ''])
+})

@@ -39,9 +39,22 @@ function figures(flows: Flows): Column[] {
     ['breaks', (row) => flows.breaks[row]],
     ['active', (row) => flows.active[row]],
     ...(flows.cost ? [['cost', (row) => flows.cost![row]] satisfies Column] : []),
+    ...loads('client', flows.client_load),
+    ...loads('server', flows.server_load),
     ['edges', (row) => flows.count[row]],
     ['first', (row) => time(flows.first[row])],
     ['last', (row) => time(flows.last[row])],
+  ]
+}
+
+/** What the containers of one side use, where that was asked for. */
+function loads(side: 'client' | 'server', of: Flows['client_load']): Column[] {
+  if (!of) return []
+  return [
+    [`${side}_cpu`, (row) => of[row]?.cpu],
+    [`${side}_cpu_share`, (row) => of[row]?.cpu_share],
+    [`${side}_memory_bytes`, (row) => of[row]?.memory],
+    [`${side}_memory_share`, (row) => of[row]?.memory_share],
   ]
 }
 
