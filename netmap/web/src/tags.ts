@@ -58,6 +58,9 @@ export const isEdgeTag = (tag: string) => edgeTags.has(tag)
 /** Reports whether all containers of a pod have the same value of the tag. */
 export const isShared = (tag: string) => sharedTags.has(tag)
 
+/** Reports whether the tag is an id of a container or a pod, which says nothing to people. */
+export const isNamedById = (tag: string) => tag === 'container.id' || tag === 'pod.uid'
+
 /** Reports whether the name is a value of the tag type. Such an end has no better name. */
 export const isPeerType = (name: string) => peerTypes.has(name)
 

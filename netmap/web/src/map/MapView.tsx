@@ -17,6 +17,7 @@ import { model, type Model } from './model.ts'
 import { MapTools } from './MapTools.tsx'
 import { usePositions } from './positions.ts'
 import type { Point } from './layout.ts'
+import { captions } from './captions.ts'
 import { bends, type Bends } from './route.ts'
 import { svg } from './svg.ts'
 import './MapView.css'
@@ -43,6 +44,7 @@ export function MapView({ model: m, state, change }: Props) {
   const drawing = useDrawing(m, state)
   const positions = usePositions(drawing, `${m.by}/${m.group}`)
   const bent = useBends(drawing, positions)
+  const told = useMemo(() => captions(drawing.nodes, drawing.edges, positions ?? {}, bent), [drawing, positions, bent])
   const [pointed, setPointed] = useState<{ selection: Selection; x: number; y: number } | null>(null)
   canvas.hover.current = setPointed
 
@@ -52,7 +54,7 @@ export function MapView({ model: m, state, change }: Props) {
     if (!canvas.map || !positions) return
     if (shown.current !== graph) canvas.map.refit()
     shown.current = graph
-    canvas.map.show(drawing, positions, bent)
+    canvas.map.show(drawing, positions, bent, told)
   }, [canvas.map, drawing, positions])
 
   const matches = useMemo(() => found(m, state.find), [m, state.find])
@@ -78,7 +80,7 @@ export function MapView({ model: m, state, change }: Props) {
         <MapTools
           map={canvas.map}
           ready={positions !== null}
-          svg={() => svg(drawing, positions ?? {}, bent, colours(), title)}
+          svg={() => svg(drawing, positions ?? {}, bent, told, colours(), title)}
         />
         {pointed && <Tip m={m} at={pointed} state={state} />}
       </div>

@@ -7,8 +7,7 @@ import { kindWords, nodeName } from '../tags.ts'
 import { Name } from '../Text.tsx'
 import { useHealth } from '../useHealth.ts'
 import { Shape } from './Legend.tsx'
-import { identityOf } from './key.ts'
-import type { MapNode, Model } from './model.ts'
+import { known, type MapNode, type Model } from './model.ts'
 import './NodeList.css'
 
 /** The nodes of the map as a list: the picture in words, and a way to search for a name. */
@@ -29,7 +28,7 @@ export function NodeList({ model, state, change }: { model: Model; state: State;
         value={state.find}
         onInput={(e) => change({ find: e.currentTarget.value }, true)}
       />
-      <Focus state={state} change={change} />
+      <Focus model={model} state={state} change={change} />
       {nodes.length === 0 ? (
         <p class="quiet">No node has this in its name.</p>
       ) : (
@@ -163,8 +162,8 @@ function Alerted({ of: { measured } }: { of: MapNode }) {
 }
 
 /** The focused node, the number of hidden nodes, and buttons to undo both. */
-function Focus({ state, change }: { state: State; change: Change }) {
-  const id = identityOf(state.focus)
+function Focus({ model, state, change }: { model: Model; state: State; change: Change }) {
+  const id = known(model, state.focus)
   return (
     <>
       {id && (

@@ -3,7 +3,8 @@ import type { Selection } from '../state/state.ts'
 import type { Colours } from './colours.ts'
 import type { Drawing, DrawnEdge, DrawnNode } from './drawing.ts'
 import type { Point } from './layout.ts'
-import type { Bends } from './route.ts'
+import type { Captions } from './captions.ts'
+import type { Bend, Bends } from './route.ts'
 import { stylesheet } from './style.ts'
 
 export interface Events {
@@ -77,9 +78,9 @@ export class MapCanvas {
   }
 
   /** Shows this drawing. The view is fitted to the first drawing, and to the first after `refit`. */
-  show(drawing: Drawing, positions: Record<string, Point>, bends: Bends) {
+  show(drawing: Drawing, positions: Record<string, Point>, bends: Bends, captions: Captions) {
     this.finish()
-    const wanted = elements(drawing, positions, bends)
+    const wanted = elements(drawing, positions, bends, captions)
     if (wanted.size !== this.drawn.size || [...wanted.keys()].some((key) => !this.drawn.has(key))) this.marked = ''
     this.cy.batch(() => {
       for (const key of this.drawn.keys()) {
@@ -219,11 +220,16 @@ export class MapCanvas {
   }
 }
 
-function elements(drawing: Drawing, positions: Record<string, Point>, bends: Bends): Map<string, ElementDefinition> {
+function elements(
+  drawing: Drawing,
+  positions: Record<string, Point>,
+  bends: Bends,
+  captions: Captions,
+): Map<string, ElementDefinition> {
   const all = new Map<string, ElementDefinition>()
   for (const { key, label } of drawing.groups) all.set(key, { group: 'nodes', data: { id: key, label } })
   for (const n of drawing.nodes) all.set(n.key, node(n, positions[n.key]))
-  for (const e of drawing.edges) all.set(e.key, edge(e, bends.get(e.key)))
+  for (const e of drawing.edges) all.set(e.key, edge(e, bends.get(e.key), captions.get(e.key)))
   return all
 }
 
@@ -232,8 +238,10 @@ function node(n: DrawnNode, at: Point | undefined): ElementDefinition {
 }
 
 /** The control point of a bent edge is twice as far off the straight line as its middle. */
-function edge(e: DrawnEdge, bend = 0): ElementDefinition {
-  return { group: 'edges', data: { ...e, id: e.key, source: e.from, target: e.to, control: 2 * bend } }
+function edge(e: DrawnEdge, bend?: Bend, caption?: Point): ElementDefinition {
+  const shape = { control: 2 * (bend?.off ?? 0), weight: bend?.at ?? 0.5 }
+  const label = { labelX: caption?.x ?? 0, labelY: caption?.y ?? 0 }
+  return { group: 'edges', data: { ...e, id: e.key, source: e.from, target: e.to, ...shape, ...label } }
 }
 
 /**

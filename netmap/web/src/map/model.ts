@@ -1,6 +1,6 @@
 import { flags, type Graph, type Kind } from '../api/types.ts'
 import { sum, type Measured, type Metric } from '../metrics.ts'
-import { keyOf, type Identity } from './key.ts'
+import { identityOf, keyOf, type Identity } from './key.ts'
 
 /** Limits of what is drawn; see fold. */
 export const MOST = { nodes: 150, edges: 500 }
@@ -66,6 +66,11 @@ export function model(graph: Graph, choice: Choice): Model {
     hidden: all.nodes.length - kept.size,
   }
   return measure(fold(base, choice.rank))
+}
+
+/** The identity of a key, with the label that the model has for it; undefined if the text is not a key. */
+export function known(model: Model | null, key: string): Identity | undefined {
+  return model?.nodes.find((n) => n.key === key)?.id ?? identityOf(key)
 }
 
 export const OTHER = keyOf({ kind: 'other', tag: '', name: '', group: '' })

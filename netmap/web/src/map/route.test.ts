@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import type { DrawnEdge, DrawnNode } from './drawing.ts'
 import { layout } from './layout.ts'
-import { bends, middle, MOST, PAIR } from './route.ts'
+import { around, overlap, touches } from './geometry.ts'
+import { bends, control, course, MOST, PAIR, pointOf, usual } from './route.ts'
 
 const node = (key: string, label = key): DrawnNode => ({
   key,
@@ -35,17 +36,17 @@ describe('an edge', () => {
   })
 
   test('bends past a node in its way, by as little as that takes', () => {
-    expect(bends(nodes, [edge('a', 'c')], row)).toEqual(new Map([['a,c', -30]]))
+    expect(bends(nodes, [edge('a', 'c')], row)).toEqual(new Map([['a,c', { off: -30, at: 0.5 }]]))
   })
 
   test('bends past the label of a node, which is below it', () => {
     const above = { ...row, b: { x: 300, y: -20 } }
-    expect(bends(nodes, [edge('a', 'c')], above)).toEqual(new Map([['a,c', 30]]))
+    expect(bends(nodes, [edge('a', 'c')], above)).toEqual(new Map([['a,c', { off: 30, at: 0.5 }]]))
     const short = bends([node('a'), node('b', 'b\n5 kB'), node('c')], [edge('a', 'c')], {
       ...row,
       b: { x: 300, y: -35 },
     })
-    expect(short.get('a,c'), 'each line counts').toBe(30)
+    expect(short.get('a,c')?.off, 'each line counts').toBe(30)
     expect(bends(nodes, [edge('a', 'c')], { ...row, b: { x: 300, y: -35 } })).toEqual(new Map())
   })
 
@@ -53,7 +54,7 @@ describe('an edge', () => {
     const beside = { ...row, b: { x: 300, y: 60 } }
     const big = nodes.map((n) => (n.key === 'b' ? { ...n, size: 140 } : n))
     expect(bends(nodes, [edge('a', 'c')], beside).size).toBe(0)
-    expect(bends(big, [edge('a', 'c')], beside).get('a,c')).toBe(-30)
+    expect(bends(big, [edge('a', 'c')], beside).get('a,c')?.off).toBe(-30)
     const upright = { a: { x: 0, y: 0 }, b: { x: 40, y: 300 }, c: { x: 0, y: 600 } }
     expect(bends(nodes, [edge('a', 'c')], upright).size).toBe(0)
     const wide = nodes.map((n) => (n.key === 'b' ? node('b', 'a-name-that-is-rather-long') : n))
@@ -80,20 +81,31 @@ test('a pair keeps to its two sides', () => {
   const both = bends(nodes, [edge('a', 'c', true), edge('c', 'a', true)], row)
   const heights = (['a,c', 'c,a'] as const).map((key) => {
     const [from, to] = key.split(',') as ['a', 'c']
-    return middle(row[from], row[to], both.get(key) ?? PAIR).at.y
+    return pointOf(row[from], row[to], both.get(key) ?? PAIR, 0.5).y
   })
   expect(heights[0]! * heights[1]!).toBeLessThan(0)
   expect(Math.min(...heights), 'one is above the node between').toBeLessThan(-16)
   expect(Math.max(...heights), 'one is below its label').toBeGreaterThan(31)
 })
 
-test('the middle of a curve lies on it', () => {
-  const { at, control } = middle({ x: 0, y: 0 }, { x: 100, y: 0 }, 20)
-  expect([at, control]).toEqual([
-    { x: 50, y: 20 },
-    { x: 50, y: 40 },
-  ])
-  expect(middle({ x: 5, y: 5 }, { x: 5, y: 5 }, 20).at).toEqual({ x: 5, y: 5 })
+test('a curve goes from one end to the other, and its middle is as far off as the bend', () => {
+  const [a, b] = [
+    { x: 0, y: 0 },
+    { x: 100, y: 0 },
+  ]
+  const bend = { off: 20, at: 0.25 }
+  expect(control(a, b, bend)).toEqual({ x: 25, y: 40 })
+  expect([0, 0.5, 1].map((t) => pointOf(a, b, bend, t))).toEqual([a, { x: 37.5, y: 20 }, b])
+  expect(course(a, b, { off: 0, at: 0.5 })).toEqual([a, b])
+  expect(pointOf(a, a, bend, 0.5), 'ends at one place').toEqual(a)
+})
+
+test('a node in the way costs more than labels do', () => {
+  const wall = [node('a'), node('b'), ...['x', 'y', 'z'].map((key) => node(key, 'a-label-that-is-wide')), node('c')]
+  const at = { ...row, x: { x: 300, y: -70 }, y: { x: 300, y: 18 }, z: { x: 300, y: -115 } }
+  const bend = bends(wall, [edge('a', 'c')], at).get('a,c')!
+  const line = course(row.a, row.c, bend)
+  expect(touches(line, around(row.b, 12, 12)), 'the edge keeps away from the node').toBe(false)
 })
 
 /** The bends of a layout of so many nodes and edges. */
@@ -119,4 +131,39 @@ test('where there are too many edges, none bends', () => {
   const { drawn, bent } = crowd(150, 450)
   expect(drawn.length).toBeGreaterThan(MOST)
   expect(bent.size).toBe(0)
+})
+
+/** A shop of 23 workloads, as it is deployed for demonstrations. */
+const shop =
+  `loadgenerator>frontend frontend-proxy>frontend frontend>cart frontend>catalog frontend>currency frontend>recommendation
+  frontend>shipping frontend>checkout frontend>ads checkout>cart checkout>catalog checkout>currency checkout>payment
+  checkout>email checkout>shipping recommendation>catalog cart>redis redis>cart payment>bank email>smtp prometheus>frontend
+  prometheus>checkout prometheus>cart otel>jaeger frontend>otel checkout>otel payment>otel cart>otel shipping>otel
+  accounting>kafka fraud-detection>kafka checkout>kafka accounting>postgres catalog>postgres`.split(/\s+/)
+
+test.each([false, true])('no edge of a mesh runs through a node that is not its end (in groups: %s)', (grouped) => {
+  const pairs = shop.map((pair) => pair.split('>') as [string, string])
+  const groupOf = (key: string) =>
+    /prometheus|otel|jaeger/.test(key) ? 'telemetry' : /kafka|postgres|redis|smtp/.test(key) ? 'data' : 'shop'
+  const all = [...new Set(pairs.flat())].map((key) => ({ ...node(key, `${key}\n5.2 MB`), size: 48 }))
+  const drawn = pairs.map(([from, to]) => edge(from, to, shop.includes(`${to}>${from}`)))
+  const positions = layout({
+    nodes: all.map((n) => ({ id: n.key, group: grouped ? groupOf(n.key) : '', radius: 32 })),
+    links: drawn,
+    pinned: {},
+  })
+  const hits = (of: ReturnType<typeof bends>) =>
+    drawn.flatMap((e) => {
+      const line = course(positions[e.from]!, positions[e.to]!, of.get(e.key) ?? usual(e))
+      const others = all.filter((n) => n.key !== e.from && n.key !== e.to)
+      return others.filter((n) => touches(line, around(positions[n.key]!, 24, 24))).map((n) => `${e.key} ${n.key}`)
+    })
+  expect(hits(new Map()).length, 'straight edges run through nodes').toBeGreaterThan(3)
+  expect(hits(bends(all, drawn, positions))).toEqual([])
+})
+
+test('boxes overlap where they share a part', () => {
+  const box = around({ x: 0, y: 0 }, 10, 5)
+  expect(overlap(box, around({ x: 19, y: 9 }, 10, 5))).toBe(true)
+  expect(overlap(box, around({ x: 20, y: 0 }, 10, 5))).toBe(false)
 })

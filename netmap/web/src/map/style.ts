@@ -150,10 +150,13 @@ function edgeRules(c: Colours, letters: number): Rule[] {
       style: {
         'curve-style': 'unbundled-bezier',
         'control-point-distances': 'data(control)',
-        'control-point-weights': 0.5,
+        'control-point-weights': 'data(weight)',
       },
     },
-    { selector: 'edge[label != ""]', style: { label: 'data(label)' } },
+    {
+      selector: 'edge[label != ""]',
+      style: { label: 'data(label)', 'text-margin-x': 'data(labelX)', 'text-margin-y': 'data(labelY)' },
+    },
     { selector: atLevel('edge', 'none'), style: { 'line-color': c.none, 'mid-target-arrow-color': c.none } },
     { selector: atLevel('edge', 'warn'), style: dashed(c.warn, 0.9, [10, 3]) },
     { selector: atLevel('edge', 'bad'), style: dashed(c.bad, 0.95, [5, 4]) },

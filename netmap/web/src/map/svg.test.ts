@@ -63,6 +63,7 @@ test('names are names in whatever opens the picture', () => {
     drawing,
     { a: { x: 0, y: 0 }, 'b"onload="x': { x: 100, y: 0 }, c: { x: 50, y: 80 } },
     new Map(),
+    new Map(),
     colours,
     'Map of <x>',
   )
@@ -75,7 +76,7 @@ test('names are names in whatever opens the picture', () => {
 })
 
 test('nothing is an empty picture', () => {
-  expect(svg({ ...drawing, nodes: [], edges: [], groups: [] }, {}, new Map(), colours, '')).toMatch(
+  expect(svg({ ...drawing, nodes: [], edges: [], groups: [] }, {}, new Map(), new Map(), colours, '')).toMatch(
     /^<svg [^>]*viewBox="0 0 140 140"/,
   )
 })
@@ -86,6 +87,7 @@ describe('a shape for each kind', () => {
     svg(
       { ...drawing, edges: [], nodes: [{ ...node, key: 'a', kind: 'internal', label: 'a', ...more }] },
       at,
+      new Map(),
       new Map(),
       colours,
       '',
@@ -113,7 +115,7 @@ describe('a line for each state', () => {
   const plain = { key: 'a,b', from: 'a', to: 'b', level: 'good' as const, label: '', width: 2 }
   const bits = { isNew: false, undirected: false, unresolved: false, curved: false }
   const one = (more: object) =>
-    svg({ ...drawing, nodes, edges: [{ ...plain, ...bits, ...more }] }, at, new Map(), colours, '')
+    svg({ ...drawing, nodes, edges: [{ ...plain, ...bits, ...more }] }, at, new Map(), new Map(), colours, '')
   /** The arrow is the only path that is turned. */
   const arrow = 'rotate('
 
@@ -137,6 +139,7 @@ describe('a line for each state', () => {
       { ...drawing, nodes: grouped, edges: [], groups: [{ key: 'g', label: 'zone a' }] },
       at,
       new Map(),
+      new Map(),
       colours,
       '',
     )
@@ -152,6 +155,7 @@ test('a ring is solid if an alert is firing, and dashed if it is pending', () =>
       svg(
         { ...drawing, nodes: [alerted(alert)], edges: [], groups: [] },
         { a: { x: 0, y: 0 } },
+        new Map(),
         new Map(),
         colours,
         '',

@@ -2,7 +2,8 @@ import type { Colours } from './colours.ts'
 import type { Drawing, DrawnEdge, DrawnNode } from './drawing.ts'
 import type { Point } from './layout.ts'
 import { LONE_SURROGATE } from '../text.ts'
-import { middle, PAIR, type Bends } from './route.ts'
+import type { Captions } from './captions.ts'
+import { control, pointOf, usual, type Bend, type Bends } from './route.ts'
 import { FONT } from './style.ts'
 
 const MARGIN = 70
@@ -15,6 +16,7 @@ export function svg(
   drawing: Drawing,
   positions: Record<string, Point>,
   bends: Bends,
+  captions: Captions,
   c: Colours,
   title: string,
 ): string {
@@ -34,7 +36,7 @@ export function svg(
         c,
       ),
     ),
-    ...drawing.edges.map((e) => edge(e, positions, bends.get(e.key), c)),
+    ...drawing.edges.map((e) => edge(e, positions, bends.get(e.key) ?? usual(e), captions.get(e.key), c)),
     ...nodes.map((n) => node(n, positions[n.key]!, c)),
     '</svg>',
   ]
@@ -61,27 +63,32 @@ function group(g: { label: string }, members: DrawnNode[], positions: Record<str
   )
 }
 
-function edge(e: DrawnEdge, positions: Record<string, Point>, bend: number | undefined, c: Colours): string {
+function edge(
+  e: DrawnEdge,
+  positions: Record<string, Point>,
+  bend: Bend,
+  caption: Point | undefined,
+  c: Colours,
+): string {
   const [a, b] = [positions[e.from], positions[e.to]]
   if (!a || !b) return ''
   const dash = e.unresolved ? '1 4' : e.level === 'warn' ? '10 3' : e.level === 'bad' ? '5 4' : ''
-  const path = curve(e, a, b, bend ?? (e.curved ? PAIR : 0))
+  const path = curve(e, a, b, bend)
   const stroke = `fill="none" stroke="${c[e.level]}" stroke-width="${e.width}"${dash && ` stroke-dasharray="${dash}"`}`
   const halo = e.isNew
     ? `<path d="${path.d}" fill="none" stroke="${c.new}" stroke-opacity="0.45" stroke-width="${e.width + 8}"/>`
     : ''
-  const words = e.label
-    ? `<text x="${path.x}" y="${path.y - 4}" font-size="10" ${label(c)}>${escape(e.label)}</text>`
-    : ''
+  const at = { x: round(path.x + (caption?.x ?? 0)), y: round(path.y + (caption?.y ?? 0) + 4) }
+  const words = e.label ? `<text x="${at.x}" y="${at.y}" font-size="10" ${label(c)}>${escape(e.label)}</text>` : ''
   return `${halo}<path d="${path.d}" ${stroke}/>${e.undirected ? '' : arrow(path, a, b, e.width, c[e.level])}${words}`
 }
 
 /** The path of an edge, and its midpoint. */
-function curve(e: DrawnEdge, a: Point, b: Point, bend: number): { d: string; x: number; y: number } {
+function curve(e: DrawnEdge, a: Point, b: Point, bend: Bend): { d: string; x: number; y: number } {
   if (e.from === e.to) return { d: `M${a.x} ${a.y}c-60 -20 -20 -60 0 0`, x: a.x - 25, y: a.y - 24 }
-  if (!bend) return { d: `M${a.x} ${a.y}L${b.x} ${b.y}`, x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 }
-  const { at, control } = middle(a, b, bend)
-  return { d: `M${a.x} ${a.y}Q${round(control.x)} ${round(control.y)} ${b.x} ${b.y}`, x: round(at.x), y: round(at.y) }
+  if (!bend.off) return { d: `M${a.x} ${a.y}L${b.x} ${b.y}`, x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 }
+  const [at, c] = [pointOf(a, b, bend, 0.5), control(a, b, bend)]
+  return { d: `M${a.x} ${a.y}Q${round(c.x)} ${round(c.y)} ${b.x} ${b.y}`, x: round(at.x), y: round(at.y) }
 }
 
 function arrow(at: { x: number; y: number }, a: Point, b: Point, width: number, colour: string): string {

@@ -5,8 +5,8 @@ import type { Signals as Known } from '../api/signals.ts'
 import type { Link, Series } from '../api/types.ts'
 import { withTerms } from '../filter/complete.ts'
 import { bytes, count, percent, rate, seconds } from '../format.ts'
-import { hopTerms, identityOf, termsOf, type Identity } from '../map/key.ts'
-import type { MapEdge, Model } from '../map/model.ts'
+import { hopTerms, termsOf, type Identity } from '../map/key.ts'
+import { known, type MapEdge, type Model } from '../map/model.ts'
 import type { Change } from '../state/address.ts'
 import type { Selection, State } from '../state/state.ts'
 import { endName, rowOf, rowTerms } from '../table/rows.ts'
@@ -48,7 +48,7 @@ export function Panel(props: Props) {
   const key = JSON.stringify(chosen)
   const { panel, close } = useFocus(key, () => change({ selected: null }))
   if (!chosen) return null
-  const what = describe(chosen, state, props.folded)
+  const what = describe(chosen, props)
   return (
     <aside
       id="panel"
@@ -124,11 +124,11 @@ interface Described {
   parts: Part[]
 }
 
-function describe(chosen: Selection, state: State, folded: number): Described | null {
+function describe(chosen: Selection, { state, folded, model }: Props): Described | null {
   const { by, group } = state
   const hops = (tags: string[]) => hopTerms(tags, { shown: state.loops, folded })
   if (chosen.kind === 'node') {
-    const id = identityOf(chosen.id)
+    const id = known(model, chosen.id)
     if (!id) return null
     if (isFolded(id)) return { title: isolated(nodeName(id)), note: note(id), hint: FOLDED, parts: [] }
     return {
@@ -149,7 +149,7 @@ function describe(chosen: Selection, state: State, folded: number): Described | 
     }
   }
   if (chosen.kind === 'edge') {
-    const [a, b] = [identityOf(chosen.from), identityOf(chosen.to)]
+    const [a, b] = [known(model, chosen.from), known(model, chosen.to)]
     if (!a || !b) return null
     const title = `${isolated(nodeName(a))} → ${isolated(nodeName(b))}`
     if (isFolded(a) || isFolded(b)) return { title, note: '', hint: FOLDED, parts: [] }

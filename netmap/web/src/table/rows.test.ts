@@ -62,6 +62,9 @@ describe('a row', () => {
     [['workload', 'image.tag'], ['reviews', 'v2'], 'reviews', { name: 'reviews', more: 'v2' }],
     [['name', 'nat'], ['reviews', 'dnat'], 'reviews', { name: 'reviews', more: 'nat dnat' }],
     [['name'], [''], '', { name: 'other', more: '' }],
+    [['container.id', 'port'], ['0123456789ab', '80'], 'reviews', { name: 'reviews 01234567', more: ':80' }],
+    [['pod.uid'], ['u-1'], 'pod', { name: 'u-1', more: '' }],
+    [['container.id'], ['0123456789ab'], '0123456789ab', { name: '0123456789ab', more: '' }],
   ])('of %j, %j is called', (tags, values, fallback, want) => expect(endName(tags, values, fallback)).toEqual(want))
 
   test('failures are told by kind, most first', () => {

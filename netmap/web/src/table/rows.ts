@@ -1,7 +1,7 @@
 import type { Flows } from '../api/types.ts'
 import { term } from '../map/key.ts'
 import type { Measured } from '../metrics.ts'
-import { errorName, isEdgeTag, isPeerType, nodeName, tagName } from '../tags.ts'
+import { errorName, isEdgeTag, isNamedById, isPeerType, nodeName, tagName } from '../tags.ts'
 
 /** The figures of a row. */
 export function measured(flows: Flows, i: number): Measured {
@@ -19,7 +19,10 @@ export function measured(flows: Flows, i: number): Measured {
   }
 }
 
-/** The name of one end of a row: the value of its first tag, and the other values behind it. */
+/**
+ * The name of one end of a row: the value of its first tag, and the other values behind it. The name of the end is before
+ * the id of a container or a pod.
+ */
 export function endName(tags: string[], values: string[], fallback: string): { name: string; more: string } {
   const parts = tags.map((tag, i) => ({ tag, value: values[i] ?? '' })).filter((p) => p.value !== '')
   const first = parts[0]
@@ -41,7 +44,8 @@ export function endName(tags: string[], values: string[], fallback: string): { n
           ? p.value
           : `${tagName(p.tag).toLowerCase()} ${p.value}`,
     )
-  return { name: first.value, more: more.join(' ') }
+  const label = isNamedById(first.tag) && !isPeerType(fallback) && fallback !== first.value ? fallback : ''
+  return { name: label ? nodeName({ tag: first.tag, name: first.value, label }) : first.value, more: more.join(' ') }
 }
 
 /** The identity of a row, which is the same in all answers with the same tags. */
