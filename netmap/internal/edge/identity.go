@@ -157,12 +157,23 @@ func (l *Link) key(self, other Identity, place Value, seed maphash.Seed) (Key, b
 		}
 	}
 	return Key{Primary: primary, Hash: maphash.Comparable(seed, struct {
-		client, server   Identity
-		place, transport Value
+		client, server   written
+		place, transport string
 		port             uint16
 		scope            Scope
 		known            bool
-	}{client, server, place, l.Transport, l.Port, l.Scope, l.Role != Unknown})}, true
+	}{client.written(), server.written(), place.String(), l.Transport.String(), l.Port, l.Scope, l.Role != Unknown})}, true
+}
+
+// written is an Identity by its text. A Value is a pointer: if nothing keeps it, the same text is another one after a
+// garbage collection, and has another hash.
+type written struct {
+	by                         naming
+	namespace, name, container string
+}
+
+func (i Identity) written() written {
+	return written{i.by, i.namespace.String(), i.name.String(), i.container.String()}
 }
 
 // needsPlace reports whether the identity means nothing on another host.

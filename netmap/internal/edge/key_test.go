@@ -2,7 +2,9 @@ package edge
 
 import (
 	"hash/maphash"
+	"runtime"
 	"slices"
+	"strconv"
 	"testing"
 )
 
@@ -203,5 +205,26 @@ func TestANodeIsAnIdentityBetweenHosts(t *testing.T) {
 		if got := keys(db, point("server", "node", client)); len(got) != 0 {
 			t.Errorf("on one host, node %q is an identity of %d keys", node, len(got))
 		}
+	}
+}
+
+// A key is the same whenever it is computed. Nothing keeps the name that a pod's controller would have, which is made of
+// the pod's: after a garbage collection it is made anew.
+func TestKeysOutliveGarbageCollections(t *testing.T) {
+	seed := maphash.MakeSeed()
+	canary := ReadLocal(raw{"host.id": "h", "k8s.namespace.name": "n", "k8s.pod.name": "canary-77f-x2bcd", "service.name": "canary"}.get)
+	db := ReadPeer(raw{
+		"netconn.peer.type": "pod", "netconn.peer.scope": "node", "netconn.peer.k8s.namespace.name": "n", "netconn.peer.k8s.workload.name": "db",
+	}.get)
+	link := ReadLink(raw{"netconn.role": "client", "netconn.peer.scope": "node", "server.port": "80"}.get)
+	before := link.Keys(&canary, &db, seed)
+	for range 2 { // the first one finds that a value is not used, the second one removes it
+		runtime.GC()
+	}
+	for i := range 1000 { // takes the memory that was freed
+		_ = Text(strconv.Itoa(i))
+	}
+	if after := link.Keys(&canary, &db, seed); len(before) == 0 || !slices.Equal(before, after) {
+		t.Errorf("keys %v, later %v", before, after)
 	}
 }
