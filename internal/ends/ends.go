@@ -7,8 +7,9 @@
 // ends stay unpaired then. A proxy opens a second connection of its own.
 //
 // In: reports, in any order, repeated or not. Out: a View of a connection. For each reading of the kernel the caller
-// calls Add for each report, then Settle and Expire; before Settle it may read again, if Cut says so. Time comes in
-// with each call. An Index is not safe for concurrent use.
+// calls Add for each report, then Settle and Expire; before Settle it may read again, if Cut says so. For two ends in
+// one reading that need no record, Pass replaces Add. Time comes in with each call. An Index is not safe for concurrent
+// use.
 //
 // A record goes through these states:
 //
@@ -174,7 +175,7 @@ func (x *Index) begin(r *record, c *conn.Conn, now time.Time) {
 	r.state = queued
 	x.extend(r, now)
 	if len(x.asked) > 0 {
-		x.findConflict(r)
+		x.findConflict(r.packet(), r.id())
 	}
 	if x.queue = append(x.queue, r); len(x.queue) >= maxQueued {
 		x.whole = -1

@@ -114,9 +114,9 @@ func (q *lookup) twin(r *record) bool {
 	return q.asks.record.opposite().packet() == r.opposite().packet() && q.asks.packet() == r.packet()
 }
 
-// findConflict marks the lookup with an answer that may be about the connection of a record.
-func (x *Index) findConflict(r *record) {
-	if q := x.asked[r.packet()]; q != nil && q.asks.of != r.id() {
+// findConflict marks the lookup with an answer that may be about another connection with the same packets.
+func (x *Index) findConflict(of packet, id conn.ID) {
+	if q := x.asked[of]; q != nil && q.asks.of != id {
 		q.conflict = true
 	}
 }
@@ -132,7 +132,7 @@ func (x *Index) recheck(r *record) {
 		x.retry(q)
 		return
 	}
-	x.findConflict(r)
+	x.findConflict(r.packet(), r.id())
 }
 
 // retry has the next Settle ask again.

@@ -35,10 +35,21 @@ func (t *Table) creditBeyond(c *conn.Conn, now time.Time) {
 		t.limit.sealed, t.limit.since = true, now
 	}
 	r, _ := t.resource(conn.Owner{})
+	t.creditOnce(t.overflow(r), c)
+}
+
+// Fresh reports whether a connection was not reported before, and there is room for it.
+func (t *Table) Fresh(c *conn.Conn) bool { return t.connections[c.ID] == nil && !t.beyond(c) }
+
+// Count credits a Fresh connection with its only report, that of its end. No other one of it may follow.
+func (t *Table) Count(k *Key, c *conn.Conn) { t.creditOnce(t.place(*k, nil, established), c) }
+
+// creditOnce gives a flow what the only report of a connection has.
+func (t *Table) creditOnce(f *flow, c *conn.Conn) {
 	k := connection{over: true, sample: true}
 	var end visit
 	end.keep(c)
-	k.credit(t.overflow(r), &end, &t.config.Bounds)
+	k.credit(f, &end, &t.config.Bounds)
 }
 
 // unseal runs at each collection. Live reports that the last end overtook have arrived when it is older than life.

@@ -93,6 +93,9 @@ func (e *events) want(wanted bool) {
 	}
 }
 
+// wants reports whether the end of a connection in a phase is an event that a receiver takes.
+func (e *events) wants(p conn.Phase) bool { return e.wanted && e.enabled(p) }
+
 func (e *events) enabled(p conn.Phase) bool {
 	switch p {
 	case conn.Closed:

@@ -29,10 +29,14 @@ func (p *Pipeline) resolve(c conn.Conn, now time.Time) Identity {
 	if c.Protocol == conn.UDP && !p.datagramEnds.View(c.ID).Found {
 		return p.resolveDatagrams(c, now)
 	}
+	return p.resolveView(c, p.view(&c), now)
+}
+
+// resolveView does that with what is known of both ends.
+func (p *Pipeline) resolveView(c conn.Conn, view ends.View, now time.Time) Identity {
 	var known Identity
 	var other *conn.End
 	remote := c.Tuple.Destination
-	view := p.view(&c)
 	if view.Found {
 		other = &view.Other
 		other.Owner, _ = p.believe(other.Owner, now)
@@ -180,6 +184,11 @@ func (p *Pipeline) Here() (zone, region string, settled bool) { return p.sources
 // identify tells which flow a connection belongs to.
 func (p *Pipeline) identify(c conn.Conn, now time.Time) (flow.Key, bool) {
 	known := p.resolve(c, now)
+	return p.key(&c, &known), known.settled
+}
+
+// key returns that of the flow of a connection with an identity.
+func (p *Pipeline) key(c *conn.Conn, known *Identity) flow.Key {
 	return p.mask(flow.Key{
 		Owner:      known.Owner,
 		UDP:        c.Protocol == conn.UDP,
@@ -193,5 +202,5 @@ func (p *Pipeline) identify(c conn.Conn, now time.Time) (flow.Key, bool) {
 		Remote:     c.Tuple.Destination,
 		Server:     known.Server.Addr(),
 		Client:     known.Client.Addr(),
-	}), known.settled
+	})
 }

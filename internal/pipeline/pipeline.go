@@ -84,6 +84,7 @@ type Pipeline struct {
 	udpWanted    bool      // a client has ended with a server that is not known
 	owners       *owner.Resolver
 	ahead        ahead
+	pairs        *pairs
 	ends         *ends.Index
 	datagramEnds *ends.Datagrams
 	tables       Tables
@@ -143,6 +144,7 @@ func Open(o Options, m Machine) (*Pipeline, error) {
 		sources:      sources,
 		known:        make(map[introduction]bool),
 		believed:     believed{refused: make(map[conn.Owner]conn.Owner)},
+		pairs:        newPairs(o.Mask),
 		programs:     newPrograms(o.Root),
 		listening:    newListening(),
 		events:       newEvents(o.Events),
@@ -313,7 +315,12 @@ func (p *Pipeline) Drain(now time.Time) error {
 }
 
 func (p *Pipeline) readEnded(now time.Time) error {
+	defer p.keepHeld(now)
 	h := p.handler(now)
+	h.Conn = func(c conn.Conn) {
+		c.Owner = p.owners.Resolve(c.Process)
+		p.take(&c, now)
+	}
 	if err := errors.Join(p.ahead.handOver(h), p.sockets.Drain(h)); err != nil {
 		return fmt.Errorf("read the ended connections: %w", err)
 	}
@@ -349,10 +356,7 @@ func (p *Pipeline) handler(now time.Time) kernel.Handler {
 		Cgroup: p.owners.Learn,
 		Conn: func(c conn.Conn) {
 			c.Owner = p.owners.Resolve(c.Process)
-			p.programs.note(c.Owner, c.Process.PID)
-			p.ends.Add(&c, now)
-			p.flows.Apply(c, now)
-			p.events.add(c, now)
+			p.keep(&c, now)
 		},
 		Listener: func(l conn.Listener) {
 			p.listening.note(&l)
@@ -362,6 +366,14 @@ func (p *Pipeline) handler(now time.Time) kernel.Handler {
 			p.flows.Listener(l, now)
 		},
 	}
+}
+
+// keep has each table take a report.
+func (p *Pipeline) keep(c *conn.Conn, now time.Time) {
+	p.programs.note(c.Owner, c.Process.PID)
+	p.ends.Add(c, now)
+	p.flows.Apply(*c, now)
+	p.events.add(*c, now)
 }
 
 // Close leaves nothing in the kernel.
