@@ -34,6 +34,7 @@ type datagramEnd struct {
 	sent   uint32    // the hashes that it is found by
 	heard  uint32
 	tuple  conn.Tuple
+	name   string // that Name gave the other end
 }
 
 // NewDatagrams returns an index that knows no exchange.
@@ -103,6 +104,7 @@ func (d *Datagrams) View(id conn.ID) (v View) {
 	if e == nil {
 		return v
 	}
+	v.Name = e.name
 	o := d.other(e)
 	if o == nil {
 		return v
@@ -112,7 +114,14 @@ func (d *Datagrams) View(id conn.ID) (v View) {
 		first.Knowledge = nat.Absent // the datagram entered the server's namespace with the address of the socket
 	}
 	route := nat.Between(e.End, o.End, first)
-	return View{Route: &route, Other: o.End, Found: true, Settled: true}
+	return View{Route: &route, Other: o.End, Found: true, Settled: true, Name: e.name}
+}
+
+// Name keeps a name of the other end for as long as the exchange. An exchange that is not kept has none.
+func (d *Datagrams) Name(id conn.ID, name string) {
+	if e := d.ends[id]; e != nil {
+		e.name = name
+	}
 }
 
 // sides returns the two ends by their roles; nil: these are not known.

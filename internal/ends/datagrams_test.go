@@ -173,6 +173,27 @@ func TestRouteOfDatagrams(t *testing.T) {
 	}
 }
 
+// A name stays with its exchange, with and without the other end.
+func TestNameOfDatagrams(t *testing.T) {
+	d := NewDatagrams(Config{Patience: patience})
+	c := exchange(1, conn.RoleClient, "10.0.0.1:4000", "203.0.113.9:443", 0, 0)
+	d.Name(c.ID, "too.early.example")
+	d.Add(c, start)
+	d.Name(c.ID, "a.example")
+	d.Add(over(c), start)
+	if got := d.View(c.ID).Name; got != "a.example" {
+		t.Errorf("the name is %q", got)
+	}
+	d.Add(exchange(2, conn.RoleServer, "203.0.113.9:443", "10.0.0.1:4000", 0, 0), start)
+	if v := d.View(c.ID); v.Name != "a.example" || !v.Found {
+		t.Errorf("with its other end: %+v", v)
+	}
+	d.Expire(start.Add(time.Hour))
+	if got := d.View(c.ID).Name; got != "" {
+		t.Errorf("after its end: %q", got)
+	}
+}
+
 // An end is found by what a later report has, and no more by what it has no longer. Nothing stays after the end.
 func TestDatagramsAreForgotten(t *testing.T) {
 	d := NewDatagrams(Config{Limit: 2, Patience: time.Second})

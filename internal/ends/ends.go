@@ -80,6 +80,7 @@ type Index struct {
 	config      Config
 	established map[conn.Sequence]*record // each end by its own numbers
 	attempts    map[conn.ID]*record       // what was never established has no numbers, and no other end
+	names       map[*record]string        // of the other ends, as Name gave them
 	spare       []*record
 	owners      owners
 	stats       Stats
@@ -104,7 +105,7 @@ type Index struct {
 func New(c Config, now time.Time) *Index {
 	x := &Index{
 		config: c, established: make(map[conn.Sequence]*record), attempts: make(map[conn.ID]*record),
-		asked: make(map[packet]*lookup),
+		names: make(map[*record]string), asked: make(map[packet]*lookup),
 		began: now, searched: now, whole: -1,
 	}
 	for n := range x.plain {
@@ -135,6 +136,7 @@ func (x *Index) Add(c *conn.Conn, now time.Time) {
 		x.begin(r, c, now)
 	case r.id() != c.ID: // the numbers are another connection's now
 		*r = record{other: r.other}
+		delete(x.names, r)
 		x.begin(r, c, now)
 	case r.phase == conn.Open: // or it is a live report that was overtaken by the end
 		r.set(c, &x.owners)
@@ -199,6 +201,7 @@ type View struct {
 	Other   conn.End    // the other end, if it was Found, as last reported
 	Found   bool        // the other end is on this machine
 	Settled bool        // the route of each end that was found is known
+	Name    string      // that Name gave the other end; empty: none
 }
 
 // View returns what is known of a connection. A socket that connected to itself is its own other end. What was not kept
@@ -207,13 +210,13 @@ func (x *Index) View(s conn.Sequence, id conn.ID) (v View) {
 	if s == (conn.Sequence{}) {
 		v.Route, v.Settled = &x.plain[conn.NATUnresolved], true
 		if r := x.attempts[id]; r != nil {
-			v.Route, v.Settled = r.route, r.route != nil
+			v.Route, v.Settled, v.Name = r.route, r.route != nil, x.names[r]
 		}
 		return v
 	}
 	var other *record
 	if r := x.established[s]; r != nil && r.id() == id {
-		other, v.Route, v.Settled = r.other, r.route, r.route != nil
+		other, v.Route, v.Settled, v.Name = r.other, r.route, r.route != nil, x.names[r]
 	} else {
 		other = x.established[s.Reverse()]
 	}
@@ -221,6 +224,17 @@ func (x *Index) View(s conn.Sequence, id conn.ID) (v View) {
 		v.Other, v.Found, v.Settled = other.end(), true, v.Settled && other.route != nil
 	}
 	return v
+}
+
+// Name keeps a name of the other end for as long as the connection. A connection that is not kept has none.
+func (x *Index) Name(s conn.Sequence, id conn.ID, name string) {
+	r := x.established[s]
+	if s == (conn.Sequence{}) {
+		r = x.attempts[id]
+	}
+	if r != nil && r.id() == id {
+		x.names[r] = name
+	}
 }
 
 // Waiting returns how many connections wait for their route to be found, or to be confirmed.

@@ -73,6 +73,40 @@ func TestBothEndsFindEachOtherInAnyOrder(t *testing.T) {
 	}
 }
 
+// A name stays with its connection, and with no later one.
+func TestNameOfTheOtherEnd(t *testing.T) {
+	client, _ := ends(100)
+	failed := client
+	failed.Sequence, failed.Phase, failed.ID.Cookie = conn.Sequence{}, conn.Failed, 900
+	for name, c := range map[string]conn.Conn{"established": client, "failed": failed} {
+		t.Run(name, func(t *testing.T) {
+			x := newIndex()
+			x.Name(c.Sequence, c.ID, "too.early.example")
+			add(x, c, start)
+			x.Name(c.Sequence, c.ID, "a.example")
+			other := c.ID
+			other.Generation++
+			x.Name(c.Sequence, other, "of.another.example")
+			add(x, closing(c), start)
+			if got := x.View(c.Sequence, c.ID).Name; got != "a.example" {
+				t.Errorf("the name is %q", got)
+			}
+			x.Expire(start.Add(time.Hour))
+			if got := x.View(c.Sequence, c.ID).Name; got != "" || len(x.names) != 0 {
+				t.Errorf("after its end: %q, and %d names are kept", got, len(x.names))
+			}
+		})
+	}
+	x := newIndex()
+	add(x, client, start)
+	x.Name(client.Sequence, client.ID, "a.example")
+	client.ID.Cookie = 901 // the numbers are another connection's now
+	add(x, client, start)
+	if got := x.View(client.Sequence, client.ID).Name; got != "" {
+		t.Errorf("another connection has the name %q", got)
+	}
+}
+
 func TestUnpaired(t *testing.T) {
 	client, server := ends(100)
 	x := newIndex()

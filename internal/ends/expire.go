@@ -146,6 +146,7 @@ func (x *Index) drop(r *record) {
 	} else {
 		delete(x.established, r.sequence)
 	}
+	delete(x.names, r)
 	if *r = (record{}); len(x.spare) < maxSpare {
 		x.spare = append(x.spare, r)
 	}
