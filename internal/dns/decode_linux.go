@@ -72,15 +72,11 @@ func (d *decoder) response(raw []byte, h Handler) error {
 	if kernelRole(r.Role) == kernelRoleROLE_SERVER {
 		l.Role = conn.RoleServer
 	}
+	var addresses []Address
 	if readErr == nil && d.message.HasName {
-		l.Question = d.question()
+		l.Question, addresses = d.question(), d.message.Addresses
 	}
-	if readErr == nil && l.Role == conn.RoleClient && len(d.message.Addresses) > 0 && h.Addresses != nil {
-		h.Addresses(l, d.message.Addresses)
-	}
-	if h.Lookup != nil {
-		h.Lookup(l)
-	}
+	h(l, addresses)
 	return nil
 }
 

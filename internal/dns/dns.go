@@ -30,13 +30,8 @@ type Options struct {
 	RingBytes int
 }
 
-// Handler receives what the kernel reports. A nil function is not called.
-type Handler struct {
-	Lookup func(conn.Lookup)
-	// Addresses receives the addresses of a response that a client got, before its Lookup. They are valid until it
-	// returns.
-	Addresses func(l conn.Lookup, a []Address)
-}
+// Handler receives what the kernel reports, with the addresses among the answers, which are valid until it returns.
+type Handler func(l conn.Lookup, addresses []Address)
 
 // Stats are cumulative counts since Open.
 type Stats struct {

@@ -13,6 +13,7 @@ import (
 	"github.com/cilium/ebpf/ringbuf"
 
 	"github.com/netconn/netconn/internal/attach"
+	"github.com/netconn/netconn/internal/conn"
 )
 
 // sweepEvery is how often queries without a response are looked for.
@@ -110,7 +111,7 @@ func (r *Reader) findServers() error {
 	if _, err := io.Copy(io.Discard, pass); err != nil {
 		return fmt.Errorf("look for the servers that run: %w", err)
 	}
-	return r.Drain(time.Now(), Handler{})
+	return r.Drain(time.Now(), func(conn.Lookup, []Address) {})
 }
 
 // Drain hands over the exchanges since the last call, and follows the servers that were started since. Call it more
@@ -181,9 +182,7 @@ func (r *Reader) sweep(h Handler) error {
 			continue
 		}
 		late = append(late, key)
-		if h.Lookup != nil {
-			h.Lookup(r.decoder.unanswered(&key, &query))
-		}
+		h(r.decoder.unanswered(&key, &query), nil)
 	}
 	for i := range late {
 		if err := r.objects.Queries.Delete(&late[i]); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {

@@ -32,7 +32,7 @@ type observer struct {
 	t         *testing.T
 	lookups   []conn.Lookup
 	others    []conn.Lookup // of any other address
-	addresses []string
+	addresses map[conn.Role][]string
 }
 
 func observe(t *testing.T, o Options) *observer {
@@ -42,7 +42,7 @@ func observe(t *testing.T, o Options) *observer {
 	if err != nil {
 		testnet.Require(t, err)
 	}
-	w := &observer{Reader: r, t: t}
+	w := &observer{Reader: r, t: t, addresses: make(map[conn.Role][]string)}
 	t.Cleanup(func() {
 		if err := r.Close(); err != nil {
 			t.Error(err)
@@ -53,22 +53,15 @@ func observe(t *testing.T, o Options) *observer {
 
 func (w *observer) drain() {
 	w.t.Helper()
-	err := w.Drain(time.Now(), Handler{
-		Lookup: func(l conn.Lookup) {
-			if here.Contains(l.Tuple.Destination.Addr()) || here.Contains(l.Tuple.Source.Addr()) {
-				w.lookups = append(w.lookups, l)
-			} else {
-				w.others = append(w.others, l)
-			}
-		},
-		Addresses: func(l conn.Lookup, all []Address) {
-			if !here.Contains(l.Tuple.Destination.Addr()) {
-				return
-			}
-			for _, a := range all {
-				w.addresses = append(w.addresses, l.Question+" "+a.Address.String())
-			}
-		},
+	err := w.Drain(time.Now(), func(l conn.Lookup, addresses []Address) {
+		if !here.Contains(l.Tuple.Destination.Addr()) && !here.Contains(l.Tuple.Source.Addr()) {
+			w.others = append(w.others, l)
+			return
+		}
+		w.lookups = append(w.lookups, l)
+		for _, a := range addresses {
+			w.addresses[l.Role] = append(w.addresses[l.Role], l.Question+" "+a.Address.String())
+		}
 	})
 	if err != nil {
 		w.t.Fatal(err)
@@ -232,8 +225,13 @@ func TestOutcomes(t *testing.T) {
 			t.Errorf("%s of %q, want %q: %+v", l.Role, l.Process.Executable, want, l.Process)
 		}
 	}
-	if w.addresses[0] != "ok.example.com 203.0.113.9" || len(w.addresses) < 20 {
-		t.Errorf("the addresses are %q", w.addresses)
+	for role, got := range w.addresses {
+		if got[0] != "ok.example.com 203.0.113.9" || len(got) < 20 {
+			t.Errorf("the addresses of the %s are %q", role, got)
+		}
+	}
+	if len(w.addresses) != 2 {
+		t.Errorf("%d ends have addresses", len(w.addresses))
 	}
 }
 

@@ -10,6 +10,7 @@ const (
 	PeerType Attribute = iota
 	PeerScope
 	PeerName
+	PeerDomain
 	PeerNamespace
 	PeerWorkload
 	PeerWorkloadKind
@@ -61,6 +62,7 @@ var attributes = [Attributes]struct {
 	PeerType:             {"netconn.peer.type", DetailWorkload},
 	PeerScope:            {"netconn.peer.scope", DetailWorkload},
 	PeerName:             {"netconn.peer.name", DetailWorkload},
+	PeerDomain:           {"netconn.peer.domain", DetailWorkload},
 	PeerNamespace:        {"netconn.peer.k8s.namespace.name", DetailWorkload},
 	PeerWorkload:         {"netconn.peer.k8s.workload.name", DetailFull},
 	PeerWorkloadKind:     {"netconn.peer.k8s.workload.kind", DetailFull},
@@ -107,7 +109,6 @@ const (
 	Overflow  = "otel.metric.overflow" // of the points for all flows beyond a limit
 
 	PeerCluster = "netconn.peer.k8s.cluster.name" // for the network map, where a processor adds it
-	PeerDomain  = "netconn.peer.domain"
 )
 
 // Keys of the attributes that distinguish the resources of the receiver.

@@ -63,7 +63,7 @@ var tags = [Tags]tagRow{
 	TagZone:             {"zone", Zone, PeerZone.Key(), true},
 	TagRegion:           {"region", Region, PeerRegion.Key(), true},
 	TagAddress:          {"address", "network.address", "", false},
-	TagDomain:           {"domain", "netconn.domain", PeerDomain, false},
+	TagDomain:           {"domain", "netconn.domain", PeerDomain.Key(), false},
 	TagProxy:            {"proxy", "netconn.proxy", PeerProxy.Key(), false},
 	TagType:             {"type", "netconn.type", PeerType.Key(), false},
 }

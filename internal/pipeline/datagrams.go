@@ -120,7 +120,10 @@ func (p *Pipeline) resolveDatagrams(c conn.Conn, now time.Time) Identity {
 	}
 	named, certain := p.named(c, nil, remote, now)
 	known.Peer = peer.Enrich(p.peers.Describe(c, nil, remote.Addr()), named)
-	known.settled = p.final || certain && believed && p.introduced(owner) && !p.udpRead.Before(c.Reported())
+	outside := p.nameOutside(&c, p.datagramEnds.View(c.ID).Name, remote, &known.Peer,
+		func(name string) { p.datagramEnds.Name(c.ID, name) })
+	known.settled = p.final ||
+		certain && believed && outside && p.introduced(owner) && !p.udpRead.Before(c.Reported())
 	switch c.Role {
 	case conn.RoleClient:
 		known.Server, known.Client, known.Port = remote, c.Tuple.Source, remote.Port()

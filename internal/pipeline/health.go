@@ -23,8 +23,9 @@ type Health struct {
 	Owners    owner.Stats
 	Events    EventStats
 	Ends      ends.Stats
-	Conntrack conntrack.Stats   // zero: connection tracking cannot be asked
-	DNS       DNSStats          // zero: it is not followed
+	Conntrack conntrack.Stats // zero: connection tracking cannot be asked
+	DNS       DNSStats        // zero: it is not followed
+	Domains   DomainStats
 	Cluster   kubernetes.Health // zero: there is no cluster
 
 	Contradicted uint64 // owners of pods that the cluster's API does not have here
@@ -49,7 +50,7 @@ func (p *Pipeline) Health() (Health, error) {
 		return Health{}, fmt.Errorf("read the counters of DNS: %w", err)
 	}
 	return Health{
-		DNS:    lookups,
+		DNS: lookups, Domains: p.domains.stats(),
 		UDP:    datagrams,
 		Kernel: stats, Losses: losses, Flows: p.flows.Stats(), Owners: p.owners.Stats(), Events: p.events.stats,
 		Ends: p.ends.Stats(), Conntrack: p.tables.health(), Cluster: p.sources.cluster(),

@@ -54,6 +54,10 @@ func (p *Pipeline) resolveView(c conn.Conn, view ends.View, now time.Time) Ident
 	named, certain := p.named(c, other, remote, now)
 	known.Peer = peer.Enrich(p.peers.Describe(c, other, remote.Addr()), named)
 	known.settled = p.final || certain && believed && view.Settled && stays(c, other, named) && p.introduced(owner)
+	if other == nil {
+		named := p.nameOutside(&c, view.Name, remote, &known.Peer, func(name string) { p.ends.Name(c.Sequence, c.ID, name) })
+		known.settled = known.settled && (named || p.final)
+	}
 	known.fill(c, remote)
 	if other == nil && c.Role == conn.RoleClient && standsForOthers(known.Peer) {
 		known.atService(remote, p.destination(c.Protocol, remote))
@@ -189,7 +193,7 @@ func (p *Pipeline) identify(c conn.Conn, now time.Time) (flow.Key, bool) {
 
 // key returns that of the flow of a connection with an identity.
 func (p *Pipeline) key(c *conn.Conn, known *Identity) flow.Key {
-	return p.mask(flow.Key{
+	return p.domains.bounded(p.mask(flow.Key{
 		Owner:      known.Owner,
 		UDP:        c.Protocol == conn.UDP,
 		Rest:       c.Protocol == conn.UDP && !c.Tuple.Destination.IsValid(),
@@ -202,5 +206,5 @@ func (p *Pipeline) key(c *conn.Conn, known *Identity) flow.Key {
 		Remote:     c.Tuple.Destination,
 		Server:     known.Server.Addr(),
 		Client:     known.Client.Addr(),
-	})
+	}))
 }

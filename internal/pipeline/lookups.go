@@ -21,6 +21,7 @@ type lookups struct {
 	Exchanges
 	pending   []conn.Lookup
 	questions map[conn.Owner]map[string]bool
+	read      time.Time // what was answered before is known
 }
 
 // open begins to follow DNS. The error says what is missing; the rest of a pipeline works without.
@@ -54,11 +55,13 @@ func (p *Pipeline) drainLookups(now time.Time) error {
 	if p.lookups.Drain == nil {
 		return nil
 	}
-	err := p.lookups.Drain(now, dns.Handler{Lookup: func(l conn.Lookup) {
+	err := p.lookups.Drain(now, func(l conn.Lookup, addresses []dns.Address) {
 		l.Owner = p.owners.Resolve(l.Process)
 		p.programs.note(l.Owner, l.Process.PID)
+		p.domains.learn(&l, addresses)
 		p.lookups.pending = append(p.lookups.pending, l)
-	}})
+	})
+	p.lookups.read = now
 	p.creditLookups(now)
 	if err != nil {
 		return fmt.Errorf("read the DNS exchanges: %w", err)

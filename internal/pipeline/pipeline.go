@@ -50,6 +50,8 @@ type Options struct {
 	Services   []netip.Prefix            // ranges of service addresses, which no socket has
 	Kubernetes ClusterConfig
 	DNS        DNSMode
+	// PeerDomains is how many names of peers outside one resource has, from the answers of DNS. 0: none.
+	PeerDomains int
 	// RequireKubeconfig makes Open fail if a kubeconfig is configured and cannot be used. Open does not wait for the
 	// API.
 	RequireKubeconfig bool
@@ -61,7 +63,8 @@ type Options struct {
 
 // Defaults are the options of a configuration that names none.
 func Defaults() Options {
-	return Options{Root: "/", DNS: dns.Servers, Kubernetes: kubernetes.Defaults(), Flows: flow.Defaults(),
+	return Options{Root: "/", DNS: dns.Servers, PeerDomains: 100,
+		Kubernetes: kubernetes.Defaults(), Flows: flow.Defaults(),
 		Events: EventOptions{MaxPerSecond: 100, OpenInterval: 5 * time.Minute}}
 }
 
@@ -90,6 +93,7 @@ type Pipeline struct {
 	tables       Tables
 	peers        *peer.Resolver
 	lookups      lookups
+	domains      domains
 	sources      Sources
 	known        map[introduction]bool // containers of this machine that the sources have been certain of
 	believed     believed
@@ -147,6 +151,7 @@ func Open(o Options, m Machine) (*Pipeline, error) {
 		pairs:        newPairs(o.Mask),
 		programs:     newPrograms(o.Root),
 		listening:    newListening(),
+		domains:      newDomains(o),
 		events:       newEvents(o.Events),
 		mask:         o.Mask,
 		host:         Host{ID: id, Name: name},
@@ -249,6 +254,7 @@ func (p *Pipeline) expire(now time.Time) {
 		delete(p.known, introductionOf(gone))
 		gone = p.believed.gone(gone)
 		delete(p.lookups.questions, gone)
+		delete(p.domains.shown, gone)
 		if p.mask(flow.Key{Owner: gone}).Owner == gone { // or living containers share the resource
 			p.flows.Gone(gone)
 		}

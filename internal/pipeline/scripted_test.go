@@ -23,8 +23,9 @@ type scripted struct {
 	partial   bool  // a snapshot does not have every connection
 	closed    []string
 
-	exchanges []conn.Lookup // of the next drain
-	follow    []dns.Options // of each reader of DNS
+	exchanges []conn.Lookup            // of the next drain
+	answered  map[string][]dns.Address // by question
+	follow    []dns.Options            // of each reader of DNS
 	dnsStats  dns.Stats
 	dnsErr    error // of everything that the reader of DNS does
 
@@ -69,7 +70,7 @@ func (s *scripted) resolver() Exchanges {
 	return Exchanges{
 		Drain: func(_ time.Time, h dns.Handler) error {
 			for _, l := range s.exchanges {
-				h.Lookup(l)
+				h(l, s.answered[l.Question])
 			}
 			s.exchanges = nil
 			return s.dnsErr

@@ -124,6 +124,8 @@ type Config struct {
 	Services []Range `mapstructure:"services"`
 	// DNS is which DNS exchanges are followed: off, servers (those of containers and units that serve DNS) or all.
 	DNS pipeline.DNSMode `mapstructure:"dns"`
+	// PeerDomains is how many names of peers outside one resource has in netconn.peer.domain; 0: none.
+	PeerDomains int `mapstructure:"peer_domains"`
 	// Events are the log records of a logs pipeline.
 	Events EventsConfig `mapstructure:"events"`
 	// UDP is which UDP sockets are counted: off, used (in cgroups that use UDP, without DNS) or all (and DNS).
@@ -163,7 +165,7 @@ func createDefaultConfig() component.Config {
 		ExpireAfter:        d.Flows.ExpireAfter,
 		Events: EventsConfig{MaxPerSecond: d.Events.MaxPerSecond, OpenInterval: d.Events.OpenInterval,
 			EventsConfig: metadata.DefaultEventsConfig()},
-		DNS:        d.DNS,
+		DNS: d.DNS, PeerDomains: d.PeerDomains,
 		UDP:        pipeline.UDPUsed,
 		Kubernetes: d.Kubernetes,
 	}
@@ -227,6 +229,7 @@ func (c *Config) options(mask func(flow.Key) flow.Key) pipeline.Options {
 		Services:          services(c.Services),
 		Kubernetes:        c.cluster(),
 		DNS:               c.DNS,
+		PeerDomains:       c.PeerDomains,
 		RequireKubeconfig: c.ErrorMode == ErrorModePropagate,
 		Flows: flow.Config{
 			LimitPerResource: c.LimitPerResource,
@@ -267,6 +270,7 @@ func (c *Config) Validate() error {
 		atLeastOne("limit_per_resource", c.LimitPerResource),
 		atLeastOne("max_resources", c.MaxResources),
 		notNegative("max_connections", c.MaxConnections),
+		notNegative("peer_domains", c.PeerDomains),
 		c.validateTemporality(),
 		c.validateDNS(),
 		atLeastOne("events::max_per_second", c.Events.MaxPerSecond),

@@ -99,8 +99,8 @@ func TestConfigEveryKey(t *testing.T) {
 			"lab":    {Range(netip.MustParsePrefix("192.0.2.0/25"))},
 		},
 		Services: []Range{Range(netip.MustParsePrefix("10.96.0.0/12"))},
-		DNS:      "all",
-		UDP:      "all",
+		DNS:      "all", PeerDomains: 50,
+		UDP: "all",
 		Events: EventsConfig{
 			Enabled: true, MaxPerSecond: 40, OpenInterval: 10 * time.Minute, EventsConfig: metadata.DefaultEventsConfig(),
 		},
@@ -151,6 +151,7 @@ func TestConfigDefault(t *testing.T) {
 		Histograms:       "explicit",
 		ExpireAfter:      time.Hour,
 		DNS:              "servers",
+		PeerDomains:      100,
 		UDP:              "used",
 		Events: EventsConfig{
 			MaxPerSecond: 100, OpenInterval: 5 * time.Minute, EventsConfig: metadata.DefaultEventsConfig(),

@@ -55,13 +55,14 @@ func whole(keys []string) []string {
 	return slices.Insert(others, min(first, len(others)), flows...)
 }
 
-// describes reports whether an attribute is one of look-ups, or one of connections. Translations are not known of a
-// look-up.
+// describes reports whether an attribute is one of look-ups, or one of connections. Of a look-up translations are not
+// known, nor the name of a resolver.
 func describes(key string, lookup bool) bool {
 	switch key {
 	case names.Question.Key():
 		return lookup
-	case names.NAT.Key(), names.OriginalName.Key(), names.OriginalPort.Key(), names.OriginalAddress.Key():
+	case names.NAT.Key(), names.OriginalName.Key(), names.OriginalPort.Key(), names.OriginalAddress.Key(),
+		names.PeerDomain.Key():
 		return !lookup
 	}
 	return true

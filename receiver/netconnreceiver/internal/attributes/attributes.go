@@ -20,10 +20,12 @@ type Set uint64
 // All holds all attributes.
 const All Set = 1<<names.Attributes - 1
 
-// What can describe a connection, and what can describe a DNS look-up. Translations are not known of a look-up.
+// What can describe a connection, and what can describe a DNS look-up. Of a look-up translations are not known, nor the
+// name of a resolver.
 const (
 	Connection = All &^ (1 << names.Question)
-	Lookup     = All &^ (1<<names.NAT | 1<<names.OriginalName | 1<<names.OriginalPort | 1<<names.OriginalAddress)
+	Lookup     = All &^ (1<<names.NAT | 1<<names.OriginalName | 1<<names.OriginalPort | 1<<names.OriginalAddress |
+		1<<names.PeerDomain)
 )
 
 // The levels of detail.

@@ -45,6 +45,7 @@ func TestAttribute(t *testing.T) {
 		names.OriginalPort:         {flow.Key{Original: flow.Original{Port: 80}}, int64(80)},
 		names.OriginalAddress:      {flow.Key{Original: flow.Original{Address: netip.MustParseAddr("10.96.1.3")}}, "10.96.1.3"},
 		names.PeerScope:            {flow.Key{Peer: conn.Peer{names.PeerScope: names.ScopeNode}}, "node"},
+		names.PeerDomain:           {flow.Key{Peer: conn.Peer{names.PeerDomain: "s3.example"}}, "s3.example"},
 		names.PeerName:             {flow.Key{Peer: conn.Peer{names.PeerName: "db"}}, "db"},
 		names.PeerContainerName:    {flow.Key{Peer: conn.Peer{names.PeerContainerName: "postgres"}}, "postgres"},
 		names.PeerContainerID:      {flow.Key{Peer: conn.Peer{names.PeerContainerID: "5f70"}}, "5f70"},
@@ -87,7 +88,7 @@ func TestAttributeUnknown(t *testing.T) {
 // A look-up has no translation, and a connection has no question. Each has all other attributes.
 func TestLookupsAndConnections(t *testing.T) {
 	if got, want := (All &^ Lookup).Keys(), []string{
-		"netconn.nat", "netconn.original_destination.name", "netconn.original_destination.port",
+		"netconn.peer.domain", "netconn.nat", "netconn.original_destination.name", "netconn.original_destination.port",
 		"netconn.original_destination.address",
 	}; !slices.Equal(got, want) {
 		t.Errorf("a look-up lacks %v, want %v", got, want)
@@ -166,7 +167,7 @@ func TestLevels(t *testing.T) {
 	if got := All &^ Full; got != want {
 		t.Errorf("%v are in no level, want %v", got.Keys(), want.Keys())
 	}
-	for level, n := range map[Set]int{Workload: 9, Container: 13, Full: 21} {
+	for level, n := range map[Set]int{Workload: 10, Container: 14, Full: 22} {
 		if got := level.Keys(); len(got) != n || Of(got) != level {
 			t.Errorf("%v: want %d keys", got, n)
 		}

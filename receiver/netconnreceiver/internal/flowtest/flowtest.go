@@ -16,7 +16,8 @@ func Key() flow.Key {
 		Role:       conn.RoleClient,
 		ServerPort: 443,
 		Peer: conn.Peer{
-			names.PeerType: names.TypeContainer, names.PeerScope: names.ScopeNode, names.PeerName: "db",
+			names.PeerDomain: "s3.example",
+			names.PeerType:   names.TypeContainer, names.PeerScope: names.ScopeNode, names.PeerName: "db",
 			names.PeerContainerName: "postgres", names.PeerContainerID: "5f70",
 			names.PeerImageTag: "17", names.PeerProxy: names.Gateway, names.PeerNamespace: "shop",
 			names.PeerWorkload: "db", names.PeerWorkloadKind: "StatefulSet", names.PeerPod: "db-0",

@@ -43,6 +43,9 @@ type TelemetryBuilder struct {
 	NetconnDNSCgroupsRefused          metric.Int64ObservableCounter
 	NetconnDNSLost                    metric.Int64ObservableCounter
 	NetconnDNSMalformed               metric.Int64ObservableCounter
+	NetconnDNSNames                   metric.Int64ObservableUpDownCounter
+	NetconnDNSNamesEvicted            metric.Int64ObservableCounter
+	NetconnDNSNamesFull               metric.Int64ObservableUpDownCounter
 	NetconnDNSQueriesRefused          metric.Int64ObservableCounter
 	NetconnDNSUnreadable              metric.Int64ObservableCounter
 	NetconnEndsUnpaired               metric.Int64ObservableCounter
@@ -309,6 +312,51 @@ func (builder *TelemetryBuilder) RegisterNetconnDNSMalformedCallback(cb metric.I
 		cb(ctx, &observerInt64{inst: builder.NetconnDNSMalformed, obs: o})
 		return nil
 	}, builder.NetconnDNSMalformed)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterNetconnDNSNamesCallback sets callback for observable NetconnDNSNames metric.
+func (builder *TelemetryBuilder) RegisterNetconnDNSNamesCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.NetconnDNSNames, obs: o})
+		return nil
+	}, builder.NetconnDNSNames)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterNetconnDNSNamesEvictedCallback sets callback for observable NetconnDNSNamesEvicted metric.
+func (builder *TelemetryBuilder) RegisterNetconnDNSNamesEvictedCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.NetconnDNSNamesEvicted, obs: o})
+		return nil
+	}, builder.NetconnDNSNamesEvicted)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterNetconnDNSNamesFullCallback sets callback for observable NetconnDNSNamesFull metric.
+func (builder *TelemetryBuilder) RegisterNetconnDNSNamesFullCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.NetconnDNSNamesFull, obs: o})
+		return nil
+	}, builder.NetconnDNSNamesFull)
 	if err != nil {
 		return err
 	}
@@ -989,6 +1037,24 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_netconn_dns_malformed",
 		metric.WithDescription("DNS responses that are malformed; they count in netconn.dns.requests without a name. [Development]"),
 		metric.WithUnit("{request}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.NetconnDNSNames, err = builder.meter.Int64ObservableUpDownCounter(
+		"otelcol_netconn_dns_names",
+		metric.WithDescription("Addresses that a container or a host has a name of, from answers of DNS. [Development]"),
+		metric.WithUnit("{address}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.NetconnDNSNamesEvicted, err = builder.meter.Int64ObservableCounter(
+		"otelcol_netconn_dns_names_evicted",
+		metric.WithDescription("Addresses whose name was forgotten for want of room, although the answer held. [Development]"),
+		metric.WithUnit("{address}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.NetconnDNSNamesFull, err = builder.meter.Int64ObservableUpDownCounter(
+		"otelcol_netconn_dns_names_full",
+		metric.WithDescription("Resources that have as many values of netconn.peer.domain as peer_domains allows. [Development]"),
+		metric.WithUnit("{resource}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.NetconnDNSQueriesRefused, err = builder.meter.Int64ObservableCounter(

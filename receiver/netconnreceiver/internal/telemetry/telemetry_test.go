@@ -41,6 +41,7 @@ func known() pipeline.Health {
 		Events:    pipeline.EventStats{Limited: 31, Full: 32},
 		Ends:      ends.Stats{Conflicts: 33, Refused: 34},
 		Conntrack: conntrack.Stats{Dumps: 35, Searches: 36, Namespaces: 37},
+		Domains:   pipeline.DomainStats{Known: 58, Evicted: 59, Full: 60},
 		DNS: pipeline.DNSStats{
 			Cgroups: 52, NotAttached: 53, Lost: 54, QueriesRefused: 55, Malformed: 56, Unreadable: 57,
 		},
@@ -109,6 +110,7 @@ func wanted() map[string]values {
 		"kubernetes_pods_refused":     {"": 48},
 
 		"dns_cgroups": {"": 52}, "dns_cgroups_refused": {"": 53}, "dns_lost": {"": 54}, "dns_queries_refused": {"": 55},
+		"dns_names": {"": 58}, "dns_names_evicted": {"": 59}, "dns_names_full": {"": 60},
 		"dns_malformed": {"": 56}, "dns_unreadable": {"": 57},
 		"kubernetes_pods_contradicted": {"": 58},
 

@@ -1,0 +1,117 @@
+//go:build linux
+
+package e2e
+
+import (
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/netconn/netconn/internal/testnet/cgroup"
+	"github.com/netconn/netconn/internal/testnet/netns"
+)
+
+// partnerName is what is asked for, and an alias of what has the address.
+const partnerName = "api.partner.test"
+
+// serveNames runs dnsmasq in a network namespace and a cgroup. It has an alias of the public address.
+func serveNames(t *testing.T, n *netns.Namespace, of *cgroup.Cgroup, address string) {
+	t.Helper()
+	log := filepath.Join(t.TempDir(), "dnsmasq.log")
+	startCommand(t, n, of, "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--pid-file=", "--user=root",
+		"--no-resolv", "--no-hosts", "--bind-interfaces", "--listen-address="+address, "--log-facility="+log,
+		"--host-record=edge7.partner.test,"+publicAddr.String(), "--cname="+partnerName+",edge7.partner.test")
+	until(t, "dnsmasq", func() bool {
+		text, _ := os.ReadFile(log)
+		return strings.Contains(string(text), "started")
+	})
+}
+
+func startCommand(t *testing.T, n *netns.Namespace, of *cgroup.Cgroup, name string, arguments ...string) *exec.Cmd {
+	t.Helper()
+	c := exec.Command(name, arguments...)
+	c.SysProcAttr = &syscall.SysProcAttr{}
+	of.Put(c.SysProcAttr)
+	if err := n.Do(c.Start); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Process.Kill(); _ = c.Wait() })
+	return c
+}
+
+// resolve has dig, in the container of a workload, ask a server for the partner.
+func resolve(t *testing.T, w *workload, server string) {
+	t.Helper()
+	var out strings.Builder
+	c := exec.Command("dig", "@"+server, "+short", "+tries=1", partnerName)
+	c.SysProcAttr, c.Stdout = &syscall.SysProcAttr{}, &out
+	w.group.Put(c.SysProcAttr)
+	err := w.in.Do(c.Run)
+	if want := "edge7.partner.test.\n" + publicAddr.String() + "\n"; err != nil || out.String() != want {
+		t.Fatalf("dig returned %q, %v; want %q", out.String(), err, want)
+	}
+}
+
+// A peer outside has the name that a container asked DNS for, with all bytes of the connection. Another container that
+// connects to the same address and has not asked knows the class of the address only. With dns: all the container's own
+// query shows it; with dns: servers that of a server in the pod does, as Istio's agent is one.
+func TestNamesOfPeersOutside(t *testing.T) {
+	needs(t, "dnsmasq", "dig")
+	for _, mode := range []string{"all", "servers"} {
+		t.Run(mode, func(t *testing.T) {
+			s, sink, telemetry := &testbed{t: t}, newSignals(t), freeAddress(t)
+			s.build()
+			s.check(s.outside.Address("eth0", netip.PrefixFrom(publicAddr, 32)))
+			for _, n := range s.node {
+				s.check(n.Command("ip", "route", "add", publicAddr.String(), "via", externalAddr.String()))
+			}
+			run(t, setup{Receiver: []string{"collection_interval: 500ms", "dns: " + mode}, OTLP: sink.address, Telemetry: telemetry})
+			sink.await(t)
+
+			server, group, in := externalAddr.String(), s.external.group, s.external.in
+			if mode == "servers" {
+				agent := s.addContainer("agent", s.pod[0])
+				server, group, in = "127.0.0.1", agent.group, agent.in
+			}
+			serveNames(t, in, group, server)
+			if mode == "servers" {
+				until(t, "the programs of the server's cgroup", func() bool {
+					return readPage(t, telemetry).values[named("otelcol_netconn_dns_cgroups")] > 0
+				})
+			}
+			partner := at(publicAddr, 9080)
+			synproxy(s, s.external.in, 9080)
+			s.external.ensure(partner.String())
+			resolve(t, s.shop, server)
+			dialAndExchange(s.shop, s.external, "paid", partner, partner)
+			dialAndExchange(s.stock, s.external, "blind", partner, partner)
+
+			who := map[string]*workload{"shop": s.shop, "stock": s.stock}
+			reported := func() map[string]int64 {
+				got := sink.reported("netconn.io", who, "netconn.role", "server.port", "netconn.peer.type", "netconn.peer.scope",
+					"netconn.peer.name", "netconn.peer.domain", "network.io.direction")
+				for key := range got {
+					if !strings.Contains(key, " 9080 ") {
+						delete(got, key)
+					}
+				}
+				return got
+			}
+			want := map[string]int64{
+				"shop client 9080 public remote - " + partnerName + " transmit": 1000,
+				"shop client 9080 public remote - " + partnerName + " receive":  20_000,
+				"stock client 9080 public remote - - transmit":                  1000,
+				"stock client 9080 public remote - - receive":                   20_000,
+			}
+			sink.settle(t, want, reported)
+			s.shop.do("close paid")
+			s.external.do("finish spaid")
+			sink.settle(t, want, reported)
+			noneLost(t, telemetry)
+		})
+	}
+}
