@@ -45,9 +45,10 @@ func BenchmarkCrowd(b *testing.B) {
 }
 
 func collectFrom(b *testing.B, all crowd) {
-	p, now := startKnowing(b, all)
+	m := &mill{connections: 1000, dialled: "10.96.1.1:80", lone: true}
+	p, now := startKnowing(b, m, all)
 	turn := func() {
-		now = now.Add(time.Second)
+		m.turned, now = true, now.Add(time.Second)
 		if err := p.Drain(now); err != nil {
 			b.Fatal(err)
 		}
@@ -98,10 +99,9 @@ func checkFlows(b *testing.B, p *Pipeline, now time.Time, all crowd) {
 }
 
 // startKnowing returns a pipeline that is fed with connections to services, once its cluster knows as much.
-func startKnowing(b *testing.B, all crowd) (*Pipeline, time.Time) {
+func startKnowing(b *testing.B, m *mill, all crowd) (*Pipeline, time.Time) {
 	b.Helper()
 	now := time.Unix(1_700_000_000, 0)
-	m := &mill{connections: 1000, dialled: "10.96.1.1:80", lone: true}
 	o := options(b)
 	o.Kubernetes = kubernetes.Config{AuthType: kubernetes.AuthKubeConfig, Scope: kubernetes.ScopeCluster, Node: "node-1", MaxPods: 50_000}
 	p, err := Open(o, Machine{
@@ -132,7 +132,7 @@ func startKnowing(b *testing.B, all crowd) (*Pipeline, time.Time) {
 
 // openToServices leads the connections of the mill to the services that are met, one after another.
 func (m *mill) openToServices() (Sockets, error) {
-	s, err := m.open()
+	s, err := m.sockets()
 	s.Drain = func(h kernel.Handler) error {
 		to, lead := 0, h.Conn
 		h.Conn = func(c conn.Conn) {

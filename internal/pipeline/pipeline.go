@@ -305,18 +305,25 @@ func (p *Pipeline) lose(now time.Time) error {
 // meanwhile.
 func (p *Pipeline) confirm(now time.Time) error {
 	err := p.readCut(now)
-	var more bool
-	p.beside(func() { more = p.ends.Settle(now) })
-	if !more {
+	if !p.ask(now) {
 		return err
 	}
 	return errors.Join(err, p.Drain(now))
 }
 
+// ask finds routes beside the reading of the rings, because connection tracking may take long to answer. More: there
+// are answers to confirm after another reading.
+func (p *Pipeline) ask(now time.Time) (more bool) {
+	if p.ends.Waiting() > 0 {
+		p.beside(func() { more = p.ends.Settle(now) })
+	}
+	return more
+}
+
 // Drain reads the reports of ended connections, so that their ring does not fill up between two collections, finds
 // their routes before connection tracking forgets them, and lets go of those that are certain.
 func (p *Pipeline) Drain(now time.Time) error {
-	defer p.beside(func() { p.settle(now) })
+	defer p.settle(now)
 	return errors.Join(p.drainLookups(now), p.drainDatagrams(now), p.readEnded(now), p.readCut(now))
 }
 
@@ -344,7 +351,7 @@ func (p *Pipeline) readCut(now time.Time) error {
 
 // settle comes after each reading. Flows and events look for other ends before those may expire.
 func (p *Pipeline) settle(now time.Time) {
-	p.ends.Settle(now)
+	p.ask(now)
 	p.flows.Settle(now, func(c conn.Conn) (flow.Key, bool) {
 		key, settled := p.identify(c, now)
 		if settled {
