@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 
@@ -204,12 +205,15 @@ func TestSearchThatWaits(t *testing.T) {
 			w.Close()
 		}
 	}()
-	f := newFinder(proc)
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	f, before := newFinder(proc), threadTime()
 	f.search(began)
+	used := threadTime() - before
 	if took := time.Since(began); took < wait {
 		t.Fatalf("the search took %v, and did not wait", took)
 	}
-	if f.tooEarly(began.Add(searchShare * wait / 5)) {
-		t.Errorf("the next search is %v after this one began", f.nextSearch.Sub(began))
+	if longest := max(searchShare*used, searchPause); f.nextSearch.Sub(began) > longest {
+		t.Errorf("the next search is %v after this one began, want %v at most", f.nextSearch.Sub(began), longest)
 	}
 }
