@@ -144,6 +144,12 @@ func TestQuotes(t *testing.T) {
 	if q := q.about("client.name", []string{strings.Repeat("x", maxMatcher)}); len(q.matchers) != 1 {
 		t.Errorf("a matcher of %d bytes", len(q.matchers[1]))
 	}
+	for exact, want := range map[bool]string{false: `"a.b"="c"`, true: `a\.b="c"`} {
+		q := queries{exact: exact}
+		if got := q.restrict(map[string]string{"a.b": "c"}); got[0] != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
 	f := everything(t)
 	snapshot(t, f.source(func(c *Config) { c.Labels = map[string]string{"cluster": `a"} or vector(1)`} }), 300)
 	if n := f.received(`cluster="a\"} or vector(1)"`); n != len(f.queries)-1 { // not the probe

@@ -1,10 +1,7 @@
 package history
 
 import (
-	"context"
-	"maps"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/netconn/netconn/internal/names"
@@ -160,22 +157,4 @@ func (n *naming) aspect(m metric, labels map[string]string) string {
 		return labels[n.label(names.ErrorType)]
 	}
 	return ""
-}
-
-// discover asks which edge metrics a store has in a range of time.
-func (s *Source) discover(ctx context.Context, from, to int64) (naming, error) {
-	matchers := append([]string{`__name__=~` + quote(anyMetric)}, s.matchers...)
-	found, err := s.client.names(ctx, "{"+strings.Join(matchers, ",")+"}", from, to)
-	if err != nil {
-		return naming{}, err
-	}
-	return newNaming(found), nil
-}
-
-// matchersOf returns the matchers of configured labels, in the order of their names.
-func matchersOf(labels map[string]string) (all []string) {
-	for _, name := range slices.Sorted(maps.Keys(labels)) {
-		all = append(all, quoteLabel(name)+"="+quote(labels[name]))
-	}
-	return all
 }

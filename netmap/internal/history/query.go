@@ -2,6 +2,7 @@ package history
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -23,17 +24,32 @@ type queries struct {
 	exact    bool     // increase() does not extrapolate
 }
 
-var plain = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*$`)
+var (
+	plain = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*$`)
+	odd   = regexp.MustCompile(`[^a-zA-Z0-9_]`)
+)
 
 // quote returns a string literal of PromQL. All of its escapes are Go's.
 func quote(s string) string { return strconv.Quote(s) }
 
-// quoteLabel returns the name of a label. Prometheus takes any name in quotes, from version 3 on.
-func quoteLabel(name string) string {
-	if plain.MatchString(name) {
-		return name
+// name returns the name of a label. Prometheus takes any name in quotes, from version 3 on; VictoriaMetrics takes any
+// character after a backslash.
+func (q *queries) name(label string) string {
+	switch {
+	case plain.MatchString(label):
+		return label
+	case q.exact:
+		return odd.ReplaceAllString(label, `\$0`)
 	}
-	return quote(name)
+	return quote(label)
+}
+
+// restrict returns the matchers of labels that all series must have, in the order of their names.
+func (q *queries) restrict(labels map[string]string) (all []string) {
+	for _, name := range slices.Sorted(maps.Keys(labels)) {
+		all = append(all, q.name(name)+"="+quote(labels[name]))
+	}
+	return all
 }
 
 // selector returns the selector of a metric.
@@ -45,7 +61,7 @@ func (q *queries) selector(m metric) string {
 func (q *queries) by(attributes []string, expression string) string {
 	labels := make([]string, len(attributes))
 	for i, a := range attributes {
-		labels[i] = quoteLabel(q.label(a))
+		labels[i] = q.name(q.label(a))
 	}
 	slices.Sort(labels)
 	return "sum by (" + strings.Join(labels, ",") + ") (" + expression + ")"
@@ -104,7 +120,7 @@ func (q queries) about(attribute string, values []string) queries {
 	for i, v := range values {
 		values[i] = regexp.QuoteMeta(v)
 	}
-	matcher := quoteLabel(q.label(attribute)) + "=~" + quote(strings.Join(values, "|"))
+	matcher := q.name(q.label(attribute)) + "=~" + quote(strings.Join(values, "|"))
 	if len(matcher) > maxMatcher || len(values) == 0 {
 		return q
 	}

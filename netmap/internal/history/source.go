@@ -39,10 +39,9 @@ var spans = snap.Spans{
 
 // A Source makes snapshots of what a store holds.
 type Source struct {
-	config   Config
-	client   *client
-	matchers []string
-	running  *running
+	config  Config
+	client  *client
+	running *running
 
 	snapshots cache[snap.Range, *snap.Snapshot]
 	courses   cache[courseKey, []course]
@@ -64,7 +63,7 @@ func New(c Config) *Source {
 	// A redirect to another host would send it the configured headers.
 	asks.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	s := &Source{
-		config: c, matchers: matchersOf(c.Labels), running: newRunning(), remote: snap.Remote{State: snap.Starting},
+		config: c, running: newRunning(), remote: snap.Remote{State: snap.Starting},
 		client: &client{
 			http: &asks, endpoint: strings.TrimSuffix(c.Endpoint, "/"), timeout: c.Timeout, maxSeries: c.MaxSeries,
 			maxBytes: c.MaxBytes, slots: make(chan struct{}, c.Queries),
@@ -153,12 +152,16 @@ const noEdges = "The store has no edge metrics of netconn in this window. A coll
 
 // queries finds out what the store calls the metrics, and what its engine is.
 func (s *Source) queries(ctx context.Context, r snap.Range, to int64) (*queries, error) {
-	found, err := s.discover(ctx, r.From, to)
-	if err != nil || found.empty() {
-		return &queries{naming: found}, err
-	}
 	exact, err := s.probes.get(ctx, struct{}{}, s.probe)
-	return &queries{naming: found, matchers: s.matchers, exact: exact}, err
+	if err != nil {
+		return nil, err
+	}
+	q := &queries{exact: exact}
+	q.matchers = q.restrict(s.config.Labels)
+	matchers := append([]string{"__name__=~" + quote(anyMetric)}, q.matchers...)
+	found, err := s.client.names(ctx, "{"+strings.Join(matchers, ",")+"}", r.From, to)
+	q.naming = newNaming(found)
+	return q, err
 }
 
 // probe reports whether the store is a VictoriaMetrics: default is an operator of its language only.
