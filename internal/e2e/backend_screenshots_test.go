@@ -111,7 +111,7 @@ extensions:
     endpoint: %[3]s
     alerts: {endpoint: "http://%[4]s", poll_interval: 1s}
     links: [{name: Trace, kind: traces, url: "https://jaeger.example.com/trace/{trace_id}"}]
-exporters: {netmap: {}, otlp_http: {metrics_endpoint: "http://%[4]s/api/v1/otlp/v1/metrics"}}
+exporters: {netmap: {}, otlp_http: {endpoint: "http://%[4]s/api/v1/otlp", sending_queue: {num_consumers: 1}}}
 service:
   extensions: [netmap]
   telemetry: {metrics: {level: none}}
