@@ -7,7 +7,7 @@ type Tag uint8
 
 // The tags, in the order in which the page offers them.
 const (
-	TagName Tag = iota // the best name known: workload, else service, else executable or unit, else network
+	TagName Tag = iota // the best name known: workload, else service, else executable or unit, else network or domain
 	TagService
 	TagServiceNamespace
 	TagCluster

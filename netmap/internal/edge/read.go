@@ -142,6 +142,7 @@ func ReadPeer(point Attributes) End {
 	}
 	e[names.TagWorkloadKind] = Text(strings.ToLower(e.Get(names.TagWorkloadKind)))
 	e.fill(names.TagName, e[names.TagWorkload])
+	e.fill(names.TagName, e[names.TagDomain]) // better than the class of its address
 	if e.Get(names.TagType) == names.TypePod && e.Has(names.TagNamespace) {
 		e.fill(names.TagWorkload, e[names.TagName]) // the name of a pod without an owner, as in ReadLocal
 	}
