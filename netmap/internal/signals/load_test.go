@@ -51,6 +51,30 @@ func TestLoadOfARange(t *testing.T) {
 	}
 }
 
+// A long range has long steps: the load is the last minute's mean of the processors, and its last sample of the memory.
+func TestLoadOfALongRange(t *testing.T) {
+	r := newRig(t, 0)
+	for i, cpu := range []float64{.5, .25, .75} {
+		at := noon.Add(time.Duration(i) * time.Second)
+		r.gauges(reviews, at, map[string]float64{"container.cpu.usage": cpu, "container.memory.working_set": 100 * cpu})
+	}
+	to := noon.Add(time.Minute).Unix()
+	to += coarseStep - to%coarseStep
+	for name, from := range map[string]int64{"half an hour": to - 30*coarseStep, "only the last minute": to - coarseStep} {
+		got, err := r.Loads(t.Context(), [][]*edge.End{{endOf(reviews)}}, snap.Range{From: from, To: to, Step: coarseStep}, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := []*Load{{Resources: 1, CPU: new(.5), Memory: new(75.)}}
+		if to-from == coarseStep {
+			want = []*Load{nil} // the samples are of the minute before
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
 // A request that has ended ends the work.
 func TestLoadsEndWithTheirContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
