@@ -15,8 +15,8 @@ type Passes struct {
 	Storage, Files []string
 }
 
-// Choose leaves in a spec the programs that this kernel can run, and reports whether these are the ones over open files.
-// Some hardened kernels forbid programs that iterate over maps (EPERM), and no other program of netconn does.
+// Choose leaves in a spec the programs that this kernel can run, and reports whether these are the ones over open
+// files. Some hardened kernels forbid programs that iterate over maps (EPERM), and no other program of netconn does.
 // With overFiles they are on any kernel.
 func (p Passes) Choose(spec *ebpf.CollectionSpec, overFiles bool) (files bool) {
 	files = overFiles || !iteratesOverStorage()

@@ -25,7 +25,8 @@ const (
 	maxHistory    = 8 // names of one address, which many sites behind one address have
 )
 
-// clockSlack is how far two times of the kernel may be apart in this program, which converts them one reading at a time.
+// clockSlack is how far two times of the kernel may be apart in this program, which converts them one reading at a
+// time.
 const clockSlack = 5 * time.Millisecond
 
 // An Asker is who got an answer: a container or a pod, the programs of a host's network namespace, or as much as a

@@ -90,7 +90,7 @@ type Index struct {
 	searched time.Time // when every record was last searched for silence
 
 	queue        []*record
-	whole        int                // of the queue: a reading that would have shown their other ends has followed; -1: all
+	whole        int                // of the queue: a reading that would have shown their other ends followed; -1: all
 	asked        map[packet]*lookup // answered and not confirmed
 	begun        []*lookup          // since the last Settle, in order
 	retries      []*lookup

@@ -21,7 +21,8 @@ func (x *Index) Shown(a, b *conn.Conn) (views [2]View, shown bool) {
 	return views, true
 }
 
-// Pass takes the two ends of a connection that has ended, with a route that is Shown, in place of Add. It keeps neither.
+// Pass takes the two ends of a connection that has ended, with a route that is Shown, in place of Add. It keeps
+// neither.
 func (x *Index) Pass(a, b *conn.Conn, route conn.NAT) {
 	x.stats.Routes[route] += 2
 	if len(x.asked) == 0 {

@@ -12,8 +12,8 @@ import (
 // domains knows the names of peers outside from the answers of DNS.
 //
 // With dns.All, each container has the answers that it got, and the programs of a host share those of their network
-// namespace. A server does not know which process asked: with dns.Servers, an answer is for the address that it was sent
-// to, or for the network namespace if the client is beside the server.
+// namespace. A server does not know which process asked: with dns.Servers, an answer is for the address that it was
+// sent to, or for the network namespace if the client is beside the server.
 type domains struct {
 	limit int // names of one resource; 0: none
 	all   bool

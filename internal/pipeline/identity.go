@@ -55,7 +55,8 @@ func (p *Pipeline) resolveView(c conn.Conn, view ends.View, now time.Time) Ident
 	known.Peer = peer.Enrich(p.peers.Describe(c, other, remote.Addr()), named)
 	known.settled = p.final || certain && believed && view.Settled && stays(c, other, named) && p.introduced(owner)
 	if other == nil {
-		named := p.nameOutside(&c, view.Name, remote, &known.Peer, func(name string) { p.ends.Name(c.Sequence, c.ID, name) })
+		keep := func(name string) { p.ends.Name(c.Sequence, c.ID, name) }
+		named := p.nameOutside(&c, view.Name, remote, &known.Peer, keep)
 		known.settled = known.settled && (named || p.final)
 	}
 	known.fill(c, remote)

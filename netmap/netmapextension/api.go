@@ -259,7 +259,7 @@ func (a *api) flows(p *parameters, _ *http.Request) question {
 	}
 	load := p.flag("load")
 	if load {
-		q.Load = func(ctx context.Context, sets [][]*edge.End) ([]*signals.Load, error) {
+		q.Load = func(ctx context.Context, sets [][]*edge.End) ([]*snap.Load, error) {
 			return a.kept.Loads(ctx, sets, span, a.sole())
 		}
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/netconn/netconn/netmap/internal/feedtest"
 	"github.com/netconn/netconn/netmap/internal/signals"
+	"github.com/netconn/netconn/netmap/internal/snap"
 )
 
 // noSignals returns an empty store.
@@ -111,8 +112,8 @@ func TestLoadOfRows(t *testing.T) {
 	s.give(reviewsOf())
 	const target = "/api/v1/flows?load=true&spark=none"
 	ask := func(target string) (answer struct {
-		ClientLoad []*signals.Load `json:"client_load"`
-		ServerLoad []*signals.Load `json:"server_load"`
+		ClientLoad []*snap.Load `json:"client_load"`
+		ServerLoad []*snap.Load `json:"server_load"`
 	}) {
 		t.Helper()
 		if err := json.Unmarshal([]byte(s.ask(http.MethodGet, target).body), &answer); err != nil {
@@ -133,10 +134,10 @@ func TestLoadOfRows(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := ask(target)
-	if diff := cmp.Diff([]*signals.Load{nil}, got.ClientLoad); diff != "" {
+	if diff := cmp.Diff([]*snap.Load{nil}, got.ClientLoad); diff != "" {
 		t.Errorf("the client (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]*signals.Load{{Resources: 1, CPU: new(.25)}}, got.ServerLoad); diff != "" {
+	if diff := cmp.Diff([]*snap.Load{{Resources: 1, CPU: new(.25)}}, got.ServerLoad); diff != "" {
 		t.Errorf("the server (-want +got):\n%s", diff)
 	}
 	if after := s.ask(http.MethodGet, target).header.Get("ETag"); after == before {

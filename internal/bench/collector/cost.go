@@ -49,8 +49,8 @@ func parseField(r io.Reader, name string) (uint64, error) {
 	return 0, fmt.Errorf("find field %s: %w", name, os.ErrNotExist)
 }
 
-// An Objects is what a process holds in the kernel's BPF side, but for links to cgroups: there are three for each cgroup
-// that uses UDP or serves DNS, which are others' processes.
+// An Objects is what a process holds in the kernel's BPF side, but for links to cgroups: there are three for each
+// cgroup that uses UDP or serves DNS, which are others' processes.
 type Objects struct {
 	Programs    []ProgramTime // by id
 	Maps, Links int

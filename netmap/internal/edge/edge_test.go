@@ -163,7 +163,7 @@ func TestPeer(t *testing.T) {
 				"name": "etcd", "workload": "etcd", "namespace": "kube-system", "container": "c", "service": "etcd-n1", "type": "pod",
 			},
 		},
-		"a domain": {raw{"netconn.peer.domain": "s3.example"}, map[string]string{"name": "s3.example", "domain": "s3.example"}},
+		"a domain":       {raw{"netconn.peer.domain": "s3.example"}, map[string]string{"name": "s3.example", "domain": "s3.example"}},
 		"beyond a limit": {raw{"otel.metric.overflow": "true"}, map[string]string{"type": "other"}},
 		"nothing":        {nil, map[string]string{}},
 	} {

@@ -162,7 +162,9 @@ func (l *Link) key(self, other Identity, place Value, seed maphash.Seed) (Key, b
 		port             uint16
 		scope            Scope
 		known            bool
-	}{client.written(), server.written(), place.String(), l.Transport.String(), l.Port, l.Scope, l.Role != Unknown})}, true
+	}{
+		client.written(), server.written(), place.String(), l.Transport.String(), l.Port, l.Scope, l.Role != Unknown,
+	})}, true
 }
 
 // written is an Identity by its text. A Value is a pointer: if nothing keeps it, the same text is another one after a

@@ -8,23 +8,13 @@ import (
 	"github.com/netconn/netconn/netmap/internal/snap"
 )
 
-// A Load is what the containers and processes of some ends use: the sums of their last samples, and the share of its
-// limit that the container nearest to its limit uses. A field is nil if it is not known of any of them.
-type Load struct {
-	Resources   int      `json:"resources"`
-	CPU         *float64 `json:"cpu"` // CPUs
-	CPUShare    *float64 `json:"cpu_share"`
-	Memory      *float64 `json:"memory"` // bytes
-	MemoryShare *float64 `json:"memory_share"`
-}
-
 // Loads answers the load of each set of ends, nil where nothing is known. A container that several ends of a set share
 // counts once. sole is as in Read; the error is that of the context.
-func (s *Store) Loads(ctx context.Context, sets [][]*edge.End, r snap.Range, sole bool) ([]*Load, error) {
+func (s *Store) Loads(ctx context.Context, sets [][]*edge.End, r snap.Range, sole bool) ([]*snap.Load, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	known := make(map[*edge.End][]*source)
-	all := make([]*Load, len(sets))
+	all := make([]*snap.Load, len(sets))
 	for i, ends := range sets {
 		counted := make(map[*source]bool)
 		for _, e := range ends {
@@ -38,7 +28,7 @@ func (s *Store) Loads(ctx context.Context, sets [][]*edge.End, r snap.Range, sol
 			for _, src := range known[e] {
 				if !counted[src] {
 					counted[src] = true
-					all[i] = all[i].add(src, r)
+					all[i] = add(all[i], src, r)
 				}
 			}
 		}
@@ -46,14 +36,14 @@ func (s *Store) Loads(ctx context.Context, sets [][]*edge.End, r snap.Range, sol
 	return all, nil
 }
 
-// add adds what a source uses. l may be nil, and stays nil if the source reports nothing.
-func (l *Load) add(src *source, r snap.Range) *Load {
+// add adds what a source uses to a load. l may be nil, and stays nil if the source reports nothing.
+func add(l *snap.Load, src *source, r snap.Range) *snap.Load {
 	cpu, memory := src.latest(r)
 	if cpu == nil && memory == nil {
 		return l
 	}
 	if l == nil {
-		l = &Load{}
+		l = &snap.Load{}
 	}
 	l.Resources++
 	l.CPU, l.CPUShare = plus(l.CPU, cpu), nearest(l.CPUShare, cpu, src.limits.cpu.limit)

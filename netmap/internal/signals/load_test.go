@@ -31,7 +31,7 @@ func TestLoadsOfSeveralEnds(t *testing.T) {
 		[]*edge.End{endOf(attributes{"container.id": "c-idle"}), endOf(attributes{"container.id": "c-unknown"})},
 		nil,
 	)
-	want := []*Load{
+	want := []*snap.Load{
 		{Resources: 2, CPU: new(.75), CPUShare: new(1.), Memory: new(100.), MemoryShare: new(.25)},
 		{Resources: 1, Memory: new(7.)},
 		nil, nil,
@@ -65,9 +65,9 @@ func TestLoadOfALongRange(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := []*Load{{Resources: 1, CPU: new(.5), Memory: new(75.)}}
+		want := []*snap.Load{{Resources: 1, CPU: new(.5), Memory: new(75.)}}
 		if to-from == coarseStep {
-			want = []*Load{nil} // the samples are of the minute before
+			want = []*snap.Load{nil} // the samples are of the minute before
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
@@ -86,7 +86,7 @@ func TestLoadsEndWithTheirContext(t *testing.T) {
 }
 
 // loads answers the loads of the last five minutes.
-func (r *rig) loads(sets ...[]*edge.End) []*Load {
+func (r *rig) loads(sets ...[]*edge.End) []*snap.Load {
 	r.t.Helper()
 	to := r.now.Unix()
 	to += fineStep - to%fineStep

@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/netconn/netconn/netmap/internal/edge"
-	"github.com/netconn/netconn/netmap/internal/signals"
 	"github.com/netconn/netconn/netmap/internal/snap"
 )
 
@@ -25,7 +24,7 @@ type FlowsQuery struct {
 }
 
 // Loads answers the load of each of several sets of ends; nil where nothing is known of a set.
-type Loads func(ctx context.Context, sets [][]*edge.End) ([]*signals.Load, error)
+type Loads func(ctx context.Context, sets [][]*edge.End) ([]*snap.Load, error)
 
 // Sort is an order of rows.
 type Sort struct {
@@ -64,8 +63,8 @@ type Flows struct {
 	TotalCost  *Number    `json:"total_cost,omitempty"`
 	Spark      *Spark     `json:"spark,omitempty"`
 
-	ClientLoad []*signals.Load `json:"client_load,omitempty"` // null: nothing is known
-	ServerLoad []*signals.Load `json:"server_load,omitempty"`
+	ClientLoad []*snap.Load `json:"client_load,omitempty"` // null: nothing is known
+	ServerLoad []*snap.Load `json:"server_load,omitempty"`
 
 	Totals       Totals       `json:"totals"`
 	Folded       FoldedLoops  `json:"folded"`
