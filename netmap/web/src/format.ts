@@ -66,7 +66,8 @@ export function age(n: number): string {
 export function span(s: number): string {
   const [seconds, minutes, hours] = [Math.round(s), Math.round(s / 60), Math.round(s / 3600)]
   if (seconds < 60) return plural(seconds, 'second')
-  return minutes < 60 ? plural(minutes, 'minute') : plural(hours, 'hour')
+  if (minutes < 60) return plural(minutes, 'minute')
+  return hours < 48 ? plural(hours, 'hour') : plural(Math.round(s / 86_400), 'day')
 }
 
 /** `1 edge`, `2 edges`. */

@@ -3,8 +3,10 @@
 export interface Status {
   now: number
   started: number
-  state: 'ok' | 'empty' | 'stale'
+  state: 'ok' | 'empty' | 'stale' | 'away'
   reason: string
+  /** How far back figures reach, by the length of the steps, in seconds. */
+  steps: { seconds: number; held: number }[]
   learning_until: number
   hosts: { total: number; stale: number; age: number | null }
   /** A page of the hosts that report, the stale ones first. */
@@ -24,6 +26,8 @@ export interface Status {
   dropped: Record<string, number>
   links: Link[]
   alerts: AlertSource
+  /** The store of longer windows. Null: there is none. */
+  history: { state: 'starting' | 'ok' | 'empty' | 'slow' | 'away'; reason: string; at: number } | null
   thresholds: Thresholds
   /** Null: no prices are configured. */
   costs: { currency: string } | null
@@ -125,6 +129,10 @@ export interface Answer {
   to: number
   seconds: number
   generation: number
+  /** Where the figures are from. The ends of a store are workloads. */
+  source: 'memory' | 'store'
+  /** Absent: nothing is missing. */
+  partial?: { missing: string[]; reason: string }
   totals: Totals
   unattributed: { retransmits: number }
 }

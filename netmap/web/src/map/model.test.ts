@@ -27,6 +27,7 @@ function graph(edges: [string, string, number][], marks: Record<number, number> 
     from: 0,
     to: 300,
     seconds: 300,
+    source: 'memory',
     generation: 1,
     by: 'workload',
     groups: [''],

@@ -155,7 +155,7 @@ function Chart({ t, picture, marks, library, theme }: ChartProps) {
     <figure class="chart">
       <figcaption>
         <b>{picture.title}</b>
-        {pointed !== null && <time>{new Date(t[pointed]! * 1000).toLocaleTimeString()}</time>}
+        {pointed !== null && <time>{exact(t[pointed]!, t)}</time>}
         {picture.lines.map((l) => (
           <span key={l.label} class={`line ${l.colour}`}>
             <Dash dash={l.dash} />
@@ -263,6 +263,14 @@ function drawMarks(u: uPlot, times: number[], colour: string) {
   }
   u.ctx.restore()
 }
+
+/** The time of a step; with the day, if the steps are of more than one. */
+function exact(s: number, t: number[]): string {
+  const at = new Date(s * 1000)
+  return t.at(-1)! - t[0]! < DAY ? at.toLocaleTimeString() : at.toLocaleString()
+}
+
+const DAY = 86_400
 
 function clock(s: number): string {
   return new Date(s * 1000).toLocaleTimeString([], {

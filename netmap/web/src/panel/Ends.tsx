@@ -91,10 +91,12 @@ function facts(e: Edge): [string, string][] {
     ['Failures', told(e.failures_by, e.failures)],
     ['Breaks', told(e.breaks_by, e.breaks)],
     ['Handshake', seconds(e.handshake)],
-    ['First seen', new Date(e.first * 1000).toLocaleString()],
-    ['Last active', new Date(e.last * 1000).toLocaleString()],
+    ['First seen', moment(e.first)],
+    ['Last active', moment(e.last)],
   ]
 }
+
+const moment = (s: number) => (s ? new Date(s * 1000).toLocaleString() : 'not known')
 
 function Title({ of }: { of: Record<string, string> }) {
   return (

@@ -4,7 +4,20 @@ import type { Change } from '../state/address.ts'
 import { serialise, type State, type Theme, type View } from '../state/state.ts'
 import './TopBar.css'
 
-const WINDOWS = [60, 300, 900, 1800, 3600]
+const WINDOWS = [60, 300, 900, 1800, 3600, 6 * 3600, 86_400, 7 * 86_400, 30 * 86_400]
+
+/** The windows that the collector has, and the one that is chosen. */
+export function windows(status: Status | null, chosen: number): number[] {
+  const longest = status?.steps.at(-1)?.held ?? 3600
+  const all = new Set([...WINDOWS.filter((s) => s <= longest), chosen])
+  return [...all].sort((a, b) => a - b)
+}
+
+/** A time as an input of the browser has it: local, in whole minutes. */
+export function local(s: number): string {
+  const at = new Date(s * 1000)
+  return new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 16)
+}
 
 interface Props {
   state: State
@@ -38,15 +51,14 @@ export function TopBar({ state, change, status, since, failing }: Props) {
       <label class="inline">
         Last
         <select value={String(state.window)} onChange={(e) => change({ window: +e.currentTarget.value })}>
-          {[...new Set([...WINDOWS, state.window])]
-            .sort((a, b) => a - b)
-            .map((s) => (
-              <option key={s} value={String(s)}>
-                {span(s)}
-              </option>
-            ))}
+          {windows(status, state.window).map((s) => (
+            <option key={s} value={String(s)}>
+              {span(s)}
+            </option>
+          ))}
         </select>
       </label>
+      {status?.history && <Until state={state} change={change} now={status.now} />}
       <label class="inline">
         Theme
         <select value={state.theme} onChange={(e) => change({ theme: e.currentTarget.value as Theme })}>
@@ -56,6 +68,25 @@ export function TopBar({ state, change, status, since, failing }: Props) {
         </select>
       </label>
     </header>
+  )
+}
+
+/** The time at which the window ends, where a store has windows that are long ago. */
+function Until({ state, change, now }: { state: State; change: Change; now: number }) {
+  return (
+    <label class="inline">
+      until
+      <input
+        type="datetime-local"
+        aria-label="The window ends at"
+        value={state.end ? local(state.end) : ''}
+        max={local(now)}
+        onChange={(e) => {
+          const at = new Date(e.currentTarget.value).getTime() / 1000
+          change({ end: at > 0 ? Math.min(at, Math.floor(now)) : 0 })
+        }}
+      />
+    </label>
   )
 }
 
@@ -78,7 +109,7 @@ function Tab({ state, change, view, label }: { state: State; change: Change; vie
 }
 
 function Freshness({ state, since, failing }: { state: State; since: number | null; failing: boolean }) {
-  if (state.end) return <p class="fresh paused">Paused at {new Date(state.end * 1000).toLocaleTimeString()}</p>
+  if (state.end) return <p class="fresh paused">Paused at {moment(state.end)}</p>
   if (failing) return <p class="fresh bad">✖ No answer{since === null ? '' : ` for ${age(since)}`}</p>
   return (
     <p class="fresh">
@@ -92,6 +123,12 @@ function Freshness({ state, since, failing }: { state: State; since: number | nu
       )}
     </p>
   )
+}
+
+/** A time, with the day if that is not today. */
+function moment(s: number): string {
+  const at = new Date(s * 1000)
+  return at.toDateString() === new Date().toDateString() ? at.toLocaleTimeString() : at.toLocaleString()
 }
 
 function Mark() {

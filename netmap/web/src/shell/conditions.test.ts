@@ -24,6 +24,11 @@ const status: Status = {
   state: 'ok',
   reason: '',
   learning_until: 0,
+  steps: [
+    { seconds: 10, held: 300 },
+    { seconds: 60, held: 3600 },
+  ],
+  history: null,
   hosts: { total: 1, stale: 0, age: 2 },
   reporters: [reporter],
   store: {
@@ -46,7 +51,15 @@ const status: Status = {
   limits: { nodes: 1000, edges: 5000, rows: 1000 },
 }
 const totals = { edges: 3, tx: 1, rx: 1, retransmits: 0, attempts: 1, failures: 0, closed: 0, breaks: 0, active: 0 }
-const answer: Answer = { from: 700, to: 1000, seconds: 300, generation: 1, totals, unattributed: { retransmits: 0 } }
+const answer: Answer = {
+  from: 700,
+  to: 1000,
+  seconds: 300,
+  generation: 1,
+  source: 'memory',
+  totals,
+  unattributed: { retransmits: 0 },
+}
 const well: Known = { state: defaults, status, statusError: null, answer, error: null, model: null, since: 2, tags: [] }
 const kinds = (more: Partial<Known>) => conditions({ ...well, ...more }).map((c) => c.kind)
 
@@ -62,6 +75,24 @@ describe('what is to be said', () => {
     expect(text('bad_parameter')).toMatch(/^The collector refuses this view: because/)
     expect(text('bad_filter')).toBeUndefined()
     expect(kinds({ statusError: new ApiError('unreachable', 'x') })).toEqual(['error'])
+  })
+
+  test('a store that does not answer, or is slow, and what it leaves out', () => {
+    const text = (code: string) => conditions({ ...well, error: new ApiError(code, 'because') })[0]?.text
+    expect(text('store_away')).toMatch(/^The store of longer windows does not answer: because\./)
+    expect(text('store_slow')).toMatch(/^The store of longer windows is too slow for this view: because\./)
+    const partial = (missing: string[]) =>
+      conditions({ ...well, answer: { ...answer, source: 'store', partial: { missing, reason: '503 <x>' } } }).map(
+        (c) => c.text.replace(/[\u2068\u2069]/g, ''),
+      )
+    expect(partial(['new', 'rtt'])).toEqual([
+      'The store answered a part only: 503 <x>. Not known: which edges are new, round trips.',
+    ])
+    expect(partial([])).toEqual(['The store answered a part only: 503 <x>. Figures may be too low.'])
+  })
+
+  test('a window of a store that has just begun is whole', () => {
+    expect(kinds({ answer: { ...answer, seconds: 20, source: 'store' } })).toEqual([])
   })
 
   test('a source of alerts that does not answer, and one that is not there', () => {

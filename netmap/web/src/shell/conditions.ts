@@ -30,11 +30,12 @@ export function conditions({ state, status, statusError, answer, error, model, s
   const all: Condition[] = []
   const failed = error && error.code !== 'bad_filter' ? error : statusError
   if (failed) {
-    const refused = failed.permanent ? 'refuses this view' : 'does not answer'
+    const store = failed.code.startsWith('store_')
+    const refused = failed.permanent ? 'refuses this view' : store ? STORE[failed.code]! : 'does not answer'
     const kept = answer && since !== null ? ` What is shown is ${age(since)} old.` : ''
     all.push({
       kind: 'error',
-      text: `The collector ${refused}: ${legible(failed.message)}.${kept}`,
+      text: `The ${store ? 'store of longer windows' : 'collector'} ${refused}: ${legible(failed.message)}.${kept}`,
     })
   }
   if (status?.state === 'stale')
@@ -53,13 +54,20 @@ export function conditions({ state, status, statusError, answer, error, model, s
       text: `${plural(silent, 'host')} of ${status.hosts.total} ${are} silent: ${some}. ` + 'Figures are without them.',
     })
   }
-  if (status && status.state !== 'empty' && answer && !state.end && answer.seconds < state.window - 60) {
+  if (
+    status &&
+    status.state !== 'empty' &&
+    answer?.source === 'memory' &&
+    !state.end &&
+    answer.seconds < state.window - 60
+  ) {
     const seen = Math.max(1, Math.round(answer.seconds))
     all.push({
       kind: 'partial',
       text: `The collector has seen ${span(seen)} so far: figures are over these, not over ${span(state.window)}.`,
     })
   }
+  if (answer) all.push(...lacking(answer))
   if (status) all.push(...alerting(status, state.colour), ...full(status))
   if (model && (model.folded.nodes || model.folded.edges)) {
     const parts = [
@@ -74,6 +82,24 @@ export function conditions({ state, status, statusError, answer, error, model, s
     })
   }
   return all
+}
+
+const STORE: Record<string, string> = { store_slow: 'is too slow for this view', store_away: 'does not answer' }
+
+/** What is missing, by its name in the API, in words. */
+const MISSING: Record<string, string> = {
+  rtt: 'round trips',
+  active: 'open connections',
+  new: 'which edges are new',
+  series: 'the course over time',
+}
+
+/** What the store did not answer. */
+function lacking({ partial }: Answer): Condition[] {
+  if (!partial) return []
+  const what = partial.missing.map((m) => MISSING[m] ?? isolated(m)).join(', ')
+  const missing = what ? `Not known: ${what}.` : 'Figures may be too low.'
+  return [{ kind: 'partial', text: `The store answered a part only: ${isolated(partial.reason)}. ${missing}` }]
 }
 
 /** What the page does not know about alerts. */

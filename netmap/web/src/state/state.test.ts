@@ -58,9 +58,9 @@ describe('the state in the address', () => {
 describe('one field', () => {
   test.each([
     ['window=10', 'window', 10],
-    ['window=3600', 'window', 3600],
+    ['window=2592000', 'window', 2_592_000],
     ['window=9', 'window', 300],
-    ['window=3601', 'window', 300],
+    ['window=2592001', 'window', 300],
     ['window=60.5', 'window', 300],
     ['hops=5', 'hops', 5],
     ['hops=0', 'hops', 1],

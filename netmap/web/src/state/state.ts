@@ -117,7 +117,7 @@ const codecs: { [K in keyof State]: Codec<State[K]> } = {
   width: text,
   colour: text,
   filter: text,
-  window: integer(10, 3600),
+  window: integer(10, 30 * 86_400),
   problems: flag,
   only: text,
   loops: flag,
