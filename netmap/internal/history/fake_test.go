@@ -20,7 +20,6 @@ const now = 1_800_000_030 // 30 s after a step begins
 type fake struct {
 	*httptest.Server
 	t     *testing.T
-	dots  bool // labels and metrics are called as the attributes are
 	exact bool // as VictoriaMetrics is
 
 	mu      sync.Mutex

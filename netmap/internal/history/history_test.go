@@ -2,6 +2,7 @@ package history
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -263,11 +264,11 @@ func TestSnapshotsAreShared(t *testing.T) {
 // A request that is given up does not stop the snapshot.
 func TestARequestThatIsGivenUp(t *testing.T) {
 	f := everything(t)
-	entered, go_ := make(chan struct{}), make(chan struct{})
+	entered, release := make(chan struct{}), make(chan struct{})
 	f.fault = func(_ http.ResponseWriter, query string) bool {
 		if strings.Contains(query, "1 default 2") {
 			close(entered)
-			<-go_
+			<-release
 		}
 		return false
 	}
@@ -281,10 +282,10 @@ func TestARequestThatIsGivenUp(t *testing.T) {
 	}()
 	<-entered
 	cancel()
-	if err := <-done; err != context.Canceled {
+	if err := <-done; !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
-	close(go_)
+	close(release)
 	if answer, err := s.Snapshot(t.Context(), r); err != nil || len(answer.Edges) != 2 {
 		t.Errorf("the next request: %v", err)
 	}

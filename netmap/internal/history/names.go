@@ -22,8 +22,8 @@ const (
 	metrics // how many there are
 )
 
-// patterns match what the metrics are called in a store, after what is not a letter, a digit or an underscore has become
-// an underscore. Units and _total are there or not, as the translation has it.
+// patterns match what the metrics are called in a store, after what is not a letter, a digit or an underscore has
+// become an underscore. Units and _total are there or not, as the translation has it.
 var patterns = [metrics]*regexp.Regexp{
 	volume:      named(names.EdgeIO, "(_bytes)?(_total)?"),
 	attempts:    named(names.EdgeAttempts, "(_total)?"),

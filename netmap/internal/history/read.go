@@ -34,7 +34,8 @@ func (c *client) rows(each func(row)) func(*json.Decoder) error {
 	n := 0
 	next := func(d *json.Decoder) error {
 		if n++; n > c.maxSeries {
-			return &Failure{text: fmt.Sprintf("an answer has more than %d series (max_series)", c.maxSeries), Slow: true}
+			text := fmt.Sprintf("an answer has more than %d series (max_series)", c.maxSeries)
+			return &Failure{text: text, Slow: true}
 		}
 		var r row
 		if err := d.Decode(&r); err != nil {

@@ -208,8 +208,9 @@ func (b *builder) finish(s *snap.Snapshot, before result) {
 				primaries[r.party] = append(primaries[r.party], len(s.Edges))
 			}
 			s.Edges = append(s.Edges, snap.Edge{
-				Client: intern(r.client), Server: intern(r.server), Link: r.link(), Figures: b.figures[i], Learned: true,
-				ByClient: !byServer, ByServer: byServer, Fresh: len(known) > 0 && !known[r.party] && !r.overflow(),
+				Client: intern(r.client), Server: intern(r.server), Link: r.link(), Figures: b.figures[i],
+				Learned: true, ByClient: !byServer, ByServer: byServer,
+				Fresh: len(known) > 0 && !known[r.party] && !r.overflow(),
 			})
 			b.origins = append(b.origins, origin{report: r})
 		}

@@ -33,8 +33,8 @@ const (
 
 // spans are the steps of windows up to a length. A window has about a hundred of them.
 var spans = snap.Spans{
-	{Step: 60, Length: 300}, {Step: 60, Length: 3600}, {Step: 300, Length: 6 * 3600}, {Step: 900, Length: day}, {Step: 7200, Length: 7 * day},
-	{Step: 8 * 3600, Length: 30 * day},
+	{Step: 60, Length: 300}, {Step: 60, Length: 3600}, {Step: 300, Length: 6 * 3600}, {Step: 900, Length: day},
+	{Step: 7200, Length: 7 * day}, {Step: 8 * 3600, Length: 30 * day},
 }
 
 // A Source makes snapshots of what a store holds.
@@ -147,8 +147,8 @@ func (s *Source) note(made *snap.Snapshot, err error) {
 	}
 }
 
-const noEdges = "The store has no edge metrics of netconn in this window. A collector with the connector netmap makes " +
-	"them; its exporter must write to this store."
+const noEdges = "The store has no edge metrics of netconn in this window. A collector with the connector netmap " +
+	"makes them; its exporter must write to this store."
 
 // queries finds out what the store calls the metrics, and what its engine is.
 func (s *Source) queries(ctx context.Context, r snap.Range, to int64) (*queries, error) {
