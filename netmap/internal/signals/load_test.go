@@ -96,3 +96,49 @@ func (r *rig) loads(sets ...[]*edge.End) []*snap.Load {
 	}
 	return all
 }
+
+// Sets that share an end have its load each, as rows with one client do.
+func TestLoadsOfSetsThatShareAnEnd(t *testing.T) {
+	r := newRig(t, 0)
+	r.gauges(reviews, noon, map[string]float64{"container.cpu.usage": .5})
+	end := endOf(reviews)
+	want := &Load{Resources: 1, CPU: new(.5)}
+	if diff := cmp.Diff([]*Load{want, want}, r.loads([]*edge.End{end, end}, []*edge.End{end})); diff != "" {
+		t.Errorf("loads (-want +got):\n%s", diff)
+	}
+}
+
+// The share is that of the container nearest to its limit, in whatever order they come; a container without a limit
+// has none.
+func TestShareOfTheNearestLimit(t *testing.T) {
+	r := newRig(t, 0)
+	var ends []*edge.End
+	for id, c := range map[string]struct{ used, limit float64 }{"c-1": {.4, 1}, "c-2": {.3, .5}, "c-3": {9, 0}, "c-4": {.1, 1}} {
+		container := attributes{"container.id": id}
+		gauges := map[string]float64{"container.cpu.usage": c.used}
+		if c.limit > 0 {
+			gauges["k8s.container.cpu_limit"] = c.limit
+		}
+		r.gauges(container, noon, gauges)
+		ends = append(ends, endOf(container))
+	}
+	got := r.loads(ends)[0]
+	if got.Resources != 4 || *got.CPUShare != .6 || *got.CPU < 9.79 || *got.CPU > 9.81 {
+		t.Errorf("%+v, share %v of %v CPU; want 0.6 of 9.8", got, *got.CPUShare, *got.CPU)
+	}
+}
+
+// Over an hour, the last sample is that of the last minute that has one.
+func TestLoadInMinutes(t *testing.T) {
+	r := newRig(t, 0)
+	r.gauges(reviews, noon.Add(-3*time.Minute), map[string]float64{"container.cpu.usage": .5, "container.memory.working_set": 8})
+	r.gauges(reviews, noon.Add(-2*time.Minute), map[string]float64{"container.cpu.usage": .25})
+	to := noon.Unix() + coarseStep
+	got, err := r.Loads(t.Context(), [][]*edge.End{{endOf(reviews)}}, snap.Range{From: to - 3600, To: to, Step: coarseStep}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]*Load{{Resources: 1, CPU: new(.25), Memory: new(8.)}}, got); diff != "" {
+		t.Errorf("the load (-want +got):\n%s", diff)
+	}
+}
