@@ -102,8 +102,8 @@ func TestLoadsOfSetsThatShareAnEnd(t *testing.T) {
 	r := newRig(t, 0)
 	r.gauges(reviews, noon, map[string]float64{"container.cpu.usage": .5})
 	end := endOf(reviews)
-	want := &Load{Resources: 1, CPU: new(.5)}
-	if diff := cmp.Diff([]*Load{want, want}, r.loads([]*edge.End{end, end}, []*edge.End{end})); diff != "" {
+	want := &snap.Load{Resources: 1, CPU: new(.5)}
+	if diff := cmp.Diff([]*snap.Load{want, want}, r.loads([]*edge.End{end, end}, []*edge.End{end})); diff != "" {
 		t.Errorf("loads (-want +got):\n%s", diff)
 	}
 }
@@ -138,7 +138,7 @@ func TestLoadInMinutes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]*Load{{Resources: 1, CPU: new(.25), Memory: new(8.)}}, got); diff != "" {
+	if diff := cmp.Diff([]*snap.Load{{Resources: 1, CPU: new(.25), Memory: new(8.)}}, got); diff != "" {
 		t.Errorf("the load (-want +got):\n%s", diff)
 	}
 }
