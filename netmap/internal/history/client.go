@@ -56,6 +56,14 @@ func (s sample) count() uint64 {
 	return uint64(math.Round(s.Value))
 }
 
+// seconds returns a sample as a time; what is no time is none.
+func (s sample) seconds() float64 {
+	if !(s.Value > 0) || math.IsInf(s.Value, 0) {
+		return 0
+	}
+	return s.Value
+}
+
 // errForeign is what an answer is that no such store gives.
 var errForeign = &Failure{text: "this is not the answer of a Prometheus-compatible store"}
 
@@ -90,15 +98,15 @@ func (c *client) steps(ctx context.Context, query string, from, to, step int64, 
 	return c.ask(ctx, "/api/v1/query_range", form, c.rows(each))
 }
 
-// names returns the names of the metrics that have series in a range of time.
-func (c *client) names(ctx context.Context, selector string, from, to int64) (all []string, err error) {
+// names returns the names of the metrics that have series in a range of time, and what the store says is missing.
+func (c *client) names(ctx context.Context, selector string, from, to int64) (all []string, missing string, err error) {
 	form := url.Values{
 		"match[]": {selector}, "start": {strconv.FormatInt(from, 10)}, "end": {strconv.FormatInt(to, 10)},
 	}
-	_, err = c.ask(ctx, "/api/v1/label/__name__/values?"+form.Encode(), nil, func(d *json.Decoder) error {
+	missing, err = c.ask(ctx, "/api/v1/label/__name__/values?"+form.Encode(), nil, func(d *json.Decoder) error {
 		return d.Decode(&all)
 	})
-	return all, err
+	return all, missing, err
 }
 
 // ask sends a request, and has data decode the data of the answer. Without a form it is a GET. It returns what the
@@ -178,6 +186,7 @@ func (c *client) cause(err error) error {
 	var wrapped *url.Error
 	var syntax *json.SyntaxError
 	var wrong *json.UnmarshalTypeError
+	var number *strconv.NumError
 	var known *Failure
 	switch {
 	case errors.As(err, &known):
@@ -186,7 +195,7 @@ func (c *client) cause(err error) error {
 		return &Failure{text: fmt.Sprintf("no answer within %v", c.timeout), Slow: true}
 	case errors.As(err, &wrapped):
 		return &Failure{text: cut(wrapped.Err.Error())}
-	case errors.As(err, &syntax), errors.As(err, &wrong), errors.Is(err, strconv.ErrSyntax):
+	case errors.As(err, &syntax), errors.As(err, &wrong), errors.As(err, &number):
 		return errForeign
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return &Failure{text: "the answer ends too early"}

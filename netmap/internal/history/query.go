@@ -22,6 +22,7 @@ type queries struct {
 	naming
 	matchers []string // of all selectors
 	exact    bool     // increase() does not extrapolate
+	missing  string   // what the store says is missing of its metrics
 }
 
 var (

@@ -1,6 +1,7 @@
 package history
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -32,18 +33,20 @@ func (s *Source) load(ctx context.Context, r snap.Range) (*snap.Snapshot, error)
 	if err != nil {
 		return nil, err
 	}
-	window := to - r.From
-	answer := &snap.Snapshot{Range: r, Seconds: float64(max(1, window)), Remote: true, Void: q.empty()}
+	window := max(1, to-r.From) // PromQL has no range of 0 s, which is what is over of a step that begins
+	answer := &snap.Snapshot{Range: r, Seconds: float64(window), Remote: true, Void: q.empty() && q.missing == ""}
 	answer.Generation = s.Version().Generation
 	b := newBuilder(&q.naming)
 	if q.empty() {
 		answer.Kinds, answer.History = b.kinds, nothing{}
+		answer.Partial = b.take(nil, result{missing: q.missing})
 		return answer, nil
 	}
 	results, before := s.ask(ctx, q, to, window)
 	if err := results[volume].err; err != nil {
 		return nil, err
 	}
+	before.missing = cmp.Or(before.missing, q.missing)
 	answer.Partial = b.take(results[:], before)
 	b.finish(answer, before)
 	answer.Kinds = b.kinds
@@ -153,7 +156,7 @@ func (b *builder) put(f *snap.Figures, m metric, aspect string, v sample) {
 	case active:
 		f.Active += n
 	case rttSum:
-		f.RTTSum += max(0, v.Value)
+		f.RTTSum += v.seconds()
 	case rttCount:
 		f.RTTs += n
 	}
@@ -184,6 +187,9 @@ func (b *builder) outcome(f *snap.Figures, k snap.Kind, n uint64) {
 // finish makes the edges: of the client's reports, and of the server's where the client has none.
 func (b *builder) finish(s *snap.Snapshot, before result) {
 	known := make(map[party]bool)
+	if before.err != nil {
+		before.rows = nil // what was read of them would make the other edges new
+	}
 	for _, r := range before.rows {
 		known[b.naming.report(r.Metric).party] = true
 	}
@@ -251,8 +257,9 @@ func (r *report) link() edge.Link {
 	if l.Transport == (edge.Value{}) {
 		l.Transport = edge.Text(names.TCP)
 	}
-	port, _ := strconv.ParseUint(r.port.String(), 10, 16) // 0: unknown
-	l.Port = uint16(port)
+	if port, err := strconv.ParseUint(r.port.String(), 10, 16); err == nil {
+		l.Port = uint16(port)
+	}
 	return l
 }
 

@@ -159,8 +159,8 @@ func (s *Source) queries(ctx context.Context, r snap.Range, to int64) (*queries,
 	q := &queries{exact: exact}
 	q.matchers = q.restrict(s.config.Labels)
 	matchers := append([]string{"__name__=~" + quote(anyMetric)}, q.matchers...)
-	found, err := s.client.names(ctx, "{"+strings.Join(matchers, ",")+"}", r.From, to)
-	q.naming = newNaming(found)
+	found, missing, err := s.client.names(ctx, "{"+strings.Join(matchers, ",")+"}", r.From, to)
+	q.naming, q.missing = newNaming(found), missing
 	return q, err
 }
 
