@@ -29,7 +29,7 @@ func TestWhatIsABitEach(t *testing.T) {
 
 // The error of a history says why, and is found in another error.
 func TestPartialIsAnError(t *testing.T) {
-	var err error = fmt.Errorf("read the history: %w", &Partial{Missing: []string{"series"}, Reason: "too slow"})
+	err := fmt.Errorf("read the history: %w", &Partial{Missing: []string{"series"}, Reason: "too slow"})
 	var p *Partial
 	if !errors.As(err, &p) || p.Reason != "too slow" || len(p.Missing) != 1 {
 		t.Errorf("got %+v", p)
