@@ -69,6 +69,13 @@ func startPrometheus(t *testing.T, configuration string) *backend {
 	})
 }
 
+func startVictoria(t *testing.T, flags ...string) *backend {
+	t.Helper()
+	return startBackend(t, "victoria-metrics", "/health", "/opentelemetry/v1/metrics", func(address, data string) []string {
+		return append(flags, "-storageDataPath="+data, "-httpListenAddr="+address, "-memory.allowedBytes=64MB")
+	})
+}
+
 func (b *backend) until(what string, holds func() bool) {
 	b.t.Helper()
 	for start := time.Now(); !holds(); time.Sleep(100 * time.Millisecond) {
@@ -195,6 +202,10 @@ func TestBackendHistory(t *testing.T) {
 	for name, start := range map[string]func(*testing.T) *backend{
 		"Prometheus":               func(t *testing.T) *backend { return startPrometheus(t, "") },
 		"Prometheus, untranslated": func(t *testing.T) *backend { return startPrometheus(t, "otlp: {translation_strategy: NoTranslation}") },
+		"VictoriaMetrics": func(t *testing.T) *backend {
+			return startVictoria(t, "-opentelemetry.usePrometheusNaming")
+		},
+		"VictoriaMetrics, untranslated": func(t *testing.T) *backend { return startVictoria(t) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := &traffic{start(t), time.Now().Truncate(time.Second), make(map[int64]map[string]snap.Figures)}
@@ -230,7 +241,7 @@ func (w *traffic) compare(s *Source, r snap.Range) {
 		}
 		return cmp.Equal(want, got) && cmp.Equal(want, steps)
 	}
-	for range 20 {
+	for range 120 { // VictoriaMetrics shows what it has received a second later
 		if held() {
 			return
 		}
