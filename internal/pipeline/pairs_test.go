@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -98,37 +99,11 @@ func TestPairsCountAsIfTheyWereKept(t *testing.T) {
 			var got [2]string
 			var flows [2][]flow.Resource
 			for i, events := range []bool{false, true} {
-				w := &traffic{random: rand.New(rand.NewPCG(seed, 2))}
-				s := &scripted{now: at(1000)}
 				o := options(t)
 				if seed%2 == 1 {
 					o.Mask = func(k flow.Key) flow.Key { return k }
 				}
-				p, err := Open(o, s.machine())
-				if err != nil {
-					t.Fatal(err)
-				}
-				p.WantEvents(events)
-				for range 5 {
-					for range 3 {
-						s.reports = w.reading()
-						s.pass(t, p, DrainInterval)
-					}
-					s.live = w.live()
-					if _, err := p.Collect(s.now); err != nil {
-						t.Fatal(err)
-					}
-					s.reports, s.live = w.end(), nil
-					s.pass(t, p, DrainInterval)
-				}
-				s.reports = w.reading()
-				for range 40 {
-					s.pass(t, p, DrainInterval)
-				}
-				if flows[i], err = p.Collect(s.now); err != nil {
-					t.Fatal(err)
-				}
-				got[i] = fmt.Sprint(p.ends.Stats(), p.flows.Stats().Connections, w.made)
+				got[i], flows[i], _ = run(t, seed, o, events)
 			}
 			if got[0] != got[1] {
 				t.Errorf("counted at once: %s; kept: %s", got[0], got[1])
@@ -139,4 +114,61 @@ func TestPairsCountAsIfTheyWereKept(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Beyond the limit of flows, which of them have a name depends on the order. The sums do not.
+func TestPairsBeyondTheLimit(t *testing.T) {
+	var sums [2]totals
+	for i, events := range []bool{false, true} {
+		o := options(t)
+		o.Flows.LimitPerResource = 3
+		o.Mask = func(k flow.Key) flow.Key { return k }
+		_, flows, sum := run(t, 1, o, events)
+		sums[i] = sum
+		if !slices.ContainsFunc(flows, func(r flow.Resource) bool {
+			return slices.ContainsFunc(r.Flows, func(f *flow.Flow) bool { return f.Overflow })
+		}) {
+			t.Error("nothing is beyond the limit")
+		}
+	}
+	wantTotals(t, "counted at once, and kept", sums[1], sums[0])
+}
+
+// run has a pipeline read the traffic of a seed, and returns its counters, its flows at the end, and the sums of what all
+// collections had new. With events, it keeps every connection.
+func run(t *testing.T, seed uint64, o Options, events bool) (counters string, flows []flow.Resource, sum totals) {
+	t.Helper()
+	w := &traffic{random: rand.New(rand.NewPCG(seed, 2))}
+	s := &scripted{now: at(1000)}
+	p, err := Open(o, s.machine())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.WantEvents(events)
+	differences := flow.NewDifferences(s.now)
+	collect := func() {
+		if flows, err = p.Collect(s.now); err != nil {
+			t.Fatal(err)
+		}
+		n := totalsOf(differences.Of(flows, s.now))
+		differences.Accept()
+		sum.Transmitted, sum.Received = sum.Transmitted+n.Transmitted, sum.Received+n.Received
+		sum.Attempts, sum.Closed = sum.Attempts+n.Attempts, sum.Closed+n.Closed
+	}
+	for range 5 {
+		for range 3 {
+			s.reports = w.reading()
+			s.pass(t, p, DrainInterval)
+		}
+		s.live = w.live()
+		collect()
+		s.reports, s.live = w.end(), nil
+		s.pass(t, p, DrainInterval)
+	}
+	s.reports = w.reading()
+	for range 40 {
+		s.pass(t, p, DrainInterval)
+	}
+	collect()
+	return fmt.Sprint(p.ends.Stats(), p.flows.Stats().Connections, w.made), flows, sum
 }
