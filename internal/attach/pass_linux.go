@@ -1,50 +1,49 @@
 package attach
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/link"
+	"golang.org/x/sys/unix"
 )
 
-// Passes are the programs of an object that visit every socket with state, by their names: over the storage of the
-// sockets, or over the open files of all processes. Those over files miss a socket without a file: one that is closed
-// and still sends, that nobody has accepted yet, or that is the kernel's own.
-type Passes struct {
-	Storage, Files []string
-}
-
-// Choose leaves in a spec the programs that this kernel can run, and reports whether these are the ones over open
-// files. Some hardened kernels forbid programs that iterate over maps (EPERM), and no other program of netconn does.
-// With overFiles they are on any kernel.
-func (p Passes) Choose(spec *ebpf.CollectionSpec, overFiles bool) (files bool) {
-	files = overFiles || !iteratesOverStorage()
-	unused := p.Files
+// ChoosePass keeps one of two pairs of programs in a spec, and reports whether it is the pair over open files. Both
+// pairs visit every socket with state: snapshot_changed and snapshot_all iterate over the storage of the sockets,
+// files_changed and files_all over the open files of all processes. Files miss a socket without a file: a socket that
+// is closed and still sends, that waits to be accepted, or that belongs to the kernel.
+//
+// The pair over files is for hardened kernels, which refuse programs that iterate over maps (EPERM). With overFiles, it
+// is kept on any kernel.
+func ChoosePass(spec *ebpf.CollectionSpec, overFiles bool) (files bool) {
+	files = overFiles || iteratorForbidden()
+	unused := [...]string{"files_changed", "files_all"}
 	if files {
-		unused = p.Storage
+		unused = [...]string{"snapshot_changed", "snapshot_all"}
 	}
 	for _, name := range unused {
-		spec.Programs[name] = Nothing()
+		spec.Programs[name] = Placeholder()
 	}
 	return files
 }
 
-// iteratesOverStorage tries to load a program that does.
-func iteratesOverStorage() bool {
+// iteratorForbidden tries to load a program that iterates over the storage of sockets. Any other error is left to the
+// load of the object, which explains it.
+func iteratorForbidden() bool {
 	p, err := ebpf.NewProgram(&ebpf.ProgramSpec{
 		Name: "netconn_try", Type: ebpf.Tracing, AttachType: ebpf.AttachTraceIter, AttachTo: "bpf_sk_storage_map",
 		License: "GPL", Instructions: returnsZero(),
 	})
-	if err != nil {
-		return false
+	if err == nil {
+		_ = p.Close() // it was never used
 	}
-	_ = p.Close() // it was never used
-	return true
+	return errors.Is(err, unix.EPERM)
 }
 
-// Nothing is a program that takes the place of one that is not loaded.
-func Nothing() *ebpf.ProgramSpec {
+// Placeholder is loaded instead of a program that is not used: the loader of an object wants all of its programs.
+func Placeholder() *ebpf.ProgramSpec {
 	return &ebpf.ProgramSpec{Name: "nothing", Type: ebpf.SocketFilter, License: "GPL", Instructions: returnsZero()}
 }
 

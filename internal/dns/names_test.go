@@ -31,7 +31,7 @@ func wantName(t *testing.T, n *Names, of Asker, address string, at time.Time, wa
 	}
 }
 
-// An asker knows all addresses of an answer by its name, from the answer on until its TTL is over. Nobody else does.
+// The container that asked knows all addresses of an answer by name until the TTL is over. Other containers do not.
 func TestAnswersHoldForTheirAsker(t *testing.T) {
 	var n Names
 	wantName(t, &n, shop, "203.0.113.9", began, "")
@@ -98,7 +98,7 @@ func numbered(i int) []Address {
 	return []Address{{Address: netip.AddrFrom4(a), TTL: uint32(100_000 + i)}}
 }
 
-// An asker with too many names loses those that end first, and nobody else does.
+// A container with too many names loses those that expire first. Other containers keep theirs.
 func TestAskerIsBounded(t *testing.T) {
 	var n Names
 	n.Learn(other, "quiet.example", ttl(60, "203.0.113.9"), began)

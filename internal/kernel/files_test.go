@@ -10,7 +10,7 @@ import (
 )
 
 // Where a snapshot visits open files, it has each connection once, however many files it has, and a second one only what
-// has changed. A connection that nobody has accepted is in none.
+// has changed. A connection that waits to be accepted is missing.
 func TestSnapshotOverFiles(t *testing.T) {
 	w := newWire(t)
 	older, olderServer := w.connect()

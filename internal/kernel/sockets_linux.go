@@ -84,9 +84,7 @@ func (s *Sockets) load(o Options) error {
 	if err != nil {
 		return fmt.Errorf("read BPF object: %w", err)
 	}
-	s.overFiles = attach.Passes{
-		Storage: []string{"snapshot_changed", "snapshot_all"}, Files: []string{"files_changed", "files_all"},
-	}.Choose(spec, o.overFiles)
+	s.overFiles = attach.ChoosePass(spec, o.overFiles)
 	resize(spec.Maps[sockMapEnded], o.RingBytes)
 	resize(spec.Maps[sockMapFailed], o.FailedRingBytes)
 	resize(spec.Maps[sockMapSnapshots], o.SnapshotRingBytes)

@@ -230,7 +230,7 @@ func TestWhoKnowsAName(t *testing.T) {
 	}
 }
 
-// What is not known of an asker is nobody's.
+// If it is not known who asked, no connection gets the name.
 func TestUnknownAsker(t *testing.T) {
 	d := newDomains(Options{DNS: dns.All, PeerDomains: 1})
 	l := conn.Lookup{Role: conn.RoleClient, Question: partner, At: at(997), Latency: time.Millisecond}

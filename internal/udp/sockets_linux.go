@@ -92,9 +92,7 @@ func (s *Sockets) load(o Options) error {
 // loadInto loads the programs. Those that an older kernel has no hook for are replaced by one that does nothing, and is
 // not attached.
 func (s *Sockets) loadInto(spec *ebpf.CollectionSpec) error {
-	s.overFiles = attach.Passes{
-		Storage: []string{"snapshot_changed", "snapshot_all"}, Files: []string{"files_changed", "files_all"},
-	}.Choose(spec, s.overFiles)
+	s.overFiles = attach.ChoosePass(spec, false)
 	first := spec.LoadAndAssign(&s.objects, nil)
 	err := first
 	for _, name := range []string{bufferFull, socketError} {
@@ -102,7 +100,7 @@ func (s *Sockets) loadInto(spec *ebpf.CollectionSpec) error {
 			return nil
 		}
 		s.lacks[name] = true
-		spec.Programs[name] = attach.Nothing()
+		spec.Programs[name] = attach.Placeholder()
 		err = spec.LoadAndAssign(&s.objects, nil)
 	}
 	if err != nil {

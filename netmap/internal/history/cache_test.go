@@ -107,7 +107,7 @@ func TestACacheIsBounded(t *testing.T) {
 	}
 }
 
-// A value that is being made stays, however many others come: nobody makes it twice.
+// A value that is being made is not evicted, so it is not made twice.
 func TestACacheKeepsWhatIsBeingMade(t *testing.T) {
 	s := newShelf(t, time.Minute, 1)
 	release, got := make(chan struct{}), make(chan int)
