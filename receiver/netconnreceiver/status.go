@@ -88,7 +88,7 @@ func (s *status) update(faults []conn.Fault, at time.Time) {
 	}
 	for about := range s.reporting {
 		if !now[about] {
-			s.logger.Info("It works again.", zap.String("watch", about))
+			s.logger.Info("It works again.", zap.String("about", about))
 		}
 	}
 	s.reporting = now
