@@ -35,7 +35,9 @@ func component(name string) labels.Set {
 var (
 	someApplication = sender{"shop", labels.Set{"app": "shop"}}
 	disguised       = sender{"shop", component("agent")} // an agent's labels in another namespace
-	an              = func(name string) sender { return sender{"netconn", component(name)} }
+	// a namespace that components/history lets in
+	allowedNamespace = sender{"ingress", labels.Set{"app": "ingress"}}
+	an               = func(name string) sender { return sender{"netconn", component(name)} }
 )
 
 // The policies allow each connection that the manifests make, and refuse the others.
@@ -52,6 +54,8 @@ func TestDeployPolicies(t *testing.T) {
 		{an("map"), "gateway", "otlp", false}, {someApplication, "gateway", "metrics", true}, {someApplication, "gateway", "health", false},
 		{an("gateway"), "map", "otlp", true}, {an("agent"), "map", "otlp", false}, {someApplication, "map", "otlp", false},
 		{someApplication, "map", "metrics", true}, {someApplication, "map", "health", false},
+		{someApplication, "history", "page", false}, {an("gateway"), "history", "page", false}, {allowedNamespace, "history", "page", true},
+		{someApplication, "history", "metrics", true}, {allowedNamespace, "history", "health", false},
 	} {
 		if !slices.Contains(open[tt.to], tt.port) {
 			t.Errorf("%s does not open the port %s, which has %v", tt.to, tt.port, open[tt.to])
@@ -65,11 +69,12 @@ func TestDeployPolicies(t *testing.T) {
 			t.Errorf("%s may be sent anything", name)
 		}
 	}
-	if len(open) != 3 {
-		t.Errorf("the manifests have %d workloads, want agent, gateway and map", len(open))
+	if len(open) != 4 {
+		t.Errorf("the manifests have %d workloads, want agent, gateway, map and history", len(open))
 	}
-	if mayEgress(t, policies, "map") || !mayEgress(t, policies, "gateway") || !mayEgress(t, policies, "agent") {
-		t.Error("agent and gateway may connect to others, the map may not")
+	if mayEgress(t, policies, "map") || !mayEgress(t, policies, "gateway") || !mayEgress(t, policies, "agent") ||
+		!mayEgress(t, policies, "history") {
+		t.Error("agent, gateway and history may connect to others, the map may not")
 	}
 }
 
@@ -79,6 +84,7 @@ func networkOf(t *testing.T) (policies []networkingv1.NetworkPolicy, open map[st
 	open = make(map[string][]string)
 	for _, file := range []string{
 		"base/daemonset.yaml", "base/networkpolicy.yaml", "components/gateway/gateway.yaml", "components/map/map.yaml",
+		"components/history/history.yaml",
 	} {
 		for _, document := range documents(t, root+"/deploy/"+file) {
 			var kind metav1.TypeMeta
@@ -171,6 +177,9 @@ func allowsSender(t *testing.T, peers []networkingv1.NetworkPolicyPeer, from sen
 			t.Fatal("blocks of addresses are not evaluated")
 		}
 		namespace := labels.Set{"kubernetes.io/metadata.name": from.namespace}
+		if from.namespace == allowedNamespace.namespace {
+			namespace["netconn.io/map"] = "allowed"
+		}
 		if p.NamespaceSelector == nil && from.namespace != "netconn" ||
 			p.NamespaceSelector != nil && !selects(t, p.NamespaceSelector, namespace) {
 			return false

@@ -34,7 +34,7 @@ func TestClusterDeploy(t *testing.T) {
 	t.Parallel() // no connections are looked at
 	c := testcluster.New(t)
 	kubectl(t, c, "apply", "-f", root+"/deploy/base/namespace.yaml") // a dry run makes none
-	for _, overlay := range []string{"gateway", "large", "map"} {
+	for _, overlay := range []string{"gateway", "large", "map", "scale"} {
 		kubectl(t, c, "apply", "--dry-run=server", "-k", root+"/deploy/"+overlay)
 	}
 	applyTwice(t, c, root+"/deploy/base")
@@ -127,8 +127,8 @@ func TestClusterDeployComponents(t *testing.T) {
 	for _, d := range deployments.Items {
 		all = append(all, d.Spec.Template.Spec)
 	}
-	if len(all) != 3 {
-		t.Fatalf("%d workloads, want agent, gateway and map", len(all))
+	if len(all) != 4 {
+		t.Fatalf("%d workloads, want agent, gateway, map and history", len(all))
 	}
 	for _, pod := range all {
 		for _, container := range containersOf(pod) {
@@ -242,6 +242,10 @@ func TestDeployConfigurations(t *testing.T) {
 		"agent with a token":   {"base/collector.yaml", "components/tls/client.yaml", "components/token/client.yaml"},
 		"gateway with a token": {"components/gateway/collector.yaml", "components/tls/server.yaml", "components/token/server.yaml"},
 		"map with a password":  {"components/map/collector.yaml", "components/password/map.yaml"},
+		"netconn at scale":     {"base/netconn.yaml", "components/scale/netconn.yaml"},
+		"agent at scale":       {"base/collector.yaml", "components/scale/agent.yaml"},
+		"gateway at scale":     {"components/gateway/collector.yaml", "components/scale/gateway.yaml"},
+		"history":              {"components/history/collector.yaml"},
 	} {
 		var configurations []string
 		for _, file := range files {
