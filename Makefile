@@ -27,7 +27,7 @@
 # make check-generated  proves that what is committed is what `make generate` makes
 #
 # Variables: CONFIG, LISTEN, TELEMETRY_PORT, MAP, OTLP, INTERVAL, ROUNDS, ROWS for run; TAG for image; ARCHITECTURES for release; RUN, PACKAGES for test; RUN for test-kubernetes;
-# PART, DURATION, FLAGS for bench and soak; KERNELS for vm-test.
+# PART, DURATION, FLAGS for bench and soak; KERNELS, VM_PACKAGES for vm-test.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c

@@ -1,8 +1,8 @@
 // Command kernels writes the table of the kernels that netconn was tested on.
 //
-// Its arguments are a page and outputs of internal/tools/kernel-tests. The table stands in the page between two lines
-// of comment. An output replaces the row of its kernel and processor; rows of other runs stay. Tests that failed are
-// printed, and then it exits with 1.
+// Its arguments are a page and folders, one of each kernel, in which internal/tools/vm-test has put the outputs of the
+// packages' tests. The table stands in the page between two lines of comment. A folder replaces the row of its kernel
+// and processor; rows of other runs stay. Tests that failed are printed, and then it exits with 1.
 package main
 
 import (
@@ -16,7 +16,7 @@ import (
 func main() {
 	flag.Parse()
 	if flag.NArg() < 2 {
-		fmt.Fprintln(os.Stderr, "usage: kernels PAGE OUTPUT ...")
+		fmt.Fprintln(os.Stderr, "usage: kernels PAGE FOLDER ...")
 		os.Exit(2)
 	}
 	failed, err := run(flag.Arg(0), flag.Args()[1:])
@@ -32,8 +32,8 @@ func main() {
 	}
 }
 
-// run returns what failed in each output.
-func run(page string, outputs []string) (failed []string, err error) {
+// run returns what failed in each kernel.
+func run(page string, folders []string) (failed []string, err error) {
 	content, err := os.ReadFile(page)
 	if err != nil {
 		return nil, err
@@ -43,8 +43,8 @@ func run(page string, outputs []string) (failed []string, err error) {
 		return nil, fmt.Errorf("%s: %w", page, err)
 	}
 	rows := parseRows(old)
-	for _, name := range outputs {
-		of, err := readOutput(name)
+	for _, folder := range folders {
+		of, err := readFolder(folder)
 		if err != nil {
 			return nil, err
 		}

@@ -12,7 +12,7 @@ import (
 )
 
 const ran = `== linux 6.12.95+deb12-amd64 x86_64
-== kernel
+== age
 --- PASS: TestKernelTooOld (0.01s)
 PASS
 == conntrack
@@ -42,16 +42,16 @@ PASS
     --- PASS: TestEntriesDeleted/netlink (0.10s)
 --- PASS: TestReadRulesOfIPVS (0.20s)
 PASS
-== end
-[   70.005555] reboot: Power down
 `
 
-const wantRow = "| 6.12.95+deb12-amd64 | x86-64 | 3 | 1 | not in this kernel | 1 | 1 | 1 | 1 | 1 | 1 |"
+const wantRow = "| 6.12.95+deb12-amd64 | x86-64 | 2 | 1 | not in this kernel | 1 | 1 | 1 | 1 | 1 | 1 |"
 
 func TestParse(t *testing.T) {
-	old := "== linux 5.10.0-32-amd64 x86_64\n== kernel\n" +
+	old := "== linux 5.10.0-32-amd64 x86_64\n== age\n" +
 		"    unsupported_test.go:37: not supported: the kernel lacks a feature that netconn needs (Linux 5.12)\n" +
-		"--- PASS: TestKernelTooOld (0.01s)\nPASS\n== end\n"
+		"--- PASS: TestKernelTooOld (0.01s)\nPASS\n"
+	none := []string{"attach did not run", "conntrack did not run", "dns did not run", "kernel did not run", "owner did not run", "udp did not run"}
+	dns, udp, conntrack := strings.Index(ran, "== dns"), strings.Index(ran, "== udp"), strings.LastIndex(ran, "== conntrack")
 	for name, c := range map[string]struct {
 		output, row string
 		failed      []string
@@ -59,8 +59,9 @@ func TestParse(t *testing.T) {
 		"all passed": {ran, wantRow, nil},
 		"too old":    {old, "| 5.10.0-32-amd64 | x86-64 | too old, and says so |  |  |  |  |  |  |  |  |", nil},
 		"too old, and says nothing of it": {
-			strings.Replace(strings.Replace(old, "--- PASS", "--- FAIL", 1), "\nPASS", "\nFAIL", 1),
-			"| 5.10.0-32-amd64 | x86-64 | 1 failed of 1 |" + strings.Repeat(" not in this kernel |", 8), []string{"kernel: TestKernelTooOld"},
+			strings.NewReplacer("--- PASS", "--- FAIL", "PASS\n", "FAIL\n", "the kernel lacks", "").Replace(old),
+			"| 5.10.0-32-amd64 | x86-64 |" + strings.Repeat(" did not run |", 9),
+			slices.Concat([]string{"age: TestKernelTooOld"}, none),
 		},
 		"one failed": {
 			strings.Replace(ran, "--- PASS: TestOutcomes (0.10s)\nPASS", "--- FAIL: TestOutcomes (0.10s)\nFAIL", 1),
@@ -68,16 +69,21 @@ func TestParse(t *testing.T) {
 		},
 		"a panic": {
 			strings.Replace(ran, "--- PASS: TestOutcomes (0.10s)\nPASS", "panic: runtime error", 1),
-			strings.TrimSuffix(wantRow, "1 | 1 |") + "not in this kernel | 1 |", []string{"dns did not end"},
+			strings.TrimSuffix(wantRow, "1 | 1 |") + "0, did not end | 1 |", []string{"dns did not end"},
+		},
+		"a package is missing": {
+			ran[:dns] + ran[udp:], strings.TrimSuffix(wantRow, "1 | 1 |") + "did not run | 1 |", []string{"dns did not run"},
 		},
 		"the machine stopped": {
-			ran[:strings.Index(ran, "--- PASS: TestEntriesDeleted ")],
-			strings.Replace(wantRow, "| 1 | 1 | 1 | 1 | 1 | 1 |", "| not in this kernel | not in this kernel | not in this kernel | 1 | 1 | 1 |", 1),
-			[]string{"conntrack did not end", "the run did not end"},
+			ran[:conntrack] + "== conntrack\n--- PASS: TestOther/bpf (0.10s)\n",
+			strings.Replace(wantRow, "| 1 | 1 | 1 | 1 | 1 | 1 |", "| 1, did not end | 0, did not end | 0, did not end | 1 | 1 | 1 |", 1),
+			[]string{"conntrack did not end"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := parse(strings.NewReader(c.output))
+			folder := t.TempDir()
+			splitOutput(t, folder, c.output)
+			got, err := readFolder(folder)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -89,28 +95,42 @@ func TestParse(t *testing.T) {
 			}
 		})
 	}
-	if _, err := parse(strings.NewReader("panic\n")); err == nil {
-		t.Error("an output without a kernel has no error")
+	if _, err := readFolder(t.TempDir()); err == nil {
+		t.Error("a folder without an output has no error")
+	}
+}
+
+// splitOutput writes the output of each package into a file of its own, as internal/tools/vm-test does.
+func splitOutput(t *testing.T, folder, output string) {
+	t.Helper()
+	head, rest, _ := strings.Cut(output, "\n")
+	files := map[string]string{}
+	for _, section := range strings.Split("\n"+rest, "\n== ")[1:] {
+		name, _, _ := strings.Cut(section, "\n")
+		files[name] += "== " + section + "\n"
+	}
+	for name, content := range files {
+		write(t, filepath.Join(folder, name+".log"), head+"\n"+content)
 	}
 }
 
 // A run replaces the row of its kernel, and the rows of others stay.
 func TestRun(t *testing.T) {
 	page := filepath.Join(t.TempDir(), "page.md")
-	log := filepath.Join(t.TempDir(), "log")
+	folder := t.TempDir()
+	splitOutput(t, folder, ran)
 	const text, after = "# Kernels\n\n", "\nThe end.\n"
 	arm := "| 6.12.95+deb12-arm64 | arm64 | 7 | 1 | 1 | 1 | 1 | 1 | 1 | 1 | 1 |"
 	newer := "| 7.3.4+deb13-amd64 | x86-64 | 8 | 1 | 1 | 1 | 1 | 1 | 1 | 1 | 1 |"
 	older := "| 6.1.0-56-amd64 | x86-64 | 9 | 1 | 1 | 1 | 1 | 1 | 1 | 1 | 1 |"
-	failed := strings.Replace(wantRow, "| 3 |", "| 2 failed of 3 |", 1)
+	failed := strings.Replace(wantRow, "| 2 |", "| 2 failed of 3 |", 1)
 	rows := func(of ...string) string {
 		head := []string{line(columns[:]), line(slices.Repeat([]string{"---"}, len(columns)))}
 		return text + begin + strings.Join(append(head, of...), "\n") + "\n" + end + after
 	}
 	for _, old := range []string{rows(arm, failed, newer, older), rows(older, wantRow, newer, arm)} {
 		write(t, page, old)
-		write(t, log, ran)
-		if got, err := run(page, []string{log}); err != nil || len(got) > 0 {
+		if got, err := run(page, []string{folder}); err != nil || len(got) > 0 {
 			t.Fatalf("%q, %v", got, err)
 		}
 		content, err := os.ReadFile(page)
@@ -121,12 +141,15 @@ func TestRun(t *testing.T) {
 			t.Errorf("page (-want +got):\n%s", diff)
 		}
 	}
-	write(t, log, strings.TrimSuffix(ran, "== end\n[   70.005555] reboot: Power down\n"))
-	if got, err := run(page, []string{log}); err != nil || !slices.Equal(got, []string{"Linux 6.12.95+deb12-amd64 x86-64: the run did not end"}) {
+	if err := os.Remove(filepath.Join(folder, "dns.log")); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"Linux 6.12.95+deb12-amd64 x86-64: dns did not run"}
+	if got, err := run(page, []string{folder}); err != nil || !slices.Equal(got, want) {
 		t.Errorf("%q, %v", got, err)
 	}
 	write(t, page, text+end+begin)
-	if _, err := run(page, []string{log}); err == nil {
+	if _, err := run(page, []string{folder}); err == nil {
 		t.Error("a page without a table has no error")
 	}
 }

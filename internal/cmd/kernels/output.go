@@ -2,10 +2,10 @@ package main
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -18,12 +18,16 @@ var columns = [...]string{
 	"programs of cgroups", "DNS", "UDP",
 }
 
-// output is what was read of one run.
+// packages are those that ask the kernel.
+var packages = []string{"attach", "conntrack", "dns", "kernel", "owner", "udp"}
+
+// output is what was read of the tests in one kernel.
 type output struct {
 	release, machine string
 	results          []result
-	tooOld           string   // what netconn said of this kernel, if it is too old
-	failed           []string // tests, packages that did not end, or the run
+	tooOld           string          // what netconn said of this kernel, if it is too old
+	ended            map[string]bool // packages of which an output was read: whether they ran to their end
+	failed           []string        // tests, and packages that did not run or end
 }
 
 // result is that of one test or subtest.
@@ -35,55 +39,79 @@ var (
 	tooOldLine  = regexp.MustCompile(`^\s+unsupported_test\.go:\d+: (.*the kernel lacks a feature.*)$`)
 )
 
-func readOutput(name string) (output, error) {
-	f, err := os.Open(name)
+// readFolder reads the outputs of all packages in one kernel.
+func readFolder(folder string) (output, error) {
+	o := output{ended: map[string]bool{}}
+	names, err := filepath.Glob(filepath.Join(folder, "*.log"))
 	if err != nil {
-		return output{}, err
+		return o, err
 	}
-	defer f.Close()
-	o, err := parse(f)
-	if err != nil {
-		return o, fmt.Errorf("%s: %w", name, err)
+	for _, name := range names {
+		if err := o.readFile(name); err != nil {
+			return o, fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	if o.release == "" {
+		return o, fmt.Errorf("%s: no output says which kernel ran", folder)
+	}
+	for _, pkg := range packages {
+		if _, ran := o.ended[pkg]; !ran && o.tooOld == "" {
+			o.failed = append(o.failed, pkg+" did not run")
+		}
 	}
 	return o, nil
 }
 
-// parse reads the output of internal/tools/kernel-tests.
-func parse(in io.Reader) (o output, err error) {
-	pkg, passed := "", true
+func (o *output) readFile(name string) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return o.parse(f)
+}
+
+// parse reads an output of internal/tools/kernel-tests: a line of the kernel, and then a line and the tests of each
+// package. PASS or FAIL is the end of a package's tests.
+func (o *output) parse(in io.Reader) error {
+	pkg := ""
 	lines := bufio.NewScanner(in)
 	lines.Buffer(nil, 1<<20)
-	finish := func() {
-		failed := func(r result) bool { return r.pkg == pkg && r.verdict == "FAIL" }
-		if !passed && !slices.ContainsFunc(o.results, failed) {
-			o.failed = append(o.failed, pkg+" did not end")
-		}
-	}
 	for lines.Scan() {
 		text := strings.TrimRight(lines.Text(), "\r")
-		if name, ok := strings.CutPrefix(text, "== "); ok {
-			finish()
-			pkg, passed = name, false
-			if f := strings.Fields(name); f[0] == "linux" && len(f) == 3 {
-				o.release, o.machine, passed = f[1], processors.Replace(f[2]), true
-			}
-			continue
-		}
-		passed = passed || text == "PASS"
-		if m := verdictLine.FindStringSubmatch(text); m != nil {
+		name, begins := strings.CutPrefix(text, "== ")
+		switch m := verdictLine.FindStringSubmatch(text); {
+		case begins:
+			o.finish(pkg)
+			pkg = o.begin(name)
+		case m != nil:
 			o.add(result{m[1], pkg, m[2]})
-		} else if m := tooOldLine.FindStringSubmatch(text); m != nil {
-			o.tooOld = m[1]
+		case text == "PASS", text == "FAIL":
+			o.ended[pkg] = true
+		default:
+			if m := tooOldLine.FindStringSubmatch(text); m != nil {
+				o.tooOld = m[1]
+			}
 		}
 	}
-	if pkg != "end" {
-		finish()
-		o.failed = append(o.failed, "the run did not end")
+	o.finish(pkg)
+	return lines.Err()
+}
+
+// begin returns the package that a line names, or none if the line names the kernel.
+func (o *output) begin(name string) (pkg string) {
+	if f := strings.Fields(name); f[0] == "linux" && len(f) == 3 {
+		o.release, o.machine = f[1], processors.Replace(f[2])
+		return ""
 	}
-	if o.release == "" {
-		return o, errors.Join(errors.New("it does not say which kernel ran"), lines.Err())
+	o.ended[name] = false
+	return name
+}
+
+func (o *output) finish(pkg string) {
+	if pkg != "" && !o.ended[pkg] {
+		o.failed = append(o.failed, pkg+" did not end")
 	}
-	return o, lines.Err()
 }
 
 func (o *output) add(r result) {
@@ -98,34 +126,41 @@ func (o *output) row() string {
 	if o.tooOld != "" && len(o.failed) == 0 {
 		return line([]string{o.release, o.machine, "too old, and says so", "", "", "", "", "", "", "", ""})
 	}
-	in := func(pkg string) func(result) bool { return func(r result) bool { return r.pkg == pkg } }
-	part := func(pkg, part string) func(result) bool {
-		return func(r result) bool { return r.pkg == pkg && strings.HasSuffix(r.test, "/"+part) }
+	any := func(string) bool { return true }
+	way := func(name string) func(string) bool {
+		return func(test string) bool { return strings.HasSuffix(test, "/"+name) }
 	}
-	named := func(names ...string) func(result) bool {
-		return func(r result) bool { return slices.Contains(names, r.test) }
+	one := func(names ...string) func(string) bool {
+		return func(test string) bool { return slices.Contains(names, test) }
 	}
 	return line([]string{
-		o.release, o.machine, o.cell(in("kernel")), o.cell(in("owner")),
-		o.cell(named("TestBothVersionsOfCgroups", "TestKernelVersion1")),
-		o.cell(part("conntrack", "bpf")), o.cell(part("conntrack", "netlink")),
-		o.cell(named("TestReadRulesOfIPVS", "TestThroughIPVS")),
-		o.cell(in("attach")), o.cell(in("dns")), o.cell(in("udp")),
+		o.release, o.machine, o.cell(any, "kernel"), o.cell(any, "owner"),
+		o.cell(one("TestBothVersionsOfCgroups", "TestKernelVersion1"), "kernel", "owner"),
+		o.cell(way("bpf"), "conntrack"), o.cell(way("netlink"), "conntrack"),
+		o.cell(one("TestReadRulesOfIPVS", "TestThroughIPVS"), "conntrack"),
+		o.cell(any, "attach"), o.cell(any, "dns"), o.cell(any, "udp"),
 	})
 }
 
-// cell counts the tests of a kind. One without any that ran says so.
-func (o *output) cell(of func(result) bool) string {
+// cell counts the tests of a kind in packages. A cell without any says why.
+func (o *output) cell(kind func(test string) bool, pkgs ...string) string {
 	counts := map[string]int{}
 	for _, r := range o.results {
-		if of(r) {
+		if slices.Contains(pkgs, r.pkg) && kind(r.test) {
 			counts[r.verdict]++
 		}
 	}
-	switch {
-	case counts["FAIL"] > 0:
+	if counts["FAIL"] > 0 {
 		return fmt.Sprintf("%d failed of %d", counts["FAIL"], counts["FAIL"]+counts["PASS"])
-	case counts["PASS"] > 0:
+	}
+	for _, pkg := range pkgs {
+		if ended, ran := o.ended[pkg]; !ran {
+			return "did not run"
+		} else if !ended {
+			return fmt.Sprintf("%d, did not end", counts["PASS"])
+		}
+	}
+	if counts["PASS"] > 0 {
 		return strconv.Itoa(counts["PASS"])
 	}
 	return "not in this kernel"

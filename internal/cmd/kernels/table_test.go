@@ -63,18 +63,18 @@ func TestPagesWithoutATable(t *testing.T) {
 
 // A cell counts what passed; one failure is all that a reader needs to know of it; and what was skipped is not there.
 func TestCells(t *testing.T) {
-	all := func(result) bool { return true }
+	all := func(string) bool { return true }
 	for want, verdicts := range map[string][]string{
 		"2":                  {"PASS", "PASS", "SKIP"},
 		"1 failed of 3":      {"PASS", "FAIL", "PASS"},
 		"2 failed of 2":      {"FAIL", "FAIL"},
 		"not in this kernel": {"SKIP"},
 	} {
-		var o output
+		o := output{ended: map[string]bool{"kernel": true}}
 		for _, v := range verdicts {
 			o.add(result{v, "kernel", "TestX"})
 		}
-		if got := o.cell(all); got != want {
+		if got := o.cell(all, "kernel"); got != want {
 			t.Errorf("%v: %q, want %q", verdicts, got, want)
 		}
 		if failed := strings.Count(strings.Join(verdicts, " "), "FAIL"); len(o.failed) != failed {
@@ -86,12 +86,12 @@ func TestCells(t *testing.T) {
 // An output that cannot be read leaves the page as it is.
 func TestOutputsThatCannotBeRead(t *testing.T) {
 	dir := t.TempDir()
-	page, empty := filepath.Join(dir, "page.md"), filepath.Join(dir, "empty")
+	page, empty := filepath.Join(dir, "page.md"), t.TempDir()
 	write(t, page, begin+end)
-	write(t, empty, "")
-	for _, outputs := range [][]string{{filepath.Join(dir, "missing")}, {empty}} {
-		if _, err := run(page, outputs); err == nil {
-			t.Errorf("%v has no error", outputs)
+	write(t, filepath.Join(empty, "dns.log"), "")
+	for _, folder := range []string{filepath.Join(dir, "missing"), empty} {
+		if _, err := run(page, []string{folder}); err == nil {
+			t.Errorf("%s has no error", folder)
 		}
 	}
 	if content, err := os.ReadFile(page); err != nil || string(content) != begin+end {
@@ -104,7 +104,17 @@ func TestOutputsThatCannotBeRead(t *testing.T) {
 
 // The serial console of a machine ends its lines with a carriage return.
 func TestLinesOfAConsole(t *testing.T) {
-	got, err := parse(strings.NewReader(strings.ReplaceAll(ran, "\n", "\r\n")))
+	folder := t.TempDir()
+	splitOutput(t, folder, ran)
+	for _, pkg := range packages {
+		name := filepath.Join(folder, pkg+".log")
+		content, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, name, strings.ReplaceAll(string(content), "\n", "\r\n"))
+	}
+	got, err := readFolder(folder)
 	if err != nil || got.row() != wantRow || len(got.failed) > 0 {
 		t.Errorf("%q, %v, %v", got.row(), got.failed, err)
 	}
