@@ -137,7 +137,7 @@ func (o *output) row() string {
 		o.release, o.machine, o.cell(any, "kernel"), o.cell(any, "owner"),
 		o.cell(one("TestBothVersionsOfCgroups", "TestKernelVersion1"), "kernel", "owner"),
 		o.cell(way("bpf"), "conntrack"), o.cell(way("netlink"), "conntrack"),
-		o.cell(one("TestReadRulesOfIPVS", "TestThroughIPVS"), "conntrack"),
+		o.cell(one("TestReadRulesOfIPVS", "TestThroughIPVS/bpf", "TestThroughIPVS/netlink"), "conntrack"),
 		o.cell(any, "attach"), o.cell(any, "dns"), o.cell(any, "udp"),
 	})
 }
