@@ -34,6 +34,8 @@ SHELL := bash
 .DEFAULT_GOAL := build
 
 GO    ?= go
+# git refuses root a clone of another user, and go build would ask it for the commit: nothing built here says it that way.
+export GOFLAGS := $(strip $(shell $(GO) env GOFLAGS 2>/dev/null) -buildvcs=false)
 TOOL  := $(GO) tool -modfile=internal/tools/go.mod
 CLANG := clang-16
 
@@ -152,7 +154,7 @@ kubernetes: $(KUBERNETES)
 
 $(KUBERNETES) &: internal/tools/kubernetes/go.mod
 	@echo 'Building $(KUBERNETES). The first time takes ten minutes.'
-	@CGO_ENABLED=0 nice $(GO) build -modfile=internal/tools/kubernetes/go.mod -buildvcs=false -trimpath -ldflags='-s -w' -o _build/kubernetes/ \
+	@CGO_ENABLED=0 nice $(GO) build -modfile=internal/tools/kubernetes/go.mod -trimpath -ldflags='-s -w' -o _build/kubernetes/ \
 		k8s.io/kubernetes/cmd/kube-apiserver k8s.io/kubernetes/cmd/kubectl
 	@touch $(KUBERNETES)
 
@@ -167,12 +169,12 @@ NODE := $(KUBERNETES) $(addprefix _build/kubernetes/,kubelet kube-proxy kube-con
 
 $(filter-out $(KUBERNETES) %/coredns,$(NODE)) &: internal/tools/kubernetes/go.mod
 	@echo 'Building a kubelet and its companions. The first time takes ten minutes.'
-	@CGO_ENABLED=0 nice $(GO) build -modfile=internal/tools/kubernetes/go.mod -buildvcs=false -trimpath -ldflags='-s -w' -o _build/kubernetes/ \
+	@CGO_ENABLED=0 nice $(GO) build -modfile=internal/tools/kubernetes/go.mod -trimpath -ldflags='-s -w' -o _build/kubernetes/ \
 		k8s.io/kubernetes/cmd/{kubelet,kube-proxy,kube-controller-manager,kube-scheduler}
 	@touch $(filter-out $(KUBERNETES) %/coredns,$(NODE))
 
 _build/kubernetes/coredns: internal/tools/coredns/go.mod internal/tools/coredns/main.go
-	@cd internal/tools/coredns && CGO_ENABLED=0 nice $(GO) build -buildvcs=false -trimpath -ldflags='-s -w' -o ../../../$@ .
+	@cd internal/tools/coredns && CGO_ENABLED=0 nice $(GO) build -trimpath -ldflags='-s -w' -o ../../../$@ .
 
 # The agent's pod in containerd, without Kubernetes: a short part of test-node.
 .PHONY: test-pod
@@ -203,13 +205,13 @@ BACKENDS := $(addprefix _build/backends/,prometheus promtool alertmanager victor
 
 _build/backends/prometheus: internal/tools/prometheus/go.mod
 	@echo 'Building $@. The first time takes some minutes.'
-	@CGO_ENABLED=0 nice $(GO) build -modfile=$< -tags netgo,remove_all_sd -buildvcs=false -trimpath -ldflags='-s -w' -o $@ \
+	@CGO_ENABLED=0 nice $(GO) build -modfile=$< -tags netgo,remove_all_sd -trimpath -ldflags='-s -w' -o $@ \
 		github.com/prometheus/prometheus/cmd/prometheus
 	@touch $@
 
 _build/backends/promtool: internal/tools/prometheus/go.mod
 	@echo 'Building $@.'
-	@CGO_ENABLED=0 nice $(GO) build -modfile=$< -tags netgo,remove_all_sd -buildvcs=false -trimpath -ldflags='-s -w' -o $@ \
+	@CGO_ENABLED=0 nice $(GO) build -modfile=$< -tags netgo,remove_all_sd -trimpath -ldflags='-s -w' -o $@ \
 		github.com/prometheus/prometheus/cmd/promtool
 	@touch $@
 
@@ -221,23 +223,23 @@ _build/backends/alertmanager: internal/tools/alertmanager/go.mod internal/tools/
 _build/backends/victoria-metrics: internal/tools/victoriametrics/go.mod
 	@echo 'Building $@.'
 	@mkdir -p $(@D)
-	@CGO_ENABLED=0 nice $(GO) build -modfile=internal/tools/victoriametrics/go.mod -buildvcs=false -trimpath -ldflags='-s -w' \
+	@CGO_ENABLED=0 nice $(GO) build -modfile=internal/tools/victoriametrics/go.mod -trimpath -ldflags='-s -w' \
 		-o $@ github.com/VictoriaMetrics/VictoriaMetrics/app/victoria-metrics
 	@touch $@
 
 _build/backends/victoria-logs: internal/tools/victorialogs/go.mod
 	@echo 'Building $@.'
-	@CGO_ENABLED=0 nice $(GO) build -modfile=$< -buildvcs=false -trimpath -ldflags='-s -w' -o $@ \
+	@CGO_ENABLED=0 nice $(GO) build -modfile=$< -trimpath -ldflags='-s -w' -o $@ \
 		github.com/VictoriaMetrics/VictoriaLogs/app/victoria-logs
 	@touch $@
 
 _build/backends/jaeger: internal/tools/jaeger/go.mod
 	@echo 'Building $@. The first time takes some minutes.'
-	@CGO_ENABLED=0 nice $(GO) build -modfile=$< -buildvcs=false -trimpath -ldflags='-s -w' -o $@ github.com/jaegertracing/jaeger/cmd/all-in-one
+	@CGO_ENABLED=0 nice $(GO) build -modfile=$< -trimpath -ldflags='-s -w' -o $@ github.com/jaegertracing/jaeger/cmd/all-in-one
 	@touch $@
 
 _build/backends/traced: internal/tools/traced/go.mod internal/tools/traced/main.go
-	@cd $(<D) && CGO_ENABLED=0 nice $(GO) build -buildvcs=false -trimpath -ldflags='-s -w' -o $(CURDIR)/$@ .
+	@cd $(<D) && CGO_ENABLED=0 nice $(GO) build -trimpath -ldflags='-s -w' -o $(CURDIR)/$@ .
 	@touch $@
 
 .PHONY: test-backends
@@ -327,7 +329,7 @@ check-manifest:
 # The distribution for other systems. Nothing is kept: what counts is that it compiles.
 .PHONY: check-systems
 check-systems: _build/go.mod
-	@cd _build && for system in darwin windows; do GOOS=$$system CGO_ENABLED=0 $(GO) build -buildvcs=false -o /dev/null . || exit; done
+	@cd _build && for system in darwin windows; do GOOS=$$system CGO_ENABLED=0 $(GO) build -o /dev/null . || exit; done
 
 .PHONY: clean
 clean:
