@@ -178,7 +178,7 @@ func TestLink(t *testing.T) {
 		"netconn.role": "server", "netconn.peer.scope": "pod", "server.port": "9080", "network.transport": "udp", "netconn.nat": "redirect",
 		"netconn.original_destination.name": "reviews", "netconn.original_destination.port": "80",
 	}.get)
-	want := Link{Server, ScopePod, 9080, 80, Text("udp"), Text("redirect"), Text("reviews"), Value{}}
+	want := Link{Server, ScopePod, false, 9080, 80, Text("udp"), Text("redirect"), Text("reviews"), Value{}}
 	if l != want {
 		t.Errorf("got %+v, want %+v", l, want)
 	}

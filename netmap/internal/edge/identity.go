@@ -161,9 +161,9 @@ func (l *Link) key(self, other Identity, place Value, seed maphash.Seed) (Key, b
 		place, transport string
 		port             uint16
 		scope            Scope
-		known            bool
+		known, lookups   bool
 	}{
-		client.written(), server.written(), place.String(), l.Transport.String(), l.Port, l.Scope, l.Role != Unknown,
+		client.written(), server.written(), place.String(), l.Transport.String(), l.Port, l.Scope, l.Role != Unknown, l.Lookups,
 	})}, true
 }
 

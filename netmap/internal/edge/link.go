@@ -46,9 +46,10 @@ func (s Scope) InPod() bool { return s == ScopeContainer || s == ScopePod }
 type Link struct {
 	Role            Role
 	Scope           Scope
+	Lookups         bool   // look-ups of DNS, else connections
 	Port            uint16 // that the server listens on; 0: unknown
 	OriginalPort    uint16 // that the client connected to, if it was translated; 0: not translated
-	Transport       Value
+	Transport       Value  // look-ups of both have none
 	NAT             Value
 	Original        Value // name of the original destination, if it was translated
 	OriginalAddress Value

@@ -197,6 +197,17 @@ var (
 // ParseScope returns the scope of this name.
 func ParseScope(name string) Scope { return scope[name] }
 
+// ReadLookups reads the link of a point of a metric of DNS. It has no translation.
+func ReadLookups(point Attributes) Link {
+	return Link{
+		Role:      roles[point.text(names.Role.Key())],
+		Scope:     scope[point.text(names.PeerScope.Key())],
+		Lookups:   true,
+		Port:      point.port(names.ServerPort.Key()),
+		Transport: Text(point.text(names.Transport.Key())),
+	}
+}
+
 // ReadLink reads the link, from the attributes of a point.
 func ReadLink(point Attributes) Link {
 	return Link{
@@ -204,7 +215,7 @@ func ReadLink(point Attributes) Link {
 		Scope:           scope[point.text(names.PeerScope.Key())],
 		Port:            point.port(names.ServerPort.Key()),
 		OriginalPort:    point.port(names.OriginalPort.Key()),
-		Transport:       Text(cmp.Or(point.text(names.Transport.Key()), names.TCP)), // the only one so far
+		Transport:       Text(cmp.Or(point.text(names.Transport.Key()), names.TCP)), // a point of UDP always has it
 		NAT:             Text(point.text(names.NAT.Key())),
 		Original:        Text(point.text(names.OriginalName.Key())),
 		OriginalAddress: Text(point.text(names.OriginalAddress.Key())),

@@ -40,6 +40,12 @@ type Flow struct {
 	Attempts, Closed    map[string]int64 // by error.type; "" for those that went well
 	Active              int64
 	RTTs, Shakes        []float64 // samples, seconds
+
+	// A flow of look-ups has only these.
+	Lookups     bool
+	Responses   map[string]int64 // by response code
+	Timeouts    int64
+	LookupTimes []float64 // samples, seconds
 }
 
 // Bounds are those of the receiver's histograms, in seconds.
@@ -97,6 +103,8 @@ func (a Attributes) put(m pcommon.Map) {
 type writer struct {
 	io, retransmits, attempts, closed, active pmetric.NumberDataPointSlice
 	rtt, shake                                pmetric.HistogramDataPointSlice
+	requests, timeouts                        pmetric.NumberDataPointSlice
+	lookup                                    pmetric.HistogramDataPointSlice
 }
 
 func newWriter(m pmetric.MetricSlice, t Temporality) *writer {
@@ -125,6 +133,9 @@ func newWriter(m pmetric.MetricSlice, t Temporality) *writer {
 		active:      sum("netconn.active", "{connection}", false, Cumulative),
 		rtt:         histogram("netconn.tcp.rtt"),
 		shake:       histogram("netconn.tcp.handshake.duration"),
+		requests:    sum("netconn.dns.requests", "{request}", true, t),
+		timeouts:    sum("netconn.dns.timeouts", "{request}", true, t),
+		lookup:      histogram("dns.lookup.duration"),
 	}
 }
 
@@ -135,6 +146,16 @@ func (w *writer) write(f *Flow) {
 		p.SetStartTimestamp(pcommon.NewTimestampFromTime(f.Start))
 		p.SetTimestamp(pcommon.NewTimestampFromTime(f.At))
 		p.SetIntValue(v)
+	}
+	if f.Lookups {
+		for code, n := range f.Responses {
+			point(w.requests, n, Attributes{"netconn.dns.rcode": code})
+		}
+		if f.Timeouts > 0 {
+			point(w.timeouts, f.Timeouts, nil)
+		}
+		f.histogram(w.lookup, f.LookupTimes)
+		return
 	}
 	point(w.io, f.Tx, Attributes{"network.io.direction": "transmit"})
 	point(w.io, f.Rx, Attributes{"network.io.direction": "receive"})

@@ -53,7 +53,7 @@ func TestSnapshot(t *testing.T) {
 	if diff := cmp.Diff(want, one.Figures); diff != "" {
 		t.Errorf("figures (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]snap.Kind{{}, {Closed: true}, {Error: "refused"}, {Closed: true, Error: "reset"}}, s.Kinds); diff != "" {
+	if diff := cmp.Diff([]snap.Kind{{Of: snap.Attempts}, {Of: snap.Closed}, {Of: snap.Attempts, Error: "refused"}, {Of: snap.Closed, Error: "reset"}}, s.Kinds); diff != "" {
 		t.Errorf("kinds (-want +got):\n%s", diff)
 	}
 	client := edge.End{

@@ -92,7 +92,7 @@ type origin struct {
 }
 
 func newBuilder(n *naming) *builder {
-	return &builder{naming: n, kinds: []snap.Kind{{}, {Closed: true}}, index: make(map[report]int)}
+	return &builder{naming: n, kinds: []snap.Kind{{Of: snap.Attempts}, {Of: snap.Closed}}, index: make(map[report]int)}
 }
 
 // take counts the results, and returns what is missing.
@@ -147,10 +147,10 @@ func (b *builder) put(f *snap.Figures, m metric, aspect string, v sample) {
 		}
 	case attempts:
 		f.Attempts += n
-		b.outcome(f, snap.Kind{Error: aspect}, n)
+		b.outcome(f, snap.Kind{Of: snap.Attempts, Error: aspect}, n)
 	case closed:
 		f.Closed += n
-		b.outcome(f, snap.Kind{Closed: true, Error: aspect}, n)
+		b.outcome(f, snap.Kind{Of: snap.Closed, Error: aspect}, n)
 	case retransmits:
 		f.Retransmits += n
 	case active:
@@ -174,7 +174,7 @@ func (b *builder) outcome(f *snap.Figures, k snap.Kind, n uint64) {
 		return
 	}
 	if i < 0 && len(b.kinds) >= maxKinds && k.Error != names.OtherError {
-		b.outcome(f, snap.Kind{Closed: k.Closed, Error: names.OtherError}, n)
+		b.outcome(f, snap.Kind{Of: k.Of, Error: names.OtherError}, n)
 		return
 	}
 	if i < 0 {

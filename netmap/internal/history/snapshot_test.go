@@ -123,7 +123,7 @@ func TestErrorsBeyondALimit(t *testing.T) {
 		sum[s.Kinds[o.Kind]] += o.N
 	}
 	// Two kinds are no error, one is refused; the other errors are 61 names, and 13 beyond them.
-	other, reset := sum[snap.Kind{Error: names.OtherError}], sum[snap.Kind{Closed: true, Error: names.OtherError}]
+	other, reset := sum[snap.Kind{Of: snap.Attempts, Error: names.OtherError}], sum[snap.Kind{Of: snap.Closed, Error: names.OtherError}]
 	if other != 13 || reset != 1 || len(s.Kinds) != maxKinds+2 || s.Edges[0].Attempts != 84 {
 		t.Errorf("%d and %d others, %d kinds, %d attempts", other, reset, len(s.Kinds), s.Edges[0].Attempts)
 	}

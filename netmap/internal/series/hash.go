@@ -43,11 +43,11 @@ func (h Hash) Resource(attrs pcommon.Map, all uint64) uint64 {
 }
 
 // Attributes returns the same for the same attributes in any order. It leaves out those that differ between the series
-// of one flow: the direction and the error.
+// of one flow: the direction, the error and the response code.
 func (h Hash) Attributes(attrs pcommon.Map) uint64 {
 	var total uint64
 	for k, v := range attrs.All() {
-		if k == names.Direction || k == names.ErrorType {
+		if k == names.Direction || k == names.ErrorType || k == names.RcodeKey {
 			continue
 		}
 		var value uint64

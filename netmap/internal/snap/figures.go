@@ -6,14 +6,28 @@ type Figures struct {
 	RTTs, Handshakes             uint64 // samples
 	RTTSum, HandshakeSum, RTTMax float64
 	Attempts, Closed, Active     uint64
-	Outcomes                     []Outcome // failed attempts and broken connections, each kind once
+	Lookups                      uint64 // of DNS, those without a response too
+	LookupTimes                  uint64 // samples
+	LookupSum                    float64
+	Outcomes                     []Outcome // what did not end well, each kind once
 }
 
-// A Kind is a way in which attempts or connections end. Error is error.type; empty if they ended well.
+// A Kind is a way in which attempts, connections or look-ups end. Error is error.type, for a look-up its response code
+// or [NoResponse]; empty if they ended well.
 type Kind struct {
-	Closed bool // of closed connections, else of attempts
-	Error  string
+	Of    What // Attempts, Closed or Lookups
+	Error string
 }
+
+// NoResponse is how a look-up ends that no server has answered.
+const NoResponse = "timed_out"
+
+// noSuchName is the response that a name does not exist. It is a right answer: resolvers try the names of a search list
+// in turn.
+const noSuchName = "NXDOMAIN"
+
+// Fault reports whether something went wrong.
+func (k Kind) Fault() bool { return k.Error != "" && (k.Of != Lookups || k.Error != noSuchName) }
 
 // Outcome is how often something ended in one way. Kind is an index into the kinds of a snapshot.
 type Outcome struct {
@@ -45,6 +59,9 @@ func (f *Figures) Add(other *Figures) {
 	f.Attempts += other.Attempts
 	f.Closed += other.Closed
 	f.Active += other.Active
+	f.Lookups += other.Lookups
+	f.LookupTimes += other.LookupTimes
+	f.LookupSum += other.LookupSum
 	for _, o := range other.Outcomes {
 		f.Count(o.Kind, o.N)
 	}
@@ -52,5 +69,6 @@ func (f *Figures) Add(other *Figures) {
 
 // Idle reports whether nothing was counted, and no connection is open.
 func (f *Figures) Idle() bool {
-	return f.Tx|f.Rx|f.Retransmits|f.RTTs|f.Attempts|f.Closed|f.Active|f.Handshakes == 0 && len(f.Outcomes) == 0
+	counted := f.Tx | f.Rx | f.Retransmits | f.RTTs | f.Attempts | f.Closed | f.Active | f.Handshakes | f.Lookups
+	return counted|f.LookupTimes == 0 && len(f.Outcomes) == 0
 }

@@ -10,7 +10,7 @@ import (
 // Each figure is a bit of its own, and all of them are all.
 func TestWhatIsABitEach(t *testing.T) {
 	each := map[string]What{
-		"volume": Volume, "retransmits": Retransmits, "rtt": RTT, "attempts": Attempts, "closed": Closed, "active": Active,
+		"volume": Volume, "retransmits": Retransmits, "rtt": RTT, "attempts": Attempts, "closed": Closed, "active": Active, "lookups": Lookups,
 	}
 	var sum What
 	for name, one := range each {

@@ -72,7 +72,8 @@ const (
 	Attempts
 	Closed
 	Active
-	All = Volume | Retransmits | RTT | Attempts | Closed | Active
+	Lookups
+	All = Volume | Retransmits | RTT | Attempts | Closed | Active | Lookups
 )
 
 // A Source makes snapshots. Safe for concurrent use.

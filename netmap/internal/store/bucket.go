@@ -17,7 +17,10 @@ type bucket struct {
 	attempts             column[uint16]
 	closed               column[uint16]
 	active               column[uint16] // one more than were open at the last point; 0: no point
+	lookups              column[uint16] // of DNS, those without a response too
+	lookupTimes          column[uint16] // samples
 	rttSum, handshakeSum []half         // ticks
+	lookupSum            []half         // ticks
 	rttMax               []uint8        // code of the highest bound, see bounds
 	outcomes             []outcome      // several of one slot and kind add up
 }
@@ -42,17 +45,23 @@ func (b *bucket) reset(at int64) {
 	for _, c := range b.narrow() {
 		c.clear()
 	}
-	clear(b.rttSum)
-	clear(b.handshakeSum)
+	for _, sums := range b.sums() {
+		clear(*sums)
+	}
 	clear(b.rttMax)
 	b.outcomes = b.outcomes[:0]
 }
 
 func (b *bucket) wide() [2]*column[uint32] { return [...]*column[uint32]{&b.tx, &b.rx} }
 
-func (b *bucket) narrow() [6]*column[uint16] {
-	return [...]*column[uint16]{&b.retransmits, &b.rtts, &b.handshakes, &b.attempts, &b.closed, &b.active}
+func (b *bucket) narrow() [8]*column[uint16] {
+	return [...]*column[uint16]{
+		&b.retransmits, &b.rtts, &b.handshakes, &b.attempts, &b.closed, &b.active, &b.lookups, &b.lookupTimes,
+	}
 }
+
+// sums are the sums of times.
+func (b *bucket) sums() [3]*[]half { return [...]*[]half{&b.rttSum, &b.handshakeSum, &b.lookupSum} }
 
 // move adds the figures of slots to those of others, and empties them.
 func (b *bucket) move(moves map[uint32]uint32, bounds *bounds) {
@@ -70,7 +79,7 @@ func (b *bucket) move(moves map[uint32]uint32, bounds *bounds) {
 			}
 			c.add(to, n)
 		}
-		for _, c := range [...]*[]half{&b.rttSum, &b.handshakeSum} {
+		for _, c := range b.sums() {
 			if int(from) < len(*c) {
 				addTime(c, to, (*c)[from].ticks())
 				(*c)[from] = 0
@@ -199,7 +208,10 @@ func (r *ring) move(moves map[uint32]uint32, bounds *bounds) {
 
 // bytes returns the memory of the columns.
 func (b *bucket) bytes() int {
-	n := len(b.rttMax) + 2*len(b.rttSum) + 2*len(b.handshakeSum) + 8*cap(b.outcomes)
+	n := len(b.rttMax) + 8*cap(b.outcomes)
+	for _, sums := range b.sums() {
+		n += 2 * len(*sums)
+	}
 	for _, c := range b.wide() {
 		n += 4*len(c.cells) + 48*len(c.big)
 	}

@@ -152,8 +152,9 @@ func fill(b *bucket, slot uint32, times uint64, bs *bounds) {
 	for i, c := range b.narrow() {
 		c.set(slot, times*uint64(i+10))
 	}
-	addTime(&b.rttSum, slot, times*100)
-	addTime(&b.handshakeSum, slot, times*200)
+	for i, c := range b.sums() {
+		addTime(c, slot, times*100<<i)
+	}
 	b.raise(slot, bs.code(float64(times)), bs)
 	b.count(slot, 3, 3, times, math.MaxInt)
 }
@@ -167,7 +168,10 @@ func figuresOf(b *bucket, slot uint32, bs *bounds) []float64 {
 	for _, c := range b.narrow() {
 		all = append(all, float64(c.get(slot)))
 	}
-	all = append(all, float64(b.rttSum[slot].ticks()), float64(b.handshakeSum[slot].ticks()), bs.value(b.rttMax[slot]))
+	for _, c := range b.sums() {
+		all = append(all, float64((*c)[slot].ticks()))
+	}
+	all = append(all, bs.value(b.rttMax[slot]))
 	n := 0.0
 	for _, o := range b.outcomes {
 		if o.slot() == slot {
@@ -184,11 +188,11 @@ func TestMoveTakesAllFigures(t *testing.T) {
 	fill(&b, 6, 10, &bs)
 	fill(&b, 2, 100, &bs)
 	b.move(map[uint32]uint32{5: 2, 6: 1, 4000: 1}, &bs)
-	want := []float64{101, 202, 1010, 1111, 1212, 1313, 1414, 1514, 10100, 20200, 100, 101} // active is one more than open
+	want := []float64{101, 202, 1010, 1111, 1212, 1313, 1414, 1514, 1616, 1717, 10100, 20200, 40400, 100, 101} // active is one more than open
 	if diff := cmp.Diff(want, figuresOf(&b, 2, &bs)); diff != "" {
 		t.Errorf("added to what was there (-want +got):\n%s", diff)
 	}
-	want = []float64{10, 20, 100, 110, 120, 130, 140, 150, 1000, 2000, 10, 10}
+	want = []float64{10, 20, 100, 110, 120, 130, 140, 150, 160, 170, 1000, 2000, 4000, 10, 10}
 	if diff := cmp.Diff(want, figuresOf(&b, 1, &bs)); diff != "" {
 		t.Errorf("to an empty slot (-want +got):\n%s", diff)
 	}

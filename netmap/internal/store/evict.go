@@ -14,6 +14,9 @@ import (
 func (s *Store) place(b *batch, p *series.Point, t *stream) uint32 {
 	point := series.Read(p.Attributes)
 	local, peer, link := b.resource.end, edge.ReadPeer(point), edge.ReadLink(point)
+	if b.lookups {
+		link = edge.ReadLookups(point)
+	}
 	edge.ReadAddresses(point, link.Role, &local, &peer)
 	if slot, ok := s.lookup(&local, &peer, link); ok {
 		r := &s.reports[slot]

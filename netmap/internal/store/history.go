@@ -85,7 +85,8 @@ func (h *history) held(report int) bool {
 func (b *bucket) take(step *snap.Step, slot uint32, e *snap.Edge, bounds *bounds) {
 	f := snap.Figures{
 		Tx: b.tx.get(slot), Rx: b.rx.get(slot), RTTs: b.rtts.get(slot), Handshakes: b.handshakes.get(slot),
-		Attempts: b.attempts.get(slot), Closed: b.closed.get(slot),
+		Attempts: b.attempts.get(slot), Closed: b.closed.get(slot), Lookups: b.lookups.get(slot),
+		LookupTimes: b.lookupTimes.get(slot),
 	}
 	if n := b.active.get(slot); n > 0 {
 		f.Active = n - 1
@@ -96,6 +97,9 @@ func (b *bucket) take(step *snap.Step, slot uint32, e *snap.Edge, bounds *bounds
 	}
 	if int(slot) < len(b.handshakeSum) {
 		f.HandshakeSum = b.handshakeSum[slot].seconds()
+	}
+	if int(slot) < len(b.lookupSum) {
+		f.LookupSum = b.lookupSum[slot].seconds()
 	}
 	if int(slot) < len(b.rttMax) {
 		f.RTTMax = bounds.value(b.rttMax[slot])

@@ -89,7 +89,7 @@ func TestHistoryAddsUpToTheEdge(t *testing.T) {
 	want := snap.Figures{
 		Tx: 30, Rx: 300, Retransmits: 3, RTTs: 3, RTTSum: 0.0006, RTTMax: 0.0003, Handshakes: 3, HandshakeSum: 0.006,
 		Attempts: 9, Closed: 6, Active: 4,
-		Outcomes: []snap.Outcome{{Kind: w.kind(snap.Kind{Error: "refused"}), N: 3}, {Kind: w.kind(snap.Kind{Closed: true, Error: "reset"}), N: 3}},
+		Outcomes: []snap.Outcome{{Kind: w.kind(snap.Kind{Of: snap.Attempts, Error: "refused"}), N: 3}, {Kind: w.kind(snap.Kind{Of: snap.Closed, Error: "reset"}), N: 3}},
 	}
 	nearly := cmp.Comparer(func(a, b float64) bool { return a-b < 1e-6 && b-a < 1e-6 })
 	byKind := cmp.Transformer("byKind", func(all []snap.Outcome) map[uint8]uint64 {

@@ -41,6 +41,7 @@ type batch struct {
 	resource *resource
 	hash     uint64 // of the resource's attributes
 	points   uint64
+	lookups  bool         // the present metric is of DNS
 	point    series.Point // the present one
 
 	at           int64 // of the point before, Unix nanoseconds
@@ -49,6 +50,7 @@ type batch struct {
 
 // adder returns the method that takes in a metric of the name, or nil if the metric is not one of ours.
 func (b *batch) adder(name string) func(pmetric.Metric) {
+	b.lookups = false
 	switch name {
 	case names.IO:
 		return b.sums(b.io)
@@ -64,6 +66,15 @@ func (b *batch) adder(name string) func(pmetric.Metric) {
 		return b.histograms(b.rtt)
 	case names.HandshakeDuration:
 		return b.histograms(b.handshake)
+	}
+	b.lookups = true
+	switch name {
+	case names.LookupRequests:
+		return b.sums(b.requests)
+	case names.LookupTimeouts:
+		return b.sums(b.timeouts)
+	case names.LookupDuration:
+		return b.histograms(b.lookup)
 	}
 	return nil
 }
@@ -98,6 +109,9 @@ func (b *batch) open(p *series.Point) *stream {
 	}
 	b.point = *p
 	key := series.Flow(b.resource.id, s.hash.Attributes(p.Attributes))
+	if b.lookups {
+		key = ^key // connections may have the same attributes
+	}
 	t := s.streams[key]
 	switch {
 	case t == nil:

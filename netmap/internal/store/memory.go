@@ -120,7 +120,7 @@ func (s *Store) bucketBytes() int {
 // bytes returns the memory of a stream beyond streamBytes.
 func (t *stream) bytes() int {
 	n := cap(t.outcomes) * outcomeBytes
-	for _, h := range [...]*series.Histogram{t.rtt, t.handshake} {
+	for _, h := range [...]*series.Histogram{t.rtt, t.duration} {
 		if h != nil {
 			n += size[series.Histogram]() + 4*h.Kept()
 		}

@@ -93,6 +93,8 @@ func (s *Store) figures(r snap.Range, now int64) []snap.Figures {
 		b.handshakes.each(func(i int, v uint64) { f[i].Handshakes += v })
 		b.attempts.each(func(i int, v uint64) { f[i].Attempts += v })
 		b.closed.each(func(i int, v uint64) { f[i].Closed += v })
+		b.lookups.each(func(i int, v uint64) { f[i].Lookups += v })
+		b.lookupTimes.each(func(i int, v uint64) { f[i].LookupTimes += v })
 		if b.at >= recent {
 			b.active.each(func(i int, v uint64) { f[i].Active = v - 1 })
 		}
@@ -101,6 +103,9 @@ func (s *Store) figures(r snap.Range, now int64) []snap.Figures {
 		}
 		for i, v := range b.handshakeSum[:min(len(b.handshakeSum), len(f))] {
 			f[i].HandshakeSum += v.seconds()
+		}
+		for i, v := range b.lookupSum[:min(len(b.lookupSum), len(f))] {
+			f[i].LookupSum += v.seconds()
 		}
 		for i, code := range b.rttMax[:min(len(b.rttMax), len(f))] {
 			if code != 0 {

@@ -127,12 +127,12 @@ func TestKindsBeyondTheLimitAreOne(t *testing.T) {
 	if got := len(snapshot.Kinds); got > maxKinds+2 {
 		t.Errorf("%d kinds, want at most %d and two others", got, maxKinds)
 	}
-	kinds, counted := map[bool]int{}, 0
+	kinds, counted := map[snap.What]int{}, 0
 	for _, o := range snapshot.Edges[0].Outcomes {
-		kinds[snapshot.Kinds[o.Kind].Closed]++
+		kinds[snapshot.Kinds[o.Kind].Of]++
 		counted++
 	}
-	if kinds[false] == 0 || kinds[true] == 0 || counted > maxKinds+2 {
+	if kinds[snap.Attempts] == 0 || kinds[snap.Closed] == 0 || counted > maxKinds+2 {
 		t.Errorf("%v kinds of failures and breaks", kinds)
 	}
 	// Series of the last kind cannot be told apart, so one of them counts and the others are dropped.
@@ -325,16 +325,16 @@ func TestSecondsOfASnapshot(t *testing.T) {
 func TestKindsUpToTheLimit(t *testing.T) {
 	w := newWorld(t, 10)
 	for i := range maxKinds - len(w.kinds) {
-		w.kind(snap.Kind{Error: fmt.Sprint("error-", i)})
+		w.kind(snap.Kind{Of: snap.Attempts, Error: fmt.Sprint("error-", i)})
 	}
 	if n := len(w.kinds); n != maxKinds {
 		t.Fatalf("%d kinds, want %d", n, maxKinds)
 	}
-	beyond := w.kinds[w.kind(snap.Kind{Error: "one more"})]
-	if want := (snap.Kind{Error: names.OtherError}); beyond != want {
+	beyond := w.kinds[w.kind(snap.Kind{Of: snap.Attempts, Error: "one more"})]
+	if want := (snap.Kind{Of: snap.Attempts, Error: names.OtherError}); beyond != want {
 		t.Errorf("a kind beyond the limit is %+v, want %+v", beyond, want)
 	}
-	if i, j := w.kind(snap.Kind{Error: "one more"}), w.kind(snap.Kind{Error: "another"}); i != j {
+	if i, j := w.kind(snap.Kind{Of: snap.Attempts, Error: "one more"}), w.kind(snap.Kind{Of: snap.Attempts, Error: "another"}); i != j {
 		t.Errorf("two kinds beyond the limit are %d and %d", i, j)
 	}
 }

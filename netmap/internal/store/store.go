@@ -120,7 +120,7 @@ func New(c Config) *Store {
 		hash:           series.NewHash(),
 		fine:           newRing(fineStep, fineSpan/fineStep),
 		coarse:         newRing(coarseStep, coarseSpan/coarseStep),
-		kinds:          []snap.Kind{{}, {Closed: true}},
+		kinds:          []snap.Kind{{Of: snap.Attempts}, {Of: snap.Closed}},
 		ends:           make(map[uint64]*edge.End),
 		reports:        make([]match.Report, reserved),
 		states:         make([]reportState, reserved),
@@ -161,7 +161,7 @@ func (s *Store) kind(k snap.Kind) uint8 {
 		}
 	}
 	if len(s.kinds) >= maxKinds && k.Error != names.OtherError {
-		return s.kind(snap.Kind{Closed: k.Closed, Error: names.OtherError})
+		return s.kind(snap.Kind{Of: k.Of, Error: names.OtherError})
 	}
 	s.kinds = append(s.kinds, k)
 	return uint8(len(s.kinds) - 1)

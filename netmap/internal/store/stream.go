@@ -12,7 +12,7 @@ import (
 	"github.com/netconn/netconn/netmap/internal/snap"
 )
 
-// A stream is the series of one resource for one set of attributes.
+// A stream is the series of one resource for one set of attributes: of connections, or of look-ups.
 type stream struct {
 	slot           uint32 // of its report, or the overflow slot if that is not held
 	kept           bool   // in Store.streams
@@ -25,10 +25,11 @@ type stream struct {
 	outcomes            []outcomes
 	active              series.Clock
 	open                uint64 // connections, at the last point
-	rtt, handshake      *series.Histogram
+	rtt                 *series.Histogram
+	duration            *series.Histogram // of handshakes, or of look-ups
 }
 
-// outcomes is a series of attempts or of closed connections with one error.type.
+// outcomes is a series of attempts, closed connections or look-ups that ended in one way.
 type outcomes struct {
 	series.Counter
 	kind uint8 // index into the store's kinds
@@ -95,26 +96,50 @@ func (b *batch) retransmits(p series.Point, value int64) {
 		func(k *bucket, slot uint32, n uint64) { k.retransmits.add(slot, n) })
 }
 
-func (b *batch) attempts(p series.Point, value int64) { b.ended(p, value, false) }
+func (b *batch) attempts(p series.Point, value int64) {
+	b.ended(p, value, snap.Kind{Of: snap.Attempts, Error: text(p, names.ErrorType)}, func(k *bucket) *column[uint16] {
+		return &k.attempts
+	})
+}
 
-func (b *batch) closed(p series.Point, value int64) { b.ended(p, value, true) }
+func (b *batch) closed(p series.Point, value int64) {
+	b.ended(p, value, snap.Kind{Of: snap.Closed, Error: text(p, names.ErrorType)}, func(k *bucket) *column[uint16] {
+		return &k.closed
+	})
+}
 
-func (b *batch) ended(p series.Point, value int64, closed bool) {
-	kind := snap.Kind{Closed: closed}
-	if v, ok := p.Attributes.Get(names.ErrorType); ok {
-		kind.Error = edge.Text(v.AsString()).String()
+func (b *batch) requests(p series.Point, value int64) {
+	kind := snap.Kind{Of: snap.Lookups, Error: text(p, names.RcodeKey)}
+	if kind.Error == names.Rcode(0) {
+		kind.Error = ""
 	}
+	b.ended(p, value, kind, (*bucket).looked)
+}
+
+func (b *batch) timeouts(p series.Point, value int64) {
+	b.ended(p, value, snap.Kind{Of: snap.Lookups, Error: snap.NoResponse}, (*bucket).looked)
+}
+
+func (b *bucket) looked() *column[uint16] { return &b.lookups }
+
+// text returns the value of an attribute; empty if the point does not have it.
+func text(p series.Point, key string) string {
+	v, ok := p.Attributes.Get(key)
+	if !ok {
+		return ""
+	}
+	return edge.Text(v.AsString()).String()
+}
+
+// ended counts what ended in one way.
+func (b *batch) ended(p series.Point, value int64, kind snap.Kind, count func(*bucket) *column[uint16]) {
 	index, other := b.store.kind(kind), uint8(0)
 	if kind.Error != "" {
-		other = b.store.kind(snap.Kind{Closed: closed, Error: names.OtherError})
+		other = b.store.kind(snap.Kind{Of: kind.Of, Error: names.OtherError})
 	}
 	of := func(t *stream) *series.Counter { return t.outcome(index) }
 	b.add(p, value, of, func(k *bucket, slot uint32, n uint64) {
-		if closed {
-			k.closed.add(slot, n)
-		} else {
-			k.attempts.add(slot, n)
-		}
+		count(k).add(slot, n)
 		if kind.Error != "" {
 			k.count(slot, index, other, n, max(chunk, 4*b.store.config.MaxEdges))
 		}
@@ -157,10 +182,18 @@ func (b *batch) rtt(p series.Point, d pmetric.HistogramDataPoint) {
 }
 
 func (b *batch) handshake(p series.Point, d pmetric.HistogramDataPoint) {
-	b.sample(p, d, func(t *stream) **series.Histogram { return &t.handshake },
+	b.sample(p, d, func(t *stream) **series.Histogram { return &t.duration },
 		func(k *bucket, slot uint32, s series.Samples, ticks uint64) {
 			k.handshakes.add(slot, s.Count)
 			addTime(&k.handshakeSum, slot, ticks)
+		})
+}
+
+func (b *batch) lookup(p series.Point, d pmetric.HistogramDataPoint) {
+	b.sample(p, d, func(t *stream) **series.Histogram { return &t.duration },
+		func(k *bucket, slot uint32, s series.Samples, ticks uint64) {
+			k.lookupTimes.add(slot, s.Count)
+			addTime(&k.lookupSum, slot, ticks)
 		})
 }
 

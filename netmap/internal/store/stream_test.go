@@ -249,7 +249,7 @@ func TestFiguresOfAllMetrics(t *testing.T) {
 	if diff := cmp.Diff(want, got, nearly); diff != "" {
 		t.Errorf("figures (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(map[snap.Kind]uint64{{Error: "refused"}: 2, {Closed: true, Error: "reset"}: 1}, outcomes); diff != "" {
+	if diff := cmp.Diff(map[snap.Kind]uint64{{Of: snap.Attempts, Error: "refused"}: 2, {Of: snap.Closed, Error: "reset"}: 1}, outcomes); diff != "" {
 		t.Errorf("outcomes (-want +got):\n%s", diff)
 	}
 }

@@ -30,7 +30,10 @@ func ofTags(t *testing.T, pairs ...string) *edge.End {
 }
 
 // The kinds of all snapshots of these tests.
-var outcomes = []snap.Kind{{}, {Closed: true}, {Error: "refused"}, {Closed: true, Error: "reset"}, {Error: "timed_out"}}
+var outcomes = []snap.Kind{
+	{Of: snap.Attempts}, {Of: snap.Closed}, {Of: snap.Attempts, Error: "refused"}, {Of: snap.Closed, Error: "reset"},
+	{Of: snap.Attempts, Error: "timed_out"}, {Of: snap.Lookups, Error: "SERVFAIL"}, {Of: snap.Lookups, Error: "NXDOMAIN"},
+}
 
 func snapshotOf(edges ...snap.Edge) *snap.Snapshot {
 	return &snap.Snapshot{
@@ -52,11 +55,12 @@ func calls(client, server *edge.End, port uint16, n uint64) snap.Edge {
 func TestMetrics(t *testing.T) {
 	f := snap.Figures{
 		Tx: 10, Rx: 20, Retransmits: 3, RTTs: 4, RTTSum: 2, RTTMax: 0.7, Handshakes: 5, HandshakeSum: 1, Attempts: 6, Closed: 7, Active: 8,
-		Outcomes: []snap.Outcome{{Kind: 2, N: 2}, {Kind: 3, N: 1}, {Kind: 4, N: 3}},
+		Lookups: 9, LookupTimes: 4, LookupSum: 1,
+		Outcomes: []snap.Outcome{{Kind: 2, N: 2}, {Kind: 3, N: 1}, {Kind: 4, N: 3}, {Kind: 5, N: 5}, {Kind: 6, N: 1}},
 	}
 	want := map[string]float64{
 		"tx": 10, "rx": 20, "retransmits": 3, "rtt": 0.5, "rtt_max": 0.7, "handshake": 0.2, "attempts": 6, "failures": 5, "closed": 7,
-		"breaks": 1, "active": 8, "volume": 30,
+		"breaks": 1, "active": 8, "lookups": 9, "lookup_failures": 5, "lookup_time": 0.25, "volume": 30,
 	}
 	got := map[string]float64{}
 	for _, m := range metrics {
@@ -136,8 +140,11 @@ func TestGroupedEdges(t *testing.T) {
 	one, two := calls(a, db, 1, 1), calls(a, db, 2, 2)
 	one.Figures = snap.Figures{RTTs: 1, RTTSum: 1, Handshakes: 1, HandshakeSum: 0.25, Attempts: 2, Outcomes: []snap.Outcome{{Kind: 2, N: 1}, {Kind: 3, N: 5}}}
 	two.Figures = snap.Figures{RTTs: 3, RTTSum: 1, Handshakes: 1, HandshakeSum: 0.75, Attempts: 3, Outcomes: []snap.Outcome{{Kind: 2, N: 2}, {Kind: 4, N: 1}}}
+	three := calls(a, db, 3, 0)
+	three.Figures = snap.Figures{Lookups: 9, LookupTimes: 4, LookupSum: 1, Outcomes: []snap.Outcome{{Kind: 5, N: 2}, {Kind: 6, N: 3}}}
+	three.First, three.Changed = 500, 800
 	one.First, one.Changed, two.First, two.Changed = 500, 900, 400, 800
-	f, err := NewFlows(t.Context(), snapshotOf(one, two), FlowsQuery{
+	f, err := NewFlows(t.Context(), snapshotOf(one, two, three), FlowsQuery{
 		Query: Query{Filter: new(filter.Filter)}, Clients: []By{by(t, "name")}, Servers: []By{by(t, "name")}, Sort: Sort{By: metric(t, "tx")}, Limit: 10,
 	})
 	if err != nil {
@@ -149,12 +156,13 @@ func TestGroupedEdges(t *testing.T) {
 	}
 	want := map[string]float64{
 		"tx": 0, "rx": 0, "retransmits": 0, "rtt": 0.5, "handshake": 0.5, "attempts": 5, "failures": 4, "closed": 0, "breaks": 5, "active": 0,
+		"lookups": 9, "lookup_failures": 2, "lookup_time": 0.25,
 	}
 	delete(got, "rtt_max")
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("figures of the row (-want +got):\n%s", diff)
 	}
-	if f.First[0] != 400 || f.Last[0] != 900 || f.Count[0] != 2 {
+	if f.First[0] != 400 || f.Last[0] != 900 || f.Count[0] != 3 {
 		t.Errorf("first %d, last %d, %d edges", f.First[0], f.Last[0], f.Count[0])
 	}
 	if diff := cmp.Diff(Outcomes{"refused": {{0, 3}}, "timed_out": {{0, 1}}}, f.FailuresBy); diff != "" {
@@ -163,7 +171,13 @@ func TestGroupedEdges(t *testing.T) {
 	if diff := cmp.Diff(Outcomes{"reset": {{0, 5}}}, f.BreaksBy); diff != "" {
 		t.Errorf("breaks (-want +got):\n%s", diff)
 	}
-	if f.Totals.Failures != 4 || f.Totals.Breaks != 5 || f.Totals.Attempts != 5 || f.Totals.Edges != 2 {
+	if diff := cmp.Diff(Outcomes{"SERVFAIL": {{0, 2}}, "NXDOMAIN": {{0, 3}}}, f.LookupsBy); diff != "" {
+		t.Errorf("look-ups (-want +got):\n%s", diff)
+	}
+	if f.Totals.Lookups != 9 || f.Totals.LookupFailures != 2 {
+		t.Errorf("totals %+v", f.Totals)
+	}
+	if f.Totals.Failures != 4 || f.Totals.Breaks != 5 || f.Totals.Attempts != 5 || f.Totals.Edges != 3 {
 		t.Errorf("totals %+v", f.Totals)
 	}
 }
@@ -175,6 +189,7 @@ func TestQueries(t *testing.T) {
 	other := ofTags(t, "name", "y", "type", "host", "zone", "2", "region", "s")
 	edges := map[string]snap.Edge{
 		"quiet": calls(a, b, 1, 1), "fails": calls(a, b, 2, 1), "resends": calls(a, b, 3, 1), "unknown": calls(a, x, 4, 1),
+		"no name": calls(a, b, 9, 1), "no resolver": calls(a, b, 10, 1),
 		"crosses": calls(zoned, other, 5, 1), "new": calls(a, b, 6, 1), "only the server": calls(a, b, 7, 1), "undirected": calls(a, b, 8, 1),
 	}
 	change := func(name string, f func(*snap.Edge)) {
@@ -183,6 +198,12 @@ func TestQueries(t *testing.T) {
 		edges[name] = e
 	}
 	change("fails", func(e *snap.Edge) { e.Outcomes = []snap.Outcome{{Kind: 2, N: 1}} })
+	change("no name", func(e *snap.Edge) {
+		e.Link.Lookups, e.Lookups, e.Outcomes = true, 1, []snap.Outcome{{Kind: 6, N: 1}}
+	})
+	change("no resolver", func(e *snap.Edge) {
+		e.Link.Lookups, e.Lookups, e.Outcomes = true, 1, []snap.Outcome{{Kind: 5, N: 1}}
+	})
 	change("resends", func(e *snap.Edge) { e.Retransmits = 1 })
 	change("new", func(e *snap.Edge) { e.Learned, e.First = false, 1030-60 })
 	change("only the server", func(e *snap.Edge) { e.ByClient, e.ByServer = false, true })
@@ -198,10 +219,11 @@ func TestQueries(t *testing.T) {
 		q    Query
 		want []string
 	}{
-		"all":                     {Query{New: 60}, []string{"crosses", "fails", "new", "only the server", "quiet", "resends", "undirected", "unknown"}},
-		"problems":                {Query{Problems: true}, []string{"fails", "resends"}},
+		"all":                     {Query{New: 60}, []string{"crosses", "fails", "new", "no name", "no resolver", "only the server", "quiet", "resends", "undirected", "unknown"}},
+		"problems":                {Query{Problems: true}, []string{"fails", "no resolver", "resends"}},
 		"new":                     {Query{Only: flag("new"), New: 60}, []string{"new"}},
 		"new, of a minute":        {Query{Only: flag("new"), New: 59}, nil},
+		"look-ups":                {Query{Only: flag("lookups")}, []string{"no name", "no resolver"}},
 		"zones":                   {Query{Only: flag("zones")}, []string{"crosses"}},
 		"zones and regions":       {Query{Only: flag("zones") | flag("regions")}, []string{"crosses"}},
 		"zones and unresolved":    {Query{Only: flag("zones") | flag("unresolved")}, nil},

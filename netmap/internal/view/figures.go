@@ -61,10 +61,13 @@ var metrics = [...]Metric{
 	}},
 	{"handshake", func(f *snap.Figures, _ []snap.Kind) float64 { return f.HandshakeSum / float64(f.Handshakes) }},
 	{"attempts", func(f *snap.Figures, _ []snap.Kind) float64 { return float64(f.Attempts) }},
-	{"failures", func(f *snap.Figures, kinds []snap.Kind) float64 { return float64(bad(f, kinds, false)) }},
+	{"failures", func(f *snap.Figures, kinds []snap.Kind) float64 { return float64(faults(f, kinds, snap.Attempts)) }},
 	{"closed", func(f *snap.Figures, _ []snap.Kind) float64 { return float64(f.Closed) }},
-	{"breaks", func(f *snap.Figures, kinds []snap.Kind) float64 { return float64(bad(f, kinds, true)) }},
+	{"breaks", func(f *snap.Figures, kinds []snap.Kind) float64 { return float64(faults(f, kinds, snap.Closed)) }},
 	{"active", func(f *snap.Figures, _ []snap.Kind) float64 { return float64(f.Active) }},
+	{"lookups", func(f *snap.Figures, _ []snap.Kind) float64 { return float64(f.Lookups) }},
+	{"lookup_failures", func(f *snap.Figures, kinds []snap.Kind) float64 { return float64(faults(f, kinds, snap.Lookups)) }},
+	{"lookup_time", func(f *snap.Figures, _ []snap.Kind) float64 { return f.LookupSum / float64(f.LookupTimes) }},
 	{"volume", func(f *snap.Figures, _ []snap.Kind) float64 { return float64(f.Tx) + float64(f.Rx) }},
 }
 
@@ -93,11 +96,11 @@ func emptyColumns(n int) []Numbers {
 	return all
 }
 
-// bad adds up failed attempts, or closed connections that broke.
-func bad(f *snap.Figures, kinds []snap.Kind, closed bool) uint64 {
+// faults adds up failed attempts, connections that broke, or failed look-ups.
+func faults(f *snap.Figures, kinds []snap.Kind, of snap.What) uint64 {
 	n := uint64(0)
 	for _, o := range f.Outcomes {
-		if kinds[o.Kind].Closed == closed {
+		if k := kinds[o.Kind]; k.Of == of && k.Fault() {
 			n += o.N
 		}
 	}
@@ -115,13 +118,17 @@ type Totals struct {
 	Closed      uint64 `json:"closed"`
 	Breaks      uint64 `json:"breaks"`
 	Active      uint64 `json:"active"`
+
+	Lookups        uint64 `json:"lookups"`
+	LookupFailures uint64 `json:"lookup_failures"`
 }
 
 func totals(edges int, f *snap.Figures, kinds []snap.Kind) Totals {
 	return Totals{
 		Edges: edges, Tx: f.Tx, Rx: f.Rx, Retransmits: f.Retransmits, Attempts: f.Attempts,
-		Failures: bad(f, kinds, false),
-		Closed:   f.Closed, Breaks: bad(f, kinds, true), Active: f.Active,
+		Failures: faults(f, kinds, snap.Attempts),
+		Closed:   f.Closed, Breaks: faults(f, kinds, snap.Closed), Active: f.Active,
+		Lookups: f.Lookups, LookupFailures: faults(f, kinds, snap.Lookups),
 	}
 }
 
@@ -138,13 +145,13 @@ func (v *Volume) add(edges int, f *snap.Figures) {
 	v.Rx += f.Rx
 }
 
-// Outcomes are counts by error.type: pairs of [index of the row, count].
+// Outcomes are counts by error.type or response code: pairs of [index of the row, count].
 type Outcomes map[string][][2]uint64
 
-// add adds failed attempts or broken connections of a row.
-func (o Outcomes) add(row int, f *snap.Figures, kinds []snap.Kind, closed bool) {
+// add adds the attempts, connections or look-ups of a row that did not end well.
+func (o Outcomes) add(row int, f *snap.Figures, kinds []snap.Kind, of snap.What) {
 	for _, k := range f.Outcomes {
-		if kinds[k.Kind].Closed == closed {
+		if kinds[k.Kind].Of == of {
 			name := kinds[k.Kind].Error
 			o[name] = append(o[name], [2]uint64{uint64(row), k.N})
 		}
@@ -169,6 +176,8 @@ func (m Metric) what() snap.What {
 		return snap.Closed
 	case "active":
 		return snap.Active
+	case "lookups", "lookup_failures", "lookup_time":
+		return snap.Lookups
 	}
 	return snap.RTT
 }

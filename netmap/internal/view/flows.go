@@ -59,6 +59,7 @@ type Flows struct {
 	Last       []int64    `json:"last"`
 	FailuresBy Outcomes   `json:"failures_by"`
 	BreaksBy   Outcomes   `json:"breaks_by"`
+	LookupsBy  Outcomes   `json:"lookups_by"`
 	Cost       Numbers    `json:"cost,omitempty"` // null: no price is known
 	TotalCost  *Number    `json:"total_cost,omitempty"`
 	Spark      *Spark     `json:"spark,omitempty"`
@@ -114,7 +115,8 @@ func NewFlows(ctx context.Context, snapshot *snap.Snapshot, q FlowsQuery) (*Flow
 		Client: [][]string{}, Server: [][]string{}, ClientKind: []int{}, ServerKind: []int{},
 		ClientName: []string{}, ServerName: []string{},
 		Flags: []int{}, Count: []int{}, First: []int64{}, Last: []int64{}, FailuresBy: Outcomes{}, BreaksBy: Outcomes{},
-		Totals: totals(g.edges, &g.total, snapshot.Kinds), Folded: FoldedLoops{g.loops},
+		LookupsBy: Outcomes{},
+		Totals:    totals(g.edges, &g.total, snapshot.Kinds), Folded: FoldedLoops{g.loops},
 		Unattributed: Unattributed{g.unattributed}, columns: emptyColumns(len(columns)),
 	}
 	if q.Prices != nil {
@@ -276,8 +278,9 @@ func (f *Flows) row(i int, q *FlowsQuery, snapshot *snap.Snapshot, k rowKey, s *
 	if q.Prices != nil {
 		f.Cost = append(f.Cost, s.cost.value())
 	}
-	f.FailuresBy.add(i, &s.Figures, snapshot.Kinds, false)
-	f.BreaksBy.add(i, &s.Figures, snapshot.Kinds, true)
+	f.FailuresBy.add(i, &s.Figures, snapshot.Kinds, snap.Attempts)
+	f.BreaksBy.add(i, &s.Figures, snapshot.Kinds, snap.Closed)
+	f.LookupsBy.add(i, &s.Figures, snapshot.Kinds, snap.Lookups)
 }
 
 func texts(values []edge.Value) []string {

@@ -36,6 +36,7 @@ type Graph struct {
 	Edges        Edges        `json:"edges"`
 	Failures     Outcomes     `json:"failures"`
 	Breaks       Outcomes     `json:"breaks"`
+	Lookups      Outcomes     `json:"lookups"`
 	Totals       Totals       `json:"totals"`
 	Shown        Volume       `json:"shown"`
 	Folded       Folded       `json:"folded"`
@@ -309,9 +310,11 @@ func (d *drawing) edge(answer *Graph, i, client, server int) {
 		answer.Edges.Columns[j] = append(answer.Edges.Columns[j], m.value(&s.Figures, d.snapshot.Kinds))
 		switch m.name {
 		case "failures":
-			answer.Failures.add(i, &s.Figures, d.snapshot.Kinds, false)
+			answer.Failures.add(i, &s.Figures, d.snapshot.Kinds, snap.Attempts)
 		case "breaks":
-			answer.Breaks.add(i, &s.Figures, d.snapshot.Kinds, true)
+			answer.Breaks.add(i, &s.Figures, d.snapshot.Kinds, snap.Closed)
+		case "lookup_failures":
+			answer.Lookups.add(i, &s.Figures, d.snapshot.Kinds, snap.Lookups)
 		}
 	}
 }
@@ -325,7 +328,7 @@ func (g *Graph) empty(metrics []Metric) {
 		Client: []int{}, Server: []int{}, Flags: []int{}, Count: []int{},
 		Metrics: metrics, Columns: emptyColumns(len(metrics)),
 	}
-	g.Failures, g.Breaks = Outcomes{}, Outcomes{}
+	g.Failures, g.Breaks, g.Lookups = Outcomes{}, Outcomes{}, Outcomes{}
 }
 
 // place appends the nodes that an edge touches, and returns the index of each.

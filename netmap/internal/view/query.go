@@ -3,6 +3,7 @@ package view
 import (
 	"cmp"
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/netconn/netconn/internal/names"
@@ -15,7 +16,7 @@ import (
 // Query is what several answers depend on.
 type Query struct {
 	Filter   *filter.Filter
-	Problems bool  // only edges with failures, breaks or retransmits
+	Problems bool  // only edges with failures, breaks, retransmits or failed look-ups
 	Only     int   // flags that an edge must have
 	Loops    bool  // hops within a node are edges too
 	New      int64 // an edge is new if it was first seen within so many seconds
@@ -35,12 +36,13 @@ const (
 	flagRegions
 	flagUnresolved
 	flagAlerts
+	flagLookups
 )
 
 // ParseFlag returns the flag of this name, of those that a query may ask for.
 func ParseFlag(name string) (int, bool) {
 	flag, ok := map[string]int{"new": flagNew, "zones": flagZones, "regions": flagRegions,
-		"unresolved": flagUnresolved, "alerts": flagAlerts}[name]
+		"unresolved": flagUnresolved, "alerts": flagAlerts, "lookups": flagLookups}[name]
 	return flag, ok
 }
 
@@ -59,6 +61,7 @@ func (q *Query) flags(snapshot *snap.Snapshot, e *snap.Edge) int {
 	set(flagRegions, differ(e, names.TagRegion))
 	set(flagUnresolved, unresolved(e))
 	set(flagAlerts, len(q.alertsOf(e.Client))+len(q.alertsOf(e.Server)) > 0)
+	set(flagLookups, e.Link.Lookups)
 	return f
 }
 
@@ -120,7 +123,7 @@ func Select(ctx context.Context, snapshot *snap.Snapshot, q Query) ([]*snap.Edge
 
 // match reports whether an edge belongs to the answer.
 func (q *Query) match(snapshot *snap.Snapshot, e *snap.Edge) bool {
-	if q.Problems && e.Retransmits == 0 && len(e.Outcomes) == 0 {
+	if q.Problems && e.Retransmits == 0 && !faulty(e, snapshot.Kinds) {
 		return false
 	}
 	if q.Only != 0 && q.flags(snapshot, e)&q.Only != q.Only {
@@ -130,6 +133,11 @@ func (q *Query) match(snapshot *snap.Snapshot, e *snap.Edge) bool {
 		q.matcher = q.Filter.Matcher()
 	}
 	return q.matcher.Match(e.Client, e.Server, &e.Link)
+}
+
+// faulty reports whether an attempt, a connection or a look-up went wrong.
+func faulty(e *snap.Edge, kinds []snap.Kind) bool {
+	return slices.ContainsFunc(e.Outcomes, func(o snap.Outcome) bool { return kinds[o.Kind].Fault() })
 }
 
 // By is a property that edges are grouped by: a tag of an end or, for servers, of the edge.

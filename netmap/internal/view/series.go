@@ -22,6 +22,7 @@ type Series struct {
 	T          []int64            `json:"t"`
 	FailuresBy map[string]Numbers `json:"failures_by"`
 	BreaksBy   map[string]Numbers `json:"breaks_by"`
+	LookupsBy  map[string]Numbers `json:"lookups_by"`
 	Totals     Totals             `json:"totals"`
 	Count      int                `json:"count"`
 	Edges      []Detail           `json:"edges"`
@@ -66,6 +67,7 @@ type Detail struct {
 	Last       int64             `json:"last"`
 	FailuresBy map[string]uint64 `json:"failures_by"`
 	BreaksBy   map[string]uint64 `json:"breaks_by"`
+	LookupsBy  map[string]uint64 `json:"lookups_by"`
 
 	values []Number
 }
@@ -90,7 +92,7 @@ func NewSeries(ctx context.Context, snapshot *snap.Snapshot, q Query, details in
 	answer := &Series{
 		Origin: originOf(snapshot),
 		From:   snapshot.From, To: snapshot.To, Step: snapshot.Step, Generation: snapshot.Generation,
-		T: []int64{}, FailuresBy: map[string]Numbers{}, BreaksBy: map[string]Numbers{}, Edges: []Detail{},
+		T: []int64{}, FailuresBy: map[string]Numbers{}, BreaksBy: map[string]Numbers{}, LookupsBy: map[string]Numbers{}, Edges: []Detail{},
 		Totals: totals(len(chosen), &sum, snapshot.Kinds), Count: len(chosen), columns: make([]Numbers, len(columns)),
 	}
 	if err := answer.lacks(answer.read(ctx, snapshot, chosen)); err != nil {
@@ -132,10 +134,8 @@ func (s *Series) step(i, n int, step *snap.Step, kinds []snap.Kind) {
 		s.columns[j] = append(s.columns[j], v)
 	}
 	for _, o := range step.Outcomes {
-		by, name := s.FailuresBy, kinds[o.Kind].Error
-		if kinds[o.Kind].Closed {
-			by = s.BreaksBy
-		}
+		kind := kinds[o.Kind]
+		by, name := pick(kind.Of, s.FailuresBy, s.BreaksBy, s.LookupsBy), kind.Error
 		if by[name] == nil {
 			by[name] = make(Numbers, n)
 		}
@@ -149,7 +149,7 @@ func detail(snapshot *snap.Snapshot, q *Query, e *snap.Edge) Detail {
 		ClientKind: e.Client.Kind().String(), ServerKind: e.Server.Kind().String(),
 		Edge: make(map[string]string), ReportedBy: []string{}, Flags: q.flags(snapshot, e), First: e.First,
 		Last:       e.Changed,
-		FailuresBy: make(map[string]uint64), BreaksBy: make(map[string]uint64),
+		FailuresBy: make(map[string]uint64), BreaksBy: make(map[string]uint64), LookupsBy: make(map[string]uint64),
 	}
 	for t := range names.EdgeTags {
 		if v := e.Link.Get(t); v != "" {
@@ -163,16 +163,24 @@ func detail(snapshot *snap.Snapshot, q *Query, e *snap.Edge) Detail {
 		d.ReportedBy = append(d.ReportedBy, names.RoleServer)
 	}
 	for _, o := range e.Outcomes {
-		if kind := snapshot.Kinds[o.Kind]; kind.Closed {
-			d.BreaksBy[kind.Error] = o.N
-		} else {
-			d.FailuresBy[kind.Error] = o.N
-		}
+		kind := snapshot.Kinds[o.Kind]
+		pick(kind.Of, d.FailuresBy, d.BreaksBy, d.LookupsBy)[kind.Error] = o.N
 	}
 	for _, m := range columns {
 		d.values = append(d.values, Number(m.value(&e.Figures, snapshot.Kinds)))
 	}
 	return d
+}
+
+// pick returns what is of attempts, of closed connections or of look-ups.
+func pick[T any](of snap.What, attempts, closed, lookups T) T {
+	switch of {
+	case snap.Closed:
+		return closed
+	case snap.Lookups:
+		return lookups
+	}
+	return attempts
 }
 
 func attributes(e *edge.End) map[string]string {

@@ -38,7 +38,8 @@ func TestSparklinesAndSeries(t *testing.T) {
 	}
 	s.History = past{steps: map[int][]snap.Step{
 		0: {step(1000, snap.Figures{Tx: 4, Active: 3}, true), step(1020, snap.Figures{
-			Tx: 6, RTTs: 2, RTTSum: 1, RTTMax: 0.9, Outcomes: []snap.Outcome{{Kind: 2, N: 7}, {Kind: 3, N: 8}},
+			Tx: 6, RTTs: 2, RTTSum: 1, RTTMax: 0.9, Outcomes: []snap.Outcome{{Kind: 2, N: 7}, {Kind: 3, N: 8}, {Kind: 5, N: 2}},
+			Lookups: 4, LookupTimes: 2, LookupSum: 0.5,
 		}, false)},
 		1: {step(1010, snap.Figures{Tx: 5}, false)},
 	}}
@@ -64,12 +65,16 @@ func TestSparklinesAndSeries(t *testing.T) {
 	wantColumns := map[string]Numbers{
 		"tx": {4, 0, 6}, "rx": {0, 0, 0}, "retransmits": {0, 0, 0}, "rtt": {nan, nan, 0.5}, "rtt_max": {nan, nan, 0.9}, "handshake": {nan, nan, nan},
 		"attempts": {0, 0, 0}, "failures": {0, 0, 7}, "closed": {0, 0, 0}, "breaks": {0, 0, 8}, "active": {3, nan, nan},
+		"lookups": {0, 0, 4}, "lookup_failures": {0, 0, 2}, "lookup_time": {nan, nan, 0.25},
 	}
 	equal := cmp.Comparer(func(x, y float64) bool { return x == y || math.IsNaN(x) && math.IsNaN(y) })
 	for i, m := range columns {
 		if diff := cmp.Diff(wantColumns[m.name], answer.columns[i], equal); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", m.name, diff)
 		}
+	}
+	if diff := cmp.Diff(map[string]Numbers{"SERVFAIL": {0, 0, 2}}, answer.LookupsBy); diff != "" {
+		t.Errorf("look-ups (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff(map[string]Numbers{"refused": {0, 0, 7}}, answer.FailuresBy); diff != "" {
 		t.Errorf("failures (-want +got):\n%s", diff)
