@@ -13,9 +13,11 @@ import (
 
 const rulesDirectory = "../../deploy/observe/"
 
-// The shipped rules are valid, and each alert fires when it should, and only then.
+// The shipped rules are valid, and each alert fires when it should, and only then. Each hour is recorded exactly.
 func TestBackendRules(t *testing.T) {
-	for _, arguments := range [][]string{{"check", "rules", "--lint-fatal", "rules.yaml"}, {"test", "rules", "rules.test.yaml"}} {
+	for _, arguments := range [][]string{
+		{"check", "rules", "--lint-fatal", "rules.yaml", "edges.yaml"}, {"test", "rules", "rules.test.yaml", "edges.test.yaml"},
+	} {
 		command := exec.Command(backend(t, "promtool"), arguments...)
 		command.Dir = rulesDirectory
 		if output, err := command.CombinedOutput(); err != nil {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/netconn/netconn/netmap/internal/alerts"
 	"github.com/netconn/netconn/netmap/internal/edge"
+	"github.com/netconn/netconn/netmap/internal/filter"
 	"github.com/netconn/netconn/netmap/internal/history"
 	"github.com/netconn/netconn/netmap/internal/signals"
 	"github.com/netconn/netconn/netmap/internal/snap"
@@ -76,10 +77,12 @@ type question struct {
 	version uint64 // of what the answer shows beside the source
 }
 
-// on returns a question about the snapshot of a range.
-func (a *api) on(span snap.Range, value func(context.Context, *snap.Snapshot) (any, error)) question {
+// on returns a question about the snapshot of a range. The answer has only edges that fulfil the wants.
+func (a *api) on(
+	span snap.Range, value func(context.Context, *snap.Snapshot) (any, error), wants ...snap.Want,
+) question {
 	return question{span: &span, value: func(ctx context.Context) (any, error) {
-		snapshot, err := a.source.Snapshot(ctx, span)
+		snapshot, err := a.source.Snapshot(ctx, span, wants...)
 		if err != nil {
 			return nil, err
 		}
@@ -225,7 +228,9 @@ func (a *api) values(p *parameters, r *http.Request) question {
 	q.Query = a.query(p)
 	q.Search = p.text("search", "")
 	q.Limit = int(p.number("limit", 50, 1, 500))
-	return a.on(span, func(ctx context.Context, s *snap.Snapshot) (any, error) { return view.NewTagValues(ctx, s, q) })
+	return a.on(span, func(ctx context.Context, s *snap.Snapshot) (any, error) {
+		return view.NewTagValues(ctx, s, q)
+	}, wants(q.Filter)...)
 }
 
 // query returns what several requests have in common.
@@ -246,7 +251,17 @@ func (a *api) graph(p *parameters, _ *http.Request) question {
 	if q.By == view.None {
 		p.fail("by", "must be a tag")
 	}
-	return a.on(span, func(ctx context.Context, s *snap.Snapshot) (any, error) { return view.NewGraph(ctx, s, q) })
+	return a.on(span, func(ctx context.Context, s *snap.Snapshot) (any, error) {
+		return view.NewGraph(ctx, s, q)
+	}, wants(q.Filter)...)
+}
+
+// wants returns what a filter says of both ends.
+func wants(f *filter.Filter) (all []snap.Want) {
+	for _, c := range f.Conditions() {
+		all = append(all, snap.Want{Client: c.Client, Server: c.Server, Tag: c.Tag, Holds: c.Holds})
+	}
+	return all
 }
 
 func (a *api) flows(p *parameters, _ *http.Request) question {
@@ -263,7 +278,9 @@ func (a *api) flows(p *parameters, _ *http.Request) question {
 			return a.kept.Loads(ctx, sets, span, a.sole())
 		}
 	}
-	asked := a.on(span, func(ctx context.Context, s *snap.Snapshot) (any, error) { return view.NewFlows(ctx, s, q) })
+	asked := a.on(span, func(ctx context.Context, s *snap.Snapshot) (any, error) {
+		return view.NewFlows(ctx, s, q)
+	}, wants(q.Filter)...)
 	if load {
 		asked.version = a.kept.Generation()
 	}
@@ -276,5 +293,5 @@ func (a *api) series(p *parameters, _ *http.Request) question {
 	details := int(p.number("edges", 20, 0, 200))
 	return a.on(span, func(ctx context.Context, s *snap.Snapshot) (any, error) {
 		return view.NewSeries(ctx, s, q, details)
-	})
+	}, wants(q.Filter)...)
 }

@@ -134,11 +134,11 @@ func (s *sources) remembers(r snap.Range, slack int64) bool {
 }
 
 // Snapshot returns the edges of a range.
-func (s *sources) Snapshot(ctx context.Context, r snap.Range) (*snap.Snapshot, error) {
+func (s *sources) Snapshot(ctx context.Context, r snap.Range, wants ...snap.Want) (*snap.Snapshot, error) {
 	if s.live() && s.remembers(r, r.Step) {
-		return s.recent.Snapshot(ctx, r)
+		return s.recent.Snapshot(ctx, r, wants...)
 	}
-	return s.past.Snapshot(ctx, r)
+	return s.past.Snapshot(ctx, r, wants...)
 }
 
 // Version changes if that of one of both does.

@@ -43,7 +43,7 @@ func (s *remoteSource) Version() snap.Version { return s.version }
 
 func (s *remoteSource) Status() snap.Status { return s.status }
 
-func (s *remoteSource) Snapshot(ctx context.Context, r snap.Range) (*snap.Snapshot, error) {
+func (s *remoteSource) Snapshot(ctx context.Context, r snap.Range, _ ...snap.Want) (*snap.Snapshot, error) {
 	s.mu.Lock()
 	s.asked = append(s.asked, r)
 	s.mu.Unlock()

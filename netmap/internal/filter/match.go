@@ -81,6 +81,26 @@ var _ [32 - MaxTerms]struct{}
 // Matcher returns a new matcher.
 func (f *Filter) Matcher() *Matcher { return &Matcher{filter: f, ends: make(map[*edge.End]verdict)} }
 
+// A Condition is a term that an end of an edge must fulfil: the client, the server, or one of both.
+type Condition struct {
+	Client, Server bool
+	Tag            names.Tag
+	term           *term
+}
+
+// Holds reports whether a value of the tag fulfils the condition.
+func (c *Condition) Holds(v edge.Value) bool { return c.term.match(v) }
+
+// Conditions returns what tags of ends must be. Terms that exclude, and those about other things, are not among them.
+func (f *Filter) Conditions() (all []Condition) {
+	for i := range f.terms {
+		if t := &f.terms[i]; t.subject == tagOfEnd && !t.not {
+			all = append(all, Condition{Client: t.side != server, Server: t.side != client, Tag: t.tag, term: t})
+		}
+	}
+	return all
+}
+
 // A candidate is an edge that is matched.
 type candidate struct {
 	client, server               *edge.End

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -24,11 +25,12 @@ import (
 
 // A backend is a store of the test's own, which `make test-backends` built.
 type backend struct {
-	t                *testing.T
+	t                testing.TB
 	endpoint, ingest string // of queries, and of OTLP
+	process          *os.Process
 }
 
-func startBackend(t *testing.T, program, ready, ingest string, arguments func(address, data string) []string) *backend {
+func startBackend(t testing.TB, program, ready, ingest string, arguments func(address, data string) []string) *backend {
 	t.Helper()
 	dir := os.Getenv("NETCONN_BACKENDS")
 	if dir == "" {
@@ -45,7 +47,7 @@ func startBackend(t *testing.T, program, ready, ingest string, arguments func(ad
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = command.Process.Kill(); _ = command.Wait() })
-	b := &backend{t, "http://" + address, "http://" + address + ingest}
+	b := &backend{t, "http://" + address, "http://" + address + ingest, command.Process}
 	b.until("ready", func() bool {
 		answer, err := http.Get(b.endpoint + ready)
 		if err != nil {
@@ -69,7 +71,7 @@ func startPrometheus(t *testing.T, configuration string) *backend {
 	})
 }
 
-func startVictoria(t *testing.T, flags ...string) *backend {
+func startVictoria(t testing.TB, flags ...string) *backend {
 	t.Helper()
 	return startBackend(t, "victoria-metrics", "/health", "/opentelemetry/v1/metrics", func(address, data string) []string {
 		return append(flags, "-storageDataPath="+data, "-httpListenAddr="+address, "-memory.allowedBytes=64MB")
@@ -219,6 +221,12 @@ func TestBackendHistory(t *testing.T) {
 				w.compare(s, s.Range(window, 0))
 			}
 			w.compare(s, s.Range(300, time.Now().Unix()-900)) // a part in which nothing restarts, 15 minutes ago
+			for _, want := range []snap.Want{
+				begins("client", names.TagName, "web"), begins("", names.TagName, "web"), begins("", names.TagNamespace, "prod"),
+				begins("server", names.TagName, "web"),
+			} {
+				w.compareNarrowed(s, s.Range(3600, 0), want)
+			}
 		})
 	}
 }
@@ -248,6 +256,27 @@ func (w *traffic) compare(s *Source, r snap.Range) {
 		time.Sleep(500 * time.Millisecond)
 	}
 	w.t.Errorf("%+v (-want +got):\n%s\nsteps:\n%s", r, cmp.Diff(want, got), cmp.Diff(want, steps))
+}
+
+// compareNarrowed compares a narrowed snapshot with what fulfils the want of the whole one. It has nothing else.
+func (w *traffic) compareNarrowed(s *Source, r snap.Range, want snap.Want) {
+	w.t.Helper()
+	var figures [2][]string
+	for i, wants := range [][]snap.Want{nil, {want}} {
+		answer, err := s.Snapshot(w.t.Context(), r, wants...)
+		if err != nil || answer.Partial != nil {
+			w.t.Fatalf("%v, %+v", err, answer)
+		}
+		if i == 0 {
+			answer.Edges = slices.DeleteFunc(slices.Clone(answer.Edges), func(e snap.Edge) bool {
+				return !(want.Client && want.Holds(e.Client[want.Tag]) || want.Server && want.Holds(e.Server[want.Tag]))
+			})
+		}
+		figures[i] = figuresOf(answer)
+	}
+	if diff := cmp.Diff(figures[0], figures[1]); diff != "" {
+		w.t.Errorf("(-of all +narrowed):\n%s", diff)
+	}
 }
 
 // counts returns figures without what is not counted by the test.

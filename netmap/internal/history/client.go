@@ -98,12 +98,14 @@ func (c *client) steps(ctx context.Context, query string, from, to, step int64, 
 	return c.ask(ctx, "/api/v1/query_range", form, c.rows(each))
 }
 
-// names returns the names of the metrics that have series in a range of time, and what the store says is missing.
-func (c *client) names(ctx context.Context, selector string, from, to int64) (all []string, missing string, err error) {
+// values returns the values of a label that series have in a range of time, and what the store says is missing.
+func (c *client) values(
+	ctx context.Context, label, selector string, from, to int64,
+) (all []string, missing string, err error) {
 	form := url.Values{
 		"match[]": {selector}, "start": {strconv.FormatInt(from, 10)}, "end": {strconv.FormatInt(to, 10)},
 	}
-	missing, err = c.ask(ctx, "/api/v1/label/__name__/values?"+form.Encode(), nil, func(d *json.Decoder) error {
+	missing, err = c.ask(ctx, "/api/v1/label/"+url.PathEscape(label)+"/values?"+form.Encode(), nil, func(d *json.Decoder) error {
 		return d.Decode(&all)
 	})
 	return all, missing, err

@@ -46,7 +46,7 @@ func TestRequests(t *testing.T) {
 	}).client
 	_, one := c.instant(t.Context(), "up", now, nil)
 	_, two := c.steps(t.Context(), "up", now-120, now, 60, nil)
-	_, _, three := c.names(t.Context(), "{a=\"&\"}", now-60, now)
+	_, _, three := c.values(t.Context(), "__name__", "{a=\"&\"}", now-60, now)
 	if err := errors.Join(one, two, three); err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,9 @@
 // report counts, and the server's where there is none. Retransmits of both add up. Nothing of a user's request enters a
 // query except the names of ends that the store itself has answered before; these are quoted.
 //
+// A want about a tag that both reports agree on narrows the queries. Hours that rules have recorded replace the metrics
+// in them, if none is missing.
+//
 // # Queries
 //
 // A snapshot takes one query for each figure, and one for the edges of the day before. A history takes one range query

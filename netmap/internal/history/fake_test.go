@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"path"
 	"slices"
 	"strings"
 	"sync"
@@ -25,6 +26,7 @@ type fake struct {
 	mu      sync.Mutex
 	rows    map[string][]row // by the name of the metric; before: of the day before
 	queries []string         // that were received
+	only    string           // how queries of the day before begin that have rows
 	fault   func(w http.ResponseWriter, query string) bool
 }
 
@@ -46,8 +48,10 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	switch {
 	case f.fault != nil && f.fault(w, query):
-	case strings.HasSuffix(r.URL.Path, "/values"):
+	case strings.HasSuffix(r.URL.Path, "/__name__/values"):
 		f.answer(w, f.names())
+	case strings.HasSuffix(r.URL.Path, "/values"):
+		f.answer(w, f.values(path.Base(path.Dir(r.URL.Path))))
 	case query == "1 default 2" && !f.exact:
 		w.WriteHeader(http.StatusBadRequest)
 		fmt.Fprint(w, `{"status":"error","errorType":"bad_data","error":"1:3: parse error"}`)
@@ -67,12 +71,26 @@ func (f *fake) names() []string {
 	return all
 }
 
+func (f *fake) values(label string) []string {
+	all := []string{}
+	for _, rows := range f.rows {
+		for _, r := range rows {
+			if v := r.Metric[label]; v != "" && !slices.Contains(all, v) {
+				all = append(all, v)
+			}
+		}
+	}
+	return all
+}
+
 func (f *fake) result(query string, steps bool) []map[string]any {
 	all := []map[string]any{}
 	for name, rows := range f.rows {
 		if strings.Contains(query, "[86400s]") {
 			name = "\x00" // only before has the day before
-			rows = f.rows["before"]
+			if rows = f.rows["before"]; !strings.HasPrefix(query, f.only) {
+				rows = nil
+			}
 		}
 		if !strings.Contains(query, fmt.Sprintf("__name__=%q", name)) && name != "\x00" {
 			continue

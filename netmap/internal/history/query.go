@@ -21,6 +21,7 @@ const (
 type queries struct {
 	naming
 	matchers []string // of all selectors
+	either   []string // matchers, of which a series has to fulfil one
 	exact    bool     // increase() does not extrapolate
 	missing  string   // what the store says is missing of its metrics
 }
@@ -54,8 +55,15 @@ func (q *queries) restrict(labels map[string]string) (all []string) {
 }
 
 // selector returns the selector of a metric.
-func (q *queries) selector(m metric) string {
-	return "{" + strings.Join(append([]string{"__name__=" + quote(q.metrics[m])}, q.matchers...), ",") + "}"
+func (q *queries) selector(m metric) string { return q.selectorOf(q.metrics[m]) }
+
+func (q *queries) selectorOf(name string) string {
+	return "{" + strings.Join(append([]string{"__name__=" + quote(name)}, q.matchers...), ",") + "}"
+}
+
+// all returns the selector of all edge metrics.
+func (q *queries) all() string {
+	return "{" + strings.Join(append([]string{"__name__=~" + quote(anyMetric)}, q.matchers...), ",") + "}"
 }
 
 // by adds up an expression by attributes.
@@ -68,20 +76,29 @@ func (q *queries) by(attributes []string, expression string) string {
 	return "sum by (" + strings.Join(labels, ",") + ") (" + expression + ")"
 }
 
-// increase returns what the series of a counter have counted in a window that ends when the query is evaluated.
+// over returns the range of a selector that ends so many seconds before the query is evaluated.
+func over(selector string, window, offset int64) string {
+	if offset == 0 {
+		return fmt.Sprintf("%s[%ds]", selector, window)
+	}
+	return fmt.Sprintf("%s[%ds] offset %ds", selector, window, offset)
+}
+
+// increase returns what the series of a counter have counted in a window that ends offset seconds before the query is
+// evaluated.
 //
 // VictoriaMetrics' increase() is the difference to the value before the window, with resets. Prometheus' extrapolates
 // to the borders of the window, which makes up to an interval of traffic that was not there, and needs two points. So
 // the difference is taken from the highest value: to the last one before the window, or, for a series that began in the
 // window, to the lowest. A series that began anew once, with a lower value than before, has counted the last value too.
 // What is left are series that began anew more often: only these are extrapolated.
-func (q *queries) increase(m metric, window int64) string {
+func (q *queries) increase(m metric, window, offset int64) string {
 	s := q.selector(m)
-	in := func(function string) string { return fmt.Sprintf("%s(%s[%ds])", function, s, window) }
+	in := func(function string) string { return function + "(" + over(s, window, offset) + ")" }
 	if q.exact {
 		return in("increase")
 	}
-	before := fmt.Sprintf("last_over_time(%s[%ds] offset %ds)", s, baseline, window)
+	before := "last_over_time(" + over(s, baseline, window+offset) + ")"
 	highest, lowest, last, resets := in("max_over_time"), in("min_over_time"), in("last_over_time"), in("resets")
 	return fmt.Sprintf(
 		"((%[1]s - ((%[2]s <= %[3]s) or (%[3]s unless %[2]s) or %[3]s * 0)) unless (%[5]s > 0))"+
@@ -92,21 +109,42 @@ func (q *queries) increase(m metric, window int64) string {
 
 // counted returns the query of a metric in a window that ends when it is evaluated, by report.
 func (q *queries) counted(m metric, window int64) string {
-	by := reportLabels()
+	return q.alternatives(func(q *queries) string {
+		if m == active {
+			return q.by(labelsOf(m), fmt.Sprintf("last_over_time(%s[%ds])", q.selector(m), min(window, present)))
+		}
+		return q.by(labelsOf(m), q.increase(m, window, 0))
+	})
+}
+
+// sum returns the query of what is recorded of a metric, in a window that ends when it is evaluated, by report.
+func (q *queries) sum(m metric, window int64) string {
+	return q.alternatives(func(q *queries) string {
+		return q.by(labelsOf(m), fmt.Sprintf("sum_over_time(%s[%ds])", q.selectorOf(recorded[m]), window))
+	})
+}
+
+// labelsOf are those by which a metric is added up.
+func labelsOf(m metric) []string {
 	switch m {
 	case volume:
-		by = append(by, names.Direction)
+		return append(reportLabels(), names.Direction)
 	case attempts, closed:
-		by = append(by, names.ErrorType)
-	case active:
-		return q.by(by, fmt.Sprintf("last_over_time(%s[%ds])", q.selector(m), min(window, present)))
+		return append(reportLabels(), names.ErrorType)
 	}
-	return q.by(by, q.increase(m, window))
+	return reportLabels()
 }
 
 // before returns the query of the edges that were there in the day before a window.
-func (q *queries) before(window int64) string {
-	return q.by(edgeLabels(), fmt.Sprintf("last_over_time(%s[%ds] offset %ds)", q.selector(active), day, window))
+func (q *queries) before(name string, window int64) string {
+	return q.alternatives(func(q *queries) string {
+		return q.by(edgeLabels(), fmt.Sprintf("last_over_time(%s[%ds] offset %ds)", q.selectorOf(name), day, window))
+	})
+}
+
+// anyBefore returns the query of how many series of edges there were in the day before a window.
+func (q *queries) anyBefore(window int64) string {
+	return fmt.Sprintf("count(last_over_time(%s[%ds] offset %ds))", q.selector(active), day, window)
 }
 
 // maxMatcher is how many bytes a matcher may have that restricts a query to some ends. VictoriaMetrics takes queries of
@@ -116,15 +154,5 @@ const maxMatcher = 5 << 10
 // about returns the queries of series with one of these values of an attribute. If these are too many, it does not
 // restrict them: more is asked for than needed then.
 func (q queries) about(attribute string, values []string) queries {
-	slices.Sort(values)
-	values = slices.Compact(values)
-	for i, v := range values {
-		values[i] = regexp.QuoteMeta(v)
-	}
-	matcher := q.name(q.label(attribute)) + "=~" + quote(strings.Join(values, "|"))
-	if len(matcher) > maxMatcher || len(values) == 0 {
-		return q
-	}
-	q.matchers = append(slices.Clone(q.matchers), matcher)
-	return q
+	return q.with([]string{q.among(q.label(attribute), values)})
 }

@@ -24,15 +24,21 @@ type result struct {
 	rows    []row
 	missing string // what the store says is missing
 	err     error
+	any     bool // of the day before: the store has edges
+}
+
+// add adds the rows of another query. Values of one series add up.
+func (r *result) add(other result) {
+	r.rows = append(r.rows, other.rows...)
+	r.missing = cmp.Or(r.missing, other.missing)
+	if r.err == nil {
+		r.err = other.err
+	}
 }
 
 // load asks for all that a snapshot has.
-func (s *Source) load(ctx context.Context, r snap.Range) (*snap.Snapshot, error) {
+func (s *Source) load(ctx context.Context, r snap.Range, q *queries) (*snap.Snapshot, error) {
 	to := min(r.To, s.config.Now().Unix())
-	q, err := s.queries(ctx, r, to)
-	if err != nil {
-		return nil, err
-	}
 	window := max(1, to-r.From) // PromQL has no range of 0 s, which is what is over of a step that begins
 	answer := &snap.Snapshot{Range: r, Seconds: float64(window), Remote: true, Void: q.empty() && q.missing == ""}
 	answer.Generation = s.Version().Generation
@@ -42,7 +48,7 @@ func (s *Source) load(ctx context.Context, r snap.Range) (*snap.Snapshot, error)
 		answer.Partial = b.take(nil, result{missing: q.missing})
 		return answer, nil
 	}
-	results, before := s.ask(ctx, q, to, window)
+	results, before := s.ask(ctx, q, r, to)
 	if err := results[volume].err; err != nil {
 		return nil, err
 	}
@@ -55,23 +61,60 @@ func (s *Source) load(ctx context.Context, r snap.Range) (*snap.Snapshot, error)
 }
 
 // ask sends the queries of a snapshot.
-func (s *Source) ask(ctx context.Context, q *queries, to, window int64) (all [metrics]result, before result) {
+func (s *Source) ask(ctx context.Context, q *queries, r snap.Range, to int64) (all [metrics]result, before result) {
+	hours, err := s.recording(ctx, q, r.From, to)
+	if err != nil {
+		hours = recording{} // all of it is asked of the metrics
+	}
+	parts := hours.parts(r.From, to)
 	var running sync.WaitGroup
-	send := func(query string, into *result) {
+	var mu sync.Mutex
+	send := func(query string, at int64, into *result) {
 		running.Go(func() {
-			into.missing, into.err = s.client.instant(ctx, query, to, func(r row) { into.rows = append(into.rows, r) })
+			var one result
+			one.missing, one.err = s.client.instant(ctx, query, at, func(r row) { one.rows = append(one.rows, r) })
+			mu.Lock()
+			defer mu.Unlock()
+			into.add(one)
 		})
 	}
 	for m := range metrics {
-		if q.metrics[m] != "" {
-			send(q.counted(m, window), &all[m])
+		switch {
+		case q.metrics[m] == "":
+		case m == active:
+			send(q.counted(m, max(1, to-r.From)), to, &all[m])
+		default:
+			for _, p := range parts {
+				query := q.counted(m, p.window)
+				if p.recorded {
+					query = q.sum(m, p.window)
+				}
+				send(query, p.at, &all[m])
+			}
 		}
 	}
 	if q.metrics[active] != "" {
-		send(q.before(window), &before)
+		running.Go(func() { before = s.before(ctx, q, r, to) })
 	}
 	running.Wait()
 	return all, before
+}
+
+// before asks for the edges of the day before a range. If none of those that are asked for was there, it asks whether
+// any other was: else the store is new, and not the edges.
+func (s *Source) before(ctx context.Context, q *queries, r snap.Range, to int64) (b result) {
+	name, window := q.metrics[active], max(1, to-r.From)
+	if s.recordedBefore(ctx, q, r) {
+		name = recorded[active]
+	}
+	b.missing, b.err = s.client.instant(ctx, q.before(name, window), to, func(r row) { b.rows = append(b.rows, r) })
+	b.any = len(b.rows) > 0
+	wide := s.wide(q)
+	if b.err != nil || b.any || wide.key(r) == q.key(r) {
+		return b
+	}
+	_, b.err = s.client.instant(ctx, wide.anyBefore(window), to, func(row) { b.any = true })
+	return b
 }
 
 // A builder makes edges of reports.
@@ -188,7 +231,7 @@ func (b *builder) outcome(f *snap.Figures, k snap.Kind, n uint64) {
 func (b *builder) finish(s *snap.Snapshot, before result) {
 	known := make(map[party]bool)
 	if before.err != nil {
-		before.rows = nil // what was read of them would make the other edges new
+		before.rows, before.any = nil, false // what was read of them would make the other edges new
 	}
 	for _, r := range before.rows {
 		known[b.naming.report(r.Metric).party] = true
@@ -216,7 +259,7 @@ func (b *builder) finish(s *snap.Snapshot, before result) {
 			s.Edges = append(s.Edges, snap.Edge{
 				Client: intern(r.client), Server: intern(r.server), Link: r.link(), Figures: b.figures[i],
 				Learned: true, ByClient: !byServer, ByServer: byServer,
-				Fresh: len(known) > 0 && !known[r.party] && !r.overflow(),
+				Fresh: before.any && !known[r.party] && !r.overflow(),
 			})
 			b.origins = append(b.origins, origin{report: r})
 		}

@@ -28,6 +28,7 @@ type Config struct {
 const (
 	maxSnapshots = 8
 	maxHistories = 16
+	maxValues    = 32
 	probeTTL     = 10 * time.Minute
 )
 
@@ -43,7 +44,9 @@ type Source struct {
 	client  *client
 	running *running
 
-	snapshots cache[snap.Range, *snap.Snapshot]
+	snapshots cache[snapshotKey, *snap.Snapshot]
+	asked     cache[snap.Range, *queries]
+	values    cache[valuesKey, []string]
 	courses   cache[courseKey, []course]
 	probes    cache[struct{}, bool]
 
@@ -69,7 +72,9 @@ func New(c Config) *Source {
 			maxBytes: c.MaxBytes, slots: make(chan struct{}, c.Queries),
 		},
 	}
-	s.snapshots = newCache[snap.Range, *snap.Snapshot](s, c.Cache, maxSnapshots)
+	s.snapshots = newCache[snapshotKey, *snap.Snapshot](s, c.Cache, maxSnapshots)
+	s.asked = newCache[snap.Range, *queries](s, c.Cache, maxSnapshots)
+	s.values = newCache[valuesKey, []string](s, c.Cache, maxValues)
 	s.courses = newCache[courseKey, []course](s, c.Cache, maxHistories)
 	s.probes = newCache[struct{}, bool](s, probeTTL, 1)
 	return s
@@ -113,11 +118,33 @@ func (s *Source) Status() snap.Status {
 	return snap.Status{Remote: s.remote}
 }
 
-// Snapshot returns the edges of a range. It waits no longer than ctx; the answer that was asked for is made all the
-// same, and the next request for it gets it.
-func (s *Source) Snapshot(ctx context.Context, r snap.Range) (*snap.Snapshot, error) {
-	return s.snapshots.get(ctx, r, func(ctx context.Context) (*snap.Snapshot, error) {
-		made, err := s.load(ctx, r)
+// A snapshotKey is a range, and what its queries are narrowed by.
+type snapshotKey struct {
+	snap.Range
+	matchers string
+}
+
+// key returns what a snapshot of the queries differs by from others.
+func (q *queries) key(r snap.Range) snapshotKey {
+	return snapshotKey{r, strings.Join(q.matchers, ",") + " " + strings.Join(q.either, ",")}
+}
+
+// Snapshot returns the edges of a range that may fulfil the wants. It waits no longer than ctx; the answer that was
+// asked for is made all the same, and the next request for it gets it.
+func (s *Source) Snapshot(ctx context.Context, r snap.Range, wants ...snap.Want) (*snap.Snapshot, error) {
+	to := min(r.To, s.config.Now().Unix())
+	q, err := s.asked.get(ctx, r, func(ctx context.Context) (*queries, error) { return s.queries(ctx, r, to) })
+	if err == nil && !q.empty() {
+		q, err = s.narrow(ctx, q, r, to, wants)
+	}
+	if err != nil {
+		if ctx.Err() == nil {
+			s.note(nil, err)
+		}
+		return nil, err
+	}
+	return s.snapshots.get(ctx, q.key(r), func(ctx context.Context) (*snap.Snapshot, error) {
+		made, err := s.load(ctx, r, q)
 		if ctx.Err() == nil {
 			s.note(made, err)
 		}
@@ -158,8 +185,7 @@ func (s *Source) queries(ctx context.Context, r snap.Range, to int64) (*queries,
 	}
 	q := &queries{exact: exact}
 	q.matchers = q.restrict(s.config.Labels)
-	matchers := append([]string{"__name__=~" + quote(anyMetric)}, q.matchers...)
-	found, missing, err := s.client.names(ctx, "{"+strings.Join(matchers, ",")+"}", r.From, to)
+	found, missing, err := s.client.values(ctx, "__name__", q.all(), r.From, to)
 	q.naming, q.missing = newNaming(found), missing
 	return q, err
 }

@@ -3,6 +3,7 @@ package snap
 import (
 	"context"
 
+	"github.com/netconn/netconn/internal/names"
 	"github.com/netconn/netconn/netmap/internal/edge"
 )
 
@@ -84,10 +85,18 @@ type Source interface {
 	Range(window, end int64) Range
 	// Version changes with every change of what snapshots show.
 	Version() Version
-	// Snapshot returns the edges of a range.
-	Snapshot(ctx context.Context, r Range) (*Snapshot, error)
+	// Snapshot returns the edges of a range. It may leave out those that do not fulfil all wants.
+	Snapshot(ctx context.Context, r Range, wants ...Want) (*Snapshot, error)
 	// Status returns the state of the source.
 	Status() Status
+}
+
+// A Want is a condition about a tag of an end, which all edges of an answer fulfil. At least one of Client and Server is
+// set; if both are, one of the two ends has to fulfil it. Holds is a pure function, and safe for concurrent use.
+type Want struct {
+	Client, Server bool
+	Tag            names.Tag
+	Holds          func(edge.Value) bool
 }
 
 // Version identifies what a source knows: when it began, in Unix nanoseconds, and how often it has changed since.

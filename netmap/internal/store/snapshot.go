@@ -31,7 +31,7 @@ func (s *Store) Range(window, end int64) snap.Range {
 }
 
 // Snapshot returns the edges of a range. It never fails.
-func (s *Store) Snapshot(_ context.Context, r snap.Range) (*snap.Snapshot, error) {
+func (s *Store) Snapshot(_ context.Context, r snap.Range, _ ...snap.Want) (*snap.Snapshot, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.config.Now().Unix()

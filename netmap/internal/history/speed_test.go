@@ -1,0 +1,160 @@
+package history
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/netconn/netconn/internal/names"
+	"github.com/netconn/netconn/netmap/internal/edge"
+	"github.com/netconn/netconn/netmap/internal/snap"
+)
+
+// A volumes is what a benchmark writes to a store: edges that both ends report, the points of a minute of the last
+// hours, and those of an hour, which rules record, of some days.
+type volumes struct {
+	edges, hours, days int
+	end                int64
+	points             int
+}
+
+const namespaces = 50
+
+// written are the series of each report: what the connector calls the metric, and the label besides those of the edge.
+var written = []struct {
+	metric
+	name, label string
+}{
+	{volume, "netconn_edge_io_bytes_total", `,"network_io_direction":"transmit"`},
+	{volume, "netconn_edge_io_bytes_total", `,"network_io_direction":"receive"`},
+	{attempts, "netconn_edge_attempts_total", ""}, {closed, "netconn_edge_closed_total", ""},
+	{retransmits, "netconn_edge_tcp_retransmits_total", ""}, {active, "netconn_edge_active", ""},
+	{rttSum, "netconn_edge_tcp_rtt_seconds_sum", ""}, {rttCount, "netconn_edge_tcp_rtt_seconds_count", ""},
+}
+
+// report returns the labels of a report of an edge. A workload has four servers, and a server ten clients.
+func (v *volumes) report(i int, reporter string) string {
+	end := func(side string, n int) string {
+		return fmt.Sprintf(`"%[1]s_type":"pod","%[1]s_namespace":"team-%[2]d","%[1]s_name":"workload-%[3]d","%[1]s_service":"workload-%[3]d",`+
+			`"%[1]s_image_tag":"v1.%[4]d.0","%[1]s_zone":"eu-west-1%[5]c","%[1]s_region":"eu-west-1"`, side, n%namespaces, n, n%9, 'a'+rune(n%3))
+	}
+	workloads := v.edges / 4
+	return fmt.Sprintf(`%s,%s,"netconn_reporter":"%s","netconn_scope":"remote","server_port":"%d"`,
+		end("client", i%workloads), end("server", (i*7+i/workloads)%(workloads*2/5)), reporter, 8000+i/workloads)
+}
+
+func (v *volumes) write(b testing.TB, endpoint string) {
+	b.Helper()
+	reader, writer := io.Pipe()
+	go func() {
+		to := bufio.NewWriterSize(writer, 1<<20)
+		if v.days > 0 {
+			v.line(to, `"__name__":"`+recordings+`"`, v.days*24, hour, func(at int64) int64 { return at })
+		}
+		for i := range v.edges {
+			for _, reporter := range []string{"client", "server"} {
+				labels := v.report(i, reporter)
+				for m, s := range written {
+					step := int64(i%97+m+1) * 10
+					v.line(to, fmt.Sprintf(`"__name__":"%s","service_instance_id":"gateway-%d",%s%s`, s.name, i%3, labels, s.label),
+						v.hours*60, 60, func(at int64) int64 { return at % 1e8 / 60 * step })
+					if v.days > 0 {
+						v.line(to, fmt.Sprintf(`"__name__":"%s",%s%s`, recorded[s.metric], labels, s.label),
+							v.days*24, hour, func(at int64) int64 { return 60*step + at/hour%7 })
+					}
+				}
+			}
+		}
+		_ = to.Flush()
+		_ = writer.Close()
+	}()
+	answer, err := http.Post(endpoint+"/api/v1/import", "application/json", reader)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := answer.Body.Close(); err != nil || answer.StatusCode >= 300 {
+		b.Fatalf("%s, %v", answer.Status, err)
+	}
+}
+
+// line writes a series in VictoriaMetrics' format of imports.
+func (v *volumes) line(to *bufio.Writer, labels string, points int, step int64, value func(at int64) int64) {
+	last := v.end / step * step
+	var values, times []byte
+	for i := range points {
+		at := last - int64(points-1-i)*step
+		values = append(strconv.AppendInt(values, value(at), 10), ',')
+		times = append(strconv.AppendInt(times, at*1000, 10), ',')
+	}
+	v.points += points
+	fmt.Fprintf(to, `{"metric":{%s},"values":[%s],"timestamps":[%s]}`+"\n", labels, values[:len(values)-1], times[:len(times)-1])
+}
+
+// BenchmarkBackend measures snapshots of a month from a VictoriaMetrics: of all edges, and of those of a namespace.
+// NETCONN_EDGES says how many edges there are, 500 by default.
+func BenchmarkBackend(b *testing.B) {
+	v := &volumes{edges: 500, hours: 4, days: 31, end: time.Now().Unix() - 120}
+	if n, err := strconv.Atoi(os.Getenv("NETCONN_EDGES")); err == nil {
+		v.edges = n
+	}
+	store := startVictoria(b, "-retentionPeriod=2y", "-search.maxUniqueTimeseries=2000000", "-search.maxQueryDuration=5m", "-memory.allowedBytes=2GB")
+	start := time.Now()
+	v.write(b, store.endpoint)
+	b.Logf("%d points of %d edges, written in %v", v.points, v.edges, time.Since(start))
+	time.Sleep(5 * time.Second) // until what was written can be found
+	team := snap.Want{Client: true, Server: true, Tag: names.TagNamespace, Holds: func(v edge.Value) bool { return v.String() == "team-7" }}
+	for name, wants := range map[string][]snap.Want{"cluster": nil, "namespace": {team}} {
+		b.Run(name, func(b *testing.B) {
+			s := New(Config{
+				Client: http.DefaultClient, Endpoint: store.endpoint, Timeout: 5 * time.Minute, Cache: time.Nanosecond,
+				MaxSeries: 1e6, MaxBytes: 1 << 30, Queries: 4,
+			})
+			defer s.Close()
+			var took []time.Duration
+			edges, before := 0, store.cpu()
+			for b.Loop() {
+				start := time.Now()
+				answer, err := s.Snapshot(b.Context(), s.Range(30*day, 0), wants...)
+				if err != nil || answer.Partial != nil {
+					b.Fatalf("%v, %+v", err, answer.Partial)
+				}
+				took = append(took, time.Since(start))
+				edges = len(answer.Edges)
+			}
+			b.ReportMetric((store.cpu()-before).Seconds()/float64(len(took)), "cpu-s/op")
+			slices.Sort(took)
+			b.ReportMetric(took[len(took)/2].Seconds(), "p50-s")
+			b.ReportMetric(took[len(took)*95/100].Seconds(), "p95-s")
+			b.ReportMetric(float64(edges), "edges")
+			load, err := os.ReadFile("/proc/loadavg")
+			b.Logf("load average %s (%v)", strings.TrimSpace(string(load)), err)
+		})
+	}
+}
+
+// cpu returns the CPU time that the store and this process have used.
+func (b *backend) cpu() (used time.Duration) {
+	b.t.Helper()
+	for _, process := range []string{"self", strconv.Itoa(b.process.Pid)} {
+		text, err := os.ReadFile("/proc/" + process + "/stat")
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		_, after, _ := strings.Cut(string(text), ") ")
+		for _, ticks := range strings.Fields(after)[11:13] { // utime and stime, proc_pid_stat(5), in hundredths of a second
+			n, err := strconv.Atoi(ticks)
+			if err != nil {
+				b.t.Fatal(err)
+			}
+			used += time.Duration(n) * 10 * time.Millisecond
+		}
+	}
+	return used
+}
