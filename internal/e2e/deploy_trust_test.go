@@ -58,6 +58,22 @@ func oneRecord(scope, event string) plog.Logs {
 	return all
 }
 
+func theMetric(all pmetric.Metrics) pmetric.Metric {
+	return all.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().At(0)
+}
+
+func pointOf(all pmetric.Metrics) pmetric.NumberDataPoint { return theMetric(all).Sum().DataPoints().At(0) }
+
+func withUnit(all pmetric.Metrics, unit string) pmetric.Metrics {
+	theMetric(all).SetUnit(unit)
+	return all
+}
+
+func withAttribute(all plog.Logs, key, value string) plog.Logs {
+	all.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(0).Attributes().PutStr(key, value)
+	return all
+}
+
 func exportMetrics(t *testing.T, address string, all pmetric.Metrics, options ...grpc.DialOption) error {
 	t.Helper()
 	c := dialOTLP(t, address)
@@ -80,6 +96,11 @@ func TestDeployForged(t *testing.T) {
 	for _, forged := range []pmetric.Metrics{
 		oneMetric("", "netconn.io", fortune), oneMetric(netconnScope, "netconn.io", fortune), oneMetric(netconnScope, "requests", fortune),
 		oneMetric("shop", "netconn.zone.io", fortune), oneMetric("shop", "otelcol_netconn_lost", fortune),
+		// Prometheus has one name for all of these.
+		oneMetric("shop", "netconn/io", fortune), oneMetric("shop", "netconn-io", fortune), oneMetric("shop", "_netconn.io", fortune),
+		oneMetric("shop", "netconn io", fortune), oneMetric("shop", "netconn_io_bytes_total", fortune),
+		withUnit(oneMetric("shop", "netconn", fortune), "io.bytes"), withUnit(oneMetric("shop", "", fortune), "netconn.io"),
+		withUnit(oneMetric("shop", "dns.lookup.duration", fortune), "s"), oneMetric("shop", "dns/lookup_duration", fortune),
 	} {
 		if err := exportMetrics(t, a.otlp, forged); err != nil {
 			t.Fatal(err)
@@ -87,18 +108,24 @@ func TestDeployForged(t *testing.T) {
 	}
 	logs := plogotlp.NewGRPCClient(dialOTLP(t, a.otlp))
 	for _, r := range []plog.Logs{
-		oneRecord("", "netconn.connection.closed"), oneRecord(netconnScope, "requests"), oneRecord("shop", "device.app.lifecycle"),
+		oneRecord("", "netconn.connection.closed"), oneRecord(netconnScope, "requests"), oneRecord("shop", "netconn/connection.closed"),
+		withAttribute(oneRecord("shop", ""), "event_name", "netconn.connection.closed"),
+		withAttribute(oneRecord("shop", ""), "event.name", "netconn.connection.closed"),
+		withAttribute(oneRecord("shop", "device.app.lifecycle"), "event.name", "device.app.lifecycle"),
 	} {
 		if _, err := logs.Export(t.Context(), plogotlp.NewExportRequestFromLogs(r)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for address, all := range map[string]pmetric.Metrics{
-		a.otlp: oneMetric("shop", "shop.netconn.requests", 7), a.netconn: oneMetric(netconnScope, "netconn.io", 42),
-	} {
-		if err := exportMetrics(t, address, all); err != nil {
+	ofConvention := oneMetric("shop", "dns.lookup.duration", 7)
+	pointOf(ofConvention).Attributes().Clear()
+	for _, application := range []pmetric.Metrics{oneMetric("shop", "shop.netconn.requests", 7), ofConvention} {
+		if err := exportMetrics(t, a.otlp, application); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if err := exportMetrics(t, a.netconn, oneMetric(netconnScope, "netconn.io", 42)); err != nil {
+		t.Fatal(err)
 	}
 	value := func(metric string) (values []int64) {
 		for _, n := range sink.now(metric) {
@@ -109,19 +136,21 @@ func TestDeployForged(t *testing.T) {
 	until(t, "what is true", func() bool {
 		sink.mu.Lock()
 		defer sink.mu.Unlock()
-		return len(sink.numbers) >= 2 && len(sink.logs) >= 1
+		return len(sink.numbers) >= 3 && len(sink.logs) >= 1
 	})
 	time.Sleep(time.Second) // five times as long as a batch waits
 	if got := value("netconn.io"); len(got) != 1 || got[0] != 42 {
 		t.Errorf("netconn.io is %v, want 42", got)
 	}
-	if got := value("shop.netconn.requests"); len(got) != 1 || got[0] != 7 {
-		t.Errorf("the application's own metric is %v, want 7", got)
+	for _, own := range []string{"shop.netconn.requests", "dns.lookup.duration"} {
+		if got := value(own); len(got) != 1 || got[0] != 7 {
+			t.Errorf("the application's own %s is %v, want 7", own, got)
+		}
 	}
 	sink.mu.Lock()
 	defer sink.mu.Unlock()
-	if len(sink.numbers) != 2 || len(sink.events) != 0 || len(sink.logs) != 1 {
-		t.Errorf("%d metrics, %d events, %d other records; want 2, 0 and 1", len(sink.numbers), len(sink.events), len(sink.logs))
+	if len(sink.numbers) != 3 || len(sink.events) != 0 || len(sink.logs) != 1 {
+		t.Errorf("%d metrics, %d events, %d other records; want 3, 0 and 1", len(sink.numbers), len(sink.events), len(sink.logs))
 	}
 }
 
