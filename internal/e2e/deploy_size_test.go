@@ -208,7 +208,8 @@ func shippedConfigurations(t *testing.T) []string {
 
 // A busy node's collection passes all shipped configurations, from the container netconn through the agent's collector
 // and the gateway, into a gRPC server with default settings. It is one message of netconn, ten times as large as the
-// server takes.
+// server takes. More than max_connections (some 300,000 with the shipped memory limit) a message cannot have, and how many it
+// has makes no difference to batches.
 func TestDeployBusyNode(t *testing.T) {
 	const resources, flows = 20, 500 // limit_per_resource has 500 by default
 	sink := newPointSink(t)
