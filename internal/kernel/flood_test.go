@@ -49,10 +49,12 @@ func startFlood(t *testing.T, n *testnet.Namespace, attempts int) (over chan str
 // connections are all there, and each attempt is reported or counted as lost. Losses are counted for the whole machine,
 // so a second reader with a larger ring counts the attempts of other programs.
 func TestFloodOfAttemptsDisplacesNoEnds(t *testing.T) {
-	const attempts, bytes = 50_000, 17
+	const bytes = 17
+	attempts := load(50_000)
 	w := newWire(t)
 	witness := observe(t, Options{RingBytes: 16 << 20, FailedRingBytes: 64 << 20})
-	o := observe(t, Options{RingBytes: 4 << 20}, w.client, w.server) // for the ends of others too, but not for the attempts
+	// Its rings have room for the ends of others too, but not for the attempts.
+	o := observe(t, Options{RingBytes: 4 << 20, FailedRingBytes: load(1 << 20)}, w.client, w.server)
 	witness.everyone = true
 	drainAll(t, witness, o)
 	witness.ended, o.ended = nil, nil

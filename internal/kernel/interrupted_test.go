@@ -170,7 +170,8 @@ func TestHandshakeSeenLate(t *testing.T) {
 // A packet that one processor hands over to another interrupts whatever runs there, netconn's programs too. What they
 // miss then is told later: of the clients, whose last change of state comes with a packet, every one.
 func TestProgramsThatInterruptThemselves(t *testing.T) {
-	const workers, each = 8, 1000
+	const workers = 8
+	each := load(1000)
 	n := testnet.New(t)
 	if err := n.Namespace.Command("unshare", "--mount", "sh", "-c",
 		"mount -t sysfs none /sys && echo 3 >/sys/class/net/lo/queues/rx-0/rps_cpus"); err != nil {

@@ -16,6 +16,15 @@ import (
 	"github.com/netconn/netconn/internal/testnet"
 )
 
+// load returns the size of a test that takes long, a tenth if tests are to be short: a kernel that runs in emulation is ten
+// times slower.
+func load(n int) int {
+	if testing.Short() {
+		return n / 10
+	}
+	return n
+}
+
 func TestMain(m *testing.M) {
 	if role, ok := roles[os.Getenv("NETCONN_TEST_ROLE")]; ok {
 		role()

@@ -88,11 +88,12 @@ func TestBothWays(t *testing.T) {
 }
 
 func TestThousandConnections(t *testing.T) {
+	n := load(1000)
 	for name, linger := range map[string]time.Duration{"one after the other": 0, "send and close at once": 1} {
 		t.Run(name, func(t *testing.T) {
 			w := newWire(t)
 			o := w.observe(t)
-			for range 1000 {
+			for range n {
 				client, server := w.connect()
 				write(t, client, 13)
 				if linger == 0 {
@@ -103,21 +104,21 @@ func TestThousandConnections(t *testing.T) {
 				read(t, client, 7)
 				client.Close()
 			}
-			ends := o.waitEnded(2000)
+			ends := o.waitEnded(2 * n)
 			outcomes, sequences := map[outcome]int{}, map[conn.Sequence]int{}
 			for _, c := range ends {
 				outcomes[outcomeOf(c)]++
 				sequences[c.Sequence]++
 			}
-			wantEqual(t, "ends", 2000, len(ends))
-			for s, n := range sequences {
-				if n != 1 || sequences[s.Reverse()] != 1 {
-					t.Errorf("sequence %v: %d times, and its reverse %d times", s, n, sequences[s.Reverse()])
+			wantEqual(t, "ends", 2*n, len(ends))
+			for s, times := range sequences {
+				if times != 1 || sequences[s.Reverse()] != 1 {
+					t.Errorf("sequence %v: %d times, and its reverse %d times", s, times, sequences[s.Reverse()])
 				}
 			}
 			want := map[outcome]int{
-				{conn.RoleClient, conn.Closed, "", 13, 7}: 1000,
-				{conn.RoleServer, conn.Closed, "", 7, 13}: 1000,
+				{conn.RoleClient, conn.Closed, "", 13, 7}: n,
+				{conn.RoleServer, conn.Closed, "", 7, 13}: n,
 			}
 			if linger > 0 {
 				want = permitted(t, outcomes)
@@ -140,7 +141,7 @@ func permitted(t *testing.T, outcomes map[outcome]int) map[outcome]int {
 			t.Errorf("%d times %+v", n, o)
 		}
 	}
-	wantEqual(t, "ends of each role", map[conn.Role]int{conn.RoleClient: 1000, conn.RoleServer: 1000}, roles)
+	wantEqual(t, "ends of each role", map[conn.Role]int{conn.RoleClient: load(1000), conn.RoleServer: load(1000)}, roles)
 	return outcomes
 }
 
