@@ -126,7 +126,7 @@ func (o *output) row() string {
 	if o.tooOld != "" && len(o.failed) == 0 {
 		return line([]string{o.release, o.machine, "too old, and says so", "", "", "", "", "", "", "", ""})
 	}
-	any := func(string) bool { return true }
+	every := func(string) bool { return true }
 	way := func(name string) func(string) bool {
 		return func(test string) bool { return strings.HasSuffix(test, "/"+name) }
 	}
@@ -134,11 +134,11 @@ func (o *output) row() string {
 		return func(test string) bool { return slices.Contains(names, test) }
 	}
 	return line([]string{
-		o.release, o.machine, o.cell(any, "kernel"), o.cell(any, "owner"),
+		o.release, o.machine, o.cell(every, "kernel"), o.cell(every, "owner"),
 		o.cell(one("TestBothVersionsOfCgroups", "TestKernelVersion1"), "kernel", "owner"),
 		o.cell(way("bpf"), "conntrack"), o.cell(way("netlink"), "conntrack"),
 		o.cell(one("TestReadRulesOfIPVS", "TestThroughIPVS/bpf", "TestThroughIPVS/netlink"), "conntrack"),
-		o.cell(any, "attach"), o.cell(any, "dns"), o.cell(any, "udp"),
+		o.cell(every, "attach"), o.cell(every, "dns"), o.cell(every, "udp"),
 	})
 }
 
