@@ -178,4 +178,5 @@ var roles = map[string]func(){
 			time.Sleep(time.Minute)
 		}
 	},
+	"adopt": func() { fmt.Println(adopt()) },
 }

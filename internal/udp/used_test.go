@@ -220,6 +220,50 @@ func TestManyPeers(t *testing.T) {
 	w.want(figures{client, open, 7, 0, 1, 0})
 }
 
+// A server has room for some of its peers. The rest is one exchange of its socket, and totals are exact.
+func TestMorePeersThanRoom(t *testing.T) {
+	const peers, room = 5000, 1000
+	n := testnet.New(t)
+	w := observe(t, Options{All: true, Peers: room}, n)
+	s := listen(t, n, "udp4", "127.0.0.1:9000")
+	for i := range peers {
+		c := listen(t, n, "udp4", fmt.Sprint("127.0.0.1:", 20_000+i))
+		sendTo(t, c, netip.MustParseAddrPort("127.0.0.1:9000"), 100)
+		sendTo(t, s, receive(t, s, 1), 3)
+		receive(t, c, 1)
+		c.Close()
+		if err := w.Drain(w.now, w.take); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.snapshot(false)
+	named, rest := map[conn.Role]int{}, conn.Counts{}
+	for _, c := range w.all() {
+		if !c.Tuple.Destination.IsValid() {
+			rest = rest.Add(c.Counts)
+			continue
+		}
+		sent, received := uint64(100), uint64(3)
+		if c.Role == server {
+			sent, received = received, sent
+		}
+		if named[c.Role]++; c.Counts[conn.Sent] != sent || c.Counts[conn.Received] != received {
+			t.Fatalf("%+v", c)
+		}
+	}
+	const first = 1 // of the socket, which is in no room
+	if named[client] != peers || named[server] != room+first {
+		t.Errorf("%v ends have a name, want %d clients and %d peers of the server", named, peers, room+first)
+	}
+	const unnamed = peers - room - first
+	if rest[conn.Sent] != 3*unnamed || rest[conn.Received] != 100*unnamed || rest[conn.SegmentsReceived] != unnamed {
+		t.Errorf("the rest is %v, want that of %d peers", rest, unnamed)
+	}
+	if stats, err := w.Stats(); err != nil || stats.Rest != 2*unnamed {
+		t.Errorf("the rest has %d datagrams, want %d: %v", stats.Rest, 2*unnamed, err)
+	}
+}
+
 // kept returns how many exchanges the kernel's table has.
 func (w *observer) kept() (n int) {
 	var k datagramsDatagramKey
