@@ -31,6 +31,8 @@ func TestMain(m *testing.M) {
 		time.Sleep(time.Minute)
 	case "serve":
 		serve()
+	case "look up":
+		lookUp()
 	default:
 		os.Exit(m.Run())
 	}
