@@ -14,6 +14,8 @@ export interface Report {
   retransmits?: number
   /** Seconds, one sample. */
   rtt?: number
+  /** Look-ups of DNS by response code, and without a response. A report with look-ups has no connections. */
+  lookups?: { responses: Record<string, number>; timeouts?: number; /** Seconds, one sample. */ time?: number }
 }
 
 export type Attributes = Record<string, string | number>
@@ -75,6 +77,16 @@ function resource(r: Report, at: number) {
   })
   const kinds = (by: Record<string, number> = {}) =>
     Object.entries(by).map(([type, n]) => point(n, { 'error.type': type }))
+  const dns = ({ responses, timeouts, time: took }: NonNullable<Report['lookups']>): object[] => [
+    sum(
+      'netconn.dns.requests',
+      '{request}',
+      Object.entries(responses).map(([code, n]) => point(n, { 'netconn.dns.rcode': code })),
+    ),
+    ...(timeouts ? [sum('netconn.dns.timeouts', '{request}', [point(timeouts)])] : []),
+    ...(took ? [histogram('dns.lookup.duration', took, { ...time, attributes: keyValues(r.peer) })] : []),
+  ]
+  if (r.lookups) return { resource: { attributes: keyValues(r.local) }, scopeMetrics: [scope(dns(r.lookups))] }
   const metrics: object[] = [
     sum('netconn.io', 'By', [
       point(r.tx, { 'network.io.direction': 'transmit' }),
@@ -86,8 +98,10 @@ function resource(r: Report, at: number) {
     sum('netconn.tcp.retransmits', '{segment}', [point(r.retransmits ?? 0)]),
   ]
   if (r.rtt !== undefined) metrics.push(histogram('netconn.tcp.rtt', r.rtt, { ...time, attributes: keyValues(r.peer) }))
-  return { resource: { attributes: keyValues(r.local) }, scopeMetrics: [{ scope: { name: 'netconn' }, metrics }] }
+  return { resource: { attributes: keyValues(r.local) }, scopeMetrics: [scope(metrics)] }
 }
+
+const scope = (metrics: object[]) => ({ scope: { name: 'netconn' }, metrics })
 
 const BOUNDS = [0.0001, 0.001, 0.01, 0.1, 1]
 

@@ -189,7 +189,7 @@ function graphUrl(state: State, params: Params): string {
     ...params,
     by: state.by,
     group: state.group,
-    metrics: 'tx,rx,retransmits,rtt,attempts,failures,closed,breaks,active',
+    metrics: 'tx,rx,retransmits,rtt,attempts,failures,closed,breaks,active,lookups,lookup_failures,lookup_time',
     rank: metricOf(state.width).rank,
     nodes: cut ? 1000 : MOST.nodes - 1,
     edges: cut ? 5000 : MOST.edges,

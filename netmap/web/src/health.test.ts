@@ -12,6 +12,9 @@ const quiet: Measured = {
   closed: 0,
   breaks: 0,
   active: 0,
+  lookups: 0,
+  lookupFailures: 0,
+  lookupTime: null,
   seconds: 300,
 }
 const busy: Measured = { ...quiet, tx: 1e6, rx: 9e6, rtt: 0.001, attempts: 100, closed: 100, active: 3 }
@@ -37,11 +40,20 @@ describe('health', () => {
     ['churn', { ...busy, attempts: 3000 }, 'warn'],
     ['churn', { ...busy, attempts: 30000 }, 'bad'],
     ['breaks', busy, 'good'],
+    ['lookups', busy, 'none'],
+    ['lookups', { ...quiet, lookups: 100 }, 'good'],
+    ['lookups', { ...quiet, lookups: 100, lookupFailures: 1 }, 'warn'],
+    ['lookups', { ...quiet, lookups: 100, lookupFailures: 5 }, 'bad'],
+    ['problems', { ...busy, lookups: 100, lookupFailures: 5 }, 'bad'],
   ] as [string, Measured, string][])('%s %j: %s', (id, m, level) => expect(healthOf(id).level(m)).toBe(level))
 
   test('what is not good says why', () => {
     expect(healthOf('problems').tell({ ...busy, failures: 7, breaks: 20, retransmits: 200 })).toBe(
       '7 failed, 20 broken, 200 resent',
+    )
+    expect(healthOf('problems').tell({ ...busy, lookups: 9, lookupFailures: 9 })).toBe('9 look-ups failed')
+    expect(healthOf('lookups').tell({ ...busy, lookups: 9, lookupFailures: 2, lookupTime: 0.002 })).toBe(
+      `2 of 9 look-ups failed, 2\u00a0ms each`,
     )
   })
 
@@ -77,12 +89,13 @@ describe('configured thresholds', () => {
       all.map((h) => `${h.id}: ${h.good}; ${h.warn}; ${h.bad}`.replaceAll('\u00a0', ' '))
     expect(words()).toEqual([
       'problems: nothing failed, broke or was resent often; ' +
-        'a connection failed, 1 % broke, or 1 segment per MB resent; 5 % failed, 10 % broke, or 10 segments per MB resent',
+        'a connection or a look-up failed, 1 % broke, or 1 segment per MB resent; 5 % failed, 10 % broke, or 10 segments per MB resent',
       'failures: every attempt connected; an attempt failed; 5 % of attempts failed',
       'breaks: less than 1 % of what ended broke; 1 % broke; 10 % broke',
       'retransmits: less than 1 segment per MB resent; 1 per MB; 10 per MB',
       'rtt: below 50 ms; 50 ms or more; 200 ms or more',
       'churn: below 10 attempts a second; 10 a second or more; 100 a second or more',
+      'lookups: every look-up was answered; a look-up failed; 5 % of look-ups failed',
       'alerts: no alert is about the node; an alert is pending; an alert is firing',
     ])
     expect(words(strict)[1]).toBe('failures: less than 20 % of attempts failed; 20 % failed; 50 % of attempts failed')

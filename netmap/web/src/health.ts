@@ -1,6 +1,15 @@
 import type { Thresholds } from './api/types.ts'
-import { count, percent, seconds as duration } from './format.ts'
-import { breakShare, churn, failureShare, retransmitRate, volume, type AlertCount, type Measured } from './metrics.ts'
+import { count, percent, plural, seconds as duration } from './format.ts'
+import {
+  breakShare,
+  churn,
+  failureShare,
+  lookupFailureShare,
+  retransmitRate,
+  volume,
+  type AlertCount,
+  type Measured,
+} from './metrics.ts'
 
 export type Level = 'none' | 'good' | 'warn' | 'bad'
 
@@ -52,18 +61,24 @@ export function healths(t: Thresholds = usualThresholds, alerts = false): Health
       ? above(retransmitRate(m), warn, Infinity)
       : above(retransmitRate(m) ?? Infinity, warn, bad)
   }
+  const lookup = (m: Measured): Level => above(lookupFailureShare(m), t.failures.warn || LEAST, t.failures.bad)
   const alerted = ({ alerts: a }: Measured): Level =>
     !a ? 'none' : a.firing ? 'bad' : a.pending ? 'warn' : alerts ? 'good' : 'none'
-  return [problems(t, failed, broken, resent), ...figures(t, failed, broken, resent), alertHealth(alerted)]
+  return [
+    problems(t, failed, broken, resent, lookup),
+    ...figures(t, failed, broken, resent),
+    lookupHealth(t, lookup),
+    alertHealth(alerted),
+  ]
 }
 
 type Judge = (m: Measured) => Level
 
 const share = (n: number, one: string) => (n ? percent(n) : one)
 
-function problems(t: Thresholds, failed: Judge, broken: Judge, resent: Judge): Health {
+function problems(t: Thresholds, failed: Judge, broken: Judge, resent: Judge, lookup: Judge): Health {
   const some = (level: 'warn' | 'bad') =>
-    `${share(t.failures[level], 'a connection')} failed, ${share(t.breaks[level], 'a connection')} broke, ` +
+    `${share(t.failures[level], 'a connection or a look-up')} failed, ${share(t.breaks[level], 'a connection')} broke, ` +
     `or ${perMB(t.retransmits[level])} resent`
   return {
     id: 'problems',
@@ -71,12 +86,13 @@ function problems(t: Thresholds, failed: Judge, broken: Judge, resent: Judge): H
     good: 'nothing failed, broke or was resent often',
     warn: some('warn'),
     bad: some('bad'),
-    level: (m) => worst(failed(m), broken(m), resent(m)),
+    level: (m) => worst(failed(m), broken(m), resent(m), lookup(m)),
     tell: (m) => {
       const parts: [Level, string][] = [
         [failed(m), `${count(m.failures)} failed`],
         [broken(m), `${count(m.breaks)} broken`],
         [resent(m), `${count(m.retransmits)} resent`],
+        [lookup(m), `${count(m.lookupFailures)} look-ups failed`],
       ]
       return [...parts.filter(([l]) => l === 'bad'), ...parts.filter(([l]) => l === 'warn')]
         .map(([, text]) => text)
@@ -135,6 +151,20 @@ function figures(t: Thresholds, failed: Judge, broken: Judge, resent: Judge): He
       tell: (m) => `${count(churn(m))} attempts/s`,
     },
   ]
+}
+
+function lookupHealth(t: Thresholds, level: Judge): Health {
+  return {
+    id: 'lookups',
+    label: 'Look-ups',
+    good: t.failures.warn ? `less than ${percent(t.failures.warn)} of look-ups failed` : 'every look-up was answered',
+    warn: `${share(t.failures.warn, 'a look-up')} failed`,
+    bad: `${percent(t.failures.bad)} of look-ups failed`,
+    level,
+    tell: (m) =>
+      `${count(m.lookupFailures)} of ${plural(m.lookups, 'look-up')} failed` +
+      (m.lookupTime === null ? '' : `, ${duration(m.lookupTime)} each`),
+  }
 }
 
 function alertHealth(level: Judge): Health {

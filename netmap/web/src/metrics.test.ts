@@ -11,6 +11,9 @@ const quiet: Measured = {
   closed: 0,
   breaks: 0,
   active: 0,
+  lookups: 0,
+  lookupFailures: 0,
+  lookupTime: null,
   seconds: 300,
 }
 const busy: Measured = { ...quiet, tx: 1e6, rx: 9e6, rtt: 0.001, attempts: 100, closed: 100, active: 3 }
@@ -35,9 +38,19 @@ describe('sums', () => {
       closed: 6 * n,
       breaks: 7 * n,
       active: 8 * n,
+      lookups: 9 * n,
+      lookupFailures: 10 * n,
+      lookupTime: null,
       seconds: 10,
     })
     expect(sum([part(1), part(10)], 10)).toEqual(part(11))
+  })
+
+  test('the time of look-ups is a mean by their number', () => {
+    const slow = { ...quiet, lookups: 3, lookupTime: 1 }
+    expect(
+      sum([slow, { ...quiet, lookups: 1, lookupTime: 0.2 }, { ...quiet, lookups: 9 }], 300).lookupTime,
+    ).toBeCloseTo(0.8)
   })
 
   test('without a sample there is no round trip', () => expect(sum([quiet, quiet], 300).rtt).toBeNull())

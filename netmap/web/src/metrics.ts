@@ -12,6 +12,11 @@ export interface Measured {
   closed: number
   breaks: number
   active: number
+  /** Of DNS. Failed ones had no answer, or an error other than NXDOMAIN. */
+  lookups: number
+  lookupFailures: number
+  /** Seconds, the mean. Null: no sample. */
+  lookupTime: number | null
   /** Seconds that the figures cover. */
   seconds: number
   /** Alerts about the ends of a node. Edges have none. */
@@ -74,12 +79,21 @@ export const metrics: Metric[] = [
     rank: 'failures',
   },
   { id: 'active', label: 'Open', words: 'more connections open', of: (m) => m.active, format: count, rank: 'active' },
+  {
+    id: 'lookups',
+    label: 'Look-ups',
+    words: 'more DNS look-ups',
+    of: (m) => m.lookups,
+    format: count,
+    rank: 'lookups',
+  },
 ]
 
 /** Retransmitted segments per megabyte. A full-size segment is 1,448 bytes, so 7 per megabyte are about 1 %. */
 export const retransmitRate = (m: Measured) => (volume(m) > 0 ? m.retransmits / (volume(m) / 1e6) : null)
 export const failureShare = (m: Measured) => (m.attempts > 0 ? m.failures / m.attempts : null)
 export const breakShare = (m: Measured) => (m.closed > 0 ? m.breaks / m.closed : null)
+export const lookupFailureShare = (m: Measured) => (m.lookups > 0 ? m.lookupFailures / m.lookups : null)
 export const churn = (m: Measured) => perSecond(m.attempts, m)
 
 export function metricOf(id: string): Metric {
@@ -98,10 +112,15 @@ export function sum(parts: Measured[], seconds: number): Measured {
     closed: 0,
     breaks: 0,
     active: 0,
+    lookups: 0,
+    lookupFailures: 0,
+    lookupTime: null,
     seconds,
   }
   let weight = 0
   let weighted = 0
+  let looked = 0
+  let lookTime = 0
   for (const m of parts) {
     total.tx += m.tx
     total.rx += m.rx
@@ -111,6 +130,12 @@ export function sum(parts: Measured[], seconds: number): Measured {
     total.closed += m.closed
     total.breaks += m.breaks
     total.active += m.active
+    total.lookups += m.lookups
+    total.lookupFailures += m.lookupFailures
+    if (m.lookupTime !== null) {
+      looked += m.lookups
+      lookTime += m.lookups * m.lookupTime
+    }
     if (m.rtt !== null) {
       const w = volume(m) + 1
       weight += w
@@ -118,5 +143,6 @@ export function sum(parts: Measured[], seconds: number): Measured {
     }
   }
   if (weight) total.rtt = weighted / weight
+  if (looked) total.lookupTime = lookTime / looked
   return total
 }

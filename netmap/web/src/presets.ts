@@ -129,6 +129,24 @@ export const presets: Preset[] = [
     set: () => ({ view: 'table', sort: '-attempts', colour: 'churn', width: 'attempts', size: 'attempts' }),
   },
   {
+    id: 'dns',
+    label: 'DNS',
+    what: 'Who looks up names at which server, the servers that fail most first. NXDOMAIN is no failure.',
+    advice:
+      'If one server fails or is slow for all, look at it and at what it forwards to. If one client has it, look at its ' +
+      'network and its limits. Many NXDOMAIN come from search lists: end names with a dot, or lower ndots. What no ' +
+      'server answered and what each client waited for, the receiver knows with dns: all.',
+    set: () => ({
+      view: 'table',
+      only: 'lookups',
+      sort: '-lookup_failures',
+      colour: 'lookups',
+      width: 'lookups',
+      size: 'lookups',
+      loops: true,
+    }),
+  },
+  {
     id: 'alerts',
     label: 'Alerts',
     what: 'Edges with an alert about one of their ends. A ring marks the ends: solid if one is firing, dashed if all are pending.',

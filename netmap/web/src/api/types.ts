@@ -107,6 +107,9 @@ export interface Figures {
   failures: number[]
   closed: number[]
   breaks: number[]
+  lookups: number[]
+  lookup_failures: number[]
+  lookup_time: (number | null)[]
 }
 
 export interface Totals {
@@ -119,9 +122,11 @@ export interface Totals {
   closed: number
   breaks: number
   active: number
+  lookups: number
+  lookup_failures: number
 }
 
-/** By error.type: pairs of the index of an edge or row, and a count. */
+/** By error.type or response code: pairs of the index of an edge or row, and a count. */
 export type Kinds = Record<string, [number, number][]>
 
 export interface Answer {
@@ -164,7 +169,16 @@ export const KINDS = ['internal', 'external', 'unresolved', 'other'] as const
 export type Kind = (typeof KINDS)[number]
 
 /** Bits of an edge's flags. */
-export const flags = { isNew: 1, undirected: 2, serverOnly: 4, zones: 8, regions: 16, unresolved: 32, alerts: 64 }
+export const flags = {
+  isNew: 1,
+  undirected: 2,
+  serverOnly: 4,
+  zones: 8,
+  regions: 16,
+  unresolved: 32,
+  alerts: 64,
+  lookups: 128,
+}
 
 export interface Flows extends Answer, Figures {
   clients: string[]
@@ -187,6 +201,8 @@ export interface Flows extends Answer, Figures {
   last: number[]
   failures_by: Kinds
   breaks_by: Kinds
+  /** By response code, also NXDOMAIN; `timed_out` without a response. */
+  lookups_by: Kinds
   /** The cost of the window, where a price is known. Absent: no prices are configured. */
   cost?: (number | null)[]
   total_cost?: number | null
@@ -236,6 +252,8 @@ export interface Edge extends Totals {
   rtt: number | null
   rtt_max: number | null
   handshake: number | null
+  lookup_time: number | null
   failures_by: Record<string, number>
   breaks_by: Record<string, number>
+  lookups_by: Record<string, number>
 }

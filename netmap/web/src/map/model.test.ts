@@ -22,6 +22,8 @@ function graph(edges: [string, string, number][], marks: Record<number, number> 
     closed: 0,
     breaks: 0,
     active: 0,
+    lookups: 0,
+    lookup_failures: 0,
   }
   return {
     from: 0,
@@ -56,6 +58,9 @@ function graph(edges: [string, string, number][], marks: Record<number, number> 
       closed: all,
       breaks: all,
       active: all,
+      lookups: all,
+      lookup_failures: all,
+      lookup_time: edges.map(() => null),
     },
     failures: { refused: [[0, 2]], timed_out: [[0, 1]] },
     breaks: {},

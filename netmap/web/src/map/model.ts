@@ -104,6 +104,9 @@ function read(graph: Graph): { nodes: MapNode[]; edges: MapEdge[] } {
       closed: e.closed[i]!,
       breaks: e.breaks[i]!,
       active: e.active[i]!,
+      lookups: e.lookups[i]!,
+      lookupFailures: e.lookup_failures[i]!,
+      lookupTime: e.lookup_time[i] ?? null,
       seconds: graph.seconds,
     }
     return {

@@ -26,7 +26,9 @@ export interface Picture {
 export function pictures(s: Series): Picture[] {
   const known = (values: (number | null)[]) => values.map((v, i) => (s.active[i] === null ? null : v))
   const perSecond = (values: number[]) => known(values.map((v) => v / s.step))
-  const all: Picture[] = [
+  const lookups = s.totals.lookups > 0 ? lookupPictures(s) : []
+  if (lookups.length && s.active.every((v) => v === null)) return lookups
+  return [
     {
       title: 'Throughput',
       format: rate,
@@ -60,8 +62,23 @@ export function pictures(s: Series): Picture[] {
         { label: 'breaks', colour: 'bad', dash: [5, 3], values: known(s.breaks) },
       ],
     },
+    ...lookups,
   ]
-  return all
+}
+
+/** No state says which steps were reported, so a step without a look-up has 0. */
+function lookupPictures(s: Series): Picture[] {
+  return [
+    {
+      title: 'Look-ups',
+      format: count,
+      lines: [
+        { label: 'all', colour: 'accent', values: s.lookups },
+        { label: 'failed', colour: 'bad', dash: [5, 3], values: s.lookup_failures },
+      ],
+    },
+    { title: 'Look-up time', format: seconds, lines: [{ label: 'mean', colour: 'accent', values: s.lookup_time }] },
+  ]
 }
 
 /** Charts of one time. */

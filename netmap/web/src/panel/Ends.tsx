@@ -91,10 +91,16 @@ function facts(e: Edge): [string, string][] {
     ['Failures', told(e.failures_by, e.failures)],
     ['Breaks', told(e.breaks_by, e.breaks)],
     ['Handshake', seconds(e.handshake)],
+    ...(e.lookups > 0 ? lookupFacts(e) : []),
     ['First seen', moment(e.first)],
     ['Last active', moment(e.last)],
   ]
 }
+
+const lookupFacts = (e: Edge): [string, string][] => [
+  ['Look-ups', [count(e.lookups), told(e.lookups_by, 0)].filter((s) => s !== '0').join(': ')],
+  ['Look-up time', seconds(e.lookup_time)],
+]
 
 const moment = (s: number) => (s ? new Date(s * 1000).toLocaleString() : 'not known')
 

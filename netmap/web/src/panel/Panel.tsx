@@ -307,10 +307,12 @@ function PartView({ part, poll, state, links, params }: PartProps) {
   )
 }
 
+type Fact = [name: string, value: string]
+
 function Summary({ series: s }: { series: Series }) {
   const t = s.totals
   const over = Math.max(1, s.to - s.from)
-  const figures: [string, string][] = [
+  const figures: Fact[] = [
     ['Volume', `${bytes(t.tx)} out, ${bytes(t.rx)} back`],
     ['Throughput', rate((t.tx + t.rx) / over)],
     ['Round trip', seconds(s.rtt.findLast((v) => v !== null) ?? null)],
@@ -319,6 +321,7 @@ function Summary({ series: s }: { series: Series }) {
     ['Failures', t.attempts ? `${count(t.failures)} (${percent(t.failures / t.attempts)})` : count(t.failures)],
     ['Closed', t.breaks ? `${count(t.closed)}, ${count(t.breaks)} broke` : count(t.closed)],
     ['Open', count(t.active)],
+    ...(t.lookups > 0 ? [['Look-ups', `${count(t.lookups)}, ${count(t.lookup_failures)} failed`] satisfies Fact] : []),
   ]
   return (
     <dl class="summary">

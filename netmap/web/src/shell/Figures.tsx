@@ -32,6 +32,14 @@ export function Figures({ answer, model, rows, loops }: Props) {
         note={volume ? `${count(t.retransmits / (volume / 1e6))} per MB` : ''}
       />
       <Figure name="Open" value={count(t.active)} />
+      {t.lookups > 0 && (
+        <Figure
+          name="Look-ups"
+          value={count(t.lookups)}
+          note={`${count(t.lookup_failures)} failed`}
+          bad={t.lookup_failures > 0}
+        />
+      )}
       {model && (
         <Figure name="Nodes" value={count(model.nodes.length)} note={model.hidden ? `${model.hidden} hidden` : ''} />
       )}

@@ -50,7 +50,19 @@ const status: Status = {
   costs: null,
   limits: { nodes: 1000, edges: 5000, rows: 1000 },
 }
-const totals = { edges: 3, tx: 1, rx: 1, retransmits: 0, attempts: 1, failures: 0, closed: 0, breaks: 0, active: 0 }
+const totals = {
+  edges: 3,
+  tx: 1,
+  rx: 1,
+  retransmits: 0,
+  attempts: 1,
+  failures: 0,
+  closed: 0,
+  breaks: 0,
+  active: 0,
+  lookups: 0,
+  lookup_failures: 0,
+}
 const answer: Answer = {
   from: 700,
   to: 1000,
@@ -67,6 +79,14 @@ describe('what is to be said', () => {
   test('is nothing where all is well', () => {
     expect(conditions(well)).toEqual([])
     expect(conditions({ ...well, status: null, answer: null, since: null })).toEqual([])
+  })
+
+  test('a store has no look-ups', () => {
+    const view = { ...well, state: { ...defaults, only: 'lookups' } }
+    expect(conditions(view)).toEqual([])
+    expect(conditions({ ...view, answer: { ...answer, source: 'store' } })).toMatchObject([
+      { kind: 'partial', text: expect.stringContaining('has no look-ups') },
+    ])
   })
 
   test('no answer is another thing than a refusal, and a wrong filter is said at the filter', () => {

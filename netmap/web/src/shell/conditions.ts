@@ -68,6 +68,8 @@ export function conditions({ state, status, statusError, answer, error, model, s
     })
   }
   if (answer) all.push(...lacking(answer))
+  if (answer?.source === 'store' && state.only.split(',').includes('lookups'))
+    all.push({ kind: 'partial', text: 'The store has no look-ups. Choose a window within the last hour.' })
   if (status) all.push(...alerting(status, state.colour), ...full(status))
   if (model && (model.folded.nodes || model.folded.edges)) {
     const parts = [

@@ -13,6 +13,7 @@ import { useHealth } from '../useHealth.ts'
 import { csv } from './csv.ts'
 import { everything } from './everything.ts'
 import { hasLoad, LoadCells, LOADS } from './load.tsx'
+import { LookupCells, LOOKUPS, looked, onlyLookups } from './lookups.tsx'
 import { endName, kindsOf, measured, rowKey } from './rows.ts'
 import { Sparkline } from './Sparkline.tsx'
 import './TableView.css'
@@ -46,9 +47,10 @@ const COST: Column = {
 }
 
 /** The columns of an answer. The load of the ends is beside their attempts, which cause it where they are many. */
-function columnsOf(flows: Flows): Column[] {
+function columnsOf(flows: Flows, state: State): Column[] {
+  if (onlyLookups(state)) return LOOKUPS
   const all = columns.flatMap((c) => (c.id === 'attempts' && hasLoad(flows) ? [c, ...LOADS] : [c]))
-  return flows.cost ? [...all, COST] : all
+  return [...all, ...(looked(flows) ? LOOKUPS : []), ...(flows.cost ? [COST] : [])]
 }
 
 interface Props {
@@ -83,7 +85,7 @@ export function TableView(props: Props) {
                 change={change}
                 text
               />
-              {columnsOf(flows).map((c) => (
+              {columnsOf(flows, state).map((c) => (
                 <Head key={c.label} column={c} state={state} change={change} />
               ))}
             </tr>
@@ -141,7 +143,9 @@ function Row({ flows, i, state, change, currency }: Props & { i: number }) {
         {(flags.isNew & flows.flags[i]!) !== 0 && <small class="new"> ✚ new</small>}
         {(flags.alerts & flows.flags[i]!) !== 0 && <small class="level warn"> ◉ alert</small>}
       </td>
-      <Cells flows={flows} i={i} currency={currency} />
+      {!onlyLookups(state) && <Cells flows={flows} i={i} />}
+      {(onlyLookups(state) || looked(flows)) && <LookupCells flows={flows} i={i} />}
+      {!onlyLookups(state) && flows.cost && <td>{costOfDay(flows.cost[i], flows.seconds, currency)}</td>}
     </tr>
   )
 }
@@ -193,8 +197,8 @@ function Opener({ flows, i, colour, selected, open }: OpenerProps) {
   )
 }
 
-/** The figures of a row, a cell a column. */
-function Cells({ flows, i, currency }: { flows: Flows; i: number; currency: string }) {
+/** The figures of the connections of a row, a cell a column. */
+function Cells({ flows, i }: { flows: Flows; i: number }) {
   const m = measured(flows, i)
   const volume = m.tx + m.rx
   const perMB = retransmitRate(m)
@@ -231,7 +235,6 @@ function Cells({ flows, i, currency }: { flows: Flows; i: number; currency: stri
         {m.breaks > 0 && <small>{kindsOf(flows.breaks_by, i) || `${count(m.breaks)} broken`}</small>}
       </td>
       <td>{count(m.active)}</td>
-      {flows.cost && <td>{costOfDay(flows.cost[i], m.seconds, currency)}</td>}
     </>
   )
 }

@@ -29,19 +29,23 @@ const flows = {
   closed: [0, 0],
   breaks: [0, 0],
   active: [1, 0],
+  lookups: [7, 0],
+  lookup_failures: [2, 0],
+  lookup_time: [0.25, null],
   first: [0, 1],
   last: [1764107120, 2],
   failures_by: { refused: [[0, 1]] },
   breaks_by: {},
+  lookups_by: { SERVFAIL: [[0, 2]] },
 } as unknown as Flows
 
 test('a line a row, nothing that a spreadsheet runs', () => {
   expect(csv(flows).split('\r\n')).toEqual([
     'client_name,server_name,server_port,client_name,server_name,client_kind,server_kind,' +
-      'seconds,tx_bytes,rx_bytes,retransmits,rtt_seconds,rtt_max_seconds,handshake_seconds,attempts,failures,closed,breaks,active,edges,first,last,failures_refused',
-    "'=cmd|calc,shop,80,'=cmd|calc,shop,internal,internal,300,1,3,0,0.5,1,,5,1,0,0,1,1,,2025-11-25T21:45:20.000Z,1",
-    '"a,""b""",,,"a,""b""",public,internal,external,300,2,4,1,,,,6,0,0,0,0,2,' +
-      '1970-01-01T00:00:01.000Z,1970-01-01T00:00:02.000Z,0',
+      'seconds,tx_bytes,rx_bytes,retransmits,rtt_seconds,rtt_max_seconds,handshake_seconds,attempts,failures,closed,breaks,active,lookups,lookup_failures,lookup_seconds,edges,first,last,failures_refused,lookups_SERVFAIL',
+    "'=cmd|calc,shop,80,'=cmd|calc,shop,internal,internal,300,1,3,0,0.5,1,,5,1,0,0,1,7,2,0.25,1,,2025-11-25T21:45:20.000Z,1,2",
+    '"a,""b""",,,"a,""b""",public,internal,external,300,2,4,1,,,,6,0,0,0,0,0,0,,2,' +
+      '1970-01-01T00:00:01.000Z,1970-01-01T00:00:02.000Z,0,0',
     '',
   ])
 })

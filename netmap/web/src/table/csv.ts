@@ -2,12 +2,14 @@ import type { Flows, Kinds } from '../api/types.ts'
 
 type Cell = string | number | null | undefined
 
+const KINDS = ['failures', 'breaks', 'lookups'] as const
+
 /** A column: its head, and the cell of each row. */
 type Column = [head: string, cell: (row: number) => Cell]
 
 /** One line a row, in plain numbers of the base unit, as the API gave them. */
 export function csv(flows: Flows): string {
-  const columns = [...tags(flows), ...figures(flows), ...kinds('failures', flows), ...kinds('breaks', flows)]
+  const columns = [...tags(flows), ...figures(flows), ...KINDS.flatMap((what) => kinds(what, flows))]
   const lines = flows.client.map((_, row) => columns.map(([, of]) => of(row)))
   return [columns.map(([head]) => head), ...lines].map((cells) => cells.map(cell).join(',')).join('\r\n') + '\r\n'
 }
@@ -38,6 +40,9 @@ function figures(flows: Flows): Column[] {
     ['closed', (row) => flows.closed[row]],
     ['breaks', (row) => flows.breaks[row]],
     ['active', (row) => flows.active[row]],
+    ['lookups', (row) => flows.lookups[row]],
+    ['lookup_failures', (row) => flows.lookup_failures[row]],
+    ['lookup_seconds', (row) => flows.lookup_time[row]],
     ...(flows.cost ? [['cost', (row) => flows.cost![row]] satisfies Column] : []),
     ...loads('client', flows.client_load),
     ...loads('server', flows.server_load),
@@ -59,7 +64,7 @@ function loads(side: 'client' | 'server', of: Flows['client_load']): Column[] {
 }
 
 /** A column for each error type. */
-function kinds(what: 'failures' | 'breaks', flows: Flows): Column[] {
+function kinds(what: (typeof KINDS)[number], flows: Flows): Column[] {
   const by: Kinds = flows[`${what}_by`]
   return Object.keys(by)
     .sort()

@@ -18,6 +18,7 @@ function page(from: number, to: number, rows: number): Flows {
     tx: all,
     failures_by: { refused: all.filter((n) => n % 2).map((n) => [n - from, n]) },
     breaks_by: {},
+    lookups_by: { SERVFAIL: [[0, from + 1]] },
   } as unknown as Flows
 }
 
@@ -30,6 +31,12 @@ test('rows follow those before, and their failures stay theirs', () => {
     refused: [
       [1, 1],
       [3, 3],
+    ],
+  })
+  expect(both.lookups_by).toEqual({
+    SERVFAIL: [
+      [0, 1],
+      [3, 4],
     ],
   })
 })

@@ -26,7 +26,7 @@ export function append(all: Flows, page: Flows, offset: number): Flows {
     if (Array.isArray(value) && Array.isArray(before) && !['clients', 'servers', 'kinds'].includes(name))
       joined[name] = [...before, ...value]
   }
-  for (const name of ['failures_by', 'breaks_by'] as const) {
+  for (const name of ['failures_by', 'breaks_by', 'lookups_by'] as const) {
     const by = { ...all[name] }
     for (const [type, pairs] of Object.entries(page[name]))
       by[type] = [...(by[type] ?? []), ...pairs.map(([i, n]): [number, number] => [i + offset, n])]

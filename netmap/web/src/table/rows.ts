@@ -15,6 +15,9 @@ export function measured(flows: Flows, i: number): Measured {
     closed: flows.closed[i]!,
     breaks: flows.breaks[i]!,
     active: flows.active[i]!,
+    lookups: flows.lookups[i]!,
+    lookupFailures: flows.lookup_failures[i]!,
+    lookupTime: flows.lookup_time[i] ?? null,
     seconds: flows.seconds,
   }
 }
@@ -99,7 +102,7 @@ function endTerms(side: 'client' | 'server', tags: string[], end: End): string[]
   return [...terms, term(side, 'kind', end.kind)]
 }
 
-/** Failures or breaks of a row by error type: "12 refused, 3 timed out". */
+/** Failures, breaks or look-ups of a row by error type: "12 refused, 3 timed out". */
 export function kindsOf(by: Flows['failures_by'], i: number): string {
   const parts: [string, number][] = []
   for (const [type, pairs] of Object.entries(by)) for (const [row, n] of pairs) if (row === i) parts.push([type, n])
