@@ -85,7 +85,7 @@ function run(env: Record<string, string>, settings: string[]): ChildProcess {
   )
 }
 
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   return new Promise((done, fail) => {
     const server = createServer()
     server.once('error', fail)

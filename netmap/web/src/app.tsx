@@ -19,6 +19,7 @@ import { StatusBar } from './shell/StatusBar.tsx'
 import { TopBar } from './shell/TopBar.tsx'
 import { useAddress, type Change } from './state/address.ts'
 import { defaults, type State } from './state/state.ts'
+import { dayBefore } from './table/compare.ts'
 import { PAGE, TableView } from './table/TableView.tsx'
 import { Healths } from './useHealth.ts'
 
@@ -47,7 +48,7 @@ export function App() {
             error={filterError}
             apply={(filter) => change({ filter })}
           />
-          <Controls state={state} change={change} tags={tags} />
+          <Controls state={state} change={change} tags={tags} store={Boolean(known.status?.history)} />
         </section>
         <div class="rail">
           <Presets state={state} change={change} tags={tags} />
@@ -120,6 +121,8 @@ function useData(state: State) {
     load: state.preset === 'churn',
   }
   const flows = usePoll<Flows>(onMap ? null : address('flows', { ...flowParams, limit }), paused)
+  const compared = !onMap && state.compare && status.data?.history ? state.end || status.data.now : 0
+  const then = usePoll<Flows>(compared ? address('flows', dayBefore(flowParams, state.window, compared)) : null, true)
   const model = useModel(onMap ? graph.data : null, state)
   const poll: Poll<Graph | Flows> = onMap ? graph : flows
   const tags = tagPoll.data?.tags ?? []
@@ -129,6 +132,7 @@ function useData(state: State) {
     statusError: status.error,
     answer: poll.data,
     error: poll.error,
+    beforeError: compared ? then.error : null,
     model,
     since: useSince(poll.at),
     tags,
@@ -141,6 +145,8 @@ function useData(state: State) {
     /** The table's answer; null while the map is shown. */
     flows: onMap ? null : flows.data,
     flowParams,
+    before: compared && !then.waiting ? then.data : null,
+    comparing: compared > 0,
     limit,
     more: () => setLimit(Math.min(limit + PAGE, 1000)),
     /** Hops within a node that the figures leave out. */
@@ -165,6 +171,8 @@ function Content({ state, change, data }: { state: State; change: Change; data: 
       change={change}
       params={data.flowParams}
       limit={data.limit}
+      then={data.before}
+      comparing={data.comparing}
       more={data.more}
     />
   )

@@ -11,6 +11,8 @@ interface Props {
   state: State
   change: Change
   tags: Tag[]
+  /** There is a store, which has the day before. */
+  store: boolean
 }
 
 export function Controls(props: Props) {
@@ -50,7 +52,7 @@ function MapControls({ state, change, tags }: Props) {
 const first = (list: string) => list.split(',')[0]!
 const second = (list: string) => list.split(',').slice(1).join(',')
 
-function TableControls({ state, change, tags }: Props) {
+function TableControls({ state, change, tags, store }: Props) {
   const set = (field: 'clients' | 'servers', a: string, b: string) =>
     change({ [field]: b && b !== a ? `${a},${b}` : a, selected: null })
   return (
@@ -92,6 +94,14 @@ function TableControls({ state, change, tags }: Props) {
         on={state.loops}
         set={(loops) => change({ loops })}
       />
+      {store && (
+        <Toggle
+          label="Day before"
+          title="Compare the bytes of each row with those of the same window a day before"
+          on={state.compare}
+          set={(compare) => change({ compare })}
+        />
+      )}
     </div>
   )
 }

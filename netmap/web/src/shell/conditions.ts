@@ -18,6 +18,8 @@ export interface Known {
   statusError: ApiError | null
   answer: Answer | null
   error: ApiError | null
+  /** Of the day before. */
+  beforeError?: ApiError | null
   model: Model | null
   /** Seconds since the collector last answered. */
   since: number | null
@@ -26,7 +28,8 @@ export interface Known {
 }
 
 /** The warnings to show, the most serious first. */
-export function conditions({ state, status, statusError, answer, error, model, since }: Known): Condition[] {
+export function conditions(known: Known): Condition[] {
+  const { state, status, statusError, answer, error, beforeError, model, since } = known
   const all: Condition[] = []
   const failed = error && error.code !== 'bad_filter' ? error : statusError
   if (failed) {
@@ -70,6 +73,7 @@ export function conditions({ state, status, statusError, answer, error, model, s
   if (answer) all.push(...lacking(answer))
   if (answer?.source === 'store' && state.only.split(',').includes('lookups'))
     all.push({ kind: 'partial', text: 'The store has no look-ups. Choose a window within the last hour.' })
+  if (beforeError) all.push({ kind: 'partial', text: `The day before is not known: ${legible(beforeError.message)}.` })
   if (status) all.push(...alerting(status, state.colour), ...full(status))
   if (model && (model.folded.nodes || model.folded.edges)) {
     const parts = [

@@ -23,6 +23,7 @@ describe('the state in the address', () => {
       problems: true,
       only: 'new,zones',
       loops: true,
+      compare: true,
       hide: ['internal/name/c&d/', 'internal/name/100%25/x%2Cy'],
       focus: '<script>alert(1)</script>',
       hops: 3,

@@ -29,6 +29,8 @@ export interface State {
   only: string
   /** Shows the hops between an application and its own sidecar where both are one node. */
   loops: boolean
+  /** Shows the day before beside each row of the table. */
+  compare: boolean
   /** Keys of hidden nodes. */
   hide: string[]
   focus: string
@@ -57,6 +59,7 @@ export const defaults: State = {
   problems: false,
   only: '',
   loops: false,
+  compare: false,
   hide: [],
   focus: '',
   hops: 1,
@@ -121,6 +124,7 @@ const codecs: { [K in keyof State]: Codec<State[K]> } = {
   problems: flag,
   only: text,
   loops: flag,
+  compare: flag,
   hide: list,
   focus: text,
   hops: integer(1, 5),

@@ -1,7 +1,7 @@
-import { useState } from 'preact/hooks'
+import { useMemo, useState } from 'preact/hooks'
 import type { Params } from '../api/client.ts'
 import { flags, type Flows } from '../api/types.ts'
-import { bytes, costOfDay, count, plural, rate, seconds } from '../format.ts'
+import { bytes, costOfDay, count, NONE, plural, rate, seconds } from '../format.ts'
 import { glyphs, levelWords, type Health } from '../health.ts'
 import { churn, retransmitRate } from '../metrics.ts'
 import { fileName, save } from '../save.ts'
@@ -10,6 +10,7 @@ import type { State } from '../state/state.ts'
 import { kindWords } from '../tags.ts'
 import { Name } from '../Text.tsx'
 import { useHealth } from '../useHealth.ts'
+import { before, difference, known, type Before } from './compare.ts'
 import { csv } from './csv.ts'
 import { everything } from './everything.ts'
 import { hasLoad, LoadCells, LOADS } from './load.tsx'
@@ -40,6 +41,8 @@ const columns: Column[] = [
   { id: 'active', label: 'Open', title: 'Connections open at the end' },
 ]
 
+const BEFORE: Column = { id: '', label: 'Day before', title: 'Bytes of the same window a day before, and the change' }
+
 const COST: Column = {
   id: 'cost',
   label: 'Cost a day',
@@ -47,9 +50,10 @@ const COST: Column = {
 }
 
 /** The columns of an answer. The load of the ends is beside their attempts, which cause it where they are many. */
-function columnsOf(flows: Flows, state: State): Column[] {
+function columnsOf(flows: Flows, state: State, comparing: boolean): Column[] {
   if (onlyLookups(state)) return LOOKUPS
   const all = columns.flatMap((c) => (c.id === 'attempts' && hasLoad(flows) ? [c, ...LOADS] : [c]))
+  if (comparing) all.splice(1, 0, BEFORE)
   return [...all, ...(looked(flows) ? LOOKUPS : []), ...(flows.cost ? [COST] : [])]
 }
 
@@ -61,11 +65,15 @@ interface Props {
   change: Change
   params: Params
   limit: number
+  /** The same a day before; null while it is not known. */
+  then: Flows | null
+  comparing: boolean
   more(): void
 }
 
 export function TableView(props: Props) {
-  const { flows, state, change } = props
+  const { flows, state, change, then } = props
+  const past = useMemo(() => then && before(then), [then])
   return (
     <section class="dependencies" aria-label="Dependencies">
       <div class="scroll" tabIndex={0} role="region" aria-label="Table of dependencies">
@@ -85,14 +93,14 @@ export function TableView(props: Props) {
                 change={change}
                 text
               />
-              {columnsOf(flows, state).map((c) => (
+              {columnsOf(flows, state, props.comparing).map((c) => (
                 <Head key={c.label} column={c} state={state} change={change} />
               ))}
             </tr>
           </thead>
           <tbody>
             {flows.client.map((_, i) => (
-              <Row key={rowKey(flows, i)} {...props} i={i} />
+              <Row key={rowKey(flows, i)} {...props} i={i} past={past} />
             ))}
           </tbody>
         </table>
@@ -122,7 +130,7 @@ function Head({ column, state, change, text }: { column: Column; state: State; c
   )
 }
 
-function Row({ flows, i, state, change, currency }: Props & { i: number }) {
+function Row({ flows, i, state, change, currency, comparing, past }: Props & { i: number; past: Before | null }) {
   const id = rowKey(flows, i)
   const selected = state.selected?.kind === 'row' && state.selected.id === id
   const open = () => change({ selected: { kind: 'row', id } })
@@ -143,7 +151,7 @@ function Row({ flows, i, state, change, currency }: Props & { i: number }) {
         {(flags.isNew & flows.flags[i]!) !== 0 && <small class="new"> ✚ new</small>}
         {(flags.alerts & flows.flags[i]!) !== 0 && <small class="level warn"> ◉ alert</small>}
       </td>
-      {!onlyLookups(state) && <Cells flows={flows} i={i} />}
+      {!onlyLookups(state) && <Cells flows={flows} i={i} comparing={comparing} past={past} />}
       {(onlyLookups(state) || looked(flows)) && <LookupCells flows={flows} i={i} />}
       {!onlyLookups(state) && flows.cost && <td>{costOfDay(flows.cost[i], flows.seconds, currency)}</td>}
     </tr>
@@ -197,8 +205,15 @@ function Opener({ flows, i, colour, selected, open }: OpenerProps) {
   )
 }
 
+interface CellsProps {
+  flows: Flows
+  i: number
+  comparing: boolean
+  past: Before | null
+}
+
 /** The figures of the connections of a row, a cell a column. */
-function Cells({ flows, i }: { flows: Flows; i: number }) {
+function Cells({ flows, i, comparing, past }: CellsProps) {
   const m = measured(flows, i)
   const volume = m.tx + m.rx
   const perMB = retransmitRate(m)
@@ -207,6 +222,7 @@ function Cells({ flows, i }: { flows: Flows; i: number }) {
   return (
     <>
       <td>{bytes(volume)}</td>
+      {comparing && <Then now={volume} id={rowKey(flows, i)} past={past} />}
       <td>{bytes(m.tx)}</td>
       <td>{bytes(m.rx)}</td>
       <td class="course">
@@ -236,6 +252,19 @@ function Cells({ flows, i }: { flows: Flows; i: number }) {
       </td>
       <td>{count(m.active)}</td>
     </>
+  )
+}
+
+/** The bytes of a row a day before. */
+function Then({ now, id, past }: { now: number; id: string; past: Before | null }) {
+  if (!past) return <td>{NONE}</td>
+  const then = past.volume.get(id)
+  const bytesThen = known(then, past.whole)
+  return (
+    <td>
+      {typeof bytesThen === 'number' ? bytes(bytesThen) : bytesThen}
+      <small>{difference(now, then, past.whole)}</small>
+    </td>
   )
 }
 
