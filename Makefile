@@ -246,6 +246,7 @@ _build/backends/traced: internal/tools/traced/go.mod internal/tools/traced/main.
 test-backends: $(DISTRIBUTION) $(BACKENDS) $(WEB)/node_modules/.package-lock.json
 	@internal/tools/install chromium:chromium
 	@NETCONN_BACKENDS='$(CURDIR)/_build/backends' internal/tools/test -run '^TestBackend' ./internal/e2e ./netmap/internal/history
+	@cd $(WEB) && NETCONN_BACKENDS='$(CURDIR)/_build/backends' NETCONN_COLLECTOR='$(CURDIR)/$(DISTRIBUTION)' npx vitest run e2e/history.test.ts
 
 # The project's own mesh, with each rule set and mode: what its parts counted against what netconn reported.
 .PHONY: accuracy

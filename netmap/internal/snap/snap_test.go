@@ -217,3 +217,14 @@ func TestAddCopiesOutcomes(t *testing.T) {
 		t.Errorf("outcomes (-want +got):\n%s, of the other edge: %v", diff, one.Outcomes)
 	}
 }
+
+// Every second of a range is in the step that its index says.
+func TestIndexOfEverySecond(t *testing.T) {
+	r := Range{From: 120, To: 300, Step: 60}
+	for at := r.From; at < r.To; at++ {
+		i := r.Index(at)
+		if begins := r.From + int64(i)*r.Step; i < 0 || i >= r.Len() || at < begins || at >= begins+r.Step {
+			t.Errorf("%d is in step %d of %d", at, i, r.Len())
+		}
+	}
+}

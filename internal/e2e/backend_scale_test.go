@@ -15,7 +15,7 @@ import (
 // The agents of deploy/scale shard what they report over two gateways, each edge has one series for each end in the
 // store, and two replicas of the page show the sums. A gateway that is killed and restarted while the agent sends loses
 // nothing that it had written, and no edge is counted twice.
-func TestDeployScale(t *testing.T) {
+func TestBackendScale(t *testing.T) {
 	store := startVictoria(t, "-opentelemetry.usePrometheusNaming")
 	t.Setenv("STORE_ENDPOINT", "http://"+store.address+"/opentelemetry/v1/metrics")
 	backend := newSignals(t)
@@ -67,15 +67,15 @@ func TestDeployScale(t *testing.T) {
 	}
 }
 
-// scaleGateway starts a gateway of deploy/scale.
-func scaleGateway(t *testing.T, address, backend string) *collector {
+// scaleGateway starts a gateway of deploy/scale, which writes every second.
+func scaleGateway(t *testing.T, address, backend string, more ...string) *collector {
 	t.Helper()
 	health, telemetry := freeAddress(t), freeAddress(t)
 	c := launch(t, nil, []string{
 		"OTLP_LISTEN=" + address, "BACKEND_ENDPOINT=" + backend, "HEALTH_LISTEN=" + health,
 		"TELEMETRY_HOST=" + host(telemetry), "TELEMETRY_PORT=" + port(telemetry),
-	}, "file:"+root+"/deploy/components/gateway/collector.yaml", "file:"+root+"/deploy/components/scale/gateway.yaml",
-		"yaml:exporters::otlp_grpc::tls::insecure: true", "yaml:connectors::netmap::interval: 1s")
+	}, append([]string{"file:" + root + "/deploy/components/gateway/collector.yaml", "file:" + root + "/deploy/components/scale/gateway.yaml",
+		"yaml:exporters::otlp_grpc::tls::insecure: true", "yaml:connectors::netmap::interval: 1s"}, more...)...)
 	until(t, "the gateway", func() bool { return healthy(health) })
 	return c
 }
