@@ -27,7 +27,6 @@ import (
 type backend struct {
 	t                testing.TB
 	endpoint, ingest string // of queries, and of OTLP
-	process          *os.Process
 }
 
 func startBackend(t testing.TB, program, ready, ingest string, arguments func(address, data string) []string) *backend {
@@ -47,7 +46,7 @@ func startBackend(t testing.TB, program, ready, ingest string, arguments func(ad
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = command.Process.Kill(); _ = command.Wait() })
-	b := &backend{t, "http://" + address, "http://" + address + ingest, command.Process}
+	b := &backend{t, "http://" + address, "http://" + address + ingest}
 	b.until("ready", func() bool {
 		answer, err := http.Get(b.endpoint + ready)
 		if err != nil {

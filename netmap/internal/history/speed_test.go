@@ -100,17 +100,20 @@ func (v *volumes) line(to *bufio.Writer, labels string, points int, step int64, 
 }
 
 // BenchmarkBackend measures snapshots of a month from a VictoriaMetrics: of all edges, and of those of a namespace.
-// NETCONN_EDGES says how many edges there are, 500 by default.
+// NETCONN_EDGES says how many edges there are, 500 by default. NETCONN_STORE is a store that has edges already.
 func BenchmarkBackend(b *testing.B) {
 	v := &volumes{edges: 500, hours: 2, days: 31, end: time.Now().Unix() - 120}
 	if n, err := strconv.Atoi(os.Getenv("NETCONN_EDGES")); err == nil {
 		v.edges = n
 	}
-	store := startVictoria(b, "-retentionPeriod=2y", "-search.maxUniqueTimeseries=2000000", "-search.maxQueryDuration=5m", "-memory.allowedBytes=2GB")
-	start := time.Now()
-	v.write(b, store.endpoint)
-	b.Logf("%d points of %d edges, written in %v", v.points, v.edges, time.Since(start))
-	time.Sleep(5 * time.Second) // until what was written can be found
+	store := &backend{t: b, endpoint: os.Getenv("NETCONN_STORE")}
+	if store.endpoint == "" {
+		store = startVictoria(b, "-retentionPeriod=2y", "-search.maxUniqueTimeseries=2000000", "-search.maxQueryDuration=5m", "-memory.allowedBytes=2GB")
+		start := time.Now()
+		v.write(b, store.endpoint)
+		b.Logf("%d points of %d edges, written in %v", v.points, v.edges, time.Since(start))
+		time.Sleep(5 * time.Second) // until what was written can be found
+	}
 	team := snap.Want{Client: true, Server: true, Tag: names.TagNamespace, Holds: func(v edge.Value) bool { return v.String() == "team-0" }}
 	for name, wants := range map[string][]snap.Want{"cluster": nil, "namespace": {team}} {
 		b.Run(name, func(b *testing.B) {
@@ -142,21 +145,41 @@ func BenchmarkBackend(b *testing.B) {
 }
 
 // cpu returns the CPU time that the store and this process have used.
-func (b *backend) cpu() (used time.Duration) {
+func (b *backend) cpu() time.Duration {
 	b.t.Helper()
-	for _, process := range []string{"self", strconv.Itoa(b.process.Pid)} {
-		text, err := os.ReadFile("/proc/" + process + "/stat")
+	text, err := os.ReadFile("/proc/self/stat")
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	_, after, _ := strings.Cut(string(text), ") ")
+	used := b.metric("process_cpu_seconds_total")
+	for _, ticks := range strings.Fields(after)[11:13] { // utime and stime, proc_pid_stat(5), in hundredths of a second
+		n, err := strconv.Atoi(ticks)
 		if err != nil {
 			b.t.Fatal(err)
 		}
-		_, after, _ := strings.Cut(string(text), ") ")
-		for _, ticks := range strings.Fields(after)[11:13] { // utime and stime, proc_pid_stat(5), in hundredths of a second
-			n, err := strconv.Atoi(ticks)
+		used += float64(n) / 100
+	}
+	return time.Duration(used * float64(time.Second))
+}
+
+// metric returns one of the store's own metrics.
+func (b *backend) metric(name string) float64 {
+	b.t.Helper()
+	answer, err := http.Get(b.endpoint + "/metrics")
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	for lines := bufio.NewScanner(answer.Body); lines.Scan(); {
+		if value, found := strings.CutPrefix(lines.Text(), name+" "); found {
+			n, err := strconv.ParseFloat(value, 64)
 			if err != nil {
 				b.t.Fatal(err)
 			}
-			used += time.Duration(n) * 10 * time.Millisecond
+			return n
 		}
 	}
-	return used
+	b.t.Fatalf("the store has no metric %s", name)
+	return 0
 }
