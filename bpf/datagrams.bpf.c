@@ -174,7 +174,7 @@ int netconn_release(struct bpf_sock *ctx)
 	r->netns = BPF_CORE_READ(kernel_sock(ctx), __sk_common.skc_net.net, ns.inum);
 	r->netns_cookie = bpf_get_netns_cookie(ctx);
 	r->closed = 1;
-	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
+	bpf_ringbuf_submit(r, 0);
 	return 1;
 }
 

@@ -140,11 +140,11 @@ SEPARATE int fill(struct __sk_buff *skb, struct exchange *e, struct dns_record *
 		asm volatile("" : "+r"(last)); /* or the compiler compares another register */                         \
 		if (last >= n || bpf_skb_load_bytes(skb, e->message, r->message, last + 1)) {                          \
 			count(DNS_COUNT_UNREADABLE);                                                                   \
-			bpf_ringbuf_discard(r, BPF_RB_NO_WAKEUP);                                                      \
+			bpf_ringbuf_discard(r, 0);                                                                     \
 			return;                                                                                        \
 		}                                                                                                      \
 		r->record.captured = size;                                                                             \
-		bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);                                                               \
+		bpf_ringbuf_submit(r, 0);                                                                              \
 	}
 
 REPORT(128)
@@ -324,7 +324,7 @@ static __always_inline void report_server(__u64 cgroup)
 	r->kind = RECORD_DNS_SERVER;
 	r->reserved = 0;
 	r->cgroup = cgroup;
-	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
+	bpf_ringbuf_submit(r, 0);
 }
 
 static __always_inline void on_bound(struct bpf_sock *sk)

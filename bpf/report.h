@@ -320,7 +320,7 @@ static __always_inline void report_end(struct sock *sk, struct tracked *t, struc
 	r->phase = phase;
 	r->error = error;
 	t->flags = 0; /* before the reader learns of the end, so that no later snapshot has the socket */
-	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
+	bpf_ringbuf_submit(r, 0);
 }
 
 static __always_inline __u32 drops_of(struct sock *sk, struct tracked *t)

@@ -135,7 +135,7 @@ static __always_inline void on_listener_closed(struct sock *sk, struct tracked *
 		return;
 	}
 	fill_listener(r, sk, t, true);
-	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
+	bpf_ringbuf_submit(r, 0);
 }
 
 /* The counters are final. A socket that goes to TIME_WAIT closes here too. */
@@ -262,7 +262,7 @@ int BPF_PROG(cgroup_made, struct cgroup *cgroup, const char *path)
 	r->v1 = is_v1(cgroup);
 	r->id = id_of(cgroup);
 	bpf_probe_read_kernel_str(r->path, sizeof(r->path), path);
-	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
+	bpf_ringbuf_submit(r, 0);
 	return 0;
 }
 

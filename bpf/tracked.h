@@ -55,7 +55,8 @@ struct {
 	__type(value, struct counters);
 } baselines SEC(".maps");
 
-/* Connections that were established and have ended, listeners and new cgroups. */
+/* Connections that were established and have ended, listeners and new cgroups. Every record is submitted with the flag
+ * 0: the first one after the reader has read all wakes it. One that woke nobody would keep those after it from that. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 4 << 20);

@@ -54,7 +54,7 @@ func (r *Reader) open(o Options) (err error) {
 		return fmt.Errorf("open the ring: %w", err)
 	}
 	r.closers = append(r.closers, r.ring)
-	r.ring.SetDeadline(time.Unix(1, 0)) // in the past: never wait, because the kernel sends no wake-ups
+	r.ring.SetDeadline(time.Unix(1, 0)) // in the past: to read never waits
 	if r.tree, err = attach.OpenTree(o.Root); err != nil {
 		return err
 	}
@@ -114,11 +114,15 @@ func (r *Reader) findServers() error {
 	return r.Drain(time.Now(), func(conn.Lookup, []Address) {})
 }
 
+// Rings returns file descriptors, one of which is readable when Drain has something to hand over. They are valid until
+// Close.
+func (r *Reader) Rings() []int { return []int{r.objects.Messages.FD()} }
+
 // Drain hands over the exchanges since the last call, and follows the servers that were started since. Call it more
 // often than the ring fills up: it holds 5,000 large responses.
 func (r *Reader) Drain(now time.Time, h Handler) error {
 	r.decoder.clock = readClock()
-	for left := r.ring.BufferSize(); left > 0; left -= len(r.record.RawSample) {
+	for left := r.ring.BufferSize(); left > 0 && r.ring.AvailableBytes() > 0; left -= len(r.record.RawSample) {
 		err := r.ring.ReadInto(&r.record)
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			break

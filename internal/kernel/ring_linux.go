@@ -22,15 +22,18 @@ func openRing(m *ebpf.Map) (*ring, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open ring %s: %w", m, err)
 	}
-	reader.SetDeadline(time.Unix(1, 0)) // in the past: never wait, because the kernel sends no wake-ups
+	reader.SetDeadline(time.Unix(1, 0)) // in the past: to read never waits
 	return &ring{reader: reader, decoder: newDecoder()}, nil
 }
 
 // drain hands over the waiting records and returns their number. It stops after the size of one ring, so that a flood
 // of connections cannot hold it forever.
 func (r *ring) drain(h Handler) (records int, err error) {
+	if r.reader.AvailableBytes() == 0 {
+		return 0, nil
+	}
 	r.decoder.clock = readClock()
-	for left := r.reader.BufferSize(); left > 0; left -= len(r.record.RawSample) {
+	for left := r.reader.BufferSize(); left > 0 && r.reader.AvailableBytes() > 0; left -= len(r.record.RawSample) {
 		err := r.reader.ReadInto(&r.record)
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			return records, nil

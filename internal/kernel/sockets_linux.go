@@ -215,6 +215,10 @@ func (s *Sockets) adoptMissing(all bool) error {
 	return err
 }
 
+// Rings returns file descriptors, one of which is readable when Drain has something to hand over. They are valid until
+// Close.
+func (s *Sockets) Rings() []int { return []int{s.objects.Ended.FD(), s.objects.Failed.FD()} }
+
 // Drain hands over the ends of connections, the new cgroups and the failed attempts that were reported since the last
 // call. Call it often enough: at 10,000 connections a second with both ends on this machine, the default ring of ends
 // fills up in a second. That of failed attempts holds 4,800 of them.

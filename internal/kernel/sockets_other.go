@@ -17,6 +17,7 @@ func Open(Options) (*Sockets, error) { return nil, errSystem(runtime.GOOS) }
 
 func (*Sockets) Adopt(context.Context) error  { return nil }
 func (*Sockets) Limit(int) error              { return nil }
+func (*Sockets) Rings() []int                 { return nil }
 func (*Sockets) Drain(Handler) error          { return nil }
 func (*Sockets) Snapshot(bool, Handler) error { return nil }
 func (*Sockets) Complete() bool               { return true }

@@ -40,8 +40,10 @@ func (p *Pipeline) beside(work func()) {
 	}
 }
 
+func (a *ahead) len() int { return len(a.conns) + len(a.listeners) + len(a.cgroups) }
+
 func (a *ahead) read(s Sockets) {
-	if len(a.conns)+len(a.listeners)+len(a.cgroups) >= maxAhead {
+	if a.len() >= maxAhead {
 		return
 	}
 	a.err = errors.Join(a.err, s.Drain(kernel.Handler{

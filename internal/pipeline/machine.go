@@ -50,6 +50,8 @@ type Sockets struct {
 	Losses   func() (conn.Losses, error)
 	Stats    func() (kernel.Stats, error)
 	Close    func() error
+	// Rings are file descriptors, one of which is readable when Drain has something to read; none: not known.
+	Rings []int
 }
 
 // Datagrams are the methods of udp.Sockets, with the same rule. The zero value: UDP is not counted.
@@ -58,6 +60,7 @@ type Datagrams struct {
 	Snapshot func(all bool, now time.Time, h udp.Handler) error
 	Stats    func() (udp.Stats, error)
 	Close    func() error
+	Rings    []int // as those of Sockets
 }
 
 // errIncomplete says what a snapshot lacks where it visits open files.
@@ -117,6 +120,7 @@ type Exchanges struct {
 	Drain func(now time.Time, h dns.Handler) error
 	Stats func() (dns.Stats, error)
 	Close func() error
+	Rings []int // as those of Sockets
 }
 
 func openExchanges(o dns.Options) (Exchanges, error) {
@@ -124,7 +128,7 @@ func openExchanges(o dns.Options) (Exchanges, error) {
 	if err != nil {
 		return Exchanges{}, err
 	}
-	return Exchanges{Drain: r.Drain, Stats: r.Stats, Close: r.Close}, nil
+	return Exchanges{Drain: r.Drain, Stats: r.Stats, Close: r.Close, Rings: r.Rings()}, nil
 }
 
 func openSockets() (Sockets, error) {
@@ -134,7 +138,7 @@ func openSockets() (Sockets, error) {
 	}
 	return Sockets{
 		Adopt: s.Adopt, Limit: s.Limit, Drain: s.Drain, Snapshot: s.Snapshot, Complete: s.Complete,
-		Losses: s.Losses, Stats: s.Stats, Close: s.Close,
+		Losses: s.Losses, Stats: s.Stats, Close: s.Close, Rings: s.Rings(),
 	}, nil
 }
 
@@ -143,7 +147,7 @@ func openDatagrams(root string, all bool) (Datagrams, error) {
 	if err != nil {
 		return Datagrams{}, err
 	}
-	return Datagrams{Drain: s.Drain, Snapshot: s.Snapshot, Stats: s.Stats, Close: s.Close}, nil
+	return Datagrams{Drain: s.Drain, Snapshot: s.Snapshot, Stats: s.Stats, Close: s.Close, Rings: s.Rings()}, nil
 }
 
 func openTables(root string, now time.Time) (Tables, error) {

@@ -86,6 +86,7 @@ type Pipeline struct {
 	udpRead      time.Time // the last snapshot of UDP
 	udpWanted    bool      // a client has ended with a server that is not known
 	owners       *owner.Resolver
+	waiter       *waiter
 	ahead        ahead
 	pairs        *pairs
 	ends         *ends.Index
@@ -160,7 +161,7 @@ func Open(o Options, m Machine) (*Pipeline, error) {
 	o.Flows.Withhold = p.withhold
 	p.flows = flow.New(o.Flows, now)
 	dnsErr, udpErr := p.lookups.open(o, m), p.openDatagrams(o, m)
-	found := append([]error{hostErr, tablesErr, dnsErr, udpErr, s.limit(capacity.Sockets)}, missing...)
+	found := append([]error{hostErr, tablesErr, dnsErr, udpErr, p.openWaiter(), s.limit(capacity.Sockets)}, missing...)
 	p.degraded = p.missing(found)
 	return p, nil
 }
@@ -224,6 +225,7 @@ func (p *Pipeline) Collect(now time.Time) ([]flow.Resource, error) {
 	p.beside(func() { p.expire(now) })
 	p.overflow.note(p.flows.Stats(), now)
 	p.noteDatagrams(now)
+	p.wakeToLookUp()
 	if sockets, err := p.sockets.Stats(); err == nil { // or Health returns it
 		p.overflow.noteSockets(sockets)
 		p.refusals.note(&sockets, now)
@@ -391,7 +393,7 @@ func (p *Pipeline) keep(c *conn.Conn, now time.Time) {
 
 // Close leaves nothing in the kernel.
 func (p *Pipeline) Close() error {
-	err := errors.Join(p.sockets.Close(), p.tables.close(), p.lookups.close(), p.udp.close())
+	err := errors.Join(p.waiter.close(), p.sockets.Close(), p.tables.close(), p.lookups.close(), p.udp.close())
 	p.sources.close()
 	return err
 }

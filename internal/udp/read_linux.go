@@ -64,7 +64,7 @@ func run(l *link.Iter, empty func() error) error {
 func (s *Sockets) drain(r *ringbuf.Reader, now time.Time, h Handler) error {
 	base := now.Add(-time.Duration(monotonic()))
 	var raw ringbuf.Record
-	for {
+	for r.AvailableBytes() > 0 {
 		err := r.ReadInto(&raw)
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			return nil
@@ -76,7 +76,12 @@ func (s *Sockets) drain(r *ringbuf.Reader, now time.Time, h Handler) error {
 			s.known.socket(&rec, s.late(rec.Process.Cgroup, rec.OpenedNs), base, now, h)
 		}
 	}
+	return nil
 }
+
+// Rings returns file descriptors, one of which is readable when Drain has something to hand over. They are valid until
+// Close.
+func (s *Sockets) Rings() []int { return []int{s.objects.Ended.FD()} }
 
 // Drain hands over the ends of sockets that had one peer. Those that had more end with the next Snapshot.
 func (s *Sockets) Drain(now time.Time, h Handler) error { return s.drain(s.ended, now, h) }

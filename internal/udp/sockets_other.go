@@ -14,6 +14,7 @@ type Sockets struct{}
 // Open returns an error.
 func Open(Options) (*Sockets, error) { return nil, ebpf.ErrNotSupported }
 
+func (*Sockets) Rings() []int                            { return nil }
 func (*Sockets) Drain(time.Time, Handler) error          { return nil }
 func (*Sockets) Snapshot(bool, time.Time, Handler) error { return nil }
 func (*Sockets) Stats() (Stats, error)                   { return Stats{}, nil }

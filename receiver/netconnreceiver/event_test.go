@@ -64,7 +64,7 @@ func TestEventsMeetBeforeExpiry(t *testing.T) {
 	start(t, r.scraper)
 	r.scraper.run(signalMetrics, 1)
 	r.scraper.run(signalLogs, 1)
-	if err := r.scraper.drain(); err != nil {
+	if _, err := r.scraper.drain(); err != nil {
 		t.Fatal(err)
 	}
 	now = at(60)

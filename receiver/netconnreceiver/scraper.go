@@ -236,37 +236,57 @@ func (s *netconnScraper) adopt() {
 	}
 }
 
+// drainUntilStop reads ten times a second, and while the kernel reports nothing, once it does.
 func (s *netconnScraper) drainUntilStop() {
-	ticker := time.NewTicker(pipeline.DrainInterval)
-	defer ticker.Stop()
+	timer := time.NewTimer(pipeline.DrainInterval)
+	defer timer.Stop()
 	failed := false
 	for {
 		select {
 		case <-s.stop:
 			return
-		case <-ticker.C:
+		case <-timer.C:
 		}
-		err := s.drain()
+		began := time.Now()
+		p, err := s.drain()
 		if err != nil && !failed { // once, not ten times a second
 			s.set.Logger.Error("Connections are read at collections only.", zap.Error(err))
 		}
-		failed = err != nil
+		if failed = err != nil; p != nil {
+			p.Wait()
+			began = time.Now()
+		}
+		timer.Reset(pipeline.DrainInterval - time.Since(began))
 	}
 }
 
-func (s *netconnScraper) drain() error {
+// drain reads once, and returns the pipeline if it is quiet.
+func (s *netconnScraper) drain() (quiet *pipeline.Pipeline, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.pipeline == nil {
-		return nil
+		return nil, nil
 	}
-	return s.pipeline.Drain(s.machine.Now())
+	if err := s.pipeline.Drain(s.machine.Now()); err != nil || !s.pipeline.Quiet() {
+		return nil, err
+	}
+	return s.pipeline, nil
+}
+
+// wake ends a wait.
+func (s *netconnScraper) wake() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.pipeline != nil {
+		s.pipeline.Wake()
+	}
 }
 
 // shutdown waits for what runs, and leaves nothing in the kernel. It may be called without a start, twice, and during a
 // scrape.
 func (s *netconnScraper) shutdown(context.Context) error {
 	s.stopOnce.Do(func() { close(s.stop) })
+	s.wake()
 	s.work.Wait()
 	s.health.Unregister()
 	s.mu.Lock()
