@@ -9,20 +9,16 @@ import (
 	"github.com/netconn/netconn/internal/flow"
 )
 
-func (w *Writer) writeHistogram(m *metric, flows []*flow.Flow, now time.Time, h pmetric.Histogram) int {
-	h.SetAggregationTemporality(m.temporality())
-	for _, f := range flows {
-		samples := &f.Histograms[m.measure]
-		if samples.Count == 0 {
-			continue
-		}
-		if m.begins(f, flow.Sampled(m.measure)) {
-			none := flow.Histogram{Counts: make([]uint64, len(samples.Counts))}
-			w.writeSamples(m, f, &none, w.beginning(f), h.DataPoints().AppendEmpty())
-		}
-		w.writeSamples(m, f, samples, now, h.DataPoints().AppendEmpty())
+func (w *Writer) writeHistogram(m *metric, f *flow.Flow, now time.Time, to pmetric.HistogramDataPointSlice) {
+	samples := &f.Histograms[m.measure]
+	if samples.Count == 0 {
+		return
 	}
-	return h.DataPoints().Len()
+	if m.begins(f, flow.Sampled(m.measure)) {
+		none := flow.Histogram{Counts: make([]uint64, len(samples.Counts))}
+		w.writeSamples(m, f, &none, w.beginning(f), to.AppendEmpty())
+	}
+	w.writeSamples(m, f, samples, now, to.AppendEmpty())
 }
 
 func (w *Writer) writeSamples(m *metric, f *flow.Flow, samples *flow.Histogram, at time.Time,
@@ -37,25 +33,23 @@ func (w *Writer) writeSamples(m *metric, f *flow.Flow, samples *flow.Histogram, 
 	}
 	p.BucketCounts().FromRaw(samples.Counts)
 	p.ExplicitBounds().FromRaw(w.options.Bounds[m.measure])
-	m.putAttributes(p.Attributes(), f)
+	w.described.Put(p.Attributes(), m.set, f, "", "")
 }
 
-func (w *Writer) writeExponential(m *metric, flows []*flow.Flow, now time.Time, h pmetric.ExponentialHistogram) int {
-	h.SetAggregationTemporality(m.temporality())
-	for _, f := range flows {
-		samples := &f.Histograms[m.measure]
-		if samples.Count == 0 {
-			continue
-		}
-		if m.begins(f, flow.Sampled(m.measure)) {
-			m.writeBuckets(f, &flow.Histogram{}, w.beginning(f), h.DataPoints().AppendEmpty())
-		}
-		m.writeBuckets(f, samples, now, h.DataPoints().AppendEmpty())
+func (w *Writer) writeExponential(
+	m *metric, f *flow.Flow, now time.Time, to pmetric.ExponentialHistogramDataPointSlice,
+) {
+	samples := &f.Histograms[m.measure]
+	if samples.Count == 0 {
+		return
 	}
-	return h.DataPoints().Len()
+	if m.begins(f, flow.Sampled(m.measure)) {
+		w.writeBuckets(m, f, &flow.Histogram{}, w.beginning(f), to.AppendEmpty())
+	}
+	w.writeBuckets(m, f, samples, now, to.AppendEmpty())
 }
 
-func (m *metric) writeBuckets(f *flow.Flow, samples *flow.Histogram, at time.Time,
+func (w *Writer) writeBuckets(m *metric, f *flow.Flow, samples *flow.Histogram, at time.Time,
 	p pmetric.ExponentialHistogramDataPoint) {
 	p.SetStartTimestamp(pcommon.NewTimestampFromTime(f.Start))
 	p.SetTimestamp(pcommon.NewTimestampFromTime(at))
@@ -73,5 +67,5 @@ func (m *metric) writeBuckets(f *flow.Flow, samples *flow.Histogram, at time.Tim
 	}
 	p.Positive().SetOffset(int32(flow.Lowest + first - 1))
 	p.Positive().BucketCounts().FromRaw(counts)
-	m.putAttributes(p.Attributes(), f)
+	w.described.Put(p.Attributes(), m.set, f, "", "")
 }

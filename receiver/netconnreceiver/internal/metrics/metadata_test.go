@@ -108,11 +108,11 @@ func emitted(t *testing.T, m metric) declared {
 	if m.view.lookups {
 		m.set = attributes.Lookup
 	}
-	w := &Writer{options: Options{Bounds: flow.SameBounds([]float64{1})}}
-	all := pmetric.NewMetricSlice()
+	w := &Writer{options: Options{Bounds: flow.SameBounds([]float64{1})}, metrics: []metric{m}}
+	w.group(0)
 	f := flowtest.Flow()
 	f.Key.UDP = m.of == udpOnly
-	w.writeMetric(&m, []*flow.Flow{f}, time.Time{}, all)
+	all := writeOne(w, f, time.Time{})
 	if all.Len() != 1 {
 		t.Fatalf("%s: got %d metrics for a flow that has counted everything", m.name, all.Len())
 	}

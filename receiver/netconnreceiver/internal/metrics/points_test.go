@@ -96,7 +96,9 @@ func TestHistograms(t *testing.T) {
 	} {
 		for _, delta := range []bool{false, true} {
 			h := pmetric.NewHistogram()
-			w.writeHistogram(rowNamed(t, name, delta), []*flow.Flow{numbered(), {}}, at(7), h)
+			for _, f := range []*flow.Flow{numbered(), {}} {
+				w.writeHistogram(rowNamed(t, name, delta), f, at(7), h.DataPoints())
+			}
 			if h.DataPoints().Len() != 1 {
 				t.Fatalf("%s: %d points of a flow and one without samples", name, h.DataPoints().Len())
 			}
@@ -189,11 +191,12 @@ func TestOverflow(t *testing.T) {
 // A flow of a listener has no points in metrics of connections, and the other way round.
 func TestListenersApart(t *testing.T) {
 	for name, want := range map[string][2]int{"netconn.active": {1, 0}, "netconn.listen.drops": {0, 1}} {
-		s := pmetric.NewSum()
-		new(Writer).writeSum(rowNamed(t, name, false), []*flow.Flow{opened()}, at(0), s)
-		l := pmetric.NewSum()
-		new(Writer).writeSum(rowNamed(t, name, false), []*flow.Flow{{Listens: true}}, at(0), l)
-		if got := [2]int{s.DataPoints().Len(), l.DataPoints().Len()}; got != want {
+		s, l := pmetric.NewMetric(), pmetric.NewMetric()
+		s.SetEmptySum()
+		l.SetEmptySum()
+		new(Writer).writePoints(rowNamed(t, name, false), opened(), at(0), s)
+		new(Writer).writePoints(rowNamed(t, name, false), &flow.Flow{Listens: true}, at(0), l)
+		if got := [2]int{s.Sum().DataPoints().Len(), l.Sum().DataPoints().Len()}; got != want {
 			t.Errorf("%s: points of a connection and of a listener %v, want %v", name, got, want)
 		}
 	}

@@ -19,10 +19,7 @@ func only(f *flow.Flow) []string {
 	set := DefaultConfig().Metrics
 	set.NetconnPackets.Enabled = true
 	w := newWriter(set)
-	all := pmetric.NewMetricSlice()
-	for i := range w.metrics {
-		w.writeMetric(&w.metrics[i], []*flow.Flow{f}, at(10), all)
-	}
+	all := writeOne(w, f, at(10))
 	found := map[string]bool{}
 	for _, m := range all.All() {
 		found[m.Name()] = true
@@ -63,10 +60,7 @@ func TestTransports(t *testing.T) {
 func TestTransportOfDatagrams(t *testing.T) {
 	w := newWriter(DefaultConfig().Metrics)
 	f := &flow.Flow{Key: flow.Key{UDP: true, ServerPort: 53}, Active: 1, Connections: true}
-	all := pmetric.NewMetricSlice()
-	for i := range w.metrics {
-		w.writeMetric(&w.metrics[i], []*flow.Flow{f}, at(10), all)
-	}
+	all := writeOne(w, f, at(10))
 	points := 0
 	for _, m := range all.All() {
 		if m.Type() != pmetric.MetricTypeSum || m.Name() == names.DatagramDrops || m.Name() == names.DatagramErrors {

@@ -43,10 +43,19 @@ type Options struct {
 type Writer struct {
 	options Options
 	metrics []metric       // the enabled ones
+	groups  []group        // these, by view
 	set     attributes.Set // the attributes of any of them: these distinguish flows
 	folds   map[view]*fold // for the metrics that have fewer
 	changes *flow.Differences
 	last    time.Time // the collection before
+
+	described attributes.Described // the flow that was written last
+}
+
+// group is the metrics that show one view.
+type group struct {
+	view    view
+	metrics []int // in Writer.metrics
 }
 
 // metric is a metric with its setting.
@@ -68,11 +77,23 @@ func New(o Options) *Writer {
 		}
 	}
 	for i := range w.metrics {
-		if v := w.metrics[i].view; !w.distinguishesAll(v) {
+		w.group(i)
+	}
+	for _, g := range w.groups {
+		if v := g.view; !w.distinguishesAll(v) {
 			w.folds[v] = &fold{view: v, expired: make(map[series]*flow.Flow)}
 		}
 	}
 	return w
+}
+
+func (w *Writer) group(metric int) {
+	v := w.metrics[metric].view
+	i := slices.IndexFunc(w.groups, func(g group) bool { return g.view == v })
+	if i < 0 {
+		i, w.groups = len(w.groups), append(w.groups, group{view: v})
+	}
+	w.groups[i].metrics = append(w.groups[i].metrics, metric)
 }
 
 func configured(r row, s setting, delta bool) metric {
@@ -105,6 +126,7 @@ func (w *Writer) distinguishesAll(v view) bool {
 func (w *Writer) Write(flows []flow.Resource, now time.Time) pmetric.Metrics {
 	flows = w.changes.Cover(flows)
 	views := w.views(flows, now)
+	w.described.Forget()
 	md := pmetric.NewMetrics()
 	for i := range flows {
 		res := w.options.Resources.Of(flows[i].Owner)
@@ -113,10 +135,7 @@ func (w *Writer) Write(flows []flow.Resource, now time.Time) pmetric.Metrics {
 		}
 		rm := pmetric.NewResourceMetrics()
 		sm := w.scope(rm)
-		for k := range w.metrics {
-			m := &w.metrics[k]
-			w.writeMetric(m, views[m.view][i].Flows, now, sm.Metrics())
-		}
+		w.writeResource(views, i, now, sm.Metrics())
 		if sm.Metrics().Len() > 0 {
 			res.MoveTo(rm.Resource())
 			rm.MoveTo(md.ResourceMetrics().AppendEmpty())
@@ -134,25 +153,22 @@ func (w *Writer) Accept() { w.changes.Accept() }
 // next ones. A cumulative count needs nothing, as the next one has it.
 func (w *Writer) Refuse() { w.changes.Refuse() }
 
-// views returns what each view shows of the flows.
-func (w *Writer) views(flows []flow.Resource, now time.Time) map[view][]flow.Resource {
+// views returns what each group shows of the flows.
+func (w *Writer) views(flows []flow.Resource, now time.Time) [][]flow.Resource {
 	var changes []flow.Resource
-	views := make(map[view][]flow.Resource)
-	for _, m := range w.metrics {
-		if _, done := views[m.view]; done {
-			continue
-		}
+	views := make([][]flow.Resource, len(w.groups))
+	for i, g := range w.groups {
 		shown := flows
-		if m.view.delta {
+		if g.view.delta {
 			if changes == nil {
 				changes = w.changes.Of(flows, now)
 			}
 			shown = changes
 		}
-		if d := w.folds[m.view]; d != nil {
+		if d := w.folds[g.view]; d != nil {
 			shown = d.add(shown)
 		}
-		views[m.view] = shown
+		views[i] = shown
 	}
 	return views
 }
@@ -166,36 +182,68 @@ func (w *Writer) scope(rm pmetric.ResourceMetrics) pmetric.ScopeMetrics {
 	return sm
 }
 
-// writeMetric appends the metric if it has a point.
-func (w *Writer) writeMetric(m *metric, flows []*flow.Flow, now time.Time, to pmetric.MetricSlice) {
+// writeResource appends the metrics of a resource that have a point. The points of one flow in one view follow each
+// other, as they share its attributes.
+func (w *Writer) writeResource(views [][]flow.Resource, resource int, now time.Time, to pmetric.MetricSlice) {
+	metrics := make([]pmetric.Metric, len(w.metrics))
+	for i, g := range w.groups {
+		flows := views[i][resource].Flows
+		for _, k := range g.metrics {
+			metrics[k] = w.newMetric(&w.metrics[k], len(flows))
+		}
+		for _, f := range flows {
+			for _, k := range g.metrics {
+				w.writePoints(&w.metrics[k], f, now, metrics[k])
+			}
+		}
+	}
+	for _, m := range metrics {
+		if hasPoints(m) {
+			m.MoveTo(to.AppendEmpty())
+		}
+	}
+}
+
+// newMetric returns a metric without points.
+func (w *Writer) newMetric(m *metric, flows int) pmetric.Metric {
 	pm := pmetric.NewMetric()
 	pm.SetName(m.name)
 	pm.SetUnit(m.unit)
 	pm.SetDescription(m.description)
-	var points int
 	switch {
 	case m.kind == histogram && w.options.Exponential:
-		points = w.writeExponential(m, flows, now, pm.SetEmptyExponentialHistogram())
+		pm.SetEmptyExponentialHistogram().SetAggregationTemporality(m.temporality())
 	case m.kind == histogram:
-		points = w.writeHistogram(m, flows, now, pm.SetEmptyHistogram())
+		pm.SetEmptyHistogram().SetAggregationTemporality(m.temporality())
 	default:
-		points = w.writeSum(m, flows, now, pm.SetEmptySum())
+		s := pm.SetEmptySum()
+		s.SetIsMonotonic(m.kind != active)
+		s.SetAggregationTemporality(m.temporality())
+		s.DataPoints().EnsureCapacity(flows)
 	}
-	if points > 0 {
-		pm.MoveTo(to.AppendEmpty())
-	}
+	return pm
 }
 
-func (w *Writer) writeSum(m *metric, flows []*flow.Flow, now time.Time, s pmetric.Sum) int {
-	s.SetIsMonotonic(m.kind != active)
-	s.SetAggregationTemporality(m.temporality())
-	s.DataPoints().EnsureCapacity(len(flows))
-	for _, f := range flows {
-		if m.view.shows(f) && m.of.has(f) {
-			w.writeNumbers(m, f, now, s.DataPoints())
-		}
+func hasPoints(m pmetric.Metric) bool {
+	switch m.Type() {
+	case pmetric.MetricTypeExponentialHistogram:
+		return m.ExponentialHistogram().DataPoints().Len() > 0
+	case pmetric.MetricTypeHistogram:
+		return m.Histogram().DataPoints().Len() > 0
 	}
-	return s.DataPoints().Len()
+	return m.Sum().DataPoints().Len() > 0
+}
+
+// writePoints appends the points of one flow.
+func (w *Writer) writePoints(m *metric, f *flow.Flow, now time.Time, to pmetric.Metric) {
+	switch {
+	case m.kind == histogram && w.options.Exponential:
+		w.writeExponential(m, f, now, to.ExponentialHistogram().DataPoints())
+	case m.kind == histogram:
+		w.writeHistogram(m, f, now, to.Histogram().DataPoints())
+	case m.view.shows(f) && m.of.has(f):
+		w.writeNumbers(m, f, now, to.Sum().DataPoints())
+	}
 }
 
 // writeNumbers appends the points of one flow: several if the metric has an attribute of its own, and their sum
@@ -211,13 +259,13 @@ func (w *Writer) writeNumbers(m *metric, f *flow.Flow, now time.Time, to pmetric
 			continue
 		}
 		if n.value > 0 && m.begins(f, n.part) {
-			m.writeNumber(f, number{own: n.own}, w.beginning(f), to)
+			w.writeNumber(m, f, number{own: n.own}, w.beginning(f), to)
 		}
-		m.writeNumber(f, n, now, to)
+		w.writeNumber(m, f, n, now, to)
 	}
 }
 
-func (m *metric) writeNumber(f *flow.Flow, n number, at time.Time, to pmetric.NumberDataPointSlice) {
+func (w *Writer) writeNumber(m *metric, f *flow.Flow, n number, at time.Time, to pmetric.NumberDataPointSlice) {
 	p := to.AppendEmpty()
 	p.SetStartTimestamp(pcommon.NewTimestampFromTime(f.Start))
 	p.SetTimestamp(pcommon.NewTimestampFromTime(at))
@@ -226,10 +274,11 @@ func (m *metric) writeNumber(f *flow.Flow, n number, at time.Time, to pmetric.Nu
 	} else {
 		p.SetIntValue(n.value)
 	}
-	m.putAttributes(p.Attributes(), f)
-	if m.own != "" && n.own != "" {
-		p.Attributes().PutStr(m.own, n.own)
+	own := m.own
+	if n.own == "" {
+		own = ""
 	}
+	w.described.Put(p.Attributes(), m.set, f, own, n.own)
 }
 
 // hasZero reports whether a series of the flow has a point of zero. Of attempts that all failed there is nothing to
@@ -317,12 +366,4 @@ func (m *metric) temporality() pmetric.AggregationTemporality {
 		return pmetric.AggregationTemporalityDelta
 	}
 	return pmetric.AggregationTemporalityCumulative
-}
-
-func (m *metric) putAttributes(to pcommon.Map, f *flow.Flow) {
-	if f.Overflow {
-		to.PutBool(names.Overflow, true)
-		return
-	}
-	m.set.Put(to, &f.Key)
 }

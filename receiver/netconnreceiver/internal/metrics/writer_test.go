@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/collector/pdata/pmetric"
 
 	"github.com/netconn/netconn/internal/conn"
 	"github.com/netconn/netconn/internal/flow"
@@ -20,6 +21,14 @@ func newWriter(c metadata.MetricsConfig) *Writer {
 	r := resources.New(metadata.DefaultResourceAttributesConfig())
 	r.Host = resources.Host{ID: "4d3c", Name: "node-1"}
 	return New(Options{Metrics: c, Resources: r, Bounds: flow.DefaultBounds(), Version: "test", Start: at(0)})
+}
+
+// writeOne returns the metrics of one flow.
+func writeOne(w *Writer, f *flow.Flow, now time.Time) pmetric.MetricSlice {
+	all := pmetric.NewMetricSlice()
+	views := slices.Repeat([][]flow.Resource{{{Flows: []*flow.Flow{f}}}}, len(w.groups))
+	w.writeResource(views, 0, now, all)
+	return all
 }
 
 // TestWriterFolds lists the metrics for which flows are added up: only listen.drops by default, as it has no peer.
