@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"slices"
 	"time"
 
@@ -16,8 +17,8 @@ const (
 	maxZones = 8
 	// dumpTimeout is how long a namespace's table is read for its zones. The rest of a larger table stays unread.
 	dumpTimeout = time.Second
-	// dumpPause is the shortest time from one reading of a table to the next. It is also dumpShare times as long as the
-	// last reading took.
+	// dumpPause is the shortest time from one reading of a table to the next. It is also dumpShare times the processor
+	// time of the last reading. The time that passed would not do: see searchShare.
 	dumpPause = time.Second
 	dumpShare = 50
 	// zonesTimeout is the time from one reading to the next where packets have entries, and no known zone translates
@@ -51,12 +52,14 @@ func (z *zones) add(zone uint16) {
 // learn adds the zones of a table. dump reads the table, passes on the zones in it, and reports whether it has read all
 // of it. An overflow that was seen before only ends when a whole table shows none.
 func (z *zones) learn(now time.Time, dump func(add func(uint16)) (whole bool, err error)) error {
-	began, overflow := time.Now(), z.overflow
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	began, overflow := threadTime(), z.overflow
 	z.overflow = false
 	whole, err := dump(z.add)
 	z.incomplete = !whole || err != nil
 	z.overflow = z.overflow || z.incomplete && overflow
-	z.readAt, z.nextRead = now, now.Add(max(dumpPause, dumpShare*time.Since(began)))
+	z.readAt, z.nextRead = now, now.Add(max(dumpPause, dumpShare*(threadTime()-began)))
 	return err
 }
 
