@@ -12,6 +12,9 @@ import (
 // has 32 bits, so two of many exchanges may have the same by chance.
 const together = time.Second
 
+// expireEvery is how often all exchanges are looked at for those to forget.
+const expireEvery = time.Second
+
 // Datagrams keeps the ends of the exchanges of UDP, and finds the other end of each.
 //
 // Two ends belong together if each has the other's address, as no translation was between them. Otherwise the hash of
@@ -25,6 +28,8 @@ type Datagrams struct {
 	ends   map[conn.ID]*datagramEnd
 	hashes map[uint32][]*datagramEnd     // by the hash that was sent, and that was received
 	tuples map[conn.Tuple][]*datagramEnd // as packets have them when they leave the end's namespace
+
+	expired time.Time // when all were last looked at
 }
 
 type datagramEnd struct {
@@ -185,8 +190,12 @@ func (d *Datagrams) byHash(e *datagramEnd) (found *datagramEnd) {
 	return found
 }
 
-// Expire forgets what is past its deadline.
+// Expire forgets what is past its deadline, up to a second later.
 func (d *Datagrams) Expire(now time.Time) {
+	if now.Sub(d.expired) < expireEvery {
+		return
+	}
+	d.expired = now
 	for id, e := range d.ends {
 		if now.Before(e.gone) {
 			continue

@@ -225,3 +225,16 @@ func TestDatagramsAreForgotten(t *testing.T) {
 		t.Error("the rest of a socket is kept")
 	}
 }
+
+// A reading ten times a second, with 10,000 exchanges that go on.
+func BenchmarkExpireDatagrams(b *testing.B) {
+	now := time.Unix(1000, 0)
+	d := NewDatagrams(Config{Patience: 2 * time.Second})
+	for i := range uint64(10_000) {
+		d.Add(exchange(i+1, asClient, "10.0.0.1:1000", "10.0.0.2:53", uint32(i+1), 0), now.Add(10_000*time.Hour))
+	}
+	for b.Loop() {
+		d.Expire(now)
+		now = now.Add(100 * time.Millisecond)
+	}
+}
