@@ -26,7 +26,8 @@ func (t *Table) Settle(now time.Time, id Identify) {
 	t.due, t.ended = t.ended, t.due[:0]
 }
 
-// Unsettled reports whether the next Settle has a connection to look up. What only waits for the patience is not counted.
+// Unsettled reports whether the next Settle has a connection to look up. What only waits for the patience is not
+// counted.
 func (t *Table) Unsettled() bool { return len(t.due)+len(t.ended) > 0 }
 
 // settle credits one connection that has ended, and reports whether there is nothing left to do for it.
