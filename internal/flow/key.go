@@ -25,11 +25,13 @@ type Key struct {
 	Protocol      conn.Protocol  // opt-in: network.transport; 0: TCP
 }
 
-// Original is the original destination, where it was translated.
+// Original is the original destination, where it was translated, and in whose name the client connects, if it is the
+// proxy of another pod.
 type Original struct {
 	Name    string
 	Port    uint16
 	Address netip.Addr // opt-in
+	Source  string     // workload and namespace: web.default
 }
 
 // compare orders the keys of one resource, by what a reader looks for first.
@@ -44,6 +46,7 @@ func (k *Key) compare(o *Key) int {
 		cmp.Compare(k.Original.Name, o.Original.Name),
 		cmp.Compare(k.Original.Port, o.Original.Port),
 		k.Original.Address.Compare(o.Original.Address),
+		cmp.Compare(k.Original.Source, o.Original.Source),
 		k.Local.Compare(o.Local),
 		k.Remote.Compare(o.Remote),
 		k.Server.Compare(o.Server),

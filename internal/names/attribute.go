@@ -32,6 +32,7 @@ const (
 	OriginalName
 	OriginalPort
 	OriginalAddress
+	OriginalSource
 	PeerAddress
 	PeerPort
 	LocalAddress
@@ -83,6 +84,7 @@ var attributes = [Attributes]struct {
 	OriginalName:         {"netconn.original_destination.name", DetailWorkload},
 	OriginalPort:         {"netconn.original_destination.port", DetailWorkload},
 	OriginalAddress:      {"netconn.original_destination.address", DetailOptIn},
+	OriginalSource:       {"netconn.original_source.name", DetailContainer},
 	PeerAddress:          {"network.peer.address", DetailOptIn},
 	PeerPort:             {"network.peer.port", DetailOptIn},
 	LocalAddress:         {"network.local.address", DetailOptIn},

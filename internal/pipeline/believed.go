@@ -25,7 +25,7 @@ const maxRefused = 10_000
 // believe returns an owner without what the sources contradict. Settled: it will not get back what it has lost. What
 // they contradict now may be a pod that they learn of a moment later.
 func (p *Pipeline) believe(o conn.Owner, now time.Time) (owner conn.Owner, settled bool) {
-	if len(p.sources) == 0 || o.PodUID == "" || p.known[introductionOf(o)] {
+	if _, known := p.known[introductionOf(o)]; known || len(p.sources) == 0 || o.PodUID == "" {
 		return o, true
 	}
 	owner, a := p.sources.believe(o, now)

@@ -154,7 +154,8 @@ func TestEventsOfAPodThatTheAPIDoesNotHave(t *testing.T) {
 	if got, settled := p.believe(server.Owner, s.now); got.PodUID != "" || settled {
 		t.Errorf("believed: %+v, settled: %t", got, settled)
 	}
-	if p.introduced(server.Owner); p.known[introductionOf(server.Owner)] {
+	p.introduced(server.Owner)
+	if _, known := p.known[introductionOf(server.Owner)]; known {
 		t.Error("a pod that is contradicted is known")
 	}
 	if gone := p.believed.gone(server.Owner); gone.PodUID != "" || len(p.believed.refused) != 1 {

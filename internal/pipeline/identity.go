@@ -53,7 +53,10 @@ func (p *Pipeline) resolveView(c conn.Conn, view ends.View, now time.Time) Ident
 	known.Owner, known.Role = owner, c.Role
 	named, certain := p.named(c, other, remote, now)
 	known.Peer = peer.Enrich(p.peers.Describe(c, other, remote.Addr()), named)
-	known.settled = p.final || certain && believed && view.Settled && stays(c, other, named) && p.introduced(owner)
+	introduced := p.introduced(owner)
+	source, sourced := p.originalSource(&c, owner, other, named, now)
+	known.settled = p.final ||
+		certain && believed && view.Settled && stays(c, other, named) && introduced && sourced
 	if other == nil {
 		keep := func(name string) { p.ends.Name(c.Sequence, c.ID, name) }
 		named := p.nameOutside(&c, view.Name, remote, &known.Peer, keep)
@@ -63,6 +66,7 @@ func (p *Pipeline) resolveView(c conn.Conn, view ends.View, now time.Time) Ident
 	if other == nil && c.Role == conn.RoleClient && standsForOthers(known.Peer) {
 		known.atService(remote, p.destination(c.Protocol, remote))
 	}
+	known.Original.Source = source
 	return known
 }
 
@@ -155,14 +159,15 @@ func (p *Pipeline) named(
 // introduced reports whether the sources know the container of this end. A processor that adds names to resources
 // watches the same API. If it gets a resource earlier, it gives it no name, and another identity as soon as it can.
 func (p *Pipeline) introduced(o conn.Owner) bool {
-	if len(p.sources) == 0 || o.ContainerID == "" || p.known[introductionOf(o)] {
+	if _, known := p.known[introductionOf(o)]; known || len(p.sources) == 0 || o.ContainerID == "" {
 		return true
 	}
-	if _, settled := p.sources.peer(conn.Query{Here: true, Owner: o}); !settled {
+	self, settled := p.sources.peer(conn.Query{Here: true, Owner: o})
+	if !settled {
 		return false
 	}
 	if _, refused := p.believed.refused[o]; !refused {
-		p.known[introductionOf(o)] = true
+		p.known[introductionOf(o)] = names.Proxy(self[names.PeerProxy])
 	}
 	return true
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/netconn/netconn/internal/ends"
 	"github.com/netconn/netconn/internal/flow"
 	"github.com/netconn/netconn/internal/kernel"
+	"github.com/netconn/netconn/internal/names"
 	"github.com/netconn/netconn/internal/kubernetes"
 	"github.com/netconn/netconn/internal/owner"
 	"github.com/netconn/netconn/internal/peer"
@@ -96,7 +97,7 @@ type Pipeline struct {
 	lookups      lookups
 	domains      domains
 	sources      Sources
-	known        map[introduction]bool // containers of this machine that the sources have been certain of
+	known        map[introduction]names.Proxy // containers of this machine that the sources are certain of
 	believed     believed
 	listed       bool // the cluster's API had answered before this collection
 	flows        *flow.Table
@@ -147,7 +148,7 @@ func Open(o Options, m Machine) (*Pipeline, error) {
 		tables:       t,
 		peers:        peer.New(o.Networks, o.Services...),
 		sources:      sources,
-		known:        make(map[introduction]bool),
+		known:        make(map[introduction]names.Proxy),
 		believed:     believed{refused: make(map[conn.Owner]conn.Owner)},
 		pairs:        newPairs(o.Mask),
 		programs:     newPrograms(o.Root),

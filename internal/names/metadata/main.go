@@ -62,7 +62,7 @@ func describes(key string, lookup bool) bool {
 	case names.Question.Key():
 		return lookup
 	case names.NAT.Key(), names.OriginalName.Key(), names.OriginalPort.Key(), names.OriginalAddress.Key(),
-		names.PeerDomain.Key():
+		names.OriginalSource.Key(), names.PeerDomain.Key():
 		return !lookup
 	}
 	return true

@@ -28,7 +28,7 @@ func TestWhole(t *testing.T) {
 	}
 	flows := without("dns.question.name")
 	lookups := without("netconn.nat", "netconn.original_destination.name", "netconn.original_destination.port",
-		"netconn.original_destination.address", "netconn.peer.domain")
+		"netconn.original_destination.address", "netconn.original_source.name", "netconn.peer.domain")
 	if got := whole([]string{"netconn.peer.name", "dns.question.name"}); !slices.Equal(got, lookups) {
 		t.Errorf("of a look-up: got %q, want %q", got, lookups)
 	}

@@ -25,7 +25,7 @@ const All Set = 1<<names.Attributes - 1
 const (
 	Connection = All &^ (1 << names.Question)
 	Lookup     = All &^ (1<<names.NAT | 1<<names.OriginalName | 1<<names.OriginalPort | 1<<names.OriginalAddress |
-		1<<names.PeerDomain)
+		1<<names.OriginalSource | 1<<names.PeerDomain)
 )
 
 // The levels of detail.
@@ -99,6 +99,7 @@ func (s Set) Mask(k flow.Key) flow.Key {
 			Name:    keep(s, names.OriginalName, k.Original.Name),
 			Port:    keep(s, names.OriginalPort, k.Original.Port),
 			Address: keep(s, names.OriginalAddress, k.Original.Address),
+			Source:  keep(s, names.OriginalSource, k.Original.Source),
 		},
 		Local: netip.AddrPortFrom(keep(s, names.LocalAddress, k.Local.Addr()), 0),
 		Remote: netip.AddrPortFrom(
@@ -141,6 +142,7 @@ func (s Set) Put(m pcommon.Map, k *flow.Key) {
 	s.putText(m, names.OriginalName, k.Original.Name)
 	s.putPort(m, names.OriginalPort, k.Original.Port)
 	s.putAddress(m, names.OriginalAddress, k.Original.Address)
+	s.putText(m, names.OriginalSource, k.Original.Source)
 	s.putAddress(m, names.PeerAddress, k.Remote.Addr())
 	s.putPort(m, names.PeerPort, k.Remote.Port())
 	s.putAddress(m, names.LocalAddress, k.Local.Addr())

@@ -44,6 +44,7 @@ func TestAttribute(t *testing.T) {
 		names.OriginalName:         {flow.Key{Original: flow.Original{Name: "office"}}, "office"},
 		names.OriginalPort:         {flow.Key{Original: flow.Original{Port: 80}}, int64(80)},
 		names.OriginalAddress:      {flow.Key{Original: flow.Original{Address: netip.MustParseAddr("10.96.1.3")}}, "10.96.1.3"},
+		names.OriginalSource:       {flow.Key{Original: flow.Original{Source: "web.shop"}}, "web.shop"},
 		names.PeerScope:            {flow.Key{Peer: conn.Peer{names.PeerScope: names.ScopeNode}}, "node"},
 		names.PeerDomain:           {flow.Key{Peer: conn.Peer{names.PeerDomain: "s3.example"}}, "s3.example"},
 		names.PeerName:             {flow.Key{Peer: conn.Peer{names.PeerName: "db"}}, "db"},
@@ -89,7 +90,7 @@ func TestAttributeUnknown(t *testing.T) {
 func TestLookupsAndConnections(t *testing.T) {
 	if got, want := (All &^ Lookup).Keys(), []string{
 		"netconn.peer.domain", "netconn.nat", "netconn.original_destination.name", "netconn.original_destination.port",
-		"netconn.original_destination.address",
+		"netconn.original_destination.address", "netconn.original_source.name",
 	}; !slices.Equal(got, want) {
 		t.Errorf("a look-up lacks %v, want %v", got, want)
 	}
@@ -167,7 +168,7 @@ func TestLevels(t *testing.T) {
 	if got := All &^ Full; got != want {
 		t.Errorf("%v are in no level, want %v", got.Keys(), want.Keys())
 	}
-	for level, n := range map[Set]int{Workload: 10, Container: 14, Full: 22} {
+	for level, n := range map[Set]int{Workload: 10, Container: 15, Full: 23} {
 		if got := level.Keys(); len(got) != n || Of(got) != level {
 			t.Errorf("%v: want %d keys", got, n)
 		}
