@@ -99,6 +99,7 @@ const (
 	EdgeOriginal
 	EdgeOriginalPort
 	EdgeOriginalAddress
+	EdgeSource
 	EdgeRole
 	EdgeTags // how many there are
 )
@@ -114,6 +115,7 @@ var edgeTags = [EdgeTags]struct {
 	EdgeOriginal:        {"original", OriginalName},
 	EdgeOriginalPort:    {"original.port", OriginalPort},
 	EdgeOriginalAddress: {"original.address", OriginalAddress},
+	EdgeSource:          {"source", OriginalSource},
 	EdgeRole:            {"role", Role},
 }
 

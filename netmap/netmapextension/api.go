@@ -290,6 +290,7 @@ func (a *api) flows(p *parameters, _ *http.Request) question {
 func (a *api) series(p *parameters, _ *http.Request) question {
 	span := p.span(a.source)
 	q := a.query(p)
+	q.Level = p.level()
 	details := int(p.number("edges", 20, 0, 200))
 	return a.on(span, func(ctx context.Context, s *snap.Snapshot) (any, error) {
 		return view.NewSeries(ctx, s, q, details)

@@ -103,6 +103,14 @@ func (p *parameters) tags(name, otherwise string, ofEdges bool) []view.By {
 	return all
 }
 
+// level returns the tags that the clients of a series are drawn by. nil: none.
+func (p *parameters) level() []view.By {
+	if p.text("by", "") == "" {
+		return nil
+	}
+	return p.tags("by", "", true)
+}
+
 func (p *parameters) metric(name, otherwise string) view.Metric {
 	text := p.text(name, otherwise)
 	m, ok := view.ParseMetric(text)

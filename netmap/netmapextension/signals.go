@@ -20,6 +20,7 @@ const defaultSignalsMiB = 64
 // signals answers what else is known about both ends of the edges that a query selects.
 func (a *api) signals(p *parameters, _ *http.Request) question {
 	span, q := p.span(a.source), p.query(a.source)
+	q.Level = p.level()
 	sides := signals.Sides{Client: true, Server: true}
 	switch of := p.text("of", "both"); of {
 	case "both":

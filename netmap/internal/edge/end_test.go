@@ -223,10 +223,10 @@ func TestIdentities(t *testing.T) {
 }
 
 func TestTagsOfALink(t *testing.T) {
-	l := Link{Client, ScopePod, false, 9080, 80, Text("tcp"), Text("dnat"), Text("reviews"), Text("10.96.0.1")}
+	l := Link{Client, ScopePod, false, 9080, 80, Text("tcp"), Text("dnat"), Text("reviews"), Text("10.96.0.1"), Text("web.shop")}
 	want := map[string]string{
 		"role": "client", "scope": "pod", "port": "9080", "original.port": "80", "transport": "tcp", "nat": "dnat", "original": "reviews",
-		"original.address": "10.96.0.1",
+		"original.address": "10.96.0.1", "source": "web.shop",
 	}
 	got := map[string]string{}
 	for tag := range names.EdgeTags {

@@ -53,6 +53,7 @@ type Link struct {
 	NAT             Value
 	Original        Value // name of the original destination, if it was translated
 	OriginalAddress Value
+	Source          Value // workload and namespace in whose name the client connects, if it is the proxy of another pod
 }
 
 // Get returns the text of a tag, or "" if the edge does not have it.
@@ -75,6 +76,8 @@ func (l *Link) Value(t names.EdgeTag) Value {
 		return portText(l.OriginalPort)
 	case names.EdgeOriginalAddress:
 		return l.OriginalAddress
+	case names.EdgeSource:
+		return l.Source
 	}
 	return Text(l.Role.String())
 }

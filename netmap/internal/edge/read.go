@@ -219,6 +219,7 @@ func ReadLink(point Attributes) Link {
 		NAT:             Text(point.text(names.NAT.Key())),
 		Original:        Text(point.text(names.OriginalName.Key())),
 		OriginalAddress: Text(point.text(names.OriginalAddress.Key())),
+		Source:          Text(point.text(names.OriginalSource.Key())),
 	}
 }
 

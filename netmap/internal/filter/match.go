@@ -155,9 +155,10 @@ func (v *verdict) of(t *term, bit uint32, e *edge.End) bool {
 // matchLink reports whether a tag of the edge has a value that a person would search for.
 func (x *candidate) matchLink(t *term) bool {
 	if x.searched == nil {
-		x.searched = make([]edge.Value, 0, 4)
+		x.searched = make([]edge.Value, 0, 5)
 		for _, tag := range [...]names.EdgeTag{
 			names.EdgePort, names.EdgeOriginal, names.EdgeOriginalPort, names.EdgeOriginalAddress,
+			names.EdgeSource,
 		} {
 			x.searched = append(x.searched, x.link.Value(tag))
 		}

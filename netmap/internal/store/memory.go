@@ -56,7 +56,7 @@ func (m *memory) addEnd(e *edge.End) {
 }
 
 func (m *memory) addLink(l *edge.Link) {
-	for _, v := range [...]edge.Value{l.Transport, l.NAT, l.Original, l.OriginalAddress} {
+	for _, v := range [...]edge.Value{l.Transport, l.NAT, l.Original, l.OriginalAddress, l.Source} {
 		m.addText(v)
 	}
 }

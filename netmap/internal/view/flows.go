@@ -101,8 +101,9 @@ type rowKey struct {
 
 // NewFlows makes a table of a snapshot.
 func NewFlows(ctx context.Context, snapshot *snap.Snapshot, q FlowsQuery) (*Flows, error) {
+	snapshot = q.through(snapshot, q.Clients...)
 	g, err := group(ctx, snapshot, &q.Query, func(e *snap.Edge) (rowKey, bool) {
-		return q.key(e), withinMesh(e) && q.loop(e)
+		return q.key(e), withinPod(e) && q.loop(e)
 	})
 	if err != nil {
 		return nil, err

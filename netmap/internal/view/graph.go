@@ -119,10 +119,11 @@ func (t *nodeTable) compare(a, b int32) int { return t.nodes[a].compare(t.nodes[
 
 // NewGraph draws a snapshot. The error is that of the context.
 func NewGraph(ctx context.Context, snapshot *snap.Snapshot, q GraphQuery) (*Graph, error) {
+	snapshot = q.through(snapshot, q.Group, q.By)
 	t := newNodeTable(q.Group, q.By)
 	g, err := group(ctx, snapshot, &q.Query, func(e *snap.Edge) (pair, bool) {
 		p := pair{t.add(e.Client, &e.Link, false), t.add(e.Server, &e.Link, true)}
-		return p, p.client == p.server && withinMesh(e)
+		return p, p.client == p.server && withinPod(e)
 	})
 	if err != nil {
 		return nil, err

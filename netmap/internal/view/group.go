@@ -64,7 +64,7 @@ func group[K comparable](
 	}
 	err := q.each(ctx, snapshot, func(i int, e *snap.Edge) {
 		k, loop := key(e)
-		if loop && !q.Loops {
+		if (loop || q.hop(i)) && !q.Loops {
 			g.loops.add(1, &e.Figures)
 			return
 		}

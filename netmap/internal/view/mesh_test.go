@@ -293,44 +293,6 @@ func TestAZtunnelIsOneKindOfProxy(t *testing.T) {
 	}
 }
 
-// In an ambient mesh the payload goes from the application to its node's ztunnel, encrypted to the ztunnel of the other
-// node, and from there to the other application. Where the ztunnels are one node of the map, the encrypted hop is folded.
-func TestTheEncryptedHopIsFolded(t *testing.T) {
-	peer := feedtest.Attributes{"netconn.peer.proxy": "ztunnel"}
-	near, far := side{"ztunnel-1", "istio-proxy", "ztunnel"}, side{"ztunnel-2", "istio-proxy", "ztunnel"}
-	first := hop(byKubernetes, "n1", side{"web-1", "app", "node"}, near, "node", 15001, 100, 200, peer)
-	encrypted := hop(byKubernetes, "n1", near, far, "remote", 15008, 120, 220, peer)
-	last := hop(byKubernetes, "n1", far, side{"api-1", "app", "go"}, "node", 8080, 100, 200, nil)
-	last[1].Point = last[1].Point.With(peer)
-	w := newWorld(store.Config{})
-	w.collect(slices.Concat(first, encrypted, last)...)
-	for _, tag := range []string{"workload", "proxy"} {
-		g := w.graph(t, tag, "", "")
-		want(t, tag, lines(g), "web -> ztunnel 100/200", "ztunnel -> api 100/200")
-		if g.Folded.Loops != (Volume{Edges: 1, Tx: 120, Rx: 220}) || g.Totals.Tx != 200 {
-			t.Errorf("by %s: folded %+v, total %d", tag, g.Folded.Loops, g.Totals.Tx)
-		}
-	}
-	want(t, "pod", lines(w.graph(t, "pod", "", "")), "web-1 -> ztunnel 100/200", "ztunnel-1 -> ztunnel 120/220",
-		"ztunnel-2 -> api-1 100/200")
-	f := flowsOf(t, w, "workload")
-	if f.Rows != 2 || f.Folded.Loops.Tx != 120 {
-		t.Errorf("%d rows, folded %+v", f.Rows, f.Folded)
-	}
-}
-
-// flowsOf returns the table by a tag.
-func flowsOf(t *testing.T, w *world, tag string) *Flows {
-	t.Helper()
-	f, err := NewFlows(context.Background(), w.snapshot(), FlowsQuery{
-		Query: Query{Filter: parse(t, "")}, Clients: []By{by(t, tag)}, Servers: []By{by(t, tag)}, Limit: 10, Sort: Sort{Names: true},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return f
-}
-
 // labelled gives the resources of flows the label of a ztunnel instead of its executable.
 func labelled(flows ...feedtest.Flow) []feedtest.Flow {
 	flows = slices.Clone(flows)

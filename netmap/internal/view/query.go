@@ -22,9 +22,12 @@ type Query struct {
 	New      int64 // an edge is new if it was first seen within so many seconds
 	Alerts   *alerts.Set
 	Prices   *Prices // nil: none
+	Level    []By    // tags that clients are drawn by, for a series; nil: a ztunnel is a client of its own
 
-	matcher *filter.Matcher     // of Filter, made by the first match
-	alerted map[*edge.End][]int // alerts of the ends that were looked up
+	matcher *filter.Matcher           // of Filter, made by the first match
+	alerted map[*edge.End][]int       // alerts of the ends that were looked up
+	hops    []bool                    // edges whose payload is counted at another one
+	served  map[*edge.End][]*edge.End // the clients of ztunnels, by the end that stands for their workload
 }
 
 // Flags of an edge, as the API has them.
@@ -37,6 +40,7 @@ const (
 	flagUnresolved
 	flagAlerts
 	flagLookups
+	flagThrough
 )
 
 // ParseFlag returns the flag of this name, of those that a query may ask for.
@@ -60,6 +64,7 @@ func (q *Query) flags(snapshot *snap.Snapshot, e *snap.Edge) int {
 	set(flagZones, differ(e, names.TagZone))
 	set(flagRegions, differ(e, names.TagRegion))
 	set(flagUnresolved, unresolved(e))
+	set(flagThrough, e.Link.Source != edge.Value{} && e.Client.AsSource() == e.Link.Source)
 	set(flagAlerts, len(q.alertsOf(e.Client))+len(q.alertsOf(e.Server)) > 0)
 	set(flagLookups, e.Link.Lookups)
 	return f
@@ -85,13 +90,11 @@ func differ(e *snap.Edge, t names.Tag) bool {
 	return apart(e.Client, e.Server, t)
 }
 
-var ztunnel = edge.Text(string(names.Ztunnel))
+var ztunnel, waypoint = edge.Text(string(names.Ztunnel)), edge.Text(string(names.Waypoint))
 
-// withinMesh reports whether a hop carries payload that is counted at another hop too: between an application and its
-// own sidecar, and between two ztunnels, which carry encrypted what the applications send them.
-func withinMesh(e *snap.Edge) bool {
-	return e.Link.Scope.InPod() || e.Client[names.TagProxy] == ztunnel && e.Server[names.TagProxy] == ztunnel
-}
+// withinPod reports whether a hop is between an application and its own sidecar. It carries payload that is counted at
+// another hop too.
+func withinPod(e *snap.Edge) bool { return e.Link.Scope.InPod() }
 
 func unresolved(e *snap.Edge) bool {
 	return e.Client.Kind() == edge.Unresolved || e.Server.Kind() == edge.Unresolved
@@ -114,11 +117,38 @@ func (q *Query) each(ctx context.Context, snapshot *snap.Snapshot, f func(i int,
 	return nil
 }
 
-// Select returns the edges that belong to an answer. It stops with the error of the context.
+// Select returns the edges that belong to an answer, one for each client whose connections come by a ztunnel. It stops
+// with the error of the context.
 func Select(ctx context.Context, snapshot *snap.Snapshot, q Query) ([]*snap.Edge, error) {
 	var chosen []*snap.Edge
-	err := q.each(ctx, snapshot, func(_ int, e *snap.Edge) { chosen = append(chosen, e) })
+	err := q.shown(ctx, q.level(snapshot), func(_ int, e *snap.Edge) {
+		for _, client := range q.served[e.Client] {
+			of := *e
+			of.Client = client
+			chosen = append(chosen, &of)
+		}
+		if len(q.served[e.Client]) == 0 {
+			chosen = append(chosen, e)
+		}
+	})
 	return chosen, err
+}
+
+// level returns a snapshot at the level of the tags of a series.
+func (q *Query) level(snapshot *snap.Snapshot) *snap.Snapshot {
+	if q.Level == nil {
+		return snapshot
+	}
+	return q.through(snapshot, q.Level...)
+}
+
+// shown calls f with the edges of an answer that are not hops.
+func (q *Query) shown(ctx context.Context, snapshot *snap.Snapshot, f func(i int, e *snap.Edge)) error {
+	return q.each(ctx, snapshot, func(i int, e *snap.Edge) {
+		if !q.hop(i) {
+			f(i, e)
+		}
+	})
 }
 
 // match reports whether an edge belongs to the answer.

@@ -82,7 +82,8 @@ func (d Detail) MarshalJSON() ([]byte, error) {
 func NewSeries(ctx context.Context, snapshot *snap.Snapshot, q Query, details int) (*Series, error) {
 	var chosen []int
 	var sum snap.Figures
-	err := q.each(ctx, snapshot, func(i int, e *snap.Edge) {
+	snapshot = q.level(snapshot)
+	err := q.shown(ctx, snapshot, func(i int, e *snap.Edge) {
 		chosen = append(chosen, i)
 		sum.Add(&e.Figures)
 	})

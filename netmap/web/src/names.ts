@@ -39,6 +39,7 @@ export const EDGE_TAGS = [
   { tag: 'original', attribute: 'netconn.original_destination.name' },
   { tag: 'original.port', attribute: 'netconn.original_destination.port' },
   { tag: 'original.address', attribute: 'netconn.original_destination.address' },
+  { tag: 'source', attribute: 'netconn.original_source.name' },
   { tag: 'role', attribute: 'netconn.role' },
 ] as const
 

@@ -35,6 +35,7 @@ const labels: Record<EndTag | EdgeTag, string> = {
   original: 'Original destination',
   'original.port': 'Original port',
   'original.address': 'Original address',
+  source: 'Original source',
   role: 'Reported by',
 }
 

@@ -178,6 +178,7 @@ export const flags = {
   unresolved: 32,
   alerts: 64,
   lookups: 128,
+  through: 256,
 }
 
 export interface Flows extends Answer, Figures {

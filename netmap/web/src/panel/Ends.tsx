@@ -43,6 +43,7 @@ function End({ edge: e, open, links, from, to }: { edge: Edge; open: boolean } &
       <summary>
         <Title of={e.client} /> → <Title of={e.server} />
         {e.edge.port && <>:{e.edge.port}</>} <small>{bytes(e.tx + e.rx)}</small>
+        {(e.flags & flags.through) !== 0 && <small> through ztunnel</small>}
         {(e.flags & flags.isNew) !== 0 && <small class="new"> ✚ new</small>}
       </summary>
       {(translated || e.edge.original) && <Translation of={e} />}

@@ -2,7 +2,7 @@ import { useEffect, useRef } from 'preact/hooks'
 import { address, type Params } from '../api/client.ts'
 import { usePoll, type Poll } from '../api/poll.ts'
 import type { Signals as Known } from '../api/signals.ts'
-import type { Link, Series } from '../api/types.ts'
+import { flags, type Link, type Series } from '../api/types.ts'
 import { withTerms } from '../filter/complete.ts'
 import { bytes, count, percent, rate, seconds } from '../format.ts'
 import { hopTerms, termsOf, type Identity } from '../map/key.ts'
@@ -122,6 +122,8 @@ interface Described {
   /** A text to show if there are no parts. */
   hint?: string
   parts: Part[]
+  /** The tags that clients are drawn by. */
+  by: string[]
 }
 
 function describe(chosen: Selection, { state, folded, model }: Props): Described | null {
@@ -130,10 +132,11 @@ function describe(chosen: Selection, { state, folded, model }: Props): Described
   if (chosen.kind === 'node') {
     const id = known(model, chosen.id)
     if (!id) return null
-    if (isFolded(id)) return { title: isolated(nodeName(id)), note: note(id), hint: FOLDED, parts: [] }
+    if (isFolded(id)) return { title: isolated(nodeName(id)), note: note(id), hint: FOLDED, parts: [], by: [] }
     return {
       title: isolated(nodeName(id)),
       note: note(id),
+      by: [by, group],
       parts: [
         {
           heading: 'As client: what it connects to',
@@ -152,10 +155,12 @@ function describe(chosen: Selection, { state, folded, model }: Props): Described
     const [a, b] = [known(model, chosen.from), known(model, chosen.to)]
     if (!a || !b) return null
     const title = `${isolated(nodeName(a))} → ${isolated(nodeName(b))}`
-    if (isFolded(a) || isFolded(b)) return { title, note: '', hint: FOLDED, parts: [] }
+    if (isFolded(a) || isFolded(b)) return { title, note: '', hint: FOLDED, parts: [], by: [] }
+    const edge = model?.edges.find((e) => e.from === chosen.from && e.to === chosen.to)
     return {
       title,
-      note: '',
+      note: edge && edge.flags & flags.through ? 'through ztunnel' : '',
+      by: [by, group],
       parts: [
         {
           heading: '',
@@ -176,6 +181,7 @@ function describe(chosen: Selection, { state, folded, model }: Props): Described
   return {
     title: `${isolated(client.name)} → ${isolated(server.name)}${more}`.trim(),
     note: '',
+    by: clients,
     parts: [
       { heading: '', of: 'both', terms: [...rowTerms(row, clients, servers), ...hops([...clients, ...servers])] },
     ],
@@ -190,7 +196,8 @@ function note(id: Identity): string {
   return [isolated(id.group), kindWords[id.kind]].filter(Boolean).join(', ')
 }
 
-function Chosen({ state, change, model, links, params, chosen, what }: Props & { chosen: Selection; what: Described }) {
+function Chosen({ state, change, model, links, chosen, what, ...p }: Props & { chosen: Selection; what: Described }) {
+  const params = { ...p.params, by: what.by.filter(Boolean).join(',') }
   const [first, second] = what.parts
   const polls = [useSeries(first, state, params), useSeries(second, state, params)]
   return (

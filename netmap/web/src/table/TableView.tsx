@@ -149,6 +149,7 @@ function Row({ flows, i, state, change, currency, comparing, past }: Props & { i
           {kindNote(flows, flows.server_kind[i]!)}
         </small>
         {(flags.isNew & flows.flags[i]!) !== 0 && <small class="new"> ✚ new</small>}
+        {(flags.through & flows.flags[i]!) !== 0 && <small> through ztunnel</small>}
         {(flags.alerts & flows.flags[i]!) !== 0 && <small class="level warn"> ◉ alert</small>}
       </td>
       {!onlyLookups(state) && <Cells flows={flows} i={i} comparing={comparing} past={past} />}
