@@ -62,7 +62,9 @@ func theMetric(all pmetric.Metrics) pmetric.Metric {
 	return all.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().At(0)
 }
 
-func pointOf(all pmetric.Metrics) pmetric.NumberDataPoint { return theMetric(all).Sum().DataPoints().At(0) }
+func pointOf(all pmetric.Metrics) pmetric.NumberDataPoint {
+	return theMetric(all).Sum().DataPoints().At(0)
+}
 
 func withUnit(all pmetric.Metrics, unit string) pmetric.Metrics {
 	theMetric(all).SetUnit(unit)
@@ -88,12 +90,9 @@ func exportMetrics(t *testing.T, address string, all pmetric.Metrics, options ..
 	return err
 }
 
-// An application cannot report connections: the agent drops what has a name or the scope of netconn, and passes on the
-// rest.
-func TestDeployForged(t *testing.T) {
-	sink := newSignals(t)
-	a := runAgentCollector(t, sink.address)
-	for _, forged := range []pmetric.Metrics{
+// forgedMetrics are what an application must not report.
+func forgedMetrics() []pmetric.Metrics {
+	return []pmetric.Metrics{
 		oneMetric("", "netconn.io", fortune), oneMetric(netconnScope, "netconn.io", fortune), oneMetric(netconnScope, "requests", fortune),
 		oneMetric("shop", "netconn.zone.io", fortune), oneMetric("shop", "otelcol_netconn_lost", fortune),
 		// Prometheus has one name for all of these.
@@ -101,8 +100,23 @@ func TestDeployForged(t *testing.T) {
 		oneMetric("shop", "netconn io", fortune), oneMetric("shop", "netconn_io_bytes_total", fortune),
 		withUnit(oneMetric("shop", "netconn", fortune), "io.bytes"), withUnit(oneMetric("shop", "", fortune), "netconn.io"),
 		withUnit(oneMetric("shop", "dns.lookup.duration", fortune), "s"), oneMetric("shop", "dns/lookup_duration", fortune),
-	} {
-		if err := exportMetrics(t, a.otlp, forged); err != nil {
+	}
+}
+
+// ownMetrics are what an application may report.
+func ownMetrics() []pmetric.Metrics {
+	ofConvention := oneMetric("shop", "dns.lookup.duration", 7)
+	pointOf(ofConvention).Attributes().Clear()
+	return []pmetric.Metrics{oneMetric("shop", "shop.netconn.requests", 7), ofConvention}
+}
+
+// An application cannot report connections: the agent drops what has a name or the scope of netconn, and passes on the
+// rest.
+func TestDeployForged(t *testing.T) {
+	sink := newSignals(t)
+	a := runAgentCollector(t, sink.address)
+	for _, m := range append(forgedMetrics(), ownMetrics()...) {
+		if err := exportMetrics(t, a.otlp, m); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -114,13 +128,6 @@ func TestDeployForged(t *testing.T) {
 		withAttribute(oneRecord("shop", "device.app.lifecycle"), "event.name", "device.app.lifecycle"),
 	} {
 		if _, err := logs.Export(t.Context(), plogotlp.NewExportRequestFromLogs(r)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	ofConvention := oneMetric("shop", "dns.lookup.duration", 7)
-	pointOf(ofConvention).Attributes().Clear()
-	for _, application := range []pmetric.Metrics{oneMetric("shop", "shop.netconn.requests", 7), ofConvention} {
-		if err := exportMetrics(t, a.otlp, application); err != nil {
 			t.Fatal(err)
 		}
 	}
