@@ -56,7 +56,24 @@ func resolve(t *testing.T, w *workload, server string) {
 	}
 }
 
-// A peer outside has the name that a container asked DNS for, with all bytes of the connection. Another container that
+// exchangeOutside has two containers exchange datagrams with a server outside, as QUIC does. No socket is connected, and
+// the nodes translate, so nothing shows that the server is on this machine.
+func exchangeOutside(s *testbed, to netip.AddrPort) {
+	for _, n := range s.node {
+		s.check(n.Command("iptables", "-t", "nat", "-A", "POSTROUTING", "-p", "udp", "--dport", "9443", "-j", "MASQUERADE"))
+	}
+	s.external.do("udp-listen quic %s", to)
+	for client, sizes := range map[*workload][][2]int{s.shop: {{1200, 1200}, {37, 5}}, s.stock: {{40, 6}}} {
+		client.do("udp-listen quic 0.0.0.0:0")
+		for _, size := range sizes {
+			client.do("udp-send-to quic %s %d", to, size[0])
+			s.external.do("udp-answer quic %d", size[1])
+			client.do("udp-receive quic")
+		}
+	}
+}
+
+// A peer outside has the name that a container asked DNS for, with all bytes of the connections and the datagrams. Another container that
 // connects to the same address and has not asked knows the class of the address only. With dns: all the container's own
 // query shows it; with dns: servers that of a server in the pod does, as Istio's agent is one.
 func TestNamesOfPeersOutside(t *testing.T) {
@@ -69,7 +86,7 @@ func TestNamesOfPeersOutside(t *testing.T) {
 			for _, n := range s.node {
 				s.check(n.Command("ip", "route", "add", publicAddr.String(), "via", externalAddr.String()))
 			}
-			run(t, setup{Receiver: []string{"collection_interval: 500ms", "dns: " + mode}, OTLP: sink.address, Telemetry: telemetry})
+			run(t, setup{Receiver: []string{"collection_interval: 500ms", "dns: " + mode, "udp: all"}, OTLP: sink.address, Telemetry: telemetry})
 			sink.await(t)
 
 			server, group, in := externalAddr.String(), s.external.group, s.external.in
@@ -89,13 +106,14 @@ func TestNamesOfPeersOutside(t *testing.T) {
 			resolve(t, s.shop, server)
 			dialAndExchange(s.shop, s.external, "paid", partner, partner)
 			dialAndExchange(s.stock, s.external, "blind", partner, partner)
+			exchangeOutside(s, at(publicAddr, 9443))
 
 			who := map[string]*workload{"shop": s.shop, "stock": s.stock}
 			reported := func() map[string]int64 {
 				got := sink.reported("netconn.io", who, "netconn.role", "server.port", "netconn.peer.type", "netconn.peer.scope",
 					"netconn.peer.name", "netconn.peer.domain", "network.io.direction")
 				for key := range got {
-					if !strings.Contains(key, " 9080 ") {
+					if !strings.Contains(key, " 9080 ") && !strings.Contains(key, " 9443 ") {
 						delete(got, key)
 					}
 				}
@@ -106,6 +124,10 @@ func TestNamesOfPeersOutside(t *testing.T) {
 				"shop client 9080 public remote - " + partnerName + " receive":  20_000,
 				"stock client 9080 public remote - - transmit":                  1000,
 				"stock client 9080 public remote - - receive":                   20_000,
+				"shop client 9443 public remote - " + partnerName + " transmit": 1237,
+				"shop client 9443 public remote - " + partnerName + " receive":  1205,
+				"stock client 9443 public remote - - transmit":                  40,
+				"stock client 9443 public remote - - receive":                   6,
 			}
 			sink.settle(t, want, reported)
 			s.shop.do("close paid")

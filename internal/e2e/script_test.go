@@ -45,13 +45,14 @@ func (s script) verbs() map[string]func(arguments []string) error {
 		"reset-by-peer": func(a []string) error { return s.resetByPeer(a[0]) },
 		"serve":         func(a []string) error { go serve(s.listeners[a[0]]); return nil },
 		"churn":         func(a []string) error { go churn(a[0]); return nil },
-		"visit":         func(a []string) error { return visit(a[0], a[1]) },         // ADDRESS TIMES
-		"udp-listen":    func(a []string) error { return s.udpListen(a[0], a[1]) },   // NAME ADDRESS
-		"udp-dial":      func(a []string) error { return s.udpDial(a[0], a[1]) },     // NAME ADDRESS
-		"udp-send":      func(a []string) error { return s.udpSend(a[0], a[1]) },     // NAME BYTES
-		"udp-receive":   func(a []string) error { return s.udpReceive(a[0]) },        // NAME
-		"udp-answer":    func(a []string) error { return s.udpAnswer(a[0], a[1:]) },  // NAME BYTES...
-		"udp-close":     func(a []string) error { return s.datagrams[a[0]].Close() }, // NAME
+		"visit":         func(a []string) error { return visit(a[0], a[1]) },             // ADDRESS TIMES
+		"udp-listen":    func(a []string) error { return s.udpListen(a[0], a[1]) },       // NAME ADDRESS
+		"udp-dial":      func(a []string) error { return s.udpDial(a[0], a[1]) },         // NAME ADDRESS
+		"udp-send":      func(a []string) error { return s.udpSend(a[0], a[1]) },         // NAME BYTES
+		"udp-send-to":   func(a []string) error { return s.udpSendTo(a[0], a[1], a[2]) }, // NAME ADDRESS BYTES
+		"udp-receive":   func(a []string) error { return s.udpReceive(a[0]) },            // NAME
+		"udp-answer":    func(a []string) error { return s.udpAnswer(a[0], a[1:]) },      // NAME BYTES...
+		"udp-close":     func(a []string) error { return s.datagrams[a[0]].Close() },     // NAME
 	}
 }
 

@@ -3,7 +3,9 @@
 package e2e
 
 import (
+	"errors"
 	"net"
+	"net/netip"
 	"strconv"
 	"time"
 )
@@ -30,6 +32,15 @@ func (s script) udpSend(name, bytes string) error {
 		_, err = s.datagrams[name].Write(make([]byte, n))
 	}
 	return err
+}
+
+func (s script) udpSendTo(name, address, bytes string) error {
+	to, err := netip.ParseAddrPort(address)
+	n, sizeErr := strconv.Atoi(bytes)
+	if err == nil && sizeErr == nil {
+		_, err = s.datagrams[name].WriteToUDPAddrPort(make([]byte, n), to)
+	}
+	return errors.Join(err, sizeErr)
 }
 
 func (s script) udpReceive(name string) error {
