@@ -163,7 +163,8 @@ func (l *Link) key(self, other Identity, place Value, seed maphash.Seed) (Key, b
 		scope            Scope
 		known, lookups   bool
 	}{
-		client.written(), server.written(), place.String(), l.Transport.String(), l.Port, l.Scope, l.Role != Unknown, l.Lookups,
+		client.written(), server.written(), place.String(), l.Transport.String(), l.Port, l.Scope, l.Role != Unknown,
+		l.Lookups,
 	})}, true
 }
 

@@ -41,6 +41,26 @@ func TestAddTakesEveryField(t *testing.T) {
 	}
 }
 
+// That a name does not exist is an answer, and every other error is a fault.
+func TestFault(t *testing.T) {
+	for kind, want := range map[Kind]bool{
+		{Of: Attempts}:                     false,
+		{Of: Attempts, Error: "refused"}:   true,
+		{Of: Closed}:                       false,
+		{Of: Closed, Error: "reset"}:       true,
+		{Of: Lookups}:                      false,
+		{Of: Lookups, Error: "NXDOMAIN"}:   false,
+		{Of: Lookups, Error: "SERVFAIL"}:   true,
+		{Of: Lookups, Error: NoResponse}:   true,
+		{Of: Attempts, Error: "NXDOMAIN"}:  true,
+		{Of: Lookups, Error: "not a code"}: true,
+	} {
+		if got := kind.Fault(); got != want {
+			t.Errorf("%+v: %v, want %v", kind, got, want)
+		}
+	}
+}
+
 // Outcomes of another kind are kept apart, and the other edge's list stays as it is.
 func TestAddKeepsKindsApart(t *testing.T) {
 	a := Figures{Outcomes: []Outcome{{1, 5}}}

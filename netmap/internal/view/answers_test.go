@@ -52,6 +52,13 @@ func calls(client, server *edge.End, port uint16, n uint64) snap.Edge {
 	}
 }
 
+// looksUp is an edge with one look-up that ended in a way.
+func looksUp(client, server *edge.End, port uint16, kind uint8) snap.Edge {
+	e := calls(client, server, port, 0)
+	e.Link.Lookups, e.Lookups, e.Outcomes = true, 1, []snap.Outcome{{Kind: kind, N: 1}}
+	return e
+}
+
 func TestMetrics(t *testing.T) {
 	f := snap.Figures{
 		Tx: 10, Rx: 20, Retransmits: 3, RTTs: 4, RTTSum: 2, RTTMax: 0.7, Handshakes: 5, HandshakeSum: 1, Attempts: 6, Closed: 7, Active: 8,
@@ -189,7 +196,7 @@ func TestQueries(t *testing.T) {
 	other := ofTags(t, "name", "y", "type", "host", "zone", "2", "region", "s")
 	edges := map[string]snap.Edge{
 		"quiet": calls(a, b, 1, 1), "fails": calls(a, b, 2, 1), "resends": calls(a, b, 3, 1), "unknown": calls(a, x, 4, 1),
-		"no name": calls(a, b, 9, 1), "no resolver": calls(a, b, 10, 1),
+		"no name": looksUp(a, b, 9, 6), "no resolver": looksUp(a, b, 10, 5),
 		"crosses": calls(zoned, other, 5, 1), "new": calls(a, b, 6, 1), "only the server": calls(a, b, 7, 1), "undirected": calls(a, b, 8, 1),
 	}
 	change := func(name string, f func(*snap.Edge)) {
@@ -198,12 +205,6 @@ func TestQueries(t *testing.T) {
 		edges[name] = e
 	}
 	change("fails", func(e *snap.Edge) { e.Outcomes = []snap.Outcome{{Kind: 2, N: 1}} })
-	change("no name", func(e *snap.Edge) {
-		e.Link.Lookups, e.Lookups, e.Outcomes = true, 1, []snap.Outcome{{Kind: 6, N: 1}}
-	})
-	change("no resolver", func(e *snap.Edge) {
-		e.Link.Lookups, e.Lookups, e.Outcomes = true, 1, []snap.Outcome{{Kind: 5, N: 1}}
-	})
 	change("resends", func(e *snap.Edge) { e.Retransmits = 1 })
 	change("new", func(e *snap.Edge) { e.Learned, e.First = false, 1030-60 })
 	change("only the server", func(e *snap.Edge) { e.ByClient, e.ByServer = false, true })

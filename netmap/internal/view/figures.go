@@ -66,7 +66,9 @@ var metrics = [...]Metric{
 	{"breaks", func(f *snap.Figures, kinds []snap.Kind) float64 { return float64(faults(f, kinds, snap.Closed)) }},
 	{"active", func(f *snap.Figures, _ []snap.Kind) float64 { return float64(f.Active) }},
 	{"lookups", func(f *snap.Figures, _ []snap.Kind) float64 { return float64(f.Lookups) }},
-	{"lookup_failures", func(f *snap.Figures, kinds []snap.Kind) float64 { return float64(faults(f, kinds, snap.Lookups)) }},
+	{"lookup_failures", func(f *snap.Figures, kinds []snap.Kind) float64 {
+		return float64(faults(f, kinds, snap.Lookups))
+	}},
 	{"lookup_time", func(f *snap.Figures, _ []snap.Kind) float64 { return f.LookupSum / float64(f.LookupTimes) }},
 	{"volume", func(f *snap.Figures, _ []snap.Kind) float64 { return float64(f.Tx) + float64(f.Rx) }},
 }

@@ -93,7 +93,8 @@ func NewSeries(ctx context.Context, snapshot *snap.Snapshot, q Query, details in
 	answer := &Series{
 		Origin: originOf(snapshot),
 		From:   snapshot.From, To: snapshot.To, Step: snapshot.Step, Generation: snapshot.Generation,
-		T: []int64{}, FailuresBy: map[string]Numbers{}, BreaksBy: map[string]Numbers{}, LookupsBy: map[string]Numbers{}, Edges: []Detail{},
+		T: []int64{}, FailuresBy: map[string]Numbers{}, BreaksBy: map[string]Numbers{}, LookupsBy: map[string]Numbers{},
+		Edges:  []Detail{},
 		Totals: totals(len(chosen), &sum, snapshot.Kinds), Count: len(chosen), columns: make([]Numbers, len(columns)),
 	}
 	if err := answer.lacks(answer.read(ctx, snapshot, chosen)); err != nil {
