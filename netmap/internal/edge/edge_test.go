@@ -176,8 +176,7 @@ func TestPeer(t *testing.T) {
 func TestLink(t *testing.T) {
 	l := ReadLink(raw{
 		"netconn.role": "server", "netconn.peer.scope": "pod", "server.port": "9080", "network.transport": "udp", "netconn.nat": "redirect",
-		"netconn.original_destination.name": "reviews", "netconn.original_destination.port": "80",
-		"netconn.original_source.name": "web.shop",
+		"netconn.original_destination.name": "reviews", "netconn.original_destination.port": "80", "netconn.original_source.name": "web.shop",
 	}.get)
 	want := Link{Server, ScopePod, false, 9080, 80, Text("udp"), Text("redirect"), Text("reviews"), Value{}, Text("web.shop")}
 	if l != want {
