@@ -34,8 +34,21 @@ func bookinfoRoles() []role {
 	}
 }
 
+// ztunnelRoles are the ztunnels of both nodes. The API knows them by the label of their pods.
+func ztunnelRoles() []role {
+	return []role{
+		{bookinfo.Ztunnel + "-node1", bookinfo.Ztunnel, "5f4", "node1", "1.29.0", nil},
+		{bookinfo.Ztunnel + "-node2", bookinfo.Ztunnel, "6c7", "node2", "1.29.0", nil},
+	}
+}
+
 // app is the name of the container with the application, as the mesh calls its process.
-func (r role) app() string { return appIn(r.pod) }
+func (r role) app() string {
+	if r.deployment == bookinfo.Ztunnel {
+		return bookinfo.Ztunnel
+	}
+	return appIn(r.pod)
+}
 
 const space = "bookinfo"
 
@@ -52,8 +65,12 @@ func newKnownMesh(t *testing.T, o bookinfo.Options) *knownMesh {
 	t.Helper()
 	s := &knownMesh{Cluster: testcluster.New(t), pods: make(map[string]*corev1.Pod)}
 	writeNodes(s.Cluster)
-	for _, r := range bookinfoRoles() {
-		s.pods[r.pod] = s.MakePod(r.object(o.Rules != nil))
+	all := bookinfoRoles()
+	if o.Ambient {
+		all = append(all, ztunnelRoles()...)
+	}
+	for _, r := range all {
+		s.pods[r.pod] = s.MakePod(r.object(o.Rules != nil && !o.Ambient))
 	}
 	o.UID = func(pod string) string { return string(s.pods[pod].UID) }
 	s.mesh = newBookinfo(t, o)
@@ -65,7 +82,7 @@ func newKnownMesh(t *testing.T, o bookinfo.Options) *knownMesh {
 	s.Service(`
 metadata: {name: front, namespace: bookinfo}
 spec: {type: NodePort, clusterIP: 10.96.1.9, selector: {app: gateway}, ports: [{port: 80, targetPort: 8080, nodePort: 30080}]}`)
-	for _, r := range bookinfoRoles() {
+	for _, r := range all {
 		s.report(t, r)
 	}
 	return s

@@ -241,6 +241,9 @@ func (w *Deployment) startZtunnels() error {
 		if err != nil {
 			return err
 		}
+		if w.options.UID != nil {
+			own.UID = w.options.UID(own.Name)
+		}
 		s := mesh.Spec{Name: Ztunnel, Role: program.Role{Ztunnel: &program.Ztunnel{Endpoints: w.endpoints()}}}
 		for _, p := range podSpecs() {
 			if w.Nodes[p.node-1] == node && p.name != Gateway {
