@@ -24,8 +24,8 @@ import (
 	"github.com/netconn/netconn/internal/ends"
 	"github.com/netconn/netconn/internal/flow"
 	"github.com/netconn/netconn/internal/kernel"
-	"github.com/netconn/netconn/internal/names"
 	"github.com/netconn/netconn/internal/kubernetes"
+	"github.com/netconn/netconn/internal/names"
 	"github.com/netconn/netconn/internal/owner"
 	"github.com/netconn/netconn/internal/peer"
 )

@@ -25,8 +25,10 @@ func Key() flow.Key {
 			names.PeerZone: "zone-b", names.PeerRegion: "east", names.PeerService: "orders-db",
 			names.PeerServiceNamespace: "orders",
 		},
-		NAT:      conn.NATBoth,
-		Original: flow.Original{Name: "office", Port: 80, Address: netip.MustParseAddr("10.96.1.3"), Source: "web.shop"},
+		NAT: conn.NATBoth,
+		Original: flow.Original{
+			Name: "office", Port: 80, Address: netip.MustParseAddr("10.96.1.3"), Source: "web.shop",
+		},
 		Local:    netip.MustParseAddrPort("10.0.0.1:40000"),
 		Remote:   netip.MustParseAddrPort("10.0.0.2:15001"),
 		Server:   netip.MustParseAddr("10.0.0.3"),
