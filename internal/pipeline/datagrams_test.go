@@ -22,6 +22,7 @@ type counting struct {
 	ended     []conn.Conn // of the next drain
 	stats     udp.Stats
 	all       bool
+	dns       DNSMode // "": off
 	err       error
 }
 
@@ -29,6 +30,7 @@ func (s *counting) open(t *testing.T, mode UDP) *Pipeline {
 	t.Helper()
 	s.now, s.scripted.stats.Tracked = at(1000), 1
 	o, m := options(t), s.machine()
+	o.DNS, o.PeerDomains = s.dns, 100
 	o.UDP, o.Mask = mode, func(k flow.Key) flow.Key { return k }
 	m.Datagrams = func(_ string, all bool) (Datagrams, error) {
 		s.all = all

@@ -121,6 +121,43 @@ func TestNamesOfPeersOutside(t *testing.T) {
 	}
 }
 
+// An exchange of UDP, such as QUIC's, has the name too, for as long as it lasts.
+func TestNamesOfDatagrams(t *testing.T) {
+	to := func(r conn.Role, remote string) conn.Conn {
+		c := exchange(1, r, "192.0.2.7:40000", remote)
+		c.Namespace, c.Opened = conn.Namespace{Inode: 5, Cookie: 77}, at(998)
+		return c
+	}
+	quic := outsideAddr + ":443"
+	for name, tt := range map[string]struct {
+		exchange conn.Conn
+		asked    time.Time
+		want     string
+	}{
+		"asked before":     {to(conn.RoleClient, quic), at(997), partner},
+		"asked afterwards": {to(conn.RoleClient, quic), at(999), ""},
+		"other address":    {to(conn.RoleClient, "203.0.113.10:443"), at(997), ""},
+		"a server":         {to(conn.RoleServer, quic), at(997), ""},
+		"translated":       {actual(to(conn.RoleClient, quic), "203.0.113.10:443"), at(997), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := counting{dns: dns.All, exchanges: []conn.Conn{tt.exchange}}
+			s.answered = map[string][]dns.Address{partner: addresses(outsideAddr), "other.example": addresses(outsideAddr)}
+			s.scripted.exchanges = []conn.Lookup{asked(partner, tt.asked)}
+			p := s.open(t, UDPUsed)
+			s.pass(t, p, DrainInterval)
+			for range 3 {
+				all := s.collect(t, p)
+				if len(all) != 1 || all[0].Key.Peer[names.PeerDomain] != tt.want || all[0].Counts != s.exchanges[0].Counts {
+					t.Fatalf("%d flows, %+v; want the peer %q", len(all), all[0], tt.want)
+				}
+				s.exchanges[0].Counts[conn.Sent] += 1200
+				s.scripted.exchanges = []conn.Lookup{asked("other.example", s.now)}
+			}
+		})
+	}
+}
+
 // A peer that the cluster knows has its name, and no domain. A name that was translated is not that of who answers.
 func TestNamesOfPeersInside(t *testing.T) {
 	s := &scripted{
