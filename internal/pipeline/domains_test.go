@@ -138,7 +138,7 @@ func TestNamesOfDatagrams(t *testing.T) {
 		"asked afterwards": {to(conn.RoleClient, quic), at(999), ""},
 		"other address":    {to(conn.RoleClient, "203.0.113.10:443"), at(997), ""},
 		"a server":         {to(conn.RoleServer, quic), at(997), ""},
-		"translated":       {actual(to(conn.RoleClient, quic), "203.0.113.10:443"), at(997), ""},
+		"translated":       {actual(to(conn.RoleClient, "203.0.113.10:443"), quic), at(997), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := counting{dns: dns.All, exchanges: []conn.Conn{tt.exchange}}
