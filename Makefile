@@ -248,6 +248,14 @@ test-backends: $(DISTRIBUTION) $(BACKENDS) $(WEB)/node_modules/.package-lock.jso
 	@NETCONN_BACKENDS='$(CURDIR)/_build/backends' internal/tools/test -run '^TestBackend' ./internal/e2e ./netmap/internal/history
 	@cd $(WEB) && NETCONN_BACKENDS='$(CURDIR)/_build/backends' NETCONN_COLLECTOR='$(CURDIR)/$(DISTRIBUTION)' npx vitest run e2e/history.test.ts
 
+# The picture of a canary in the README, of a shop that runs for two minutes.
+.PHONY: screenshots
+screenshots: $(DISTRIBUTION) $(addprefix _build/backends/,prometheus traced) $(WEB)/node_modules/.package-lock.json
+	@internal/tools/need-root $@ 'it makes network namespaces and reads the kernel'
+	@internal/tools/install chromium:chromium
+	@NETCONN_BACKENDS='$(CURDIR)/_build/backends' NETCONN_SCREENSHOTS='$(CURDIR)/docs/images' \
+		internal/tools/test -run '^TestBackendScreenshots$$' ./internal/e2e
+
 # The project's own mesh, with each rule set and mode: what its parts counted against what netconn reported.
 .PHONY: accuracy
 accuracy: $(DISTRIBUTION)

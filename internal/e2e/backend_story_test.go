@@ -77,6 +77,11 @@ func (s *story) addTraced(program, name string, pod *mesh.Pod) *traced {
 	s.t.Helper()
 	c, err := pod.Container()
 	s.check(err)
+	return s.startTraced(program, name, pod, c)
+}
+
+func (s *story) startTraced(program, name string, pod *mesh.Pod, c *mesh.Container) *traced {
+	s.t.Helper()
 	path, err := worker.Rename(program, s.t.TempDir(), name)
 	s.check(err)
 	w, err := worker.Start(worker.Spec{

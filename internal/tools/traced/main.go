@@ -5,9 +5,9 @@
 //
 // Its spans and logs go to the OTLP receiver at the unix socket, which needs no network. An order is a line of JSON at
 // the standard input, such as {"Listen": ":9080"} or {"Get": "http://10.96.1.3/", "Keep": true}; an answer is a line at
-// the standard output. A request is answered after the duration in its query's wait. A request with a fail in its query
-// is answered by status 500, and its text is logged as an error. Spans of a server have the path in their name. The
-// program ends with its input.
+// the standard output. A request is answered after the duration in its query's wait, and after the CPU time in its work.
+// A request with a fail in its query is answered by status 500, and its text is logged as an error; one with a reset has
+// its connection reset instead. Spans of a server have the path in their name. The program ends with its input.
 package main
 
 import (
@@ -121,13 +121,42 @@ func (s server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	time.Sleep(wait)
+	if err := work(r.URL.Query().Get("work")); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
 	if text := r.URL.Query().Get("fail"); text != "" {
 		s.ErrorContext(r.Context(), text)
+		if r.URL.Query().Has("reset") {
+			reset(w)
+			return
+		}
 		http.Error(w, "failed", http.StatusInternalServerError)
 		return
 	}
 	s.InfoContext(r.Context(), "served")
 	_, _ = io.WriteString(w, "done\n")
+}
+
+// work computes for as long as a text says, if it says something.
+func work(text string) error {
+	if text == "" {
+		return nil
+	}
+	d, err := time.ParseDuration(text)
+	for begun := time.Now(); err == nil && time.Since(begun) < d; {
+	}
+	return err
+}
+
+// reset ends a connection as the kernel does for a process that has crashed with unread data: without an answer.
+func reset(w http.ResponseWriter) {
+	connection, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return
+	}
+	_ = connection.(*net.TCPConn).SetLinger(0)
+	_ = connection.Close()
 }
 
 // get sends a request in a trace of its own.
