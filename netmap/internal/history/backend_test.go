@@ -268,7 +268,7 @@ func (w *traffic) compareNarrowed(s *Source, r snap.Range, want snap.Want) {
 		}
 		if i == 0 {
 			answer.Edges = slices.DeleteFunc(slices.Clone(answer.Edges), func(e snap.Edge) bool {
-				return !(want.Client && want.Holds(e.Client[want.Tag]) || want.Server && want.Holds(e.Server[want.Tag]))
+				return (!want.Client || !want.Holds(e.Client[want.Tag])) && (!want.Server || !want.Holds(e.Server[want.Tag]))
 			})
 		}
 		figures[i] = figuresOf(answer)

@@ -105,9 +105,8 @@ func (c *client) values(
 	form := url.Values{
 		"match[]": {selector}, "start": {strconv.FormatInt(from, 10)}, "end": {strconv.FormatInt(to, 10)},
 	}
-	missing, err = c.ask(ctx, "/api/v1/label/"+url.PathEscape(label)+"/values?"+form.Encode(), nil, func(d *json.Decoder) error {
-		return d.Decode(&all)
-	})
+	path := "/api/v1/label/" + url.PathEscape(label) + "/values?" + form.Encode()
+	missing, err = c.ask(ctx, path, nil, func(d *json.Decoder) error { return d.Decode(&all) })
 	return all, missing, err
 }
 

@@ -26,8 +26,8 @@ var recorded = [metrics]string{
 	rttSum: "netconn:edge_rtt_sum:increase1h", rttCount: "netconn:edge_rtt_count:increase1h",
 }
 
-// recordDelay is how old points are when rules record them, in seconds: a gateway sends again what a store that was away
-// did not take.
+// recordDelay is how old points are when rules record them, in seconds: a gateway sends again what a store that was
+// away did not take.
 const recordDelay = 600
 
 // rule returns the expression that is recorded of a metric, by report.

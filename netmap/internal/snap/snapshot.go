@@ -91,8 +91,8 @@ type Source interface {
 	Status() Status
 }
 
-// A Want is a condition about a tag of an end, which all edges of an answer fulfil. At least one of Client and Server is
-// set; if both are, one of the two ends has to fulfil it. Holds is a pure function, and safe for concurrent use.
+// A Want is a condition about a tag of an end, which all edges of an answer fulfil. At least one of Client and Server
+// is set; if both are, one of the two ends has to fulfil it. Holds is a pure function, and safe for concurrent use.
 type Want struct {
 	Client, Server bool
 	Tag            names.Tag
