@@ -248,7 +248,7 @@ test-backends: $(DISTRIBUTION) $(BACKENDS) $(WEB)/node_modules/.package-lock.jso
 	@NETCONN_BACKENDS='$(CURDIR)/_build/backends' internal/tools/test -run '^TestBackend' ./internal/e2e ./netmap/internal/history
 	@cd $(WEB) && NETCONN_BACKENDS='$(CURDIR)/_build/backends' NETCONN_COLLECTOR='$(CURDIR)/$(DISTRIBUTION)' npx vitest run e2e/history.test.ts
 
-# The picture of a canary in the README, of a shop that runs for two minutes.
+# The pictures of an edge and of a canary in the README, of a shop that runs for two minutes.
 .PHONY: screenshots
 screenshots: $(DISTRIBUTION) $(addprefix _build/backends/,prometheus traced) $(WEB)/node_modules/.package-lock.json
 	@internal/tools/need-root $@ 'it makes network namespaces and reads the kernel'

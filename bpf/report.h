@@ -299,7 +299,7 @@ static __always_inline __u16 error_of(struct sock *sk, __u8 phase)
 	return phase == PHASE_FAILED ? sk->sk_err_soft : 0;
 }
 
-/* Reports the end without a wake-up, which would cost more than all the rest: readers poll. */
+/* Reports the end. Only the first record after a reading wakes the reader. */
 static __always_inline void report_end(struct sock *sk, struct tracked *t, struct tcp_sock *tp, __u8 phase,
 				       int old_state, __u16 error)
 {

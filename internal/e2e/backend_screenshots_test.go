@@ -56,8 +56,8 @@ type storefront struct {
 	customers int // so far
 }
 
-// The picture of the README, of real connections, spans, logs, CPU and alerts: a canary that resets connections, beside
-// a release that is slower than the one before.
+// The pictures of the README, of real connections, spans, logs, CPU and alerts: an edge to a release that is slower than
+// the one before, and a canary that resets connections.
 func TestBackendScreenshots(t *testing.T) {
 	folder := os.Getenv(screenshots)
 	if folder == "" {
