@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
@@ -27,6 +28,9 @@ type kind struct {
 	host     bool   // it is in the network of its node
 }
 
+// scheduledJob is the name that a CronJob gives to a Job that is due now: the name ends with the minute since 1970.
+var scheduledJob = fmt.Sprint("report-", time.Now().Unix()/60)
+
 // kinds are all kinds of pods: without a controller, of the kubelet, and of controllers that give them names.
 var kinds = []kind{
 	{pod: "alone", workload: "alone"},
@@ -35,7 +39,7 @@ var kinds = []kind{
 	{pod: "web-5b7-x1", owner: "ReplicaSet web-5b7", workload: "web"},
 	{pod: "db-0", owner: "StatefulSet db", workload: "db"},
 	{pod: "load-x2", owner: "Job load", workload: "load"},
-	{pod: "report-29931274-x3", owner: "Job report-29931274", workload: "report"},
+	{pod: scheduledJob + "-x3", owner: "Job " + scheduledJob, workload: "report"},
 	{pod: "agent-x4", owner: "DaemonSet agent", workload: "agent", host: true},
 }
 
