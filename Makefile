@@ -7,7 +7,7 @@
 # make test-node   what deploy/ installs, on a real node of Kubernetes that it brings up (root); test-node-down removes what a killed one left
 # make test-churn  the same for half an hour, in which pods come and go for NETCONN_CHURN (10m)
 # make test-backends  the tests with Prometheus, Victoria's stores and Jaeger, which it builds from source (some minutes the first time), and a browser
-# make race        the tests with the race detector, but for the end-to-end tests: the programs that these start are built without it
+# make race        the tests of what is in a collector, with the race detector; the programs that end-to-end tests start have none
 # make image       the container image, as an archive that containerd, Docker and Podman load, without any of them
 # make release     archives, an image and checksums for amd64 and arm64, in _build/release, with the version of the tag
 # make check-release  the same, built once more in another folder: every byte is equal, and the programs run
@@ -143,7 +143,7 @@ test: $(DISTRIBUTION)
 
 .PHONY: race
 race: $(DISTRIBUTION)
-	@internal/tools/test -race $$($(GO) list ./receiver/... ./internal/... ./netmap/... | grep -v /internal/e2e)
+	@internal/tools/test -race $$($(GO) list ./receiver/... ./internal/... ./netmap/... | grep -vE '/internal/(e2e|bench|cmd|testnet|testcluster)')
 
 # The API server of the tests, and what writes to it as a user would. A module file of their own keeps their hundreds of modules
 # apart from ours.
