@@ -56,7 +56,7 @@ struct {
 } baselines SEC(".maps");
 
 /* Connections that were established and have ended, listeners and new cgroups. Every record is submitted with the flag
- * 0: the first one after the reader has read all wakes it. One that woke nobody would keep those after it from that. */
+ * 0, so the first record in an empty ring wakes the reader. Without a wake-up for it, later records cause none. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 4 << 20);

@@ -203,7 +203,7 @@ func (r *fleetRun) settle() {
 			}
 		}
 		for key, n := range got {
-			wrong = append(wrong, fmt.Sprintf("%v: %d, and nobody has reported it", key, n))
+			wrong = append(wrong, fmt.Sprintf("%v: %d in the store, and no agent has sent it", key, n))
 		}
 		return len(wrong) == 0
 	}) {

@@ -13,8 +13,8 @@ func podOf(workload, namespace string) conn.Peer {
 	return conn.Peer{names.PeerType: names.TypePod, names.PeerName: workload, names.PeerNamespace: namespace}
 }
 
-// A ztunnel connects from the address of the pod that it serves, which shows both of its ends in whose name. Its own
-// connections, and those of other programs from an address that is not theirs, are in nobody else's name.
+// A ztunnel connects from the address of the pod that it serves, so both ends report the pod's workload as the original
+// source. Its own connections have none, nor have those of other programs from an address that is not theirs.
 func TestTheOriginalSourceOfATunnel(t *testing.T) {
 	ztunnel := podOf("ztunnel", "istio-system")
 	ztunnel[names.PeerProxy] = string(names.Ztunnel)

@@ -112,7 +112,7 @@ func TestTheKernelWakesTheReader(t *testing.T) {
 			time.Sleep(10 * time.Millisecond) // so that it waits: nothing depends on it in a test that passes
 			end()
 			if !<-woken {
-				t.Fatalf("%s wakes nobody", name)
+				t.Fatalf("%s does not wake the reader", name)
 			}
 		}
 	}

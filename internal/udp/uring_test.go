@@ -128,8 +128,8 @@ func (r *uring) take(fd int) int32 {
 	return r.do(uringReceive, fd, unsafe.Pointer(&buffer[0]), len(buffer))
 }
 
-// What an io_uring sends and receives counts once, whoever runs the request: the caller, a worker or the thread that
-// polls the ring. An unconnected socket has the peer that the request names.
+// What an io_uring sends and receives counts once. The caller may run the request, or a worker, or the thread that polls
+// the ring. An unconnected socket has the peer that the request names.
 func TestIOUring(t *testing.T) {
 	for name, how := range map[string]struct {
 		ring    uint32

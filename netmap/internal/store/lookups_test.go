@@ -109,7 +109,7 @@ func TestLookupsAreApartFromConnections(t *testing.T) {
 	}
 }
 
-// The client has waited for the network too, and knows what nobody answered, so its report counts.
+// The client's report counts: its time includes the network, and only it has the queries without a response.
 func TestLookupsOfBothEnds(t *testing.T) {
 	w := newWorld(t, 10)
 	w.collect(
