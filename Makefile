@@ -7,7 +7,7 @@
 # make test-node   what deploy/ installs, on a real node of Kubernetes that it brings up (root); test-node-down removes what a killed one left
 # make test-churn  the same for half an hour, in which pods come and go for NETCONN_CHURN (10m)
 # make test-backends  the tests with Prometheus, Victoria's stores and Jaeger, which it builds from source (some minutes the first time), and a browser
-# make race        the tests of what is in a collector, with the race detector; the programs that end-to-end tests start have none
+# make race        the tests of what runs concurrently in a collector, with the race detector
 # make image       the container image, as an archive that containerd, Docker and Podman load, without any of them
 # make release     archives, an image and checksums for amd64 and arm64, in _build/release, with the version of the tag
 # make check-release  the same, built once more in another folder: every byte is equal, and the programs run
@@ -141,9 +141,13 @@ test: RUN ?= .
 test: $(DISTRIBUTION)
 	@internal/tools/test -run '$(RUN)' $(PACKAGES)
 
+# The packages in which something runs at the same time as something else, but for the tests' own tools.
+CONCURRENT = $(shell grep -rlE '^\s*go |"(golang.org/x/)?sync[/"]' --include='*.go' receiver internal netmap --exclude-dir=node_modules \
+	--exclude-dir={bench,cmd,e2e,metadata,testcluster,testnet,tools} | xargs -n 1 dirname | sort -u)
+
 .PHONY: race
 race: $(DISTRIBUTION)
-	@internal/tools/test -race $$($(GO) list ./receiver/... ./internal/... ./netmap/... | grep -vE '/internal/(e2e|bench|cmd|testnet|testcluster)')
+	@internal/tools/test -race $(CONCURRENT:%=./%)
 
 # The API server of the tests, and what writes to it as a user would. A module file of their own keeps their hundreds of modules
 # apart from ours.
