@@ -42,6 +42,9 @@ func StartCollector(command *exec.Cmd, log string) (*Collector, error) {
 // lines.
 func (c *Collector) AwaitReady() error { return c.awaitReady(1) }
 
+// Ready reports whether all components have started once.
+func (c *Collector) Ready() bool { return c.starts() > 0 }
+
 // awaitReady waits until the collector has been ready for the n-th time.
 func (c *Collector) awaitReady(n int) error {
 	err := Until(limit, "the collector to be ready", func() bool {

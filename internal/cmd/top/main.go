@@ -150,8 +150,9 @@ func start(o options, env []string) (*harness.Collector, error) {
 	return harness.StartCollector(command, o.log)
 }
 
-// watch shows a table an interval. A page that cannot be read yet is no table: the collector may be starting.
+// watch shows a table an interval. While the collector starts there is none, although it may serve an empty page.
 func watch(ctx context.Context, c *harness.Collector, v *view, o options) error {
+	ready := false
 	for shown := 0; o.rounds == 0 || shown < o.rounds; {
 		select {
 		case <-ctx.Done():
@@ -159,6 +160,10 @@ func watch(ctx context.Context, c *harness.Collector, v *view, o options) error 
 		case <-c.Ended:
 			return c.EndError()
 		case <-time.After(o.interval):
+		}
+		if ready = ready || c.Ready(); !ready {
+			fmt.Fprintln(v.out, "waiting for the collector to start")
+			continue
 		}
 		switch err := v.show(ctx); {
 		case err == nil:

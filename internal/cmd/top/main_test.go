@@ -41,11 +41,13 @@ func collect(path string) int {
 		}
 		return 3
 	}
-	terminated := make(chan os.Signal, 1)
-	signal.Notify(terminated, syscall.SIGTERM)
 	go http.ListenAndServe(os.Getenv("NETCONN_PROMETHEUS"), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		http.ServeFile(w, r, path)
 	}))
+	time.Sleep(100 * time.Millisecond) // The page is there before the receivers, and before SIGTERM ends the collector in order.
+	terminated := make(chan os.Signal, 1)
+	signal.Notify(terminated, syscall.SIGTERM)
+	fmt.Fprintln(os.Stderr, "Everything is ready.")
 	<-terminated
 	fmt.Fprintln(os.Stderr, "shutdown complete, telemetry was on", os.Getenv("NETCONN_TELEMETRY_PORT"))
 	return 0
@@ -97,7 +99,7 @@ func TestRunShowsTablesAndStopsTheCollector(t *testing.T) {
 	if !strings.HasPrefix(out.String(), "Metrics: http://"+o.listen+"/metrics  Log: "+o.log) {
 		t.Errorf("output does not begin with where metrics and log are:\n%s", &out)
 	}
-	want := "shutdown complete, telemetry was on " + o.telemetry + "\n"
+	want := "Everything is ready.\nshutdown complete, telemetry was on " + o.telemetry + "\n"
 	if diff := cmp.Diff(want, read(t, o.log)); diff != "" {
 		t.Errorf("log of the collector (-want +got):\n%s", diff)
 	}
@@ -117,7 +119,7 @@ func TestRunInterrupted(t *testing.T) {
 	if err := run(ctx, o, out); err != nil {
 		t.Fatal(err)
 	}
-	if log := read(t, o.log); !strings.HasPrefix(log, "shutdown complete") {
+	if log := read(t, o.log); !strings.Contains(log, "shutdown complete") {
 		t.Errorf("the collector was not asked to end; its log: %q", log)
 	}
 }
