@@ -3,7 +3,6 @@ package history
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/mailru/easyjson/jlexer"
 )
 
 // maxText is how many bytes of a store's own words are shown.
@@ -31,22 +32,13 @@ type client struct {
 
 // A row is one series of an answer.
 type row struct {
-	Metric map[string]string
+	labels []byte // an object of JSON
 	Value  sample
 	Values []sample
 }
 
 // A sample is a value at a time, in Unix seconds.
 type sample struct{ At, Value float64 }
-
-// UnmarshalJSON reads [1435781451.781, "1.5"].
-func (s *sample) UnmarshalJSON(b []byte) error {
-	at, value, _ := strings.Cut(strings.Trim(string(b), "[]"), ",")
-	t, errAt := strconv.ParseFloat(strings.TrimSpace(at), 64)
-	v, errValue := strconv.ParseFloat(strings.Trim(value, ` "`), 64)
-	s.At, s.Value = t, v
-	return errors.Join(errAt, errValue)
-}
 
 // count returns a sample as a count; what is no count is none.
 func (s sample) count() uint64 {
@@ -106,14 +98,14 @@ func (c *client) values(
 		"match[]": {selector}, "start": {strconv.FormatInt(from, 10)}, "end": {strconv.FormatInt(to, 10)},
 	}
 	path := "/api/v1/label/" + url.PathEscape(label) + "/values?" + form.Encode()
-	missing, err = c.ask(ctx, path, nil, func(d *json.Decoder) error { return d.Decode(&all) })
+	missing, err = c.ask(ctx, path, nil, func(l *jlexer.Lexer) { all = texts(l) })
 	return all, missing, err
 }
 
 // ask sends a request, and has data decode the data of the answer. Without a form it is a GET. It returns what the
 // store says is missing.
 func (c *client) ask(
-	ctx context.Context, path string, form url.Values, data func(*json.Decoder) error,
+	ctx context.Context, path string, form url.Values, data func(*jlexer.Lexer),
 ) (missing string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
@@ -185,8 +177,7 @@ func (a *answer) check() (string, error) {
 // cause returns an error without the URL, which may have a password in it: the page shows the error.
 func (c *client) cause(err error) error {
 	var wrapped *url.Error
-	var syntax *json.SyntaxError
-	var wrong *json.UnmarshalTypeError
+	var syntax *jlexer.LexerError
 	var number *strconv.NumError
 	var known *Failure
 	switch {
@@ -196,7 +187,7 @@ func (c *client) cause(err error) error {
 		return &Failure{text: fmt.Sprintf("no answer within %v", c.timeout), Slow: true}
 	case errors.As(err, &wrapped):
 		return &Failure{text: cut(wrapped.Err.Error())}
-	case errors.As(err, &syntax), errors.As(err, &wrong), errors.As(err, &number):
+	case errors.As(err, &syntax), errors.As(err, &number):
 		return errForeign
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return &Failure{text: "the answer ends too early"}

@@ -17,6 +17,13 @@ import (
 
 const now = 1_800_000_030 // 30 s after a step begins
 
+// A toldRow is a series of an answer, as a test says it.
+type toldRow struct {
+	Metric map[string]string
+	Value  sample
+	Values []sample
+}
+
 // A fake is a store that answers queries about a metric with the rows that the test gives it.
 type fake struct {
 	*httptest.Server
@@ -24,14 +31,14 @@ type fake struct {
 	exact bool // as VictoriaMetrics is
 
 	mu      sync.Mutex
-	rows    map[string][]row // by the name of the metric; before: of the day before
-	queries []string         // that were received
-	only    string           // how queries of the day before begin that have rows
+	rows    map[string][]toldRow // by the name of the metric; before: of the day before
+	queries []string             // that were received
+	only    string               // how queries of the day before begin that have rows
 	fault   func(w http.ResponseWriter, query string) bool
 }
 
 func newFake(t *testing.T) *fake {
-	f := &fake{t: t, rows: make(map[string][]row)}
+	f := &fake{t: t, rows: make(map[string][]toldRow)}
 	f.Server = httptest.NewServer(f)
 	t.Cleanup(f.Close)
 	return f
@@ -148,7 +155,7 @@ func (f *fake) received(part string) (n int) {
 }
 
 // labels makes the labels of a series: the reporter, the edge by "client>server", and more.
-func labels(reporter, parties string, more ...string) map[string]string {
+func tagged(reporter, parties string, more ...string) map[string]string {
 	client, server, _ := strings.Cut(parties, ">")
 	l := map[string]string{
 		"netconn_reporter": reporter, "netconn_scope": "remote", "server_port": "80",
@@ -161,8 +168,8 @@ func labels(reporter, parties string, more ...string) map[string]string {
 	return l
 }
 
-func counted(value float64, l map[string]string) row {
-	return row{Metric: l, Value: sample{now, value}}
+func counted(value float64, l map[string]string) toldRow {
+	return toldRow{Metric: l, Value: sample{now, value}}
 }
 
 // source returns a source that asks the fake.

@@ -19,22 +19,22 @@ import (
 func everything(t *testing.T) *fake {
 	f := newFake(t)
 	sent, received := []string{"network_io_direction", "transmit"}, []string{"network_io_direction", "receive"}
-	f.rows = map[string][]row{
+	f.rows = map[string][]toldRow{
 		"netconn_edge_io_bytes_total": {
-			counted(1000, labels("client", "web>api", sent...)), counted(5000, labels("client", "web>api", received...)),
-			counted(900, labels("server", "web>api", sent...)), counted(70, labels("server", "job>api", sent...)),
+			counted(1000, tagged("client", "web>api", sent...)), counted(5000, tagged("client", "web>api", received...)),
+			counted(900, tagged("server", "web>api", sent...)), counted(70, tagged("server", "job>api", sent...)),
 		},
 		"netconn_edge_attempts_total": {
-			counted(8, labels("client", "web>api")), counted(2, labels("client", "web>api", "error_type", "refused")),
+			counted(8, tagged("client", "web>api")), counted(2, tagged("client", "web>api", "error_type", "refused")),
 		},
 		"netconn_edge_closed_total": {
-			counted(6, labels("client", "web>api")), counted(1, labels("client", "web>api", "error_type", "reset")),
+			counted(6, tagged("client", "web>api")), counted(1, tagged("client", "web>api", "error_type", "reset")),
 		},
-		"netconn_edge_tcp_retransmits_total": {counted(3, labels("client", "web>api")), counted(4, labels("server", "web>api"))},
-		"netconn_edge_active":                {counted(5, labels("client", "web>api")), counted(1, labels("server", "job>api"))},
-		"netconn_edge_tcp_rtt_seconds_sum":   {counted(0.25, labels("client", "web>api"))},
-		"netconn_edge_tcp_rtt_seconds_count": {counted(10, labels("client", "web>api"))},
-		"before":                             {counted(1, labels("", "web>api"))},
+		"netconn_edge_tcp_retransmits_total": {counted(3, tagged("client", "web>api")), counted(4, tagged("server", "web>api"))},
+		"netconn_edge_active":                {counted(5, tagged("client", "web>api")), counted(1, tagged("server", "job>api"))},
+		"netconn_edge_tcp_rtt_seconds_sum":   {counted(0.25, tagged("client", "web>api"))},
+		"netconn_edge_tcp_rtt_seconds_count": {counted(10, tagged("client", "web>api"))},
+		"before":                             {counted(1, tagged("", "web>api"))},
 	}
 	return f
 }
@@ -90,14 +90,14 @@ func TestAStoreThatIsNew(t *testing.T) {
 // Reports that differ in their tags are one edge: that of a server does not count if a client reports any of them.
 func TestTagsAreNotPartOfTheEdge(t *testing.T) {
 	f := newFake(t)
-	f.rows["netconn_edge_io_bytes_total"] = []row{
-		counted(10, labels("client", "web>api", "client_zone", "a", "server_zone", "x")),
-		counted(20, labels("client", "web>api", "client_zone", "b", "server_zone", "x")),
-		counted(30, labels("server", "web>api", "client_zone", "a", "server_zone", "x")),
+	f.rows["netconn_edge_io_bytes_total"] = []toldRow{
+		counted(10, tagged("client", "web>api", "client_zone", "a", "server_zone", "x")),
+		counted(20, tagged("client", "web>api", "client_zone", "b", "server_zone", "x")),
+		counted(30, tagged("server", "web>api", "client_zone", "a", "server_zone", "x")),
 	}
-	f.rows["netconn_edge_tcp_retransmits_total"] = []row{
-		counted(2, labels("server", "web>api", "client_zone", "a", "server_zone", "x")),
-		counted(3, labels("server", "web>api", "server_zone", "x")),
+	f.rows["netconn_edge_tcp_retransmits_total"] = []toldRow{
+		counted(2, tagged("server", "web>api", "client_zone", "a", "server_zone", "x")),
+		counted(3, tagged("server", "web>api", "server_zone", "x")),
 	}
 	s := snapshot(t, f.source(), 300)
 	if diff := cmp.Diff([]string{"web>api:80 tx=10 rx=0 by client by server", "web>api:80 tx=20 rx=0 by client by server"}, told(s)); diff != "" {
@@ -118,13 +118,13 @@ func TestTranslations(t *testing.T) {
 		f := newFake(t)
 		dots := strings.Contains(name, ".")
 		l := make(map[string]string)
-		for key, v := range labels("client", "web>api", "network_io_direction", "receive") {
+		for key, v := range tagged("client", "web>api", "network_io_direction", "receive") {
 			if dots {
 				key = strings.ReplaceAll(key, "_", ".")
 			}
 			l[key] = v
 		}
-		f.rows[name] = []row{counted(9, l)}
+		f.rows[name] = []toldRow{counted(9, l)}
 		if diff := cmp.Diff([]string{"web>api:80 tx=0 rx=9 by client"}, told(snapshot(t, f.source(), 300))); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
@@ -178,22 +178,22 @@ func TestSteps(t *testing.T) {
 	s := f.source()
 	held := snapshot(t, s, 300)
 	end := float64(held.From + held.Step)
-	course := func(l map[string]string, values ...float64) row {
-		r := row{Metric: l}
+	course := func(l map[string]string, values ...float64) toldRow {
+		r := toldRow{Metric: l}
 		for i, v := range values {
 			r.Values = append(r.Values, sample{end + float64(i*60), v})
 		}
 		return r
 	}
 	sent := []string{"network_io_direction", "transmit"}
-	f.rows["netconn_edge_io_bytes_total"] = []row{
-		course(labels("client", "web>api", sent...), 10, 20), course(labels("server", "web>api", sent...), 500),
-		course(labels("server", "job>api", sent...), 1), course(labels("client", "else>api", sent...), 7),
+	f.rows["netconn_edge_io_bytes_total"] = []toldRow{
+		course(tagged("client", "web>api", sent...), 10, 20), course(tagged("server", "web>api", sent...), 500),
+		course(tagged("server", "job>api", sent...), 1), course(tagged("client", "else>api", sent...), 7),
 	}
-	f.rows["netconn_edge_tcp_retransmits_total"] = []row{
-		course(labels("client", "web>api"), 1), course(labels("server", "web>api"), 2),
+	f.rows["netconn_edge_tcp_retransmits_total"] = []toldRow{
+		course(tagged("client", "web>api"), 1), course(tagged("server", "web>api"), 2),
 	}
-	f.rows["netconn_edge_attempts_total"] = []row{course(labels("client", "web>api", "error_type", "unheard of"), 4)}
+	f.rows["netconn_edge_attempts_total"] = []toldRow{course(tagged("client", "web>api", "error_type", "unheard of"), 4)}
 	var got []snap.Step
 	read := func(what snap.What) {
 		got = nil

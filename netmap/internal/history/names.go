@@ -127,34 +127,3 @@ type report struct {
 	client, server edge.End // with all tags
 	byServer       bool
 }
-
-// report reads the labels of a series.
-func (n *naming) report(labels map[string]string) report {
-	get := func(attribute string) edge.Value { return edge.Text(labels[n.label(attribute)]) }
-	r := report{party: party{
-		port: get(names.ServerPort.Key()), scope: get(names.EdgeReach), transport: get(names.Transport.Key()),
-		known: labels[n.label(names.Role.Key())] != names.RoleUnknown,
-	}}
-	r.byServer = labels[n.label(names.Reporter)] == names.RoleServer
-	for _, t := range identity {
-		r.party.client[t], r.party.server[t] = get(clientPrefix+t.String()), get(serverPrefix+t.String())
-	}
-	r.client, r.server = r.party.client, r.party.server
-	for _, t := range more {
-		r.client[t], r.server[t] = get(clientPrefix+t.String()), get(serverPrefix+t.String())
-	}
-	r.client.ReadName()
-	r.server.ReadName()
-	return r
-}
-
-// aspect returns what tells the series of one report apart: a direction or an error.
-func (n *naming) aspect(m metric, labels map[string]string) string {
-	switch m {
-	case volume:
-		return labels[n.label(names.Direction)]
-	case attempts, closed:
-		return labels[n.label(names.ErrorType)]
-	}
-	return ""
-}

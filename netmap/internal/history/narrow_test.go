@@ -22,8 +22,8 @@ func begins(side string, tag names.Tag, text string) snap.Want {
 // without the label, they do not.
 func TestNarrowedQueries(t *testing.T) {
 	f := newFake(t)
-	f.rows["netconn_edge_io_bytes_total"] = []row{
-		counted(1, labels("client", "web.1>db")), counted(1, labels("client", "Web-2>db")), counted(1, labels("client", "job>web.1")),
+	f.rows["netconn_edge_io_bytes_total"] = []toldRow{
+		counted(1, tagged("client", "web.1>db")), counted(1, tagged("client", "Web-2>db")), counted(1, tagged("client", "job>web.1")),
 	}
 	client, server := `client_name=~"Web-2|web\\.1"`, `server_name=~"web\\.1"`
 	for name, tt := range map[string]struct {
@@ -66,11 +66,11 @@ func TestNarrowedQueries(t *testing.T) {
 func TestNewEdgesOfANarrowedSnapshot(t *testing.T) {
 	for _, old := range []bool{true, false} {
 		f := newFake(t)
-		f.rows["netconn_edge_io_bytes_total"] = []row{counted(1, labels("client", "web>db"))}
-		f.rows["netconn_edge_active"] = []row{counted(1, labels("client", "web>db"))}
+		f.rows["netconn_edge_io_bytes_total"] = []toldRow{counted(1, tagged("client", "web>db"))}
+		f.rows["netconn_edge_active"] = []toldRow{counted(1, tagged("client", "web>db"))}
 		f.only = "count("
 		if old {
-			f.rows["before"] = []row{counted(9, nil)}
+			f.rows["before"] = []toldRow{counted(9, nil)}
 		}
 		s := f.source()
 		answer, err := s.Snapshot(t.Context(), s.Range(300, 0), begins("client", names.TagName, "web"))

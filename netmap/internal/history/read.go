@@ -1,103 +1,132 @@
 package history
 
 import (
-	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"strconv"
+
+	"github.com/mailru/easyjson/jlexer"
 )
 
 // read decodes an answer, and has data decode its data.
-func read(body io.Reader, data func(*json.Decoder) error) (a answer, err error) {
-	d := json.NewDecoder(body)
-	err = object(d, func(key string) error {
+func read(body io.Reader, data func(*jlexer.Lexer)) (a answer, err error) {
+	text, err := io.ReadAll(body)
+	if err != nil {
+		return a, err
+	}
+	l := &jlexer.Lexer{Data: text}
+	object(l, func(key string) {
 		switch key {
 		case "status":
-			return d.Decode(&a.status)
+			a.status = l.String()
 		case "error":
-			return d.Decode(&a.failure)
+			a.failure = l.String()
 		case "errorType":
-			return d.Decode(&a.kind)
+			a.kind = l.String()
 		case "warnings":
-			return d.Decode(&a.warnings)
+			a.warnings = texts(l)
 		case "isPartial":
-			return d.Decode(&a.partial)
+			a.partial = l.Bool()
 		case "data":
-			return data(d)
+			data(l)
+		default:
+			l.SkipRecursive()
 		}
-		return skip(d)
 	})
+	err = l.Error()
+	var syntax *jlexer.LexerError
+	if errors.As(err, &syntax) && l.GetPos() >= len(text) {
+		err = io.ErrUnexpectedEOF
+	}
 	return a, err
 }
 
-// rows returns a function that decodes rows one by one, so that they never are in memory as a whole.
-func (c *client) rows(each func(row)) func(*json.Decoder) error {
-	n := 0
-	next := func(d *json.Decoder) error {
-		if n++; n > c.maxSeries {
-			text := fmt.Sprintf("an answer has more than %d series (max_series)", c.maxSeries)
-			return &Failure{text: text, Slow: true}
-		}
-		var r row
-		if err := d.Decode(&r); err != nil {
-			return err
-		}
-		each(r)
-		return nil
-	}
-	return func(d *json.Decoder) error {
-		return object(d, func(key string) error {
-			if key == "result" {
-				return list(d, next)
+// rows returns a function that decodes rows one by one. Their labels are parts of the answer, and are not to be changed.
+func (c *client) rows(each func(row)) func(*jlexer.Lexer) {
+	return func(l *jlexer.Lexer) {
+		object(l, func(key string) {
+			if key != "result" {
+				l.SkipRecursive()
+				return
 			}
-			return skip(d)
+			n := 0
+			list(l, func() {
+				if n++; n > c.maxSeries {
+					text := fmt.Sprintf("an answer has more than %d series (max_series)", c.maxSeries)
+					l.AddError(&Failure{text: text, Slow: true})
+					return
+				}
+				if r := readRow(l); l.Ok() {
+					each(r)
+				}
+			})
 		})
 	}
 }
 
-// list calls element before each element of a list, to decode it.
-func list(d *json.Decoder, element func(*json.Decoder) error) error {
-	token, err := d.Token()
-	if err != nil {
-		return err
-	}
-	if token != json.Delim('[') {
-		return errForeign
-	}
-	for d.More() {
-		if err := element(d); err != nil {
-			return err
+func readRow(l *jlexer.Lexer) (r row) {
+	object(l, func(key string) {
+		switch key {
+		case "metric":
+			r.labels = l.Raw()
+		case "value":
+			r.Value = readSample(l)
+		case "values":
+			list(l, func() { r.Values = append(r.Values, readSample(l)) })
+		default:
+			l.SkipRecursive()
 		}
-	}
-	_, err = d.Token()
-	return err
+	})
+	return r
 }
 
-// object calls value for each key of an object, to decode its value.
-func object(d *json.Decoder, value func(key string) error) error {
-	token, err := d.Token()
+// readSample reads [1435781451.781, "1.5"].
+func readSample(l *jlexer.Lexer) (s sample) {
+	l.Delim('[')
+	s.At = l.Float64()
+	l.WantComma()
+	value, err := strconv.ParseFloat(l.UnsafeString(), 64)
 	if err != nil {
-		return err
+		l.AddError(err)
 	}
-	if token == nil {
-		return nil // null
-	}
-	if token != json.Delim('{') {
-		return errForeign
-	}
-	for d.More() {
-		key, err := d.Token()
-		if err != nil {
-			return err
-		}
-		if err := value(key.(string)); err != nil {
-			return err
-		}
-	}
-	_, err = d.Token()
-	return err
+	s.Value = value
+	l.WantComma()
+	l.Delim(']')
+	return s
 }
 
-func skip(d *json.Decoder) error {
-	var ignored json.RawMessage
-	return d.Decode(&ignored)
+func texts(l *jlexer.Lexer) (all []string) {
+	list(l, func() { all = append(all, l.String()) })
+	return all
+}
+
+// list calls element before each element of a list, to decode it. It stops at the first error.
+func list(l *jlexer.Lexer, element func()) {
+	if l.IsNull() {
+		l.Skip()
+		return
+	}
+	l.Delim('[')
+	for !l.IsDelim(']') {
+		element()
+		l.WantComma()
+	}
+	l.Delim(']')
+}
+
+// object calls value for each key of an object, to decode its value. It stops at the first error.
+func object(l *jlexer.Lexer, value func(key string)) {
+	if l.IsNull() {
+		l.Skip()
+		return
+	}
+	l.Delim('{')
+	for !l.IsDelim('}') {
+		key := l.UnsafeFieldName(false)
+		l.WantColon()
+		value(key)
+		l.WantComma()
+	}
+	l.Delim('}')
 }

@@ -2,7 +2,6 @@ package history
 
 import (
 	"bytes"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"net/http"
@@ -165,11 +164,7 @@ func (b *backend) record(at int64, label string) {
 	var lines bytes.Buffer
 	for _, r := range rules() {
 		if _, err := c.instant(b.t.Context(), r.expr, at, func(found row) {
-			labels, err := json.Marshal(found.Metric)
-			if err != nil {
-				b.t.Fatal(err)
-			}
-			text := strings.Trim(string(labels), "{}")
+			text := strings.Trim(string(found.labels), "{}")
 			if text != "" {
 				text = "," + text
 			}

@@ -119,7 +119,7 @@ func (s *Source) before(ctx context.Context, q *queries, r snap.Range, to int64)
 
 // A builder makes edges of reports.
 type builder struct {
-	naming  *naming
+	labels  *labels
 	kinds   []snap.Kind
 	fixed   bool // there are no other kinds
 	index   map[report]int
@@ -135,7 +135,7 @@ type origin struct {
 }
 
 func newBuilder(n *naming) *builder {
-	return &builder{naming: n, kinds: []snap.Kind{{Of: snap.Attempts}, {Of: snap.Closed}}, index: make(map[report]int)}
+	return &builder{labels: newLabels(n), kinds: []snap.Kind{{Of: snap.Attempts}, {Of: snap.Closed}}, index: make(map[report]int)}
 }
 
 // take counts the results, and returns what is missing.
@@ -168,14 +168,14 @@ func (b *builder) take(results []result, before result) *snap.Partial {
 
 func (b *builder) count(m metric, rows []row) {
 	for _, r := range rows {
-		id := b.naming.report(r.Metric)
-		i, known := b.index[id]
+		of := b.labels.of(r.labels)
+		i, known := b.index[of.report]
 		if !known {
 			i = len(b.reports)
-			b.index[id] = i
-			b.reports, b.figures = append(b.reports, id), append(b.figures, snap.Figures{})
+			b.index[of.report] = i
+			b.reports, b.figures = append(b.reports, of.report), append(b.figures, snap.Figures{})
 		}
-		b.put(&b.figures[i], m, b.naming.aspect(m, r.Metric), r.Value)
+		b.put(&b.figures[i], m, of.aspect, r.Value)
 	}
 }
 
@@ -234,7 +234,7 @@ func (b *builder) finish(s *snap.Snapshot, before result) {
 		before.rows, before.any = nil, false // what was read of them would make the other edges new
 	}
 	for _, r := range before.rows {
-		known[b.naming.report(r.Metric).party] = true
+		known[b.labels.of(r.labels).party] = true
 	}
 	ends := make(map[edge.End]*edge.End)
 	intern := func(e edge.End) *edge.End {

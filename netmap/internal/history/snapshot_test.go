@@ -1,6 +1,7 @@
 package history
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"net/http"
@@ -21,7 +22,7 @@ func TestCountsThatAreNone(t *testing.T) {
 		f := everything(t)
 		for name := range f.rows {
 			if name != "before" && !strings.Contains(name, "io_bytes") {
-				f.rows[name] = []row{counted(value, labels("client", "web>api", "error_type", "reset"))}
+				f.rows[name] = []toldRow{counted(value, tagged("client", "web>api", "error_type", "reset"))}
 			}
 		}
 		got := snapshot(t, f.source(), 300).Edges[0].Figures
@@ -38,15 +39,19 @@ func TestLinks(t *testing.T) {
 		labels map[string]string
 		want   edge.Link
 	}{
-		"client":          {labels("client", "a>b"), edge.Link{Role: edge.Client, Scope: edge.ScopeRemote, Port: 80, Transport: edge.Text("tcp")}},
-		"server":          {labels("server", "a>b"), edge.Link{Role: edge.Server, Scope: edge.ScopeRemote, Port: 80, Transport: edge.Text("tcp")}},
-		"UDP":             {labels("client", "a>b", "network_transport", "udp"), edge.Link{Role: edge.Client, Scope: edge.ScopeRemote, Port: 80, Transport: edge.Text("udp")}},
-		"unknown":         {labels("server", "a>b", "netconn_role", "unknown"), edge.Link{Role: edge.Unknown, Scope: edge.ScopeRemote, Port: 80, Transport: edge.Text("tcp")}},
+		"client":          {tagged("client", "a>b"), edge.Link{Role: edge.Client, Scope: edge.ScopeRemote, Port: 80, Transport: edge.Text("tcp")}},
+		"server":          {tagged("server", "a>b"), edge.Link{Role: edge.Server, Scope: edge.ScopeRemote, Port: 80, Transport: edge.Text("tcp")}},
+		"UDP":             {tagged("client", "a>b", "network_transport", "udp"), edge.Link{Role: edge.Client, Scope: edge.ScopeRemote, Port: 80, Transport: edge.Text("udp")}},
+		"unknown":         {tagged("server", "a>b", "netconn_role", "unknown"), edge.Link{Role: edge.Unknown, Scope: edge.ScopeRemote, Port: 80, Transport: edge.Text("tcp")}},
 		"nothing":         {nil, edge.Link{Role: edge.Client, Transport: edge.Text("tcp")}},
-		"a port too high": {labels("client", "a>b", "server_port", "70000"), edge.Link{Role: edge.Client, Scope: edge.ScopeRemote, Transport: edge.Text("tcp")}},
-		"no port":         {labels("client", "a>b", "server_port", "-1"), edge.Link{Role: edge.Client, Scope: edge.ScopeRemote, Transport: edge.Text("tcp")}},
+		"a port too high": {tagged("client", "a>b", "server_port", "70000"), edge.Link{Role: edge.Client, Scope: edge.ScopeRemote, Transport: edge.Text("tcp")}},
+		"no port":         {tagged("client", "a>b", "server_port", "-1"), edge.Link{Role: edge.Client, Scope: edge.ScopeRemote, Transport: edge.Text("tcp")}},
 	} {
-		r := n.report(tt.labels)
+		text, err := json.Marshal(tt.labels)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := newLabels(&n).of(text)
 		if diff := cmp.Diff(tt.want, r.link(), cmp.Comparer(func(a, b edge.Value) bool { return a == b })); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
@@ -56,13 +61,13 @@ func TestLinks(t *testing.T) {
 // Edges of which only servers report are theirs; reports of several servers are several edges.
 func TestServersAlone(t *testing.T) {
 	f := newFake(t)
-	f.rows["netconn_edge_io_bytes_total"] = []row{
-		counted(10, labels("server", "web>api", "server_zone", "x")), counted(20, labels("server", "web>api", "server_zone", "y")),
-		counted(0, labels("client", "web>api", "server_zone", "x")), // it has nothing to say
+	f.rows["netconn_edge_io_bytes_total"] = []toldRow{
+		counted(10, tagged("server", "web>api", "server_zone", "x")), counted(20, tagged("server", "web>api", "server_zone", "y")),
+		counted(0, tagged("client", "web>api", "server_zone", "x")), // it has nothing to say
 	}
-	f.rows["netconn_edge_tcp_retransmits_total"] = []row{counted(2, labels("server", "web>api", "server_zone", "y"))}
+	f.rows["netconn_edge_tcp_retransmits_total"] = []toldRow{counted(2, tagged("server", "web>api", "server_zone", "y"))}
 	f.rows["netconn_edge_active"] = nil
-	f.rows["before"] = []row{counted(1, labels("", "else>api"))}
+	f.rows["before"] = []toldRow{counted(1, tagged("", "else>api"))}
 	s := snapshot(t, f.source(), 300)
 	want := []string{"web>api:80 tx=10 rx=0 by server fresh", "web>api:80 tx=20 rx=0 by server fresh"}
 	if diff := cmp.Diff(want, told(s)); diff != "" {
@@ -76,7 +81,7 @@ func TestServersAlone(t *testing.T) {
 // An edge that stands for the other ones is never new.
 func TestTheOtherEdgesAreNotNew(t *testing.T) {
 	f := everything(t)
-	f.rows["netconn_edge_io_bytes_total"] = []row{counted(1, labels("client", ">", "client_type", "other", "server_type", "other"))}
+	f.rows["netconn_edge_io_bytes_total"] = []toldRow{counted(1, tagged("client", ">", "client_type", "other", "server_type", "other"))}
 	for _, e := range snapshot(t, f.source(), 300).Edges {
 		if e.Client.Kind() == edge.Other && e.Fresh {
 			t.Errorf("%+v is new", e)
@@ -91,7 +96,7 @@ func TestAFigureWithTooManySeries(t *testing.T) {
 	} {
 		f := everything(t)
 		for i := range 101 {
-			f.rows[metric] = append(f.rows[metric], counted(1, labels("client", fmt.Sprintf("c%d>api", i), "error_type", "lost")))
+			f.rows[metric] = append(f.rows[metric], counted(1, tagged("client", fmt.Sprintf("c%d>api", i), "error_type", "lost")))
 		}
 		if metric == "before" {
 			f.rows[metric] = f.rows[metric][1:] // web>api is not in what was read
@@ -115,7 +120,7 @@ func TestErrorsBeyondALimit(t *testing.T) {
 	f := everything(t)
 	for i := range maxKinds + 10 {
 		f.rows["netconn_edge_attempts_total"] = append(f.rows["netconn_edge_attempts_total"],
-			counted(1, labels("client", "web>api", "error_type", fmt.Sprintf("e%d", i))))
+			counted(1, tagged("client", "web>api", "error_type", fmt.Sprintf("e%d", i))))
 	}
 	s := snapshot(t, f.source(), 300)
 	sum := make(map[snap.Kind]uint64)

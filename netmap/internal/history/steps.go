@@ -18,8 +18,7 @@ type history struct {
 
 // A course is what a report counted of one thing, step by step.
 type course struct {
-	report report
-	aspect string
+	reading
 	values []sample
 }
 
@@ -101,8 +100,9 @@ func (h *history) ask(ctx context.Context, q queries, m metric) ([]course, error
 	r := h.snapshot.Range
 	key := courseKey{q.counted(m, r.Step), r}
 	found, err := h.source.courses.get(ctx, key, func(ctx context.Context) (all []course, err error) {
+		read := newLabels(&q.naming)
 		_, err = h.source.client.steps(ctx, key.query, r.From+r.Step, r.To, r.Step, func(found row) {
-			all = append(all, course{q.report(found.Metric), q.aspect(m, found.Metric), found.Values})
+			all = append(all, course{read.of(found.labels), found.Values})
 		})
 		return all, err
 	})

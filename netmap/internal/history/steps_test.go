@@ -70,9 +70,9 @@ func TestAHistoryWithGaps(t *testing.T) {
 		return out
 	}
 	from := float64(held.From)
-	f.rows["netconn_edge_active"] = []row{{Metric: labels("client", "web>api"), Values: append(values(from-300, 9, 9), values(from+180, 4, 0)...)}}
-	f.rows["netconn_edge_io_bytes_total"] = []row{{
-		Metric: labels("client", "web>api", "network_io_direction", "receive"), Values: append(values(from+180, 7, 8, 9), values(from+3600, 1)...),
+	f.rows["netconn_edge_active"] = []toldRow{{Metric: tagged("client", "web>api"), Values: append(values(from-300, 9, 9), values(from+180, 4, 0)...)}}
+	f.rows["netconn_edge_io_bytes_total"] = []toldRow{{
+		Metric: tagged("client", "web>api", "network_io_direction", "receive"), Values: append(values(from+180, 7, 8, 9), values(from+3600, 1)...),
 	}}
 	var got []snap.Step
 	err := held.History.Read(t.Context(), [][]int{{0}}, snap.Active|snap.Volume, func(_ int, step snap.Step) { got = append(got, step) })
