@@ -251,9 +251,17 @@ func (a *api) graph(p *parameters, _ *http.Request) question {
 	if q.By == view.None {
 		p.fail("by", "must be a tag")
 	}
-	return a.on(span, func(ctx context.Context, s *snap.Snapshot) (any, error) {
+	load := a.source.Snapshot
+	if grouper, ok := a.source.(snap.Grouper); ok && q.ByNamespace() {
+		load = grouper.Grouped
+	}
+	return question{span: &span, value: func(ctx context.Context) (any, error) {
+		s, err := load(ctx, span, wants(q.Filter)...)
+		if err != nil {
+			return nil, err
+		}
 		return view.NewGraph(ctx, s, q)
-	}, wants(q.Filter)...)
+	}}
 }
 
 // wants returns what a filter says of both ends.

@@ -97,7 +97,10 @@ func (c *HistoryConfig) source(ctx context.Context, host component.Host, set com
 
 // Sources are what the map remembers, and a store that has the rest. A map that has received nothing, because no
 // pipeline feeds it, has everything from the store.
-type sources struct{ recent, past snap.Source }
+type sources struct {
+	recent snap.Source
+	past   snap.Grouper
+}
 
 // live reports whether metrics have arrived.
 func (s *sources) live() bool { return s.recent.Version().Generation > 0 }
@@ -139,6 +142,14 @@ func (s *sources) Snapshot(ctx context.Context, r snap.Range, wants ...snap.Want
 		return s.recent.Snapshot(ctx, r, wants...)
 	}
 	return s.past.Snapshot(ctx, r, wants...)
+}
+
+// Grouped returns a snapshot of an answer by namespace. What is remembered is fast already.
+func (s *sources) Grouped(ctx context.Context, r snap.Range, wants ...snap.Want) (*snap.Snapshot, error) {
+	if s.live() && s.remembers(r, r.Step) {
+		return s.recent.Snapshot(ctx, r, wants...)
+	}
+	return s.past.Grouped(ctx, r, wants...)
 }
 
 // Version changes if that of one of both does.

@@ -2,6 +2,7 @@ package filter
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/netconn/netconn/internal/names"
@@ -99,6 +100,13 @@ func (f *Filter) Conditions() (all []Condition) {
 		}
 	}
 	return all
+}
+
+// Within reports whether the filter is about nothing but these tags of ends, and kinds of ends.
+func (f *Filter) Within(tags ...names.Tag) bool {
+	return !slices.ContainsFunc(f.terms, func(t term) bool {
+		return t.subject != kindOfEnd && (t.subject != tagOfEnd || !slices.Contains(tags, t.tag))
+	})
 }
 
 // A candidate is an edge that is matched.

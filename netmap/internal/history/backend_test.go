@@ -60,7 +60,7 @@ func startBackend(t testing.TB, program, ready, ingest string, arguments func(ad
 func startPrometheus(t *testing.T, configuration string) *backend {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "prometheus.yml")
-	configuration += "\nstorage: {tsdb: {out_of_order_time_window: 30m}}"
+	configuration += "\nstorage: {tsdb: {out_of_order_time_window: 2d}}"
 	if err := os.WriteFile(file, []byte(configuration), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -104,10 +105,10 @@ func (f *fake) result(query string, steps bool) []map[string]any {
 		}
 		for _, r := range rows {
 			one := map[string]any{"metric": r.Metric}
-			if steps {
+			if steps || strings.Contains(name, ":recorded") {
 				values := [][]any{}
 				for _, v := range r.Values {
-					values = append(values, []any{v.At, fmt.Sprint(v.Value)})
+					values = append(values, []any{v.At, strconv.FormatFloat(v.Value, 'f', -1, 64)})
 				}
 				one["values"] = values
 			} else {

@@ -33,6 +33,8 @@ func newLabels(n *naming) *labels {
 		l.fields[n.label(clientPrefix+t.String())] = func(r *reading, v edge.Value) { r.client[t], r.party.client[t] = v, v }
 		l.fields[n.label(serverPrefix+t.String())] = func(r *reading, v edge.Value) { r.server[t], r.party.server[t] = v, v }
 	}
+	l.fields[n.label(clientPrefix+alone)] = func(r *reading, v edge.Value) { r.client[names.TagName] = v }
+	l.fields[n.label(serverPrefix+alone)] = func(r *reading, v edge.Value) { r.server[names.TagName] = v }
 	for _, t := range more {
 		l.fields[n.label(clientPrefix+t.String())] = func(r *reading, v edge.Value) { r.client[t] = v }
 		l.fields[n.label(serverPrefix+t.String())] = func(r *reading, v edge.Value) { r.server[t] = v }

@@ -66,14 +66,19 @@ func (q *queries) all() string {
 	return "{" + strings.Join(append([]string{"__name__=~" + quote(anyMetric)}, q.matchers...), ",") + "}"
 }
 
-// by adds up an expression by attributes.
-func (q *queries) by(attributes []string, expression string) string {
+// list returns the labels of attributes, as a clause has them.
+func (q *queries) list(attributes []string) string {
 	labels := make([]string, len(attributes))
 	for i, a := range attributes {
 		labels[i] = q.name(q.label(a))
 	}
 	slices.Sort(labels)
-	return "sum by (" + strings.Join(labels, ",") + ") (" + expression + ")"
+	return strings.Join(labels, ",")
+}
+
+// by adds up an expression by attributes.
+func (q *queries) by(attributes []string, expression string) string {
+	return "sum by (" + q.list(attributes) + ") (" + expression + ")"
 }
 
 // over returns the range of a selector that ends so many seconds before the query is evaluated.
@@ -117,10 +122,10 @@ func (q *queries) counted(m metric, window int64) string {
 	})
 }
 
-// sum returns the query of what is recorded of a metric, in a window that ends when it is evaluated, by report.
-func (q *queries) sum(m metric, window int64) string {
+// recordedBy returns the query of a recorded series, in a window that ends when it is evaluated, by attributes.
+func (q *queries) recordedBy(attributes []string, function, name string, window int64) string {
 	return q.alternatives(func(q *queries) string {
-		return q.by(labelsOf(m), fmt.Sprintf("sum_over_time(%s[%ds])", q.selectorOf(recorded[m]), window))
+		return q.by(attributes, fmt.Sprintf("%s(%s[%ds])", function, q.selectorOf(name), window))
 	})
 }
 
@@ -143,8 +148,8 @@ func (q *queries) before(name string, window int64) string {
 }
 
 // anyBefore returns the query of how many series of edges there were in the day before a window.
-func (q *queries) anyBefore(window int64) string {
-	return fmt.Sprintf("count(last_over_time(%s[%ds] offset %ds))", q.selector(active), day, window)
+func (q *queries) anyBefore(name string, window int64) string {
+	return fmt.Sprintf("count(last_over_time(%s[%ds] offset %ds))", q.selectorOf(name), day, window)
 }
 
 // maxMatcher is how many bytes a matcher may have that restricts a query to some ends. VictoriaMetrics takes queries of

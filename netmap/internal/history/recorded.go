@@ -50,23 +50,25 @@ type part struct {
 	recorded   bool
 }
 
-// recording returns the hours of a range that are recorded. It is empty if there are none, or if hours are missing.
-func (s *Source) recording(ctx context.Context, q *queries, from, to int64) (r recording, err error) {
+// recording returns the hours of a range that are recorded, as a series of their times says. It is empty if there are
+// none, or if hours are missing.
+func (s *Source) recording(ctx context.Context, q *queries, of string, from, to int64) (r recording, err error) {
 	if to-from < minRecorded || q.dots {
 		return r, nil
 	}
 	var hours []sample
 	series := 0
 	wide := s.wide(q)
-	query := fmt.Sprintf("%s[%ds]", wide.selectorOf(recordings), to-from)
-	_, err = s.client.instant(ctx, query, to, func(found row) { series++; hours = found.Values })
+	at := min(to+recordDelay+1, s.config.Now().Unix()) // hours are recorded after they end
+	query := fmt.Sprintf("%s[%ds]", wide.selectorOf(of), at-from)
+	_, err = s.client.instant(ctx, query, at, func(found row) { series++; hours = found.Values })
 	if err != nil || series != 1 {
 		return r, err // series of several recorders would be counted twice
 	}
 	for _, h := range hours {
 		end := int64(math.Round(h.Value))
-		switch at := int64(math.Round(h.At)); {
-		case end-hour < from || end > at:
+		switch at := int64(math.Ceil(h.At)); { // a range that ends then has the sample
+		case end-hour < from || end > min(at, to):
 		case r.to == 0:
 			r = recording{from: end - hour, to: end, first: at, last: at}
 		case end-r.to != hour:
@@ -93,8 +95,13 @@ func (r recording) parts(from, to int64) (all []part) {
 	return all
 }
 
-// recordedBefore reports whether the day before a range is recorded.
-func (s *Source) recordedBefore(ctx context.Context, q *queries, r snap.Range) bool {
-	before, err := s.recording(ctx, q, r.From-day, r.From)
-	return err == nil && before.to-before.from >= day-2*hour
+// nameBefore returns the series of the edges of the day before a range: recorded ones, if the day is recorded.
+func (s *Source) nameBefore(ctx context.Context, q *queries, r snap.Range) string {
+	for _, name := range [...][2]string{{namespaceRecordings, knownEdges}, {recordings, recorded[active]}} {
+		before, err := s.recording(ctx, q, name[0], r.From-day, r.From)
+		if err == nil && before.to-before.from >= day-2*hour {
+			return name[1]
+		}
+	}
+	return q.metrics[active]
 }

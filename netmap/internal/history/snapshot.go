@@ -60,60 +60,67 @@ func (s *Source) load(ctx context.Context, r snap.Range, q *queries) (*snap.Snap
 	return answer, nil
 }
 
+// An asking is queries that run at once.
+type asking struct {
+	ctx     context.Context
+	client  *client
+	running sync.WaitGroup
+	mu      sync.Mutex
+}
+
+func (s *Source) newAsking(ctx context.Context) *asking { return &asking{ctx: ctx, client: s.client} }
+
+// send sends a query about a time, and adds the answer to a result.
+func (a *asking) send(query string, at int64, into *result) {
+	a.running.Go(func() {
+		var one result
+		one.missing, one.err = a.client.instant(a.ctx, query, at, func(r row) { one.rows = append(one.rows, r) })
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		into.add(one)
+	})
+}
+
 // ask sends the queries of a snapshot.
 func (s *Source) ask(ctx context.Context, q *queries, r snap.Range, to int64) (all [metrics]result, before result) {
-	hours, err := s.recording(ctx, q, r.From, to)
+	hours, err := s.recording(ctx, q, recordings, r.From, to)
 	if err != nil {
 		hours = recording{} // all of it is asked of the metrics
 	}
-	parts := hours.parts(r.From, to)
-	var running sync.WaitGroup
-	var mu sync.Mutex
-	send := func(query string, at int64, into *result) {
-		running.Go(func() {
-			var one result
-			one.missing, one.err = s.client.instant(ctx, query, at, func(r row) { one.rows = append(one.rows, r) })
-			mu.Lock()
-			defer mu.Unlock()
-			into.add(one)
-		})
-	}
+	parts, a := hours.parts(r.From, to), s.newAsking(ctx)
 	for m := range metrics {
 		switch {
 		case q.metrics[m] == "":
 		case m == active:
-			send(q.counted(m, max(1, to-r.From)), to, &all[m])
+			a.send(q.counted(m, max(1, to-r.From)), to, &all[m])
 		default:
 			for _, p := range parts {
 				query := q.counted(m, p.window)
 				if p.recorded {
-					query = q.sum(m, p.window)
+					query = q.recordedBy(labelsOf(m), "sum_over_time", recorded[m], p.window)
 				}
-				send(query, p.at, &all[m])
+				a.send(query, p.at, &all[m])
 			}
 		}
 	}
 	if q.metrics[active] != "" {
-		running.Go(func() { before = s.before(ctx, q, r, to) })
+		a.running.Go(func() { before = s.before(ctx, q, r, r.From, to) })
 	}
-	running.Wait()
+	a.running.Wait()
 	return all, before
 }
 
-// before asks for the edges of the day before a range. If none of those that are asked for was there, it asks whether
-// any other was: else the store is new, and not the edges.
-func (s *Source) before(ctx context.Context, q *queries, r snap.Range, to int64) (b result) {
-	name, window := q.metrics[active], max(1, to-r.From)
-	if s.recordedBefore(ctx, q, r) {
-		name = recorded[active]
-	}
-	b.missing, b.err = s.client.instant(ctx, q.before(name, window), to, func(r row) { b.rows = append(b.rows, r) })
+// before asks for the edges of the day before a time, with queries that are evaluated at another one. If none of those
+// that are asked for was there, it asks whether any other was: else the store is new, and not the edges.
+func (s *Source) before(ctx context.Context, q *queries, r snap.Range, from, at int64) (b result) {
+	name, window := s.nameBefore(ctx, q, r), max(1, at-from)
+	b.missing, b.err = s.client.instant(ctx, q.before(name, window), at, func(r row) { b.rows = append(b.rows, r) })
 	b.any = len(b.rows) > 0
 	wide := s.wide(q)
 	if b.err != nil || b.any || wide.key(r) == q.key(r) {
 		return b
 	}
-	_, b.err = s.client.instant(ctx, wide.anyBefore(window), to, func(row) { b.any = true })
+	_, b.err = s.client.instant(ctx, wide.anyBefore(name, window), at, func(row) { b.any = true })
 	return b
 }
 
@@ -122,6 +129,7 @@ type builder struct {
 	labels  *labels
 	kinds   []snap.Kind
 	fixed   bool // there are no other kinds
+	idle    bool // edges that have counted nothing are edges too
 	index   map[report]int
 	reports []report
 	figures []snap.Figures
@@ -246,7 +254,7 @@ func (b *builder) finish(s *snap.Snapshot, before result) {
 	primaries := make(map[party][]int) // edges that a client reports
 	for _, byServer := range [...]bool{false, true} {
 		for i, r := range b.reports {
-			if r.byServer != byServer || b.figures[i].Idle() {
+			if r.byServer != byServer || b.figures[i].Idle() && !b.idle {
 				continue
 			}
 			if of := primaries[r.party]; byServer && len(of) > 0 {

@@ -45,16 +45,19 @@ type Source struct {
 	running *running
 
 	snapshots cache[snapshotKey, *snap.Snapshot]
+	grouped   cache[snapshotKey, *snap.Snapshot] // nil: the figures are those of each edge
 	asked     cache[snap.Range, *queries]
 	values    cache[valuesKey, []string]
 	courses   cache[courseKey, []course]
 	probes    cache[struct{}, bool]
 
+	minByNamespace int64 // the constant, but in tests
+
 	mu     sync.Mutex
 	remote snap.Remote
 }
 
-var _ snap.Source = (*Source)(nil)
+var _ snap.Grouper = (*Source)(nil)
 
 // New returns a source. It asks nothing yet.
 func New(c Config) *Source {
@@ -66,13 +69,14 @@ func New(c Config) *Source {
 	// A redirect to another host would send it the configured headers.
 	asks.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	s := &Source{
-		config: c, running: newRunning(), remote: snap.Remote{State: snap.Starting},
+		config: c, running: newRunning(), remote: snap.Remote{State: snap.Starting}, minByNamespace: minByNamespace,
 		client: &client{
 			http: &asks, endpoint: strings.TrimSuffix(c.Endpoint, "/"), timeout: c.Timeout, maxSeries: c.MaxSeries,
 			maxBytes: c.MaxBytes, slots: make(chan struct{}, c.Queries),
 		},
 	}
 	s.snapshots = newCache[snapshotKey, *snap.Snapshot](s, c.Cache, maxSnapshots)
+	s.grouped = newCache[snapshotKey, *snap.Snapshot](s, c.Cache, maxSnapshots)
 	s.asked = newCache[snap.Range, *queries](s, c.Cache, maxSnapshots)
 	s.values = newCache[valuesKey, []string](s, c.Cache, maxValues)
 	s.courses = newCache[courseKey, []course](s, c.Cache, maxHistories)
@@ -132,15 +136,8 @@ func (q *queries) key(r snap.Range) snapshotKey {
 // Snapshot returns the edges of a range that may fulfil the wants. It waits no longer than ctx; the answer that was
 // asked for is made all the same, and the next request for it gets it.
 func (s *Source) Snapshot(ctx context.Context, r snap.Range, wants ...snap.Want) (*snap.Snapshot, error) {
-	to := min(r.To, s.config.Now().Unix())
-	q, err := s.asked.get(ctx, r, func(ctx context.Context) (*queries, error) { return s.queries(ctx, r, to) })
-	if err == nil && !q.empty() {
-		q, err = s.narrow(ctx, q, r, to, wants)
-	}
+	q, err := s.narrowed(ctx, r, min(r.To, s.config.Now().Unix()), wants)
 	if err != nil {
-		if ctx.Err() == nil {
-			s.note(nil, err)
-		}
 		return nil, err
 	}
 	return s.snapshots.get(ctx, q.key(r), func(ctx context.Context) (*snap.Snapshot, error) {
@@ -150,6 +147,18 @@ func (s *Source) Snapshot(ctx context.Context, r snap.Range, wants ...snap.Want)
 		}
 		return made, err
 	})
+}
+
+// narrowed returns the queries about a range, narrowed by the wants.
+func (s *Source) narrowed(ctx context.Context, r snap.Range, to int64, wants []snap.Want) (*queries, error) {
+	q, err := s.asked.get(ctx, r, func(ctx context.Context) (*queries, error) { return s.queries(ctx, r, to) })
+	if err == nil && !q.empty() {
+		q, err = s.narrow(ctx, q, r, to, wants)
+	}
+	if err != nil && ctx.Err() == nil {
+		s.note(nil, err)
+	}
+	return q, err
 }
 
 // note keeps how a snapshot went.

@@ -21,6 +21,14 @@ type GraphQuery struct {
 	Nodes, Edges int // limits
 }
 
+// ByNamespace reports whether the graph depends on figures of edges only as far as these are sums by the namespaces and
+// types of both ends. A flag that an edge must have is one of each edge.
+func (q *GraphQuery) ByNamespace() bool {
+	coarse := []By{{end: names.TagNamespace}, {end: names.TagType}}
+	return slices.Contains(coarse, q.By) && (q.Group == None || slices.Contains(coarse, q.Group)) &&
+		!q.Problems && q.Only == 0 && q.Filter.Within(names.TagNamespace, names.TagType)
+}
+
 // Graph is the answer.
 type Graph struct {
 	Origin
