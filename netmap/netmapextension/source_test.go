@@ -293,3 +293,29 @@ func TestValuesOfOneSide(t *testing.T) {
 		}
 	}
 }
+
+// A groupingSource counts the answers that it may add up.
+type groupingSource struct {
+	remoteSource
+	grouped int
+}
+
+func (s *groupingSource) Grouped(ctx context.Context, r snap.Range, wants ...snap.Want) (*snap.Snapshot, error) {
+	s.grouped++
+	return s.Snapshot(ctx, r, wants...)
+}
+
+// A source may add up the edges of a graph by namespace, if nothing of the graph depends on a single edge.
+func TestSumsByNamespace(t *testing.T) {
+	for query, want := range map[string]int{
+		"by=namespace": 1, "by=type&group=namespace": 1, "by=namespace&filter=client.namespace%3Da": 1, "by=namespace&loops=true": 1,
+		"": 0, "by=workload&group=namespace": 0, "by=namespace&group=zone": 0, "by=namespace&problems=true": 0, "by=namespace&only=new": 0,
+		"by=namespace&filter=web": 0, "by=namespace&filter=port%3D80": 0,
+	} {
+		s := &groupingSource{}
+		w := ask(t, newAPI(nil, s, time.Minute).handler(), "/api/v1/graph?"+query)
+		if w.Code != http.StatusOK || s.grouped != want || len(s.asked) != 1 {
+			t.Errorf("%s: %d, %d sums, %d snapshots", query, w.Code, s.grouped, len(s.asked))
+		}
+	}
+}

@@ -6,8 +6,25 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/netconn/netconn/internal/names"
 	"github.com/netconn/netconn/netmap/internal/edge"
 )
+
+// A filter is within tags if none of its terms depends on anything else, whichever way the term holds.
+func TestWithin(t *testing.T) {
+	for text, want := range map[string]bool{
+		"": true, "namespace=a": true, "client.namespace!=a server.type=pod,host": true, "!kind=external namespace=": true,
+		"namespace=a name=b": false, "shop": false, "!shop": false, "port=80": false, "client.zone!=a": false, "workload=a*": false,
+	} {
+		f, err := Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := f.Within(names.TagNamespace, names.TagType); got != want {
+			t.Errorf("%s: %t", text, got)
+		}
+	}
+}
 
 // Every edge that matches a filter fulfils its conditions.
 func TestConditions(t *testing.T) {

@@ -8,6 +8,7 @@
 //
 // A want about a tag that both reports agree on narrows the queries. Hours that rules have recorded replace the metrics
 // in them, if none is missing.
+// A long window by namespace is made of recorded sums of two namespaces, and of a list of edges without figures.
 //
 // # Queries
 //

@@ -120,7 +120,10 @@ func (q *queries) knownRule() string {
 // each edge.
 func (s *Source) Grouped(ctx context.Context, r snap.Range, wants ...snap.Want) (*snap.Snapshot, error) {
 	to := min(r.To, s.config.Now().Unix())
-	q, err := s.narrowed(ctx, r, to, wants)
+	if r.To-r.From < s.minByNamespace {
+		return s.Snapshot(ctx, r, wants...)
+	}
+	q, err := s.groupedQueries(ctx, r, to, wants)
 	if err != nil {
 		return nil, err
 	}
@@ -137,11 +140,21 @@ func (s *Source) Grouped(ctx context.Context, r snap.Range, wants ...snap.Want) 
 	return s.Snapshot(ctx, r, wants...)
 }
 
+// groupedQueries returns the queries of recorded series. It does not ask the store for the names of metrics: to answer
+// that, a store reads the labels of all series.
+func (s *Source) groupedQueries(ctx context.Context, r snap.Range, to int64, wants []snap.Want) (*queries, error) {
+	exact, err := s.probes.get(ctx, struct{}{}, s.probe)
+	if err != nil {
+		return nil, s.failed(ctx, err)
+	}
+	q := &queries{exact: exact, naming: naming{metrics: ruled}, edges: "=" + quote(knownEdges)}
+	q.matchers = q.restrict(s.config.Labels)
+	q, err = s.narrow(ctx, q, r, to, wants)
+	return q, s.failed(ctx, err)
+}
+
 // loadGrouped asks for a snapshot by namespace. It returns none if it cannot be made of recorded hours.
 func (s *Source) loadGrouped(ctx context.Context, r snap.Range, to int64, q *queries) (*snap.Snapshot, error) {
-	if r.To-r.From < s.minByNamespace || q.empty() || q.metrics[active] == "" {
-		return nil, nil
-	}
 	hours, err := s.recording(ctx, q, namespaceRecordings, r.From, to)
 	if err != nil || hours.from-r.From > 2*hour || to-hours.to > 2*hour+recordDelay {
 		return nil, err
@@ -170,13 +183,11 @@ func (s *Source) askGrouped(ctx context.Context, q *queries, r snap.Range, hours
 	window := hours.last - hours.first + 1
 	a := s.newAsking(ctx)
 	for m := range metrics {
-		switch {
-		case q.metrics[m] == "":
-		case m == active:
-			a.send(q.recordedBy(namespaceLabels(m), "last_over_time", byNamespace[m], 1), hours.last, &all[m])
-		default:
-			a.send(q.recordedBy(namespaceLabels(m), "sum_over_time", byNamespace[m], window), hours.last, &all[m])
+		function, length := "sum_over_time", window
+		if m == active {
+			function, length = "last_over_time", 1
 		}
+		a.send(q.recordedBy(namespaceLabels(m), function, byNamespace[m], length), hours.last, &all[m])
 	}
 	a.send(q.recordedBy(reportLabels(), "last_over_time", knownEdges, window), hours.last, &known)
 	a.running.Go(func() { before = s.before(ctx, q, r, hours.from, hours.last) })

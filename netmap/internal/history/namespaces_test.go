@@ -93,7 +93,7 @@ func (c crowd) fill(f *fake) {
 			}
 			for _, s := range countedSeries {
 				n := float64(c.IntN(1000) + 1)
-				f.rows[prometheusNames[s.m]] = append(f.rows[prometheusNames[s.m]], counted(n, with(report, s.label...)))
+				f.rows[ruled[s.m]] = append(f.rows[ruled[s.m]], counted(n, with(report, s.label...)))
 				if reporter == reporters[0] || s.m == retransmits {
 					f.rows[byNamespace[s.m]] = append(f.rows[byNamespace[s.m]], counted(n, with(pairingLabels(edge), s.label...)))
 				}
@@ -281,7 +281,7 @@ func (c crowd) counters(end int64) map[string][]stored {
 				value := 0.0
 				for at := begin; at <= end; at += 300 {
 					if at == moves && c.IntN(2) == 0 {
-						all[prometheusNames[s.m]] = append(all[prometheusNames[s.m]], one)
+						all[ruled[s.m]] = append(all[ruled[s.m]], one)
 						one, value = stored{labels: with(one.labels, "service_instance_id", "b")}, 0
 					}
 					one.points = append(one.points, sample{float64(at), value})
@@ -290,7 +290,7 @@ func (c crowd) counters(end int64) map[string][]stored {
 						value = float64(c.IntN(4))
 					}
 				}
-				all[prometheusNames[s.m]] = append(all[prometheusNames[s.m]], one)
+				all[ruled[s.m]] = append(all[ruled[s.m]], one)
 			}
 		}
 	}

@@ -11,9 +11,9 @@ import (
 	"github.com/netconn/netconn/netmap/internal/snap"
 )
 
-// A valuesKey is the values of a label in a range.
+// A valuesKey is the values of a label of some series in a range.
 type valuesKey struct {
-	label string
+	selector, label string
 	snap.Range
 }
 
@@ -61,7 +61,7 @@ func (s *Source) matcher(
 	ctx context.Context, q *queries, r snap.Range, to int64, attribute string, holds func(edge.Value) bool,
 ) (string, error) {
 	label := q.label(attribute)
-	values, err := s.values.get(ctx, valuesKey{label, r}, func(ctx context.Context) ([]string, error) {
+	values, err := s.values.get(ctx, valuesKey{q.all(), label, r}, func(ctx context.Context) ([]string, error) {
 		found, _, err := s.client.values(ctx, label, q.all(), r.From, to)
 		return found, err
 	})

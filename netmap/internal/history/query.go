@@ -22,6 +22,7 @@ type queries struct {
 	naming
 	matchers []string // of all selectors
 	either   []string // matchers, of which a series has to fulfil one
+	edges    string   // matcher of the names of series that have all edges
 	exact    bool     // increase() does not extrapolate
 	missing  string   // what the store says is missing of its metrics
 }
@@ -61,9 +62,9 @@ func (q *queries) selectorOf(name string) string {
 	return "{" + strings.Join(append([]string{"__name__=" + quote(name)}, q.matchers...), ",") + "}"
 }
 
-// all returns the selector of all edge metrics.
+// all returns the selector of series that have all edges.
 func (q *queries) all() string {
-	return "{" + strings.Join(append([]string{"__name__=~" + quote(anyMetric)}, q.matchers...), ",") + "}"
+	return "{" + strings.Join(append([]string{"__name__" + q.edges}, q.matchers...), ",") + "}"
 }
 
 // list returns the labels of attributes, as a clause has them.

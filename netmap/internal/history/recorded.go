@@ -26,6 +26,13 @@ var recorded = [metrics]string{
 	rttSum: "netconn:edge_rtt_sum:increase1h", rttCount: "netconn:edge_rtt_count:increase1h",
 }
 
+// ruled are the metrics that rules read: what a store calls them after Prometheus' default translation.
+var ruled = [metrics]string{
+	volume: "netconn_edge_io_bytes_total", attempts: "netconn_edge_attempts_total", closed: "netconn_edge_closed_total",
+	retransmits: "netconn_edge_tcp_retransmits_total", active: "netconn_edge_active",
+	rttSum: "netconn_edge_tcp_rtt_seconds_sum", rttCount: "netconn_edge_tcp_rtt_seconds_count",
+}
+
 // recordDelay is how old points are when rules record them, in seconds: a gateway sends again what a store that was
 // away did not take.
 const recordDelay = 600

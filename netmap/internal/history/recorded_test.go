@@ -34,18 +34,11 @@ groups:
     rules:
 `
 
-// prometheusNames are what a store calls the metrics after the default translation.
-var prometheusNames = [metrics]string{
-	volume: "netconn_edge_io_bytes_total", attempts: "netconn_edge_attempts_total", closed: "netconn_edge_closed_total",
-	retransmits: "netconn_edge_tcp_retransmits_total", active: "netconn_edge_active",
-	rttSum: "netconn_edge_tcp_rtt_seconds_sum", rttCount: "netconn_edge_tcp_rtt_seconds_count",
-}
-
 // A rule is a recording rule.
 type rule struct{ record, expr string }
 
 func rules() (all []rule) {
-	q := &queries{naming: naming{metrics: prometheusNames}}
+	q := &queries{naming: naming{metrics: ruled}}
 	for m := range metrics {
 		all = append(all, rule{recorded[m], q.rule(m)})
 	}

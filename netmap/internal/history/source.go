@@ -155,10 +155,15 @@ func (s *Source) narrowed(ctx context.Context, r snap.Range, to int64, wants []s
 	if err == nil && !q.empty() {
 		q, err = s.narrow(ctx, q, r, to, wants)
 	}
+	return q, s.failed(ctx, err)
+}
+
+// failed notes an error that is not one of the context.
+func (s *Source) failed(ctx context.Context, err error) error {
 	if err != nil && ctx.Err() == nil {
 		s.note(nil, err)
 	}
-	return q, err
+	return err
 }
 
 // note keeps how a snapshot went.
@@ -192,7 +197,7 @@ func (s *Source) queries(ctx context.Context, r snap.Range, to int64) (*queries,
 	if err != nil {
 		return nil, err
 	}
-	q := &queries{exact: exact}
+	q := &queries{exact: exact, edges: "=~" + quote(anyMetric)}
 	q.matchers = q.restrict(s.config.Labels)
 	found, missing, err := s.client.values(ctx, "__name__", q.all(), r.From, to)
 	q.naming, q.missing = newNaming(found), missing

@@ -2,6 +2,7 @@ package history
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -14,13 +15,16 @@ import (
 
 	"github.com/netconn/netconn/internal/names"
 	"github.com/netconn/netconn/netmap/internal/edge"
+	"github.com/netconn/netconn/netmap/internal/filter"
 	"github.com/netconn/netconn/netmap/internal/snap"
+	"github.com/netconn/netconn/netmap/internal/view"
 )
 
 // A volumes is what a benchmark writes to a store: edges that both ends report, the points of a minute of the last
 // hours, and those of an hour, which rules record, of some days.
 type volumes struct {
 	edges, hours, days int
+	sparse             bool // edges that team-0 has no part in have ten minutes of one metric, and no hours of their own
 	end                int64
 	points             int
 }
@@ -40,16 +44,23 @@ var written = []struct {
 	{rttSum, "netconn_edge_tcp_rtt_seconds_sum", ""}, {rttCount, "netconn_edge_tcp_rtt_seconds_count", ""},
 }
 
-// report returns the labels of a report of an edge. A workload has four servers, and a server ten clients.
+// namespaces returns the numbers of the namespaces of an edge, and of its workloads. A workload has four servers, and a
+// server ten clients.
+func (v *volumes) namespaces(i int) (client, server, from, to int) {
+	workloads, namespaces := v.edges/4, max(1, v.edges/perNamespace)
+	from, to = i%workloads, (i*7+i/workloads)%(workloads*2/5)
+	return from % namespaces, to % namespaces, from, to
+}
+
+// report returns the labels of a report of an edge.
 func (v *volumes) report(i int, reporter string) string {
-	namespaces := max(1, v.edges/perNamespace)
-	end := func(side string, n int) string {
+	end := func(side string, namespace, n int) string {
 		return fmt.Sprintf(`"%[1]s_type":"pod","%[1]s_namespace":"team-%[2]d","%[1]s_name":"workload-%[3]d","%[1]s_service":"workload-%[3]d",`+
-			`"%[1]s_image_tag":"v1.%[4]d.0","%[1]s_zone":"eu-west-1%[5]c","%[1]s_region":"eu-west-1"`, side, n%namespaces, n, n%9, 'a'+rune(n%3))
+			`"%[1]s_image_tag":"v1.%[4]d.0","%[1]s_zone":"eu-west-1%[5]c","%[1]s_region":"eu-west-1"`, side, namespace, n, n%9, 'a'+rune(n%3))
 	}
-	workloads := v.edges / 4
+	client, server, from, to := v.namespaces(i)
 	return fmt.Sprintf(`%s,%s,"netconn_reporter":"%s","netconn_scope":"remote","server_port":"%d"`,
-		end("client", i%workloads), end("server", (i*7+i/workloads)%(workloads*2/5)), reporter, 8000+i/workloads)
+		end("client", client, from), end("server", server, to), reporter, 8000+i/(v.edges/4))
 }
 
 func (v *volumes) write(b testing.TB, endpoint string) {
@@ -57,21 +68,15 @@ func (v *volumes) write(b testing.TB, endpoint string) {
 	reader, writer := io.Pipe()
 	go func() {
 		to := bufio.NewWriterSize(writer, 1<<20)
-		if v.days > 0 {
-			v.line(to, `"__name__":"`+recordings+`"`, v.days*24, hour, func(at int64) int64 { return at })
-		}
 		for i := range v.edges {
 			for _, reporter := range []string{"client", "server"} {
-				labels := v.report(i, reporter)
-				for m, s := range written {
-					step := int64(i%97+m+1) * 10
-					v.line(to, fmt.Sprintf(`"__name__":"%s","service_instance_id":"gateway-%d",%s%s`, s.name, i%3, labels, s.label),
-						v.hours*60, 60, func(at int64) int64 { return at % 1e8 / 60 * step })
-					if v.days > 0 {
-						v.line(to, fmt.Sprintf(`"__name__":"%s",%s%s`, recorded[s.metric], labels, s.label),
-							v.days*24, hour, func(at int64) int64 { return 60*step + at/hour%7 })
-					}
-				}
+				v.edge(to, i, reporter)
+			}
+		}
+		if v.days > 0 {
+			v.sums(to)
+			for _, name := range []string{recordings, namespaceRecordings} {
+				v.line(to, `"__name__":"`+name+`"`, v.days*24, hour, func(at int64) int64 { return at })
 			}
 		}
 		_ = to.Flush()
@@ -83,6 +88,55 @@ func (v *volumes) write(b testing.TB, endpoint string) {
 	}
 	if err := answer.Body.Close(); err != nil || answer.StatusCode >= 300 {
 		b.Fatalf("%s, %v", answer.Status, err)
+	}
+}
+
+// edge writes a report of an edge.
+func (v *volumes) edge(to *bufio.Writer, i int, reporter string) {
+	labels := v.report(i, reporter)
+	client, server, _, _ := v.namespaces(i)
+	whole := !v.sparse || client == 0 || server == 0
+	for m, s := range written {
+		minutes, step := v.hours*60, v.step(i, m)
+		if !whole && s.metric != active {
+			continue
+		} else if !whole {
+			minutes = 10
+		}
+		v.line(to, fmt.Sprintf(`"__name__":"%s","service_instance_id":"gateway-%d",%s%s`, s.name, i%3, labels, s.label),
+			minutes, 60, func(at int64) int64 { return at % 1e8 / 60 * step })
+		if v.days > 0 && whole {
+			v.line(to, fmt.Sprintf(`"__name__":"%s",%s%s`, recorded[s.metric], labels, s.label),
+				v.days*24, hour, func(at int64) int64 { return 60*step + at/hour%7 })
+		}
+	}
+	if v.days > 0 && reporter == names.RoleClient {
+		v.line(to, fmt.Sprintf(`"__name__":"%s",%s`, knownEdges, labels), v.days*24, hour, func(int64) int64 { return 1 })
+	}
+}
+
+// step returns what a series of an edge counts in a minute.
+func (*volumes) step(i, m int) int64 { return int64(i%97+m+1) * 10 }
+
+// sums writes the hours by namespace.
+func (v *volumes) sums(to *bufio.Writer) {
+	type pair struct{ client, server int }
+	for m, s := range written {
+		steps, edges := make(map[pair]int64), make(map[pair]int64)
+		for i := range v.edges {
+			client, server, _, _ := v.namespaces(i)
+			n := int64(1)
+			if s.metric == retransmits { // of both reports
+				n = 2
+			}
+			steps[pair{client, server}] += n * v.step(i, m)
+			edges[pair{client, server}] += n
+		}
+		for p, step := range steps {
+			labels := fmt.Sprintf(`"__name__":"%s","client_type":"pod","client_namespace":"team-%d","server_type":"pod",`+
+				`"server_namespace":"team-%d","netconn_scope":"remote"%s`, byNamespace[s.metric], p.client, p.server, s.label)
+			v.line(to, labels, v.days*24, hour, func(at int64) int64 { return 60*step + edges[p]*(at/hour%7) })
+		}
 	}
 }
 
@@ -99,10 +153,11 @@ func (v *volumes) line(to *bufio.Writer, labels string, points int, step int64, 
 	fmt.Fprintf(to, `{"metric":{%s},"values":[%s],"timestamps":[%s]}`+"\n", labels, values[:len(values)-1], times[:len(times)-1])
 }
 
-// BenchmarkBackend measures snapshots of a month from a VictoriaMetrics: of all edges, and of those of a namespace.
-// NETCONN_EDGES says how many edges there are, 500 by default. NETCONN_STORE is a store that has edges already.
+// BenchmarkBackend measures graphs of a month from a VictoriaMetrics: of a cluster by namespace, and of the workloads
+// of a namespace. NETCONN_EDGES says how many edges there are, 500 by default. NETCONN_STORE is a store that has edges
+// already.
 func BenchmarkBackend(b *testing.B) {
-	v := &volumes{edges: 500, hours: 2, days: 31, end: time.Now().Unix() - 120}
+	v := &volumes{edges: 500, hours: 2, days: 31, sparse: true, end: time.Now().Unix() - 120}
 	if n, err := strconv.Atoi(os.Getenv("NETCONN_EDGES")); err == nil {
 		v.edges = n
 	}
@@ -115,37 +170,58 @@ func BenchmarkBackend(b *testing.B) {
 		time.Sleep(5 * time.Second) // until what was written can be found
 	}
 	team := snap.Want{Client: true, Server: true, Tag: names.TagNamespace, Holds: func(v edge.Value) bool { return v.String() == "team-0" }}
-	for name, wants := range map[string][]snap.Want{"cluster": nil, "namespace": {team}} {
-		b.Run(name, func(b *testing.B) {
+	for _, tt := range []struct {
+		name, by, filter string
+		get              func(*Source, context.Context, snap.Range) (*snap.Snapshot, error)
+	}{
+		{"cluster", "namespace", "", func(s *Source, ctx context.Context, r snap.Range) (*snap.Snapshot, error) { return s.Grouped(ctx, r) }},
+		{"namespace", "name", "namespace=team-0", func(s *Source, ctx context.Context, r snap.Range) (*snap.Snapshot, error) {
+			return s.Snapshot(ctx, r, team)
+		}},
+	} {
+		b.Run(tt.name, func(b *testing.B) {
 			s := New(Config{
 				Client: http.DefaultClient, Endpoint: store.endpoint, Timeout: 5 * time.Minute, Cache: time.Nanosecond,
 				MaxSeries: 1e6, MaxBytes: 1 << 30, Queries: 4,
 			})
 			defer s.Close()
+			terms, err := filter.Parse(tt.filter)
+			if err != nil {
+				b.Fatal(err)
+			}
+			q := view.GraphQuery{Query: view.Query{Filter: terms}, Group: view.None, Nodes: 1000, Edges: 5000}
+			q.By, _ = view.ParseBy(tt.by)
+			q.Rank, _ = view.ParseMetric("volume")
 			var took []time.Duration
-			edges, before := 0, store.cpu()
+			var g *view.Graph
+			all, ofStore := store.cpu()
 			for b.Loop() {
 				start := time.Now()
-				answer, err := s.Snapshot(b.Context(), s.Range(30*day, 0), wants...)
+				answer, err := tt.get(s, b.Context(), s.Range(30*day, 0))
 				if err != nil || answer.Partial != nil {
 					b.Fatalf("%v, %+v", err, answer.Partial)
 				}
+				if g, err = view.NewGraph(b.Context(), answer, q); err != nil {
+					b.Fatal(err)
+				}
 				took = append(took, time.Since(start))
-				edges = len(answer.Edges)
 			}
-			b.ReportMetric((store.cpu()-before).Seconds()/float64(len(took)), "cpu-s/op")
+			after, ofStoreAfter := store.cpu()
+			b.ReportMetric((after-all).Seconds()/float64(len(took)), "cpu-s/op")
+			b.ReportMetric((ofStoreAfter-ofStore).Seconds()/float64(len(took)), "store-cpu-s/op")
 			slices.Sort(took)
 			b.ReportMetric(took[len(took)/2].Seconds(), "p50-s")
 			b.ReportMetric(took[len(took)*95/100].Seconds(), "p95-s")
-			b.ReportMetric(float64(edges), "edges")
+			b.ReportMetric(float64(g.Totals.Edges), "edges")
+			b.ReportMetric(float64(len(g.Edges.Client)), "drawn")
 			load, err := os.ReadFile("/proc/loadavg")
-			b.Logf("load average %s (%v)", strings.TrimSpace(string(load)), err)
+			b.Logf("%.0f days, load average %s (%v)", g.Seconds/day, strings.TrimSpace(string(load)), err)
 		})
 	}
 }
 
-// cpu returns the CPU time that the store and this process have used.
-func (b *backend) cpu() time.Duration {
+// cpu returns the CPU time that the store and this process have used, and that of the store.
+func (b *backend) cpu() (all, store time.Duration) {
 	b.t.Helper()
 	text, err := os.ReadFile("/proc/self/stat")
 	if err != nil {
@@ -153,6 +229,7 @@ func (b *backend) cpu() time.Duration {
 	}
 	_, after, _ := strings.Cut(string(text), ") ")
 	used := b.metric("process_cpu_seconds_total")
+	store = time.Duration(used * float64(time.Second))
 	for _, ticks := range strings.Fields(after)[11:13] { // utime and stime, proc_pid_stat(5), in hundredths of a second
 		n, err := strconv.Atoi(ticks)
 		if err != nil {
@@ -160,7 +237,7 @@ func (b *backend) cpu() time.Duration {
 		}
 		used += float64(n) / 100
 	}
-	return time.Duration(used * float64(time.Second))
+	return time.Duration(used * float64(time.Second)), store
 }
 
 // metric returns one of the store's own metrics.
