@@ -25,7 +25,8 @@ export function count(n: number | null | undefined): string {
 /** CPUs in use: `0.25 CPU`. */
 export function cpus(n: number | null | undefined): string {
   if (n === null || n === undefined) return NONE
-  return `${n === 0 ? 0 : n < 0.0995 ? n.toFixed(3) : n.toFixed(2)}${NBSP}CPU`
+  const text = n === 0 ? '0' : n < 0.0005 ? '<0.001' : n.toFixed(n < 0.0995 ? 3 : 2)
+  return `${text}${NBSP}CPU`
 }
 
 /** The cost of a day, from that of a time in seconds: 1.23 USD. */

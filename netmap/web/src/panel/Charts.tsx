@@ -1,9 +1,10 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type uPlot from 'uplot'
 import type { Series } from '../api/types.ts'
-import { count, NONE, rate, seconds } from '../format.ts'
+import { age, count, NONE, rate, seconds } from '../format.ts'
 import { colours, onSchemeChange, type Colours } from '../map/colours.ts'
 import { FONT } from '../map/style.ts'
+import { finished } from './finished.ts'
 import './Charts.css'
 
 export interface Line {
@@ -21,12 +22,15 @@ export interface Picture {
 }
 
 /**
- * The charts of a series. A step without reports, such as the current one, has no values, which is different from 0.
+ * The charts of a series. A step without reports has no values, which is different from 0. Nor has a step that is not
+ * over a count.
  */
-export function pictures(s: Series): Picture[] {
-  const known = (values: (number | null)[]) => values.map((v, i) => (s.active[i] === null ? null : v))
+export function pictures(s: Series, end: number): Picture[] {
+  const over = finished(s, end)
+  const known = (values: (number | null)[]) => values.map((v, i) => (s.active[i] === null || !over(i) ? null : v))
   const perSecond = (values: number[]) => known(values.map((v) => v / s.step))
-  const lookups = s.totals.lookups > 0 ? lookupPictures(s) : []
+  const step = `, per ${age(s.step)}`
+  const lookups = s.totals.lookups > 0 ? lookupPictures(s, step, over) : []
   if (lookups.length && s.active.every((v) => v === null)) return lookups
   return [
     {
@@ -46,7 +50,7 @@ export function pictures(s: Series): Picture[] {
       ],
     },
     {
-      title: 'Connections',
+      title: 'Connections' + step,
       format: count,
       lines: [
         { label: 'attempts', colour: 'accent', values: known(s.attempts) },
@@ -55,7 +59,7 @@ export function pictures(s: Series): Picture[] {
       ],
     },
     {
-      title: 'Trouble',
+      title: 'Trouble' + step,
       format: count,
       lines: [
         { label: 'resent', colour: 'warn', values: known(s.retransmits) },
@@ -67,14 +71,15 @@ export function pictures(s: Series): Picture[] {
 }
 
 /** No state says which steps were reported, so a step without a look-up has 0. */
-function lookupPictures(s: Series): Picture[] {
+function lookupPictures(s: Series, step: string, over: (i: number) => boolean): Picture[] {
+  const known = (values: number[]) => values.map((v, i) => (over(i) ? v : null))
   return [
     {
-      title: 'Look-ups',
+      title: 'Look-ups' + step,
       format: count,
       lines: [
-        { label: 'all', colour: 'accent', values: s.lookups },
-        { label: 'failed', colour: 'bad', dash: [5, 3], values: s.lookup_failures },
+        { label: 'all', colour: 'accent', values: known(s.lookups) },
+        { label: 'failed', colour: 'bad', dash: [5, 3], values: known(s.lookup_failures) },
       ],
     },
     { title: 'Look-up time', format: seconds, lines: [{ label: 'mean', colour: 'accent', values: s.lookup_time }] },
@@ -226,7 +231,7 @@ function options(
     width: Math.max(width, 80),
     height: HEIGHT,
     legend: { show: false },
-    padding: [6, 14, 0, 0],
+    padding: [6, 26, 0, 0],
     cursor: { y: false, points: { size: 6 }, drag: { x: false, y: false }, sync: { key: 'panel' } },
     scales: { y: { range: (_, __, most) => [0, most > 0 ? most * 1.1 : 1] } },
     hooks: { setCursor: [(u) => pointed(u.cursor.idx)], draw: [(u) => drawMarks(u, marks(), c.new)] },

@@ -290,7 +290,9 @@ function PartView({ part, poll, state, links, params }: PartProps) {
   const url = address('signals', { ...params, filter: withTerms(state.filter, part.terms), of: part.of })
   const signals = usePoll<Known>(url, state.end > 0)
   const k = signals.of === url ? signals.data : null
-  const drawn = s ? [{ t: s.t, pictures: pictures(s) }, ...(k ? [{ t: k.t, pictures: signalPictures(k) }] : [])] : []
+  const drawn = s
+    ? [{ t: s.t, pictures: pictures(s, state.end) }, ...(k ? [{ t: k.t, pictures: signalPictures(k, state.end) }] : [])]
+    : []
   return (
     <section class="part">
       {part.heading && <h3>{part.heading}</h3>}
@@ -321,8 +323,8 @@ function Summary({ series: s }: { series: Series }) {
   const over = Math.max(1, s.to - s.from)
   const figures: Fact[] = [
     ['Volume', `${bytes(t.tx)} out, ${bytes(t.rx)} back`],
-    ['Throughput', rate((t.tx + t.rx) / over)],
-    ['Round trip', seconds(s.rtt.findLast((v) => v !== null) ?? null)],
+    ['Mean throughput', rate((t.tx + t.rx) / over)],
+    ['Latest round trip', seconds(s.rtt.findLast((v) => v !== null) ?? null)],
     ['Resent', count(t.retransmits)],
     ['Attempts', count(t.attempts)],
     ['Failures', t.attempts ? `${count(t.failures)} (${percent(t.failures / t.attempts)})` : count(t.failures)],

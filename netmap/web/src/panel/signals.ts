@@ -2,18 +2,32 @@ import type { Calls, Event, Line, Side, Signals, Span, Usage, Values } from '../
 import type { Link, Series } from '../api/types.ts'
 import { bytes, count, cpus, NONE, percent, seconds } from '../format.ts'
 import { shareLevel, type Level } from '../health.ts'
+import { finished } from './finished.ts'
 import type { Line as Curve, Picture } from './Charts.tsx'
 import { fill } from './links.ts'
 
 export const SIDES = ['client', 'server'] as const
 export type SideName = (typeof SIDES)[number]
 
-/** Adds up the containers of a side, step by step. A step without a sample has no value. */
+/**
+ * Adds up the containers of a side, step by step. A step without a sample has no value. Containers are sampled at
+ * different times, so a sample of one is added to the latest samples of the others.
+ */
 export function added(side: Side | null, of: (u: Usage) => Values): Values {
   const all = (side?.resources ?? []).map(of)
-  return (all[0] ?? []).map((_, i) => {
-    const known = all.map((v) => v[i]).filter((v) => v !== null && v !== undefined)
-    return known.length ? known.reduce((a, b) => a + b) : null
+  const held = all.map(hold)
+  return (all[0] ?? []).map((_, i) =>
+    all.every((v) => (v[i] ?? null) === null) ? null : held.reduce((sum, v) => sum + (v[i] ?? 0), 0),
+  )
+}
+
+/** Fills gaps with the sample before. A gap at an end is filled if it is no longer than the longest between samples. */
+function hold(values: Values): Values {
+  const at = values.flatMap((v, i) => (v === null ? [] : i))
+  const gap = Math.max(1, ...at.slice(1).map((i, n) => i - at[n]!))
+  return values.map((_, i) => {
+    const last = at.findLast((a) => a <= i) ?? (at[0]! < gap ? at[0] : undefined)
+    return last === undefined || i - last >= gap ? null : values[last]!
   })
 }
 
@@ -21,17 +35,18 @@ export function added(side: Side | null, of: (u: Usage) => Values): Values {
 export const callsOf = (side: Side, name: SideName): Calls => (name === 'server' ? side.served : side.made)
 
 /** The charts of the signals. A signal without values has no chart. */
-export function signalPictures(s: Signals): Picture[] {
+export function signalPictures(s: Signals, end: number): Picture[] {
   const curves = (of: (side: Side, name: SideName) => Curve[]) => SIDES.flatMap((n) => (s[n] ? of(s[n], n) : []))
   const usage = (of: (u: Usage) => Values) =>
     curves((side, name) => [{ label: name, values: added(side, of), ...look[name] }])
   const server = s.server ? callsOf(s.server, 'server') : null
   const calls = server?.n ? server : s.client ? callsOf(s.client, 'client') : server
   const whose = calls === server ? 'served' : 'made'
-  const perSecond = (by: number[]) => by.map((n) => n / s.step)
+  const over = finished(s, end)
+  const perSecond = (by: number[]) => by.map((n, i) => (over(i) ? n / s.step : null))
   const all: Picture[] = [
-    { title: 'CPU', format: cpus, lines: usage((u) => u.cpu) },
-    { title: 'Memory', format: bytes, lines: usage((u) => u.memory) },
+    { title: 'CPU', format: cpus, lines: usage(CPU.of) },
+    { title: 'Memory', format: bytes, lines: usage(MEMORY.of) },
     {
       title: `Calls ${whose}, a second`,
       format: count,
@@ -59,6 +74,8 @@ const look: Record<SideName, { colour: Curve['colour']; dash?: number[] }> = {
   server: { colour: 'accent' },
 }
 
+const UNLIMITED = ', no limit known'
+
 export interface Used {
   text: string
   level: Level
@@ -68,7 +85,7 @@ export interface Used {
 export function used(values: Values, limit: number | null, format: (n: number | null) => string): Used {
   const latest = latestOf(values)
   if (latest === null) return { text: NONE, level: 'none' }
-  if (!limit) return { text: `${format(latest)}, no limit known`, level: 'none' }
+  if (!limit) return { text: format(latest) + UNLIMITED, level: 'none' }
   const share = latest / limit
   return { text: `${format(latest)} of ${format(limit)} (${percent(share)})`, level: shareLevel(share) }
 }
@@ -129,33 +146,37 @@ export function churn(series: Series, signals: Signals | null): string {
   )
 }
 
-/** What all containers of a side use, with the share of the limits where all of them have one; '' if it is not known. */
+/** A resource that containers use. */
+interface Resource {
+  of(u: Usage): Values
+  limit(u: Usage): number | null
+  format(n: number | null): string
+}
+const CPU: Resource = { of: (u) => u.cpu, limit: (u) => u.cpu_limit, format: cpus }
+const MEMORY: Resource = { of: (u) => u.memory, limit: (u) => u.memory_limit, format: bytes }
+
+/** What all containers of a side use; '' if it is not known. */
 function load(side: Side | null): string {
-  const text = (of: (u: Usage) => Values, limit: (u: Usage) => number | null, format: typeof cpus) => {
-    const latest = latestOf(added(side, of))
-    const limits = side?.resources.map(limit) ?? []
-    if (latest === null) return []
-    if (!limits.every((l) => l)) return [format(latest)]
-    return [
-      used(
-        [latest],
-        limits.reduce((a, b) => a! + b!, 0)!,
-        format,
-      ).text,
-    ]
+  const all = [CPU, MEMORY].flatMap((r) => together(side, r) ?? [])
+  return all.map((u) => u.text.replace(UNLIMITED, '')).join(' and ')
+}
+
+/**
+ * The latest use of all containers of a side, as in the chart, with the share of the limits where each has a limit.
+ * `shares` are those of the containers that have a limit, unless there is only one container. Null: unknown.
+ */
+function together(side: Side | null, { of, limit, format }: Resource): (Used & { shares: number[] }) | null {
+  const sums = added(side, of)
+  const last = sums.findLastIndex((v) => v !== null)
+  if (last < 0) return null
+  const now = side!.resources
+    .map((u) => ({ use: hold(of(u))[last] ?? null, most: limit(u) ?? 0 }))
+    .filter((u) => u.use !== null) // the others have ended
+  const limits = now.map((u) => u.most)
+  return {
+    ...used([sums[last]!], limits.includes(0) ? null : limits.reduce((a, b) => a + b), format),
+    shares: now.length > 1 ? now.flatMap((u) => (u.most ? u.use! / u.most : [])) : [],
   }
-  return [
-    ...text(
-      (u) => u.cpu,
-      (u) => u.cpu_limit,
-      cpus,
-    ),
-    ...text(
-      (u) => u.memory,
-      (u) => u.memory_limit,
-      bytes,
-    ),
-  ].join(' and ')
 }
 
 /**
@@ -220,13 +241,15 @@ function errorGlance(name: SideName, { logs }: Side): Glance[] {
     : []
 }
 
-/** The CPU of the container that is nearest to its limit. */
+/** The CPU of all containers, and how near to its limit the nearest of several is. */
 function cpuGlance(name: SideName, side: Side): Glance[] {
-  const share = (u: Usage) => (u.cpu_limit ? (latestOf(u.cpu) ?? 0) / u.cpu_limit : 0)
-  const nearest = side.resources.toSorted((a, b) => share(b) - share(a))[0]
-  if (!nearest || latestOf(nearest.cpu) === null) return []
-  const { text, level } = used(nearest.cpu, nearest.cpu_limit, cpus)
-  return [{ name: `CPU of the ${name}`, value: text, level }]
+  const all = together(side, CPU)
+  if (!all) return []
+  const title = `CPU of the ${name}`
+  if (!all.shares.length) return [{ name: title, value: all.text, level: all.level }]
+  const most = Math.max(...all.shares)
+  const value = `${all.text.replace(UNLIMITED, '')}, a container at ${percent(most)} of its limit`
+  return [{ name: title, value, level: shareLevel(most) }]
 }
 
 /** Why nothing is shown of a side; '' if something is. */
