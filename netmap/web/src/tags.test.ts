@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Tag } from './api/types.ts'
-import { errorName, nodeName, nodeTags, tagName } from './tags.ts'
+import { errorName, fullName, nodeName, nodeTags, tagName } from './tags.ts'
 
 const tag = (name: string, values: number): Tag => ({ tag: name, attribute: name, of: 'end', ends: values, values })
 
@@ -57,3 +57,11 @@ test('errors are words', () => {
     'a\ufffdb',
   ])
 })
+
+test('a node is called with its group, unless the two have one name', () => {
+  const full = (name: string, group: string) => plain(fullName({ tag: 'image.tag', name, group }))
+  expect(full('2.0.7', 'ratings')).toBe('2.0.7 in ratings')
+  expect([full('ratings', 'ratings'), full('2.0.7', '')]).toEqual(['ratings', '2.0.7'])
+})
+
+const plain = (text: string) => text.replace(/[\u2066-\u2069]/g, '')

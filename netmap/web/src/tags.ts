@@ -1,6 +1,6 @@
 import type { Kind, Tag } from './api/types.ts'
 import { EDGE_TAGS, END_TAGS, PEER_TYPES, type EdgeTag, type EndTag, type PeerType } from './names.ts'
-import { legible } from './text.ts'
+import { isolated, legible } from './text.ts'
 
 /** The tags as the page writes them. */
 const labels: Record<EndTag | EdgeTag, string> = {
@@ -98,6 +98,13 @@ export function nodeName({ tag, name, label }: { tag: string; name: string; labe
   if (tag === 'type') return types[name as PeerType] ?? legible(name)
   if (tag === 'port') return 'port ' + legible(name)
   return name === '' ? `no ${tagName(tag).toLowerCase()}` : legible(name)
+}
+
+/** The name of a node, and its group if that says more: `2.0.7 in ratings`. */
+export function fullName(id: { tag: string; name: string; label?: string; group: string }): string {
+  const name = nodeName(id)
+  const group = legible(id.group)
+  return isolated(name) + (group && group !== name ? ` in ${isolated(group)}` : '')
 }
 
 export const kindWords: Record<Kind, string> = {

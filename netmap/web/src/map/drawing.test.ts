@@ -113,6 +113,8 @@ describe('a drawing', () => {
     const drawing = draw(model([node('a', none, { group: 'prod' }), node('b', none)], [], 'namespace'), by())
     expect(drawing.groups).toEqual([{ key: 'group/prod', label: 'prod' }])
     expect(drawing.nodes.map((n) => n.group)).toEqual(['group/prod', ''])
+    const long = draw(model([node('a', none, { group: 'checkout-service-of-the-west' })], [], 'namespace'), by())
+    expect(long.groups[0]!.label).toBe('checkout-serv…-of-the-west')
   })
 })
 

@@ -66,6 +66,9 @@ const WIDTH = { least: 1.5, most: 10, step: 0.5 }
  */
 const TOLD = 40
 
+/** Letters of a name. */
+const MOST = 26
+
 export const groupKey = (group: string) => 'group/' + encodeURIComponent(group)
 
 /**
@@ -99,7 +102,7 @@ export function draw(m: Model, { size, width, colour }: Encoding, before?: Drawi
     widest,
     scales,
     grouped: m.group !== '',
-    groups: groups.map((g) => ({ key: groupKey(g), label: nodeName({ tag: m.group, name: g }) })),
+    groups: groups.map((g) => ({ key: groupKey(g), label: shorten(nodeName({ tag: m.group, name: g }), MOST) })),
   }
 }
 
@@ -114,7 +117,7 @@ function drawNode(n: MapNode, grouped: boolean, told: Metric | null, size: numbe
     group: grouped && n.id.group ? groupKey(n.id.group) : '',
     kind: n.id.kind,
     level,
-    label: [glyph + shorten(nodeName(n.id), 26), words.join(' · '), ring].filter(Boolean).join('\n'),
+    label: [glyph + shorten(nodeName(n.id), MOST), words.join(' · '), ring].filter(Boolean).join('\n'),
     size,
     isNew: n.isNew,
     alert: alerts?.firing ? 'firing' : alerts?.pending ? 'pending' : '',

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { layout, type Place, type Point } from './layout.ts'
 import { ranks, type Link } from './rank.ts'
 
-const node = (id: string, group = ''): Place => ({ id, group, radius: 20 })
+const node = (id: string, group = ''): Place => ({ id, group, label: 30, title: group ? 30 : 0 })
 const link = (from: string, to: string): Link => ({ from, to })
 
 const shop = {
@@ -76,6 +76,21 @@ describe('layout', () => {
     const points = Object.values(layout({ nodes, links, pinned: {} }))
     expect(points).toHaveLength(n)
     expect(closest(points)).toBeGreaterThan(50)
+  })
+
+  test('long labels and titles are not over each other', () => {
+    const wide = { label: 86, title: 0 }
+    const nodes = [...shop.nodes, node('a'), node('b'), node('c')].map((n) => ({ ...n, ...wide }))
+    const links = [...shop.links, link('a', 'b'), link('a', 'reviews')]
+    const at = Object.values(layout({ nodes, links, pinned: {} }))
+    for (const [i, p] of at.entries())
+      for (const q of at.slice(i + 1))
+        expect(Math.abs(p.x - q.x) >= 2 * wide.label || Math.abs(p.y - q.y) >= 30, JSON.stringify([p, q])).toBe(true)
+    const titled = shop.nodes.map((n) => ({ ...n, group: n.id, title: 110 }))
+    const lone = Object.values(layout({ ...shop, nodes: titled, pinned: {} }))
+    for (const [i, p] of lone.entries())
+      for (const q of lone.slice(i + 1))
+        expect(Math.abs(p.x - q.x) >= 220 || Math.abs(p.y - q.y) >= 100, JSON.stringify([p, q])).toBe(true)
   })
 
   test('groups do not cut each other', () => {

@@ -9,11 +9,12 @@ import {
 } from 'd3-force'
 import { ranks, type Link } from './rank.ts'
 
-/** A node to place: its group ('' for none) and its radius in pixels. */
+/** A node to place, its group ('' for none), and half the widths of its label and of its group's title in pixels. */
 export interface Place {
   id: string
   group: string
-  radius: number
+  label: number
+  title: number
 }
 
 export interface Point {
@@ -28,17 +29,20 @@ export interface Request {
   pinned: Record<string, Point>
 }
 
-/** Space of a label. It is below the circle and wider than it. */
+/** Radius of the largest circle. */
+const RADIUS = 32
+/** Least space of a label. It is below the circle and wider than it. */
 const LABEL = { width: 118, height: 30 }
 const COLUMN = 164
 const ROW = 92
+/** Between two labels side by side. */
+const APART = 24
 const GAP = { x: 66, y: 40 }
 /** Every second column is shifted by this, so that an edge that skips a column does not run through its nodes. */
 const STAGGER = 27
 
 interface Body extends Omit<SimulationNodeDatum, 'x' | 'y'>, Point {
   id: string
-  radius: number
   wantX: number
   wantY: number
 }
@@ -131,7 +135,7 @@ function join(nodes: Place[], links: Link[], placed: Map<string, Point>) {
     }
     for (const n of c.nodes) {
       const wanted = c.group === '' ? near([n], links, placed) : middle(family)
-      placed.set(n.id, free(wanted, COLUMN * 0.7, ROW * 0.9, [...placed.values()]))
+      placed.set(n.id, free(wanted, Math.max(COLUMN * 0.7, 2 * n.label), ROW * 0.9, [...placed.values()]))
     }
   }
 }
@@ -151,8 +155,8 @@ function settle(c: Cluster, links: Link[]): Cluster {
     const p = at.get(n.id)!
     p.x -= centre.x
     p.y -= centre.y
-    width = Math.max(width, 2 * Math.abs(p.x) + Math.max(2 * n.radius, LABEL.width))
-    height = Math.max(height, 2 * (Math.abs(p.y) + n.radius + LABEL.height))
+    width = Math.max(width, 2 * Math.abs(p.x) + Math.max(2 * n.label + APART, LABEL.width), 2 * n.title)
+    height = Math.max(height, 2 * (Math.abs(p.y) + RADIUS + LABEL.height))
   }
   return { ...c, at, width, height }
 }
@@ -165,10 +169,10 @@ function simulate(nodes: Place[], links: Link[]): Map<string, Point> {
   const ids = new Set(nodes.map((n) => n.id))
   const grouped = nodes.some((n) => n.group !== '')
   const inside = links.filter((l) => l.from !== l.to && ids.has(l.from) && ids.has(l.to))
-  const start = columns([...ids], inside, grouped)
+  const start = columns([...ids], inside, grouped, new Map(nodes.map((n) => [n.id, n.label])))
   const bodies: Body[] = nodes.map((n) => {
     const p = start.get(n.id)!
-    return { id: n.id, radius: Math.max(n.radius + 20, ROW / 2), x: p.x, y: p.y, wantX: p.x, wantY: p.y }
+    return { id: n.id, x: p.x, y: p.y, wantX: p.x, wantY: p.y }
   })
   const simulation = forceSimulation(bodies)
     .force('x', forceX<Body>((b) => b.wantX).strength(0.5))
@@ -188,7 +192,7 @@ function simulate(nodes: Place[], links: Link[]): Map<string, Point> {
     )
     .force(
       'collide',
-      forceCollide<Body>((b) => b.radius)
+      forceCollide<Body>(RADIUS + 20)
         .strength(1)
         .iterations(3),
     )
@@ -197,21 +201,22 @@ function simulate(nodes: Place[], links: Link[]): Map<string, Point> {
   return new Map(bodies.map((b) => [b.id, { x: Math.round(b.x), y: Math.round(b.y) }]))
 }
 
-function columns(ids: string[], links: Link[], grouped: boolean): Map<string, Point> {
+function columns(ids: string[], links: Link[], grouped: boolean, labels: Map<string, number>): Map<string, Point> {
   const rank = ranks(ids, links)
   const skips = grouped || links.some((l) => Math.abs(rank.get(l.from)! - rank.get(l.to)!) > 1)
   const rows = Math.max(5, Math.ceil(Math.sqrt(ids.length) * 1.1))
   const at = new Map<string, Point>()
-  let x = 0
+  let [x, widest, shift] = [0, 0, skips ? -STAGGER : 0]
   for (const r of [...new Set(rank.values())].sort((a, b) => a - b)) {
     const members = ids.filter((id) => rank.get(id) === r)
     const weight = new Map(members.map((id) => [id, callersHeight(id, links, at)]))
     members.sort((a, b) => weight.get(a)! - weight.get(b)! || (a < b ? -1 : 1))
     for (let i = 0; i < members.length; i += rows) {
       const part = members.slice(i, i + rows)
-      const shift = skips ? ((x / COLUMN) % 2 ? STAGGER : -STAGGER) : 0
+      const wide = Math.max(...part.map((id) => labels.get(id)!))
+      if (at.size) x += Math.max(COLUMN, widest + wide + APART)
       part.forEach((id, j) => at.set(id, { x, y: (j - (part.length - 1) / 2) * ROW + shift }))
-      x += COLUMN
+      ;[widest, shift] = [wide, -shift]
     }
   }
   return at

@@ -1,9 +1,13 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { Drawing } from './drawing.ts'
+import { halfWidth } from './geometry.ts'
 import type { Point } from './layout.ts'
 import type { Order } from './layout.worker.ts'
 
 type Positions = Record<string, Point>
+
+/** How much wider the letters of titles are than those of labels. */
+const BOLD = 1.25
 
 /** The number of kinds of graphs whose positions are kept. */
 const KEPT = 12
@@ -33,7 +37,12 @@ export function usePositions(drawing: Drawing, kind: string): Positions | null {
     }
     const order: Order = {
       ticket: mine,
-      nodes: drawing.nodes.map((n) => ({ id: n.key, group: n.group || (drawing.grouped ? n.key : ''), radius: 32 })),
+      nodes: drawing.nodes.map((n) => ({
+        id: n.key,
+        group: n.group || (drawing.grouped ? n.key : ''),
+        label: halfWidth(n.label.split('\n')[0]!),
+        title: BOLD * halfWidth(drawing.groups.find((g) => g.key === n.group)?.label ?? ''),
+      })),
       links: drawing.edges.map(({ from, to }) => ({ from, to })),
       pinned: before,
     }

@@ -116,7 +116,7 @@ function crowd(count: number, links: number) {
   )
     .filter((e) => e.from !== e.to)
     .filter((e, i, edges) => edges.findIndex((other) => other.key === e.key) === i)
-  const places = all.map((n) => ({ id: n.key, group: '', radius: 32 }))
+  const places = all.map((n) => ({ id: n.key, group: '', label: 30, title: 0 }))
   const positions = layout({ nodes: places, links: drawn, pinned: {} })
   return { all, drawn, positions, bent: bends(all, drawn, positions) }
 }
@@ -148,7 +148,7 @@ test.each([false, true])('no edge of a mesh runs through a node that is not its 
   const all = [...new Set(pairs.flat())].map((key) => ({ ...node(key, `${key}\n5.2 MB`), size: 48 }))
   const drawn = pairs.map(([from, to]) => edge(from, to, shop.includes(`${to}>${from}`)))
   const positions = layout({
-    nodes: all.map((n) => ({ id: n.key, group: grouped ? groupOf(n.key) : '', radius: 32 })),
+    nodes: all.map((n) => ({ id: n.key, group: grouped ? groupOf(n.key) : '', label: 30, title: 0 })),
     links: drawn,
     pinned: {},
   })

@@ -10,7 +10,7 @@ import { known, type MapEdge, type Model } from '../map/model.ts'
 import type { Change } from '../state/address.ts'
 import type { Selection, State } from '../state/state.ts'
 import { endName, rowOf, rowTerms } from '../table/rows.ts'
-import { kindWords, nodeName } from '../tags.ts'
+import { fullName, kindWords, nodeName } from '../tags.ts'
 import { isolated, legible } from '../text.ts'
 import { Name, Text } from '../Text.tsx'
 import { useHealth } from '../useHealth.ts'
@@ -154,7 +154,7 @@ function describe(chosen: Selection, { state, folded, model }: Props): Described
   if (chosen.kind === 'edge') {
     const [a, b] = [known(model, chosen.from), known(model, chosen.to)]
     if (!a || !b) return null
-    const title = `${isolated(nodeName(a))} → ${isolated(nodeName(b))}`
+    const title = `${fullName(a)} → ${fullName(b)}`
     if (isFolded(a) || isFolded(b)) return { title, note: '', hint: FOLDED, parts: [], by: [] }
     const edge = model?.edges.find((e) => e.from === chosen.from && e.to === chosen.to)
     return {
@@ -242,7 +242,7 @@ function Chosen({ state, change, model, links, chosen, what, ...p }: Props & { c
 function Neighbours({ id, model, state, change }: { id: string; model: Model; state: State; change: Change }) {
   const volume = (e: MapEdge) => e.measured.tx + e.measured.rx
   const edges = model.edges.filter((e) => e.from === id || e.to === id).sort((a, b) => volume(b) - volume(a))
-  const name = new Map(model.nodes.map((n) => [n.key, isolated(nodeName(n.id))]))
+  const name = new Map(model.nodes.map((n) => [n.key, fullName(n.id)]))
   const colour = useHealth(state.colour)
   if (!edges.length) return null
   return (
