@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -237,12 +238,16 @@ scrape_configs:
 `, telemetry, istiod)
 }
 
-// serveIstiod serves a page as istiod's is, from the names and types in its sources. Each scrape finds that it has pushed
+// serveIstiod serves at an address a page as istiod's is, from the names and types in its sources. Each scrape finds that it has pushed
 // more, and that a proxy has rejected something.
-func serveIstiod(t *testing.T) (address string) {
+func serveIstiod(t *testing.T, address string) {
 	t.Helper()
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
 	var count atomic.Int64
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		scrapes := count.Add(1)
 		w.Header().Set("Content-Type", "text/plain; version=0.0.4")
 		fmt.Fprintln(w, "# TYPE pilot_xds gauge\npilot_xds{version=\"1.30.0\"} 12")
@@ -258,6 +263,8 @@ func serveIstiod(t *testing.T) (address string) {
 		}
 		fmt.Fprintf(w, "pilot_proxy_convergence_time_sum %d\npilot_proxy_convergence_time_count %d\n", scrapes, scrapes)
 	}))
+	_ = server.Listener.Close()
+	server.Listener = listener
+	server.Start()
 	t.Cleanup(server.Close)
-	return server.Listener.Addr().String()
 }

@@ -127,8 +127,8 @@ func TestClusterDeployComponents(t *testing.T) {
 	for _, d := range deployments.Items {
 		all = append(all, d.Spec.Template.Spec)
 	}
-	if len(all) != 4 {
-		t.Fatalf("%d workloads, want agent, gateway, map and history", len(all))
+	if len(all) != 5 {
+		t.Fatalf("%d workloads, want agent, gateway, map, history and istiod's", len(all))
 	}
 	for _, pod := range all {
 		for _, container := range containersOf(pod) {
@@ -246,6 +246,7 @@ func TestDeployConfigurations(t *testing.T) {
 		"agent at scale":       {"base/collector.yaml", "components/scale/agent.yaml"},
 		"gateway at scale":     {"components/gateway/collector.yaml", "components/scale/gateway.yaml"},
 		"history":              {"components/history/collector.yaml"},
+		"istiod":               {"components/istiod/collector.yaml"},
 	} {
 		var configurations []string
 		for _, file := range files {

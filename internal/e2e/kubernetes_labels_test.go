@@ -45,7 +45,9 @@ func TestClusterLabels(t *testing.T) {
 	stores := make(map[string]*prometheus)
 	if os.Getenv("NETCONN_BACKENDS") != "" {
 		stores["scrape"] = startPrometheus(t, fmt.Sprintf(strings.Replace(scraped, "{", "{honor_labels: true, ", 1), page))
-		stores["OTLP"] = startPrometheus(t, dashboardsFrom(telemetry, serveIstiod(t)), receiveOTLP)
+		istiod := freeAddress(t)
+		serveIstiod(t, istiod)
+		stores["OTLP"] = startPrometheus(t, dashboardsFrom(telemetry, istiod), receiveOTLP)
 		stores["remote write"] = startPrometheus(t, anyOrder, "--web.enable-remote-write-receiver")
 		more = append(more, fmt.Sprintf("yaml:exporters::"+toPrometheus, 1, stores["OTLP"].address),
 			fmt.Sprintf("yaml:exporters::"+remoteWrite, 2, stores["remote write"].address))

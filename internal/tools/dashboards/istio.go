@@ -3,16 +3,17 @@ package main
 import "github.com/grafana/grafana-foundation-sdk/go/dashboard"
 
 // istio sets what Istio's control plane does over what is sent between two services: does a push of configuration break
-// or slow connections? The names of its metrics are those of istiod's page (pilot/pkg/xds/monitoring.go).
+// or slow connections? The names of its metrics are those of istiod's page (pilot/pkg/xds/monitoring.go). OTLP adds _total to
+// the names of counters on the way into Prometheus.
 func istio() *builder {
 	const ofClient = `service_name=~"$client"`
 	of := func(metric string, more ...string) string {
 		return where(metric,
 			append([]string{fromClient, inNamespace, ofClient, `netconn_peer_name=~"$server"`, leavesPod}, more...)...)
 	}
-	const pushes = `pilot_xds_pushes{type!~".*err"}`
+	const pushes = `{__name__=~"pilot_xds_pushes(_total)?",type!~".*err"}`
 	// Endpoints change with every pod: they would hide the rest.
-	const pushed = `sum by (type) (increase(pilot_xds_pushes{type=~"lds|cds|rds"}[1m])) > 0`
+	const pushed = `sum by (type) (increase({__name__=~"pilot_xds_pushes(_total)?",type=~"lds|cds|rds"}[1m])) > 0`
 	d := begin("istio", "Istio control plane",
 		"Pushes of istiod over the traffic between two services. It needs a scrape of istiod.").
 		WithVariable(choice("namespace", "Client's namespace", active, "k8s_namespace_name")).
@@ -33,9 +34,9 @@ func istio() *builder {
 			quantiles("pilot_proxy_convergence_time_bucket")...)).
 		WithPanel(chart("Rejected and failed pushes", perSecond,
 			"Rejected by a proxy, or not built or sent. No series: none was.",
-			query{rate("type", "pilot_total_xds_rejects"), "rejected: {{type}}"},
-			query{rate("type", `pilot_xds_pushes{type=~".*err"}`), "failed: {{type}}"})).
-		WithPanel(stacked("What triggers pushes", perSecond, "", query{rate("type", "pilot_push_triggers"),
+			query{rate("type", `{__name__=~"pilot_total_xds_rejects(_total)?"}`), "rejected: {{type}}"},
+			query{rate("type", `{__name__=~"pilot_xds_pushes(_total)?",type=~".*err"}`), "failed: {{type}}"})).
+		WithPanel(stacked("What triggers pushes", perSecond, "", query{rate("type", `{__name__=~"pilot_push_triggers(_total)?"}`),
 			"{{type}}"})).
 		WithPanel(chart("Broken connections between the services", perSecond,
 			"Connections that ended other than by agreement. No series: none did.",
