@@ -20,8 +20,6 @@ struct datagram {
 	__u32 hash;
 };
 
-#define ETH_P_IP 0x0800
-#define ETH_P_IPV6 0x86dd
 #define UDP_HEADER 8
 
 /* Returns the offset of the UDP header; 0: the packet is of another protocol, or cannot be read. */

@@ -6,6 +6,9 @@
 #include "kernel.h"
 #include <bpf/bpf_helpers.h>
 
+#define ETH_P_IP 0x0800
+#define ETH_P_IPV6 0x86dd
+
 struct bpf_sock {
 	__u32 bound_dev_if;
 	__u32 family;
@@ -166,9 +169,16 @@ SEPARATE int read_packet(struct __sk_buff *skb, struct packet *p)
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
+struct net_device {
+	possible_net_t nd_net;
+};
+
 /* A packet in the kernel. The headers are at offsets from head, the shared part is at end. */
 struct sk_buff {
 	unsigned int len;
+	struct net_device *dev;
+	struct sock *sk;
+	__be16 protocol;
 	unsigned char *head;
 	__u32 end;
 	__u16 network_header;
@@ -177,6 +187,7 @@ struct sk_buff {
 
 struct skb_shared_info {
 	unsigned short gso_segs;
+	struct sk_buff *frag_list;
 };
 
 #pragma clang attribute pop

@@ -330,6 +330,21 @@ enum datagram_counter {
 	DATAGRAM_COUNTERS,
 };
 
+/* Dropped packets: their number, by this. */
+struct drop_key {
+	__u64 cgroup; /* of the socket that the packet was for, or from; 0: none is known */
+	__u32 netns;  /* of that socket, or of the device; 0: not known */
+	__u16 reason; /* enum skb_drop_reason, in the numbers of this kernel */
+	__u8 protocol;
+	__u8 reserved;
+};
+
+/* Reasons have numbers below this. The last one stands for those of subsystems. */
+enum drop_size {
+	DROP_REASONS = 256,
+};
+
+_Static_assert(sizeof(struct drop_key) == 16, "drop_key");
 _Static_assert(sizeof(struct datagram_counts) == 32, "datagram_counts");
 _Static_assert(sizeof(struct datagram_exchange) == 88, "datagram_exchange");
 _Static_assert(sizeof(struct datagram_key) == 32, "datagram_key");
