@@ -18,11 +18,12 @@ type Key struct {
 	Peer          conn.Peer
 	NAT           conn.NAT
 	Original      Original
-	Local, Remote netip.AddrPort // opt-in: network.local.*, network.peer.*; as the socket has them
-	Server        netip.Addr     // opt-in: server.address
-	Client        netip.Addr     // opt-in: client.address
-	Question      string         // opt-in: dns.question.name
-	Protocol      conn.Protocol  // opt-in: network.transport; 0: TCP
+	Local, Remote netip.AddrPort  // opt-in: network.local.*, network.peer.*; as the socket has them
+	Server        netip.Addr      // opt-in: server.address
+	Client        netip.Addr      // opt-in: client.address
+	Question      string          // opt-in: dns.question.name
+	Protocol      conn.Protocol   // opt-in: network.transport; 0: TCP
+	Drop          conn.DropReason // of dropped packets; 0: of what was not dropped
 }
 
 // Original is the original destination, where it was translated, and in whose name the client connects, if it is the
@@ -53,6 +54,7 @@ func (k *Key) compare(o *Key) int {
 		k.Client.Compare(o.Client),
 		cmp.Compare(k.Question, o.Question),
 		cmp.Compare(k.Protocol, o.Protocol),
+		cmp.Compare(k.Drop, o.Drop),
 	)
 }
 

@@ -15,6 +15,7 @@ const (
 	Established Parts = 1 << iota // a connection was established, so that every counter has a series
 	Drops                         // ListenDrops
 	Unanswered                    // Timeouts
+	Discards                      // Discarded
 	otherParts
 )
 
@@ -22,7 +23,7 @@ const (
 var datagramReasons = [...]conn.Error{conn.Other, conn.Refused, conn.HostUnreachable, conn.NetworkUnreachable}
 
 // Every part has a bit.
-const _ = uint(64 - 3 - int(conn.Counters) - int(DatagramErrors)*int(conn.Errors) - len(datagramReasons) -
+const _ = uint(64 - 4 - int(conn.Counters) - int(DatagramErrors)*int(conn.Errors) - len(datagramReasons) -
 	int(Measures) - int(conn.Rcodes))
 
 // Counted returns the part of a counter.
@@ -67,6 +68,9 @@ func (f *Flow) Parts() Parts {
 	}
 	if f.Timeouts > 0 {
 		p |= Unanswered
+	}
+	if f.Discarded > 0 {
+		p |= Discards
 	}
 	for r, n := range f.Responses {
 		if n > 0 {

@@ -10,7 +10,7 @@ import (
 
 // Each part is a bit of its own, and all of them fit.
 func TestPartsAreDistinct(t *testing.T) {
-	all := []Parts{Established, Drops, Unanswered}
+	all := []Parts{Established, Drops, Unanswered, Discards}
 	for c := range conn.Counters {
 		all = append(all, Counted(c))
 	}

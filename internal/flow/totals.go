@@ -16,6 +16,7 @@ type Flow struct {
 	Connections bool // a connection or a loss was ever counted here; where false, only ListenDrops has a meaning
 	Listens     bool // a listener was ever counted here; where false, ListenDrops has no meaning
 	Lookups     bool // a DNS look-up was ever counted here; where false, Responses and Timeouts have no meaning
+	Discards    bool // a dropped packet was ever counted here; where false, Discarded has no meaning
 
 	Counts      conn.Counts
 	Outcomes    OutcomeCounts
@@ -24,6 +25,7 @@ type Flow struct {
 	ListenDrops uint64 // connections that a full queue dropped
 	Responses   [conn.Rcodes]uint64
 	Timeouts    uint64 // DNS queries without a response
+	Discarded   uint64 // packets that the kernel dropped, for the reason Key.Drop
 }
 
 // Outcome is a kind of event that is counted by conn.Error.
@@ -60,6 +62,7 @@ func (f *Flow) Add(o *Flow) {
 	f.Connections = f.Connections || o.Connections
 	f.Listens = f.Listens || o.Listens
 	f.Lookups = f.Lookups || o.Lookups
+	f.Discards = f.Discards || o.Discards
 	f.Counts = f.Counts.Add(o.Counts)
 	for k := range o.Outcomes {
 		for e := range o.Outcomes[k] {
@@ -75,6 +78,7 @@ func (f *Flow) Add(o *Flow) {
 		f.Responses[r] += o.Responses[r]
 	}
 	f.Timeouts += o.Timeouts
+	f.Discarded += o.Discarded
 }
 
 // since returns what a flow has counted beyond an earlier state of it. Start is left at zero.
@@ -85,9 +89,11 @@ func (f *Flow) since(earlier *Flow) Flow {
 		Connections: f.Connections,
 		Listens:     f.Listens,
 		Lookups:     f.Lookups,
+		Discards:    f.Discards,
 		Counts:      f.Counts.Sub(earlier.Counts),
 		ListenDrops: f.ListenDrops - earlier.ListenDrops,
 		Timeouts:    f.Timeouts - earlier.Timeouts,
+		Discarded:   f.Discarded - earlier.Discarded,
 	}
 	for r := range f.Responses {
 		n.Responses[r] = f.Responses[r] - earlier.Responses[r]
@@ -111,7 +117,7 @@ func (f *Flow) counted() bool {
 		}
 	}
 	return f.Counts != conn.Counts{} || f.Outcomes != OutcomeCounts{} || f.ListenDrops > 0 ||
-		f.Responses != [conn.Rcodes]uint64{} || f.Timeouts > 0
+		f.Responses != [conn.Rcodes]uint64{} || f.Timeouts > 0 || f.Discarded > 0
 }
 
 // copyFrom makes f a copy of o that shares no memory with it, and uses f's own again.

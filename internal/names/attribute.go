@@ -107,6 +107,7 @@ const (
 	Direction = "network.io.direction"
 	ErrorType = "error.type"
 	LimitedBy = "netconn.limited_by"
+	DropKey   = "netconn.drop.reason"
 	RcodeKey  = "netconn.dns.rcode"
 	Overflow  = "otel.metric.overflow" // of the points for all flows beyond a limit
 

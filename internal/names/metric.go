@@ -23,6 +23,7 @@ const (
 	Recoveries        = "netconn.tcp.recoveries"
 	Bypassed          = "netconn.tcp.bypassed"
 	ListenDrops       = "netconn.listen.drops"
+	Drops             = "netconn.drops"
 	DatagramDrops     = "netconn.udp.drops"
 	DatagramErrors    = "netconn.udp.errors"
 	LookupDuration    = "dns.lookup.duration"

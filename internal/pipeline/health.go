@@ -10,6 +10,7 @@ import (
 	"github.com/netconn/netconn/internal/flow"
 	"github.com/netconn/netconn/internal/kernel"
 	"github.com/netconn/netconn/internal/kubernetes"
+	"github.com/netconn/netconn/internal/names"
 	"github.com/netconn/netconn/internal/owner"
 	"github.com/netconn/netconn/internal/udp"
 )
@@ -25,6 +26,7 @@ type Health struct {
 	Ends      ends.Stats
 	Conntrack conntrack.Stats // zero: connection tracking cannot be asked
 	DNS       DNSStats        // zero: it is not followed
+	Drops     DropStats       // zero: drops are not counted
 	Domains   DomainStats
 	Cluster   kubernetes.Health // zero: there is no cluster
 
@@ -49,8 +51,12 @@ func (p *Pipeline) Health() (Health, error) {
 	if err != nil {
 		return Health{}, fmt.Errorf("read the counters of DNS: %w", err)
 	}
+	dropped, err := p.drops.stats()
+	if err != nil {
+		return Health{}, fmt.Errorf("read the counters of dropped packets: %w", err)
+	}
 	return Health{
-		DNS: lookups, Domains: p.domains.stats(),
+		DNS: lookups, Drops: dropped, Domains: p.domains.stats(),
 		UDP:    datagrams,
 		Kernel: stats, Losses: losses, Flows: p.flows.Stats(), Owners: p.owners.Stats(), Events: p.events.stats,
 		Ends: p.ends.Stats(), Conntrack: p.tables.health(), Cluster: p.sources.cluster(),
@@ -91,6 +97,17 @@ func (h *Health) ConntrackAnswers() iter.Seq2[string, uint64] {
 // ClusterAnswers yields the answers of the cluster, by the value of netconn.answer.
 func (h *Health) ClusterAnswers() iter.Seq2[string, uint64] {
 	return named(0, h.Cluster.Store.Answers[:], func(i int) string { return conn.Answer(i).String() })
+}
+
+// DropsExcluded yields the dropped packets that are no loss, by the value of netconn.drop.reason; no zeros.
+func (h *Health) DropsExcluded() iter.Seq2[string, uint64] {
+	return func(yield func(string, uint64) bool) {
+		for i, n := range h.Drops.Excluded {
+			if n > 0 && !yield(names.ExcludedDrop(i), n) {
+				return
+			}
+		}
+	}
 }
 
 // named yields counts from an index on, with their names.

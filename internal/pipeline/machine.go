@@ -26,10 +26,15 @@ type Machine struct {
 	Resolve func(dns.Options) (Exchanges, error)
 	// Datagrams opens what counts UDP; nil: it is not counted.
 	Datagrams func(root string, all bool) (Datagrams, error)
-	Now       func() time.Time
+	// Drops opens what counts dropped packets; nil: they are not counted.
+	Drops func() (Drops, error)
+	Now   func() time.Time
 	// Memory returns the limits of this process's memory; nil: there are none.
 	Memory func() memory.Limits
 }
+
+// Host is the machine-id and the name of the host; empty: not known.
+type Host struct{ ID, Name string }
 
 // capacity returns how many connections fit, or what was configured.
 func (m Machine) capacity(configured int) Capacity {
@@ -112,7 +117,7 @@ func (t Tables) close() error {
 // ThisMachine is the one that the process runs on.
 func ThisMachine() Machine {
 	return Machine{Open: openSockets, Ask: openTables, Host: owner.Host, Join: openSources, Now: time.Now,
-		Memory: memory.Read, Resolve: openExchanges, Datagrams: openDatagrams}
+		Memory: memory.Read, Resolve: openExchanges, Datagrams: openDatagrams, Drops: openDrops}
 }
 
 // Exchanges are the methods of dns.Reader, with the same rule as Sockets. The zero value: DNS is not followed.

@@ -59,6 +59,7 @@ type Options struct {
 	Flows             flow.Config
 	Events            EventOptions
 	UDP               UDP
+	Drops             DropsMode
 	Mask              func(flow.Key) flow.Key // leaves out what is not to tell flows apart
 }
 
@@ -86,6 +87,7 @@ type Pipeline struct {
 	udpRefused   growth    // of cgroups
 	udpRead      time.Time // the last snapshot of UDP
 	udpWanted    bool      // a client has ended with a server that is not known
+	drops        dropping
 	owners       *owner.Resolver
 	waiter       *waiter
 	ahead        ahead
@@ -112,9 +114,6 @@ type Pipeline struct {
 	degraded     []error // what is missing, each with what it costs
 	final        bool    // identities are taken as they are
 }
-
-// Host is the machine-id and the name of the host; empty: not known.
-type Host struct{ ID, Name string }
 
 // Open opens the sockets first: another operating system must be named as such, and not by the paths that it lacks.
 func Open(o Options, m Machine) (*Pipeline, error) {
@@ -161,9 +160,9 @@ func Open(o Options, m Machine) (*Pipeline, error) {
 	}
 	o.Flows.Withhold = p.withhold
 	p.flows = flow.New(o.Flows, now)
-	dnsErr, udpErr := p.lookups.open(o, m), p.openDatagrams(o, m)
-	found := append([]error{hostErr, tablesErr, dnsErr, udpErr, p.openWaiter(), s.limit(capacity.Sockets)}, missing...)
-	p.degraded = p.missing(found)
+	dnsErr, udpErr, dropsErr := p.lookups.open(o, m), p.openDatagrams(o, m), p.drops.open(o, m, now)
+	found := []error{hostErr, tablesErr, dnsErr, udpErr, dropsErr, p.openWaiter(), s.limit(capacity.Sockets)}
+	p.degraded = p.missing(append(found, missing...))
 	return p, nil
 }
 
@@ -239,7 +238,7 @@ func (p *Pipeline) read(now time.Time) (flows []flow.Resource, err error) {
 	snapshotErr := p.snapshot(now)
 	drainErr := p.confirm(now)
 	p.creditLookups(now)
-	lossErr := p.lose(now)
+	lossErr := errors.Join(p.lose(now), p.readDrops(now))
 	p.beside(func() {
 		p.events.settle(now, p.resolver(now))
 		flows = p.flows.Collect(now, func(c conn.Conn) (flow.Key, bool) { return p.identify(c, now) })
@@ -394,7 +393,8 @@ func (p *Pipeline) keep(c *conn.Conn, now time.Time) {
 
 // Close leaves nothing in the kernel.
 func (p *Pipeline) Close() error {
-	err := errors.Join(p.waiter.close(), p.sockets.Close(), p.tables.close(), p.lookups.close(), p.udp.close())
+	err := errors.Join(p.waiter.close(), p.sockets.Close(), p.tables.close(), p.lookups.close(), p.udp.close(),
+		p.drops.close())
 	p.sources.close()
 	return err
 }

@@ -7,6 +7,7 @@ import (
 	"path"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
@@ -130,6 +131,8 @@ type Config struct {
 	Events EventsConfig `mapstructure:"events"`
 	// UDP is which UDP sockets are counted: off, used (in cgroups that use UDP, without DNS) or all (and DNS).
 	UDP pipeline.UDP `mapstructure:"udp"`
+	// Drops is whether dropped packets are counted by the kernel's reason: off or on.
+	Drops pipeline.DropsMode `mapstructure:"drops"`
 	// Kubernetes is the API that has the names of peers.
 	Kubernetes pipeline.ClusterConfig `mapstructure:"kubernetes"`
 }
@@ -167,6 +170,7 @@ func createDefaultConfig() component.Config {
 			EventsConfig: metadata.DefaultEventsConfig()},
 		DNS: d.DNS, PeerDomains: d.PeerDomains,
 		UDP:        pipeline.UDPUsed,
+		Drops:      pipeline.DropsOff,
 		Kubernetes: d.Kubernetes,
 	}
 }
@@ -246,8 +250,9 @@ func (c *Config) options(mask func(flow.Key) flow.Key) pipeline.Options {
 			MaxPerSecond: c.Events.MaxPerSecond,
 			Interval:     c.CollectionInterval,
 		},
-		UDP:  c.UDP,
-		Mask: mask,
+		UDP:   c.UDP,
+		Drops: c.Drops,
+		Mask:  mask,
 	}
 }
 
@@ -263,16 +268,17 @@ func (c *Config) cluster() pipeline.ClusterConfig {
 func (c *Config) Validate() error {
 	return errors.Join(
 		c.validateTimes(),
-		c.validateErrorMode(),
+		oneOf("error_mode", c.ErrorMode),
 		c.validateDetail(),
-		c.validateUDP(),
+		oneOf("udp", c.UDP),
+		oneOf("drops", c.Drops),
 		c.validateRootPath(),
 		atLeastOne("limit_per_resource", c.LimitPerResource),
 		atLeastOne("max_resources", c.MaxResources),
 		notNegative("max_connections", c.MaxConnections),
 		notNegative("peer_domains", c.PeerDomains),
-		c.validateTemporality(),
-		c.validateDNS(),
+		oneOf("temporality", c.Temporality),
+		oneOf("dns", c.DNS),
 		atLeastOne("events::max_per_second", c.Events.MaxPerSecond),
 		c.validateExpireAfter(),
 		c.validateHistograms(),
@@ -299,46 +305,14 @@ func (c *Config) validateTimes() error {
 	return errs
 }
 
-func (c *Config) validateErrorMode() error {
-	switch c.ErrorMode {
-	case ErrorModePropagate, ErrorModeIgnore:
-		return nil
-	}
-	return fmt.Errorf("error_mode: must be %s or %s, not %q", ErrorModePropagate, ErrorModeIgnore, c.ErrorMode)
-}
-
 func (c *Config) validateDetail() (errs error) {
-	if !slices.Contains(c.Detail.Choices(), string(c.Detail)) {
-		errs = fmt.Errorf("detail: must be workload, container or full, not %q", c.Detail)
-	}
+	errs = oneOf("detail", c.Detail)
 	for _, key := range slices.Sorted(maps.Keys(c.Attributes)) {
 		if attributes.Of([]string{key}) == 0 {
 			errs = errors.Join(errs, fmt.Errorf("attributes::%s: there is no such attribute of all metrics", key))
 		}
 	}
 	return errs
-}
-
-func (c *Config) validateUDP() error {
-	if !slices.Contains(c.UDP.Choices(), string(c.UDP)) {
-		return fmt.Errorf("udp: must be off, used or all, not %q", c.UDP)
-	}
-	return nil
-}
-
-func (c *Config) validateTemporality() error {
-	switch c.Temporality {
-	case TemporalityCumulative, TemporalityDelta:
-		return nil
-	}
-	return fmt.Errorf("temporality: must be %s or %s, not %q", TemporalityCumulative, TemporalityDelta, c.Temporality)
-}
-
-func (c *Config) validateDNS() error {
-	if !slices.Contains(c.DNS.Choices(), string(c.DNS)) {
-		return fmt.Errorf("dns: must be off, servers or all, not %q", c.DNS)
-	}
-	return nil
 }
 
 // The path is always one of Linux, also where a configuration is checked on another system.
@@ -356,6 +330,19 @@ func (c *Config) validateExpireAfter() error {
 			c.CollectionInterval, c.ExpireAfter)
 	}
 	return nil
+}
+
+// oneOf checks a key that has some words as its values.
+func oneOf[T interface {
+	~string
+	Choices() []string
+}](key string, v T) error {
+	all := v.Choices()
+	if slices.Contains(all, string(v)) {
+		return nil
+	}
+	last := len(all) - 1
+	return fmt.Errorf("%s: must be %s or %s, not %q", key, strings.Join(all[:last], ", "), all[last], string(v))
 }
 
 func atLeastOne(key string, n int) error {

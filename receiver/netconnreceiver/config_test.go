@@ -100,7 +100,7 @@ func TestConfigEveryKey(t *testing.T) {
 		},
 		Services: []Range{Range(netip.MustParsePrefix("10.96.0.0/12"))},
 		DNS:      "all", PeerDomains: 50,
-		UDP: "all",
+		UDP: "all", Drops: "on",
 		Events: EventsConfig{
 			Enabled: true, MaxPerSecond: 40, OpenInterval: 10 * time.Minute, EventsConfig: metadata.DefaultEventsConfig(),
 		},
@@ -153,6 +153,7 @@ func TestConfigDefault(t *testing.T) {
 		DNS:              "servers",
 		PeerDomains:      100,
 		UDP:              "used",
+		Drops:            "off",
 		Events: EventsConfig{
 			MaxPerSecond: 100, OpenInterval: 5 * time.Minute, EventsConfig: metadata.DefaultEventsConfig(),
 		},

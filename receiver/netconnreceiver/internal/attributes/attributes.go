@@ -20,12 +20,13 @@ type Set uint64
 // All holds all attributes.
 const All Set = 1<<names.Attributes - 1
 
-// What can describe a connection, and what can describe a DNS look-up. Of a look-up translations are not known, nor the
+// What can describe a connection, a DNS look-up, and dropped packets. Of a look-up translations are not known, nor the
 // name of a resolver.
 const (
 	Connection = All &^ (1 << names.Question)
 	Lookup     = All &^ (1<<names.NAT | 1<<names.OriginalName | 1<<names.OriginalPort | 1<<names.OriginalAddress |
 		1<<names.OriginalSource | 1<<names.PeerDomain)
+	Drop = 1 << names.Transport // of dropped packets: of their sockets only the owner is known
 )
 
 // The levels of detail.
@@ -108,6 +109,7 @@ func (s Set) Mask(k flow.Key) flow.Key {
 		Client:   keep(s, names.ClientAddress, k.Client),
 		Question: keep(s, names.Question, k.Question),
 		Protocol: keep(s, names.Transport, k.Protocol),
+		Drop:     k.Drop, // which is no attribute of all metrics
 	}
 }
 

@@ -53,6 +53,7 @@ func Flow() *flow.Flow {
 	for m := range f.Histograms {
 		f.Histograms[m] = flow.Histogram{Counts: []uint64{1, 0}, Count: 1}
 	}
+	f.Discards, f.Discarded, f.Key.Drop = true, 1, conn.DropReasonOf(0)
 	f.Lookups, f.Timeouts, f.Responses[0] = true, 1, 1
 	f.Outcomes[flow.Attempts][conn.Refused], f.Outcomes[flow.Ends][conn.Reset] = 1, 1
 	f.Outcomes[flow.DatagramErrors][conn.Refused] = 1

@@ -463,6 +463,58 @@ func (ms *NetconnDNSTimeoutsMetricConfig) Validate() error {
 	return nil
 }
 
+// NetconnDropsMetricAttributeKey specifies the key of an attribute for the netconn.drops metric.
+type NetconnDropsMetricAttributeKey string
+
+const (
+	NetconnDropsMetricAttributeKeyNetconnDropReason NetconnDropsMetricAttributeKey = "netconn.drop.reason"
+	NetconnDropsMetricAttributeKeyNetworkTransport  NetconnDropsMetricAttributeKey = "network.transport"
+)
+
+// NetconnDropsMetricConfig provides config for the netconn.drops metric.
+type NetconnDropsMetricConfig struct {
+	Enabled          bool `mapstructure:"enabled"`
+	enabledSetByUser bool
+
+	AggregationStrategy string                           `mapstructure:"aggregation_strategy"`
+	EnabledAttributes   []NetconnDropsMetricAttributeKey `mapstructure:"attributes"`
+}
+
+func (ms *NetconnDropsMetricConfig) Unmarshal(parser *confmap.Conf) error {
+	if parser == nil {
+		return nil
+	}
+
+	err := parser.Unmarshal(ms)
+	if err != nil {
+		return err
+	}
+
+	ms.enabledSetByUser = parser.IsSet("enabled")
+	return nil
+}
+
+func (ms *NetconnDropsMetricConfig) Validate() error {
+	for _, val := range ms.EnabledAttributes {
+		switch val {
+		case NetconnDropsMetricAttributeKeyNetconnDropReason, NetconnDropsMetricAttributeKeyNetworkTransport:
+		default:
+			return fmt.Errorf("metric netconn.drops doesn't have an attribute %v, valid attributes: [netconn.drop.reason, network.transport]", val)
+		}
+	}
+	if !slices.Contains(ms.EnabledAttributes, NetconnDropsMetricAttributeKeyNetconnDropReason) {
+		return fmt.Errorf("netconn.drop.reason is a required attribute for netconn.drops metric and must be included")
+	}
+
+	switch ms.AggregationStrategy {
+	case AggregationStrategySum, AggregationStrategyAvg, AggregationStrategyMin, AggregationStrategyMax:
+	default:
+		return fmt.Errorf("invalid aggregation strategy %q, valid strategies: [%s, %s, %s, %s]", ms.AggregationStrategy, AggregationStrategySum, AggregationStrategyAvg, AggregationStrategyMin, AggregationStrategyMax)
+	}
+
+	return nil
+}
+
 // NetconnDurationMetricAttributeKey specifies the key of an attribute for the netconn.duration metric.
 type NetconnDurationMetricAttributeKey string
 
@@ -1974,6 +2026,7 @@ type MetricsConfig struct {
 	NetconnClosed               NetconnClosedMetricConfig               `mapstructure:"netconn.closed"`
 	NetconnDNSRequests          NetconnDNSRequestsMetricConfig          `mapstructure:"netconn.dns.requests"`
 	NetconnDNSTimeouts          NetconnDNSTimeoutsMetricConfig          `mapstructure:"netconn.dns.timeouts"`
+	NetconnDrops                NetconnDropsMetricConfig                `mapstructure:"netconn.drops"`
 	NetconnDuration             NetconnDurationMetricConfig             `mapstructure:"netconn.duration"`
 	NetconnIo                   NetconnIoMetricConfig                   `mapstructure:"netconn.io"`
 	NetconnListenDrops          NetconnListenDropsMetricConfig          `mapstructure:"netconn.listen.drops"`
@@ -2027,6 +2080,11 @@ func DefaultMetricsConfig() MetricsConfig {
 			Enabled:             true,
 			AggregationStrategy: AggregationStrategySum,
 			EnabledAttributes:   []NetconnDNSTimeoutsMetricAttributeKey{NetconnDNSTimeoutsMetricAttributeKeyNetconnRole, NetconnDNSTimeoutsMetricAttributeKeyServerPort, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerType, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerScope, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerName, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerContainerName, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerContainerImageTag, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerProxy, NetconnDNSTimeoutsMetricAttributeKeyServicePeerName},
+		},
+		NetconnDrops: NetconnDropsMetricConfig{
+			Enabled:             true,
+			AggregationStrategy: AggregationStrategySum,
+			EnabledAttributes:   []NetconnDropsMetricAttributeKey{NetconnDropsMetricAttributeKeyNetconnDropReason},
 		},
 		NetconnDuration: NetconnDurationMetricConfig{
 			Enabled:             false,

@@ -56,6 +56,11 @@ func TestMetricsBuilderConfig(t *testing.T) {
 						AggregationStrategy: AggregationStrategySum,
 						EnabledAttributes:   []NetconnDNSTimeoutsMetricAttributeKey{NetconnDNSTimeoutsMetricAttributeKeyNetconnRole, NetconnDNSTimeoutsMetricAttributeKeyNetworkTransport, NetconnDNSTimeoutsMetricAttributeKeyServerPort, NetconnDNSTimeoutsMetricAttributeKeyNetworkPeerAddress, NetconnDNSTimeoutsMetricAttributeKeyNetworkPeerPort, NetconnDNSTimeoutsMetricAttributeKeyNetworkLocalAddress, NetconnDNSTimeoutsMetricAttributeKeyServerAddress, NetconnDNSTimeoutsMetricAttributeKeyClientAddress, NetconnDNSTimeoutsMetricAttributeKeyDNSQuestionName, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerType, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerScope, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerName, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerK8sPodName, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerContainerName, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerContainerID, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerContainerImageTag, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerProxy, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerK8sNodeName, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerZone, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerRegion, NetconnDNSTimeoutsMetricAttributeKeyServicePeerName, NetconnDNSTimeoutsMetricAttributeKeyServicePeerNamespace},
 					},
+					NetconnDrops: NetconnDropsMetricConfig{
+						Enabled:             true,
+						AggregationStrategy: AggregationStrategySum,
+						EnabledAttributes:   []NetconnDropsMetricAttributeKey{NetconnDropsMetricAttributeKeyNetconnDropReason, NetconnDropsMetricAttributeKeyNetworkTransport},
+					},
 					NetconnDuration: NetconnDurationMetricConfig{
 						Enabled:             true,
 						AggregationStrategy: AggregationStrategyAvg,
@@ -205,6 +210,11 @@ func TestMetricsBuilderConfig(t *testing.T) {
 						AggregationStrategy: AggregationStrategySum,
 						EnabledAttributes:   []NetconnDNSTimeoutsMetricAttributeKey{NetconnDNSTimeoutsMetricAttributeKeyNetconnRole, NetconnDNSTimeoutsMetricAttributeKeyNetworkTransport, NetconnDNSTimeoutsMetricAttributeKeyServerPort, NetconnDNSTimeoutsMetricAttributeKeyNetworkPeerAddress, NetconnDNSTimeoutsMetricAttributeKeyNetworkPeerPort, NetconnDNSTimeoutsMetricAttributeKeyNetworkLocalAddress, NetconnDNSTimeoutsMetricAttributeKeyServerAddress, NetconnDNSTimeoutsMetricAttributeKeyClientAddress, NetconnDNSTimeoutsMetricAttributeKeyDNSQuestionName, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerType, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerScope, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerName, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerK8sNamespaceName, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerK8sWorkloadName, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerK8sWorkloadKind, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerK8sPodName, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerContainerName, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerContainerID, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerContainerImageTag, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerProxy, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerK8sNodeName, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerZone, NetconnDNSTimeoutsMetricAttributeKeyNetconnPeerRegion, NetconnDNSTimeoutsMetricAttributeKeyServicePeerName, NetconnDNSTimeoutsMetricAttributeKeyServicePeerNamespace},
 					},
+					NetconnDrops: NetconnDropsMetricConfig{
+						Enabled:             false,
+						AggregationStrategy: AggregationStrategySum,
+						EnabledAttributes:   []NetconnDropsMetricAttributeKey{NetconnDropsMetricAttributeKeyNetconnDropReason, NetconnDropsMetricAttributeKeyNetworkTransport},
+					},
 					NetconnDuration: NetconnDurationMetricConfig{
 						Enabled:             false,
 						AggregationStrategy: AggregationStrategyAvg,
@@ -324,7 +334,7 @@ func TestMetricsBuilderConfig(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			cfg := loadMetricsBuilderConfig(t, tt.name)
-			diff := cmp.Diff(tt.want, cfg, cmpopts.IgnoreUnexported(DNSLookupDurationMetricConfig{}, NetconnActiveMetricConfig{}, NetconnAttemptsMetricConfig{}, NetconnClosedMetricConfig{}, NetconnDNSRequestsMetricConfig{}, NetconnDNSTimeoutsMetricConfig{}, NetconnDurationMetricConfig{}, NetconnIoMetricConfig{}, NetconnListenDropsMetricConfig{}, NetconnPacketsMetricConfig{}, NetconnTCPBusyMetricConfig{}, NetconnTCPBypassedMetricConfig{}, NetconnTCPEcnCeMetricConfig{}, NetconnTCPHandshakeDurationMetricConfig{}, NetconnTCPJitterMetricConfig{}, NetconnTCPLimitedMetricConfig{}, NetconnTCPLostMetricConfig{}, NetconnTCPOutOfOrderMetricConfig{}, NetconnTCPRecoveriesMetricConfig{}, NetconnTCPReorderingMetricConfig{}, NetconnTCPRetransmitsMetricConfig{}, NetconnTCPRttMetricConfig{}, NetconnTCPTimeoutsMetricConfig{}, NetconnUDPDropsMetricConfig{}, NetconnUDPErrorsMetricConfig{}, NetconnZoneIoMetricConfig{}, ResourceAttributeConfig{}))
+			diff := cmp.Diff(tt.want, cfg, cmpopts.IgnoreUnexported(DNSLookupDurationMetricConfig{}, NetconnActiveMetricConfig{}, NetconnAttemptsMetricConfig{}, NetconnClosedMetricConfig{}, NetconnDNSRequestsMetricConfig{}, NetconnDNSTimeoutsMetricConfig{}, NetconnDropsMetricConfig{}, NetconnDurationMetricConfig{}, NetconnIoMetricConfig{}, NetconnListenDropsMetricConfig{}, NetconnPacketsMetricConfig{}, NetconnTCPBusyMetricConfig{}, NetconnTCPBypassedMetricConfig{}, NetconnTCPEcnCeMetricConfig{}, NetconnTCPHandshakeDurationMetricConfig{}, NetconnTCPJitterMetricConfig{}, NetconnTCPLimitedMetricConfig{}, NetconnTCPLostMetricConfig{}, NetconnTCPOutOfOrderMetricConfig{}, NetconnTCPRecoveriesMetricConfig{}, NetconnTCPReorderingMetricConfig{}, NetconnTCPRetransmitsMetricConfig{}, NetconnTCPRttMetricConfig{}, NetconnTCPTimeoutsMetricConfig{}, NetconnUDPDropsMetricConfig{}, NetconnUDPErrorsMetricConfig{}, NetconnZoneIoMetricConfig{}, ResourceAttributeConfig{}))
 			require.Emptyf(t, diff, "Config mismatch (-expected +actual):\n%s", diff)
 		})
 	}
@@ -397,6 +407,18 @@ func TestNetconnDNSTimeoutsMetricsConfig_Validate(t *testing.T) {
 	require.ErrorContains(t, cfg.Validate(), "metric netconn.dns.timeouts doesn't have an attribute invalid, valid attributes: [netconn.role, network.transport, server.port, network.peer.address, network.peer.port, network.local.address, server.address, client.address, dns.question.name, netconn.peer.type, netconn.peer.scope, netconn.peer.name, netconn.peer.k8s.namespace.name, netconn.peer.k8s.workload.name, netconn.peer.k8s.workload.kind, netconn.peer.k8s.pod.name, netconn.peer.container.name, netconn.peer.container.id, netconn.peer.container.image.tag, netconn.peer.proxy, netconn.peer.k8s.node.name, netconn.peer.zone, netconn.peer.region, service.peer.name, service.peer.namespace]")
 
 	cfg = DefaultMetricsConfig().NetconnDNSTimeouts
+	cfg.AggregationStrategy = "invalid"
+	require.ErrorContains(t, cfg.Validate(), "invalid aggregation strategy")
+}
+
+func TestNetconnDropsMetricsConfig_Validate(t *testing.T) {
+	cfg := DefaultMetricsConfig().NetconnDrops
+	require.NoError(t, cfg.Validate())
+
+	cfg.EnabledAttributes = []NetconnDropsMetricAttributeKey{"invalid"}
+	require.ErrorContains(t, cfg.Validate(), "metric netconn.drops doesn't have an attribute invalid, valid attributes: [netconn.drop.reason, network.transport]")
+
+	cfg = DefaultMetricsConfig().NetconnDrops
 	cfg.AggregationStrategy = "invalid"
 	require.ErrorContains(t, cfg.Validate(), "invalid aggregation strategy")
 }

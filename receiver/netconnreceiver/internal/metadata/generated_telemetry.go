@@ -48,6 +48,7 @@ type TelemetryBuilder struct {
 	NetconnDNSNamesFull               metric.Int64ObservableUpDownCounter
 	NetconnDNSQueriesRefused          metric.Int64ObservableCounter
 	NetconnDNSUnreadable              metric.Int64ObservableCounter
+	NetconnDropsExcluded              metric.Int64ObservableCounter
 	NetconnEndsUnpaired               metric.Int64ObservableCounter
 	NetconnEvents                     metric.Int64ObservableCounter
 	NetconnEventsDropped              metric.Int64ObservableCounter
@@ -387,6 +388,21 @@ func (builder *TelemetryBuilder) RegisterNetconnDNSUnreadableCallback(cb metric.
 		cb(ctx, &observerInt64{inst: builder.NetconnDNSUnreadable, obs: o})
 		return nil
 	}, builder.NetconnDNSUnreadable)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterNetconnDropsExcludedCallback sets callback for observable NetconnDropsExcluded metric.
+func (builder *TelemetryBuilder) RegisterNetconnDropsExcludedCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.NetconnDropsExcluded, obs: o})
+		return nil
+	}, builder.NetconnDropsExcluded)
 	if err != nil {
 		return err
 	}
@@ -1066,6 +1082,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	builder.NetconnDNSUnreadable, err = builder.meter.Int64ObservableCounter(
 		"otelcol_netconn_dns_unreadable",
 		metric.WithDescription("Packets to or from a port of DNS that hold no query and no response, such as a zone transfer. [Development]"),
+		metric.WithUnit("{packet}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.NetconnDropsExcluded, err = builder.meter.Int64ObservableCounter(
+		"otelcol_netconn_drops_excluded",
+		metric.WithDescription("Dropped packets that are no loss, by the kernel's reason; they are not in netconn.drops. [Development]"),
 		metric.WithUnit("{packet}"),
 	)
 	errs = errors.Join(errs, err)

@@ -10,6 +10,7 @@ type view struct {
 	set     attributes.Set
 	listens bool // flows of listening sockets, not of connections
 	lookups bool // flows of DNS look-ups, not of connections
+	drops   bool // flows of dropped packets
 	delta   bool // what was counted since the collection before
 }
 
@@ -19,6 +20,9 @@ func (v view) shows(f *flow.Flow) bool {
 	}
 	if v.lookups {
 		return f.Lookups
+	}
+	if v.drops {
+		return f.Discards
 	}
 	return f.Connections
 }

@@ -100,6 +100,8 @@ func emitted(t *testing.T, m metric) declared {
 	switch {
 	case m.kind == drops:
 		m.set = attributes.With(names.ServerPort, names.Transport)
+	case m.kind == discarded:
+		m.set = attributes.Drop
 	case m.name == names.ZoneIO:
 		m.set |= attributes.With(names.Transport) // of UDP
 	default:

@@ -73,9 +73,12 @@ func Enable(c *metadata.MetricsConfig, set attributes.Set, explicit func(metric 
 		if name == names.ListenDrops {
 			of &= attributes.With(names.ServerPort, names.Transport) // a listener has no peer
 		}
-		if isLookup(name) {
+		switch {
+		case name == names.Drops:
+			of &= attributes.Drop
+		case isLookup(name):
 			of &= attributes.Lookup
-		} else {
+		default:
 			of &= attributes.Connection
 		}
 		keys := slices.DeleteFunc(all[name].keys, func(k string) bool { return attributes.Of([]string{k}) != 0 })

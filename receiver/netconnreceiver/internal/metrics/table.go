@@ -17,6 +17,7 @@ const (
 	drops                 // flow.Flow.ListenDrops, of listening sockets
 	responses             // flow.Flow.Responses, by code
 	timeouts              // flow.Flow.Timeouts
+	discarded             // flow.Flow.Discarded, by flow.Key.Drop
 )
 
 // transport says which flows a metric has points of.
@@ -78,6 +79,8 @@ func (r *row) own() string {
 		return names.ErrorType
 	case responses:
 		return names.RcodeKey
+	case discarded:
+		return names.DropKey
 	}
 	return r.by
 }
@@ -185,6 +188,10 @@ var table = [...]row{
 	{
 		name: names.Bypassed, unit: names.Connections, kind: counter, of: tcpOnly, counters: one(conn.Bypassed),
 		description: "Connections in a sockmap, which may have carried more payload than netconn.io has.",
+	},
+	{
+		name: names.Drops, unit: names.PacketsUnit, kind: discarded, rare: true,
+		description: "Packets that the kernel dropped, by its reason.",
 	},
 	{
 		name: names.DatagramDrops, unit: names.Datagrams, kind: counter, of: udpOnly, rare: true,

@@ -32,7 +32,7 @@ func TestTransports(t *testing.T) {
 	tcp := []string{
 		names.Active, names.Attempts, names.Closed, names.IO, names.ListenDrops, names.Packets, names.Bypassed,
 		names.HandshakeDuration, names.Retransmits, names.RTT, names.Limited, names.Timeouts,
-		names.LookupDuration, names.LookupRequests, names.LookupTimeouts,
+		names.LookupDuration, names.LookupRequests, names.LookupTimeouts, names.Drops,
 	}
 	udp := []string{names.Active, names.IO, names.Packets, names.DatagramDrops, names.DatagramErrors}
 	exchanged := &flow.Flow{Key: flow.Key{UDP: true}, Active: 1, Connections: true, Counts: conn.Counts{

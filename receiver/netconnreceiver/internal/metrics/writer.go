@@ -98,7 +98,8 @@ func (w *Writer) group(metric int) {
 
 func configured(r row, s setting, delta bool) metric {
 	m := metric{row: r, setting: s, view: view{
-		set: s.set, listens: r.kind == drops, lookups: r.looksUp(), delta: delta && r.kind != active,
+		set: s.set, listens: r.kind == drops, lookups: r.looksUp(), drops: r.kind == discarded,
+		delta: delta && r.kind != active,
 	}}
 	if own := r.own(); slices.Contains(s.keys, own) {
 		m.own = own
@@ -116,8 +117,11 @@ func (w *Writer) Mask(k flow.Key) flow.Key {
 // transports of connections.
 func (w *Writer) distinguishesAll(v view) bool {
 	relevant := attributes.Connection &^ attributes.With(names.Transport)
-	if v.lookups {
+	switch {
+	case v.lookups:
 		relevant = attributes.Lookup
+	case v.drops:
+		relevant = attributes.Drop
 	}
 	return w.set&relevant&^v.set == 0
 }
@@ -326,6 +330,8 @@ func (m *metric) numbers(f *flow.Flow, to []number) []number {
 		return append(to, number{value: int64(f.ListenDrops), part: flow.Drops})
 	case timeouts:
 		return append(to, number{value: int64(f.Timeouts), part: flow.Unanswered})
+	case discarded:
+		return append(to, number{value: int64(f.Discarded), own: f.Key.Drop.String(), part: flow.Discards})
 	case responses:
 		for r, n := range f.Responses {
 			if n > 0 {

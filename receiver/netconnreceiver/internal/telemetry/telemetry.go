@@ -129,7 +129,9 @@ func (t *Telemetry) instruments() []instrument {
 			return h.Kernel.RingRefused + h.Kernel.FailedRefused + h.UDP.RingRefused
 		})},
 		{b.RegisterNetconnSnapshotResumedCallback, one(func(h *health) uint64 { return h.Kernel.SnapshotAgain })},
-		{b.RegisterNetconnProgramsMissedCallback, one(func(h *health) uint64 { return h.Kernel.Missed })},
+		{b.RegisterNetconnProgramsMissedCallback, one(func(h *health) uint64 {
+			return h.Kernel.Missed + h.Drops.Missed
+		})},
 		{b.RegisterNetconnSocketsAdoptedCallback, one(func(h *health) uint64 { return h.Kernel.Adopted })},
 		{b.RegisterNetconnSocketsMissedCallback, one(func(h *health) uint64 { return h.Kernel.EndedUntracked })},
 		{b.RegisterNetconnSocketsNoRoomCallback, one(func(h *health) uint64 { return h.Kernel.NoRoom })},
@@ -141,7 +143,7 @@ func (t *Telemetry) instruments() []instrument {
 	}...)
 }
 
-// ofPackets are the instruments of what follows packets: DNS and UDP.
+// ofPackets are the instruments of what follows packets: DNS, UDP and drops.
 func (t *Telemetry) ofPackets() []instrument {
 	b := t.builder
 	return []instrument{
@@ -154,6 +156,7 @@ func (t *Telemetry) ofPackets() []instrument {
 		{b.RegisterNetconnDNSNamesFullCallback, one(func(h *health) int { return h.Domains.Full })},
 		{b.RegisterNetconnDNSMalformedCallback, one(func(h *health) uint64 { return h.DNS.Malformed })},
 		{b.RegisterNetconnDNSUnreadableCallback, one(func(h *health) uint64 { return h.DNS.Unreadable })},
+		{b.RegisterNetconnDropsExcludedCallback, observeNamed(names.DropKey, (*pipeline.Health).DropsExcluded)},
 		{b.RegisterNetconnUDPCgroupsCallback, one(func(h *health) int { return h.UDP.Cgroups })},
 		{b.RegisterNetconnUDPCgroupsRefusedCallback, one(func(h *health) uint64 { return h.UDP.NotAttached })},
 		{b.RegisterNetconnUDPExchangesCallback, one(func(h *health) int { return h.UDP.Exchanges })},

@@ -19,6 +19,7 @@ import (
 	"github.com/netconn/netconn/internal/flow"
 	"github.com/netconn/netconn/internal/kernel"
 	"github.com/netconn/netconn/internal/kubernetes"
+	"github.com/netconn/netconn/internal/names"
 	"github.com/netconn/netconn/internal/owner"
 	"github.com/netconn/netconn/internal/pipeline"
 	"github.com/netconn/netconn/internal/udp"
@@ -41,6 +42,7 @@ func known() pipeline.Health {
 		Events:    pipeline.EventStats{Limited: 31, Full: 32},
 		Ends:      ends.Stats{Conflicts: 33, Refused: 34},
 		Conntrack: conntrack.Stats{Dumps: 35, Searches: 36, Namespaces: 37},
+		Drops:     pipeline.DropStats{Excluded: [names.ExcludedDrops]uint64{3: 61, names.ExcludedDrops - 1: 62}, Missed: 900},
 		Domains:   pipeline.DomainStats{Known: 58, Evicted: 59, Full: 60},
 		DNS: pipeline.DNSStats{
 			Cgroups: 52, NotAttached: 53, Lost: 54, QueriesRefused: 55, Malformed: 56, Unreadable: 57,
@@ -119,10 +121,10 @@ func wanted() map[string]values {
 		"reports_deferred": {"": 29}, "late_reports": {"": 27}, "flows": {"": 21}, "flows_overflow": {"": 22},
 		"listeners": {"": 26}, "resources": {"": 23},
 		"sockets_tracked": {"": 1}, "sockets_adopted": {"": 2}, "sockets_unowned": {"": 3}, "storage_refused": {"": 604},
-		"ring_refused": {"": 505}, "sockets_missed": {"": 6}, "snapshot_resumed": {"": 7}, "programs_missed": {"": 8},
+		"ring_refused": {"": 505}, "sockets_missed": {"": 6}, "snapshot_resumed": {"": 7}, "programs_missed": {"": 908},
 		"sockets_no_room": {"": 10},
 		"udp_cgroups":     {"": 53}, "udp_cgroups_refused": {"": 54}, "udp_exchanges": {"": 55}, "udp_overflow": {"": 56},
-		"udp_unparsed": {"": 57},
+		"udp_unparsed": {"": 57}, "drops_excluded": {"otherhost": 61, "_OTHER": 62},
 	}
 }
 
