@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/netconn/netconn/internal/attach"
+	"github.com/netconn/netconn/internal/conn"
 	"github.com/netconn/netconn/internal/testnet"
 )
 
@@ -78,6 +79,86 @@ func attachNothing(b *testing.B, s *Sockets) *ebpf.Program {
 	}
 	b.Cleanup(func() { set.Close() })
 	return p
+}
+
+// BenchmarkIdle reports what a reading of 10,000 UDP sockets takes that have exchanged a datagram each, and are idle since
+// the reading before.
+func BenchmarkIdle(b *testing.B) {
+	const idle = 10_000
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		b.Fatal(err)
+	}
+	limit.Cur = max(limit.Cur, idle+1000)
+	limit.Max = max(limit.Max, limit.Cur)
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		testnet.Require(b, err)
+	}
+	n := testnet.New(b)
+	s, err := Open(Options{Root: "/", All: true})
+	if err != nil {
+		testnet.Require(b, err)
+	}
+	defer s.Close()
+	reported := map[uint64]bool{}
+	read := func() {
+		if err := s.Snapshot(false, time.Now(), func(c conn.Conn) {
+			if c.Namespace.Inode == n.Inode {
+				reported[c.ID.Cookie] = true
+			}
+		}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for range idle / 2 {
+		var client, server int
+		n.Do(func() { client, server, err = pairOf() })
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(func() { errors.Join(unix.Close(client), unix.Close(server)) })
+	}
+	if read(); len(reported) != idle {
+		b.Fatalf("%d sockets are reported, want %d", len(reported), idle)
+	}
+	var before, after unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &before); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		read()
+	}
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &after); err != nil {
+		b.Fatal(err)
+	}
+	spent := after.Utime.Nano() + after.Stime.Nano() - before.Utime.Nano() - before.Stime.Nano()
+	b.ReportMetric(float64(spent)/float64(b.N)/1e6, "ms-of-CPU/reading")
+	b.ReportMetric(boolean(s.overFiles), "over-files")
+}
+
+// pairOf returns a client and its own server, with a datagram between them, in the namespace of the thread.
+func pairOf() (client, server int, err error) {
+	if server, err = unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0); err != nil {
+		return 0, 0, err
+	}
+	if client, err = unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0); err != nil {
+		return 0, 0, err
+	}
+	if err := unix.Bind(server, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		return 0, 0, err
+	}
+	address, err := unix.Getsockname(server)
+	if err != nil {
+		return 0, 0, err
+	}
+	return client, server, errors.Join(unix.Connect(client, address), unix.Send(client, []byte{1}, 0))
+}
+
+func boolean(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 var serverAddress = &unix.SockaddrInet4{Port: 9000, Addr: [4]byte{127, 0, 0, 1}}

@@ -326,11 +326,13 @@ func TestNoneUncounted(t *testing.T) {
 			count++
 		}
 	}()
+	began := time.Now()
 	for i := range sent {
 		if send(t, c, 10); i%10_000 == 0 {
 			w.snapshot(false)
 		}
 	}
+	t.Logf("%.0f datagrams a second", sent/time.Since(began).Seconds())
 	got := <-received
 	if !dropsShown(t) {
 		got = sent
