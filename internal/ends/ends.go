@@ -8,8 +8,8 @@
 //
 // In: reports, in any order, repeated or not. Out: a View of a connection. For each reading of the kernel the caller
 // calls Add for each report, then Settle and Expire; before Settle it may read again, if Cut says so. For two ends in
-// one reading that need no record, Pass replaces Add. Time comes in with each call. An Index is not safe for concurrent
-// use.
+// one reading, Pass replaces Add if they need no record, and AddPair if nobody else asks about them. Time comes in with
+// each call. An Index is not safe for concurrent use.
 //
 // A record goes through these states:
 //
@@ -117,11 +117,10 @@ func New(c Config, now time.Time) *Index {
 // Stats returns the counts so far.
 func (x *Index) Stats() Stats { return x.stats }
 
-// Add takes a report. Those of the end of a connection are final.
-func (x *Index) Add(c *conn.Conn, now time.Time) {
+// Add takes a report. Those of the end of a connection are final. The reference is to what is kept of the connection.
+func (x *Index) Add(c *conn.Conn, now time.Time) Ref {
 	if c.Sequence == (conn.Sequence{}) {
-		x.addAttempt(c, now)
-		return
+		return x.addAttempt(c, now)
 	}
 	r := x.established[c.Sequence]
 	switch {
@@ -143,23 +142,26 @@ func (x *Index) Add(c *conn.Conn, now time.Time) {
 		x.extend(r, now)
 		x.recheck(r)
 	}
+	return Ref{r, c.ID}
 }
 
 // addAttempt keeps a connection that was never established, if there is room. One report is all there is of it.
-func (x *Index) addAttempt(c *conn.Conn, now time.Time) {
+func (x *Index) addAttempt(c *conn.Conn, now time.Time) Ref {
+	r := x.attempts[c.ID]
 	switch {
-	case x.attempts[c.ID] != nil:
+	case r != nil:
 	case x.config.Limit > 0 && len(x.attempts) >= x.config.Limit:
 		x.stats.Routes[conn.NATUnresolved]++
 	default:
-		r := x.take()
+		r = x.take()
 		x.attempts[c.ID] = r
 		if c.Error == conn.Refused {
 			x.refused(r, c, now)
-			return
+		} else {
+			x.begin(r, c, now)
 		}
-		x.begin(r, c, now)
 	}
+	return Ref{r, c.ID}
 }
 
 // refused keeps a refused attempt. The reset that refused it has deleted its entry (nf_conntrack_proto_tcp.c), so a
@@ -174,8 +176,13 @@ func (x *Index) refused(r *record, c *conn.Conn, now time.Time) {
 // begin keeps the first report of a connection.
 func (x *Index) begin(r *record, c *conn.Conn, now time.Time) {
 	r.set(c, &x.owners)
-	r.state = queued
 	x.extend(r, now)
+	x.enqueue(r, now)
+}
+
+// enqueue has the next Settle find the route of a record.
+func (x *Index) enqueue(r *record, now time.Time) {
+	r.state = queued
 	if len(x.asked) > 0 {
 		x.findConflict(r.packet(), r.id())
 	}
@@ -214,14 +221,23 @@ func (x *Index) View(s conn.Sequence, id conn.ID) (v View) {
 		}
 		return v
 	}
-	var other *record
 	if r := x.established[s]; r != nil && r.id() == id {
-		other, v.Route, v.Settled, v.Name = r.other, r.route, r.route != nil, x.names[r]
-	} else {
-		other = x.established[s.Reverse()]
+		return x.viewOf(r)
 	}
-	if other != nil {
-		v.Other, v.Found, v.Settled = other.end(), true, v.Settled && other.route != nil
+	if other := x.established[s.Reverse()]; other != nil {
+		v.Other, v.Found = other.end(), true
+	}
+	return v
+}
+
+// viewOf returns what is known of the connection of a record.
+func (x *Index) viewOf(r *record) View {
+	v := View{Route: r.route, Settled: r.route != nil}
+	if len(x.names) > 0 {
+		v.Name = x.names[r]
+	}
+	if r.other != nil {
+		v.Other, v.Found, v.Settled = r.other.end(), true, v.Settled && r.other.route != nil
 	}
 	return v
 }

@@ -79,10 +79,13 @@ func (x *Index) Done(s conn.Sequence, id conn.ID) {
 		}
 		return
 	}
-	r := x.established[s]
-	if r == nil || r.id() != id || r.phase == conn.Open {
-		return
+	if r := x.established[s]; r != nil && r.id() == id && r.phase != conn.Open {
+		x.done(r)
 	}
+}
+
+// done says so of a connection that was established and has closed.
+func (x *Index) done(r *record) {
 	r.done = true
 	if o := r.other; o != nil && o.done {
 		x.expireNow(r)
@@ -103,7 +106,7 @@ func (x *Index) Expire(now time.Time) {
 		slot := x.due.take(at)
 		for _, r := range slot {
 			switch {
-			case r.state == free: // dropped, and there a second time
+			case r.state == free, r.detached: // dropped, and there a second time
 			case r.deadline <= current:
 				x.drop(r)
 			case r.phase != conn.Open: // or it is the record of another connection by now
@@ -147,6 +150,11 @@ func (x *Index) drop(r *record) {
 		delete(x.established, r.sequence)
 	}
 	delete(x.names, r)
+	x.free(r)
+}
+
+// free keeps the memory of a record to use it again.
+func (x *Index) free(r *record) {
 	if *r = (record{}); len(x.spare) < maxSpare {
 		x.spare = append(x.spare, r)
 	}

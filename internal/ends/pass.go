@@ -1,6 +1,8 @@
 package ends
 
 import (
+	"time"
+
 	"github.com/netconn/netconn/internal/conn"
 	"github.com/netconn/netconn/internal/nat"
 )
@@ -30,5 +32,57 @@ func (x *Index) Pass(a, b *conn.Conn, route conn.NAT) {
 	}
 	for _, c := range []*conn.Conn{a, b} {
 		x.findConflict(packet{c.Namespace.Inode, packTuple(c.Tuple)}, c.ID)
+	}
+}
+
+// PassRefused takes a refused attempt in place of Add, and keeps nothing: its View is the same without a record.
+func (x *Index) PassRefused() { x.stats.Routes[conn.NATUnresolved]++ }
+
+// Ref refers to what is kept of a connection, as long as it is.
+type Ref struct {
+	record *record
+	id     conn.ID
+}
+
+func (e Ref) live() bool { return e.record != nil && e.record.state != free && e.record.id() == e.id }
+
+// AddPair takes the two ends of a connection that has ended, in place of Add, in the order of their reports. Only the
+// references lead to them: they stay until the caller calls Release for both.
+func (x *Index) AddPair(first, second *conn.Conn, now time.Time) (Ref, Ref) {
+	a, b := x.take(), x.take()
+	a.set(first, &x.owners)
+	b.set(second, &x.owners)
+	a.other, b.other = b, a
+	a.detached, b.detached = true, true
+	b.state = asked // together with the first
+	if len(x.asked) > 0 {
+		x.findConflict(b.packet(), second.ID)
+	}
+	x.enqueue(a, now)
+	return Ref{a, first.ID}, Ref{b, second.ID}
+}
+
+// Of returns what is known of a connection, as View does.
+func (x *Index) Of(e Ref, c *conn.Conn) View {
+	if !e.live() {
+		return x.View(c.Sequence, c.ID)
+	}
+	return x.viewOf(e.record)
+}
+
+// Release says that the caller will not ask about a connection any more. Final: it is Done.
+func (x *Index) Release(e Ref, final bool) {
+	switch r := e.record; {
+	case !e.live():
+	case r.detached:
+		if r.done = true; r.other.done {
+			x.free(r.other)
+			x.free(r)
+		}
+	case !final:
+	case r.sequence != (conn.Sequence{}):
+		x.done(r)
+	case r.state == settled:
+		x.expireNow(r)
 	}
 }

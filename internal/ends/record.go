@@ -42,6 +42,7 @@ type record struct {
 	transparent bool
 	connectHook bool
 	done        bool // the caller will not ask about it any more
+	detached    bool // only references lead to it
 }
 
 // packetTuple is a conn.Tuple without pointers. An IPv4 address is mapped.

@@ -137,7 +137,7 @@ func BenchmarkPlace(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			i := 0
 			for b.Loop() {
-				table.place(keys[i%n], nil, established)
+				table.place(&keys[i%n], nil, established)
 				i++
 			}
 		})

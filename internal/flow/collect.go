@@ -133,7 +133,7 @@ func (t *Table) identify(v *visit, must bool, id Identify) *flow {
 	if v.Phase == conn.Failed {
 		u = failed
 	}
-	f := t.place(key, k.flow, u)
+	f := t.place(&key, k.flow, u)
 	k.settled = settled || f.Overflow
 	return f
 }

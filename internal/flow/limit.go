@@ -13,15 +13,15 @@ type limit struct {
 	deferred uint64
 }
 
-// beyond reports whether there is no room for a connection that is not kept. The last eighth is not for failed
+// Beyond reports whether there is no room for a connection that is not kept. The last eighth is not for failed
 // attempts: one process makes more of them than there is room. A live connection is also refused while it may have
 // ended beyond the limit: it would be counted a second time, and never end.
-func (t *Table) beyond(c *conn.Conn) bool {
+func (t *Table) Beyond(c *conn.Conn) bool {
 	room := t.config.MaxConnections
 	if c.Phase == conn.Failed {
 		room -= room / 8
 	}
-	return len(t.connections) >= room || c.Phase == conn.Open && t.limit.sealed
+	return len(t.connections)+t.held >= room || c.Phase == conn.Open && t.limit.sealed
 }
 
 // creditBeyond counts the totals of a connection that is not kept, if this is its end.
@@ -39,10 +39,23 @@ func (t *Table) creditBeyond(c *conn.Conn, now time.Time) {
 }
 
 // Fresh reports whether a connection was not reported before, and there is room for it.
-func (t *Table) Fresh(c *conn.Conn) bool { return t.connections[c.ID] == nil && !t.beyond(c) }
+func (t *Table) Fresh(c *conn.Conn) bool { return t.connections[c.ID] == nil && !t.Beyond(c) }
 
-// Count credits a Fresh connection with its only report, that of its end. No other one of it may follow.
-func (t *Table) Count(k *Key, c *conn.Conn) { t.creditOnce(t.place(*k, nil, established), c) }
+// Hold says how many Fresh connections the caller keeps until it counts them. They take room as those that are kept
+// here do.
+func (t *Table) Hold(n int) { t.held = n }
+
+// Count credits a Fresh connection with its only report, that of its end. No other one of it may follow. since is what
+// Collected returned when the report was read.
+func (t *Table) Count(k *Key, c *conn.Conn, since time.Time) {
+	u := established
+	if c.Phase == conn.Failed {
+		u = failed
+	}
+	f := t.place(k, nil, u)
+	f.coverFrom(since)
+	t.creditOnce(f, c)
+}
 
 // creditOnce gives a flow what the only report of a connection has.
 func (t *Table) creditOnce(f *flow, c *conn.Conn) {

@@ -9,7 +9,7 @@ func (t *Table) Lookup(k Key, l *conn.Lookup) {
 	if l.Answered {
 		u = established
 	}
-	f := t.place(k, nil, u)
+	f := t.place(&k, nil, u)
 	f.coverFrom(l.At)
 	f.Lookups, f.touched = true, true
 	f.Timeouts += l.Timeouts

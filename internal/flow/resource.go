@@ -98,13 +98,13 @@ const (
 
 // place returns the flow that a key of a connection is counted in: its own, or the overflow flow of its resource or of
 // the host. If there is no room it returns current, unless that is nil.
-func (t *Table) place(k Key, current *flow, u user) *flow {
-	slot := t.recent.slot(&k)
-	if f := *slot; f != nil && f.Key == k {
+func (t *Table) place(k *Key, current *flow, u user) *flow {
+	slot := t.recent.slot(k)
+	if f := *slot; f != nil && f.Key == *k {
 		f.of.gone = false // a container with a connection exists
 		return f
 	}
-	f := t.find(k, current, u)
+	f := t.find(*k, current, u)
 	if !f.Overflow && f != current {
 		*slot = f
 	}

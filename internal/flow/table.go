@@ -45,6 +45,7 @@ type Table struct {
 	lost      uint64
 	open      int // connections that have not ended
 	limit     limit
+	held      int // connections that the caller keeps until it counts them
 }
 
 // retired is a connection or a listener with an end that is remembered.
@@ -78,7 +79,7 @@ func New(c Config, now time.Time) *Table {
 // totals of the end are final. Nothing shows before the next Collect.
 func (t *Table) Apply(c conn.Conn, now time.Time) {
 	k, known := t.connections[c.ID]
-	if !known && t.beyond(&c) {
+	if !known && t.Beyond(&c) {
 		t.creditBeyond(&c, now)
 		return
 	}
@@ -144,6 +145,9 @@ func (t *Table) note(k *connection, c *conn.Conn, changed bool, now time.Time) {
 	}
 }
 
+// Collected returns the time of the last collection.
+func (t *Table) Collected() time.Time { return t.collected }
+
 // Gone says that the container of an owner is gone: its idle flows expire after five minutes, or after ExpireAfter if
 // that is shorter.
 func (t *Table) Gone(o conn.Owner) {
@@ -163,7 +167,9 @@ func (t *Table) Stats() Stats {
 		Beyond:      t.overflowed,
 		Evicted:     t.evicted,
 
-		AtMaxConnections: len(t.connections) >= t.config.MaxConnections,
+		Pending: t.held,
+
+		AtMaxConnections: len(t.connections)+t.held >= t.config.MaxConnections,
 	}
 	for i := range int32(t.visits.n) {
 		if t.visits.at(i).of.flow == nil {

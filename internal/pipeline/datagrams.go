@@ -8,6 +8,7 @@ import (
 
 	"github.com/netconn/netconn/internal/conn"
 	"github.com/netconn/netconn/internal/flow"
+	"github.com/netconn/netconn/internal/names"
 	"github.com/netconn/netconn/internal/peer"
 	"github.com/netconn/netconn/internal/udp"
 )
@@ -118,12 +119,15 @@ func (p *Pipeline) resolveDatagrams(c conn.Conn, now time.Time) Identity {
 	if c.Role == conn.RoleClient {
 		remote = p.follow(&known, c, now)
 	}
-	named, certain := p.named(c, nil, remote, now)
-	known.Peer = peer.Enrich(p.peers.Describe(c, nil, remote.Addr()), named)
-	outside := p.nameOutside(&c, p.datagramEnds.View(c.ID).Name, remote, &known.Peer,
-		func(name string) { p.datagramEnds.Name(c.ID, name) })
+	asPeer, certain := p.named(c, nil, remote, now)
+	known.Peer = peer.Enrich(p.peers.Describe(c, nil, remote.Addr()), asPeer)
+	domain, named := p.nameOutside(&c, p.datagramEnds.View(c.ID).Name, remote, &known.Peer)
+	if domain != "" {
+		p.datagramEnds.Name(c.ID, domain)
+		known.Peer[names.PeerDomain] = domain
+	}
 	known.settled = p.final ||
-		certain && believed && outside && p.introduced(owner) && !p.udpRead.Before(c.Reported())
+		certain && believed && named && p.introduced(owner) && !p.udpRead.Before(c.Reported())
 	switch c.Role {
 	case conn.RoleClient:
 		known.Server, known.Client, known.Port = remote, c.Tuple.Source, remote.Port()

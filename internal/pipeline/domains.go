@@ -111,24 +111,22 @@ func (d *domains) bounded(k flow.Key) flow.Key {
 	return k
 }
 
-// nameOutside adds the name that was asked for to a peer outside, and reports whether that can still change. What the
-// connection was opened with stays, whatever the answers are later. known is that name, and keep is called with it.
+// nameOutside returns the name that was asked for to connect to a peer outside, and whether that can still change. What
+// the connection was opened with stays, whatever the answers are later: known is that name, if it was found before.
 func (p *Pipeline) nameOutside(
-	c *conn.Conn, known string, remote netip.AddrPort, to *conn.Peer, keep func(string),
-) (settled bool) {
-	d := &p.domains
-	if d.limit == 0 || p.lookups.Drain == nil || c.Role != conn.RoleClient || !outside(to) ||
-		remote != c.Tuple.Destination {
-		return true
+	c *conn.Conn, known string, remote netip.AddrPort, to *conn.Peer,
+) (name string, settled bool) {
+	if !p.follows() || c.Role != conn.RoleClient || !outside(to) || remote != c.Tuple.Destination {
+		return "", true
 	}
 	if known == "" {
-		if known = d.find(c, remote.Addr()); known != "" {
-			keep(known)
-		}
+		known = p.domains.find(c, remote.Addr())
 	}
-	to[names.PeerDomain] = known
-	return known != "" || !c.Opened.After(p.lookups.read)
+	return known, known != "" || !c.Opened.After(p.lookups.read)
 }
+
+// follows reports whether peers outside have names.
+func (p *Pipeline) follows() bool { return p.domains.limit > 0 && p.lookups.Drain != nil }
 
 // outside reports whether a peer is known by its address only.
 func outside(p *conn.Peer) bool {

@@ -185,7 +185,7 @@ func TestNamesOfPeersInside(t *testing.T) {
 	wantDomains(t, s, p, map[string]uint64{"-": 100})
 	to := conn.Peer{names.PeerType: names.TypePublic}
 	c := connected(2, outsideAddr, at(998), conn.Open)
-	if p.nameOutside(&c, "", netip.MustParseAddrPort("203.0.113.10:443"), &to, nil); to[names.PeerDomain] != "" {
+	if name, _ := p.nameOutside(&c, "", netip.MustParseAddrPort("203.0.113.10:443"), &to); name != "" {
 		t.Errorf("a peer behind a translation is %q", to[names.PeerDomain])
 	}
 }

@@ -32,42 +32,90 @@ func (p *Pipeline) resolve(c conn.Conn, now time.Time) Identity {
 	return p.resolveView(c, p.view(&c), now)
 }
 
-// resolveView does that with what is known of both ends.
+// resolveView does that with what is known of both ends. It keeps the name of a peer outside.
 func (p *Pipeline) resolveView(c conn.Conn, view ends.View, now time.Time) Identity {
-	var known Identity
-	var other *conn.End
-	remote := c.Tuple.Destination
-	if view.Found {
-		other = &view.Other
-		other.Owner, _ = p.believe(other.Owner, now)
+	m := p.momentOf(&c, &view, now)
+	if m.domain != view.Name && m.domain != "" {
+		p.ends.Name(c.Sequence, c.ID, m.domain)
 	}
+	return p.resolveMoment(c, &view, &m, now)
+}
+
+// moment is what depends on when a connection began. Certain, sourced, named and introduced: no better answer will come.
+type moment struct {
+	peer       conn.Peer // the other end, as the sources know it
+	certain    bool
+	source     string // in whose name the client connects
+	sourced    bool
+	domain     string // by which the client asked for a peer outside
+	named      bool
+	introduced bool // the sources know the container of this end
+}
+
+// momentOf asks the sources, and the answers of DNS.
+func (p *Pipeline) momentOf(c *conn.Conn, view *ends.View, now time.Time) moment {
+	m := moment{certain: true, sourced: true, named: true, introduced: true}
+	if len(p.sources) == 0 && (view.Found || !p.follows()) {
+		return m
+	}
+	other, remote := p.other(view, now), remoteOf(c, view)
+	owner, _ := p.believe(c.Owner, now)
+	asked := *c
+	asked.Role = p.role(&c.Socket, view.Route, other)
+	m.peer, m.certain = p.named(asked, other, remote, now)
+	m.introduced = p.introduced(owner)
+	m.source, m.sourced = p.originalSource(&asked, owner, other, m.peer, now)
+	if other == nil && p.follows() {
+		to := peer.Enrich(p.peers.Describe(asked, nil, remote.Addr()), m.peer)
+		m.domain, m.named = p.nameOutside(&asked, view.Name, remote, &to)
+	}
+	return m
+}
+
+// resolveMoment returns what is known of a connection's other end, with what depends on when it began.
+func (p *Pipeline) resolveMoment(c conn.Conn, view *ends.View, m *moment, now time.Time) Identity {
+	var known Identity
+	other, remote := p.other(view, now), remoteOf(&c, view)
 	owner, believed := p.believe(c.Owner, now)
 	c.Role = p.role(&c.Socket, view.Route, other)
 	if view.Route != nil {
 		known = p.routed(c, *view.Route)
-		remote, _ = view.Route.Remote(c.Tuple)
-	}
-	if other != nil {
-		remote = other.Tuple.Source
 	}
 	known.Owner, known.Role = owner, c.Role
-	named, certain := p.named(c, other, remote, now)
-	known.Peer = peer.Enrich(p.peers.Describe(c, other, remote.Addr()), named)
-	introduced := p.introduced(owner)
-	source, sourced := p.originalSource(&c, owner, other, named, now)
-	known.settled = p.final ||
-		certain && believed && view.Settled && stays(c, other, named) && introduced && sourced
-	if other == nil {
-		keep := func(name string) { p.ends.Name(c.Sequence, c.ID, name) }
-		named := p.nameOutside(&c, view.Name, remote, &known.Peer, keep)
-		known.settled = known.settled && (named || p.final)
+	known.Peer = peer.Enrich(p.peers.Describe(c, other, remote.Addr()), m.peer)
+	if m.domain != "" {
+		known.Peer[names.PeerDomain] = m.domain
 	}
+	known.settled = p.final || m.certain && m.sourced && m.named && m.introduced && believed && view.Settled &&
+		stays(c, other, m.peer)
 	known.fill(c, remote)
 	if other == nil && c.Role == conn.RoleClient && standsForOthers(known.Peer) {
 		known.atService(remote, p.destination(c.Protocol, remote))
 	}
-	known.Original.Source = source
+	known.Original.Source = m.source
 	return known
+}
+
+// other returns the other end of a connection, as far as the sources do not contradict its owner; nil: it is not here.
+func (p *Pipeline) other(view *ends.View, now time.Time) *conn.End {
+	if !view.Found {
+		return nil
+	}
+	other := view.Other
+	other.Owner, _ = p.believe(other.Owner, now)
+	return &other
+}
+
+// remoteOf returns the actual address of the other end of a connection, as far as it is known.
+func remoteOf(c *conn.Conn, view *ends.View) netip.AddrPort {
+	if view.Found {
+		return view.Other.Tuple.Source
+	}
+	if view.Route != nil {
+		remote, _ := view.Route.Remote(c.Tuple)
+		return remote
+	}
+	return c.Tuple.Destination
 }
 
 // view returns what is known of both ends.

@@ -9,8 +9,9 @@ import (
 )
 
 // A connection that began and ended between two readings is reported once from each end, and mostly both reports are in
-// one reading. If its sockets show the route and nothing better will be known of either end, both are counted at once,
-// and no table keeps them. Every other report is kept as before, after those that came earlier.
+// one reading. If its sockets show the route and nothing better will be known of either end, both are counted at once.
+// Other brief ends wait, those of one reading together. Every other report is kept in the tables. All of this is done
+// in the order of the reports.
 
 // maxHeld is how many reports are held until the end of a reading, so that the other end may come.
 const maxHeld = 4096
@@ -25,7 +26,9 @@ type pairs struct {
 
 type held struct {
 	conn.Conn
-	paired bool
+	brief bool
+	done  bool  // there is nothing left to do at the end of the reading
+	other int32 // place in held, plus 1, of the other end, if that was reported later
 }
 
 // class is what the identities of many pairs depend on: both ends, without the client's port and what else is of one
@@ -41,59 +44,63 @@ type class struct {
 }
 
 func newPairs(mask func(flow.Key) flow.Key) *pairs {
+	return &pairs{bySocket: bySocket(mask)}
+}
+
+// bySocket reports whether the addresses and ports of sockets tell flows apart.
+func bySocket(mask func(flow.Key) flow.Key) bool {
 	port := netip.AddrPortFrom(netip.Addr{}, 1)
-	return &pairs{bySocket: mask(flow.Key{Local: port, Remote: port}) != mask(flow.Key{})}
+	return mask(flow.Key{Local: port, Remote: port}) != mask(flow.Key{})
 }
 
 // slot returns where the other end of a connection looks for it: the two ends have the same numbers in another order.
 func (p *pairs) slot(s conn.Sequence) *int32 { return &p.index[(s.Local^s.Remote)%maxHeld] }
 
-// other returns the report of the other end; nil: there is none.
-func (p *pairs) other(s conn.Sequence) *held {
+// first returns the report of the other end, if that came before; nil: it did not.
+func (p *pairs) first(s conn.Sequence) *held {
 	at := *p.slot(s)
 	if at == 0 {
 		return nil
 	}
-	if o := &p.held[at-1]; !o.paired && o.Sequence == s.Reverse() {
+	if o := &p.held[at-1]; !o.done && o.other == 0 && o.Sequence == s.Reverse() {
 		return o
 	}
 	return nil
 }
 
-// hold keeps a report until the end of the reading. If it is brief, its other end finds it.
-func (p *pairs) hold(c *conn.Conn, brief bool) {
-	p.held = append(p.held, held{Conn: *c})
-	if brief {
-		*p.slot(c.Sequence) = int32(len(p.held))
+// hold keeps a report until the end of the reading. first is the other end's; nil: there is none.
+func (p *pairs) hold(c *conn.Conn, brief bool, first *held) {
+	if first != nil {
+		first.other = int32(len(p.held)) + 1
+	} else if brief && c.Phase == conn.Closed {
+		*p.slot(c.Sequence) = int32(len(p.held)) + 1
 	}
+	p.held = append(p.held, held{Conn: *c, brief: brief, done: first != nil})
 }
 
 // take takes a report of a reading of what has ended.
 func (p *Pipeline) take(c *conn.Conn, now time.Time) {
-	brief := p.brief(c)
-	if brief {
-		if o := p.pairs.other(c.Sequence); o != nil && p.countPair(&o.Conn, c, now) {
-			o.paired = true
-			return
-		}
-	}
 	if len(p.pairs.held) == maxHeld || c.Phase == conn.Open {
 		p.keepHeld(now)
 	}
 	if c.Phase == conn.Open {
 		p.keep(c, now)
+		p.events.add(*c, now)
 		return
 	}
-	p.pairs.hold(c, brief)
+	var first *held
+	brief := p.isBrief(c)
+	if brief && c.Phase == conn.Closed {
+		first = p.pairs.first(c.Sequence)
+	}
+	if first != nil && p.countPair(&first.Conn, c, now) {
+		first.done = true
+		return
+	}
+	p.pairs.hold(c, brief, first)
 }
 
-// brief reports whether a report is the first and the last of an established connection, and makes no event.
-func (p *Pipeline) brief(c *conn.Conn) bool {
-	return c.Phase == conn.Closed && c.Role != conn.RoleUnknown && c.Sequence != c.Sequence.Reverse() &&
-		!p.events.wants(c.Phase) && !p.ends.Has(c.Sequence) && p.flows.Fresh(c)
-}
-
-// keepHeld ends the reading: what was not paired is kept, in the order of the reports.
+// keepHeld ends the reading: what was not counted waits or is kept, in the order of the reports.
 func (p *Pipeline) keepHeld(now time.Time) {
 	held := p.pairs.held
 	if len(held) == 0 {
@@ -102,9 +109,16 @@ func (p *Pipeline) keepHeld(now time.Time) {
 	p.pairs.held = held[:0]
 	clear(p.pairs.index[:])
 	for i := range held {
-		if r := &held[i]; !r.paired {
+		switch r := &held[i]; {
+		case r.done:
+		case r.other > 0:
+			p.awaitPair(&r.Conn, &held[r.other-1].Conn, now)
+		case r.brief && !p.flows.Beyond(&r.Conn):
+			p.await(&r.Conn, p.ends.Add(&r.Conn, now), now)
+		default:
 			p.keep(&r.Conn, now)
 		}
+		p.events.add(held[i].Conn, now)
 	}
 }
 
@@ -114,7 +128,7 @@ func (p *Pipeline) countPair(a, b *conn.Conn, now time.Time) bool {
 	if a.Role == conn.RoleServer {
 		client, server = b, a
 	}
-	if client.Role == server.Role {
+	if client.Role == server.Role || p.events.wants(conn.Closed) {
 		return false
 	}
 	k := p.classOf(client, server, now)
@@ -124,8 +138,9 @@ func (p *Pipeline) countPair(a, b *conn.Conn, now time.Time) bool {
 	p.programs.note(client.Owner, client.Process.PID)
 	p.programs.note(server.Owner, server.Process.PID)
 	p.ends.Pass(client, server, k.nat)
-	p.flows.Count(&k.keys[0], client)
-	p.flows.Count(&k.keys[1], server)
+	since := p.flows.Collected()
+	p.flows.Count(&k.keys[0], client, since)
+	p.flows.Count(&k.keys[1], server, since)
 	return true
 }
 

@@ -92,6 +92,7 @@ type Pipeline struct {
 	waiter       *waiter
 	ahead        ahead
 	pairs        *pairs
+	briefs       briefs
 	ends         *ends.Index
 	datagramEnds *ends.Datagrams
 	tables       Tables
@@ -150,6 +151,7 @@ func Open(o Options, m Machine) (*Pipeline, error) {
 		known:        make(map[introduction]names.Proxy),
 		believed:     believed{refused: make(map[conn.Owner]conn.Owner)},
 		pairs:        newPairs(o.Mask),
+		briefs:       newBriefs(o.Mask),
 		programs:     newPrograms(o.Root),
 		listening:    newListening(),
 		domains:      newDomains(o),
@@ -241,6 +243,7 @@ func (p *Pipeline) read(now time.Time) (flows []flow.Resource, err error) {
 	lossErr := errors.Join(p.lose(now), p.readDrops(now))
 	p.beside(func() {
 		p.events.settle(now, p.resolver(now))
+		p.collectBriefs(now)
 		flows = p.flows.Collect(now, func(c conn.Conn) (flow.Key, bool) { return p.identify(c, now) })
 	})
 	return flows, errors.Join(snapshotErr, drainErr, lossErr)
@@ -354,6 +357,7 @@ func (p *Pipeline) readCut(now time.Time) error {
 // settle comes after each reading. Flows and events look for other ends before those may expire.
 func (p *Pipeline) settle(now time.Time) {
 	p.ask(now)
+	p.settleBriefs(now)
 	p.flows.Settle(now, func(c conn.Conn) (flow.Key, bool) {
 		key, settled := p.identify(c, now)
 		if settled {
@@ -372,6 +376,7 @@ func (p *Pipeline) handler(now time.Time) kernel.Handler {
 		Conn: func(c conn.Conn) {
 			c.Owner = p.owners.Resolve(c.Process)
 			p.keep(&c, now)
+			p.events.add(c, now)
 		},
 		Listener: func(l conn.Listener) {
 			p.listening.note(&l)
@@ -383,12 +388,11 @@ func (p *Pipeline) handler(now time.Time) kernel.Handler {
 	}
 }
 
-// keep has each table take a report.
+// keep has the tables of connections take a report.
 func (p *Pipeline) keep(c *conn.Conn, now time.Time) {
 	p.programs.note(c.Owner, c.Process.PID)
 	p.ends.Add(c, now)
 	p.flows.Apply(*c, now)
-	p.events.add(*c, now)
 }
 
 // Close leaves nothing in the kernel.

@@ -14,7 +14,8 @@ import (
 
 // scripted is a machine that reports what a test says, and remembers what it was asked.
 type scripted struct {
-	reports   []conn.Conn // of the next drain
+	reports   []conn.Conn // of the next reading
+	next      []conn.Conn // of the reading after it
 	listeners []conn.Listener
 	live      []conn.Conn // of each snapshot
 	losses    conn.Losses
@@ -45,7 +46,7 @@ func (s *scripted) machine() Machine {
 			return Sockets{
 				Drain: func(h kernel.Handler) error {
 					give(h, s.reports, s.listeners)
-					s.reports, s.listeners = nil, nil
+					s.reports, s.next, s.listeners = s.next, nil, nil
 					return s.err
 				},
 				Snapshot: func(_ bool, h kernel.Handler) error { give(h, s.live, nil); return nil },
