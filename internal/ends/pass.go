@@ -11,8 +11,7 @@ import (
 func (x *Index) Has(s conn.Sequence) bool { return x.established[s] != nil }
 
 // Shown returns the views of both ends of a connection if their sockets show the whole route. It keeps neither.
-func (x *Index) Shown(a, b *conn.Conn) (views [2]View, shown bool) {
-	first, second := a.End(), b.End()
+func (x *Index) Shown(first, second conn.End) (views [2]View, shown bool) {
 	if !nat.Shown(first, second) {
 		return views, false
 	}
@@ -45,6 +44,9 @@ type Ref struct {
 }
 
 func (e Ref) live() bool { return e.record != nil && e.record.state != free && e.record.id() == e.id }
+
+// Paired reports whether the other end is known, or may be: there is no record of this one.
+func (e Ref) Paired() bool { return !e.live() || e.record.other != nil }
 
 // AddPair takes the two ends of a connection that has ended, in place of Add, in the order of their reports. Only the
 // references lead to them: they stay until the caller calls Release for both.

@@ -135,19 +135,31 @@ func (p *Pipeline) compactBriefs() {
 
 // count counts the ends of a batch whose identity is settled, or all of them if it is late.
 func (p *Pipeline) count(b *batch, late bool, now time.Time) {
-	kept := b.ends[:0]
+	kept := 0
 	for i := range b.ends {
 		e := &b.ends[i]
-		key, settled := p.identifyBrief(e, now)
-		if !settled && !late {
-			kept = append(kept, *e)
-			continue
+		if late || !p.waits(e) {
+			key, settled := p.identifyBrief(e, now)
+			if settled || late {
+				p.flows.Count(key, &e.Conn, b.since)
+				p.ends.Release(e.end, settled)
+				continue
+			}
 		}
-		p.flows.Count(key, &e.Conn, b.since)
-		p.ends.Release(e.end, settled)
+		if kept != i {
+			b.ends[kept] = *e
+		}
+		kept++
 	}
-	clear(b.ends[len(kept):])
-	b.ends = kept
+	clear(b.ends[kept:])
+	b.ends = b.ends[:kept]
+}
+
+// waits reports whether the identity of an end is certainly not settled: its other end is not here yet, no source can
+// say that it never will be, and there is no name to look for.
+func (p *Pipeline) waits(e *brief) bool {
+	return e.Phase == conn.Closed && len(p.sources) == 0 && !p.final && !e.end.Paired() &&
+		(e.Role == conn.RoleServer || e.domain != "" || !p.follows())
 }
 
 // isBrief reports whether a report is the first and the last of a connection, and there is room to wait.

@@ -31,19 +31,21 @@ func newChoice(perSecond int) choice {
 // reserve is the part of the burst that only urgent events may use.
 func reserve(perSecond int) int { return perSecond / 4 }
 
-// add takes an event. What cannot be let in any more is not kept: there may be a hundred thousand ends in one reading.
-func (c *choice) add(report *conn.Conn, why Trigger, read time.Time) {
+// add takes an event, and returns it if it may be let in. What cannot be let in any more is not kept: there may be a hundred thousand ends in one reading.
+func (c *choice) add(report *conn.Conn, why Trigger, read time.Time) *Event {
 	c.read = read
 	if c.full && compare(c.events[c.burst-1].weigh(), weigh(report, why)) <= 0 {
 		c.others++
-		return
+		return nil
 	}
-	c.events = append(c.events, &Event{Conn: *report, Trigger: why, Read: read})
+	e := &Event{Conn: *report, Trigger: why, Read: read}
+	c.events = append(c.events, e)
 	if len(c.events) == 2*c.burst {
 		c.sort()
 		c.full = true
 		c.cut(c.burst)
 	}
+	return e
 }
 
 // take returns the events of the reading that are let in, for which there is room, and the number of the others.

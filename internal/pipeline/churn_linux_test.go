@@ -23,6 +23,8 @@ type mill struct {
 	lone        bool   // the other end is elsewhere
 	refused     bool   // the attempts are refused
 	open        bool   // the connections do not end
+	served      bool   // of a lone end, that it is the server's
+	events      bool   // a receiver takes the ends
 	dialled     string // the address that clients ask for
 	made        uint32
 }
@@ -64,8 +66,10 @@ func (m *mill) drain(h kernel.Handler) error {
 		if m.open {
 			c.Phase = conn.Open
 		}
-		h.Conn(c)
-		if m.lone || m.refused {
+		if !m.served {
+			h.Conn(c)
+		}
+		if m.lone && !m.served || m.refused {
 			continue
 		}
 		c.Tuple.Destination = server
@@ -175,11 +179,15 @@ func BenchmarkChurn(b *testing.B) {
 		"both ends, translated":   {dialled: "10.96.0.1:80"},
 		"client only":             {dialled: "10.97.0.2:9000", lone: true},
 		"client only, translated": {dialled: "10.96.0.1:80", lone: true},
+		"server only":             {dialled: "10.97.0.2:9000", lone: true, served: true},
+		"both ends, events":       {dialled: "10.97.0.2:9000", events: true},
+		"client only, events":     {dialled: "10.97.0.2:9000", lone: true, events: true},
 		"refused":                 {dialled: "10.97.0.2:9000", refused: true},
 	} {
 		b.Run(name, func(b *testing.B) {
 			m.connections = 1000
 			p, now := m.start(b)
+			p.WantEvents(m.events)
 			turn := func(i int) {
 				m.turned, now = true, now.Add(DrainInterval)
 				if err := p.Drain(now); err != nil {
@@ -189,6 +197,7 @@ func BenchmarkChurn(b *testing.B) {
 					if _, err := p.Collect(now); err != nil {
 						b.Fatal(err)
 					}
+					p.Events(now)
 				}
 			}
 			for i := range 150 { // until as many are forgotten as there come

@@ -13,6 +13,7 @@ type Event struct {
 	Conn    conn.Conn
 	Trigger Trigger
 	Read    time.Time // when it was read: up to DrainInterval after Conn.Reported
+	other   *conn.End // the other end, of a pair that was counted at once; nil: the tables know what there is to know
 }
 
 // EventOptions say what is an event, and how many there may be.
@@ -55,19 +56,19 @@ func newEvents(o EventOptions) *events {
 }
 
 // add takes a report of a connection. It is an event if it is the last one or if it is to be reported while it is
-// live, and if it is chosen among those that are read at the same time.
-func (e *events) add(c conn.Conn, now time.Time) {
+// live, and if it is chosen among those that are read at the same time: then it is returned, as long as it may be.
+func (e *events) add(c conn.Conn, now time.Time) *Event {
 	if !e.wanted {
-		return
+		return nil
 	}
 	trigger := e.live.see(&c)
 	if trigger == NoTrigger && !e.enabled(c.Phase) {
-		return
+		return nil
 	}
 	if !now.Equal(e.choice.read) {
 		e.admit()
 	}
-	e.choice.add(&c, trigger, now)
+	return e.choice.add(&c, trigger, now)
 }
 
 // admit ends the choice among the events of one reading, and takes in what is chosen.
@@ -108,20 +109,30 @@ func (e *events) enabled(p conn.Phase) bool {
 
 // settle asks for the other ends of the connections: what meet has a final answer for can be told, and what has waited
 // long enough.
-func (e *events) settle(now time.Time, meet func(conn.Conn) Identity) {
+func (e *events) settle(now time.Time, meet func(*Event) Identity) {
 	e.admit()
 	waiting := e.unsettled[:0]
-	for _, v := range e.unsettled {
-		other := meet(v.Conn)
+	for i := range e.unsettled {
+		v := &e.unsettled[i]
+		other := meet(v)
 		if !other.settled && now.Sub(v.Read) < Patience {
-			waiting = append(waiting, v)
+			waiting = append(waiting, *v)
 			continue
 		}
-		v.Identity, v.Conn.Role, v.Conn.Owner = other, other.Role, other.Owner
-		e.settled = append(e.settled, v)
+		v.Identity, v.Conn.Role, v.Conn.Owner, v.other = other, other.Role, other.Owner, nil
+		e.settled = append(e.settled, *v)
 	}
 	clear(e.unsettled[len(waiting):])
 	e.unsettled = waiting
+}
+
+// resolveEvent returns what is known of the connection of an event.
+func (p *Pipeline) resolveEvent(e *Event, now time.Time) Identity {
+	if e.other == nil {
+		return p.resolve(e.Conn, now)
+	}
+	views, _ := p.ends.Shown(e.Conn.End(), *e.other)
+	return p.resolveView(e.Conn, views[0], now)
 }
 
 // putBack makes events that could not be emitted the first of the next ones. They take the room of later events.

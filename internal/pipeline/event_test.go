@@ -24,8 +24,8 @@ func closedConn(cookie uint64) conn.Conn {
 }
 
 // strangers have no other end on this machine, and settled tells whether that is certain.
-func strangers(settled bool) func(conn.Conn) Identity {
-	return func(conn.Conn) Identity { return Identity{settled: settled} }
+func strangers(settled bool) func(*Event) Identity {
+	return func(*Event) Identity { return Identity{settled: settled} }
 }
 
 func TestEventsRate(t *testing.T) {
@@ -111,7 +111,7 @@ func TestEventsWanted(t *testing.T) {
 func TestEventsSettle(t *testing.T) {
 	e := newTestEvents(10)
 	known := map[uint64]bool{1: true}
-	meet := func(c conn.Conn) Identity { return Identity{settled: known[c.ID.Cookie]} }
+	meet := func(e *Event) Identity { return Identity{settled: known[e.Conn.ID.Cookie]} }
 	var got [][]uint64
 	for second, ended := range [][]uint64{{1, 2}, {3, 4}, {}, {}} {
 		for _, c := range ended {

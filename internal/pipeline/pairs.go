@@ -26,9 +26,10 @@ type pairs struct {
 
 type held struct {
 	conn.Conn
-	brief bool
-	done  bool  // there is nothing left to do at the end of the reading
-	other int32 // place in held, plus 1, of the other end, if that was reported later
+	brief   bool
+	done    bool  // the flows need nothing of it at the end of the reading
+	counted bool  // together with its other end
+	other   int32 // place in held, plus 1, of the other end; 0: there is none
 }
 
 // class is what the identities of many pairs depend on: both ends, without the client's port and what else is of one
@@ -70,12 +71,14 @@ func (p *pairs) first(s conn.Sequence) *held {
 
 // hold keeps a report until the end of the reading. first is the other end's; nil: there is none.
 func (p *pairs) hold(c *conn.Conn, brief bool, first *held) {
+	h := held{Conn: *c, brief: brief}
+	slot, place := p.slot(c.Sequence), int32(len(p.held))+1
 	if first != nil {
-		first.other = int32(len(p.held)) + 1
+		h.done, h.counted, h.other, first.other = true, first.counted, *slot, place
 	} else if brief && c.Phase == conn.Closed {
-		*p.slot(c.Sequence) = int32(len(p.held)) + 1
+		*slot = place
 	}
-	p.held = append(p.held, held{Conn: *c, brief: brief, done: first != nil})
+	p.held = append(p.held, h)
 }
 
 // take takes a report of a reading of what has ended.
@@ -94,8 +97,10 @@ func (p *Pipeline) take(c *conn.Conn, now time.Time) {
 		first = p.pairs.first(c.Sequence)
 	}
 	if first != nil && p.countPair(&first.Conn, c, now) {
-		first.done = true
-		return
+		first.done, first.counted = true, true
+		if !p.events.wants(conn.Closed) {
+			return
+		}
 	}
 	p.pairs.hold(c, brief, first)
 }
@@ -118,8 +123,18 @@ func (p *Pipeline) keepHeld(now time.Time) {
 		default:
 			p.keep(&r.Conn, now)
 		}
-		p.events.add(held[i].Conn, now)
+		if e := p.events.add(held[i].Conn, now); e != nil && held[i].counted {
+			other := held[held[i].other-1].End()
+			e.other = &other
+		}
 	}
+}
+
+// keep has the tables of connections take a report.
+func (p *Pipeline) keep(c *conn.Conn, now time.Time) {
+	p.programs.note(c.Owner, c.Process.PID)
+	p.ends.Add(c, now)
+	p.flows.Apply(*c, now)
 }
 
 // countPair counts both ends of a connection, and reports whether their identities are final.
@@ -128,7 +143,7 @@ func (p *Pipeline) countPair(a, b *conn.Conn, now time.Time) bool {
 	if a.Role == conn.RoleServer {
 		client, server = b, a
 	}
-	if client.Role == server.Role || p.events.wants(conn.Closed) {
+	if client.Role == server.Role {
 		return false
 	}
 	k := p.classOf(client, server, now)
@@ -165,7 +180,7 @@ func (p *Pipeline) classOf(client, server *conn.Conn, now time.Time) *class {
 }
 
 func (p *Pipeline) identifyPair(k *class, client, server *conn.Conn, now time.Time) {
-	views, shown := p.ends.Shown(client, server)
+	views, shown := p.ends.Shown(client.End(), server.End())
 	if !shown {
 		return
 	}

@@ -249,9 +249,9 @@ func (p *Pipeline) read(now time.Time) (flows []flow.Resource, err error) {
 	return flows, errors.Join(snapshotErr, drainErr, lossErr)
 }
 
-// resolver returns how to resolve identities at a time.
-func (p *Pipeline) resolver(now time.Time) func(conn.Conn) Identity {
-	return func(c conn.Conn) Identity { return p.resolve(c, now) }
+// resolver returns how to resolve the identities of events at a time.
+func (p *Pipeline) resolver(now time.Time) func(*Event) Identity {
+	return func(e *Event) Identity { return p.resolveEvent(e, now) }
 }
 
 func (p *Pipeline) expire(now time.Time) {
@@ -386,13 +386,6 @@ func (p *Pipeline) handler(now time.Time) kernel.Handler {
 			p.flows.Listener(l, now)
 		},
 	}
-}
-
-// keep has the tables of connections take a report.
-func (p *Pipeline) keep(c *conn.Conn, now time.Time) {
-	p.programs.note(c.Owner, c.Process.PID)
-	p.ends.Add(c, now)
-	p.flows.Apply(*c, now)
 }
 
 // Close leaves nothing in the kernel.
