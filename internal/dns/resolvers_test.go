@@ -213,10 +213,8 @@ func TestCapture(t *testing.T) {
 	}
 	w.drain()
 	want := make(map[string]int)
-	for _, end := range []string{
-		"client dig of 10.96.0.10:53", "server dnsmasq:15053 of 10.99.53.2", "client dnsmasq of 10.96.0.10:53",
-		"server " + filepath.Base(os.Args[0]) + ":53 of 10.99.53.2",
-	} {
+	agent, resolver := "client dnsmasq of 10.96.0.10:53", "server "+filepath.Base(os.Args[0])+":53 of 10.99.53.2"
+	for _, end := range []string{"client dig of 10.96.0.10:53", "server dnsmasq:15053 of 10.99.53.2", agent, resolver} {
 		want[end+" udp ok.example.com NOERROR"], want[end+" tcp ok.example.com NOERROR"] = 2, 1
 		want[end+" udp nx.example.com NXDOMAIN"], want[end+" udp fail.example.com SERVFAIL"] = 1, 1
 	}
@@ -231,6 +229,10 @@ func TestCapture(t *testing.T) {
 		}
 		return fmt.Sprintf("%s %s %s %s", end, l.Protocol, l.Question, outcome(l))
 	})
+	const failed = " udp fail.example.com SERVFAIL"
+	if got[agent+failed] == 2 { // the dnsmasq of Debian 13 asks once more
+		want[agent+failed], want[resolver+failed] = 2, 2
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
