@@ -252,8 +252,8 @@ func (a *api) graph(p *parameters, _ *http.Request) question {
 		p.fail("by", "must be a tag")
 	}
 	load := a.source.Snapshot
-	if grouper, ok := a.source.(snap.Grouper); ok && q.ByNamespace() {
-		load = grouper.Grouped
+	if s, ok := a.source.(grouper); ok && q.ByNamespace() {
+		load = s.Grouped
 	}
 	return question{span: &span, value: func(ctx context.Context) (any, error) {
 		s, err := load(ctx, span, wants(q.Filter)...)

@@ -99,7 +99,13 @@ func (c *HistoryConfig) source(ctx context.Context, host component.Host, set com
 // pipeline feeds it, has everything from the store.
 type sources struct {
 	recent snap.Source
-	past   snap.Grouper
+	past   grouper
+}
+
+// A grouper is a source that is faster for an answer by namespace, as history.Source is.
+type grouper interface {
+	snap.Source
+	Grouped(ctx context.Context, r snap.Range, wants ...snap.Want) (*snap.Snapshot, error)
 }
 
 // live reports whether metrics have arrived.

@@ -115,8 +115,9 @@ func (q *queries) knownRule() string {
 	return fmt.Sprintf("group by (%s) (%s)", q.list(reportLabels()), q.preferred((*queries).known))
 }
 
-// Grouped returns a snapshot for an answer that adds edges up by the namespaces and types of their ends. The figures of
-// all edges of two namespaces are those of one of them. A window that is not recorded, or too short, has the figures of
+// Grouped returns a snapshot for an answer that adds edges up by the namespaces and types of their ends, and has no
+// condition about anything else. The figures of all edges of two namespaces are those of one of them, the range may be
+// some hours shorter, and the history is not to be read. A window that is not recorded, or too short, has the figures of
 // each edge.
 func (s *Source) Grouped(ctx context.Context, r snap.Range, wants ...snap.Want) (*snap.Snapshot, error) {
 	to := min(r.To, s.config.Now().Unix())

@@ -57,7 +57,7 @@ type Source struct {
 	remote snap.Remote
 }
 
-var _ snap.Grouper = (*Source)(nil)
+var _ snap.Source = (*Source)(nil)
 
 // New returns a source. It asks nothing yet.
 func New(c Config) *Source {

@@ -91,15 +91,6 @@ type Source interface {
 	Status() Status
 }
 
-// A Grouper is a source that is faster for an answer that adds edges up by the namespaces and types of their ends, and
-// has no condition about anything else.
-type Grouper interface {
-	Source
-	// Grouped returns a snapshot as Snapshot does, with two differences. The figures of all edges between two
-	// namespaces may be those of one of them. The range may be some hours shorter. Its history is not to be read.
-	Grouped(ctx context.Context, r Range, wants ...Want) (*Snapshot, error)
-}
-
 // A Want is a condition about a tag of an end, which all edges of an answer fulfil. At least one of Client and Server
 // is set; if both are, one of the two ends has to fulfil it. Holds is a pure function, and safe for concurrent use.
 type Want struct {
