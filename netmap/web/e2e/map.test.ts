@@ -1,4 +1,4 @@
-import type { Browser } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { KINDS, type Graph, type Status } from '../src/api/types.ts'
 import { bytes, count } from '../src/format.ts'
@@ -129,6 +129,22 @@ describe('the map', () => {
     await page.close()
   })
 
+  test('is all in view after another way of grouping, however late its positions are', async () => {
+    const { page, complaints } = await open(browser, 'about:blank')
+    await page.addInitScript(() => {
+      const send = Worker.prototype.postMessage
+      Worker.prototype.postMessage = function (...message: unknown[]) {
+        setTimeout(() => Reflect.apply(send, this, message), 1000)
+      }
+    })
+    await page.goto(collector.page)
+    await nodeNames(page)
+    await page.getByRole('link', { name: 'Canary' }).click()
+    await expect.poll(() => inView(page)).toEqual({ groups: 4, left: true, right: true, top: true, bottom: true })
+    expect(complaints).toEqual([])
+    await page.close()
+  })
+
   test('does not move over ten refreshes, in which figures change', async () => {
     const { page, complaints } = await open(browser, collector.page + '?by=workload')
     await nodeNames(page)
@@ -196,3 +212,32 @@ describe('the map', () => {
     await page.close()
   })
 })
+
+interface Box {
+  x1: number
+  x2: number
+  y1: number
+  y2: number
+}
+
+/** Which sides of the drawing are in view, and how many groups it has. */
+function inView(page: Page) {
+  return page.locator('.map-canvas').evaluate((el) => {
+    const { cy } = (el as unknown as { _cyreg: { cy: never } })._cyreg as {
+      cy: {
+        elements(): { renderedBoundingBox(): Box }
+        nodes(selector: string): { length: number }
+        width(): number
+        height(): number
+      }
+    }
+    const box = cy.elements().renderedBoundingBox()
+    return {
+      groups: cy.nodes(':parent').length,
+      left: box.x1 >= 0,
+      right: box.x2 <= cy.width(),
+      top: box.y1 >= 0,
+      bottom: box.y2 <= cy.height(),
+    }
+  })
+}

@@ -13,14 +13,14 @@ const BOLD = 1.25
 const KEPT = 12
 
 /**
- * The positions of a drawing, computed in a worker; null before the first. While the kind of graph stays the same
- * (its nodes and groups by the same tags), a node keeps its position, even after it was absent for a while.
+ * The positions of all nodes of a drawing, computed in a worker; null until they are. While the kind of graph stays the
+ * same (its nodes and groups by the same tags), a node keeps its position, even after it was absent for a while.
  */
 export function usePositions(drawing: Drawing, kind: string): Positions | null {
   const worker = useRef<Worker | null>(null)
   const known = useRef(new Map<string, Positions>())
   const ticket = useRef(0)
-  const [positions, setPositions] = useState<Positions | null>(null)
+  const [computed, setComputed] = useState<{ kind: string; all: Positions } | null>(null)
 
   useEffect(() => {
     worker.current = new Worker(new URL('./layout.worker.ts', import.meta.url), { type: 'module' })
@@ -32,7 +32,7 @@ export function usePositions(drawing: Drawing, kind: string): Positions | null {
     const before = known.current.get(kind) ?? {}
     const mine = ++ticket.current
     if (drawing.nodes.every((n) => before[n.key])) {
-      setPositions(before)
+      setComputed({ kind, all: before })
       return
     }
     const order: Order = {
@@ -52,10 +52,10 @@ export function usePositions(drawing: Drawing, kind: string): Positions | null {
       known.current.delete(kind)
       known.current.set(kind, all)
       if (known.current.size > KEPT) known.current.delete(known.current.keys().next().value!)
-      setPositions(all)
+      setComputed({ kind, all })
     }
     worker.current!.postMessage(order)
   }, [nodes, kind])
 
-  return positions
+  return computed?.kind === kind && drawing.nodes.every((n) => computed.all[n.key]) ? computed.all : null
 }
