@@ -22,7 +22,8 @@
 //     follow.
 //   - Settle credits ended connections before the next collection, with the same patience, counted from their
 //     end.
-//   - Count credits a connection at once whose end is its only report. Nothing of it is kept.
+//   - Count credits a connection at once whose end is its only report. Nothing of it is kept. The caller may keep such
+//     connections for a while, and says with Hold how many.
 //   - Limits count flows, so a connection is named, or in overflow, in all its metrics alike until it closes.
 //     The sums over all flows do not depend on the limits.
 //   - At LimitPerResource and MaxResources what is idle leaves first: nothing is open in it, and the last collection

@@ -16,9 +16,9 @@ import (
 // thousand a second with their other ends elsewhere.
 const maxBrief = 1 << 16
 
-// maxSpareBriefs bounds what is kept to be used again: batches, and ends in each.
+// What is kept to be used again: batches, and ends in each. One begins as another one becomes empty.
 const (
-	maxSpareBatches = 32
+	maxSpareBatches = 4
 	maxSpareBriefs  = 4096
 )
 

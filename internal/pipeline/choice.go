@@ -31,7 +31,8 @@ func newChoice(perSecond int) choice {
 // reserve is the part of the burst that only urgent events may use.
 func reserve(perSecond int) int { return perSecond / 4 }
 
-// add takes an event, and returns it if it may be let in. What cannot be let in any more is not kept: there may be a hundred thousand ends in one reading.
+// add takes an event, and returns it if it may be let in. What cannot be let in any more is not kept: there may be a
+// hundred thousand ends in one reading.
 func (c *choice) add(report *conn.Conn, why Trigger, read time.Time) *Event {
 	c.read = read
 	if c.full && compare(c.events[c.burst-1].weigh(), weigh(report, why)) <= 0 {

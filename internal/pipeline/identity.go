@@ -41,7 +41,8 @@ func (p *Pipeline) resolveView(c conn.Conn, view ends.View, now time.Time) Ident
 	return p.resolveMoment(c, &view, &m, now)
 }
 
-// moment is what depends on when a connection began. Certain, sourced, named and introduced: no better answer will come.
+// moment is what depends on when a connection began. Certain, sourced, named and introduced: no better answer will
+// come.
 type moment struct {
 	peer       conn.Peer // the other end, as the sources know it
 	certain    bool

@@ -84,8 +84,9 @@ func (s *kinds) common(e conn.End, r conn.Role) conn.End {
 
 // same reports whether two ends are of one kind, in one pass.
 func (k *kind) same(o *kind) bool {
-	return k.pass == o.pass && k.self == o.self && k.found == o.found && k.shown == o.shown && k.routed == o.routed && k.own == o.own &&
-		k.route == o.route && (!k.found || k.other == o.other) && k.moment == o.moment
+	return k.pass == o.pass && k.self == o.self && k.found == o.found && k.shown == o.shown &&
+		k.routed == o.routed && k.own == o.own && k.route == o.route && (!k.found || k.other == o.other) &&
+		k.moment == o.moment
 }
 
 // slot returns where a kind may be. It hashes what differs between most.

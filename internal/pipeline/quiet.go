@@ -20,8 +20,8 @@ func (p *Pipeline) openWaiter() (err error) {
 
 // Quiet reports whether another Drain would do nothing unless the kernel reports something: call Wait before it.
 func (p *Pipeline) Quiet() bool {
-	return p.waiter.waits() && p.ends.Waiting() == 0 && !p.flows.Unsettled() && !p.briefs.unsettled() && len(p.lookups.pending) == 0 &&
-		len(p.events.unsettled) == 0 && !p.udpWanted && p.ahead.len() == 0
+	return p.waiter.waits() && p.ends.Waiting() == 0 && !p.flows.Unsettled() && !p.briefs.unsettled() &&
+		len(p.lookups.pending) == 0 && len(p.events.unsettled) == 0 && !p.udpWanted && p.ahead.len() == 0
 }
 
 // wakeToLookUp has Drain run soon if a collection has read what waits to be looked up.
