@@ -101,7 +101,10 @@ func meshEdges(hops []hop, got counts) []meshEdge {
 }
 
 // A document is the page that `make accuracy` writes.
-type document struct{ meshes, translations []accuracy }
+type document struct {
+	meshes, translations []accuracy
+	exchanges            []exchanged
+}
 
 func (d document) markdown() string {
 	var b strings.Builder
@@ -127,6 +130,7 @@ Three connections from one process to another, one of which stays open.
 
 `)
 	summary(&b, "case", d.translations)
+	exchanges(&b, d.exchanges)
 	b.WriteString("\n## Edges of the meshes\n")
 	for _, a := range d.meshes {
 		a.write(&b)

@@ -33,6 +33,7 @@ func TestAccuracy(t *testing.T) {
 	d := document{
 		meshes:       compareModes(t, append(ruleSets(t), modes(t)...)),
 		translations: compareTranslations(t),
+		exchanges:    compareExchanges(t),
 	}
 	if err := os.WriteFile(path, []byte(d.markdown()), 0o644); err != nil {
 		t.Fatal(err)
