@@ -30,8 +30,12 @@ func newLabels(n *naming) *labels {
 		l.fields[n.label(attribute)] = f
 	}
 	for _, t := range identity {
-		l.fields[n.label(clientPrefix+t.String())] = func(r *reading, v edge.Value) { r.client[t], r.party.client[t] = v, v }
-		l.fields[n.label(serverPrefix+t.String())] = func(r *reading, v edge.Value) { r.server[t], r.party.server[t] = v, v }
+		l.fields[n.label(clientPrefix+t.String())] = func(r *reading, v edge.Value) {
+			r.client[t], r.party.client[t] = v, v
+		}
+		l.fields[n.label(serverPrefix+t.String())] = func(r *reading, v edge.Value) {
+			r.server[t], r.party.server[t] = v, v
+		}
 	}
 	l.fields[n.label(clientPrefix+alone)] = func(r *reading, v edge.Value) { r.client[names.TagName] = v }
 	l.fields[n.label(serverPrefix+alone)] = func(r *reading, v edge.Value) { r.server[names.TagName] = v }

@@ -22,7 +22,8 @@ const (
 	alone = "alone"
 )
 
-// byNamespace are the names of the series that rules make of the metrics each hour: sums by the namespaces of both ends.
+// byNamespace are the names of the series that rules make of the metrics each hour: sums by the namespaces of both
+// ends.
 var byNamespace = [metrics]string{
 	volume: "netconn:namespace_io:increase1h", attempts: "netconn:namespace_attempts:increase1h",
 	closed: "netconn:namespace_closed:increase1h", retransmits: "netconn:namespace_retransmits:increase1h",
@@ -117,8 +118,8 @@ func (q *queries) knownRule() string {
 
 // Grouped returns a snapshot for an answer that adds edges up by the namespaces and types of their ends, and has no
 // condition about anything else. The figures of all edges of two namespaces are those of one of them, the range may be
-// some hours shorter, and the history is not to be read. A window that is not recorded, or too short, has the figures of
-// each edge.
+// some hours shorter, and the history is not to be read. A window that is not recorded, or too short, has the figures
+// of each edge.
 func (s *Source) Grouped(ctx context.Context, r snap.Range, wants ...snap.Want) (*snap.Snapshot, error) {
 	to := min(r.To, s.config.Now().Unix())
 	if r.To-r.From < s.minByNamespace {

@@ -42,7 +42,7 @@ func read(body io.Reader, data func(*jlexer.Lexer)) (a answer, err error) {
 	return a, err
 }
 
-// rows returns a function that decodes rows one by one. Their labels are parts of the answer, and are not to be changed.
+// rows returns a function that decodes rows one by one. Their labels are parts of the answer, and not to be changed.
 func (c *client) rows(each func(row)) func(*jlexer.Lexer) {
 	return func(l *jlexer.Lexer) {
 		object(l, func(key string) {

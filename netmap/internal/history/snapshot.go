@@ -143,7 +143,9 @@ type origin struct {
 }
 
 func newBuilder(n *naming) *builder {
-	return &builder{labels: newLabels(n), kinds: []snap.Kind{{Of: snap.Attempts}, {Of: snap.Closed}}, index: make(map[report]int)}
+	return &builder{
+		labels: newLabels(n), kinds: []snap.Kind{{Of: snap.Attempts}, {Of: snap.Closed}}, index: make(map[report]int),
+	}
 }
 
 // take counts the results, and returns what is missing.

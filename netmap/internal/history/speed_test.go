@@ -184,45 +184,45 @@ func BenchmarkBackend(b *testing.B) {
 }
 
 // measure draws graphs of a month.
-func (store *backend) measure(
-	b *testing.B, by, text string, get func(*Source, context.Context, snap.Range) (*snap.Snapshot, error),
+func (b *backend) measure(
+	to *testing.B, by, text string, get func(*Source, context.Context, snap.Range) (*snap.Snapshot, error),
 ) {
 	s := New(Config{
-		Client: http.DefaultClient, Endpoint: store.endpoint, Timeout: 5 * time.Minute, Cache: time.Nanosecond,
+		Client: http.DefaultClient, Endpoint: b.endpoint, Timeout: 5 * time.Minute, Cache: time.Nanosecond,
 		MaxSeries: 1e6, MaxBytes: 1 << 30, Queries: 4,
 	})
 	defer s.Close()
 	terms, err := filter.Parse(text)
 	if err != nil {
-		b.Fatal(err)
+		to.Fatal(err)
 	}
 	q := view.GraphQuery{Query: view.Query{Filter: terms}, Group: view.None, Nodes: 1000, Edges: 5000}
 	q.By, _ = view.ParseBy(by)
 	q.Rank, _ = view.ParseMetric("volume")
 	var took []time.Duration
 	var g *view.Graph
-	all, ofStore := store.cpu()
-	for b.Loop() {
+	all, ofStore := b.cpu()
+	for to.Loop() {
 		start := time.Now()
-		answer, err := get(s, b.Context(), s.Range(30*day, 0))
+		answer, err := get(s, to.Context(), s.Range(30*day, 0))
 		if err != nil || answer.Partial != nil {
-			b.Fatalf("%v, %+v", err, answer.Partial)
+			to.Fatalf("%v, %+v", err, answer.Partial)
 		}
-		if g, err = view.NewGraph(b.Context(), answer, q); err != nil {
-			b.Fatal(err)
+		if g, err = view.NewGraph(to.Context(), answer, q); err != nil {
+			to.Fatal(err)
 		}
 		took = append(took, time.Since(start))
 	}
-	after, ofStoreAfter := store.cpu()
-	b.ReportMetric((after-all).Seconds()/float64(len(took)), "cpu-s/op")
-	b.ReportMetric((ofStoreAfter-ofStore).Seconds()/float64(len(took)), "store-cpu-s/op")
+	after, ofStoreAfter := b.cpu()
+	to.ReportMetric((after-all).Seconds()/float64(len(took)), "cpu-s/op")
+	to.ReportMetric((ofStoreAfter-ofStore).Seconds()/float64(len(took)), "store-cpu-s/op")
 	slices.Sort(took)
-	b.ReportMetric(took[len(took)/2].Seconds(), "p50-s")
-	b.ReportMetric(took[len(took)*95/100].Seconds(), "p95-s")
-	b.ReportMetric(float64(g.Totals.Edges), "edges")
-	b.ReportMetric(float64(len(g.Edges.Client)), "drawn")
+	to.ReportMetric(took[len(took)/2].Seconds(), "p50-s")
+	to.ReportMetric(took[len(took)*95/100].Seconds(), "p95-s")
+	to.ReportMetric(float64(g.Totals.Edges), "edges")
+	to.ReportMetric(float64(len(g.Edges.Client)), "drawn")
 	load, err := os.ReadFile("/proc/loadavg")
-	b.Logf("%.0f days, load average %s (%v)", g.Seconds/day, strings.TrimSpace(string(load)), err)
+	to.Logf("%.0f days, load average %s (%v)", g.Seconds/day, strings.TrimSpace(string(load)), err)
 }
 
 // cpu returns the CPU time that the store and this process have used, and that of the store.
