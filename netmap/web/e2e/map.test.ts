@@ -95,7 +95,7 @@ describe('the map', () => {
     await page.locator('.nodes [role=option]', { hasText: /productpage productpage/ }).click()
     await expect
       .poll(() => page.locator('.neighbours button span').allTextContents())
-      .toEqual(['← istio-proxy', '→ istio-proxy'])
+      .toEqual(['← istio-proxy in productpage', '→ istio-proxy in productpage'])
     await page.locator('.neighbours button', { hasText: '→ istio-proxy' }).click()
     await page.locator('.translation').first().waitFor()
     const asked = (await page.locator('.translation').allTextContents()).map((s) => s.replace(/,.*/, '')).sort()
