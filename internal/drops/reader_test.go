@@ -120,6 +120,9 @@ func option(t *testing.T, c *net.UDPConn, level, name, value int) {
 
 func linked(t *testing.T) (a, b *testnet.Namespace) {
 	a, b = testnet.New(t), testnet.New(t)
+	for _, n := range []*testnet.Namespace{a, b} { // Otherwise the kernel announces its addresses and groups, and drops some of that.
+		n.Sysctl("net.ipv6.conf.default.disable_ipv6", "1")
+	}
 	testnet.Link(a, b, "nc0", "10.81.0.1/24", "10.81.0.2/24")
 	return a, b
 }
