@@ -57,7 +57,7 @@ func BenchmarkPut(b *testing.B) {
 		described := make([]*pod, pods)
 		for round := range 2 {
 			for i := range described {
-				described[i] = describePod(crowdPod(i))
+				described[i] = describePod(crowdPod(i, 100))
 				described[i].ready = described[i].ready.Add(time.Duration(round))
 			}
 			b.StartTimer()

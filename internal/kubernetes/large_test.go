@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -23,16 +25,15 @@ import (
 	"github.com/netconn/netconn/internal/testcluster"
 )
 
-const (
-	manyPods     = 10_000
-	manyServices = 1_000
-)
-
-// Ten thousand pods and a thousand services: what is kept of each is bounded, and look-ups are answered while they are
-// listed.
+// Thousands of pods, and a service for ten: what is kept of each pod is bounded, and look-ups are answered while they are
+// listed. NETCONN_PODS says how many pods, 1,000 by default: to write 10,000 costs an API server minutes.
 func TestClusterLarge(t *testing.T) {
+	manyPods := 1_000
+	if n, err := strconv.Atoi(os.Getenv("NETCONN_PODS")); err == nil {
+		manyPods = n
+	}
 	c := testcluster.New(t)
-	crowd(c)
+	crowd(c, manyPods)
 	var received atomic.Int64
 	user := rest.CopyConfig(c.Admin)
 	user.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -65,9 +66,9 @@ func TestClusterLarge(t *testing.T) {
 			t.Fatalf("pod %d: %q, %v", i, p[names.PeerPod], a)
 		}
 	}
-	kept := (heapInUse() - before) / manyPods
+	kept := (heapInUse() - before) / int64(manyPods)
 	t.Logf("%d pods and %d services: listed in %v, %d bytes of memory and %d bytes of the API a pod; %d look-ups meanwhile, the slowest %v",
-		manyPods, manyServices, took.Round(time.Millisecond), kept, received.Load()/manyPods, lookups, slowest)
+		manyPods, manyPods/10, took.Round(time.Millisecond), kept, received.Load()/int64(manyPods), lookups, slowest)
 	if kept > 4096 {
 		t.Errorf("%d bytes are kept of a pod", kept)
 	}
@@ -102,9 +103,9 @@ func podNumber(i int) netip.Addr {
 func podName(i int) string { return fmt.Sprintf("checkout-service-6d5f7c9b8d-x%04d", i) }
 
 // crowd writes the pods as they are in a cluster with a mesh: two containers, probes, environment, volumes, conditions.
-func crowd(c *testcluster.Cluster) {
+func crowd(c *testcluster.Cluster, pods int) {
 	c.Namespace("shop")
-	for i := range manyPods / 100 {
+	for i := range pods / 100 {
 		c.Node(fmt.Sprintf(`metadata: {name: node-%d, labels: {topology.kubernetes.io/zone: zone-%d}}`, i, i%3))
 	}
 	all := make(chan func())
@@ -116,10 +117,10 @@ func crowd(c *testcluster.Cluster) {
 			}
 		})
 	}
-	for i := range manyPods {
-		all <- func() { c.MakePod(crowdPod(i)) }
+	for i := range pods {
+		all <- func() { c.MakePod(crowdPod(i, pods/100)) }
 	}
-	for i := range manyServices {
+	for i := range pods / 10 {
 		all <- func() {
 			c.Service(fmt.Sprintf("metadata: {name: service-%d, namespace: shop}\nspec: {ports: [{port: 80}]}", i))
 		}
@@ -128,7 +129,8 @@ func crowd(c *testcluster.Cluster) {
 	work.Wait()
 }
 
-func crowdPod(i int) *corev1.Pod {
+// crowdPod returns a pod on one of some nodes.
+func crowdPod(i, nodes int) *corev1.Pod {
 	yes, started := true, metav1.NewTime(start)
 	p := &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{
@@ -137,7 +139,7 @@ func crowdPod(i int) *corev1.Pod {
 			Annotations:     map[string]string{"sidecar.istio.io/status": strings.Repeat("x", 600), "prometheus.io/scrape": "true"},
 			OwnerReferences: []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: "checkout-service-6d5f7c9b8d", UID: "1", Controller: &yes}},
 		},
-		Spec: corev1.PodSpec{NodeName: fmt.Sprintf("node-%d", i%(manyPods/100))},
+		Spec: corev1.PodSpec{NodeName: fmt.Sprintf("node-%d", i%nodes)},
 		Status: corev1.PodStatus{
 			Phase: corev1.PodRunning, StartTime: &started, HostIP: "192.0.2.1",
 			PodIP: podNumber(i).String(), PodIPs: []corev1.PodIP{{IP: podNumber(i).String()}},
