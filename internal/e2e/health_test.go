@@ -97,8 +97,8 @@ func nothingLost() map[string]float64 {
 	}
 }
 
-// checkDeclared holds that the page has what the receiver declares, and nothing else of its own. What is about
-// Kubernetes is there where that is configured, which it is not here.
+// checkDeclared holds that the page has what the receiver declares, and nothing else of its own. What is about Kubernetes
+// and dropped packets is there where that is configured, which it is not here.
 func checkDeclared(t *testing.T, p page) {
 	t.Helper()
 	text, err := os.ReadFile("../../receiver/netconnreceiver/metadata.yaml")
@@ -113,14 +113,16 @@ func checkDeclared(t *testing.T, p page) {
 	}
 	got := make(map[string]bool)
 	for name := range p.types {
-		if own, ok := strings.CutPrefix(name, "otelcol_"); ok && strings.HasPrefix(own, "netconn_") && !aboutKubernetes(own) {
+		if own, ok := strings.CutPrefix(name, "otelcol_"); ok && strings.HasPrefix(own, "netconn_") && !unconfigured(own) {
 			got[own] = true
 		}
 	}
-	want := slices.DeleteFunc(slices.Sorted(maps.Keys(declared.Telemetry.Metrics)), aboutKubernetes)
+	want := slices.DeleteFunc(slices.Sorted(maps.Keys(declared.Telemetry.Metrics)), unconfigured)
 	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(got))); diff != "" || len(want) == 0 {
 		t.Errorf("metrics of the receiver itself (-want +got):\n%s", diff)
 	}
 }
 
-func aboutKubernetes(metric string) bool { return strings.HasPrefix(metric, "netconn_kubernetes_") }
+func unconfigured(metric string) bool {
+	return strings.HasPrefix(metric, "netconn_kubernetes_") || strings.HasPrefix(metric, "netconn_drops_")
+}
