@@ -131,7 +131,7 @@ describe('the address', () => {
     await page.getByRole('button', { name: 'Focus' }).click()
     await page.getByLabel('steps').selectOption('2')
     await page.locator('.neighbours button', { hasText: '→ ratings' }).click()
-    await page.locator('.panel h2', { hasText: 'reviews → ratings' }).waitFor()
+    await page.locator('.panel h2', { hasText: /^reviews in \S+ → ratings in \S+$/ }).waitFor()
     const look = async (p: Page) => ({
       names: (await nodeNames(p)).sort(),
       panel: await p.locator('.panel h2').textContent(),

@@ -140,7 +140,9 @@ describe('the map', () => {
     await page.goto(collector.page)
     await nodeNames(page)
     await page.getByRole('link', { name: 'Canary' }).click()
-    await expect.poll(() => inView(page)).toEqual({ groups: 4, left: true, right: true, top: true, bottom: true })
+    await expect
+      .poll(() => inView(page), { timeout: 15_000 })
+      .toEqual({ groups: 4, left: true, right: true, top: true, bottom: true })
     expect(complaints).toEqual([])
     await page.close()
   })
