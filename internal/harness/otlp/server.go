@@ -7,6 +7,7 @@ package otlp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"sync"
@@ -75,7 +76,10 @@ func ListenPoints(handle func([]Point)) (*Server, error) {
 // Close ends the server. It must not be called twice.
 func (s *Server) Close() error {
 	s.server.Stop()
-	return <-s.served
+	if err := <-s.served; !errors.Is(err, grpc.ErrServerStopped) { // it had not begun
+		return err
+	}
+	return nil
 }
 
 // Err returns the first error of a handler.

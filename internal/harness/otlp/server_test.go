@@ -187,6 +187,19 @@ func TestListenPoints(t *testing.T) {
 	}
 }
 
+// A server may be closed before it has begun to serve.
+func TestClosedAtOnce(t *testing.T) {
+	for range 100 {
+		s, err := otlp.Listen("127.0.0.1:0", otlp.Handlers{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestListenFails(t *testing.T) {
 	if _, err := otlp.Listen("127.0.0.1:nowhere", otlp.Handlers{}); err == nil || !strings.HasPrefix(err.Error(), "listen for OTLP: ") {
 		t.Errorf("got %v", err)
