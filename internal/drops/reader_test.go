@@ -190,8 +190,8 @@ func socket(t *testing.T, n *testnet.Namespace, kind, protocol int) (fd int) {
 	return fd
 }
 
-// Nobody listens.
-func TestNobodyListens(t *testing.T) {
+// A packet for a port without a socket is dropped, and has no owner.
+func TestNoSocket(t *testing.T) {
 	programs(t, func(t *testing.T, o options, _ bool) {
 		a, b := linked(t)
 		w := observe(t, o, a, b)

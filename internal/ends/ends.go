@@ -8,8 +8,8 @@
 //
 // In: reports, in any order, repeated or not. Out: a View of a connection. For each reading of the kernel the caller
 // calls Add for each report, then Settle and Expire; before Settle it may read again, if Cut says so. For two ends in
-// one reading, Pass replaces Add if they need no record, and AddPair if nobody else asks about them. Time comes in with
-// each call. An Index is not safe for concurrent use.
+// one reading, Pass replaces Add if they need no record, and AddPair if only its caller asks about them. Time comes in
+// with each call. An Index is not safe for concurrent use.
 //
 // A record goes through these states:
 //

@@ -106,7 +106,7 @@ func TestDrops(t *testing.T) {
 	}
 }
 
-// The owner of a socket is that of its cgroup. A cgroup that is gone is nobody's.
+// The owner of a socket is that of its cgroup. The host has the packets of a cgroup that is gone.
 func TestOwnerOfDrops(t *testing.T) {
 	s := &scriptedDrops{}
 	p := s.open(t, DropsOn)

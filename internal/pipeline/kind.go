@@ -57,9 +57,9 @@ func (p *Pipeline) identifyBrief(e *brief, now time.Time) (key *flow.Key, settle
 
 // describe sets what identifies a kind.
 func (s *kinds) describe(k *kind, c *conn.Conn, view *ends.View) {
-	k.self, k.found, k.shown = s.common(c.End(), c.Role), view.Found, view.Settled
+	k.self, k.found, k.shown = common(c.End(), c.Role, s.bySocket), view.Found, view.Settled
 	if view.Found {
-		k.other = s.common(view.Other, view.Other.Role)
+		k.other = common(view.Other, view.Other.Role, s.bySocket)
 	}
 	if view.Route != nil {
 		k.route, k.routed, k.own = *view.Route, true, view.Route.Client == c.Tuple.Source
@@ -69,11 +69,12 @@ func (s *kinds) describe(k *kind, c *conn.Conn, view *ends.View) {
 	}
 }
 
-// common returns what an end has in common with others of its kind.
-func (s *kinds) common(e conn.End, r conn.Role) conn.End {
+// common returns what an end has in common with others of its kind: without the client's port, unless the addresses and
+// ports of sockets tell flows apart.
+func common(e conn.End, r conn.Role, bySocket bool) conn.End {
 	e.Process, e.ID, e.Sequence, e.Error = 0, conn.ID{}, conn.Sequence{}, 0
 	switch {
-	case s.bySocket:
+	case bySocket:
 	case r == conn.RoleClient:
 		e.Tuple.Source = withoutPort(e.Tuple.Source)
 	case r == conn.RoleServer:

@@ -161,13 +161,10 @@ func (p *Pipeline) countPair(a, b *conn.Conn, now time.Time) bool {
 
 // classOf returns the class of a pair, as the sources know it at this reading.
 func (p *Pipeline) classOf(client, server *conn.Conn, now time.Time) *class {
-	c := class{client: client.End(), server: server.End(), mirrored: client.Tuple == server.Tuple.Reverse()}
-	for _, e := range []*conn.End{&c.client, &c.server} {
-		e.Process, e.ID, e.Sequence, e.Error = 0, conn.ID{}, conn.Sequence{}, 0
-	}
-	if !p.pairs.bySocket {
-		c.client.Tuple.Source = withoutPort(c.client.Tuple.Source)
-		c.server.Tuple.Destination = withoutPort(c.server.Tuple.Destination)
+	c := class{
+		client:   common(client.End(), conn.RoleClient, p.pairs.bySocket),
+		server:   common(server.End(), conn.RoleServer, p.pairs.bySocket),
+		mirrored: client.Tuple == server.Tuple.Reverse(),
 	}
 	k := &p.pairs.classes[classSlot(&c)%uint(len(p.pairs.classes))]
 	if k.read.Equal(now) && k.client == c.client && k.server == c.server && k.mirrored == c.mirrored {
