@@ -42,7 +42,7 @@ func TestBackendAlerts(t *testing.T) {
 	manager := startAlertmanager(t)
 	p := startPrometheus(t, fmt.Sprintf(alerting, rules, manager), "--web.enable-lifecycle", "--rules.alert.resend-delay=1s")
 	otlp, byPrometheus, byManager := freeAddress(t), freeAddress(t), freeAddress(t)
-	launch(t, nil, []string{"NETCONN_TEST_CONFIGURATION=" + fmt.Sprintf(`
+	c := launch(t, nil, []string{"NETCONN_TEST_CONFIGURATION=" + fmt.Sprintf(`
 receivers: {otlp: {protocols: {http: {endpoint: %s}}}}
 extensions:
   netmap: {endpoint: %s, alerts: {endpoint: "http://%s", poll_interval: 1s}}
@@ -53,7 +53,7 @@ service:
   telemetry: {metrics: {level: none}}
   pipelines: {metrics: {receivers: [otlp], exporters: [netmap, netmap/manager]}}
 `, otlp, byPrometheus, p.address, byManager, manager)}, "env:NETCONN_TEST_CONFIGURATION")
-	until(t, "the collector", func() bool { return answers("http://" + byManager + "/api/v1/status") })
+	c.awaitReady()
 	for _, pod := range [][2]string{{"web-1", "n1"}, {"web-2", "n2"}, {"api-1", "n2"}} {
 		postEdge(t, otlp, pod[0], pod[1])
 	}

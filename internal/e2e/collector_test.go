@@ -161,6 +161,14 @@ func built(t *testing.T) *os.File {
 	return f
 }
 
+// awaitReady waits until the collector takes what a test sends. A listener of one component says nothing of another.
+func (c *collector) awaitReady() {
+	c.t.Helper()
+	if err := c.AwaitReady(); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
 // end kills the collector if it runs, and shows the end of its log if the test has failed.
 func (c *collector) end() {
 	c.Kill()

@@ -21,9 +21,7 @@ func TestLastCollection(t *testing.T) {
 				c := run(t, setup{OTLP: sink.address, Receiver: []string{
 					"collection_interval: 10m", "temporality: " + temporality,
 				}})
-				if err := c.AwaitReady(); err != nil {
-					t.Fatal(err)
-				}
+				c.awaitReady()
 				pollFor(3*time.Second, func() bool { return len(sink.all()) > 0 }) // it has nothing on a quiet machine
 				s := goShopping(t)
 				for _, name := range []string{"open", "ended"} {

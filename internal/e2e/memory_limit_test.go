@@ -120,9 +120,7 @@ func TestMemoryLimit(t *testing.T) {
 	sink := newSink(t)
 	in := testnet.New(t)
 	c := runWithin(t, limit, setup{Receiver: []string{"collection_interval: 1s"}, OTLP: sink.address})
-	if err := c.AwaitReady(); err != nil {
-		t.Fatal(err)
-	}
+	c.awaitReady()
 	follows := regexp.MustCompile(`"max_connections": (\d+), "sockets": (\d+), "memory_limit": 117440512`).FindStringSubmatch(c.Log())
 	if follows == nil {
 		t.Fatal("the log does not say which limit follows from the memory")
