@@ -1,5 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -183,11 +186,16 @@ describe.skipIf(!BACKENDS)('a map of a store (NETCONN_BACKENDS names those that 
   })
 
   test('says that the store is slow', async () => {
-    const slow = await stateless(store.url, ', timeout: 1ms')
+    const silent = createServer(() => {}).listen(0, '127.0.0.1') // takes each query and answers none
+    await once(silent, 'listening')
+    const { port } = silent.address() as AddressInfo
+    const slow = await stateless(`http://127.0.0.1:${port}`, ', timeout: 100ms')
     const { page } = await open(browser, `${slow.page}?window=${7 * DAY}&end=${END}`)
     await condition(page, 'error').filter({ hasText: 'store of longer windows is too slow' }).waitFor()
     await page.close()
     await slow.stop()
+    silent.closeAllConnections()
+    silent.close()
   })
 
   test('says that the store is away', async () => {
