@@ -7,6 +7,7 @@
 # make test-node   what deploy/ installs, on a real node of Kubernetes that it brings up (root); test-node-down removes what a killed one left
 # make test-churn  the same for half an hour, in which pods come and go for NETCONN_CHURN (10m)
 # make test-backends  the tests with Prometheus, Victoria's stores and Jaeger, which it builds from source (some minutes the first time), and a browser
+# make test-store  the tests of the map of a store, with Prometheus, VictoriaMetrics and a browser
 # make race        the tests of what runs concurrently in a collector, with the race detector
 # make image       the container image, as an archive that containerd, Docker and Podman load, without any of them
 # make release     archives, an image and checksums for amd64 and arm64, in _build/release, with the version of the tag
@@ -26,7 +27,7 @@
 # make check-systems  proves that the distribution compiles for darwin and windows, where it says that it needs Linux
 # make check-generated  proves that what is committed is what `make generate` makes
 #
-# Variables: CONFIG, LISTEN, TELEMETRY_PORT, MAP, OTLP, INTERVAL, ROUNDS, ROWS for run; TAG for image; ARCHITECTURES for release; RUN, PACKAGES for test; RUN for test-kubernetes;
+# Variables: CONFIG, LISTEN, TELEMETRY_PORT, MAP, OTLP, INTERVAL, ROUNDS, ROWS for run; TAG for image; ARCHITECTURES for release; RUN, PACKAGES for test; RUN for test-kubernetes; UNDER for race;
 # PART, DURATION, FLAGS for bench and soak; KERNELS, VM_PACKAGES for vm-test.
 
 SHELL := bash
@@ -141,8 +142,9 @@ test: RUN ?= .
 test: $(DISTRIBUTION)
 	@internal/tools/test -run '$(RUN)' $(PACKAGES)
 
-# The packages in which something runs at the same time as something else, but for the tests' own tools.
-CONCURRENT = $(shell grep -rlE '^\s*go |"(golang.org/x/)?sync[/"]' --include='*.go' receiver internal netmap --exclude-dir=node_modules \
+# The packages that start goroutines or lock, but for the tests' own tools. Their tests run what they import in several goroutines.
+UNDER ?= receiver internal netmap
+CONCURRENT = $(shell grep -rlE '^\s*go |"sync"|"golang.org/x/sync/' --include='*.go' --exclude='*_test.go' $(UNDER) --exclude-dir=node_modules \
 	--exclude-dir={bench,cmd,e2e,metadata,testcluster,testnet,tools} | xargs -n 1 dirname | sort -u)
 
 .PHONY: race
@@ -246,10 +248,19 @@ _build/backends/traced: internal/tools/traced/go.mod internal/tools/traced/main.
 	@cd $(<D) && CGO_ENABLED=0 nice $(GO) build -trimpath -ldflags='-s -w' -o $(CURDIR)/$@ .
 	@touch $@
 
+.PHONY: backends
+backends: $(BACKENDS)
+
 .PHONY: test-backends
 test-backends: $(DISTRIBUTION) $(BACKENDS) $(WEB)/node_modules/.package-lock.json
 	@internal/tools/install chromium:chromium
-	@NETCONN_BACKENDS='$(CURDIR)/_build/backends' internal/tools/test -run '^TestBackend' ./internal/e2e ./netmap/internal/history
+	@NETCONN_BACKENDS='$(CURDIR)/_build/backends' internal/tools/test -run '^TestBackend' ./internal/e2e
+
+# It takes no root.
+.PHONY: test-store
+test-store: $(DISTRIBUTION) $(addprefix _build/backends/,prometheus promtool victoria-metrics) $(WEB)/node_modules/.package-lock.json
+	@internal/tools/install chromium:chromium
+	@NETCONN_BACKENDS='$(CURDIR)/_build/backends' internal/tools/test -run '^TestBackend' ./netmap/internal/history
 	@cd $(WEB) && NETCONN_BACKENDS='$(CURDIR)/_build/backends' NETCONN_COLLECTOR='$(CURDIR)/$(DISTRIBUTION)' npx vitest run e2e/history.test.ts
 
 # The pictures of an edge and of a canary in the README, of a shop that runs for two minutes.

@@ -23,7 +23,7 @@ import (
 	"github.com/netconn/netconn/netmap/internal/snap"
 )
 
-// A backend is a store of the test's own, which `make test-backends` built.
+// A backend is a store of the test's own, which `make test-store` built.
 type backend struct {
 	t                testing.TB
 	endpoint, ingest string // of queries, and of OTLP
@@ -33,7 +33,7 @@ func startBackend(t testing.TB, program, ready, ingest string, arguments func(ad
 	t.Helper()
 	dir := os.Getenv("NETCONN_BACKENDS")
 	if dir == "" {
-		t.Skip("NETCONN_BACKENDS is not set: make test-backends builds the backends, and sets it")
+		t.Skip("NETCONN_BACKENDS is not set: make test-store builds the backends, and sets it")
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -15,7 +15,7 @@ const HOUR = 3600
 /** The end of all windows that have a fixed end: the last whole hour. */
 const END = Math.floor(Date.now() / 1000 / HOUR) * HOUR - HOUR
 
-/** A real VictoriaMetrics that `make test-backends` built. */
+/** A real VictoriaMetrics that `make test-store` built. */
 class Store {
   private constructor(
     readonly address: string,
@@ -105,7 +105,7 @@ const condition = (page: Page, kind: string) => page.locator(`.condition.${kind}
 const cells = (page: Page, client: string) =>
   page.locator('tbody tr', { hasText: client }).locator('td').allTextContents()
 
-describe.skipIf(!BACKENDS)('a map of a store (NETCONN_BACKENDS names those that make test-backends built)', () => {
+describe.skipIf(!BACKENDS)('a map of a store (NETCONN_BACKENDS names those that make test-store built)', () => {
   let browser: Browser
   let store: Store
   let map: Collector
