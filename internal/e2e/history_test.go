@@ -65,7 +65,8 @@ func checkMetrics(t *testing.T, all []collection) {
 	for name, unit := range map[string]string{"netconn.tcp.limited": "s", "netconn.tcp.timeouts": "{event}"} {
 		want[name] = metric{Unit: unit, Type: "sum", Temporality: "Cumulative", Monotonic: true}
 	}
-	for _, c := range all { // of other programs of the machine too, which may have dropped something
+	want["dns.lookup.duration"] = metric{Unit: "s", Type: "histogram", Temporality: "Cumulative"}
+	for _, c := range all { // of other programs of the machine too, which may have dropped or looked up something
 		for _, r := range c.resources {
 			for name, got := range r.metrics {
 				if diff := cmp.Diff(want[name], got); diff != "" {
