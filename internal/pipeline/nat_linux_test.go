@@ -240,25 +240,33 @@ func TestTranslationsFromOneSide(t *testing.T) {
 		if strings.HasPrefix(name, "hairpin") {
 			continue // both ends are in one namespace
 		}
-		for _, side := range []string{"client", "server"} {
-			t.Run(name+"/"+side, func(t *testing.T) {
-				s := newSite(t)
-				c.rules(s)
-				from, to := c.place(s)
-				client, server := c.ends()
-				watched, want, less := from, client, c.alone
-				if side == "server" {
-					watched, want, less = to, server, c.aloneThere
-				}
-				want.Peer = "remote"
-				if less != nil {
-					less(&want)
-				}
-				p := newPlant(t, watched)
-				p.elsewhere = map[uint32]bool{from.Inode: side == "server", to.Inode: side == "client"}
-				p.exchange(from, to.Listen(c.listen), c.dial)
-				wantWays(t, p.told(1), want)
-			})
-		}
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t)
+			c.rules(s)
+			for _, side := range []string{"client", "server"} {
+				t.Run(side, func(t *testing.T) { c.wantFrom(t, s, side) })
+			}
+		})
 	}
+}
+
+// wantFrom makes the connection, of which one side is on this machine.
+func (c translated) wantFrom(t *testing.T, s site, side string) {
+	t.Helper()
+	from, to := c.place(s)
+	client, server := c.ends()
+	watched, want, less := from, client, c.alone
+	if side == "server" {
+		watched, want, less = to, server, c.aloneThere
+	}
+	want.Peer = "remote"
+	if less != nil {
+		less(&want)
+	}
+	p := newPlant(t, watched)
+	p.elsewhere = map[uint32]bool{from.Inode: side == "server", to.Inode: side == "client"}
+	l := to.Listen(c.listen)
+	defer l.Close() // the other side listens there too
+	p.exchange(from, l, c.dial)
+	wantWays(t, p.told(1), want)
 }
