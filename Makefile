@@ -135,7 +135,7 @@ demo-down:
 	@$(GO) build -o $(DEMO) ./internal/cmd/demo
 	@$(DEMO) -down
 
-PACKAGES ?= ./...
+PACKAGES ?= ./internal/e2e ./... # the longest first
 
 .PHONY: test
 test: RUN ?= .
