@@ -80,14 +80,14 @@ func figuresOf(c conn.Conn) figures {
 		c.Counts[conn.SegmentsReceived]}
 }
 
-// all returns the reports so far, clients first.
+// all returns the reports so far: clients first, and in the order in which they began. A kernel shows sockets in any order.
 func (w *observer) all() []conn.Conn {
 	var all []conn.Conn
 	for _, c := range w.got {
 		all = append(all, c)
 	}
 	slices.SortFunc(all, func(a, b conn.Conn) int {
-		return cmp.Or(cmp.Compare(a.Role, b.Role), cmp.Compare(a.ID.Generation, b.ID.Generation))
+		return cmp.Or(cmp.Compare(a.Role, b.Role), a.Opened.Compare(b.Opened), cmp.Compare(a.ID.Generation, b.ID.Generation))
 	})
 	return all
 }
