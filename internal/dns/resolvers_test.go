@@ -3,6 +3,7 @@
 package dns
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/netconn/netconn/internal/conn"
 	"github.com/netconn/netconn/internal/testnet"
+	"github.com/netconn/netconn/internal/testnet/mesh"
 	"github.com/netconn/netconn/internal/testnet/netns"
 )
 
@@ -185,26 +187,19 @@ func wantCached(t *testing.T, n *testnet.Namespace, w *observer) {
 	}
 }
 
+// The address of the cluster's resolver, and that of its service.
+var resolverAddr, service = netip.MustParseAddr("10.99.53.1"), netip.MustParseAddr("10.96.0.10")
+
 // An application in a pod asks the cluster's resolver by its service address. A redirect as Istio's, with zones 1 and 2,
 // leads to the agent of the sidecar, which asks the same service; the node translates that. Each of the four ends
-// reports the exchange once, with the address that it saw.
+// reports the exchange once, with the address that it saw and with its own latency.
 func TestCapture(t *testing.T) {
 	needs(t, "dig", "dnsmasq", "setpriv", "iptables")
 	node, pod := network(t), testnet.New(t)
 	script(t, node, 53)
 	join(t, node, pod)
-	node.Command("iptables", strings.Fields("-t nat -A PREROUTING -d 10.96.0.10 -p udp --dport 53 -j DNAT --to 10.99.53.1")...)
-	node.Command("iptables", strings.Fields("-t nat -A PREROUTING -d 10.96.0.10 -p tcp --dport 53 -j DNAT --to 10.99.53.1")...)
-	for _, rule := range []string{
-		"-t raw -A OUTPUT -p udp --dport 53 -m owner --uid-owner 1337 -j CT --zone 1",
-		"-t raw -A OUTPUT -p udp --sport 15053 -m owner --uid-owner 1337 -j CT --zone 2",
-		"-t raw -A OUTPUT -d 10.96.0.10 -p udp --dport 53 -m owner ! --uid-owner 1337 -j CT --zone 2",
-		"-t raw -A PREROUTING -s 10.96.0.10 -p udp --sport 53 -j CT --zone 1",
-		"-t nat -A OUTPUT -m owner --uid-owner 1337 -j RETURN",
-		"-t nat -A OUTPUT -d 10.96.0.10 -p udp --dport 53 -j REDIRECT --to-ports 15053",
-		"-t nat -A OUTPUT -d 10.96.0.10 -p tcp --dport 53 -j REDIRECT --to-ports 15053",
-	} {
-		pod.Command("iptables", strings.Fields(rule)...)
+	if err := errors.Join(mesh.ServeDNS(node.Namespace, service, resolverAddr), mesh.CaptureDNS(pod.Namespace, service)); err != nil {
+		t.Fatal(err)
 	}
 	w := observe(t, Options{Mode: All})
 	startAgent(t, pod)
@@ -214,11 +209,13 @@ func TestCapture(t *testing.T) {
 	w.drain()
 	want := make(map[string]int)
 	agent, resolver := "client dnsmasq of 10.96.0.10:53", "server "+filepath.Base(os.Args[0])+":53 of 10.99.53.2"
-	for _, end := range []string{"client dig of 10.96.0.10:53", "server dnsmasq:15053 of 10.99.53.2", agent, resolver} {
+	ends := []string{"client dig of 10.96.0.10:53", "server dnsmasq:15053 of 10.99.53.2", agent, resolver}
+	for _, end := range ends {
 		want[end+" udp ok.example.com NOERROR"], want[end+" tcp ok.example.com NOERROR"] = 2, 1
 		want[end+" udp nx.example.com NXDOMAIN"], want[end+" udp fail.example.com SERVFAIL"] = 1, 1
 	}
 	w.lookups = append(w.lookups, w.others...)
+	latencies := make(map[string][]time.Duration)
 	got := w.counts(func(l conn.Lookup) string {
 		if !here.Contains(l.Tuple.Destination.Addr()) && l.Namespace.Inode != pod.Inode {
 			return ""
@@ -227,14 +224,32 @@ func TestCapture(t *testing.T) {
 		if l.Role == conn.RoleServer {
 			end = fmt.Sprintf("server %s:%d of %s", l.Process.Executable, l.Tuple.Source.Port(), l.Tuple.Destination.Addr())
 		}
-		return fmt.Sprintf("%s %s %s %s", end, l.Protocol, l.Question, outcome(l))
+		what := fmt.Sprintf("%s %s %s", l.Protocol, l.Question, outcome(l))
+		latencies[end+" "+what] = append(latencies[end+" "+what], l.Latency)
+		return end + " " + what
 	})
 	const failed = " udp fail.example.com SERVFAIL"
 	if got[agent+failed] == 2 { // the dnsmasq of Debian 13 asks once more
 		want[agent+failed], want[resolver+failed] = 2, 2
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
+		t.Fatalf("(-want +got):\n%s", diff)
+	}
+	for _, what := range []string{"udp ok.example.com NOERROR", "udp nx.example.com NXDOMAIN", "tcp ok.example.com NOERROR"} {
+		wantNested(t, what, ends, latencies)
+	}
+}
+
+// wantNested wants that the latency of each end includes that of the next one, which it waits for.
+func wantNested(t *testing.T, what string, ends []string, latencies map[string][]time.Duration) {
+	t.Helper()
+	for i, outer := range ends[:len(ends)-1] {
+		inner := ends[i+1]
+		for j, latency := range latencies[outer+" "+what] {
+			if within := latencies[inner+" "+what][j]; within > latency {
+				t.Errorf("%s: the %s has %v, and the %s within that %v", what, outer, latency, inner, within)
+			}
+		}
 	}
 }
 

@@ -3,8 +3,10 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"maps"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +17,7 @@ import (
 
 	"github.com/netconn/netconn/internal/testnet"
 	"github.com/netconn/netconn/internal/testnet/cgroup"
+	"github.com/netconn/netconn/internal/testnet/mesh"
 )
 
 // An exchanged is the comparison of one way in which programs use UDP or DNS. The series are those that there should
@@ -156,7 +159,7 @@ func lookupsCaptured(t *testing.T, sink *signals) (map[string]int64, func() map[
 	sink.await(t)
 	pod, node := testnet.New(t), testnet.New(t)
 	testnet.Link(pod, node, "nc0", "10.79.0.1/24", "10.79.0.2/24")
-	captureDNS(pod, node)
+	captureDNS(t, pod, node)
 	appID, agentID, resolverID := cgroup.NewID(), cgroup.NewID(), cgroup.NewID()
 	of := map[string]string{appID: "app", agentID: "agent", resolverID: "resolver"}
 	logs := map[string]string{
@@ -204,20 +207,14 @@ func lookupsCaptured(t *testing.T, sink *signals) (map[string]int64, func() map[
 	}
 }
 
-// captureDNS redirects what a pod asks the cluster's resolver to its agent, as Istio does, and has its node translate the
-// service.
-func captureDNS(pod, node *testnet.Namespace) {
+// captureDNS has the agent of a pod answer what the pod asks the cluster's resolver, and its node translate the service.
+func captureDNS(t *testing.T, pod, node *testnet.Namespace) {
+	t.Helper()
 	pod.Command("ip", "route", "add", "default", "via", "10.79.0.2")
-	node.Command("iptables", strings.Fields("-t nat -A PREROUTING -d 10.96.0.10 -p udp --dport 53 -j DNAT --to 10.79.0.2")...)
-	for _, rule := range []string{
-		"-t raw -A OUTPUT -p udp --dport 53 -m owner --uid-owner 1337 -j CT --zone 1",
-		"-t raw -A OUTPUT -p udp --sport 15053 -m owner --uid-owner 1337 -j CT --zone 2",
-		"-t raw -A OUTPUT -d 10.96.0.10 -p udp --dport 53 -m owner ! --uid-owner 1337 -j CT --zone 2",
-		"-t raw -A PREROUTING -s 10.96.0.10 -p udp --sport 53 -j CT --zone 1",
-		"-t nat -A OUTPUT -m owner --uid-owner 1337 -j RETURN",
-		"-t nat -A OUTPUT -d 10.96.0.10 -p udp --dport 53 -j REDIRECT --to-ports 15053",
-	} {
-		pod.Command("iptables", strings.Fields(rule)...)
+	service := netip.MustParseAddr("10.96.0.10")
+	if err := errors.Join(mesh.ServeDNS(node.Namespace, service, netip.MustParseAddr("10.79.0.2")),
+		mesh.CaptureDNS(pod.Namespace, service)); err != nil {
+		t.Fatal(err)
 	}
 }
 
