@@ -4,6 +4,7 @@ package udp
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"os"
@@ -80,12 +81,48 @@ func TestCorked(t *testing.T) {
 
 // A datagram that is larger than a packet is one.
 func TestFragmented(t *testing.T) {
-	a, b := linked(t)
-	w := observe(t, Options{All: true}, a, b)
-	c, s := pair(t, a, b, "10.80.0.2:9000")
-	send(t, c, 20_000)
+	for name, prefix := range map[string]string{"IPv4": "10.80.0.%d/24", "IPv6": "fd00:80::%d/64"} {
+		t.Run(name, func(t *testing.T) {
+			a, b := testnet.New(t), testnet.New(t)
+			testnet.Link(a, b, "nc0", fmt.Sprintf(prefix, 1), fmt.Sprintf(prefix, 2))
+			w := observe(t, Options{All: true}, a, b)
+			to := netip.AddrPortFrom(netip.MustParsePrefix(fmt.Sprintf(prefix, 2)).Addr(), 9000).String()
+			s := listen(t, b, "udp", to)
+			c := dial(t, a, "udp", to)
+			send(t, c, 20_000)
+			receive(t, s, 1)
+			w.want(figures{client, open, 20_000, 0, 1, 0}, figures{server, open, 0, 20_000, 0, 1})
+		})
+	}
+}
+
+// A packet with an extension header of IPv6 is in no exchange. It is counted where it leaves and where it arrives.
+func TestExtensionHeader(t *testing.T) {
+	n := testnet.New(t)
+	w := observe(t, Options{All: true}, n)
+	s := listen(t, n, "udp6", "[::1]:9000")
+	c := dial(t, n, "udp6", "[::1]:9000")
+	send(t, c, 7)
 	receive(t, s, 1)
-	w.want(figures{client, open, 20_000, 0, 1, 0}, figures{server, open, 0, 20_000, 0, 1})
+	before := w.unparsed()
+	control(t, c, func(fd int) error { // eight bytes of padding
+		return unix.SetsockoptString(fd, unix.IPPROTO_IPV6, unix.IPV6_DSTOPTS, "\x00\x00\x01\x04\x00\x00\x00\x00")
+	})
+	send(t, c, 100, 100, 100)
+	receive(t, s, 3)
+	if got := w.unparsed() - before; got < 6 { // others may have some too
+		t.Errorf("%d packets are unparsed, want 3 at each end", got)
+	}
+	w.want(figures{client, open, 7, 0, 1, 0}, figures{server, open, 0, 7, 0, 1})
+}
+
+func (w *observer) unparsed() uint64 {
+	w.t.Helper()
+	s, err := w.Stats()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return s.Unparsed
 }
 
 // A datagram counts when it reaches the socket, and once, however often it is looked at.
