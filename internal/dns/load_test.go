@@ -3,27 +3,69 @@
 package dns
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"testing"
 	"time"
 
+	"github.com/cilium/ebpf"
 	"golang.org/x/net/dns/dnsmessage"
 
 	"github.com/netconn/netconn/internal/conn"
 )
 
-// The responses to 5,000 look-ups a second are reported, each once at each end, or counted as lost.
+// Of 5,000 look-ups a second, each has one outcome at each end: a response, none, or it is counted as lost. So the sum is
+// that of the queries, also if the ring is far too small.
 func TestNoneUncounted(t *testing.T) {
-	const sockets, asked, pace = 50, 20_000, time.Second / 5000
-	n := network(t)
-	w := observe(t, Options{Mode: All})
-	var sent, received chan int
-	var clients []net.Conn
-	n.Do(func() {
-		sent = countAnswers(t)
-		clients, received = openClients(t, sockets)
-	})
+	for name, c := range map[string]struct {
+		ring, asked, drainEvery int
+	}{
+		"the ring is large enough": {0, 20_000, 250},
+		"the ring is too small":    {64 << 10, 5000, 1000},
+	} {
+		t.Run(name, func(t *testing.T) {
+			const sockets = 50
+			n := network(t)
+			w := observe(t, Options{Mode: All, RingBytes: c.ring})
+			var sent, received chan int
+			var clients []net.Conn
+			n.Do(func() {
+				sent = countAnswers(t)
+				clients, received = openClients(t, sockets)
+			})
+			paced := askAll(t, w, clients, c.asked, c.drainEvery)
+			answered, got := <-sent, 0
+			for range sockets {
+				got += <-received
+			}
+			o := w.outcomes()
+			t.Logf("%d look-ups in %v: the server answered %d, the clients got %d; reported: %+v", c.asked, paced, answered, got, o)
+			if answered < c.asked/2 || got < c.asked/2 {
+				t.Errorf("%d look-ups were answered, and %d answers arrived", answered, got)
+			}
+			if c.ring > 0 && o.lost == 0 {
+				t.Error("the ring was not full")
+			}
+			switch sum := o.sum(); {
+			case sum < 2*c.asked, sum > 2*c.asked && len(w.others) == 0: // what others lost is in the counter too
+				t.Errorf("both ends have %d outcomes, want %d", sum, 2*c.asked)
+			}
+			if o.answered[conn.RoleServer] > answered || o.answered[conn.RoleServer]+o.lost < answered {
+				t.Errorf("%d responses are reported of %d that the server sent", o.answered[conn.RoleServer], answered)
+			}
+			if o.answered[conn.RoleClient]+o.lost < got {
+				t.Errorf("%d responses are reported of %d that the clients got", o.answered[conn.RoleClient], got)
+			}
+		})
+	}
+}
+
+// askAll sends queries, each for a name of its own, at 5,000 a second, or as many as the machine can. It returns how long
+// that took.
+func askAll(t *testing.T, w *observer, clients []net.Conn, asked, drainEvery int) time.Duration {
+	t.Helper()
+	const pace = time.Second / 5000
 	began := time.Now()
 	for i := range asked {
 		if ahead := time.Duration(i)*pace - time.Since(began); ahead > time.Millisecond {
@@ -32,47 +74,72 @@ func TestNoneUncounted(t *testing.T) {
 		m := packed(t, dnsmessage.Message{
 			Header: dnsmessage.Header{ID: uint16(i)}, Questions: question(fmt.Sprintf("n%d.example.com.", i), dnsmessage.TypeA),
 		})
-		if _, err := clients[i%sockets].Write(m); err != nil {
+		if _, err := clients[i%len(clients)].Write(m); err != nil {
 			t.Fatal(err)
 		}
-		if i%250 == 0 {
+		if (i+1)%drainEvery == 0 {
 			w.drain()
 		}
 	}
-	paced := time.Since(began)
-	answered := <-sent
-	got := 0
-	for range sockets {
-		got += <-received
+	return time.Since(began)
+}
+
+// outcomes are those of the test's queries.
+type outcomes struct {
+	answered, unanswered map[conn.Role]int
+	lost                 int
+}
+
+func (o outcomes) sum() (all int) {
+	for _, role := range []conn.Role{conn.RoleClient, conn.RoleServer} {
+		all += o.answered[role] + o.unanswered[role]
 	}
+	return all + o.lost
+}
+
+// outcomes returns those so far. A query that waits still is unanswered, as one is that has timed out.
+func (w *observer) outcomes() outcomes {
+	w.t.Helper()
 	w.drain()
 	s, err := w.Stats()
 	if err != nil {
-		t.Fatal(err)
+		w.t.Fatal(err)
 	}
-	reports := map[conn.Role]int{}
+	o := outcomes{map[conn.Role]int{}, w.waiting(), int(s.Lost)}
 	seen := map[string]bool{}
 	for _, l := range w.lookups {
+		o.unanswered[l.Role] += int(l.Timeouts)
 		if !l.Answered {
 			continue
 		}
-		reports[l.Role]++
-		if key := fmt.Sprint(l.Role, l.Question); seen[key] {
-			t.Fatalf("%s is reported twice", key)
-		} else {
-			seen[key] = true
+		o.answered[l.Role]++
+		key := fmt.Sprint(l.Role, l.Question)
+		if seen[key] {
+			w.t.Fatalf("%s is reported twice", key)
 		}
+		seen[key] = true
 	}
-	t.Logf("%d look-ups in %v: the server answered %d, the clients got %d; %v reported, %d lost", asked, paced, answered, got,
-		reports, s.Lost)
-	if answered < asked/2 || got < asked/2 {
-		t.Errorf("%d look-ups were answered, and %d answers arrived", answered, got)
-	}
-	if reports[conn.RoleServer] > answered || reports[conn.RoleClient] > got {
-		t.Errorf("%v are reported of %d answers that were sent and %d that arrived", reports, answered, got)
-	}
-	if missing := answered + got - reports[conn.RoleServer] - reports[conn.RoleClient]; uint64(missing) > s.Lost {
-		t.Errorf("%d reports are missing, and %d are counted as lost", missing, s.Lost)
+	return o
+}
+
+// waiting returns how many of the test's queries wait for a response.
+func (w *observer) waiting() map[conn.Role]int {
+	w.t.Helper()
+	for {
+		waiting := map[conn.Role]int{}
+		var key kernelDnsKey
+		var query kernelDnsQuery
+		all := w.objects.Queries.Iterate()
+		for all.Next(&key, &query) {
+			if l := w.decoder.unanswered(&key, &query); here.Contains(l.Tuple.Source.Addr()) {
+				waiting[l.Role] += int(l.Timeouts)
+			}
+		}
+		if err := all.Err(); err == nil {
+			return waiting
+		} else if !errors.Is(err, ebpf.ErrIterationAborted) { // as others' queries come and go
+			w.t.Fatal(err)
+		}
 	}
 }
 
