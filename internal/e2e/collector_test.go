@@ -106,11 +106,11 @@ func runShipped(t *testing.T, address string) *collector {
 	return runShippedWithMap(t, address, "127.0.0.1:0")
 }
 
-// runShippedWithMap also has the network map at an address.
-func runShippedWithMap(t *testing.T, address, netmap string) *collector {
+// runShippedWithMap also has the network map at an address, and more configurations.
+func runShippedWithMap(t *testing.T, address, netmap string, more ...string) *collector {
 	t.Helper()
 	return launch(t, nil, []string{"NETCONN_PROMETHEUS=" + address, "NETCONN_TELEMETRY_PORT=0", "NETCONN_OTLP=127.0.0.1:0", "NETCONN_MAP=" + netmap},
-		"file:../../testdata/collector.yaml", "yaml:receivers::netconn::collection_interval: 1s")
+		append([]string{"file:../../testdata/collector.yaml", "yaml:receivers::netconn::collection_interval: 1s"}, more...)...)
 }
 
 func launch(t *testing.T, user *syscall.Credential, environment []string, configurations ...string) *collector {

@@ -4,12 +4,15 @@ package e2e
 
 import (
 	"net/netip"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/netconn/netconn/internal/testnet/cgroup"
 	"github.com/netconn/netconn/internal/testnet/netns"
@@ -43,6 +46,21 @@ func startCommand(t *testing.T, n *netns.Namespace, of *cgroup.Cgroup, name stri
 	return c
 }
 
+// startNames has a server outside answer, or with dns: servers one in the shop's pod, and returns its address.
+func startNames(t *testing.T, s *testbed, mode, telemetry string) (server string) {
+	t.Helper()
+	if mode != "servers" {
+		serveNames(t, s.external.in, s.external.group, externalAddr.String())
+		return externalAddr.String()
+	}
+	agent := s.addContainer("agent", s.pod[0])
+	serveNames(t, agent.in, agent.group, "127.0.0.1")
+	until(t, "the programs of the server's cgroup", func() bool {
+		return readPage(t, telemetry).values[named("otelcol_netconn_dns_cgroups")] > 0
+	})
+	return "127.0.0.1"
+}
+
 // resolve has dig, in the container of a workload, ask a server for the partner.
 func resolve(t *testing.T, w *workload, server string) {
 	t.Helper()
@@ -73,9 +91,10 @@ func exchangeOutside(s *testbed, to netip.AddrPort) {
 	}
 }
 
-// A peer outside has the name that a container asked DNS for, with all bytes of the connections and the datagrams. Another container that
-// connects to the same address and has not asked knows the class of the address only. With dns: all the container's own
-// query shows it; with dns: servers that of a server in the pod does, as Istio's agent is one.
+// A peer outside has the name that a container asked DNS for, with all bytes of the connections and the datagrams, in
+// metrics and on the map. Another container that connects to the same address and has not asked knows the class of the
+// address only. With dns: all the container's own query shows it; with dns: servers that of a server in the pod does, as
+// Istio's agent is one.
 func TestNamesOfPeersOutside(t *testing.T) {
 	needs(t, "dnsmasq", "dig")
 	for _, mode := range []string{"all", "servers"} {
@@ -88,18 +107,11 @@ func TestNamesOfPeersOutside(t *testing.T) {
 			}
 			run(t, setup{Receiver: []string{"collection_interval: 500ms", "dns: " + mode, "udp: all"}, OTLP: sink.address, Telemetry: telemetry})
 			sink.await(t)
-
-			server, group, in := externalAddr.String(), s.external.group, s.external.in
-			if mode == "servers" {
-				agent := s.addContainer("agent", s.pod[0])
-				server, group, in = "127.0.0.1", agent.group, agent.in
+			onMap := ""
+			if mode == "all" {
+				onMap = runMap(t, "dns: all", "udp: all")
 			}
-			serveNames(t, in, group, server)
-			if mode == "servers" {
-				until(t, "the programs of the server's cgroup", func() bool {
-					return readPage(t, telemetry).values[named("otelcol_netconn_dns_cgroups")] > 0
-				})
-			}
+			server := startNames(t, s, mode, telemetry)
 			partner := at(publicAddr, 9080)
 			synproxy(s, s.external.in, 9080)
 			s.external.ensure(partner.String())
@@ -134,6 +146,48 @@ func TestNamesOfPeersOutside(t *testing.T) {
 			s.external.do("finish spaid")
 			sink.settle(t, want, reported)
 			noneLost(t, telemetry)
+			if onMap != "" {
+				wantOutsideOnMap(t, onMap, s)
+			}
 		})
+	}
+}
+
+// runMap starts the configuration of `make run` with more lines of the receiver, and returns the address of the map.
+func runMap(t *testing.T, receiver ...string) (address string) {
+	t.Helper()
+	prometheus, address := freeAddress(t), freeAddress(t)
+	var more []string
+	for _, line := range receiver {
+		more = append(more, "yaml:receivers::netconn::"+line)
+	}
+	runShippedWithMap(t, prometheus, address, more...)
+	until(t, "the first collection", func() bool { return len(readPage(t, prometheus).values) > 0 })
+	return address
+}
+
+// wantOutsideOnMap wants the peers outside on the map, by their domain if it was asked for, with all bytes.
+func wantOutsideOnMap(t *testing.T, address string, s *testbed) {
+	t.Helper()
+	want := map[string]line{
+		s.shop.id + " port=9080":  {server: partnerName, sent: 1000, received: 20_000, tried: 1},
+		s.shop.id + " port=9443":  {server: partnerName, sent: 1237, received: 1205},
+		s.stock.id + " port=9080": {server: "public", sent: 1000, received: 20_000, tried: 1},
+		s.stock.id + " port=9443": {server: "public", sent: 40, received: 6},
+	}
+	diff := ""
+	if !poll(func() bool {
+		got := make(map[string]line)
+		for of := range want {
+			filter := "server.kind=external client.container.id=" + of
+			for _, l := range graphOf(t, address, "/api/v1/graph?filter="+url.QueryEscape(filter)) {
+				l.client, l.present = "", 0 // an exchange of datagrams is open as long as there is traffic
+				got[of] = l
+			}
+		}
+		diff = cmp.Diff(want, got, cmp.AllowUnexported(line{}))
+		return diff == ""
+	}) {
+		t.Errorf("on the map (-want +got):\n%s", diff)
 	}
 }
