@@ -3,7 +3,11 @@
 package drops
 
 import (
+	"bytes"
+	"errors"
+	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/cilium/ebpf/btf"
@@ -44,5 +48,22 @@ func TestReasonsOfThisKernel(t *testing.T) {
 		if !slices.ContainsFunc(reasons[:], func(r reason) bool { return !r.excluded && names.DropReason(r.index) == name }) {
 			t.Errorf("the kernel has no %s", name)
 		}
+	}
+}
+
+// The types of a kernel before 5.17 have no reasons. The error says so, and which kernel has them. Such types are those of
+// this kernel, in which the reasons have another name.
+func TestKernelWithoutReasons(t *testing.T) {
+	types, err := os.ReadFile("/sys/kernel/btf/vmlinux")
+	if err != nil {
+		testnet.Require(t, err)
+	}
+	older := bytes.Replace(types, []byte("\x00skb_drop_reason\x00"), []byte("\x00SKB_drop_reason\x00"), 1)
+	kernel, err := btf.LoadSpecFromReader(bytes.NewReader(older))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err = readReasons(kernel); !errors.Is(err, errNoReason) || !strings.Contains(err.Error(), "Linux 5.17 or newer") {
+		t.Errorf("the reasons of a kernel without any: %v", err)
 	}
 }

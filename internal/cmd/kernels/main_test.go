@@ -36,6 +36,9 @@ PASS
 == udp
 --- PASS: TestUsed (0.10s)
 PASS
+== drops
+--- PASS: TestRuleOut (0.10s)
+PASS
 == conntrack
 --- PASS: TestEntriesDeleted (0.20s)
     --- PASS: TestEntriesDeleted/bpf (0.10s)
@@ -46,39 +49,39 @@ PASS
 PASS
 `
 
-const wantRow = "| 6.12.95+deb12-amd64 | x86-64 | 2 | 1 | not in this kernel | 1 | 1 | 1 | 1 | 1 | 1 |"
+const wantRow = "| 6.12.95+deb12-amd64 | x86-64 | 2 | 1 | not in this kernel | 1 | 1 | 1 | 1 | 1 | 1 | 1 |"
 
 func TestParse(t *testing.T) {
 	old := "== linux 5.10.0-32-amd64 x86_64\n== age\n" +
 		"    unsupported_test.go:37: not supported: the kernel lacks a feature that netconn needs (Linux 5.12)\n" +
 		"--- PASS: TestKernelTooOld (0.01s)\nPASS\n"
-	none := []string{"attach did not run", "conntrack did not run", "dns did not run", "kernel did not run", "owner did not run", "udp did not run"}
+	none := []string{"attach did not run", "conntrack did not run", "dns did not run", "drops did not run", "kernel did not run", "owner did not run", "udp did not run"}
 	dns, udp, conntrack := strings.Index(ran, "== dns"), strings.Index(ran, "== udp"), strings.LastIndex(ran, "== conntrack")
 	for name, c := range map[string]struct {
 		output, row string
 		failed      []string
 	}{
 		"all passed": {ran, wantRow, nil},
-		"too old":    {old, "| 5.10.0-32-amd64 | x86-64 | too old, and says so |  |  |  |  |  |  |  |  |", nil},
+		"too old":    {old, "| 5.10.0-32-amd64 | x86-64 | too old, and says so |  |  |  |  |  |  |  |  |  |", nil},
 		"too old, and says nothing of it": {
 			strings.NewReplacer("--- PASS", "--- FAIL", "PASS\n", "FAIL\n", "the kernel lacks", "").Replace(old),
-			"| 5.10.0-32-amd64 | x86-64 |" + strings.Repeat(" did not run |", 9),
+			"| 5.10.0-32-amd64 | x86-64 |" + strings.Repeat(" did not run |", 10),
 			slices.Concat([]string{"age: TestKernelTooOld"}, none),
 		},
 		"one failed": {
 			strings.Replace(ran, "--- PASS: TestOutcomes (0.10s)\nPASS", "--- FAIL: TestOutcomes (0.10s)\nFAIL", 1),
-			strings.TrimSuffix(wantRow, "1 | 1 |") + "1 failed of 1 | 1 |", []string{"dns: TestOutcomes"},
+			strings.TrimSuffix(wantRow, "1 | 1 | 1 |") + "1 failed of 1 | 1 | 1 |", []string{"dns: TestOutcomes"},
 		},
 		"a panic": {
 			strings.Replace(ran, "--- PASS: TestOutcomes (0.10s)\nPASS", "panic: runtime error", 1),
-			strings.TrimSuffix(wantRow, "1 | 1 |") + "0, did not end | 1 |", []string{"dns did not end"},
+			strings.TrimSuffix(wantRow, "1 | 1 | 1 |") + "0, did not end | 1 | 1 |", []string{"dns did not end"},
 		},
 		"a package is missing": {
-			ran[:dns] + ran[udp:], strings.TrimSuffix(wantRow, "1 | 1 |") + "did not run | 1 |", []string{"dns did not run"},
+			ran[:dns] + ran[udp:], strings.TrimSuffix(wantRow, "1 | 1 | 1 |") + "did not run | 1 | 1 |", []string{"dns did not run"},
 		},
 		"the machine stopped": {
 			ran[:conntrack] + "== conntrack\n--- PASS: TestOther/bpf (0.10s)\n",
-			strings.Replace(wantRow, "| 1 | 1 | 1 | 1 | 1 | 1 |", "| 1, did not end | 0, did not end | 0, did not end | 1 | 1 | 1 |", 1),
+			strings.Replace(wantRow, "| 1 | 1 | 1 | 1 | 1 | 1 | 1 |", "| 1, did not end | 0, did not end | 0, did not end | 1 | 1 | 1 | 1 |", 1),
 			[]string{"conntrack did not end"},
 		},
 	} {
@@ -122,9 +125,9 @@ func TestRun(t *testing.T) {
 	folder := t.TempDir()
 	splitOutput(t, folder, ran)
 	const text, after = "# Kernels\n\n", "\nThe end.\n"
-	arm := "| 6.12.95+deb12-arm64 | arm64 | 7 | 1 | 1 | 1 | 1 | 1 | 1 | 1 | 1 |"
-	newer := "| 7.3.4+deb13-amd64 | x86-64 | 8 | 1 | 1 | 1 | 1 | 1 | 1 | 1 | 1 |"
-	older := "| 6.1.0-56-amd64 | x86-64 | 9 | 1 | 1 | 1 | 1 | 1 | 1 | 1 | 1 |"
+	arm := "| 6.12.95+deb12-arm64 | arm64 | 7 | 1 | 1 | 1 | 1 | 1 | 1 | 1 | 1 | 1 |"
+	newer := "| 7.3.4+deb13-amd64 | x86-64 | 8 | 1 | 1 | 1 | 1 | 1 | 1 | 1 | 1 | 1 |"
+	older := "| 6.1.0-56-amd64 | x86-64 | 9 | 1 | 1 | 1 | 1 | 1 | 1 | 1 | 1 | 1 |"
 	failed := strings.Replace(wantRow, "| 2 |", "| 2 failed of 3 |", 1)
 	rows := func(of ...string) string {
 		head := []string{line(columns[:]), line(slices.Repeat([]string{"---"}, len(columns)))}
@@ -179,7 +182,7 @@ func TestSameObjects(t *testing.T) {
 	if diff := cmp.Diff(embedded["amd64"], embedded["arm64"]); diff != "" {
 		t.Errorf("files (-amd64 +arm64):\n%s", diff)
 	}
-	for _, object := range []string{"kernel/sock_bpfel.o", "conntrack/conntrack_bpfel.o", "dns/kernel_bpfel.o", "udp/datagrams_bpfel.o"} {
+	for _, object := range []string{"kernel/sock_bpfel.o", "conntrack/conntrack_bpfel.o", "dns/kernel_bpfel.o", "drops/kernel_bpfel.o", "udp/datagrams_bpfel.o"} {
 		if !strings.Contains(embedded["arm64"], "/internal/"+object+"\n") {
 			t.Errorf("%s is in no program", object)
 		}

@@ -15,11 +15,11 @@ import (
 // columns are the heads of the table.
 var columns = [...]string{
 	"Linux", "processor", "TCP", "containers", "cgroup v1", "conntrack by BPF", "by netlink", "IPVS",
-	"programs of cgroups", "DNS", "UDP",
+	"programs of cgroups", "DNS", "UDP", "drops",
 }
 
 // packages are those that ask the kernel.
-var packages = []string{"attach", "conntrack", "dns", "kernel", "owner", "udp"}
+var packages = []string{"attach", "conntrack", "dns", "drops", "kernel", "owner", "udp"}
 
 // output is what was read of the tests in one kernel.
 type output struct {
@@ -124,7 +124,7 @@ func (o *output) add(r result) {
 // row is the line of the table.
 func (o *output) row() string {
 	if o.tooOld != "" && len(o.failed) == 0 {
-		return line([]string{o.release, o.machine, "too old, and says so", "", "", "", "", "", "", "", ""})
+		return line(append([]string{o.release, o.machine, "too old, and says so"}, make([]string, len(columns)-3)...))
 	}
 	every := func(string) bool { return true }
 	way := func(name string) func(string) bool {
@@ -138,7 +138,7 @@ func (o *output) row() string {
 		o.cell(one("TestBothVersionsOfCgroups", "TestKernelVersion1"), "kernel", "owner"),
 		o.cell(way("bpf"), "conntrack"), o.cell(way("netlink"), "conntrack"),
 		o.cell(one("TestReadRulesOfIPVS", "TestThroughIPVS/bpf", "TestThroughIPVS/netlink"), "conntrack"),
-		o.cell(every, "attach"), o.cell(every, "dns"), o.cell(every, "udp"),
+		o.cell(every, "attach"), o.cell(every, "dns"), o.cell(every, "udp"), o.cell(every, "drops"),
 	})
 }
 
