@@ -61,6 +61,28 @@ func TestRoomOfAFullPassIsGivenBack(t *testing.T) {
 	expect(t, "and nothing is lost with it", got, flows(shop, want))
 }
 
+// As many visits as the last collection had stay, whatever ends before the next one.
+func TestRoomStaysWhileItIsNeeded(t *testing.T) {
+	const n = 2 * sparePieces * pieceSize
+	table, reports := crowd(n)
+	now, last := at(2), uint64(n)
+	collect := func() {
+		now = now.Add(10 * time.Second)
+		last++
+		table.Apply(ended(dial(last, 80), conn.NoError), now)
+		table.Settle(now, byPort)
+		table.Settle(now, byPort)
+		for i := range reports {
+			reports[i].Counts[conn.Sent]++
+			table.Apply(reports[i], now)
+		}
+		table.Collect(now, byPort)
+	}
+	if allocations := testing.AllocsPerRun(3, collect); allocations >= sparePieces/2 {
+		t.Errorf("%v allocations of a collection", allocations)
+	}
+}
+
 func TestNothingIsCollectedFromAnEmptyTable(t *testing.T) {
 	table := newTable(Config{}, at(0))
 	table.Gone(shop)

@@ -61,16 +61,19 @@ func (l *visits) remove(i int32) {
 		*v = *last
 		v.of.visit = i
 	}
-	l.truncate(l.n - 1)
+	*last = visit{}
+	l.n--
 }
 
-// truncate keeps the first n, and frees the pieces beyond the spare ones.
+// truncate keeps the first n. It frees the pieces that were not in use, beyond the spare ones: where every connection
+// has news at each collection, the next one needs as many.
 func (l *visits) truncate(n int) {
+	keep := l.n/pieceSize + sparePieces
 	for i := n; i < l.n; i++ {
 		*l.at(int32(i)) = visit{}
 	}
 	l.n = n
-	if keep := n/pieceSize + sparePieces; keep < len(l.pieces) {
+	if keep < len(l.pieces) {
 		clear(l.pieces[keep:])
 		l.pieces = l.pieces[:keep]
 	}
