@@ -82,6 +82,24 @@ func TestOnlyEdgesWithAlerts(t *testing.T) {
 	}
 }
 
+// A flag says at which end an alert is, and how far it has come.
+func TestFlagsOfAlertsByEndAndState(t *testing.T) {
+	a, b, c := ofTags(t, "name", "a", "pod", "a"), ofTags(t, "name", "b", "pod", "b"), ofTags(t, "name", "c", "pod", "c")
+	s := snapshotOf(calls(a, b, 1, 1), calls(b, c, 2, 1), calls(c, a, 3, 1), calls(c, c, 4, 1))
+	q := Query{Filter: new(filter.Filter), Alerts: alertsOf(t, "pending pod=a", "firing pod=b", "pending name=b", "pending pod=b")}
+	const alert, clientFiring, clientPending, serverFiring, serverPending = 64, 512, 1024, 2048, 4096
+	want := []int{
+		alert | clientPending | serverFiring | serverPending, alert | clientFiring | clientPending, alert | serverPending, 0,
+	}
+	var got []int
+	for i := range s.Edges {
+		got = append(got, q.flags(s, &s.Edges[i])&^flagUnresolved)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("flags (-want +got):\n%s", diff)
+	}
+}
+
 // The details name the side that an alert is about, and the firing alerts first.
 func TestTheAlertsOfEdges(t *testing.T) {
 	a, b := ofTags(t, "name", "a", "pod", "a", "node", "n"), ofTags(t, "name", "b", "pod", "b", "node", "n")

@@ -41,6 +41,10 @@ const (
 	flagAlerts
 	flagLookups
 	flagThrough
+	flagClientFiring
+	flagClientPending
+	flagServerFiring
+	flagServerPending
 )
 
 // ParseFlag returns the flag of this name, of those that a query may ask for.
@@ -65,8 +69,21 @@ func (q *Query) flags(snapshot *snap.Snapshot, e *snap.Edge) int {
 	set(flagRegions, differ(e, names.TagRegion))
 	set(flagUnresolved, unresolved(e))
 	set(flagThrough, e.Link.Source != edge.Value{} && e.Client.AsSource() == e.Link.Source)
-	set(flagAlerts, len(q.alertsOf(e.Client))+len(q.alertsOf(e.Server)) > 0)
 	set(flagLookups, e.Link.Lookups)
+	f |= q.alertFlags(e.Client, flagClientFiring, flagClientPending)
+	return f | q.alertFlags(e.Server, flagServerFiring, flagServerPending)
+}
+
+// alertFlags returns the flags of an edge for the alerts about one of its ends.
+func (q *Query) alertFlags(e *edge.End, firing, pending int) int {
+	f := 0
+	for _, i := range q.alertsOf(e) {
+		if q.Alerts.Alerts[i].State == alerts.Firing {
+			f |= flagAlerts | firing
+		} else {
+			f |= flagAlerts | pending
+		}
+	}
 	return f
 }
 

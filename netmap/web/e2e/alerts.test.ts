@@ -140,7 +140,27 @@ test('the preset leaves the edges with alerts, and the bar lists alerts about no
   await page.locator('.status summary', { hasText: '2 firing, 1 pending' }).click()
   await page.locator('.status .alert-list', { hasText: 'Backup' }).waitFor()
   await page.getByRole('link', { name: 'Dependencies' }).click()
-  await page.locator('.dependencies td', { hasText: '◉ alert' }).first().waitFor()
+  await page.locator('.dependencies tbody tr').first().waitFor()
+  await page.close()
+})
+
+test('a row of the table says which end has an alert, and whether it is firing or pending', async () => {
+  source.alerts = [firing, pending, elsewhere]
+  const { page, complaints } = await open(browser, `${collector.page}?view=table&clients=workload&servers=workload`)
+  const row = (client: string, server: string) =>
+    page.locator('.dependencies tbody tr', {
+      has: page.getByRole('button', { name: new RegExp(`^\\P{L}*${client}\\b.* to ${server} `, 'u') }),
+    })
+  const note = (text: string) => page.locator('.level', { hasText: text })
+  const toFiring = row('productpage', 'reviews').locator('td.text')
+  await toFiring.locator('.level.bad', { hasText: '◉ alert firing' }).waitFor({ timeout: 30_000 })
+  const toPending = row('productpage', 'details')
+  await toPending.locator('td.text .level.warn', { hasText: '◎ alert pending' }).waitFor()
+  expect(await toPending.locator(note('firing')).count(), 'a pending alert does not look like a firing one').toBe(0)
+  const fromFiring = row('reviews', 'ratings')
+  expect(await fromFiring.locator('th').locator(note('◉ alert firing')).count(), 'at the client').toBe(1)
+  expect(await fromFiring.locator('td').locator(note('alert')).count(), 'not at the server').toBe(0)
+  expect(complaints).toEqual([])
   await page.close()
 })
 

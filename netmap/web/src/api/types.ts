@@ -179,6 +179,10 @@ export const flags = {
   alerts: 64,
   lookups: 128,
   through: 256,
+  clientFiring: 512,
+  clientPending: 1024,
+  serverFiring: 2048,
+  serverPending: 4096,
 }
 
 export interface Flows extends Answer, Figures {

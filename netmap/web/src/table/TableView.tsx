@@ -49,12 +49,12 @@ const COST: Column = {
   title: 'Bytes between zones and regions, at the configured prices',
 }
 
-/** The columns of an answer. The load of the ends is beside their attempts, which cause it where they are many. */
+/** The columns of an answer. What the bytes cost is beside them, in sight on any page. The load of the ends is beside their attempts, which cause it where they are many. */
 function columnsOf(flows: Flows, state: State, comparing: boolean): Column[] {
   if (onlyLookups(state)) return LOOKUPS
   const all = columns.flatMap((c) => (c.id === 'attempts' && hasLoad(flows) ? [c, ...LOADS] : [c]))
-  if (comparing) all.splice(1, 0, BEFORE)
-  return [...all, ...(looked(flows) ? LOOKUPS : []), ...(flows.cost ? [COST] : [])]
+  all.splice(1, 0, ...(flows.cost ? [COST] : []), ...(comparing ? [BEFORE] : []))
+  return [...all, ...(looked(flows) ? LOOKUPS : [])]
 }
 
 interface Props {
@@ -134,27 +134,18 @@ function Row({ flows, i, state, change, currency, comparing, past }: Props & { i
   const id = rowKey(flows, i)
   const selected = state.selected?.kind === 'row' && state.selected.id === id
   const open = () => change({ selected: { kind: 'row', id } })
-  const server = endName(flows.servers, flows.server[i]!, flows.server_name[i]!)
   return (
     <tr class={selected ? 'selected' : undefined} onClick={open}>
       <th scope="row">
         <Opener flows={flows} i={i} colour={useHealth(state.colour)} selected={selected} open={open} />
       </th>
       <td class="text">
-        <span class="name">
-          <Name of={server.name} />
-        </span>
-        <small>
-          <Name of={server.more} />
-          {kindNote(flows, flows.server_kind[i]!)}
-        </small>
+        <End flows={flows} i={i} side="server" />
         {(flags.isNew & flows.flags[i]!) !== 0 && <small class="new"> ✚ new</small>}
         {(flags.through & flows.flags[i]!) !== 0 && <small> through ztunnel</small>}
-        {(flags.alerts & flows.flags[i]!) !== 0 && <small class="level warn"> ◉ alert</small>}
       </td>
-      {!onlyLookups(state) && <Cells flows={flows} i={i} comparing={comparing} past={past} />}
+      {!onlyLookups(state) && <Cells flows={flows} i={i} currency={currency} comparing={comparing} past={past} />}
       {(onlyLookups(state) || looked(flows)) && <LookupCells flows={flows} i={i} />}
-      {!onlyLookups(state) && flows.cost && <td>{costOfDay(flows.cost[i], flows.seconds, currency)}</td>}
     </tr>
   )
 }
@@ -171,7 +162,6 @@ interface OpenerProps {
 function Opener({ flows, i, colour, selected, open }: OpenerProps) {
   const m = measured(flows, i)
   const level = colour.level(m)
-  const client = endName(flows.clients, flows.client[i]!, flows.client_name[i]!)
   const server = endName(flows.servers, flows.server[i]!, flows.server_name[i]!)
   return (
     <button
@@ -191,13 +181,7 @@ function Opener({ flows, i, colour, selected, open }: OpenerProps) {
           </span>
         </b>
       )}
-      <span class="name">
-        <Name of={client.name} />
-      </span>
-      <small>
-        <Name of={client.more} />
-        {kindNote(flows, flows.client_kind[i]!)}
-      </small>
+      <End flows={flows} i={i} side="client" />
       <span class="unseen">
         {' '}
         to <Name of={server.name} /> <Name of={server.more} />: details
@@ -206,15 +190,39 @@ function Opener({ flows, i, colour, selected, open }: OpenerProps) {
   )
 }
 
+/** The name of one end of a row, and the state of the alerts about it. */
+function End({ flows, i, side }: { flows: Flows; i: number; side: 'client' | 'server' }) {
+  const { name, more } = endName(flows[`${side}s`], flows[side][i]!, flows[`${side}_name`][i]!)
+  const words = kindWords[flows.kinds[flows[`${side}_kind`][i]!]!]
+  const has = (state: 'Firing' | 'Pending') => flows.flags[i]! & flags[`${side}${state}`]
+  return (
+    <>
+      <span class="name">
+        <Name of={name} />
+      </span>
+      <small>
+        <Name of={more} />
+        {words && ' ' + words}
+      </small>
+      {has('Firing') ? (
+        <small class="level bad"> ◉ alert firing</small>
+      ) : has('Pending') ? (
+        <small class="level warn"> ◎ alert pending</small>
+      ) : null}
+    </>
+  )
+}
+
 interface CellsProps {
   flows: Flows
   i: number
+  currency: string
   comparing: boolean
   past: Before | null
 }
 
 /** The figures of the connections of a row, a cell a column. */
-function Cells({ flows, i, comparing, past }: CellsProps) {
+function Cells({ flows, i, currency, comparing, past }: CellsProps) {
   const m = measured(flows, i)
   const volume = m.tx + m.rx
   const perMB = retransmitRate(m)
@@ -223,6 +231,7 @@ function Cells({ flows, i, comparing, past }: CellsProps) {
   return (
     <>
       <td>{bytes(volume)}</td>
+      {flows.cost && <td class="cost">{costOfDay(flows.cost[i], flows.seconds, currency)}</td>}
       {comparing && <Then now={volume} id={rowKey(flows, i)} past={past} />}
       <td>{bytes(m.tx)}</td>
       <td>{bytes(m.rx)}</td>
@@ -243,11 +252,11 @@ function Cells({ flows, i, comparing, past }: CellsProps) {
         {m.attempts > 0 && m.seconds > 0 && <small>{count(churn(m))}/s</small>}
       </td>
       {hasLoad(flows) && <LoadCells flows={flows} i={i} />}
-      <td>
+      <td class="by-kind">
         {count(m.failures)}
         {m.failures > 0 && <small>{kindsOf(flows.failures_by, i)}</small>}
       </td>
-      <td>
+      <td class="by-kind">
         {count(m.closed)}
         {m.breaks > 0 && <small>{kindsOf(flows.breaks_by, i) || `${count(m.breaks)} broken`}</small>}
       </td>
@@ -267,11 +276,6 @@ function Then({ now, id, past }: { now: number; id: string; past: Before | null 
       <small>{difference(now, then, past.whole)}</small>
     </td>
   )
-}
-
-function kindNote(flows: Flows, kind: number): string {
-  const words = kindWords[flows.kinds[kind]!]
-  return words && ' ' + words
 }
 
 function Foot({ flows, params, limit, more }: Props) {
