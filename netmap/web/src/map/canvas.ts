@@ -1,10 +1,10 @@
 import cytoscape, { type Core, type EdgeSingular, type ElementDefinition, type NodeSingular } from 'cytoscape'
 import type { Selection } from '../state/state.ts'
 import type { Colours } from './colours.ts'
-import type { Drawing, DrawnEdge, DrawnNode } from './drawing.ts'
+import type { DrawnEdge, DrawnNode } from './drawing.ts'
 import type { Point } from './layout.ts'
-import type { Captions } from './captions.ts'
-import type { Bend, Bends } from './route.ts'
+import { readable, type Picture } from './labels.ts'
+import type { Bend } from './route.ts'
 import { stylesheet } from './style.ts'
 
 export interface Events {
@@ -12,6 +12,11 @@ export interface Events {
   focus(key: string): void
   hover(at: { selection: Selection; x: number; y: number } | null): void
 }
+
+/** How large letters are on a view that is zoomed out: 10 pixels, until they are so many times as large as usual. */
+const LETTERS = { size: 0.9, most: 4 }
+/** Milliseconds without another zoom until the letters follow. */
+const SETTLED = 120
 
 /** The number of elements that one frame updates. A refresh must not delay a user who pans. */
 const SLICE = 60
@@ -31,6 +36,10 @@ export class MapCanvas {
   /** Whether the view is still as `fit` left it. */
   private untouched = true
   private letters = 1
+  private picture: Picture | null = null
+  /** What is marked, and so has its label before the others. */
+  private first = new Set<string>()
+  private settling = 0
   private colours: Colours
   private readonly sized: ResizeObserver
 
@@ -71,6 +80,10 @@ export class MapCanvas {
     this.cy.on('dragpan scrollzoom pinchzoom', () => {
       this.untouched = false
     })
+    this.cy.on('zoom', () => {
+      clearTimeout(this.settling)
+      this.settling = window.setTimeout(() => this.scaleLetters(), SETTLED)
+    })
     this.cy.on('mouseout viewport', () => {
       this.cy.container()!.classList.remove('pointing')
       events.hover(null)
@@ -78,9 +91,10 @@ export class MapCanvas {
   }
 
   /** Shows this drawing. The view is fitted to the first drawing, and to the first after `refit`. */
-  show(drawing: Drawing, positions: Record<string, Point>, bends: Bends, captions: Captions) {
+  show(...picture: Picture) {
+    this.picture = picture
     this.finish()
-    const wanted = elements(drawing, positions, bends, captions)
+    const wanted = elements(readable(picture, this.letters, this.first))
     if (wanted.size !== this.drawn.size || [...wanted.keys()].some((key) => !this.drawn.has(key))) this.marked = ''
     this.cy.batch(() => {
       for (const key of this.drawn.keys()) {
@@ -153,6 +167,8 @@ export class MapCanvas {
       chosen.addClass('selected')
       faded.addClass('faded')
     })
+    this.first = new Set(clear.map((e) => e.id()))
+    this.relabel()
   }
 
   /**
@@ -172,12 +188,23 @@ export class MapCanvas {
       this.cy.zoom(1.4)
       this.cy.center()
     }
-    // Letters grow when the whole graph is far away, as far as there is room for them.
-    const letters = Math.min(1.5, Math.max(1, Math.round(9 / this.cy.zoom()) / 10))
-    if (letters !== this.letters) {
-      this.letters = letters
-      this.recolour(this.colours)
-    }
+    if (this.scaleLetters()) this.cy.fit(undefined, 48)
+  }
+
+  /** Letters keep their size on the screen when the view is zoomed out. Reports whether that changed them. */
+  private scaleLetters(): boolean {
+    const { size, most } = LETTERS
+    const letters = Math.min(most, Math.max(1, Math.round((10 * size) / this.cy.zoom()) / 10))
+    if (letters === this.letters) return false
+    this.letters = letters
+    this.recolour(this.colours)
+    this.relabel()
+    return true
+  }
+
+  /** Chooses again which labels are shown. */
+  private relabel() {
+    if (this.picture) this.show(...this.picture)
   }
 
   zoom(factor: number) {
@@ -215,17 +242,13 @@ export class MapCanvas {
 
   close() {
     this.sized.disconnect()
+    clearTimeout(this.settling)
     cancelAnimationFrame(this.frame)
     this.cy.destroy()
   }
 }
 
-function elements(
-  drawing: Drawing,
-  positions: Record<string, Point>,
-  bends: Bends,
-  captions: Captions,
-): Map<string, ElementDefinition> {
+function elements([drawing, positions, bends, captions]: Picture): Map<string, ElementDefinition> {
   const all = new Map<string, ElementDefinition>()
   for (const { key, label } of drawing.groups) all.set(key, { group: 'nodes', data: { id: key, label } })
   for (const n of drawing.nodes) all.set(n.key, node(n, positions[n.key]))

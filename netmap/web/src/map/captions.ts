@@ -1,5 +1,5 @@
 import type { DrawnEdge, DrawnNode } from './drawing.ts'
-import { around, halfWidth, labelBox, overlap, touches, type Box } from './geometry.ts'
+import { around, HALF, halfWidth, labelBox, overlap, touches, type Box } from './geometry.ts'
 import type { Point } from './layout.ts'
 import { course, pointOf, usual, type Bends } from './route.ts'
 
@@ -8,8 +8,6 @@ export type Captions = Map<string, Point>
 
 /** The places along the line that are tried, the middle first. The arrow is in the middle. */
 const PLACES = [0.5, 0.4, 0.6, 0.3, 0.7, 0.22, 0.78]
-/** Half the height of a label. */
-const HALF = 8
 /** What a label hides, or what hides it. */
 const COST = { node: 4, label: 4, caption: 4, line: 1, far: 0.1 }
 /** Above this number of edges, labels hide lines: to avoid them takes long. */

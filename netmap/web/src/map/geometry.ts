@@ -24,12 +24,15 @@ export const around = ({ x, y }: Point, halfWidth: number, halfHeight: number): 
 /** Half the width of a line of text. */
 export const halfWidth = (text: string) => Math.min(LETTER.most, LETTER.half * text.length)
 
-/** The space of a node's label, which is below its circle. */
-export function labelBox(n: DrawnNode, at: Point): Box {
+/** Half the height of the label of an edge. */
+export const HALF = 8
+
+/** The space of a node's label, which is below its circle. `letters` scales its letters. */
+export function labelBox(n: DrawnNode, at: Point, letters = 1): Box {
   const lines = n.label.split('\n')
-  const half = Math.max(...lines.map(halfWidth))
+  const half = letters * Math.max(...lines.map(halfWidth))
   const top = at.y + n.size / 2 + LETTER.gap
-  return { left: at.x - half, right: at.x + half, top, bottom: top + LETTER.line * lines.length }
+  return { left: at.x - half, right: at.x + half, top, bottom: top + letters * LETTER.line * lines.length }
 }
 
 export const overlap = (a: Box, b: Box) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom
