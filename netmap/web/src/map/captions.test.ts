@@ -40,6 +40,13 @@ describe('the label of an edge', () => {
     expect(places(['a', 'b', 'c'], [edge('a', 'b')])).toEqual({ 'a,b': { x: 0, y: 13 } })
   })
 
+  test('would rather hide the rims of two circles than the middle of one', () => {
+    const near = { a: { x: 0, y: 0 }, b: { x: 164, y: 0 } }
+    const nodes = ['a', 'b'].map((key) => ({ ...node(key), size: 64 }))
+    const told = captions(nodes, [edge('a', 'b', { label: '✚ new  ✖ 6 failed' })], near, new Map())
+    expect(told.get('a,b')!.x).toBe(0)
+  })
+
   test('keeps away from another edge', () => {
     const lower = { ...at, c: { x: 150, y: -200 } }
     const [label] = Object.values(places(['a', 'b', 'c', 'd'], [edge('a', 'b'), edge('c', 'd', { label: '' })], lower))

@@ -1,5 +1,5 @@
 import type { DrawnEdge, DrawnNode } from './drawing.ts'
-import { around, HALF, halfWidth, labelBox, overlap, touches, type Box } from './geometry.ts'
+import { around, HALF, halfWidth, labelBox, middleOf, overlap, touches, type Box } from './geometry.ts'
 import type { Point } from './layout.ts'
 import { course, pointOf, usual, type Bends } from './route.ts'
 
@@ -9,7 +9,7 @@ export type Captions = Map<string, Point>
 /** The places along the line that are tried, the middle first. The arrow is in the middle. */
 const PLACES = [0.5, 0.4, 0.6, 0.3, 0.7, 0.22, 0.78]
 /** What a label hides, or what hides it. */
-const COST = { node: 4, label: 4, caption: 4, line: 1, far: 0.1 }
+const COST = { node: 3, rim: 1, label: 4, caption: 4, line: 1, far: 0.1 }
 /** Above this number of edges, labels hide lines: to avoid them takes long. */
 const MOST = 200
 
@@ -36,13 +36,15 @@ export function captions(
   const lines = drawn.length > MOST ? [] : drawn.map((e) => ({ key: e.key, line: line(e) }))
   const placed = nodes.filter((n) => positions[n.key])
   const circles = placed.map((n) => around(positions[n.key]!, n.size / 2, n.size / 2))
+  const middles = placed.map((n) => middleOf(n, positions[n.key]!))
   const labels = placed.map((n) => labelBox(n, positions[n.key]!))
   const taken: Box[] = []
   const found: Captions = new Map()
   for (const e of drawn.filter((d) => d.label).sort(byState)) {
     const others = lines.filter((l) => l.key !== e.key).map((l) => l.line)
     const hidden = (box: Box) =>
-      COST.node * count(circles, box) +
+      COST.rim * count(circles, box) +
+      COST.node * count(middles, box) +
       COST.label * count(labels, box) +
       COST.caption * count(taken, box) +
       COST.line * others.filter((l) => touches(l, box)).length

@@ -7,6 +7,9 @@ export const SEGMENTS = 12
 /** Half the width of a letter of a label, half the widest label, the height of a line, and the gap above the first. */
 const LETTER = { half: 3.2, most: 95, line: 14, gap: 4 }
 
+/** The gap between a circle and its label where a ring is between them. */
+export const RINGED = 11
+
 export interface Box {
   left: number
   right: number
@@ -24,6 +27,9 @@ export const around = ({ x, y }: Point, halfWidth: number, halfHeight: number): 
 /** Half the width of a line of text. */
 export const halfWidth = (text: string) => Math.min(LETTER.most, LETTER.half * text.length)
 
+/** The part of a circle that no label hides: its state cannot be seen without it. */
+export const middleOf = (n: DrawnNode, at: Point) => around(at, n.size / 3, n.size / 3)
+
 /** Half the height of the label of an edge. */
 export const HALF = 8
 
@@ -31,7 +37,7 @@ export const HALF = 8
 export function labelBox(n: DrawnNode, at: Point, letters = 1): Box {
   const lines = n.label.split('\n')
   const half = letters * Math.max(...lines.map(halfWidth))
-  const top = at.y + n.size / 2 + LETTER.gap
+  const top = at.y + n.size / 2 + (n.alert ? RINGED : LETTER.gap)
   return { left: at.x - half, right: at.x + half, top, bottom: top + letters * LETTER.line * lines.length }
 }
 

@@ -1,6 +1,6 @@
 import type { Captions } from './captions.ts'
 import type { Drawing, DrawnEdge, DrawnNode } from './drawing.ts'
-import { around, HALF, halfWidth, labelBox, overlap, type Box } from './geometry.ts'
+import { around, HALF, halfWidth, labelBox, middleOf, overlap, type Box } from './geometry.ts'
 import type { Point } from './layout.ts'
 import { pointOf, usual, type Bends } from './route.ts'
 
@@ -28,7 +28,7 @@ const TITLE = { letters: 1.45, gap: 26 }
  */
 export function readable([drawing, positions, bends, captions]: Picture, letters: number, first: Set<string>): Picture {
   const nodes = drawing.nodes.filter((n) => positions[n.key])
-  const circles = nodes.map((n) => ({ key: n.key, box: around(positions[n.key]!, n.size / 3, n.size / 3) }))
+  const circles = nodes.map((n) => ({ key: n.key, box: middleOf(n, positions[n.key]!) }))
   const shown = new Map<string, Label>()
   const fits = (l: Label) =>
     circles.every((c) => c.key === l.key || !overlap(c.box, l.box)) &&

@@ -2,6 +2,7 @@ import type { StylesheetJson } from 'cytoscape'
 import type { Kind } from '../api/types.ts'
 import type { Level } from '../health.ts'
 import type { Colours } from './colours.ts'
+import { RINGED } from './geometry.ts'
 
 export const FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "DejaVu Sans", sans-serif'
 
@@ -92,6 +93,7 @@ const ring = (colour: string, style: string) => ({
   'outline-style': style,
   'outline-width': 3,
   'outline-offset': 4,
+  'text-margin-y': RINGED,
 })
 
 function groupRules(c: Colours, letters: number): Rule[] {

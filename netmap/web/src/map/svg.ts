@@ -4,6 +4,7 @@ import type { Point } from './layout.ts'
 import { LONE_SURROGATE } from '../text.ts'
 import type { Captions } from './captions.ts'
 import { control, pointOf, usual, type Bend, type Bends } from './route.ts'
+import { RINGED } from './geometry.ts'
 import { FONT } from './style.ts'
 
 const MARGIN = 70
@@ -109,7 +110,7 @@ function node(n: DrawnNode, { x, y }: Point, c: Colours): string {
     other: `<rect x="${x - r}" y="${y - r}" width="${n.size}" height="${n.size}" rx="4" ${hollow}/>`,
   }
   const text = n.label.split('\n').map((line, i) => `<tspan x="${x}" dy="${i ? 14 : 0}">${escape(line)}</tspan>`)
-  const words = `<text x="${x}" y="${y + r + 14}" ${label(c)}>${text.join('')}</text>`
+  const words = `<text x="${x}" y="${y + r + 10 + (n.alert ? RINGED : 4)}" ${label(c)}>${text.join('')}</text>`
   return `<g data-key="${escape(n.key)}">${shapes[n.kind]}${ring(n, { x, y }, c)}${words}</g>`
 }
 
