@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"bytes"
 	"os"
 	"os/exec"
 	"regexp"
@@ -28,11 +29,32 @@ func TestBackendRules(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for _, record := range recordedNames(t) {
+		if text, err := os.ReadFile(rulesDirectory + "edges.test.yaml"); err != nil || !bytes.Contains(text, []byte(record)) {
+			t.Errorf("no unit test has %s (%v)", record, err)
+		}
+	}
 	for alert := range shippedRules(t) {
 		if !regexp.MustCompile(`alertname: ` + alert + `, exp_alerts`).Match(tested) {
 			t.Errorf("no unit test has %s fire", alert)
 		}
 	}
+}
+
+// recordedNames returns the names of the series that the rules record.
+func recordedNames(t *testing.T) (all []string) {
+	t.Helper()
+	text, err := os.ReadFile(rulesDirectory + "edges.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, found := range regexp.MustCompile(`(?m)^ +- record: (.*)$`).FindAllSubmatch(text, -1) {
+		all = append(all, string(found[1]))
+	}
+	if len(all) < 16 {
+		t.Fatalf("found %v", all)
+	}
+	return all
 }
 
 // shippedRules returns the expressions of the alerts, by their names.

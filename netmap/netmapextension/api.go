@@ -252,8 +252,10 @@ func (a *api) graph(p *parameters, _ *http.Request) question {
 		p.fail("by", "must be a tag")
 	}
 	load := a.source.Snapshot
-	if s, ok := a.source.(grouper); ok && q.ByNamespace() {
-		load = s.Grouped
+	if s, ok := a.source.(hourly); ok {
+		load = func(ctx context.Context, r snap.Range, wants ...snap.Want) (*snap.Snapshot, error) {
+			return s.Hours(ctx, r, q.ByNamespace(), wants...)
+		}
 	}
 	return question{span: &span, value: func(ctx context.Context) (any, error) {
 		s, err := load(ctx, span, wants(q.Filter)...)

@@ -99,13 +99,13 @@ func (c *HistoryConfig) source(ctx context.Context, host component.Host, set com
 // pipeline feeds it, has everything from the store.
 type sources struct {
 	recent snap.Source
-	past   grouper
+	past   hourly
 }
 
-// A grouper is a source that is faster for an answer by namespace, as history.Source is.
-type grouper interface {
+// An hourly source is faster for an answer without a history, as history.Source is.
+type hourly interface {
 	snap.Source
-	Grouped(ctx context.Context, r snap.Range, wants ...snap.Want) (*snap.Snapshot, error)
+	Hours(ctx context.Context, r snap.Range, sums bool, wants ...snap.Want) (*snap.Snapshot, error)
 }
 
 // live reports whether metrics have arrived.
@@ -150,12 +150,12 @@ func (s *sources) Snapshot(ctx context.Context, r snap.Range, wants ...snap.Want
 	return s.past.Snapshot(ctx, r, wants...)
 }
 
-// Grouped returns a snapshot of an answer by namespace. What is remembered is fast already.
-func (s *sources) Grouped(ctx context.Context, r snap.Range, wants ...snap.Want) (*snap.Snapshot, error) {
+// Hours returns a snapshot of an answer without a history. What is remembered is fast already.
+func (s *sources) Hours(ctx context.Context, r snap.Range, sums bool, wants ...snap.Want) (*snap.Snapshot, error) {
 	if s.live() && s.remembers(r, r.Step) {
 		return s.recent.Snapshot(ctx, r, wants...)
 	}
-	return s.past.Grouped(ctx, r, wants...)
+	return s.past.Hours(ctx, r, sums, wants...)
 }
 
 // Version changes if that of one of both does.

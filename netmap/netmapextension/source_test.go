@@ -300,8 +300,10 @@ type groupingSource struct {
 	grouped int
 }
 
-func (s *groupingSource) Grouped(ctx context.Context, r snap.Range, wants ...snap.Want) (*snap.Snapshot, error) {
-	s.grouped++
+func (s *groupingSource) Hours(ctx context.Context, r snap.Range, sums bool, wants ...snap.Want) (*snap.Snapshot, error) {
+	if sums {
+		s.grouped++
+	}
 	return s.Snapshot(ctx, r, wants...)
 }
 

@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
+	"github.com/netconn/netconn/internal/names"
 	"github.com/netconn/netconn/netmap/internal/filter"
 	"github.com/netconn/netconn/netmap/internal/snap"
 	"github.com/netconn/netconn/netmap/internal/view"
@@ -96,6 +97,7 @@ func (c crowd) fill(f *fake) {
 				f.rows[ruled[s.m]] = append(f.rows[ruled[s.m]], counted(n, with(report, s.label...)))
 				if reporter == reporters[0] || s.m == retransmits {
 					f.rows[byNamespace[s.m]] = append(f.rows[byNamespace[s.m]], counted(n, with(pairingLabels(edge), s.label...)))
+					f.rows[recorded[s.m]] = append(f.rows[recorded[s.m]], counted(n, with(report, s.label...)))
 				}
 			}
 		}
@@ -104,7 +106,7 @@ func (c crowd) fill(f *fake) {
 	for at := int64(now - 7*day); at <= now; at += hour {
 		hours.Values = append(hours.Values, sample{float64(at), float64(at - recordDelay)})
 	}
-	f.rows[namespaceRecordings] = []toldRow{hours}
+	f.rows[recordings] = []toldRow{hours}
 }
 
 // graphs draws a snapshot in all ways that may be made of sums by namespace.
@@ -147,23 +149,32 @@ func graphs(t *testing.T, s *snap.Snapshot) map[string]string {
 	return all
 }
 
-// A graph by namespace is the same from the sums by namespace as from each edge, whatever the edges are.
+// A graph by namespace is the same from the sums by namespace, from the hours of each edge and from the metrics, whatever
+// the edges are.
 func TestByNamespace(t *testing.T) {
 	for seed := range uint64(40) {
 		f := newFake(t)
 		crowd{rand.New(rand.NewPCG(seed, 0))}.fill(f)
-		s := f.source(func(c *Config) { c.MaxSeries = 10000 })
-		r := s.Range(7*day, 0)
-		exact, err := s.Snapshot(t.Context(), r)
+		r := f.source().Range(7*day, 0)
+		hours := f.rows[recordings]
+		delete(f.rows, recordings)
+		exact, err := f.source(func(c *Config) { c.MaxSeries = 10000 }).Snapshot(t.Context(), r)
 		if err != nil {
 			t.Fatal(err)
 		}
-		grouped, err := s.Grouped(t.Context(), r)
-		if err != nil || grouped.Partial != nil || f.received(byNamespace[volume]) != 1 {
-			t.Fatalf("%v, %+v, %d queries of sums", err, grouped, f.received(byNamespace[volume]))
+		f.rows[recordings] = hours
+		for _, sums := range []bool{true, false} {
+			before := f.received(byNamespace[volume])
+			of, err := f.source(func(c *Config) { c.MaxSeries = 10000 }).Hours(t.Context(), r, sums)
+			if asked := f.received(byNamespace[volume]) > before; err != nil || of.Partial != nil || asked != sums {
+				t.Fatalf("%v, %+v, sums are asked for: %t", err, of, asked)
+			}
+			if diff := cmp.Diff(graphs(t, exact), graphs(t, of)); diff != "" {
+				t.Fatalf("seed %d, sums: %t (-metrics +hours):\n%s", seed, sums, diff)
+			}
 		}
-		if diff := cmp.Diff(graphs(t, exact), graphs(t, grouped)); diff != "" {
-			t.Fatalf("seed %d (-each edge +by namespace):\n%s", seed, diff)
+		if n := f.received("/api/v1/label/__name__/values"); n != 1 {
+			t.Fatalf("names of metrics are asked for %d times", n)
 		}
 	}
 }
@@ -177,7 +188,7 @@ func TestNotByNamespace(t *testing.T) {
 	}{
 		"all hours":     {7 * day, func(*fake) {}, 1},
 		"a day":         {day, func(*fake) {}, 0},
-		"no hours":      {7 * day, func(f *fake) { delete(f.rows, namespaceRecordings) }, 0},
+		"no hours":      {7 * day, func(f *fake) { delete(f.rows, recordings) }, 0},
 		"a gap":         {7 * day, func(f *fake) { f.hours(func(v []sample) []sample { return slices.Delete(v, 9, 10) }) }, 0},
 		"no last hours": {7 * day, func(f *fake) { f.hours(func(v []sample) []sample { return v[:len(v)-3] }) }, 0},
 		"no first ones": {7 * day, func(f *fake) { f.hours(func(v []sample) []sample { return v[9:] }) }, 0},
@@ -190,7 +201,7 @@ func TestNotByNamespace(t *testing.T) {
 		crowd{rand.New(rand.NewPCG(1, 0))}.fill(f)
 		tt.change(f)
 		s := f.source(func(c *Config) { c.MaxSeries = 10000 })
-		got, err := s.Grouped(t.Context(), s.Range(tt.window, 0))
+		got, err := s.Hours(t.Context(), s.Range(tt.window, 0), true)
 		exact := f.received(`/query sum by`) > 0 && f.received("max_over_time({__name__=\"netconn_edge_io") > 0
 		if err != nil || exact == (name == "all hours") || f.received(byNamespace[volume]) != tt.asked || len(got.Edges) == 0 {
 			t.Errorf("%s: %v, each edge: %t, %d queries of sums", name, err, exact, f.received(byNamespace[volume]))
@@ -200,7 +211,7 @@ func TestNotByNamespace(t *testing.T) {
 
 // hours changes which hours are recorded.
 func (f *fake) hours(change func([]sample) []sample) {
-	f.rows[namespaceRecordings][0].Values = change(f.rows[namespaceRecordings][0].Values)
+	f.rows[recordings][0].Values = change(f.rows[recordings][0].Values)
 }
 
 // Figures of edges that are in no list are there all the same.
@@ -208,13 +219,13 @@ func TestFiguresWithoutAnEdge(t *testing.T) {
 	f := newFake(t)
 	crowd{rand.New(rand.NewPCG(3, 0))}.fill(f)
 	s := f.source(func(c *Config) { c.MaxSeries = 10000 })
-	want, err := s.Grouped(t.Context(), s.Range(7*day, 0))
+	want, err := s.Hours(t.Context(), s.Range(7*day, 0), true)
 	if err != nil {
 		t.Fatal(err)
 	}
 	f.rows[knownEdges] = nil
 	s = f.source(func(c *Config) { c.MaxSeries = 10000 })
-	got, err := s.Grouped(t.Context(), s.Range(7*day, 0))
+	got, err := s.Hours(t.Context(), s.Range(7*day, 0), true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -315,7 +326,7 @@ func TestBackendByNamespace(t *testing.T) {
 				MaxBytes: 1 << 26, Queries: 4,
 			})
 			defer source.Close()
-			source.minByNamespace = 8 * hour
+			source.minOfHours = 8 * hour
 			r := snap.Range{From: end - recordDelay - 8*hour, To: end - recordDelay, Step: 300}
 			ask := func(get func() (*snap.Snapshot, error)) map[string]string {
 				s, err := get()
@@ -332,12 +343,16 @@ func TestBackendByNamespace(t *testing.T) {
 			}
 			b.store(all)
 			b.until("the hours", func() bool {
-				return b.number(fmt.Sprintf("count_over_time({__name__=%q}[1d])", namespaceRecordings)) == 8
+				return b.number(fmt.Sprintf("count_over_time({__name__=%q}[1d])", recordings)) == 8
 			})
 			if diff := cmp.Diff(points, ask(each)); diff != "" {
 				t.Errorf("(-points +hours):\n%s", diff)
 			}
-			grouped := func() (*snap.Snapshot, error) { return source.Grouped(t.Context(), r) }
+			ofHours := func() (*snap.Snapshot, error) { return source.Hours(t.Context(), r, false) }
+			if diff := cmp.Diff(points, ask(ofHours)); diff != "" {
+				t.Errorf("(-points +hours only):\n%s", diff)
+			}
+			grouped := func() (*snap.Snapshot, error) { return source.Hours(t.Context(), r, true) }
 			if diff := cmp.Diff(points, ask(grouped)); diff != "" {
 				t.Errorf("(-points +by namespace):\n%s", diff)
 			}
@@ -363,5 +378,31 @@ func (b *backend) evaluate(at int64, all map[string][]stored) {
 		}); err != nil {
 			b.t.Fatalf("%s: %v", r.record, err)
 		}
+	}
+}
+
+// Hours in which only the server reports an edge add up with those of the client's reports, for one edge.
+func TestReportsOfHours(t *testing.T) {
+	f := newFake(t)
+	crowd{rand.New(rand.NewPCG(1, 0))}.fill(f)
+	f.rows[recorded[volume]] = []toldRow{
+		counted(3, tagged("client", "a>b", "network_io_direction", "transmit")),
+		counted(4, tagged("server", "a>b", "network_io_direction", "transmit")),
+		counted(5, tagged("server", "c>b", "network_io_direction", "transmit")),
+	}
+	for m := attempts; m < metrics; m++ {
+		delete(f.rows, recorded[m])
+	}
+	s := f.source()
+	got, err := s.Hours(t.Context(), s.Range(7*day, 0), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tx := make(map[string]uint64)
+	for i := range got.Edges {
+		tx[got.Edges[i].Client.Get(names.TagName)] = got.Edges[i].Tx
+	}
+	if diff := cmp.Diff(map[string]uint64{"a": 7, "c": 5}, tx); diff != "" || len(got.Edges) != 2 {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/netconn/netconn/internal/names"
 	"github.com/netconn/netconn/netmap/internal/snap"
 )
 
@@ -14,11 +15,13 @@ const (
 	minRecorded = 6 * hour
 	// recordings is the series with a sample for each hour that is recorded. The value is the time at which the hour
 	// ends, in Unix seconds.
-	recordings = "netconn:edge:recorded"
+	recordings = "netconn:hour:recorded"
+	// knownEdges has a sample for each hour in which an edge was known, with the labels of the report that counts.
+	knownEdges = "netconn:edge:known1h"
 )
 
-// recorded are the names of the series that rules make of the metrics each hour: sums by report. They have no samples
-// for what did not change.
+// recorded are the names of the series that rules make of the metrics each hour: sums by the report that counts, and of
+// retransmits by both. They have no samples for what did not change.
 var recorded = [metrics]string{
 	volume: "netconn:edge_io:increase1h", attempts: "netconn:edge_attempts:increase1h",
 	closed: "netconn:edge_closed:increase1h", retransmits: "netconn:edge_retransmits:increase1h",
@@ -37,12 +40,48 @@ var ruled = [metrics]string{
 // away did not take.
 const recordDelay = 600
 
-// rule returns the expression that is recorded of a metric, by report.
-func (q *queries) rule(m metric) string {
-	if m == active {
-		return q.by(labelsOf(m), "last_over_time("+over(q.selector(m), hour, recordDelay)+")")
+// reportedBy returns the queries of what one end reports.
+func (q *queries) reportedBy(role string) *queries {
+	one := q.with([]string{q.name(q.label(names.Reporter)) + "=" + quote(role)})
+	return &one
+}
+
+// preferred returns an expression of the client's reports, and of the server's where the client has none.
+func (q *queries) preferred(of func(*queries) string) string {
+	client, server := q.reportedBy(names.RoleClient), q.reportedBy(names.RoleServer)
+	return fmt.Sprintf("(%s or (%s unless on (%s) %s))", of(client), of(server), q.list(edgeLabels()), client.known())
+}
+
+// known returns an expression of the edges that are known in the hour that is recorded.
+func (q *queries) known() string {
+	return "last_over_time(" + over(q.selector(active), hour, recordDelay) + ")"
+}
+
+// inHour returns an expression of what the reports that count have of a metric in the hour that is recorded.
+func (q *queries) inHour(m metric) string {
+	counted := func(q *queries) string {
+		if m == active {
+			return "last_over_time(" + over(q.selector(m), present, recordDelay) + ")"
+		}
+		return "(" + q.increase(m, hour, recordDelay) + ")"
 	}
-	return q.by(labelsOf(m), q.increase(m, hour, recordDelay)) + " > 0"
+	if m == retransmits { // each end reports its own
+		return counted(q)
+	}
+	return q.preferred(counted)
+}
+
+// rule returns the expression that is recorded of a metric, by report.
+func (q *queries) rule(m metric) string { return q.by(labelsOf(m), q.inHour(m)) + " > 0" }
+
+// namespaceRule returns the expression that is recorded of a metric, by namespace.
+func (q *queries) namespaceRule(m metric) string {
+	return q.by(namespaceLabels(m), q.placed(q.inHour(m))) + " > 0"
+}
+
+// knownRule returns the expression that is recorded as knownEdges.
+func (q *queries) knownRule() string {
+	return fmt.Sprintf("group by (%s) (%s)", q.list(reportLabels()), q.preferred((*queries).known))
 }
 
 // A recording is the hours of a window that are recorded, without a gap.
@@ -59,7 +98,7 @@ type part struct {
 
 // recording returns the hours of a range that are recorded, as a series of their times says. It is empty if there are
 // none, or if hours are missing.
-func (s *Source) recording(ctx context.Context, q *queries, of string, from, to int64) (r recording, err error) {
+func (s *Source) recording(ctx context.Context, q *queries, from, to int64) (r recording, err error) {
 	if to-from < minRecorded || q.dots {
 		return r, nil
 	}
@@ -67,7 +106,7 @@ func (s *Source) recording(ctx context.Context, q *queries, of string, from, to 
 	series := 0
 	wide := s.wide(q)
 	at := min(to+recordDelay+1, s.config.Now().Unix()) // hours are recorded after they end
-	query := fmt.Sprintf("%s[%ds]", wide.selectorOf(of), at-from)
+	query := fmt.Sprintf("%s[%ds]", wide.selectorOf(recordings), at-from)
 	_, err = s.client.instant(ctx, query, at, func(found row) { series++; hours = found.Values })
 	if err != nil || series != 1 {
 		return r, err // series of several recorders would be counted twice
@@ -104,11 +143,9 @@ func (r recording) parts(from, to int64) (all []part) {
 
 // nameBefore returns the series of the edges of the day before a range: recorded ones, if the day is recorded.
 func (s *Source) nameBefore(ctx context.Context, q *queries, r snap.Range) string {
-	for _, name := range [...][2]string{{namespaceRecordings, knownEdges}, {recordings, recorded[active]}} {
-		before, err := s.recording(ctx, q, name[0], r.From-day, r.From)
-		if err == nil && before.to-before.from >= day-2*hour {
-			return name[1]
-		}
+	before, err := s.recording(ctx, q, r.From-day, r.From)
+	if err == nil && before.to-before.from >= day-2*hour {
+		return knownEdges
 	}
 	return q.metrics[active]
 }

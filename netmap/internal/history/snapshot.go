@@ -83,7 +83,7 @@ func (a *asking) send(query string, at int64, into *result) {
 
 // ask sends the queries of a snapshot.
 func (s *Source) ask(ctx context.Context, q *queries, r snap.Range, to int64) (all [metrics]result, before result) {
-	hours, err := s.recording(ctx, q, recordings, r.From, to)
+	hours, err := s.recording(ctx, q, r.From, to)
 	if err != nil {
 		hours = recording{} // all of it is asked of the metrics
 	}
@@ -130,6 +130,7 @@ type builder struct {
 	kinds   []snap.Kind
 	fixed   bool // there are no other kinds
 	idle    bool // edges that have counted nothing are edges too
+	hourly  bool // which report counts was decided for each hour: what a server reports besides a client is added
 	index   map[report]int
 	reports []report
 	figures []snap.Figures
@@ -259,8 +260,7 @@ func (b *builder) finish(s *snap.Snapshot, before result) {
 			if r.byServer != byServer || b.figures[i].Idle() && !b.idle {
 				continue
 			}
-			if of := primaries[r.party]; byServer && len(of) > 0 {
-				b.join(s, i, of)
+			if of := primaries[r.party]; byServer && len(of) > 0 && b.join(s, i, of) {
 				continue
 			}
 			if !byServer {
@@ -277,25 +277,33 @@ func (b *builder) finish(s *snap.Snapshot, before result) {
 }
 
 // join adds the retransmits of a server's report to the edges that the client reports. If these differ in their tags,
-// they belong to the edge with the same ones, or it is not known to which.
-func (b *builder) join(s *snap.Snapshot, i int, of []int) {
-	r, n := b.reports[i], b.figures[i].Retransmits
+// they belong to the edge with the same ones, or it is not known to which. It reports whether the report is no edge of
+// its own.
+func (b *builder) join(s *snap.Snapshot, i int, of []int) bool {
+	r, n, rest := b.reports[i], b.figures[i].Retransmits, b.figures[i]
+	rest.Retransmits = 0
 	same := slices.DeleteFunc(slices.Clone(of), func(e int) bool {
 		return *s.Edges[e].Client != r.client || *s.Edges[e].Server != r.server
 	})
-	for _, e := range of {
-		s.Edges[e].ByServer = true
-	}
 	if len(of) == 1 {
 		same = of
 	}
+	if b.hourly && len(same) != 1 && !rest.Idle() {
+		return false
+	}
+	for _, e := range of {
+		s.Edges[e].ByServer = true
+	}
 	switch {
+	case len(same) == 1 && b.hourly:
+		s.Edges[same[0]].Add(&b.figures[i])
 	case len(same) == 1:
 		s.Edges[same[0]].Retransmits += n
 		b.origins[same[0]].shadows = append(b.origins[same[0]].shadows, r)
 	case n > 0:
 		s.Shared = append(s.Shared, snap.Shared{Edges: of, Retransmits: n})
 	}
+	return true
 }
 
 // link returns the link of a report.

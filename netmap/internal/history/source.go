@@ -45,13 +45,13 @@ type Source struct {
 	running *running
 
 	snapshots cache[snapshotKey, *snap.Snapshot]
-	grouped   cache[snapshotKey, *snap.Snapshot] // nil: the figures are those of each edge
+	hours     cache[hoursKey, *snap.Snapshot] // nil: they are not recorded
 	asked     cache[snap.Range, *queries]
 	values    cache[valuesKey, []string]
 	courses   cache[courseKey, []course]
 	probes    cache[struct{}, bool]
 
-	minByNamespace int64 // the constant, but in tests
+	minOfHours int64 // the constant, but in tests
 
 	mu     sync.Mutex
 	remote snap.Remote
@@ -69,14 +69,14 @@ func New(c Config) *Source {
 	// A redirect to another host would send it the configured headers.
 	asks.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	s := &Source{
-		config: c, running: newRunning(), remote: snap.Remote{State: snap.Starting}, minByNamespace: minByNamespace,
+		config: c, running: newRunning(), remote: snap.Remote{State: snap.Starting}, minOfHours: minOfHours,
 		client: &client{
 			http: &asks, endpoint: strings.TrimSuffix(c.Endpoint, "/"), timeout: c.Timeout, maxSeries: c.MaxSeries,
 			maxBytes: c.MaxBytes, slots: make(chan struct{}, c.Queries),
 		},
 	}
 	s.snapshots = newCache[snapshotKey, *snap.Snapshot](s, c.Cache, maxSnapshots)
-	s.grouped = newCache[snapshotKey, *snap.Snapshot](s, c.Cache, maxSnapshots)
+	s.hours = newCache[hoursKey, *snap.Snapshot](s, c.Cache, maxSnapshots)
 	s.asked = newCache[snap.Range, *queries](s, c.Cache, maxSnapshots)
 	s.values = newCache[valuesKey, []string](s, c.Cache, maxValues)
 	s.courses = newCache[courseKey, []course](s, c.Cache, maxHistories)

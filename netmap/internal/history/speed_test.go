@@ -75,9 +75,7 @@ func (v *volumes) write(b testing.TB, endpoint string) {
 		}
 		if v.days > 0 {
 			v.sums(to)
-			for _, name := range []string{recordings, namespaceRecordings} {
-				v.line(to, `"__name__":"`+name+`"`, v.days*24, hour, func(at int64) int64 { return at })
-			}
+			v.line(to, `"__name__":"`+recordings+`"`, v.days*24, hour, func(at int64) int64 { return at })
 		}
 		_ = to.Flush()
 		_ = writer.Close()
@@ -105,7 +103,7 @@ func (v *volumes) edge(to *bufio.Writer, i int, reporter string) {
 		}
 		v.line(to, fmt.Sprintf(`"__name__":"%s","service_instance_id":"gateway-%d",%s%s`, s.name, i%3, labels, s.label),
 			minutes, 60, func(at int64) int64 { return at % 1e8 / 60 * step })
-		if v.days > 0 && whole {
+		if v.days > 0 && whole && (reporter == names.RoleClient || s.metric == retransmits) {
 			v.line(to, fmt.Sprintf(`"__name__":"%s",%s%s`, recorded[s.metric], labels, s.label),
 				v.days*24, hour, func(at int64) int64 { return 60*step + at/hour%7 })
 		}
@@ -174,9 +172,11 @@ func BenchmarkBackend(b *testing.B) {
 		name, by, filter string
 		get              func(*Source, context.Context, snap.Range) (*snap.Snapshot, error)
 	}{
-		{"cluster", "namespace", "", func(s *Source, ctx context.Context, r snap.Range) (*snap.Snapshot, error) { return s.Grouped(ctx, r) }},
+		{"cluster", "namespace", "", func(s *Source, ctx context.Context, r snap.Range) (*snap.Snapshot, error) {
+			return s.Hours(ctx, r, true)
+		}},
 		{"namespace", "name", "namespace=team-0", func(s *Source, ctx context.Context, r snap.Range) (*snap.Snapshot, error) {
-			return s.Snapshot(ctx, r, team)
+			return s.Hours(ctx, r, false, team)
 		}},
 	} {
 		b.Run(tt.name, func(b *testing.B) { store.measure(b, tt.by, tt.filter, tt.get) })
