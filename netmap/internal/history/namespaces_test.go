@@ -15,7 +15,6 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
-	"github.com/netconn/netconn/internal/names"
 	"github.com/netconn/netconn/netmap/internal/filter"
 	"github.com/netconn/netconn/netmap/internal/snap"
 	"github.com/netconn/netconn/netmap/internal/view"
@@ -378,31 +377,5 @@ func (b *backend) evaluate(at int64, all map[string][]stored) {
 		}); err != nil {
 			b.t.Fatalf("%s: %v", r.record, err)
 		}
-	}
-}
-
-// Hours in which only the server reports an edge add up with those of the client's reports, for one edge.
-func TestReportsOfHours(t *testing.T) {
-	f := newFake(t)
-	crowd{rand.New(rand.NewPCG(1, 0))}.fill(f)
-	f.rows[recorded[volume]] = []toldRow{
-		counted(3, tagged("client", "a>b", "network_io_direction", "transmit")),
-		counted(4, tagged("server", "a>b", "network_io_direction", "transmit")),
-		counted(5, tagged("server", "c>b", "network_io_direction", "transmit")),
-	}
-	for m := attempts; m < metrics; m++ {
-		delete(f.rows, recorded[m])
-	}
-	s := f.source()
-	got, err := s.Hours(t.Context(), s.Range(7*day, 0), false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tx := make(map[string]uint64)
-	for i := range got.Edges {
-		tx[got.Edges[i].Client.Get(names.TagName)] = got.Edges[i].Tx
-	}
-	if diff := cmp.Diff(map[string]uint64{"a": 7, "c": 5}, tx); diff != "" || len(got.Edges) != 2 {
-		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
