@@ -7,8 +7,8 @@
 // query except the names of ends that the store itself has answered before; these are quoted.
 //
 // A want about a tag that both reports agree on narrows the queries. Hours that rules have recorded replace the metrics
-// in them, if none is missing. A graph of a long window is made of recorded hours only; by namespace, of recorded sums of
-// two namespaces, and of a list of edges without figures.
+// in them, if none is missing. A graph of a long window is made of recorded hours only; by namespace, of recorded sums
+// of two namespaces, and of a list of edges without figures.
 //
 // # Queries
 //
