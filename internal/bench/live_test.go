@@ -161,8 +161,8 @@ func TestLive(t *testing.T) {
 	if diff := cmp.Diff([]string{"0", "200", "400"}, column(b.tables[1], 1)); diff != "" {
 		t.Errorf("reported active (-want +got):\n%s", diff)
 	}
-	if kernel := b.tables[1].Rows[1][7]; kernel == "" || kernel == "0 B" {
-		t.Errorf("kernel memory per socket: %q", kernel)
+	if kernel := b.tables[1].Rows[1][7]; kernel == "" { // of the whole machine, where others free memory meanwhile
+		t.Error("no kernel memory per socket")
 	}
 	if len(b.goals) != 3 || b.goals[0].Measured <= 0 {
 		t.Errorf("goals: %+v", b.goals)
