@@ -90,7 +90,7 @@ func startUnbound(t *testing.T, n *testnet.Namespace) (log string) {
 
 func waitForLog(t *testing.T, path, line string) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		text, _ := os.ReadFile(path)
 		if strings.Contains(string(text), line) {
 			return
@@ -271,9 +271,9 @@ func join(t *testing.T, node, pod *testnet.Namespace) {
 func startAgent(t *testing.T, pod *testnet.Namespace) {
 	t.Helper()
 	pod.Start(exec.Command("setpriv", "--reuid=1337", "--regid=1337", "--clear-groups", "dnsmasq", "--keep-in-foreground",
-		"--conf-file=/dev/null", "--pid-file=", "--no-resolv", "--no-hosts", "--cache-size=0", "--bind-interfaces",
-		"--listen-address=127.0.0.1", "--port=15053", "--server=10.96.0.10", "--log-facility=-"))
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		"--conf-file=/dev/null", "--pid-file=", "--user=", "--group=", "--no-resolv", "--no-hosts", "--cache-size=0",
+		"--bind-interfaces", "--listen-address=127.0.0.1", "--port=15053", "--server=10.96.0.10", "--log-facility=-"))
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		var err error
 		pod.Do(func() {
 			var c net.Conn
