@@ -61,12 +61,14 @@ func checkSuccession(t *testing.T, key string, before, after series, monotonic b
 func checkMetrics(t *testing.T, all []collection) {
 	t.Helper()
 	want := defaultMetrics()
-	want["netconn.listen.drops"] = metric{Unit: "{connection}", Type: "sum", Temporality: "Cumulative", Monotonic: true}
-	for name, unit := range map[string]string{"netconn.tcp.limited": "s", "netconn.tcp.timeouts": "{event}"} {
+	for name, unit := range map[string]string{
+		"netconn.listen.drops": "{connection}", "netconn.tcp.bypassed": "{connection}",
+		"netconn.tcp.limited": "s", "netconn.tcp.timeouts": "{event}",
+	} {
 		want[name] = metric{Unit: unit, Type: "sum", Temporality: "Cumulative", Monotonic: true}
 	}
 	want["dns.lookup.duration"] = metric{Unit: "s", Type: "histogram", Temporality: "Cumulative"}
-	for _, c := range all { // of other programs of the machine too, which may have dropped or looked up something
+	for _, c := range all { // of other programs of the machine too, which may have and use more
 		for _, r := range c.resources {
 			for name, got := range r.metrics {
 				if diff := cmp.Diff(want[name], got); diff != "" {

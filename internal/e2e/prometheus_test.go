@@ -148,8 +148,10 @@ func (w watcher) wantTypes() {
 		"netconn_tcp_retransmits_total":          "counter",
 		"netconn_tcp_handshake_duration_seconds": "histogram",
 	}
-	// Some listener or sender of the machine may have these.
-	for _, rare := range []string{"netconn_listen_drops_total", "netconn_tcp_limited_seconds_total", "netconn_tcp_timeouts_total"} {
+	// Some program of the machine may have these.
+	for _, rare := range []string{
+		"netconn_listen_drops_total", "netconn_tcp_limited_seconds_total", "netconn_tcp_timeouts_total", "netconn_tcp_bypassed_total",
+	} {
 		if _, found := got[rare]; found {
 			want[rare] = "counter"
 		}
