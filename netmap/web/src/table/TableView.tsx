@@ -49,7 +49,10 @@ const COST: Column = {
   title: 'Bytes between zones and regions, at the configured prices',
 }
 
-/** The columns of an answer. What the bytes cost is beside them, in sight on any page. The load of the ends is beside their attempts, which cause it where they are many. */
+/**
+ * The columns of an answer. What the bytes cost is beside them, in sight on any page. The load of the ends is beside
+ * their attempts, which cause it where they are many.
+ */
 function columnsOf(flows: Flows, state: State, comparing: boolean): Column[] {
   if (onlyLookups(state)) return LOOKUPS
   const all = columns.flatMap((c) => (c.id === 'attempts' && hasLoad(flows) ? [c, ...LOADS] : [c]))
