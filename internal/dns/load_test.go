@@ -125,21 +125,35 @@ func (w *observer) outcomes() outcomes {
 // waiting returns how many of the test's queries wait for a response.
 func (w *observer) waiting() map[conn.Role]int {
 	w.t.Helper()
+	waiting := make(map[conn.Role]int)
+	w.queries(func(_ kernelDnsKey, l conn.Lookup) { waiting[l.Role] += int(l.Timeouts) })
+	return waiting
+}
+
+// queries hands over each of the test's queries that wait for a response.
+func (w *observer) queries(take func(kernelDnsKey, conn.Lookup)) {
+	w.t.Helper()
 	for {
-		waiting := map[conn.Role]int{}
+		waiting := make(map[kernelDnsKey]conn.Lookup)
 		var key kernelDnsKey
 		var query kernelDnsQuery
 		all := w.objects.Queries.Iterate()
 		for all.Next(&key, &query) {
 			if l := w.decoder.unanswered(&key, &query); here.Contains(l.Tuple.Source.Addr()) {
-				waiting[l.Role] += int(l.Timeouts)
+				waiting[key] = l
 			}
 		}
-		if err := all.Err(); err == nil {
-			return waiting
-		} else if !errors.Is(err, ebpf.ErrIterationAborted) { // as others' queries come and go
+		err := all.Err()
+		if errors.Is(err, ebpf.ErrIterationAborted) { // as others' queries come and go
+			continue
+		}
+		if err != nil {
 			w.t.Fatal(err)
 		}
+		for key, l := range waiting {
+			take(key, l)
+		}
+		return
 	}
 }
 

@@ -173,27 +173,35 @@ func (r *Reader) follow(cgroup uint64) {
 	}
 }
 
-// sweep hands over the queries that have waited for too long, and forgets them.
+// sweep hands over the queries that have waited for too long, and forgets them. Who forgets a query counts it: an
+// iteration shows an entry again if another one goes meanwhile, and a response may come between the two.
 func (r *Reader) sweep(h Handler) error {
-	var key kernelDnsKey
-	var query kernelDnsQuery
-	var late []kernelDnsKey
-	waiting, now := 0, uint64(monotonic())
+	type waited struct {
+		key   kernelDnsKey
+		query kernelDnsQuery
+	}
+	var q waited
+	var late []waited
+	now := uint64(monotonic())
+	r.stats.Waiting = 0
 	all := r.objects.Queries.Iterate()
-	for all.Next(&key, &query) {
-		waiting++
-		if query.TimeNs+uint64(r.timeout) > now {
-			continue
+	for all.Next(&q.key, &q.query) {
+		if q.query.TimeNs+uint64(r.timeout) > now {
+			r.stats.Waiting++
+		} else {
+			late = append(late, q)
 		}
-		late = append(late, key)
-		h(r.decoder.unanswered(&key, &query), nil)
 	}
 	for i := range late {
-		if err := r.objects.Queries.Delete(&late[i]); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
+		err := r.objects.Queries.Delete(&late[i].key)
+		if errors.Is(err, ebpf.ErrKeyNotExist) {
+			continue
+		}
+		if err != nil {
 			return fmt.Errorf("forget a query: %w", err)
 		}
+		h(r.decoder.unanswered(&late[i].key, &late[i].query), nil)
 	}
-	r.stats.Waiting = waiting - len(late)
 	if err := all.Err(); err != nil && !errors.Is(err, ebpf.ErrIterationAborted) { // the next sweep sees the rest
 		return fmt.Errorf("read the queries: %w", err)
 	}

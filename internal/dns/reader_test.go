@@ -4,6 +4,7 @@ package dns
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -16,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cilium/ebpf"
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/net/dns/dnsmessage"
 
@@ -254,6 +256,59 @@ func TestResent(t *testing.T) {
 		"udp 53 ok.example.com NOERROR 1"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// A query without a response is handed over once, whatever the kernel forgets meanwhile: a table whose present entry is
+// gone is read from its beginning again. The response to a query that is about to be handed over is one: the query has
+// no timeout then.
+func TestTimeoutOnce(t *testing.T) {
+	n := network(t)
+	w := observe(t, Options{Mode: All, Timeout: 300 * time.Millisecond})
+	script(t, n, 53)
+	n.Do(func() {
+		for range 4 {
+			ask(t, true, "silent.example.com.")
+		}
+	})
+	time.Sleep(500 * time.Millisecond)
+	keys := make(map[string]kernelDnsKey)
+	end := func(l conn.Lookup) string { return fmt.Sprint(l.Role, l.Tuple) }
+	w.queries(func(key kernelDnsKey, l conn.Lookup) { keys[end(l)] = key })
+	if len(keys) != 8 {
+		t.Fatalf("%d queries wait at both ends, want 8", len(keys))
+	}
+	answered, got := "", make(map[string]uint64)
+	err := w.Drain(time.Now(), func(l conn.Lookup, _ []Address) {
+		if _, mine := keys[end(l)]; !mine {
+			return
+		}
+		if got[end(l)] += l.Timeouts; len(got) != 2 || answered != "" {
+			return
+		}
+		for e := range keys {
+			if got[e] == 0 {
+				answered = e
+			}
+		}
+		for _, e := range []string{end(l), answered} { // as the kernel does when the response comes
+			key := keys[e]
+			if err := w.objects.Queries.Delete(&key); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
+				t.Error(err)
+			}
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := make(map[string]uint64)
+	for e := range keys {
+		if e != answered {
+			want[e] = 1
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("timeouts (-want +got):\n%s", diff)
 	}
 }
 
