@@ -80,14 +80,15 @@ func figuresOf(c conn.Conn) figures {
 		c.Counts[conn.SegmentsReceived]}
 }
 
-// all returns the reports so far: clients first, and in the order in which they began. A kernel shows sockets in any order.
+// all returns the reports so far: clients first, and in the order of their first reports. Of sockets that are first
+// reported by one snapshot, the order is that in which the kernel shows them: any.
 func (w *observer) all() []conn.Conn {
 	var all []conn.Conn
 	for _, c := range w.got {
 		all = append(all, c)
 	}
 	slices.SortFunc(all, func(a, b conn.Conn) int {
-		return cmp.Or(cmp.Compare(a.Role, b.Role), a.Opened.Compare(b.Opened), cmp.Compare(a.ID.Generation, b.ID.Generation))
+		return cmp.Or(cmp.Compare(a.Role, b.Role), cmp.Compare(a.ID.Generation, b.ID.Generation))
 	})
 	return all
 }

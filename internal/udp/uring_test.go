@@ -161,6 +161,7 @@ func TestIOUring(t *testing.T) {
 			binary.BigEndian.PutUint16((*[2]byte)(unsafe.Pointer(&address.Port))[:], 9000)
 			sends(connected, 100, nil)
 			sends(connected, 7, nil)
+			w.snapshot(false)
 			sends(free, 20, address)
 			all := w.want(figures{client, open, 107, 0, 2, 0}, figures{client, open, 20, 0, 1, 0},
 				figures{server, open, 0, 107, 0, 2}, figures{server, open, 0, 20, 0, 1})
