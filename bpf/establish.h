@@ -4,13 +4,14 @@
 #define NETCONN_ESTABLISH_H
 
 #include "hook.h"
+#include "multipath.h"
 #include "report.h"
 #include "tracked.h"
 #include <bpf/bpf_helpers.h>
 
-/* Turns the inherited entry into that of an accepted socket. If the listener had no entry, the owner is unknown until
- * the socket is adopted. */
-static __always_inline void accept_inherited(struct tracked *t)
+/* Turns the inherited entry into that of an accepted socket. If the listener had no entry and is not remembered, the
+ * owner is unknown until the socket is adopted. */
+static __always_inline void accept_inherited(struct tracked *t, struct tcp_sock *tp)
 {
 	if (t->flags & LISTENING)
 		count(COUNT_TRACKED);
@@ -20,6 +21,7 @@ static __always_inline void accept_inherited(struct tracked *t)
 	t->reported_sent = t->reported_received = t->reported_retransmits = 0;
 	t->pass = 0;
 	t->flags = SEEN_OPENING;
+	inherit_remembered(tp, t);
 	if (owner_doubtful(t))
 		count(COUNT_UNOWNED);
 }
@@ -48,7 +50,7 @@ static __always_inline void establish(struct tracked *t, struct tcp_sock *tp, in
 	} else if (old_state == TCP_SYN_SENT) {
 		connected_unseen(t, tp);
 	} else {
-		accept_inherited(t);
+		accept_inherited(t, tp);
 	}
 	t->flags |= ESTABLISHED;
 	read_isns(t, tp);

@@ -6,6 +6,7 @@
 #define NETCONN_HANDOVER_H
 
 #include "kernel.h"
+#include "multipath.h"
 #include "process.h"
 #include "tracked.h"
 #include <bpf/bpf_core_read.h>
@@ -23,17 +24,7 @@ struct {
 	__type(value, struct process);
 } servers SEC(".maps");
 
-/* The TCP socket of a file's socket. That of a multipath TCP listener is its first one, which has no file. */
-static __always_inline struct sock *tcp_of(struct sock *sk)
-{
-	if (BPF_CORE_READ(sk, sk_protocol) == IPPROTO_TCP)
-		return sk;
-	if (BPF_CORE_READ(sk, sk_protocol) == IPPROTO_MPTCP && bpf_core_type_exists(struct mptcp_sock))
-		return BPF_CORE_READ((struct mptcp_sock *)sk, first);
-	return 0;
-}
-
-/* Returns the cookie of a listener on the port in the network namespace of a connection, which the task has open.
+/* Returns the address of a listener on the port in the network namespace of a connection, which the task has open.
  * 0: there is none. Not inlined, because it runs rarely, and its loop would be in the program twice. */
 static __noinline __u64 find_listener(struct sock *connection, __u16 port, struct task_struct *task)
 {
@@ -56,8 +47,7 @@ static __noinline __u64 find_listener(struct sock *connection, __u16 port, struc
 		if (BPF_CORE_READ(sk, __sk_common.skc_state) != TCP_LISTEN ||
 		    BPF_CORE_READ(sk, __sk_common.skc_num) != port || BPF_CORE_READ(sk, __sk_common.skc_net.net) != net)
 			continue;
-		sk = tcp_of(sk);
-		return sk ? BPF_CORE_READ(sk, __sk_common.skc_cookie.counter) : 0;
+		return (__u64)tcp_of(sk);
 	}
 	return 0;
 }
@@ -80,6 +70,17 @@ static __always_inline bool takes_over(struct sock *sk, struct tracked *t, struc
 	return *listener != 0;
 }
 
+/* Notes who serves a listener, for what it accepts from now on. */
+static __always_inline void hand_over(struct sock *sk, __u64 listener, struct tracked *t)
+{
+	__u64 cookie = BPF_CORE_READ((struct sock *)listener, __sk_common.skc_cookie.counter);
+
+	if (cookie)
+		bpf_map_update_elem(&servers, &cookie, &t->process, BPF_ANY);
+	else
+		remember_server(sk, listener, t);
+}
+
 /* Corrects the owner at the close of a connection. Runs in the process that closes, which may not be the one that
  * opened; for multipath TCP it runs in a kernel worker, which is not an owner. */
 static __always_inline void correct_owner(struct sock *sk, struct tracked *t)
@@ -93,7 +94,7 @@ static __always_inline void correct_owner(struct sock *sk, struct tracked *t)
 		return;
 	read_process(&t->process, task);
 	if (listener)
-		bpf_map_update_elem(&servers, &listener, &t->process, BPF_ANY);
+		hand_over(sk, listener, t);
 }
 
 /* Gives a listener to the process that was seen to serve it, with all that it accepts from now on. */

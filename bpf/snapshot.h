@@ -6,6 +6,7 @@
 
 #include "establish.h"
 #include "handover.h"
+#include "multipath.h"
 #include "report.h"
 #include "sockmap.h"
 #include "tracked.h"
@@ -28,6 +29,7 @@ static __always_inline int snapshot_connection(struct sock *sk, struct tracked *
 	struct counters c = {};
 	struct connection_record *r;
 
+	inherit_remembered(tp, t);
 	if (awaits_search(t))
 		return 0;
 	if (mark_bypassed(sk, t))

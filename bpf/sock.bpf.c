@@ -6,6 +6,7 @@
 #include "handover.h"
 #include "hook.h"
 #include "kernel.h"
+#include "multipath.h"
 #include "process.h"
 #include "records.h"
 #include "report.h"
@@ -159,6 +160,7 @@ static __always_inline void on_closed(struct sock *sk, int old_state)
 		/* Locked by the current task, which closes without a FIN. Otherwise this is a softirq. */
 		if (sk->sk_lock.owned && !(t->flags & CLOSING))
 			correct_owner(sk, t);
+		inherit_remembered(tp, t);
 		report_end(sk, t, tp, PHASE_CLOSED, old_state, error_of(sk, PHASE_CLOSED));
 	} else if (t->flags & CONNECTING) {
 		report_end(sk, t, tp, PHASE_FAILED, old_state, error_of(sk, PHASE_FAILED));
@@ -309,7 +311,11 @@ int adopt(struct bpf_iter__task_file *ctx)
 		return 0;
 	socket = bpf_sock_from_file(file);
 	sk = socket ? socket->sk : 0;
-	if (sk && sk->sk_protocol == IPPROTO_TCP)
+	if (!sk)
+		return 0;
+	if (sk->sk_protocol == IPPROTO_TCP)
 		adopt_socket(sk, task);
+	else if (sk->sk_protocol == IPPROTO_MPTCP)
+		remember_listener(sk, task);
 	return 0;
 }

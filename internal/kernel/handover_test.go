@@ -21,12 +21,14 @@ type service struct {
 	listener       *os.File
 }
 
-// listenHere opens the listener. With multipath it is that of most servers written in Go.
-func listenHere(t *testing.T, multipath bool) *service {
+// listenHere opens the listener, older than netconn or not. With multipath it is that of most servers written in Go.
+func listenHere(t *testing.T, multipath, older bool) *service {
 	t.Helper()
 	s := &service{client: testnet.New(t), server: testnet.New(t)}
 	testnet.Link(s.client, s.server, "nc0", "10.77.0.1/24", "10.77.0.2/24")
-	s.o = observe(t, Options{}, s.client, s.server)
+	if !older {
+		s.o = observe(t, Options{}, s.client, s.server)
+	}
 	protocol := unix.IPPROTO_TCP
 	if multipath {
 		protocol = unix.IPPROTO_MPTCP
@@ -50,6 +52,9 @@ func listenHere(t *testing.T, multipath bool) *service {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.listener.Close() })
+	if older {
+		s.o = observe(t, Options{}, s.client, s.server)
+	}
 	return s
 }
 
@@ -82,7 +87,7 @@ func wantCgroup(t *testing.T, want cgroup, owners ...conn.Process) {
 
 // The workers of a server are in the cgroup of the process that listens: that one is the owner, whichever serves.
 func TestPrefork(t *testing.T) {
-	s := listenHere(t, false)
+	s := listenHere(t, false, false)
 	for range 3 {
 		s.serve(t, nil)
 	}
@@ -97,14 +102,17 @@ func TestPrefork(t *testing.T) {
 // A process in another cgroup that has the listener, too, serves in its own name, whether the one that opened the
 // listener still has it (a supervisor, a restart that drains) or not.
 func TestListenerPassedOn(t *testing.T) {
-	for name, c := range map[string]struct{ multipath, keeps bool }{
-		"the opener keeps it":     {keeps: true},
-		"the opener closes it":    {},
-		"multipath TCP":           {multipath: true},
-		"multipath TCP, and kept": {multipath: true, keeps: true},
+	for name, c := range map[string]struct{ multipath, keeps, older bool }{
+		"the opener keeps it":      {keeps: true},
+		"the opener closes it":     {},
+		"multipath TCP":            {multipath: true},
+		"multipath TCP, and kept":  {multipath: true, keeps: true},
+		"older":                    {older: true},
+		"older multipath TCP":      {multipath: true, older: true},
+		"older multipath TCP kept": {multipath: true, keeps: true, older: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := listenHere(t, c.multipath)
+			s := listenHere(t, c.multipath, c.older)
 			group := newCgroups(t, 1)[0]
 			s.serve(t, &group)
 			if !c.keeps {
@@ -123,7 +131,7 @@ func TestListenerPassedOn(t *testing.T) {
 func TestListenerChangesItsOwner(t *testing.T) {
 	for name, multipath := range map[string]bool{"TCP": false, "multipath TCP": true} {
 		t.Run(name, func(t *testing.T) {
-			s := listenHere(t, multipath)
+			s := listenHere(t, multipath, false)
 			s.o.wantComplete()
 			group := newCgroups(t, 1)[0]
 			s.serve(t, &group)
@@ -143,6 +151,18 @@ func TestListenerChangesItsOwner(t *testing.T) {
 	}
 }
 
+// The same for a listener that is older than netconn and has no file. No close of the server tells whose a connection
+// is that its client resets.
+func TestOlderListenerChangesItsOwner(t *testing.T) {
+	s := listenHere(t, true, true)
+	group := newCgroups(t, 1)[0]
+	s.serve(t, &group)
+	exchange(t, s.client)
+	s.servers(1)
+	reset(t, s.client.Dial(serverAddress))
+	wantCgroup(t, group, s.servers(2)...)
+}
+
 // reset closes a connection without a FIN.
 func reset(t *testing.T, c *net.TCPConn) {
 	t.Helper()
@@ -153,7 +173,7 @@ func reset(t *testing.T, c *net.TCPConn) {
 
 // A server that closes before it has read everything sends a reset instead of a FIN.
 func TestServerResets(t *testing.T) {
-	s := listenHere(t, false)
+	s := listenHere(t, false, false)
 	group := newCgroups(t, 1)[0]
 	s.serve(t, &group)
 	c := s.client.Dial(serverAddress)
@@ -168,7 +188,7 @@ func TestServerResets(t *testing.T) {
 func TestConnectionPassedOn(t *testing.T) {
 	for name, listens := range map[string]bool{"it does not listen": false, "it listens on another port": true} {
 		t.Run(name, func(t *testing.T) {
-			s := listenHere(t, false)
+			s := listenHere(t, false, false)
 			group := newCgroups(t, 1)[0]
 			c := s.client.Dial(serverAddress)
 			fd, _, err := unix.Accept4(int(s.listener.Fd()), unix.SOCK_CLOEXEC)
@@ -193,7 +213,7 @@ func TestConnectionPassedOn(t *testing.T) {
 
 // A listener that closes passes its unaccepted connections to another listener on its port.
 func TestMigratedRequests(t *testing.T) {
-	s := listenHere(t, false)
+	s := listenHere(t, false, false)
 	if !s.server.HasSysctl("net.ipv4.tcp_migrate_req") {
 		t.Skip("requests are not migrated before Linux 5.14")
 	}

@@ -24,15 +24,16 @@ import (
 
 // roles are the programs that the test binary can be instead of the tests; each gets its socket as descriptor 3.
 var roles = map[string]func(){
-	"close":    func() { unix.Close(3) },
-	"send":     func() { unix.Write(3, make([]byte, 100)) },
-	"accept":   func() { acceptForEver(3, 7) },
-	"listen":   listen,
-	"dial":     dial,
-	"dial6":    dialMapped,
-	"open":     open,
-	"flood":    flood,
-	"open few": openWithFewFiles,
+	"close":            func() { unix.Close(3) },
+	"send":             func() { unix.Write(3, make([]byte, 100)) },
+	"accept":           func() { acceptForEver(3, 7) },
+	"listen":           listen,
+	"listen multipath": listenIdle,
+	"dial":             dial,
+	"dial6":            dialMapped,
+	"open":             open,
+	"flood":            flood,
+	"open few":         openWithFewFiles,
 }
 
 func open() {
@@ -95,6 +96,18 @@ func listen() {
 	os.Stdout.Write([]byte{'1'})
 	answer, _ := strconv.Atoi(os.Getenv("NETCONN_TEST_ANSWER"))
 	acceptForEver(fd, answer)
+}
+
+// listenIdle has a multipath listener and accepts nothing.
+func listenIdle() {
+	l, err := listenMultipath(os.Getenv("NETCONN_TEST_ADDRESS"))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	defer l.Close()
+	os.Stdout.Write([]byte{'1'})
+	select {}
 }
 
 // acceptForEver answers each connection with so many bytes once it has got thirteen.

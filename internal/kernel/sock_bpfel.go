@@ -125,6 +125,18 @@ type sockLosses struct {
 	Retransmits uint64
 }
 
+type sockOlderKey struct {
+	_           structs.HostLayout
+	NetnsCookie uint64
+	Port        uint64
+}
+
+type sockOlderListener struct {
+	_       structs.HostLayout
+	Address uint64
+	Process sockProcess
+}
+
 type sockPhase uint32
 
 const (
@@ -194,6 +206,7 @@ const (
 	sockMapEnded            = "ended"
 	sockMapFailed           = "failed"
 	sockMapLost             = "lost"
+	sockMapOlder            = "older"
 	sockMapServers          = "servers"
 	sockMapSnapshots        = "snapshots"
 	sockMapSockets          = "sockets"
@@ -282,6 +295,7 @@ type sockMapSpecs struct {
 	Ended     *ebpf.MapSpec `ebpf:"ended"`
 	Failed    *ebpf.MapSpec `ebpf:"failed"`
 	Lost      *ebpf.MapSpec `ebpf:"lost"`
+	Older     *ebpf.MapSpec `ebpf:"older"`
 	Servers   *ebpf.MapSpec `ebpf:"servers"`
 	Snapshots *ebpf.MapSpec `ebpf:"snapshots"`
 	Sockets   *ebpf.MapSpec `ebpf:"sockets"`
@@ -332,6 +346,7 @@ type sockMaps struct {
 	Ended     *ebpf.Map `ebpf:"ended"`
 	Failed    *ebpf.Map `ebpf:"failed"`
 	Lost      *ebpf.Map `ebpf:"lost"`
+	Older     *ebpf.Map `ebpf:"older"`
 	Servers   *ebpf.Map `ebpf:"servers"`
 	Snapshots *ebpf.Map `ebpf:"snapshots"`
 	Sockets   *ebpf.Map `ebpf:"sockets"`
@@ -344,6 +359,7 @@ func (m *sockMaps) Close() error {
 		m.Ended,
 		m.Failed,
 		m.Lost,
+		m.Older,
 		m.Servers,
 		m.Snapshots,
 		m.Sockets,

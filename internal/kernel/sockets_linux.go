@@ -196,10 +196,9 @@ func run(l *link.Iter, empty func() (int, error)) error {
 }
 
 // adoptMissing looks for connections that no process had open when netconn started (they were in an accept queue, or on
-// the way from one process to another), and for owners that were not known when a connection opened: the listener is
-// older than netconn and has no file (an MPTCP subflow, as in most servers written in Go), or systemd listens. It
-// visits every open file (1 to 2 us each), so it runs only if there is such a connection, and for a bounded share of
-// the time.
+// the way from one process to another), and for owners that were not known when a connection opened: systemd listens,
+// or bpf/multipath.h does not know the listener, which is older than netconn and has no file. It visits every open file
+// (1 to 2 us each), so it runs only if there is such a connection, and for a bounded share of the time.
 // No snapshot has a connection before a search for its owner.
 func (s *Sockets) adoptMissing(all bool) error {
 	unowned, err := s.count(sockCounterCOUNT_UNOWNED)
