@@ -7,8 +7,7 @@ import (
 	"time"
 	"unsafe"
 
-	"golang.org/x/sys/unix"
-
+	"github.com/netconn/netconn/internal/clock"
 	"github.com/netconn/netconn/internal/conn"
 )
 
@@ -34,7 +33,7 @@ type decoder struct {
 	executables map[string]string
 	questions   map[Name]string
 	message     Message
-	clock       clock // at the begin of the batch
+	clock       clock.Clock // at the begin of the batch
 	malformed   uint64
 }
 
@@ -63,7 +62,7 @@ func (d *decoder) response(raw []byte, h Handler) error {
 		Protocol:  conn.Protocol(r.Protocol),
 		Role:      conn.RoleClient,
 		Process:   d.process(&r.Process),
-		At:        d.clock.at(r.TimeNs),
+		At:        d.clock.At(r.TimeNs),
 		Answered:  true,
 		Rcode:     conn.Rcode(d.message.Rcode),
 		Latency:   time.Duration(r.LatencyNs),
@@ -88,7 +87,7 @@ func (d *decoder) unanswered(k *kernelDnsKey, q *kernelDnsQuery) conn.Lookup {
 		Protocol:  conn.Protocol(k.Protocol),
 		Role:      conn.RoleClient,
 		Process:   d.process(&q.Process),
-		At:        d.clock.at(q.TimeNs),
+		At:        d.clock.At(q.TimeNs),
 		Timeouts:  uint64(q.Resent) + 1,
 	}
 	if k.Server != 0 {
@@ -136,20 +135,3 @@ func (d *decoder) question() string {
 func endpoint(address [16]byte, port uint16) netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom16(address).Unmap(), port)
 }
-
-// A clock turns times of the kernel's monotonic clock into times of day.
-type clock struct {
-	wall      time.Time
-	monotonic time.Duration
-}
-
-func readClock() clock { return clock{wall: time.Now(), monotonic: monotonic()} }
-
-// monotonic is the clock of bpf_ktime_get_ns.
-func monotonic() time.Duration {
-	var t unix.Timespec
-	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &t) // fails for a clock that does not exist only
-	return time.Duration(t.Nano())
-}
-
-func (c clock) at(ns uint64) time.Time { return c.wall.Add(time.Duration(ns) - c.monotonic) }

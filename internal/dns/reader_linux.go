@@ -13,6 +13,7 @@ import (
 	"github.com/cilium/ebpf/ringbuf"
 
 	"github.com/netconn/netconn/internal/attach"
+	"github.com/netconn/netconn/internal/clock"
 	"github.com/netconn/netconn/internal/conn"
 )
 
@@ -121,7 +122,7 @@ func (r *Reader) Rings() []int { return []int{r.objects.Messages.FD()} }
 // Drain hands over the exchanges since the last call, and follows the servers that were started since. Call it more
 // often than the ring fills up: it holds 5,000 large responses.
 func (r *Reader) Drain(now time.Time, h Handler) error {
-	r.decoder.clock = readClock()
+	r.decoder.clock = clock.Read()
 	for left := r.ring.BufferSize(); left > 0 && r.ring.AvailableBytes() > 0; left -= len(r.record.RawSample) {
 		err := r.ring.ReadInto(&r.record)
 		if errors.Is(err, os.ErrDeadlineExceeded) {
@@ -182,7 +183,7 @@ func (r *Reader) sweep(h Handler) error {
 	}
 	var q waited
 	var late []waited
-	now := uint64(monotonic())
+	now := uint64(clock.Monotonic())
 	r.stats.Waiting = 0
 	all := r.objects.Queries.Iterate()
 	for all.Next(&q.key, &q.query) {

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/netconn/netconn/internal/clock"
 	"github.com/netconn/netconn/internal/conn"
 	"github.com/netconn/netconn/internal/testnet"
 )
@@ -63,31 +64,10 @@ func TestClockFollowsSteps(t *testing.T) {
 	wall := time.Unix(1_700_000_000, 0)
 	d := newDecoder()
 	for _, step := range []time.Duration{0, time.Hour, -time.Hour} {
-		d.clock = clock{wall: wall.Add(step), monotonic: 100 * time.Second}
+		d.clock = clock.Clock{Wall: wall.Add(step), Monotonic: 100 * time.Second}
 		c := d.connection(sockConnectionRecord{TimeNs: uint64(99 * time.Second), AgeNs: uint64(9 * time.Second)})
 		if want := wall.Add(step - time.Second); !c.Reported().Equal(want) || !c.Opened.Equal(want.Add(-9*time.Second)) {
 			t.Errorf("step %v: opened %v, reported %v", step, c.Opened, c.Reported())
 		}
-	}
-}
-
-// Records that are written while the ring is read are younger than the reading of the clock.
-func TestClockOfYoungerRecord(t *testing.T) {
-	c := clock{wall: time.Unix(1000, 0), monotonic: time.Second}
-	if got := c.at(uint64(2 * time.Second)); !got.Equal(time.Unix(1001, 0)) {
-		t.Errorf("a second later is %v", got)
-	}
-}
-
-func TestReadClock(t *testing.T) {
-	before := time.Now()
-	c := readClock()
-	if after := time.Now(); c.wall.Before(before) || c.wall.After(after) {
-		t.Errorf("the wall clock is %v, want between %v and %v", c.wall, before, after)
-	}
-	later := readClock()
-	drift := later.wall.Sub(c.wall) - (later.monotonic - c.monotonic)
-	if drift.Abs() > tolerance {
-		t.Errorf("two readings of the clock are %v apart", drift)
 	}
 }

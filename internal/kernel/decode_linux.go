@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/netconn/netconn/internal/clock"
 	"github.com/netconn/netconn/internal/conn"
 )
 
@@ -34,11 +35,18 @@ const maxNames = 4096
 // decoder turns records into reports. It remembers names, because almost every record repeats one.
 type decoder struct {
 	names map[string]string
-	clock clock         // at the begin of the batch
+	clock clock.Clock   // at the begin of the batch
 	tick  time.Duration // a jiffy
 }
 
 func newDecoder() *decoder { return &decoder{names: map[string]string{}, tick: tick()} }
+
+// tick returns the duration of a jiffy, in which the kernel counts some times. The coarse clocks advance once a jiffy.
+func tick() time.Duration {
+	var t unix.Timespec
+	_ = unix.ClockGetres(unix.CLOCK_MONOTONIC_COARSE, &t) // fails for a clock that does not exist only
+	return time.Duration(t.Nano())
+}
 
 // decode hands one record to the handler's function for its kind.
 func (d *decoder) decode(raw []byte, h Handler) error {
@@ -88,7 +96,7 @@ func (d *decoder) connection(r sockConnectionRecord) conn.Conn {
 		Timing: conn.Timing{
 			Handshake:    time.Duration(r.HandshakeNs),
 			Age:          time.Duration(r.AgeNs),
-			Opened:       d.clock.at(r.TimeNs - r.AgeNs),
+			Opened:       d.clock.At(r.TimeNs - r.AgeNs),
 			RTT:          time.Duration(r.Counters.RttUs) * time.Microsecond,
 			RTTVariation: time.Duration(r.Counters.RttVariationUs) * time.Microsecond,
 		},

@@ -58,7 +58,7 @@ func TestDecode(t *testing.T) {
 		Cgroup:   func(c conn.Cgroup) { cgroups = append(cgroups, c) },
 	}
 	d := newDecoder()
-	d.clock.wall, d.tick = time.Unix(1, 0), 10*time.Millisecond
+	d.clock.Wall, d.tick = time.Unix(1, 0), 10*time.Millisecond
 	process := sockProcess{Cgroup: 5, Pid: 42, Executable: executable("nginx")}
 	for _, raw := range [][]byte{
 		bytesOf(sampleConnection()),
@@ -116,7 +116,7 @@ func TestEveryFieldIsDecoded(t *testing.T) {
 	}
 	r.Process.Executable = executable(strings.Repeat("x", len(r.Process.Executable)-1))
 	d := newDecoder()
-	d.clock.wall = time.Unix(1, 0)
+	d.clock.Wall = time.Unix(1, 0)
 	c := d.connection(r)
 	c.Datagrams = &conn.Datagrams{} // package udp's, as the two counters are
 	c.Counts[conn.DatagramDrops], c.Counts[conn.DatagramErrors] = 1, 1

@@ -8,6 +8,8 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/ringbuf"
+
+	"github.com/netconn/netconn/internal/clock"
 )
 
 // ring is one of the streams of records.
@@ -32,7 +34,7 @@ func (r *ring) drain(h Handler) (records int, err error) {
 	if r.reader.AvailableBytes() == 0 {
 		return 0, nil
 	}
-	r.decoder.clock = readClock()
+	r.decoder.clock = clock.Read()
 	for left := r.reader.BufferSize(); left > 0 && r.reader.AvailableBytes() > 0; left -= len(r.record.RawSample) {
 		err := r.reader.ReadInto(&r.record)
 		if errors.Is(err, os.ErrDeadlineExceeded) {

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/netconn/netconn/internal/attach"
+	"github.com/netconn/netconn/internal/clock"
 	"github.com/netconn/netconn/internal/conn"
 )
 
@@ -156,7 +157,7 @@ func (s *Sockets) adopt(ctx context.Context) error {
 		return fmt.Errorf("attach adopt: %w", err)
 	}
 	defer l.Close()
-	began := uint64(monotonic())
+	began := uint64(clock.Monotonic())
 	err = errors.Join(
 		run(l, func() (int, error) { return 1, ctx.Err() }),
 		s.objects.SearchedNs.Set(began), // after a search that failed too, or what it has not found is never reported

@@ -13,6 +13,7 @@ import (
 	"github.com/cilium/ebpf/ringbuf"
 	"golang.org/x/sys/unix"
 
+	"github.com/netconn/netconn/internal/clock"
 	"github.com/netconn/netconn/internal/conn"
 )
 
@@ -27,13 +28,6 @@ func record[T any](raw []byte) (r T, ok bool) {
 	}
 	copy(unsafe.Slice((*byte)(unsafe.Pointer(&r)), unsafe.Sizeof(r)), raw)
 	return r, true
-}
-
-// monotonic is the clock of bpf_ktime_get_ns.
-func monotonic() uint64 {
-	var t unix.Timespec
-	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &t) // fails for a clock that does not exist only
-	return uint64(t.Nano())
 }
 
 // run reads an iterator to its end. The kernel interrupts it (EAGAIN) when a program finds its ring full: then empty is
@@ -61,8 +55,7 @@ func run(l *link.Iter, empty func() error) error {
 }
 
 // drain takes the waiting records of a ring.
-func (s *Sockets) drain(r *ringbuf.Reader, now time.Time, h Handler) error {
-	base := now.Add(-time.Duration(monotonic()))
+func (s *Sockets) drain(r *ringbuf.Reader, at reading, h Handler) error {
 	var raw ringbuf.Record
 	for r.AvailableBytes() > 0 {
 		err := r.ReadInto(&raw)
@@ -73,7 +66,7 @@ func (s *Sockets) drain(r *ringbuf.Reader, now time.Time, h Handler) error {
 			return fmt.Errorf("read ring: %w", err)
 		}
 		if rec, ok := record[datagramsDatagramRecord](raw.RawSample); ok {
-			s.known.socket(&rec, s.late(rec.Process.Cgroup, rec.OpenedNs), base, now, h)
+			s.known.socket(&rec, s.late(rec.Process.Cgroup, rec.OpenedNs), at, h)
 		}
 	}
 	return nil
@@ -84,7 +77,9 @@ func (s *Sockets) drain(r *ringbuf.Reader, now time.Time, h Handler) error {
 func (s *Sockets) Rings() []int { return []int{s.objects.Ended.FD()} }
 
 // Drain hands over the ends of sockets that had one peer. Those that had more end with the next Snapshot.
-func (s *Sockets) Drain(now time.Time, h Handler) error { return s.drain(s.ended, now, h) }
+func (s *Sockets) Drain(now time.Time, h Handler) error {
+	return s.drain(s.ended, reading{now: now, clock: clock.Read()}, h)
+}
 
 // Snapshot hands over what has changed since the last one, or everything.
 func (s *Sockets) Snapshot(all bool, now time.Time, h Handler) error {
@@ -97,14 +92,15 @@ func (s *Sockets) Snapshot(all bool, now time.Time, h Handler) error {
 			return fmt.Errorf("number a pass: %w", err)
 		}
 	}
-	empty := func() error { return errors.Join(s.drain(s.live, now, h), s.Drain(now, h)) }
+	at := reading{now: now, clock: clock.Read()}
+	empty := func() error { return errors.Join(s.drain(s.live, at, h), s.drain(s.ended, at, h)) }
 	if err := run(pass, empty); err != nil {
 		return fmt.Errorf("snapshot of UDP: %w", err)
 	}
 	if err := empty(); err != nil {
 		return err
 	}
-	forget, err := s.readTable(all, now, h)
+	forget, err := s.readTable(all, at, h)
 	if err != nil {
 		return err
 	}
@@ -123,15 +119,14 @@ func (s *Sockets) Snapshot(all bool, now time.Time, h Handler) error {
 }
 
 // readTable reads the exchanges beyond each socket's first, and returns those that the kernel's table is to forget.
-func (s *Sockets) readTable(all bool, now time.Time, h Handler) (forget []exchangeID, err error) {
-	base := now.Add(-time.Duration(monotonic()))
+func (s *Sockets) readTable(all bool, at reading, h Handler) (forget []exchangeID, err error) {
 	keys, values := make([]datagramsDatagramKey, 1024), make([]datagramsDatagramExchange, 1024)
 	var cursor ebpf.MapBatchCursor
 	for {
 		n, err := s.objects.Exchanges.BatchLookup(&cursor, keys, values, nil)
 		for i := range n {
 			id := exchangeID{cookie: keys[i].Cookie, remote: endpoint(keys[i].Remote, keys[i].RemotePort)}
-			if s.known.further(id, &values[i], all, base, now, h) {
+			if s.known.further(id, &values[i], all, at, h) {
 				forget = append(forget, id)
 			}
 		}

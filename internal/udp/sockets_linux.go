@@ -13,6 +13,7 @@ import (
 	"github.com/cilium/ebpf/rlimit"
 
 	"github.com/netconn/netconn/internal/attach"
+	"github.com/netconn/netconn/internal/clock"
 )
 
 // The programs that are optional, by their names in the object.
@@ -214,7 +215,7 @@ func (s *Sockets) add(id uint64) error {
 	if len(s.since) >= maxSince {
 		clear(s.since)
 	}
-	s.since[id] = monotonic()
+	s.since[id] = uint64(clock.Monotonic())
 	return nil
 }
 

@@ -3,6 +3,7 @@ package udp
 import (
 	"time"
 
+	"github.com/netconn/netconn/internal/clock"
 	"github.com/netconn/netconn/internal/conn"
 )
 
@@ -19,8 +20,15 @@ func newTable() table {
 		strays: make(map[exchangeID]uint8)}
 }
 
+// reading is one reading of what the kernel has: the time that the caller gives it, for what is idle, and the clock of
+// all times that it finds, so that they are in order.
+type reading struct {
+	now   time.Time
+	clock clock.Clock
+}
+
 // socket takes the record of a socket: its first exchange and its rest.
-func (t *table) socket(r *datagramsDatagramRecord, late bool, base, now time.Time, h Handler) {
+func (t *table) socket(r *datagramsDatagramRecord, late bool, at reading, h Handler) {
 	s := t.sockets[r.Cookie]
 	if s == nil {
 		s = &socket{}
@@ -35,38 +43,38 @@ func (t *table) socket(r *datagramsDatagramRecord, late bool, base, now time.Tim
 		bound: r.Flags&bound != 0, hooked: r.Flags&hooked != 0, late: late || r.Flags&older != 0, closed: closed,
 	}
 	id := exchangeID{cookie: r.Cookie, remote: endpoint(r.Remote, r.RemotePort), first: true}
-	t.report(id, s, &r.First, closed, true, base, now, h)
+	t.report(id, s, &r.First, closed, true, at, h)
 	if rest := counts(&r.Rest); rest != (conn.Counts{}) {
 		t.report(exchangeID{cookie: r.Cookie, first: true}, s, &datagramsDatagramExchange{
 			Counts: r.Rest, OpenedNs: r.OpenedNs, Local: r.First.Local, LocalPort: r.First.LocalPort,
-		}, closed, true, base, now, h)
+		}, closed, true, at, h)
 	}
 }
 
 // further takes an exchange beyond a socket's first, and reports whether the kernel's table is to forget it. Its socket
 // was reported before, unless it began during the snapshot, or its end was lost.
 func (t *table) further(
-	id exchangeID, x *datagramsDatagramExchange, all bool, base, now time.Time, h Handler,
+	id exchangeID, x *datagramsDatagramExchange, all bool, at reading, h Handler,
 ) (forget bool) {
 	s := t.sockets[id.cookie]
 	if s == nil {
 		t.strays[id]++
 		return t.strays[id] > lostAfter
 	}
-	t.report(id, s, x, s.closed, all, base, now, h)
+	t.report(id, s, x, s.closed, all, at, h)
 	return s.closed
 }
 
 // report hands over an exchange, if there is something new, or always if it must.
 func (t *table) report(
-	id exchangeID, s *socket, x *datagramsDatagramExchange, closed, must bool, base, now time.Time, h Handler,
+	id exchangeID, s *socket, x *datagramsDatagramExchange, closed, must bool, at reading, h Handler,
 ) {
 	e := t.exchanges[id]
 	if e == nil {
-		e = &exchange{opened: base.Add(time.Duration(x.OpenedNs)), changed: now}
+		e = &exchange{opened: at.clock.At(x.OpenedNs), changed: at.now}
 		t.exchanges[id] = e
 	}
-	grown := e.next(counts(&x.Counts), now)
+	grown := e.next(counts(&x.Counts), at.now)
 	switch {
 	case e.idle && !grown:
 		if closed {
@@ -80,7 +88,7 @@ func (t *table) report(
 		t.generation++
 		e.generation, e.idle = t.generation, false
 	}
-	c := t.conn(id, e, s, x, now)
+	c := t.conn(id, e, s, x, at.now)
 	if closed {
 		c.Phase = conn.Closed
 		delete(t.exchanges, id)
@@ -103,7 +111,7 @@ func (t *table) conn(id exchangeID, e *exchange, s *socket, x *datagramsDatagram
 			Datagrams:   datagrams(x),
 			ConnectHook: s.hooked,
 		},
-		Timing:  conn.Timing{Opened: e.opened, Age: now.Sub(e.opened)},
+		Timing:  conn.Timing{Opened: e.opened, Age: max(now.Sub(e.opened), 0)},
 		Counts:  e.total.Sub(e.base),
 		Process: s.process,
 	}

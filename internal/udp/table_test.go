@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
+	"github.com/netconn/netconn/internal/clock"
 	"github.com/netconn/netconn/internal/conn"
 )
 
@@ -33,7 +34,12 @@ func (s *script) report(sent uint64, change func(*datagramsDatagramRecord)) {
 	if change != nil {
 		change(&r)
 	}
-	s.socket(&r, false, time.Unix(900, 0), s.now, s.take)
+	s.socket(&r, false, s.at(), s.take)
+}
+
+// at is a reading at the script's time. The monotonic clock began at second 900.
+func (s *script) at() reading {
+	return reading{now: s.now, clock: clock.Clock{Wall: time.Unix(900, 0)}}
 }
 
 func (s *script) wait(d time.Duration) []exchangeID {
@@ -103,7 +109,7 @@ func TestLostEnd(t *testing.T) {
 	further := exchangeID{cookie: 1, remote: netip.MustParseAddrPort("10.0.0.3:53")}
 	x := datagramsDatagramExchange{}
 	x.Counts.Sent = 7
-	s.further(further, &x, true, time.Unix(900, 0), s.now, s.take)
+	s.further(further, &x, true, s.at(), s.take)
 	s.said()
 	for range lostAfter {
 		s.passed()
@@ -130,7 +136,7 @@ func TestStrayExchange(t *testing.T) {
 	id := exchangeID{cookie: 1, remote: netip.MustParseAddrPort("10.0.0.3:53")}
 	x := datagramsDatagramExchange{}
 	for n := range lostAfter + 1 {
-		if got := s.further(id, &x, true, time.Unix(900, 0), s.now, s.take); got != (n == lostAfter) {
+		if got := s.further(id, &x, true, s.at(), s.take); got != (n == lostAfter) {
 			t.Errorf("after %d passes: forget is %t", n+1, got)
 		}
 		s.wait(time.Second)
