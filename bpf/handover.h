@@ -70,15 +70,15 @@ static __always_inline bool takes_over(struct sock *sk, struct tracked *t, struc
 	return *listener != 0;
 }
 
-/* Notes who serves a listener, for what it accepts from now on. */
+/* Notes who serves a listener, for what it accepts from now on. A cookie does not show that the listener has an entry:
+ * another agent on the host may have given it one. */
 static __always_inline void hand_over(struct sock *sk, __u64 listener, struct tracked *t)
 {
 	__u64 cookie = BPF_CORE_READ((struct sock *)listener, __sk_common.skc_cookie.counter);
 
 	if (cookie)
 		bpf_map_update_elem(&servers, &cookie, &t->process, BPF_ANY);
-	else
-		remember_server(sk, listener, t);
+	remember_server(sk, listener, t);
 }
 
 /* Corrects the owner at the close of a connection. Runs in the process that closes, which may not be the one that
