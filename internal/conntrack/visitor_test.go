@@ -46,7 +46,7 @@ func TestVisitor(t *testing.T) {
 		visit(t, path)
 	}
 	n := testnet.New(t)
-	pod := exec.Command("sleep", "60")
+	pod := exec.Command("sleep", "infinity")
 	n.Start(pod)
 	visitor := exec.Command("/proc/self/exe", "-test.run", "^TestVisitor$") // newer, so /proc has it after the pod
 	visitor.Env = append(os.Environ(), variable+"=/proc/"+strconv.Itoa(pod.Process.Pid)+"/ns/net")
