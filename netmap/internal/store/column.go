@@ -68,6 +68,18 @@ func (c *column[T]) each(f func(slot int, v uint64)) {
 	}
 }
 
+// addTo adds each figure to the sum of its slot. Columns may be longer than the sums.
+func (c *column[T]) addTo(sums []uint64) {
+	cells := c.cells[:min(len(c.cells), len(sums))]
+	for i, v := range cells {
+		if v == full[T]() {
+			sums[i] += c.big[uint32(i)]
+			continue
+		}
+		sums[i] += uint64(v)
+	}
+}
+
 func (c *column[T]) clear() {
 	clear(c.cells)
 	clear(c.big)
@@ -125,6 +137,13 @@ func (h half) ticks() uint64 {
 }
 
 func (h half) seconds() float64 { return float64(h.ticks()) * tick }
+
+// addTicks adds each time to the sum of its slot.
+func addTicks(sums []uint64, times []half) {
+	for i, v := range times[:min(len(times), len(sums))] {
+		sums[i] += v.ticks()
+	}
+}
 
 // addTime adds to a cell.
 func addTime(cells *[]half, slot uint32, ticks uint64) {

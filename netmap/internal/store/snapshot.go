@@ -84,28 +84,23 @@ func (s *Store) ringOf(step int64) *ring {
 // figures adds up what each report counted in a range.
 func (s *Store) figures(r snap.Range, now int64) []snap.Figures {
 	f := make([]snap.Figures, len(s.reports))
+	buckets := slices.Collect(s.ringOf(r.Step).within(r.From, r.To))
+	sums := make([]uint64, len(f))
+	for _, c := range summed {
+		clear(sums)
+		for _, b := range buckets {
+			c.add(b, sums)
+		}
+		for i, v := range sums {
+			if v != 0 {
+				c.put(&f[i], v)
+			}
+		}
+	}
 	recent := min(r.To, now) - activeHold - r.Step
-	for b := range s.ringOf(r.Step).within(r.From, r.To) {
-		b.tx.each(func(i int, v uint64) { f[i].Tx += v })
-		b.rx.each(func(i int, v uint64) { f[i].Rx += v })
-		b.retransmits.each(func(i int, v uint64) { f[i].Retransmits += v })
-		b.rtts.each(func(i int, v uint64) { f[i].RTTs += v })
-		b.handshakes.each(func(i int, v uint64) { f[i].Handshakes += v })
-		b.attempts.each(func(i int, v uint64) { f[i].Attempts += v })
-		b.closed.each(func(i int, v uint64) { f[i].Closed += v })
-		b.lookups.each(func(i int, v uint64) { f[i].Lookups += v })
-		b.lookupTimes.each(func(i int, v uint64) { f[i].LookupTimes += v })
+	for _, b := range buckets {
 		if b.at >= recent {
 			b.active.each(func(i int, v uint64) { f[i].Active = v - 1 })
-		}
-		for i, v := range b.rttSum[:min(len(b.rttSum), len(f))] {
-			f[i].RTTSum += v.seconds()
-		}
-		for i, v := range b.handshakeSum[:min(len(b.handshakeSum), len(f))] {
-			f[i].HandshakeSum += v.seconds()
-		}
-		for i, v := range b.lookupSum[:min(len(b.lookupSum), len(f))] {
-			f[i].LookupSum += v.seconds()
 		}
 		for i, code := range b.rttMax[:min(len(b.rttMax), len(f))] {
 			if code != 0 {
@@ -117,4 +112,27 @@ func (s *Store) figures(r snap.Range, now int64) []snap.Figures {
 		}
 	}
 	return f
+}
+
+// summed are the figures that add up over buckets. They are added up one after the other: the sums of one figure stay
+// in the cache, and all figures of all reports do not.
+var summed = [...]struct {
+	add func(b *bucket, sums []uint64)
+	put func(f *snap.Figures, v uint64)
+}{
+	{func(b *bucket, to []uint64) { b.tx.addTo(to) }, func(f *snap.Figures, v uint64) { f.Tx = v }},
+	{func(b *bucket, to []uint64) { b.rx.addTo(to) }, func(f *snap.Figures, v uint64) { f.Rx = v }},
+	{func(b *bucket, to []uint64) { b.retransmits.addTo(to) }, func(f *snap.Figures, v uint64) { f.Retransmits = v }},
+	{func(b *bucket, to []uint64) { b.rtts.addTo(to) }, func(f *snap.Figures, v uint64) { f.RTTs = v }},
+	{func(b *bucket, to []uint64) { b.handshakes.addTo(to) }, func(f *snap.Figures, v uint64) { f.Handshakes = v }},
+	{func(b *bucket, to []uint64) { b.attempts.addTo(to) }, func(f *snap.Figures, v uint64) { f.Attempts = v }},
+	{func(b *bucket, to []uint64) { b.closed.addTo(to) }, func(f *snap.Figures, v uint64) { f.Closed = v }},
+	{func(b *bucket, to []uint64) { b.lookups.addTo(to) }, func(f *snap.Figures, v uint64) { f.Lookups = v }},
+	{func(b *bucket, to []uint64) { b.lookupTimes.addTo(to) }, func(f *snap.Figures, v uint64) { f.LookupTimes = v }},
+	{func(b *bucket, to []uint64) { addTicks(to, b.rttSum) },
+		func(f *snap.Figures, v uint64) { f.RTTSum = float64(v) * tick }},
+	{func(b *bucket, to []uint64) { addTicks(to, b.handshakeSum) },
+		func(f *snap.Figures, v uint64) { f.HandshakeSum = float64(v) * tick }},
+	{func(b *bucket, to []uint64) { addTicks(to, b.lookupSum) },
+		func(f *snap.Figures, v uint64) { f.LookupSum = float64(v) * tick }},
 }
