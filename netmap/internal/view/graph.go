@@ -163,7 +163,9 @@ type drawing struct {
 // fold draws what is beyond the limits as the node of everything beyond a limit. The rows with least are folded.
 func (d *drawing) fold(answer *Graph) {
 	keep := d.keep(answer)
-	at := make(map[pair]int)
+	most := min(len(d.rows), d.Edges)
+	d.pairs, d.sums = make([]pair, 0, most), make([]sums, 0, most)
+	at := make(map[pair]int, most)
 	for _, i := range d.order() {
 		p := d.keys[i]
 		asked := p

@@ -62,6 +62,7 @@ func group[K comparable](
 	for i := range g.of {
 		g.of[i] = -1
 	}
+	var sizes []int // edges of each row
 	err := q.each(ctx, snapshot, func(i int, e *snap.Edge) {
 		k, loop := key(e)
 		if (loop || q.hop(i)) && !q.Loops {
@@ -70,23 +71,42 @@ func group[K comparable](
 		}
 		row, ok := g.row[k]
 		if !ok {
-			row = len(g.rows)
+			row = len(g.keys)
 			g.row[k] = row
-			g.keys = append(g.keys, k)
-			g.rows = append(g.rows, sums{})
+			g.keys, sizes = append(g.keys, k), append(sizes, 0)
 		}
 		g.of[i] = row
-		g.rows[row].add(i, e, q.flags(snapshot, e))
-		g.total.Add(&e.Figures)
-		c := q.Prices.cost(e)
-		g.rows[row].cost.add(c)
-		g.cost.add(c)
+		sizes[row]++
 		g.edges++
 	})
+	if err != nil {
+		return nil, err
+	}
+	g.sum(snapshot, q, sizes)
 	for i := range snapshot.Shared {
 		g.attribute(&snapshot.Shared[i])
 	}
-	return g, err
+	return g, nil
+}
+
+// sum adds up the edges of each row. The number of rows and their sizes are known by then, so no list grows.
+func (g *grouping[K]) sum(snapshot *snap.Snapshot, q *Query, sizes []int) {
+	g.rows = make([]sums, len(sizes))
+	edges := make([]int, g.edges)
+	for row, n := range sizes {
+		g.rows[row].edges, edges = edges[:0:n], edges[n:]
+	}
+	for i, row := range g.of {
+		if row < 0 {
+			continue
+		}
+		e := &snapshot.Edges[i]
+		c := q.Prices.cost(e)
+		g.rows[row].add(i, e, q.flags(snapshot, e))
+		g.rows[row].cost.add(c)
+		g.total.Add(&e.Figures)
+		g.cost.add(c)
+	}
 }
 
 // attribute adds retransmits of servers to the row that they belong to, if that is certain.

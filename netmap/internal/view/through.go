@@ -86,7 +86,10 @@ func newWorkloads(s *snap.Snapshot, join bool) workloads {
 	}
 	for i := range s.Edges {
 		e := &s.Edges[i]
-		if source := w.sources[e.Client.AsSource()]; source != nil && toTunnel(e) {
+		if !toTunnel(e) {
+			continue
+		}
+		if source := w.sources[e.Client.AsSource()]; source != nil {
 			w.ends[source] = append(w.ends[source], e.Client)
 		}
 	}
