@@ -99,6 +99,10 @@ const (
 // place returns the flow that a key of a connection is counted in: its own, or the overflow flow of its resource or of
 // the host. If there is no room it returns current, unless that is nil.
 func (t *Table) place(k *Key, current *flow, u user) *flow {
+	if current != nil && current.Key == *k {
+		current.of.gone = false // a container with a connection exists
+		return current
+	}
 	slot := t.recent.slot(k)
 	if f := *slot; f != nil && f.Key == *k {
 		f.of.gone = false // a container with a connection exists

@@ -284,3 +284,15 @@ func TestOrder(t *testing.T) {
 		t.Error("the overflow flow is not the last one")
 	}
 }
+
+// A connection without a final identity is looked up again and again, and mostly finds the flow that it is in. That
+// shows that its container exists, as finding the flow in the maps does.
+func TestPlaceReturnsTheCurrentFlow(t *testing.T) {
+	table := newTable(Config{}, at(0))
+	k := toPort(shop, 80)
+	f := table.place(&k, nil, established)
+	f.of.gone, table.recent = true, recent{}
+	if again := table.place(&k, f, established); again != f || f.of.gone {
+		t.Errorf("flow %p of a container that is gone: %v, want %p of one that exists", again, f.of.gone, f)
+	}
+}
