@@ -23,7 +23,7 @@ type agent struct {
 	netconnConfig   string
 	collectorConfig *yaml.Node
 
-	rules, ingress, quota *yaml.Node
+	namespace, rules, ingress, quota *yaml.Node
 }
 
 // readAgent reads a folder such as deploy/base. The error names the file and the path that is missing.
@@ -35,6 +35,7 @@ func readAgent(folder string) (*agent, error) {
 		pod:             f.at(set, "spec", "template", "spec"),
 		netconnConfig:   f.text("netconn.yaml"),
 		collectorConfig: f.parse("collector.yaml", f.text("collector.yaml")),
+		namespace:       f.document("namespace.yaml", "Namespace"),
 		rules:           f.at(f.document("rbac.yaml", "ClusterRole"), "rules"),
 		ingress:         f.at(f.document("networkpolicy.yaml", "NetworkPolicy"), "spec", "ingress"),
 		quota:           f.document("quota.yaml", "ResourceQuota"),

@@ -149,6 +149,25 @@ func TestResourceAsksForTheSamePods(t *testing.T) {
 	}
 }
 
+// The namespace permits the pods of the agent also where pod security admission forbids them by default. A chart cannot
+// label the namespace of its release.
+func TestNamespaces(t *testing.T) {
+	var want, got corev1.Namespace
+	decode(t, read(t, "base/namespace.yaml"), "Namespace", &want)
+	decode(t, read(t, "operator/agent.yaml"), "Namespace", &got)
+	if diff := cmp.Diff(want, got); diff != "" || len(want.Labels) == 0 {
+		t.Errorf("namespace of the operator (-base +resource):\n%s", diff)
+	}
+	for key, value := range want.Labels {
+		command := "    kubectl label namespace " + want.Name + " " + key + "=" + value + "\n"
+		for _, file := range []string{"helm/values.yaml", "../docs/kubernetes.md"} {
+			if !strings.Contains(strings.ReplaceAll(string(read(t, file)), "#   ", "    "), command) {
+				t.Errorf("%s has no%s", file, command)
+			}
+		}
+	}
+}
+
 // Both forms have both configurations, the collector's with the defaults of the variables that only tests set.
 func TestConfigurations(t *testing.T) {
 	var values struct {
