@@ -99,7 +99,7 @@ func applyTwice(t *testing.T, c *testcluster.Cluster, path string) {
 func TestClusterDeployComponents(t *testing.T) {
 	t.Parallel() // no connections are looked at
 	c := testcluster.New(t)
-	folder := everyComponent(t)
+	folder := kustomization(t, everyComponent(t))
 	kubectl(t, c, "apply", "-f", "testdata/definitions.yaml")
 	kubectl(t, c, "wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
 	applyTwice(t, c, folder)
@@ -137,7 +137,7 @@ func TestClusterDeployComponents(t *testing.T) {
 	}
 }
 
-// everyComponent returns the folder of a kustomization with all components: the one that docs/kubernetes.md shows.
+// everyComponent returns the kustomization with all components that docs/kubernetes.md shows.
 func everyComponent(t *testing.T) string {
 	t.Helper()
 	_, text, _ := strings.Cut(readText(t, root+"/docs/kubernetes.md"), "```yaml\napiVersion: kustomize")
@@ -154,6 +154,12 @@ func everyComponent(t *testing.T) string {
 			t.Errorf("docs/kubernetes.md does not show the component %s", entry.Name())
 		}
 	}
+	return "apiVersion: kustomize" + text
+}
+
+// kustomization returns the folder of a kustomization, in which ../netconn/deploy is ours.
+func kustomization(t *testing.T, text string) string {
+	t.Helper()
 	folder := t.TempDir()
 	deploy, err := filepath.Abs(root + "/deploy")
 	if err != nil {
@@ -162,7 +168,7 @@ func everyComponent(t *testing.T) string {
 	if deploy, err = filepath.Rel(folder, deploy); err != nil {
 		t.Fatal(err)
 	}
-	text = "apiVersion: kustomize" + strings.ReplaceAll(text, "../netconn/deploy", deploy)
+	text = strings.ReplaceAll(text, "../netconn/deploy", deploy)
 	if err := os.WriteFile(filepath.Join(folder, "kustomization.yaml"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
