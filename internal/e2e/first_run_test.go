@@ -91,7 +91,7 @@ func TestRefusesMachine(t *testing.T) {
 			[]string{"unshare", "--mount", "sh", "-c", `mount -t tmpfs none /sys/kernel/btf && exec "$0" "$@"`},
 			"the kernel has no type information (/sys/kernel/btf/vmlinux): use one built with CONFIG_DEBUG_INFO_BTF=y",
 		},
-		"root of a container": {[]string{"setpriv", "--bounding-set=-all"}, "missing CAP_BPF, CAP_PERFMON: run as root, or grant these"},
+		"root of a container": {[]string{"setpriv", "--bounding-set=-all"}, "missing CAP_BPF, CAP_PERFMON: run as root, or grant these capabilities"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := exec.LookPath(tt.by[0]); err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -79,9 +80,14 @@ func (c *Collector) Stop() error {
 	return nil
 }
 
-// EndError waits for the end, and returns an error that tells how the collector ended, with the last lines of its log.
+// EndError waits for the end, and returns an error that tells how the collector ended, with the end of its log: the
+// error that the collector itself ended with, or else the last lines.
 func (c *Collector) EndError() error {
-	return fmt.Errorf("the collector ended (%s); the end of %s is:\n\n%s", c.State(), c.log, c.LastLines(12))
+	state, end := c.State(), c.LastLines(12)
+	if i := strings.LastIndex(end, "\nError: "); i >= 0 {
+		end = end[i+1:]
+	}
+	return fmt.Errorf("the collector ended (%s); the end of %s is:\n\n%s", state, c.log, end)
 }
 
 // Log returns what the collector has written so far.

@@ -67,6 +67,10 @@ func TestCollectorFails(t *testing.T) {
 	if strings.Contains(err.Error(), "line 2\n") || !strings.Contains(err.Error(), "line 3\n") {
 		t.Errorf("it does not show the last 12 lines: %v", err)
 	}
+	c = start(t, `echo "Shutdown complete."; printf 'Error: two faults:\nthe first\nthe second\n'; exit 1`)
+	if err := c.AwaitReady(); err == nil || !strings.HasSuffix(err.Error(), " is:\n\nError: two faults:\nthe first\nthe second") {
+		t.Errorf("with an error of its own: %v", err)
+	}
 	c = start(t, `trap 'echo "no such exporter"; exit 2' HUP; echo "Everything is ready."; while true; do sleep 0.01; done`)
 	if err := c.AwaitReady(); err != nil {
 		t.Fatal(err)
