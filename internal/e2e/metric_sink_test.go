@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -121,7 +122,18 @@ func (want counts) differ(got counts) string {
 // returns the last: a count that is too high never comes down, and one that still moves is not what it is to be.
 func (s *sink) want(want counts, inARow int) collection {
 	s.t.Helper()
-	diff := "nothing was received"
+	last, diff := s.settle(want, inARow)
+	if diff != "" {
+		s.t.Fatalf("counts (-want +got):\n%s", diff)
+	}
+	return last
+}
+
+// settle waits as want does, and returns the last collection. If the counts do not become the wanted ones, it returns
+// the last difference too.
+func (s *sink) settle(want counts, inARow int) (last collection, diff string) {
+	s.t.Helper()
+	diff = "nothing was received"
 	seen, same := len(s.all()), 0
 	settled := poll(func() bool {
 		for all := s.all(); seen < len(all) && same < inARow; seen++ {
@@ -134,7 +146,7 @@ func (s *sink) want(want counts, inARow int) collection {
 		return same == inARow
 	})
 	if !settled {
-		s.t.Fatalf("counts (-want +got):\n%s", diff)
+		return s.latest(), cmp.Or(diff, "equal, but not in so many collections in a row")
 	}
-	return s.all()[seen-1]
+	return s.all()[seen-1], ""
 }
