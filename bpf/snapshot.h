@@ -105,7 +105,7 @@ static __always_inline int visit(struct bpf_iter__bpf_sk_storage_map *ctx, bool 
 	return full;
 }
 
-/* Several processes may have a socket open. It is reported once a pass. */
+/* Several processes may have a socket open. It is reported and counted once a pass. */
 static __always_inline int visit_file(struct file *file, bool all)
 {
 	struct socket *socket = file ? bpf_sock_from_file(file) : 0;
@@ -117,6 +117,7 @@ static __always_inline int visit_file(struct file *file, bool all)
 	if (snapshot(sk, t, all))
 		return 1;
 	t->pass = pass;
+	visited++;
 	return 0;
 }
 

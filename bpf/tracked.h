@@ -89,7 +89,7 @@ struct {
 	__type(value, struct losses);
 } lost SEC(".maps");
 
-/* How many more sockets may get state, and how many had it in this pass over all of them. The reader sets both. A
+/* How many more sockets may get state, and how many with it this pass has visited. The reader sets both. A
  * program that opens a socket only reads room. A shared count would be written at each connection on each processor. */
 volatile __s64 room = (__u64)-1 >> 1;
 volatile __u64 visited = 0;

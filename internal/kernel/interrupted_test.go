@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
 
@@ -21,7 +22,13 @@ import (
 // deafen has socket_state miss what comes, as it does while the kernel has interrupted it.
 func (w *observer) deafen() {
 	w.t.Helper()
-	id, known := must(w.objects.SocketState.Info())(w.t).ID()
+	w.detach(w.objects.SocketState)
+}
+
+// detach has a program miss what comes.
+func (w *observer) detach(p *ebpf.Program) {
+	w.t.Helper()
+	id, known := must(p.Info())(w.t).ID()
 	for _, c := range w.closers {
 		l, ok := c.(link.Link)
 		if !ok || !known {
@@ -34,7 +41,7 @@ func (w *observer) deafen() {
 			return
 		}
 	}
-	w.t.Fatal("socket_state has no link")
+	w.t.Fatalf("%s has no link", p)
 }
 
 func must[T any](v T, err error) func(testing.TB) T {

@@ -148,3 +148,62 @@ func TestSocketsWithState(t *testing.T) {
 	t.Errorf("%d more with %d connections open, %d more when they were closed, %d more after a pass",
 		opened, connections, ended, closed)
 }
+
+// Where a pass visits open files, a count that has drifted is set right as far as the limit needs it. Too many: of
+// sockets whose destruction no program saw. Too few: of sockets whose opening none saw.
+func TestCountOverFiles(t *testing.T) {
+	t.Run("too many", func(t *testing.T) {
+		w := newWire(t)
+		o := observe(t, Options{overFiles: true}, w.client, w.server)
+		const connections, others = 1000, 500
+		o.limit(int(must(readAllocated())(t)) + others)
+		o.detach(o.objects.SocketDestroyed)
+		for range connections {
+			client, server := w.connect()
+			client.SetLinger(0)
+			client.Close()
+			server.Close()
+		}
+		o.snapshot(false)
+		if o.stats().Full {
+			t.Error("sockets that are gone left no room")
+		}
+		client, server := w.connect()
+		defer client.Close()
+		defer server.Close()
+		o.live = nil
+		o.snapshot(false)
+		wantEqual(t, "live ends", 2, len(o.live))
+	})
+	t.Run("too few", func(t *testing.T) {
+		w := newWire(t)
+		o := observe(t, Options{overFiles: true}, w.client, w.server)
+		const connections = 20
+		for range connections {
+			client, server := w.connect()
+			defer client.Close()
+			defer server.Close()
+		}
+		o.room.drift = -1 << 40
+		o.limit(2 * connections)
+		if o.stats().Full {
+			t.Fatal("the count has not drifted")
+		}
+		o.snapshot(false)
+		if !o.stats().Full {
+			t.Error("there is room beside as many sockets as the limit")
+		}
+	})
+}
+
+func TestParseAllocated(t *testing.T) {
+	n, err := parseAllocated("sockets: used 20\nTCP: inuse 4 orphan 0 tw 2 alloc 12 mem 966\nUDP: inuse 0 mem 119\n")
+	if err != nil || n != 12 {
+		t.Errorf("%d, %v; want 12", n, err)
+	}
+	for _, wrong := range []string{"", "UDP: alloc 1\n", "TCP: inuse 4\n", "TCP: inuse 4 alloc\n", "TCP: alloc x\n"} {
+		if n, err := parseAllocated(wrong); err == nil {
+			t.Errorf("%q: %d, want an error", wrong, n)
+		}
+	}
+}
