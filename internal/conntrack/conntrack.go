@@ -21,8 +21,9 @@ import (
 	"github.com/netconn/netconn/internal/conn"
 )
 
-// ErrTooEarly says that a namespace is not known yet, and that it is too early for another search.
-var ErrTooEarly = errors.New("it is too early to search for a network namespace again")
+// ErrTooEarly says that something is not known yet, and may be a moment later: it is too early for another search for a
+// network namespace, or the kernel's answer was not read in time.
+var ErrTooEarly = errors.New("not known yet")
 
 // Protocol numbers of IP that have ports.
 const (

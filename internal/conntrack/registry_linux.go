@@ -48,7 +48,7 @@ type registry struct {
 	eventsErr error         // why not
 	byInode   map[uint32]*netns
 	byID      map[int32]*netns
-	moved     map[uint32]bool // whose path led elsewhere when the last search had found it
+	notYet    map[uint32]bool // that the last search found, and that could not be registered then
 	lastID    int32           // ids are never reused, so the id of a deleted namespace never points to another one
 }
 
@@ -96,7 +96,7 @@ func (g *registry) find(now time.Time, k netnsKey, process uint32) (n *netns, to
 	}
 	tooEarly = !g.searchAndRegister(now)
 	n = g.known(k)
-	return n, n == nil && (tooEarly || g.moved[k.inode])
+	return n, n == nil && (tooEarly || g.notYet[k.inode])
 }
 
 // searchAndRegister registers every namespace that a search finds, and reports whether a complete search was made. It
@@ -106,7 +106,7 @@ func (g *registry) searchAndRegister(now time.Time) (complete bool) {
 		return false
 	}
 	paths, complete := g.search(now)
-	g.moved = make(map[uint32]bool)
+	g.notYet = make(map[uint32]bool)
 	if g.events == nil && complete {
 		g.removeDeleted()
 	}
@@ -115,8 +115,9 @@ func (g *registry) searchAndRegister(now time.Time) (complete bool) {
 			n.path = path
 			continue
 		}
-		if err := g.register(inode, path); moved(err) { // or it may not be entered: a lookup in it says so
-			g.moved[inode] = true
+		err := g.register(inode, path)
+		if moved(err) || errors.Is(err, ErrTooEarly) { // or it may not be entered: a lookup in it says so
+			g.notYet[inode] = true
 		}
 	}
 	return complete

@@ -16,7 +16,8 @@ import (
 // sizeofRtgenmsg is the size of struct rtgenmsg with the padding before the attributes.
 const sizeofRtgenmsg = 4
 
-// requestTimeout is how long an answer of the kernel may take: it comes at once, or never.
+// requestTimeout is how long an answer of the kernel may take. It comes at once, or never, but this thread may have to
+// wait for a processor before it can read it.
 const requestTimeout = time.Second
 
 // dial opens a netlink socket in a namespace. The socket keeps the namespace alive until it is closed.
@@ -28,14 +29,18 @@ func dial(family int, in *os.File) (*netlink.Conn, error) {
 	return c, nil
 }
 
-// request sends a netlink message and returns the answers.
+// request sends a netlink message and returns the answers. It returns ErrTooEarly if none was read in time.
 func request(c *netlink.Conn, kind uint16, flags netlink.HeaderFlags, message []byte) ([]netlink.Message, error) {
 	if err := c.SetReadDeadline(time.Now().Add(requestTimeout)); err != nil {
 		return nil, fmt.Errorf("limit the time of an answer: %w", err)
 	}
-	return c.Execute(netlink.Message{
+	answers, err := c.Execute(netlink.Message{
 		Header: netlink.Header{Type: netlink.HeaderType(kind), Flags: netlink.Request | flags}, Data: message,
 	})
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil, fmt.Errorf("%w: %w", ErrTooEarly, err)
+	}
+	return answers, err
 }
 
 // parseNsid reads a message of RTM_GETNSID: the id of a namespace in the namespace that was asked about, and in the one

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"testing"
 
+	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 )
 
@@ -44,6 +45,18 @@ func TestRoutes(t *testing.T) {
 		if got := parseRoute(message); got != 0 {
 			t.Errorf("%d bytes: interface %d, want none", len(message), got)
 		}
+	}
+}
+
+// The kernel answers at once. An answer that was not read in time, on a machine with too much to do, is asked for again.
+func TestAnswerThatIsNotReadInTime(t *testing.T) {
+	c, err := netlink.Dial(unix.NETLINK_ROUTE, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := request(c, unix.NLMSG_NOOP, 0, nil); !errors.Is(err, ErrTooEarly) { // the kernel does not answer it
+		t.Errorf("%v, want %v", err, ErrTooEarly)
 	}
 }
 

@@ -269,7 +269,8 @@ func (q *lookup) question() Question {
 	return Question{Namespace: in, Process: e.Process, Phase: e.Phase, Tuple: nat.Packet(e, q.steps)}
 }
 
-// step turns an answer into what it means for the connection; early: that is not known yet.
+// step turns an answer into what it means for the connection; early: that is not known yet. Where the packet goes next
+// does not matter to the route of a pair.
 func (x *Index) step(q *lookup, in conn.Tuple, a Answer, now time.Time) (s nat.Step, early bool) {
 	out := in
 	switch a.Result {
@@ -281,6 +282,9 @@ func (x *Index) step(q *lookup, in conn.Tuple, a Answer, now time.Time) (s nat.S
 		return nat.Step{Out: a.Tuple, Reply: a.Reply}, false
 	default:
 		return s, a.Result == Early
+	}
+	if q.paired() {
+		return s, false
 	}
 	local, err := x.config.Lookup.Local(now, q.netns, out.Destination.Addr())
 	if err != nil {

@@ -33,6 +33,7 @@ type tracking struct {
 	outers    map[uint32]uint32
 	uncertain map[uint32]bool // namespaces with another way out than to outers
 	lost      map[uint32]bool // namespaces of which it is not known what is around them
+	closed    map[uint32]bool // namespaces of which the addresses are not known
 	early     int             // how many times it is too early to ask
 	asked     []Question
 }
@@ -45,7 +46,12 @@ func (o *tracking) lookup() Lookup {
 			}
 			return answers
 		},
-		Local: func(_ time.Time, _ uint32, a netip.Addr) (bool, error) { return a.IsLoopback(), nil },
+		Local: func(_ time.Time, netns uint32, a netip.Addr) (bool, error) {
+			if o.closed[netns] {
+				return false, errors.New("not known")
+			}
+			return a.IsLoopback(), nil
+		},
 		Outer: func(_ time.Time, netns uint32, _ conn.Tuple) (uint32, bool, error) {
 			if o.lost[netns] {
 				return 0, false, errors.New("not known")

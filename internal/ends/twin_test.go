@@ -167,6 +167,18 @@ func TestEntryOfAnOpenConnection(t *testing.T) {
 	}
 }
 
+// The addresses of the server's namespace do not matter to the route of a pair, so it is right without them.
+func TestPairNeedsNoAddresses(t *testing.T) {
+	o := redirecting(false)
+	o.closed = map[uint32]bool{closedPair(1)[1].Namespace.Inode: true}
+	j := newJourney(t, o)
+	j.read(closedPair(1)...)
+	j.read()
+	for _, end := range closedPair(1) {
+		j.want(end, viaService())
+	}
+}
+
 // Both ends in one namespace show by themselves that it redirected the connection.
 func TestPairInOneNamespaceNeedsNoLookup(t *testing.T) {
 	o := redirecting(false)
