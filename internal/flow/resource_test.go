@@ -293,6 +293,6 @@ func TestPlaceReturnsTheCurrentFlow(t *testing.T) {
 	f := table.place(&k, nil, established)
 	f.of.gone, table.recent = true, recent{}
 	if again := table.place(&k, f, established); again != f || f.of.gone {
-		t.Errorf("flow %p of a container that is gone: %v, want %p of one that exists", again, f.of.gone, f)
+		t.Errorf("flow %p, container gone: %v; want flow %p, container gone: false", again, f.of.gone, f)
 	}
 }

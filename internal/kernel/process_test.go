@@ -107,7 +107,7 @@ func listenIdle() {
 	}
 	defer l.Close()
 	os.Stdout.Write([]byte{'1'})
-	l.Accept() // nobody connects, and a program that only sleeps is a deadlock to Go
+	l.Accept() // nobody connects; without cgo, Go reports `select {}` as a deadlock
 }
 
 // acceptForEver answers each connection with so many bytes once it has got thirteen.
