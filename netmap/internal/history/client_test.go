@@ -12,6 +12,8 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/mailru/easyjson/jlexer"
+
+	"github.com/netconn/netconn/internal/names"
 )
 
 // A request is what a store receives.
@@ -197,4 +199,29 @@ func TestQueriesThatFail(t *testing.T) {
 		}
 	}
 	close(release)
+}
+
+// The labels of a row are read whatever white space and escapes the store writes.
+func TestLabels(t *testing.T) {
+	n := newNaming([]string{"netconn_edge_io"})
+	for _, text := range []string{
+		`{"client_name":"a\"b\u0063","server_port":"80"}`, "{ \"client_name\" : \"a\\\"bc\" ,\n\t\"server_port\": \"80\" }",
+	} {
+		var rows []row
+		body := strings.NewReader(`{"status":"success","data":{"result":[{"metric" : ` + text + ` , "value":[1,"2"]},{"metric":{},"value":[1,"3"]}]}}`)
+		_, err := read(body, (&client{maxSeries: 2}).rows(func(r row) { rows = append(rows, r) }))
+		if err != nil || len(rows) != 2 || rows[0].Value.Value != 2 || rows[1].Value.Value != 3 {
+			t.Fatalf("%s: %+v, %v", text, rows, err)
+		}
+		first, second := newLabels(&n).of(rows[0].labels), newLabels(&n).of(rows[1].labels)
+		if first.client.Get(names.TagName) != `a"bc` || first.port.String() != "80" || second.port.String() != "" {
+			t.Errorf("%s: %q, %q and %q", text, first.client.Get(names.TagName), first.port, second.port)
+		}
+	}
+	for _, text := range []string{`["a"]`, `{"a":1}`, `{"a":{}}`, `"a"`, `{"a":"b"`} {
+		body := strings.NewReader(`{"status":"success","data":{"result":[{"metric":` + text + `,"value":[1,"2"]}]}}`)
+		if _, err := read(body, (&client{maxSeries: 2}).rows(func(row) {})); err == nil {
+			t.Errorf("%s are labels", text)
+		}
+	}
 }

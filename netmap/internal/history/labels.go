@@ -12,7 +12,7 @@ import (
 type labels struct {
 	fields map[string]field
 	values map[string]edge.Value
-	read   map[string]reading // by the text of all labels
+	read   map[string]*reading // by the text of all labels
 }
 
 // A field sets what one label says of a reading.
@@ -25,7 +25,7 @@ type reading struct {
 }
 
 func newLabels(n *naming) *labels {
-	l := &labels{make(map[string]field), make(map[string]edge.Value), make(map[string]reading)}
+	l := &labels{make(map[string]field), make(map[string]edge.Value), make(map[string]*reading)}
 	for attribute, f := range linkFields() {
 		l.fields[n.label(attribute)] = f
 	}
@@ -59,24 +59,30 @@ func linkFields() map[string]field {
 	}
 }
 
-// of returns what the labels of a row say.
-func (l *labels) of(text []byte) reading {
-	if r, known := l.read[string(text)]; known {
-		return r
+// of returns what the labels of a row say. It is not to be changed. Rows with the same labels share it.
+func (l *labels) of(text []byte) *reading {
+	r, known := l.read[string(text)]
+	if !known {
+		r = new(reading)
+		l.into(r, text)
+		l.read[string(text)] = r
 	}
-	r := reading{report: report{party: party{known: true}}}
+	return r
+}
+
+// into sets a reading to what the labels of a row say that no other row has.
+func (l *labels) into(r *reading, text []byte) {
+	*r = reading{report: report{party: party{known: true}}}
 	lexer := &jlexer.Lexer{Data: text}
 	object(lexer, func(key string) {
 		if set := l.fields[key]; set != nil {
-			set(&r, l.value(lexer.UnsafeString()))
+			set(r, l.value(lexer.UnsafeString()))
 		} else {
 			lexer.SkipRecursive()
 		}
 	})
 	r.client.ReadName()
 	r.server.ReadName()
-	l.read[string(text)] = r
-	return r
 }
 
 func (l *labels) value(s string) edge.Value {

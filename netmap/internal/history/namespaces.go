@@ -81,9 +81,10 @@ func (b *builder) group(s *snap.Snapshot, known, before result) bool {
 		sums[of] = sum
 	}
 	pairings := b.reports
-	b.reports, b.idle = nil, true
+	b.reports, b.idle = make([]report, 0, len(known.rows)), true
+	var of reading
 	for _, r := range known.rows {
-		of := b.labels.of(r.labels)
+		b.labels.into(&of, r.labels)
 		if of.client.Has(names.TagProxy) || of.server.Has(names.TagProxy) {
 			return false
 		}
@@ -92,7 +93,7 @@ func (b *builder) group(s *snap.Snapshot, known, before result) bool {
 	b.figures = make([]snap.Figures, len(b.reports))
 	b.finish(s, before)
 	for i := range s.Edges {
-		of := pairingOf(&b.origins[i].report)
+		of := pairingOf(b.origins[i].report)
 		s.Edges[i].Figures = sums[of]
 		delete(sums, of)
 	}

@@ -69,7 +69,7 @@ func readRow(l *jlexer.Lexer) (r row) {
 	object(l, func(key string) {
 		switch key {
 		case "metric":
-			r.labels = l.Raw()
+			r.labels = readLabels(l)
 		case "value":
 			r.Value = readSample(l)
 		case "values":
@@ -79,6 +79,14 @@ func readRow(l *jlexer.Lexer) (r row) {
 		}
 	})
 	return r
+}
+
+// readLabels returns the text of an object of strings. Unlike Raw, it does not read it twice.
+func readLabels(l *jlexer.Lexer) []byte {
+	l.IsDelim('{') // reads the brace
+	begin := l.GetPos() - 1
+	object(l, func(string) { l.UnsafeString() })
+	return l.Data[begin:l.GetPos()]
 }
 
 // readSample reads [1435781451.781, "1.5"].

@@ -139,8 +139,8 @@ type builder struct {
 
 // An origin is what an edge was made of.
 type origin struct {
-	report  report
-	shadows []report // of the other end; only their retransmits count
+	report  *report
+	shadows []*report // of the other end; only their retransmits count
 }
 
 func newBuilder(n *naming) *builder {
@@ -244,8 +244,10 @@ func (b *builder) finish(s *snap.Snapshot, before result) {
 	if before.err != nil {
 		before.rows, before.any = nil, false // what was read of them would make the other edges new
 	}
+	var of reading
 	for _, r := range before.rows {
-		known[b.labels.of(r.labels).party] = true
+		b.labels.into(&of, r.labels)
+		known[of.party] = true
 	}
 	ends := make(map[edge.End]*edge.End)
 	intern := func(e edge.End) *edge.End {
@@ -256,7 +258,8 @@ func (b *builder) finish(s *snap.Snapshot, before result) {
 	}
 	primaries := make(map[party][]int) // edges that a client reports
 	for _, byServer := range [...]bool{false, true} {
-		for i, r := range b.reports {
+		for i := range b.reports {
+			r := &b.reports[i]
 			if r.byServer != byServer || b.figures[i].Idle() && !b.idle {
 				continue
 			}
@@ -280,7 +283,7 @@ func (b *builder) finish(s *snap.Snapshot, before result) {
 // they belong to the edge with the same ones, or it is not known to which. It reports whether the report is no edge of
 // its own.
 func (b *builder) join(s *snap.Snapshot, i int, of []int) bool {
-	r, n, rest := b.reports[i], b.figures[i].Retransmits, b.figures[i]
+	r, n, rest := &b.reports[i], b.figures[i].Retransmits, b.figures[i]
 	rest.Retransmits = 0
 	same := slices.DeleteFunc(slices.Clone(of), func(e int) bool {
 		return *s.Edges[e].Client != r.client || *s.Edges[e].Server != r.server

@@ -80,9 +80,9 @@ func (h *history) about(rows [][]int) (q queries, rowOf, shadowOf map[report]int
 	for row, edges := range rows {
 		for _, i := range edges {
 			o := &h.origins[i]
-			rowOf[o.report] = row
+			rowOf[*o.report] = row
 			for _, s := range o.shadows {
-				shadowOf[s] = row
+				shadowOf[*s] = row
 			}
 			clients = append(clients, o.report.client.Get(names.TagName))
 			servers = append(servers, o.report.server.Get(names.TagName))
@@ -102,7 +102,7 @@ func (h *history) ask(ctx context.Context, q queries, m metric) ([]course, error
 	found, err := h.source.courses.get(ctx, key, func(ctx context.Context) (all []course, err error) {
 		read := newLabels(&q.naming)
 		_, err = h.source.client.steps(ctx, key.query, r.From+r.Step, r.To, r.Step, func(found row) {
-			all = append(all, course{read.of(found.labels), found.Values})
+			all = append(all, course{*read.of(found.labels), found.Values})
 		})
 		return all, err
 	})
