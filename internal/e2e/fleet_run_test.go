@@ -41,7 +41,8 @@ func setting(t *testing.T, name string, otherwise int) int {
 // that one was sent and had not written.
 //
 // NETCONN_NODES (10) is the size of the cluster. The agents of NETCONN_AGENTS (all) of them report, NETCONN_ROUNDS (6)
-// times, as fast as the gateways take it. The log has what that took; docs/scale.md extrapolates.
+// times, as fast as the gateways take it, each over connections of its own. The log has what that took; docs/scale.md
+// extrapolates.
 func TestBackendFleet(t *testing.T) {
 	nodes := setting(t, "NETCONN_NODES", 10)
 	r := newFleetRun(t, newFleet(nodes, setting(t, "NETCONN_AGENTS", nodes)))
@@ -70,7 +71,7 @@ type fleetRun struct {
 	store    *prometheus
 	address  []string
 	gateways []*collector
-	clients  []pmetricotlp.GRPCClient
+	clients  map[shipment]pmetricotlp.GRPCClient // each agent has a connection to each gateway
 	backend  string
 
 	sent   map[sentKey]int64
@@ -86,14 +87,21 @@ const fleetGateways = 3
 
 func newFleetRun(t *testing.T, f *fleet) *fleetRun {
 	t.Helper()
-	r := &fleetRun{t: t, fleet: f, sent: make(map[sentKey]int64), atRisk: make(map[sentKey]int64), backend: newSignals(t).address}
+	r := &fleetRun{
+		t: t, fleet: f, sent: make(map[sentKey]int64), atRisk: make(map[sentKey]int64), backend: newSignals(t).address,
+		clients: make(map[shipment]pmetricotlp.GRPCClient),
+	}
 	r.store = startVictoria(t, "-opentelemetry.usePrometheusNaming", "-search.maxUniqueTimeseries=2000000", "-search.maxQueryDuration=5m")
 	t.Setenv("STORE_ENDPOINT", "http://"+r.store.address+"/opentelemetry/v1/metrics")
 	for range fleetGateways {
 		address := freeAddress(t)
 		r.address = append(r.address, address)
 		r.gateways = append(r.gateways, r.gateway(address))
-		r.clients = append(r.clients, pmetricotlp.NewGRPCClient(dialOTLP(t, address)))
+	}
+	for node := range f.agents {
+		for shard, address := range r.address {
+			r.clients[shipment{node, shard}] = pmetricotlp.NewGRPCClient(dialOTLP(t, address))
+		}
 	}
 	t.Logf("%d nodes, %d agents, %d pods, %d workloads, %d edges", len(f.workloads)*podsPerWorkload/podsPerNode, f.agents, f.started,
 		len(f.workloads), len(f.edges))
@@ -124,7 +132,7 @@ func (r *fleetRun) send(halfway func()) {
 		slots <- struct{}{}
 		sending.Go(func() {
 			defer func() { <-slots }()
-			if !r.export(key.shard, messages[key]) {
+			if !r.export(key, messages[key]) {
 				failed.Add(1)
 			}
 		})
@@ -137,10 +145,10 @@ func (r *fleetRun) send(halfway func()) {
 }
 
 // export sends a message until it is taken, as an agent does.
-func (r *fleetRun) export(shard int, all pmetric.Metrics) bool {
+func (r *fleetRun) export(of shipment, all pmetric.Metrics) bool {
 	request := pmetricotlp.NewExportRequestFromMetrics(all)
 	taken := poll(func() bool {
-		_, err := r.clients[shard].Export(r.t.Context(), request)
+		_, err := r.clients[of].Export(r.t.Context(), request)
 		if err != nil {
 			r.failed.Add(1)
 		}
