@@ -6,7 +6,7 @@
 # make test-pod    the agent's pod with the rights of its manifest, in containerd without Kubernetes (root)
 # make test-node   what deploy/ installs, on a real node of Kubernetes that it brings up (root); test-node-down removes what a killed one left
 # make test-churn  the same for half an hour, in which pods come and go for NETCONN_CHURN (10m)
-# make test-backends  the tests with Prometheus, Victoria's stores and Jaeger, which it builds from source (some minutes the first time), and a browser
+# make test-backends  the tests with Prometheus, Victoria's stores and Jaeger, which it builds from source (some minutes the first time), ClickHouse from npm, and a browser
 # make test-store  the tests of the map of a store, with Prometheus, VictoriaMetrics and a browser
 # make race        the tests of what runs concurrently in a collector, with the race detector
 # make image       the container image, as an archive that containerd, Docker and Podman load, without any of them
@@ -207,7 +207,8 @@ test-node-down:
 	@NETCONN_KUBERNETES='$(CURDIR)/_build/kubernetes' $(GO) test -count=1 -run '^$$' ./internal/e2e/node
 
 # The backends that users have, built from source for the tests that query them, and an application that sends its spans to one.
-BACKENDS := $(addprefix _build/backends/,prometheus promtool alertmanager victoria-metrics victoria-logs jaeger traced)
+# ClickHouse is not built here: npm has it as a library.
+BACKENDS := $(addprefix _build/backends/,prometheus promtool alertmanager victoria-metrics victoria-logs jaeger clickhouse traced)
 
 _build/backends/prometheus: internal/tools/prometheus/go.mod
 	@echo 'Building $@. The first time takes some minutes.'
@@ -242,6 +243,12 @@ _build/backends/victoria-logs: internal/tools/victorialogs/go.mod
 _build/backends/jaeger: internal/tools/jaeger/go.mod
 	@echo 'Building $@. The first time takes some minutes.'
 	@CGO_ENABLED=0 nice $(GO) build -modfile=$< -trimpath -ldflags='-s -w' -o $@ github.com/jaegertracing/jaeger/cmd/all-in-one
+	@touch $@
+
+_build/backends/clickhouse: $(addprefix internal/tools/clickhouse/,build go.mod package.json package-lock.json query.js)
+	@echo 'Installing $@, 550 MB.'
+	@mkdir -p $(@D)
+	@GO='$(GO)' internal/tools/clickhouse/build $@
 	@touch $@
 
 _build/backends/traced: internal/tools/traced/go.mod internal/tools/traced/main.go
