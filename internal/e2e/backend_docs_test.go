@@ -17,6 +17,7 @@ const (
 	plainQL  = "promql plain"  // without suffixes
 	nativeQL = "promql native" // of native histograms
 	logsQL   = "logsql"
+	clickSQL = "sql" // of ClickHouse
 )
 
 // A documented is a query of the documentation.
@@ -25,11 +26,12 @@ type documented struct{ page, language, text string }
 var (
 	fence    = regexp.MustCompile("(?ms)^ *```([^\n]*)\n(.*?)^ *```$")
 	indented = regexp.MustCompile(`(?m)(?:^ {4}.*\n)+`)
-	// A query has a function of a range, an aggregation, or a filter of LogsQL.
-	querying = regexp.MustCompile(`\b(rate|increase|increase_pure|[a-z]+_over_time)\(|\bsum (by )?\(|event_name:`)
+	// A query has a function of a range, an aggregation, a filter of LogsQL, or a statement of SQL.
+	querying = regexp.MustCompile(`\b(rate|increase|increase_pure|[a-z]+_over_time)\(|\bsum (by )?\(|event_name:|\b(SELECT|CREATE)\s`)
 )
 
-// documentedQueries returns the queries of the README and of docs/. A blank line separates two queries of a block.
+// documentedQueries returns the queries of the README and of docs/. A blank line separates two queries or statements of a
+// block.
 func documentedQueries(t *testing.T) (all []documented) {
 	t.Helper()
 	pages, err := filepath.Glob("../../docs/*.md")
@@ -47,7 +49,7 @@ func documentedQueries(t *testing.T) (all []documented) {
 			count[q.language]++
 		}
 	}
-	for _, language := range []string{promQL, dotsQL, plainQL, nativeQL, logsQL} {
+	for _, language := range []string{promQL, dotsQL, plainQL, nativeQL, logsQL, clickSQL} {
 		if count[language] == 0 {
 			t.Errorf("found %d queries in %s", count[language], language)
 		}
@@ -61,7 +63,7 @@ func queriesOf(t *testing.T, page, text string) (all []documented) {
 	for _, block := range fence.FindAllStringSubmatch(text, -1) {
 		language, code := strings.TrimSpace(block[1]), block[2]
 		switch language {
-		case promQL, dotsQL, plainQL, nativeQL, logsQL:
+		case promQL, dotsQL, plainQL, nativeQL, logsQL, clickSQL:
 			for _, q := range strings.Split(code, "\n\n") {
 				all = append(all, documented{page, language, q})
 			}
@@ -79,6 +81,20 @@ func queriesOf(t *testing.T, page, text string) (all []documented) {
 	return all
 }
 
+// documentedSQL returns the statements of a page, which has a number of them.
+func documentedSQL(t *testing.T, page string, statements int) (all []string) {
+	t.Helper()
+	for _, q := range documentedQueries(t) {
+		if q.language == clickSQL && q.page == page {
+			all = append(all, q.text)
+		}
+	}
+	if len(all) != statements {
+		t.Fatalf("%s has %d statements of SQL, not %d", page, len(all), statements)
+	}
+	return all
+}
+
 // Every query of a page is found, and none can hide in a block that names no language.
 func TestBackendQueriesOfPage(t *testing.T) {
 	const page = "```promql\nrate(a[5m])\n\nsum by (b)\n  (c)\n```\ntext\n```promql dots\n{\"a.b\"}\n```\n```yaml\na: b\n```\n"
@@ -86,7 +102,7 @@ func TestBackendQueriesOfPage(t *testing.T) {
 	if len(got) != 3 || got[1].text != "sum by (b)\n  (c)\n" || got[2].language != dotsQL {
 		t.Errorf("%q", got)
 	}
-	for _, hidden := range []string{"    rate(a[5m])\n", "```yaml\nexpr: increase(a[1m])\n```\n", "```\nevent_name:=\"a\" | limit 1\n```\n"} {
+	for _, hidden := range []string{"    rate(a[5m])\n", "```yaml\nexpr: increase(a[1m])\n```\n", "```\nevent_name:=\"a\" | limit 1\n```\n", "```\nSELECT 1\n```\n"} {
 		inner := &testing.T{}
 		if queriesOf(inner, "x", hidden); !inner.Failed() {
 			t.Errorf("%q hides a query", hidden)
