@@ -51,17 +51,34 @@ func TestRoomOfAFullPassIsGivenBack(t *testing.T) {
 		table.Apply(dial(i, 80), at(1))
 	}
 	table.Collect(at(10), byPort)
+	if c := len(table.visits.pieces) * pieceSize; c > (sparePieces+1)*pieceSize {
+		t.Errorf("there is room for %d visits after the first collection", c)
+	}
 	table.Apply(sent(dial(7, 80), 1, 0), at(11))
 	got := table.Collect(at(20), byPort)
-	if c := len(table.visits.pieces) * pieceSize; c > (sparePieces+1)*pieceSize {
-		t.Errorf("there is room for %d visits after a collection with one", c)
-	}
 	want := Flow{Key: toPort(shop, 80), Start: at(0), Connections: true, Counts: conn.Counts{conn.Sent: 1}, Active: n}
 	want.Outcomes[Attempts][conn.NoError] = n
 	expect(t, "and nothing is lost with it", got, flows(shop, want))
 }
 
-// As many visits as the last collection had stay, whatever ends before the next one.
+// Connections whose identity may still change keep their visits, also at the first collection.
+func TestRoomOfTheUnsettledStays(t *testing.T) {
+	const n = 2 * sparePieces * pieceSize
+	table := newTable(Config{}, at(0))
+	for i := range uint64(n) {
+		table.Apply(sent(dial(i, 80), 1, 0), at(1))
+	}
+	table.Collect(at(2), guess("", false))
+	if table.visits.n != n {
+		t.Fatalf("%d of %d connections are looked up again", table.visits.n, n)
+	}
+	got := table.Collect(at(3), byPort)
+	want := Flow{Key: toPort(shop, 80), Start: at(0), Connections: true, Counts: conn.Counts{conn.Sent: n}, Active: n}
+	want.Outcomes[Attempts][conn.NoError] = n
+	expect(t, "all of them", got, flows(shop, want))
+}
+
+// As many visits as the last two collections had stay, whatever ends before the next one.
 func TestRoomStaysWhileItIsNeeded(t *testing.T) {
 	const n = 2 * sparePieces * pieceSize
 	table, reports := crowd(n)
@@ -78,6 +95,7 @@ func TestRoomStaysWhileItIsNeeded(t *testing.T) {
 		}
 		table.Collect(now, byPort)
 	}
+	collect()
 	if allocations := testing.AllocsPerRun(3, collect); allocations >= sparePieces/2 {
 		t.Errorf("%v allocations of a collection", allocations)
 	}

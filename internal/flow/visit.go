@@ -39,6 +39,7 @@ const sparePieces = 64
 type visits struct {
 	pieces []*[pieceSize]visit
 	n      int
+	before int // what the last collection began with
 }
 
 func (l *visits) at(i int32) *visit { return &l.pieces[i/pieceSize][i%pieceSize] }
@@ -65,10 +66,11 @@ func (l *visits) remove(i int32) {
 	l.n--
 }
 
-// truncate keeps the first n. It frees the pieces that were not in use, beyond the spare ones: where every connection
-// has news at each collection, the next one needs as many.
+// truncate keeps the first n, which ends a collection. Of the other pieces it keeps the spare ones, and those that this
+// collection and the one before needed: where every connection has news at each collection, the next one needs as many.
 func (l *visits) truncate(n int) {
-	keep := l.n/pieceSize + sparePieces
+	keep := max(n, min(l.n, l.before))/pieceSize + sparePieces
+	l.before = l.n
 	for i := n; i < l.n; i++ {
 		*l.at(int32(i)) = visit{}
 	}
