@@ -51,6 +51,19 @@ func TestPartsThatFail(t *testing.T) {
 	}
 }
 
+// After a part that fails, the others are measured.
+func TestPartsAfterOneThatFails(t *testing.T) {
+	b := newBench(t)
+	withScript(t, b)
+	b.program = "/nonexistent"
+	err := b.measureParts("live,cost")
+	for _, part := range []string{"live: collect no sockets: ", "cost: churn at 200 a second: "} {
+		if err == nil || !strings.Contains(err.Error(), part) {
+			t.Errorf("%v, want %s", err, part)
+		}
+	}
+}
+
 // A load that cannot start is the error of each part, with what was to be measured.
 func TestPartsWithoutLoad(t *testing.T) {
 	for name, c := range map[string]struct {

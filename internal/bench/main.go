@@ -142,15 +142,15 @@ func run(arguments []string, out, progress io.Writer) error {
 			"that exist")
 	}
 	b.program = flags.Arg(0)
-	if err := b.measureParts(*chosen); err != nil {
-		return err
+	err := b.measureParts(*chosen)
+	if len(b.tables) > 0 {
+		describe(out, "make bench", arguments)
+		b.write(out)
 	}
-	describe(out, "make bench", arguments)
-	b.write(out)
-	return nil
+	return err
 }
 
-// measureParts runs the chosen parts; none chosen: all.
+// measureParts runs the chosen parts; none chosen: all. After one that fails, it runs the others.
 func (b *bench) measureParts(chosen string) (err error) {
 	wanted := strings.FieldsFunc(chosen, func(r rune) bool { return r == ',' || r == ' ' })
 	for _, name := range wanted {
@@ -169,11 +169,11 @@ func (b *bench) measureParts(chosen string) (err error) {
 		if len(wanted) > 0 && !slices.Contains(wanted, p.name) {
 			continue
 		}
-		if err := p.run(); err != nil {
-			return fmt.Errorf("%s: %w", p.name, err)
+		if failed := p.run(); failed != nil {
+			err = errors.Join(err, fmt.Errorf("%s: %w", p.name, failed))
 		}
 	}
-	return nil
+	return err
 }
 
 // nameLoad makes the executable of the traffic. Its name is unique: the collector reports the whole host.
