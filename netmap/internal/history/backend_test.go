@@ -73,7 +73,7 @@ func startPrometheus(t *testing.T, configuration string) *backend {
 func startVictoria(t testing.TB, flags ...string) *backend {
 	t.Helper()
 	return startBackend(t, "victoria-metrics", "/health", "/opentelemetry/v1/metrics", func(address, data string) []string {
-		return append(flags, "-storageDataPath="+data, "-httpListenAddr="+address, "-memory.allowedBytes=64MB")
+		return append([]string{"-storageDataPath=" + data, "-httpListenAddr=" + address, "-memory.allowedBytes=64MB"}, flags...)
 	})
 }
 

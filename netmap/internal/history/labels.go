@@ -7,8 +7,8 @@ import (
 	"github.com/netconn/netconn/netmap/internal/edge"
 )
 
-// labels reads the labels of series. Most series share them with others, so each text is read once. Not safe for
-// concurrent use.
+// labels reads the labels of rows. What of has read it remembers, as most rows share their labels with others. Not safe
+// for concurrent use.
 type labels struct {
 	fields map[string]field
 	values map[string]edge.Value
@@ -59,7 +59,7 @@ func linkFields() map[string]field {
 	}
 }
 
-// of returns what the labels of a row say. It is not to be changed. Rows with the same labels share it.
+// of returns what the labels of a row say. Rows with equal labels share the result: callers must not change it.
 func (l *labels) of(text []byte) *reading {
 	r, known := l.read[string(text)]
 	if !known {
@@ -70,7 +70,7 @@ func (l *labels) of(text []byte) *reading {
 	return r
 }
 
-// into sets a reading to what the labels of a row say that no other row has.
+// into reads the labels of a row into r, and does not remember them. It is for lists in which all labels differ.
 func (l *labels) into(r *reading, text []byte) {
 	*r = reading{report: report{party: party{known: true}}}
 	lexer := &jlexer.Lexer{Data: text}

@@ -81,8 +81,12 @@ func readRow(l *jlexer.Lexer) (r row) {
 	return r
 }
 
-// readLabels returns the text of an object of strings. Unlike Raw, it does not read it twice.
+// readLabels returns the text of an object of strings. It checks the text in one pass, where Raw takes two.
 func readLabels(l *jlexer.Lexer) []byte {
+	if l.IsNull() {
+		l.Skip()
+		return nil
+	}
 	l.IsDelim('{') // reads the brace
 	begin := l.GetPos() - 1
 	object(l, func(string) { l.UnsafeString() })
