@@ -45,7 +45,11 @@ func TestBackendClickHouse(t *testing.T) {
 			}
 		}
 	})
-	t.Run("each of them", func(t *testing.T) { wantEach(t, rowsOf[visitRow](c, ask(statements[3], visitedAddress))) })
+	t.Run("each of them", func(t *testing.T) {
+		for _, address := range []string{visitedAddress, visitorAddress} {
+			wantEach(t, rowsOf[visitRow](c, ask(statements[3], address)))
+		}
+	})
 	t.Run("who failed", func(t *testing.T) {
 		wantRefused(t, rowsOf[refusedRow](c, ask(statements[4], visitedAddress)), ofVisits(events))
 	})
