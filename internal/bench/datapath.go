@@ -110,7 +110,6 @@ func (b *bench) dataPathTable() *report.Table {
 // dataPath is the part of a workload.
 func (b *bench) dataPath(w workload) func() error {
 	return func() (err error) {
-		t := b.dataPathTable()
 		p, err := testbed.NewPair()
 		if err != nil {
 			return err
@@ -122,6 +121,7 @@ func (b *bench) dataPath(w workload) func() error {
 		}
 		defer func() { err = errors.Join(err, g.stop()) }()
 		results := make(map[string]*comparison)
+		var rows [][]string
 		for _, v := range b.variants(p) {
 			b.say("%s with %s", w.name, v.name)
 			r, err := b.compare(g, v)
@@ -129,8 +129,10 @@ func (b *bench) dataPath(w workload) func() error {
 				return err
 			}
 			results[v.name] = r
-			t.Add(r.row(w, v)...)
+			rows = append(rows, r.row(w, v))
 		}
+		t := b.dataPathTable()
+		t.Rows = append(t.Rows, rows...)
 		b.goals = append(b.goals, dataPathGoals(w, results[netconnVariant], results[baselineVariant])...)
 		return nil
 	}

@@ -51,7 +51,7 @@ func TestPartsThatFail(t *testing.T) {
 	}
 }
 
-// After a part that fails, the others are measured.
+// After a part that fails, the others run.
 func TestPartsAfterOneThatFails(t *testing.T) {
 	b := newBench(t)
 	withScript(t, b)

@@ -39,7 +39,7 @@ const sparePieces = 64
 type visits struct {
 	pieces []*[pieceSize]visit
 	n      int
-	before int // what the last collection began with
+	before int // how many visits the last collection began with
 }
 
 func (l *visits) at(i int32) *visit { return &l.pieces[i/pieceSize][i%pieceSize] }
