@@ -5,6 +5,8 @@ package e2e
 import (
 	"fmt"
 	"maps"
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/netconn/netconn/internal/testnet"
@@ -43,16 +45,47 @@ func (s *sink) wantOrHidden(want counts, inARow int, p untraced.Packets) (hidden
 	return true
 }
 
-// missingEnds returns how many ends of connections are missing from got, and whether that explains all differences.
+// missingEnds returns how many ends of connections are missing from got, and whether that explains all differences. The
+// other end of a missing one has a peer that is not known.
 func (want counts) missingEnds(got counts) (ends int64, only bool) {
 	only = true
+	var alone int64
 	for key, series := range want {
-		n, explained := missingEndsOf(series, got[key])
+		known, n := withPeers(series, got[key])
+		alone += n
+		n, explained := missingEndsOf(series, known)
 		ends += n
 		only = only && explained
 	}
-	return ends, only
+	return ends, only && alone <= ends
 }
+
+// withPeers returns what was counted with the peers that are wanted where they are not known, and how many ends that
+// changes.
+func withPeers(want, got map[string]int64) (known map[string]int64, alone int64) {
+	peers := make(map[string]string) // the wanted series by their names without a peer; empty: there are several
+	for name := range want {
+		if _, several := peers[withoutPeer(name)]; several {
+			name = ""
+		}
+		peers[withoutPeer(name)] = name
+	}
+	known = make(map[string]int64)
+	for name, n := range got {
+		if with := peers[withoutPeer(name)]; with != "" && strings.Contains(name, "netconn.peer.type=private") {
+			if metricOf(name) == "netconn.attempts" && with != name {
+				alone += n
+			}
+			name = with
+		}
+		known[name] += n
+	}
+	return known, alone
+}
+
+var peerAttribute = regexp.MustCompile(`netconn\.peer\.[^,}]*(, )?`)
+
+func withoutPeer(name string) string { return peerAttribute.ReplaceAllString(name, "") }
 
 // missingEndsOf does so for a resource. A missing end takes its attempt along or leaves its connection active, and it may
 // take bytes along. Nothing else becomes less, nothing becomes more, and no series appears.
@@ -103,6 +136,31 @@ func TestMissingEnds(t *testing.T) {
 		maps.Copy(got, x.change)
 		if ends, only := (counts{"": want}).missingEnds(counts{"": got}); ends != x.ends || only != x.only {
 			t.Errorf("%s: %d ends, only them: %v; want %d, %v", name, ends, only, x.ends, x.only)
+		}
+	}
+}
+
+// The other end of a missing one does not know its peer. It is as many ends as are missing, or it is another defect.
+func TestMissingPeers(t *testing.T) {
+	const known, private = "netconn.attempts{netconn.peer.name=a, netconn.peer.type=pod, x=y}", "netconn.attempts{netconn.peer.type=private, x=y}"
+	const knownEnd, privateEnd = "netconn.closed{netconn.peer.name=a, netconn.peer.type=pod, x=y}", "netconn.closed{netconn.peer.type=private, x=y}"
+	want := counts{"client": {known: 10, knownEnd: 10}, "server": {"netconn.attempts{}": 10, "netconn.closed{}": 10}}
+	for name, x := range map[string]struct {
+		server, alone int64
+		private       string
+		only          bool
+	}{
+		"one end":           {9, 1, private, true},
+		"two clients":       {9, 2, private, false},
+		"no end is missing": {10, 1, private, false},
+		"another peer":      {9, 1, "netconn.attempts{netconn.peer.type=public, x=y}", false},
+	} {
+		got := counts{
+			"client": {known: 10 - x.alone, x.private: x.alone, knownEnd: 10 - x.alone, privateEnd: x.alone},
+			"server": {"netconn.attempts{}": x.server, "netconn.closed{}": x.server},
+		}
+		if _, only := want.missingEnds(got); only != x.only {
+			t.Errorf("%s: explained: %v", name, only)
 		}
 	}
 }
