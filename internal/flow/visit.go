@@ -66,8 +66,8 @@ func (l *visits) remove(i int32) {
 	l.n--
 }
 
-// truncate keeps the first n, which ends a collection. Of the other pieces it keeps the spare ones, and those that this
-// collection and the one before needed: where every connection has news at each collection, the next one needs as many.
+// truncate keeps the first n, which ends a collection. Of the other pieces it keeps the spare ones, and those that both
+// this collection and the one before needed: if every connection has news at each collection, the next needs as many.
 func (l *visits) truncate(n int) {
 	keep := max(n, min(l.n, l.before))/pieceSize + sparePieces
 	l.before = l.n

@@ -152,8 +152,8 @@ func (v *volumes) line(to *bufio.Writer, labels string, points int, step int64, 
 }
 
 // BenchmarkBackend measures graphs of a month from a VictoriaMetrics: of a cluster by namespace, and of the workloads
-// of a namespace. Neither the map nor the store caches answers. NETCONN_EDGES says how many edges there are, 500 by default. NETCONN_STORE is a store that has edges
-// already.
+// of a namespace. Neither the map nor the store caches answers. NETCONN_EDGES says how many edges there are, 500 by
+// default. NETCONN_STORE is a store that has edges already.
 func BenchmarkBackend(b *testing.B) {
 	v := &volumes{edges: 500, hours: 2, days: 31, sparse: true, end: time.Now().Unix() - 120}
 	if n, err := strconv.Atoi(os.Getenv("NETCONN_EDGES")); err == nil {
