@@ -8,10 +8,13 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/netconn/netconn/internal/harness"
 )
 
-// A connection is one edge on the map at any moment, also while its server is not known: listeners of Go that are older
-// than netconn have no owner, so a connection has none before the server accepts it.
+// A connection is one edge on the map at any moment, also while its server is not known: what a listener of Go accepts
+// that is older than netconn has no owner before the search has found the listener. Of what waits to be accepted it never
+// has one where the kernel forbids iterators over maps: then only sockets with a file are visited.
 func TestEachConnectionHasOneServer(t *testing.T) {
 	client, server := start(t, "nc-caller", nil, nil), start(t, "nc-called", nil, nil)
 	to := map[string]string{"old": freeAddress(t), "accepted": freeAddress(t), "waiting": freeAddress(t)}
@@ -21,7 +24,7 @@ func TestEachConnectionHasOneServer(t *testing.T) {
 	client.do("dial old %s", to["old"])
 	server.do("accept sold %s", to["old"])
 	prometheus, address := freeAddress(t), freeAddress(t)
-	runShippedWithMap(t, prometheus, address)
+	collector := runShippedWithMap(t, prometheus, address)
 	until(t, "the first collection", func() bool { return len(readPage(t, prometheus).values) > 0 })
 	client.do("dial accepted %s", to["accepted"])
 	server.do("accept saccepted %s", to["accepted"])
@@ -52,10 +55,17 @@ func TestEachConnectionHasOneServer(t *testing.T) {
 	want := map[string][]line{
 		"old":      {{client: "nc-caller", server: "nc-called", sent: 1000 * rounds, received: 20_000 * rounds}},
 		"accepted": {{client: "nc-caller", server: "nc-called", sent: 1000 * rounds, received: 20_000 * rounds}},
-		"waiting":  {{client: "nc-caller", server: "unknown", sent: 1000 * rounds}},
+		"waiting":  {{client: "nc-caller", server: "nc-called", sent: 1000 * rounds}},
 	}
 	var got map[string][]line
-	if !poll(func() bool { got = servers(); return cmp.Equal(want, got, cmp.AllowUnexported(line{})) }) {
+	readsFiles := harness.ReadsFiles(collector.Log())
+	if !poll(func() bool {
+		got = servers()
+		if waiting := got["waiting"]; len(waiting) == 1 && readsFiles && waiting[0].server == "unknown" {
+			waiting[0].server = "nc-called"
+		}
+		return cmp.Equal(want, got, cmp.AllowUnexported(line{}))
+	}) {
 		t.Errorf("edges (-want +got):\n%s", cmp.Diff(want, got, cmp.AllowUnexported(line{})))
 	}
 }
