@@ -56,6 +56,9 @@ const (
 	// tenth of a second: the ring of ended connections holds two seconds at ten thousand a second. It is high because a
 	// snapshot may report the two ends of a connection far apart, and a lookup before the second report is in vain.
 	maxQueued = 1 << 17
+	// maxAsked is how many questions are asked in one call. With its answer, one takes some 300 bytes, and a first
+	// snapshot has a hundred thousand.
+	maxAsked = 4096
 	// maxSpare bounds the records, and the lookups, that are kept to be used again.
 	maxSpare = 4096
 )

@@ -237,13 +237,21 @@ func (x *Index) start(q *lookup) {
 // askRound asks one namespace for each lookup, and returns those that go on in the next one outward.
 func (x *Index) askRound(all []*lookup, now time.Time) (on []*lookup) {
 	all = slices.DeleteFunc(all, func(q *lookup) bool { return q.conflict })
+	on = all[:0]
+	for some := range slices.Chunk(all, maxAsked) {
+		on = x.askSome(on, some, now)
+	}
+	return on
+}
+
+// askSome asks one namespace for each lookup of a part, and appends those that go on.
+func (x *Index) askSome(on, some []*lookup, now time.Time) []*lookup {
 	x.questions = x.questions[:0]
-	for _, q := range all {
+	for _, q := range some {
 		x.questions = append(x.questions, q.question())
 	}
-	on = all[:0]
 	for i, a := range x.config.Lookup.Ask(now, x.questions) {
-		q := all[i]
+		q := some[i]
 		s, early := x.step(q, x.questions[i].Tuple, a, now)
 		if !early {
 			q.steps = append(q.steps, s)

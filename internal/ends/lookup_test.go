@@ -132,22 +132,36 @@ func TestTheWayOutIsARing(t *testing.T) {
 	}
 }
 
-// More connections than may wait are asked about at once; none is dropped.
+// More connections than may wait are asked about at once, some at a time; none is dropped. Each gets its own answer,
+// also where only every third one goes through a second namespace's table.
 func TestManyWait(t *testing.T) {
-	o := &tracking{}
-	j := newJourney(t, o)
+	o := service(false)
+	backend := netip.MustParseAddrPort("10.244.2.13:9080")
 	var reports []conn.Conn
 	for i := range uint64(maxQueued + 10) {
 		c := dialled(i+1, conn.Open)
 		c.Tuple.Source = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), 40000)
+		if i%3 == 0 {
+			to := conn.Tuple{Source: c.Tuple.Source, Destination: backend}
+			o.entries[place{node, c.Tuple}] = entry{Answer{Result: Found, Tuple: to}, false}
+		}
 		reports = append(reports, c)
 	}
+	j := newJourney(t, o)
 	j.read(reports...)
 	j.read()
-	for _, c := range reports {
-		if r := j.View(c.Sequence, c.ID).Route; r == nil || r.NAT != conn.NATNone {
+	for i, c := range reports {
+		switch r := j.View(c.Sequence, c.ID).Route; {
+		case r == nil:
+			t.Fatalf("%d has no route", c.ID.Cookie)
+		case i%3 == 0 && (r.NAT != conn.NATDestination || r.Client != c.Tuple.Source || r.Server != backend):
+			t.Fatalf("route of %d, which is translated: %+v", c.ID.Cookie, r)
+		case i%3 != 0 && r.NAT != conn.NATNone:
 			t.Fatalf("route of %d: %+v", c.ID.Cookie, r)
 		}
+	}
+	if len(o.asked) != 2*len(reports) || o.most > maxAsked {
+		t.Errorf("%d questions, up to %d in one call; want %d, up to %d", len(o.asked), o.most, 2*len(reports), maxAsked)
 	}
 }
 

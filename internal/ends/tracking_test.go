@@ -36,11 +36,13 @@ type tracking struct {
 	closed    map[uint32]bool // namespaces of which the addresses are not known
 	early     int             // how many times it is too early to ask
 	asked     []Question
+	most      int // of them in one call
 }
 
 func (o *tracking) lookup() Lookup {
 	return Lookup{
 		Ask: func(_ time.Time, questions []Question) (answers []Answer) {
+			o.most = max(o.most, len(questions))
 			for _, q := range questions {
 				answers = append(answers, o.answer(q))
 			}
