@@ -56,16 +56,16 @@ BenchmarkGraph/20000-2 10 55000000 ns/op 1024 B/op 7 allocs/op`, "")
 // Only the benchmark of look-ups runs for their table.
 func TestLookups(t *testing.T) {
 	log := withGo(t, `pkg: github.com/netconn/netconn/internal/conntrack
-BenchmarkAsk/lookup/1000-2 10 400000 ns/op 250 CPU-ns/look-up 3000 allocs/op`, "")
+BenchmarkAsk/bpf/1000-2 10 400000 ns/op 250 CPU-ns/look-up 3000 allocs/op`, "")
 	b := newBench(t)
 	table, err := b.lookups()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([][]string{{"lookup", "1000", "0.250 us", "3.00"}}, table.Rows); diff != "" {
+	if diff := cmp.Diff([][]string{{"bpf", "1000", "0.250 us", "3.00"}}, table.Rows); diff != "" {
 		t.Errorf("rows (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{"look-up, lookup, 1000 together"}, []string{b.goals[0].What}); diff != "" {
+	if diff := cmp.Diff([]string{"look-up, bpf, 1000 together"}, []string{b.goals[0].What}); diff != "" {
 		t.Errorf("goals (-want +got):\n%s", diff)
 	}
 	if arguments, err := os.ReadFile(log); err != nil || !strings.HasSuffix(string(arguments), " ./internal/conntrack\n") ||
@@ -88,8 +88,8 @@ func TestBenchmarksThatFail(t *testing.T) {
 	if len(b.tables)+len(b.goals) > 0 {
 		t.Errorf("%d tables, %d goals", len(b.tables), len(b.goals))
 	}
-	withGo(t, "pkg: github.com/netconn/netconn/internal/conntrack\nBenchmarkAsk/lookup-2 10 1 ns/op", "")
-	if err := b.nat(); err == nil || err.Error() != "read the benchmark Ask/lookup: want a source and a number" {
+	withGo(t, "pkg: github.com/netconn/netconn/internal/conntrack\nBenchmarkAsk/bpf-2 10 1 ns/op", "")
+	if err := b.nat(); err == nil || err.Error() != "read the benchmark Ask/bpf: want bpf or netlink, and a number" {
 		t.Errorf("a benchmark of another form: %v", err)
 	}
 }

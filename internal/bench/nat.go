@@ -43,19 +43,19 @@ func (b *bench) lookupTable(all []goBenchmark) (*report.Table, error) {
 	t := &report.Table{
 		Title: "NAT: look-ups",
 		Notes: []string{`
-			CPU of the process per connection that is translated: by the kernel's function in a BPF program (lookup)
-			and by ctnetlink (netlink), one at a time and many together.`},
+			CPU of the process per connection that is translated: by the kernel's function in a BPF program (bpf) and
+			by ctnetlink (netlink), one at a time and many together.`},
 		Head: []string{"source", "together", "CPU per look-up", "allocations per look-up"},
 	}
-	limits := map[string]float64{"lookup": 0.3, "netlink": 5}
+	limits := map[string]float64{"bpf": 0.3, "netlink": 5}
 	for _, m := range all {
 		words := strings.Split(m.name, "/") // Ask, the source, how many together
 		n := 0
 		if len(words) == 3 {
 			_, _ = fmt.Sscan(words[2], &n)
 		}
-		if n == 0 {
-			return nil, fmt.Errorf("read the benchmark %s: want a source and a number", m.name)
+		if n == 0 || limits[words[1]] == 0 {
+			return nil, fmt.Errorf("read the benchmark %s: want bpf or netlink, and a number", m.name)
 		}
 		us := m.metrics["CPU-ns/look-up"] / 1000
 		t.Add(words[1], words[2], report.Figure(us, "us"), fmt.Sprintf("%.2f", m.metrics["allocs/op"]/float64(n)))
