@@ -27,7 +27,7 @@ func (v *visit) conn() conn.Conn {
 	return conn.Conn{Socket: v.Socket, Timing: v.Timing, Counts: v.totals.Counts(), Owner: v.of.owner.Value()}
 }
 
-// pieceSize is how many visits are allocated at once, as 60 KiB.
+// pieceSize is how many visits are allocated at once, as 68 KiB.
 const pieceSize = 256
 
 // sparePieces is how many pieces stay when they are not needed. They hold what ends between two readings of the
