@@ -64,6 +64,8 @@ func checkMetrics(t *testing.T, all []collection) {
 	for name, unit := range map[string]string{
 		"netconn.listen.drops": "{connection}", "netconn.tcp.bypassed": "{connection}",
 		"netconn.tcp.limited": "s", "netconn.tcp.timeouts": "{event}",
+		"netconn.udp.drops": "{datagram}", "netconn.udp.errors": "{error}", "netconn.drops": "{packet}",
+		"netconn.dns.requests": "{request}", "netconn.dns.timeouts": "{request}",
 	} {
 		want[name] = metric{Unit: unit, Type: "sum", Temporality: "Cumulative", Monotonic: true}
 	}
