@@ -168,13 +168,8 @@ static __always_inline void on_closed(struct sock *sk, int old_state)
 	t->flags = 0;
 }
 
-/* Runs at every change of state of every TCP socket, with the socket locked or owned. Since Linux 4.16
- * (563e0bb0dc74), as a typed tracepoint since 5.5. */
-SEC("tp_btf/inet_sock_set_state")
-int BPF_PROG(socket_state, struct sock *sk, int old_state, int new_state)
+static __always_inline void on_change(struct sock *sk, int old_state, int new_state)
 {
-	if (sk->sk_protocol != IPPROTO_TCP)
-		return 0;
 	switch (new_state) {
 	case TCP_SYN_SENT:
 		on_connecting(sk);
@@ -196,6 +191,46 @@ int BPF_PROG(socket_state, struct sock *sk, int old_state, int new_state)
 		on_closed(sk, old_state);
 		break;
 	}
+}
+
+/* Runs at every change of state of every TCP socket, with the socket locked or owned. Since Linux 4.16
+ * (563e0bb0dc74), as a typed tracepoint since 5.5. */
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(socket_state, struct sock *sk, int old_state, int new_state)
+{
+	if (sk->sk_protocol == IPPROTO_TCP)
+		on_change(sk, old_state, new_state);
+	return 0;
+}
+
+/* Reports whether socket_state has missed a change, by what it leaves in the entry. */
+static __always_inline bool missed(struct sock *sk, int new_state)
+{
+	struct tracked *t = tracked_of(sk);
+
+	switch (new_state) {
+	case TCP_SYN_SENT:
+		return t ? !(t->flags & CONNECTING) : has_room();
+	case TCP_LISTEN:
+		return t ? !(t->flags & LISTENING) : has_room();
+	case TCP_ESTABLISHED:
+		return t ? !(t->flags & ESTABLISHED) : has_room();
+	case TCP_FIN_WAIT1:
+	case TCP_LAST_ACK:
+		return t && !(t->flags & CLOSING);
+	case TCP_CLOSE:
+		return t && t->flags;
+	}
+	return false;
+}
+
+/* Does what socket_state has missed. Since Linux 7.0 (a46023d5616e), a task may be preempted inside a program. Until it
+ * goes on, its processor does not run that program for other tasks, so that whole connections are missed. */
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(socket_state_again, struct sock *sk, int old_state, int new_state)
+{
+	if (sk->sk_protocol == IPPROTO_TCP && missed(sk, new_state))
+		on_change(sk, old_state, new_state);
 	return 0;
 }
 
@@ -208,6 +243,13 @@ static __always_inline bool ended_properly(struct tracked *t, struct tcp_sock *t
 	return (t->flags & CLOSING) && (fin_received || t->shut_both) && tp->snd_una == tp->write_seq;
 }
 
+/* Reports whether a socket was accepted and socket_state has missed all of it: its entry is still the listener's, and a
+ * listener has no remote port. */
+static __always_inline bool accepted_unseen(struct sock *sk, struct tracked *t)
+{
+	return (t->flags & LISTENING) && sk->__sk_common.skc_dport;
+}
+
 /* Reports a socket whose end socket_state has missed. bytes_acked counts the SYN: if it was acknowledged, the socket
  * was established, and that was missed too. */
 static __always_inline void report_late(struct sock *sk, struct tracked *t, struct tcp_sock *tp)
@@ -216,7 +258,7 @@ static __always_inline void report_late(struct sock *sk, struct tracked *t, stru
 	__u8 phase = PHASE_CLOSED;
 	__u16 error;
 
-	if ((t->flags & CONNECTING) && tp->bytes_acked)
+	if (((t->flags & CONNECTING) && tp->bytes_acked) || accepted_unseen(sk, t))
 		establish(t, tp, TCP_ESTABLISHED);
 	if (t->flags & CONNECTING)
 		phase = PHASE_FAILED;
@@ -238,7 +280,7 @@ int BPF_PROG(socket_destroyed, struct sock *sk)
 	if (!t)
 		return 0;
 	count(COUNT_DESTROYED);
-	if (!(t->flags & (CONNECTING | ESTABLISHED)))
+	if (!(t->flags & (CONNECTING | ESTABLISHED)) && !accepted_unseen(sk, t))
 		return 0;
 	tp = bpf_skc_to_tcp_sock(sk);
 	if (tp)

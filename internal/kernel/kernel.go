@@ -45,6 +45,7 @@ type Options struct {
 	// AdoptLater leaves the connections that exist already to a call of Adopt.
 	AdoptLater bool
 	overFiles  bool // have a snapshot visit open files on a kernel that would let it visit sockets: for tests
+	again      bool // attach socket_state_again on a kernel that does not preempt programs: for tests
 }
 
 // Handler receives reports. A nil function is not called. A function that takes long lets the ring fill up.

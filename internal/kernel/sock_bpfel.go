@@ -201,37 +201,38 @@ const (
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	sockMapBaselines        = "baselines"
-	sockMapCounts           = "counts"
-	sockMapEnded            = "ended"
-	sockMapFailed           = "failed"
-	sockMapLost             = "lost"
-	sockMapOlder            = "older"
-	sockMapServers          = "servers"
-	sockMapSnapshots        = "snapshots"
-	sockMapSockets          = "sockets"
-	sockProgAdopt           = "adopt"
-	sockProgCgroupMade      = "cgroup_made"
-	sockProgFilesAll        = "files_all"
-	sockProgFilesChanged    = "files_changed"
-	sockProgSnapshotAll     = "snapshot_all"
-	sockProgSnapshotChanged = "snapshot_changed"
-	sockProgSocketDestroyed = "socket_destroyed"
-	sockProgSocketState     = "socket_state"
-	sockVarCgroupType       = "cgroup_type"
-	sockVarConnectionType   = "connection_type"
-	sockVarCount32Type      = "count32_type"
-	sockVarCount64Type      = "count64_type"
-	sockVarCounterType      = "counter_type"
-	sockVarErrorType        = "error_type"
-	sockVarKindType         = "kind_type"
-	sockVarListenerType     = "listener_type"
-	sockVarPass             = "pass"
-	sockVarPhaseType        = "phase_type"
-	sockVarRoleType         = "role_type"
-	sockVarRoom             = "room"
-	sockVarSearchedNs       = "searched_ns"
-	sockVarVisited          = "visited"
+	sockMapBaselines         = "baselines"
+	sockMapCounts            = "counts"
+	sockMapEnded             = "ended"
+	sockMapFailed            = "failed"
+	sockMapLost              = "lost"
+	sockMapOlder             = "older"
+	sockMapServers           = "servers"
+	sockMapSnapshots         = "snapshots"
+	sockMapSockets           = "sockets"
+	sockProgAdopt            = "adopt"
+	sockProgCgroupMade       = "cgroup_made"
+	sockProgFilesAll         = "files_all"
+	sockProgFilesChanged     = "files_changed"
+	sockProgSnapshotAll      = "snapshot_all"
+	sockProgSnapshotChanged  = "snapshot_changed"
+	sockProgSocketDestroyed  = "socket_destroyed"
+	sockProgSocketState      = "socket_state"
+	sockProgSocketStateAgain = "socket_state_again"
+	sockVarCgroupType        = "cgroup_type"
+	sockVarConnectionType    = "connection_type"
+	sockVarCount32Type       = "count32_type"
+	sockVarCount64Type       = "count64_type"
+	sockVarCounterType       = "counter_type"
+	sockVarErrorType         = "error_type"
+	sockVarKindType          = "kind_type"
+	sockVarListenerType      = "listener_type"
+	sockVarPass              = "pass"
+	sockVarPhaseType         = "phase_type"
+	sockVarRoleType          = "role_type"
+	sockVarRoom              = "room"
+	sockVarSearchedNs        = "searched_ns"
+	sockVarVisited           = "visited"
 )
 
 // loadSock returns the embedded CollectionSpec for sock.
@@ -276,14 +277,15 @@ type sockSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type sockProgramSpecs struct {
-	Adopt           *ebpf.ProgramSpec `ebpf:"adopt"`
-	CgroupMade      *ebpf.ProgramSpec `ebpf:"cgroup_made"`
-	FilesAll        *ebpf.ProgramSpec `ebpf:"files_all"`
-	FilesChanged    *ebpf.ProgramSpec `ebpf:"files_changed"`
-	SnapshotAll     *ebpf.ProgramSpec `ebpf:"snapshot_all"`
-	SnapshotChanged *ebpf.ProgramSpec `ebpf:"snapshot_changed"`
-	SocketDestroyed *ebpf.ProgramSpec `ebpf:"socket_destroyed"`
-	SocketState     *ebpf.ProgramSpec `ebpf:"socket_state"`
+	Adopt            *ebpf.ProgramSpec `ebpf:"adopt"`
+	CgroupMade       *ebpf.ProgramSpec `ebpf:"cgroup_made"`
+	FilesAll         *ebpf.ProgramSpec `ebpf:"files_all"`
+	FilesChanged     *ebpf.ProgramSpec `ebpf:"files_changed"`
+	SnapshotAll      *ebpf.ProgramSpec `ebpf:"snapshot_all"`
+	SnapshotChanged  *ebpf.ProgramSpec `ebpf:"snapshot_changed"`
+	SocketDestroyed  *ebpf.ProgramSpec `ebpf:"socket_destroyed"`
+	SocketState      *ebpf.ProgramSpec `ebpf:"socket_state"`
+	SocketStateAgain *ebpf.ProgramSpec `ebpf:"socket_state_again"`
 }
 
 // sockMapSpecs contains maps before they are loaded into the kernel.
@@ -390,14 +392,15 @@ type sockVariables struct {
 //
 // It can be passed to loadSockObjects or ebpf.CollectionSpec.LoadAndAssign.
 type sockPrograms struct {
-	Adopt           *ebpf.Program `ebpf:"adopt"`
-	CgroupMade      *ebpf.Program `ebpf:"cgroup_made"`
-	FilesAll        *ebpf.Program `ebpf:"files_all"`
-	FilesChanged    *ebpf.Program `ebpf:"files_changed"`
-	SnapshotAll     *ebpf.Program `ebpf:"snapshot_all"`
-	SnapshotChanged *ebpf.Program `ebpf:"snapshot_changed"`
-	SocketDestroyed *ebpf.Program `ebpf:"socket_destroyed"`
-	SocketState     *ebpf.Program `ebpf:"socket_state"`
+	Adopt            *ebpf.Program `ebpf:"adopt"`
+	CgroupMade       *ebpf.Program `ebpf:"cgroup_made"`
+	FilesAll         *ebpf.Program `ebpf:"files_all"`
+	FilesChanged     *ebpf.Program `ebpf:"files_changed"`
+	SnapshotAll      *ebpf.Program `ebpf:"snapshot_all"`
+	SnapshotChanged  *ebpf.Program `ebpf:"snapshot_changed"`
+	SocketDestroyed  *ebpf.Program `ebpf:"socket_destroyed"`
+	SocketState      *ebpf.Program `ebpf:"socket_state"`
+	SocketStateAgain *ebpf.Program `ebpf:"socket_state_again"`
 }
 
 func (p *sockPrograms) Close() error {
@@ -410,6 +413,7 @@ func (p *sockPrograms) Close() error {
 		p.SnapshotChanged,
 		p.SocketDestroyed,
 		p.SocketState,
+		p.SocketStateAgain,
 	)
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/features"
 	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
 
@@ -31,6 +32,7 @@ type Sockets struct {
 	live         *ring
 	changed, all *link.Iter
 	overFiles    bool   // they visit open files
+	again        bool   // socket_state_again is attached
 	passes       uint32 // so far
 	programs     []Program
 	unowned      uint64      // Stats.Unowned at the last search for owners
@@ -86,6 +88,9 @@ func (s *Sockets) load(o Options) error {
 		return fmt.Errorf("read BPF object: %w", err)
 	}
 	s.overFiles = attach.ChoosePass(spec, o.overFiles)
+	if s.again = o.again || preempted(); !s.again {
+		spec.Programs["socket_state_again"] = attach.Placeholder()
+	}
 	resize(spec.Maps[sockMapEnded], o.RingBytes)
 	resize(spec.Maps[sockMapFailed], o.FailedRingBytes)
 	resize(spec.Maps[sockMapSnapshots], o.SnapshotRingBytes)
@@ -123,6 +128,9 @@ func (s *Sockets) attach() (err error) {
 	if err := s.attachTracing("socket_state", s.objects.SocketState); err != nil {
 		return err
 	}
+	if s.again { // Without it some connections are missed, which Stats counts.
+		s.again = s.attachTracing("socket_state_again", s.objects.SocketStateAgain) == nil
+	}
 	// Without it some ends are missed, which Stats counts.
 	_ = s.attachTracing("socket_destroyed", s.objects.SocketDestroyed)
 	// Without it a container that ends before it is looked up has no name. Stats shows that; the rest works.
@@ -133,6 +141,12 @@ func (s *Sockets) attach() (err error) {
 	}
 	s.all, err = attach.Pass(s.overFiles, s.objects.FilesAll, s.objects.SnapshotAll, s.objects.Sockets)
 	return s.attached("snapshot_all", s.all, err)
+}
+
+// preempted reports whether the kernel may preempt a task inside a tracing program: since Linux 7.0 (a46023d5616e).
+func preempted() bool {
+	version, err := features.LinuxVersionCode()
+	return err == nil && version >= 7<<16
 }
 
 func (s *Sockets) attachTracing(name string, p *ebpf.Program) error {
@@ -295,9 +309,14 @@ func (s *Sockets) Losses() (conn.Losses, error) {
 }
 
 // missed returns how often the kernel did not run socket_state because it had interrupted that program. It does so
-// since Linux 6.1 (05b24ff9b2cf).
+// since Linux 6.1 (05b24ff9b2cf). Where socket_state_again does what that has missed, its own missed runs count: no more
+// changes can have been missed by both.
 func (s *Sockets) missed() (uint64, error) {
-	stats, err := s.objects.SocketState.Stats()
+	program := s.objects.SocketState
+	if s.again {
+		program = s.objects.SocketStateAgain
+	}
+	stats, err := program.Stats()
 	if err != nil {
 		return 0, fmt.Errorf("read program statistics: %w", err)
 	}
