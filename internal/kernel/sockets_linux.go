@@ -309,8 +309,8 @@ func (s *Sockets) Losses() (conn.Losses, error) {
 }
 
 // missed returns how often the kernel did not run socket_state because it had interrupted that program. It does so
-// since Linux 6.1 (05b24ff9b2cf). Where socket_state_again does what that has missed, its own missed runs count: no more
-// changes can have been missed by both.
+// since Linux 6.1 (05b24ff9b2cf). Where socket_state_again does what that has missed, its own missed runs count: no
+// more changes can have been missed by both.
 func (s *Sockets) missed() (uint64, error) {
 	program := s.objects.SocketState
 	if s.again {
