@@ -75,7 +75,7 @@ type lookup struct {
 	netns    uint32   // that is asked next
 	passed   []uint32 // those that were asked
 	steps    []nat.Step
-	twins    []*lookup // that take over the outcome
+	others   []*lookup // with the same packets, about connections that have ended: these take over the answer
 	conflict bool
 	retrying bool
 }
@@ -88,7 +88,7 @@ func (x *Index) newLookup() *lookup {
 	} else {
 		q = new(lookup)
 	}
-	*q = lookup{passed: q.passed, steps: q.steps, twins: q.twins}
+	*q = lookup{passed: q.passed, steps: q.steps, others: q.others}
 	return q
 }
 
@@ -99,11 +99,19 @@ func (q *lookup) begin(subject, other, asks *record) {
 		q.other = partyOf(other)
 	}
 	q.at, q.open, q.netns = asks.packet(), asks.phase == conn.Open, asks.netnsInode
-	q.passed, q.steps, q.twins, q.conflict, q.retrying = q.passed[:0], q.steps[:0], q.twins[:0], false, false
+	q.passed, q.steps, q.others, q.conflict, q.retrying = q.passed[:0], q.steps[:0], q.others[:0], false, false
 }
 
 // paired reports whether the lookup is about both ends.
 func (q *lookup) paired() bool { return q.other.record != nil }
+
+// alive reports whether an end is still kept that the lookup is about. It is the subject then.
+func (q *lookup) alive() bool {
+	if !q.subject.live() {
+		q.subject, q.other = q.other, q.subject
+	}
+	return q.subject.live()
+}
 
 // twin reports whether another connection is between the same two sockets' addresses as that of a lookup. The same
 // rules make the same route of both, so an answer is right for either.
@@ -135,18 +143,19 @@ func (x *Index) recheck(r *record) {
 	x.findConflict(r.packet(), r.id())
 }
 
-// retry has the next Settle ask again.
+// retry has the next Settle ask again, in the order of the reports.
 func (x *Index) retry(q *lookup) {
+	for _, other := range q.others {
+		x.retry(other)
+	}
 	if x.asked[q.at] == q {
 		delete(x.asked, q.at)
 	}
-	for _, q := range append(q.twins, q) {
-		q.retrying = true
-		if q.subject.live() {
-			q.subject.state = retrying
-		}
-		x.retries = append(x.retries, q)
+	q.retrying = true
+	if q.alive() {
+		q.subject.state = retrying
 	}
+	x.retries = append(x.retries, q)
 }
 
 // ask asks about all that wait: what was retried first, then in the order of the reports, which start relies on.
@@ -154,7 +163,7 @@ func (x *Index) ask(now time.Time) {
 	retries := x.retries
 	x.retries = nil
 	for _, q := range retries {
-		if q.subject.live() && q.subject.route == nil {
+		if q.alive() && q.subject.route == nil {
 			x.search(q.subject.record, q)
 		}
 	}
@@ -204,6 +213,9 @@ func (x *Index) search(r *record, q *lookup) {
 		q = x.newLookup()
 	}
 	q.begin(r, r.other, asks)
+	if r.other != nil && r.other.state == queued {
+		r.other.state = asked // together
+	}
 	x.start(q)
 }
 
@@ -220,15 +232,15 @@ func (x *Index) start(q *lookup) {
 			return
 		}
 	case before.twin(q.asks.record):
-		before.twins = append(before.twins, q)
+		before.others = append(before.others, q)
 		return
 	case before.open && !q.open:
 		q.conflict = true
-		x.conclude(q)
+		before.others = append(before.others, q)
 		return
 	default:
 		before.conflict = true
-		x.conclude(before)
+		q.others = append(q.others, before)
 	}
 	x.asked[q.at] = q
 	x.round = append(x.round, q)
@@ -283,7 +295,9 @@ func (x *Index) step(q *lookup, in conn.Tuple, a Answer, now time.Time) (s nat.S
 	out := in
 	switch a.Result {
 	case NoEntry:
-		s.Knowledge = nat.Without(q.asks.socket(), a.Translates)
+		if s.Knowledge = nat.Without(q.asks.socket(), a.Translates); q.between(s.Knowledge) {
+			return s, true
+		}
 	case Found:
 		s, out = nat.Step{Knowledge: nat.Tracked, Out: a.Tuple, Reply: a.Reply}, a.Tuple
 	case Displaced:
@@ -300,6 +314,13 @@ func (x *Index) step(q *lookup, in conn.Tuple, a Answer, now time.Time) (s nat.S
 	}
 	s.Local = local
 	return s, false
+}
+
+// between reports whether an entry is missing because the next connection takes the same tuple right now: the kernel
+// deletes the entry of the one that has ended, and makes that of the next when its first packet has passed
+// (nf_conntrack_proto_tcp.c). An entry that was missing once before is missing for another reason.
+func (q *lookup) between(k nat.Knowledge) bool {
+	return k == nat.Doubted && q.asks.phase == conn.Closed && q.retries == 0
 }
 
 // advance moves a lookup one namespace outward, and reports whether there is one; early: that is not known yet.

@@ -15,9 +15,11 @@ func (x *Index) Settle(now time.Time) (more bool) {
 			delete(x.asked, q.at)
 			x.conclude(q)
 		}
+	}
+	for _, q := range x.begun {
 		if q.subject.record != nil && !q.retrying && len(x.spareLookups) < maxSpare { // or it is there a second time
 			q.subject, q.other, q.asks = party{}, party{}, party{}
-			clear(q.twins)
+			clear(q.others)
 			x.spareLookups = append(x.spareLookups, q)
 		}
 	}
@@ -35,11 +37,11 @@ func (x *Index) conclude(q *lookup) {
 		x.stats.Conflicts++
 		q.steps = append(q.steps[:0], displaced(q.steps))
 	}
-	for _, twin := range q.twins {
-		twin.steps = append(twin.steps[:0], q.steps...)
-		x.conclude(twin)
+	for _, other := range q.others {
+		other.steps = append(other.steps[:0], q.steps...)
+		x.conclude(other)
 	}
-	if !q.subject.live() {
+	if !q.alive() {
 		return
 	}
 	end := q.subject.socket()

@@ -35,6 +35,7 @@ type tracking struct {
 	lost      map[uint32]bool // namespaces of which it is not known what is around them
 	closed    map[uint32]bool // namespaces of which the addresses are not known
 	early     int             // how many times it is too early to ask
+	between   int             // how many times an entry is missing where packets are translated
 	asked     []Question
 	most      int // of them in one call
 }
@@ -69,6 +70,10 @@ func (o *tracking) answer(q Question) Answer {
 		return Answer{Result: Early}
 	}
 	o.asked = append(o.asked, q)
+	if o.between > 0 {
+		o.between--
+		return Answer{Result: NoEntry, Translates: true}
+	}
 	e, found := o.entries[place{q.Namespace.Inode, q.Tuple}]
 	switch {
 	case !found:

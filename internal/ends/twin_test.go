@@ -2,6 +2,7 @@ package ends
 
 import (
 	"net/netip"
+	"slices"
 	"testing"
 
 	"github.com/netconn/netconn/internal/conn"
@@ -81,7 +82,8 @@ func TestReusedTuples(t *testing.T) {
 		"at once, for the same service":  {append(closedPair(1), closedPair(100)...), [][]conn.Conn{{}}, viaService(), viaService()},
 		"three at once": {append(append(closedPair(1), closedPair(50)...), closedPair(100)...),
 			[][]conn.Conn{{}}, viaService(), viaService()},
-		"at once, for another service": {append(closedPair(1), fromElsewhere(100)...), [][]conn.Conn{{}}, unsure(), nil},
+		"at once, for the pod, then by a service": {append(toPod(1), closedPair(100)...), [][]conn.Conn{{}}, redirected(), viaService()},
+		"at once, for another service":            {append(closedPair(1), fromElsewhere(100)...), [][]conn.Conn{{}}, unsure(), nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			j := newJourney(t, redirecting(false))
@@ -104,6 +106,55 @@ func TestReusedTuples(t *testing.T) {
 	}
 }
 
+// The entry of a connection is missing while the next one takes its tuple.
+func TestEntryBetweenTwoConnections(t *testing.T) {
+	missing := redirected()
+	missing.NAT = conn.NATUnresolved
+	for name, c := range map[string]struct {
+		between, asked int
+		want           *conn.Route
+	}{
+		"once":     {1, 2, redirected()},
+		"for good": {4, 3, missing},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := redirecting(false)
+			o.between = c.between
+			j := newJourney(t, o)
+			j.read(toPod(1)...)
+			j.read(closedPair(100)...)
+			j.read()
+			j.read()
+			for _, end := range toPod(1) {
+				j.want(end, c.want)
+			}
+			if len(o.asked) != c.asked {
+				t.Errorf("asked %d times, want %d", len(o.asked), c.asked)
+			}
+		})
+	}
+}
+
+// Of a pair that asked together, one end may be forgotten before the answer counts, or before it is asked again.
+func TestOneEndOfALookupIsForgotten(t *testing.T) {
+	for early := range 2 {
+		o := redirecting(false)
+		o.early = early
+		j := newJourney(t, o)
+		pair := toPod(1)
+		j.read(pair...)
+		j.drop(j.established[pair[0].Sequence])
+		j.read()
+		j.read()
+		if route := j.View(pair[1].Sequence, pair[1].ID).Route; route == nil {
+			t.Errorf("%d early: the other end has no route", early)
+		}
+		if n := j.Waiting(); n != 0 {
+			t.Errorf("%d early: %d wait", early, n)
+		}
+	}
+}
+
 // Twins ask once.
 func TestTwinsShareAQuestion(t *testing.T) {
 	o := redirecting(false)
@@ -115,15 +166,18 @@ func TestTwinsShareAQuestion(t *testing.T) {
 	}
 }
 
-// If it is too early to ask about one, both are asked about again.
+// If it is too early to ask about one, all are asked about again.
 func TestTwinsAreRetried(t *testing.T) {
 	o := redirecting(false)
 	o.early = 1
 	j := newJourney(t, o)
-	j.read(append(closedPair(1), closedPair(100)...)...)
+	j.read(slices.Concat(toPod(1), toPod(50), closedPair(100), closedPair(150))...)
 	j.read()
 	j.read()
-	for _, end := range append(closedPair(1), closedPair(100)...) {
+	for _, end := range append(toPod(1), toPod(50)...) {
+		j.want(end, redirected())
+	}
+	for _, end := range append(closedPair(100), closedPair(150)...) {
 		j.want(end, viaService())
 	}
 }
@@ -164,6 +218,23 @@ func TestEntryOfAnOpenConnection(t *testing.T) {
 	}
 	for _, end := range toPod(100) {
 		j.want(end, redirected())
+	}
+}
+
+// The one that has ended may also be reported after the one that is open.
+func TestEntryOfAConnectionOpenBefore(t *testing.T) {
+	j := newJourney(t, redirecting(true))
+	later := closedPair(100)
+	for i := range later {
+		later[i].Phase = conn.Open
+	}
+	j.read(append(later, toPod(1)...)...)
+	j.read()
+	for _, end := range toPod(1) {
+		j.want(end, redirected())
+	}
+	for _, end := range later {
+		j.want(end, viaService())
 	}
 }
 

@@ -20,11 +20,21 @@ import (
 // As many connections as the machine makes, in namespaces that track them, with a redirect where the server is: what
 // connection tracking is asked meanwhile takes long, and no end is lost for it.
 func TestNoEndIsLostAtFullChurn(t *testing.T) {
+	for name, ports := range map[string]string{
+		"most ports":                    "1024 65535",
+		"few ports, used again at once": "1024 1300",
+	} {
+		t.Run(name, func(t *testing.T) { churnFully(t, ports) })
+	}
+}
+
+func churnFully(t *testing.T, ports string) {
+	t.Helper()
 	const connections = 20_000 // the two ends of which the ring does not hold
 	s := newSite(t)
 	rule(s.other, "-A PREROUTING -p tcp --dport 80 -j REDIRECT --to-ports 9080")
 	rule(s.node, "-A POSTROUTING -s 10.244.1.0/24 -o out0 -j MASQUERADE")
-	s.pod.Sysctl("net.ipv4.ip_local_port_range", "1024 65535")
+	s.pod.Sysctl("net.ipv4.ip_local_port_range", ports)
 	p := openOn(t, s.pod, s.other)
 	listener := s.other.Listen("10.244.2.13:9080")
 	go serveBriefly(listener)
@@ -56,7 +66,7 @@ func TestNoEndIsLostAtFullChurn(t *testing.T) {
 	if all := uint64(2 * connections); last.ended > all || last.ended < all-all/1000 {
 		t.Errorf("%d ends of %d", last.ended, all)
 	}
-	t.Logf("%+v of %d ends", last, 2*connections)
+	t.Logf("%+v of %d ends, %+v", last, 2*connections, p.ends.Stats())
 	stats, err := p.sockets.Stats()
 	if err != nil {
 		t.Fatal(err)
