@@ -75,7 +75,7 @@ type lookup struct {
 	netns    uint32   // that is asked next
 	passed   []uint32 // those that were asked
 	steps    []nat.Step
-	others   []*lookup // with the same packets, about connections that have ended: these take over the answer
+	others   []*lookup // with the same packets: these take over the answer
 	conflict bool
 	retrying bool
 }
