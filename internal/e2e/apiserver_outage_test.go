@@ -66,9 +66,7 @@ func TestClusterAway(t *testing.T) {
 		return x.sum("netconn.io", x.end)["9082 "+stockPeer("cart")+" receive"] > 0
 	})
 	x.settle(t, x.want, x.reported)
-	until(t, "the good news", func() bool {
-		return !slices.ContainsFunc(watched, func(kind string) bool { return a.count("It works again.", `"about": "`+kind+`"`) != 1 })
-	})
+	until(t, "the good news", func() bool { return !slices.ContainsFunc(watched, a.away) })
 }
 
 // An absence is what goes on beside an API server that is not always there: the shop is connected to the pod of the
@@ -146,6 +144,13 @@ func (a *agent) wantAway(t *testing.T) {
 	if s.Status != "StatusRecoverableError" || !strings.Contains(s.Error, "watch pods in the Kubernetes API") {
 		t.Errorf("the status is %+v", s)
 	}
+}
+
+// away reports whether the log has not said yet that a watch works again, after each time that it did not: the server
+// may refuse the first one when it is back, because it no longer knows the version that the watch begins with.
+func (a *agent) away(kind string) bool {
+	good, bad := a.count("It works again.", `"about": "`+kind+`"`), a.count("Something does not work.", "watch "+kind+" in ")
+	return good == 0 || good != bad
 }
 
 // count returns the number of lines of the log with a sentence about something. It may have the same sentence about
